@@ -1,0 +1,3 @@
+// Package corpus turns text into training examples: text -> sentences ->
+// tokens -> shards -> examples.
+package corpus

@@ -1,0 +1,42 @@
+package corpus
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrBadData is what errors.Is finds in every error that the content of an
+// input causes: a corpus that is missing, empty, binary, not UTF-8, truncated
+// or corrupt, and a vocabulary or shard that breaks its format.
+var ErrBadData = errors.New("bad data")
+
+// DataError says where an input is bad, what stands there and what should.
+type DataError struct {
+	Path     string // the file or folder
+	Line     int    // line number from 1; 0 where the fault has no line
+	Offset   int64  // byte offset in the (decompressed) text; -1 where it has none
+	Found    string
+	Expected string
+}
+
+// Error returns one line: "PATH:LINE: found X, expected Y", without ":LINE"
+// where there is none. A known offset follows what was found.
+func (e *DataError) Error() string {
+	at := oneLine(e.Path)
+	if e.Line > 0 {
+		at = fmt.Sprintf("%s:%d", at, e.Line)
+	}
+	found := oneLine(e.Found)
+	if e.Offset >= 0 {
+		found = fmt.Sprintf("%s at byte %d", found, e.Offset)
+	}
+	return fmt.Sprintf("%s: found %s, expected %s", at, found, oneLine(e.Expected))
+}
+
+// Is reports whether target is ErrBadData.
+func (e *DataError) Is(target error) bool { return target == ErrBadData }
+
+// badData returns a DataError that has neither line nor offset.
+func badData(path, found, expected string) *DataError {
+	return &DataError{Path: path, Offset: -1, Found: found, Expected: expected}
+}
