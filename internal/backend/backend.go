@@ -227,6 +227,11 @@ type Layers interface {
 	// place allowed.
 	Tanh(y, x Buffer, n int)
 	TanhGrad(dx, dy, y Buffer, n int)
+
+	// GELUGrad gives dx = dy * gelu'(pre) over n elements, for the MLM transform,
+	// where a LayerNorm stands between the GELU and the next product. In place
+	// allowed: dx may be dy or pre.
+	GELUGrad(dx, dy, pre Buffer, n int)
 }
 
 // Loss names the scale that CrossEntropy puts on its gradient.
