@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# go vet and staticcheck, for the plain build and for the other systems that it
+# must build on.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+staticcheck_version=v0.7.0
+export CGO_ENABLED=0
+
+go vet ./...
+go run "honnef.co/go/tools/cmd/staticcheck@$staticcheck_version" ./...
+for target in linux/arm64 darwin/arm64 windows/amd64; do
+  GOOS=${target%/*} GOARCH=${target#*/} go build -o /dev/null ./cmd/sparsebert-gpu
+done
+echo "lint: clean"

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The race detector on the packages that start goroutines. It needs cgo and a C
+# compiler, which nothing else here does.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+if ! command -v gcc >/dev/null; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -q && apt-get install -yq gcc libc6-dev
+  else
+    echo "race.sh: found no gcc, expected one (the race detector needs cgo)" >&2
+    exit 1
+  fi
+fi
+packages=$(grep -rlE --include='*.go' '(^|[[:space:]])go (func|[a-zA-Z.]+\()|errgroup|\.Go\(' --exclude='*_test.go' . | xargs -n1 dirname | sort -u)
+echo "race: " $packages
+CGO_ENABLED=1 go test -short -race -json $packages 2>&1 | go run ./ci/testreport

@@ -1,0 +1,101 @@
+package train
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"crypto/sha256"
+)
+
+// ReadConfigFile reads a YAML configuration over what c holds already. Keys are
+// those of Settings. An unknown key, a key given twice or a value of the wrong
+// type is ErrUsage and names file, line and key.
+func ReadConfigFile(path string, c *Config) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return usagef("%s: found %v, expected a readable configuration file", path, errors.Unwrap(err))
+	}
+	return ParseConfig(path, data, c)
+}
+
+// ParseConfig is ReadConfigFile on bytes; name stands for the file in errors.
+func ParseConfig(name string, data []byte, c *Config) error {
+	next := *c
+	err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&next)
+	if errors.Is(err, io.EOF) { // an empty file
+		return nil
+	}
+	if err != nil {
+		line := 1
+		text := err.Error()
+		var located yaml.Error
+		if errors.As(err, &located) {
+			text = located.GetMessage()
+			if tok := located.GetToken(); tok != nil && tok.Position != nil {
+				line = tok.Position.Line
+			}
+		}
+		text, _, _ = strings.Cut(text, "\n")
+		return usagef("%s:%d: %s: found %q, expected `key: value` with a key of `train --help` and a value of its type",
+			name, line, text, lineOf(data, line))
+	}
+	*c = next
+	return nil
+}
+
+// lineOf returns line n, counted from 1, without the blanks round it.
+func lineOf(data []byte, n int) string {
+	lines := strings.Split(string(data), "\n")
+	if n < 1 || n > len(lines) {
+		return ""
+	}
+	return strings.TrimSpace(lines[n-1])
+}
+
+// Encode returns the configuration as YAML, keys in the order of the struct.
+func (c Config) Encode() ([]byte, error) {
+	out, err := yaml.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode configuration: %w", err)
+	}
+	return out, nil
+}
+
+// Hash is the SHA-256, in hex, of everything in the configuration that
+// determines the numbers of the run. Settings marked Running are left out.
+func (c Config) Hash() (string, error) {
+	computing := map[string]any{}
+	for _, s := range Settings() {
+		if !s.Running {
+			computing[s.Key] = s.Value(&c)
+		}
+	}
+	text, err := json.Marshal(computing)
+	if err != nil {
+		return "", fmt.Errorf("hash configuration: %w", err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(text)), nil
+}
+
+// Differs returns the key of the first setting, Running ones left out, in which
+// a and b differ, with both values; ok is false when there is none.
+func Differs(a, b Config) (key, inA, inB string, ok bool) {
+	for _, s := range Settings() {
+		if s.Running {
+			continue
+		}
+		x, errX := json.Marshal(s.Value(&a))
+		y, errY := json.Marshal(s.Value(&b))
+		if errX != nil || errY != nil || !bytes.Equal(x, y) {
+			return s.Key, string(x), string(y), true
+		}
+	}
+	return "", "", "", false
+}
