@@ -1,0 +1,112 @@
+package sparse
+
+import "math/bits"
+
+// Stats describes one tensor's topology after an update.
+type Stats struct {
+	Pruned     int     // blocks pruned by this update, and as many grown
+	RemovedNew int     // of those, blocks that the update before had activated
+	Returned   int     // of those, blocks grown again at once (RegrowPruned only)
+	Explored   int     // positions active at any time
+	Positions  int     // blocks of the dense tensor
+	Active     int     // nnzb
+	MeanAge    float64 // mean over active blocks of Step - Born, in steps
+	EmptyRows  int     // block rows without an active block
+	EmptyCols  int     // block columns without an active block
+}
+
+// ExploredDOF returns the explored degrees of freedom: the fraction of the dense
+// tensor's weights that were active at any time (paper, section 4).
+func (s Stats) ExploredDOF() float64 { return ratio(s.Explored, s.Positions) }
+
+// RemovedNewRatio returns the fraction of the pruned blocks that the update
+// before had activated (paper, section 4), 0 when nothing was pruned.
+func (s Stats) RemovedNewRatio() float64 { return ratio(s.RemovedNew, s.Pruned) }
+
+// Turnover returns the fraction of the active blocks that the update replaced by
+// others.
+func (s Stats) Turnover() float64 { return ratio(s.Pruned-s.Returned, s.Active) }
+
+func ratio(part, whole int) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}
+
+// Stats describes the topology as it is after step optimiser steps, apart from
+// any update: Pruned, RemovedNew and Returned are 0.
+func (t *Topology) Stats(step int64) Stats {
+	var s Stats
+	t.describe(&s, step)
+	return s
+}
+
+// describe sets the fields of s that do not depend on an update.
+func (t *Topology) describe(s *Stats, step int64) {
+	s.Positions, s.Active = t.Positions(), t.NNZ()
+	s.Explored = 0
+	for _, word := range t.Explored {
+		s.Explored += bits.OnesCount64(word)
+	}
+	age := int64(0)
+	for _, born := range t.Born {
+		age += step - int64(born)
+	}
+	s.MeanAge = 0
+	if s.Active > 0 {
+		s.MeanAge = float64(age) / float64(s.Active)
+	}
+	s.EmptyRows, s.EmptyCols = empty(t.RowPtr), empty(t.ColPtr)
+}
+
+// empty counts the empty groups of a view.
+func empty(ptr []int32) int {
+	n := 0
+	for i := 1; i < len(ptr); i++ {
+		if ptr[i] == ptr[i-1] {
+			n++
+		}
+	}
+	return n
+}
+
+// Averages sums a model's tensors up. The ratios and the age are plain means
+// over the tensors, as in the paper, whatever their sizes; the counts are sums.
+type Averages struct {
+	Tensors         int
+	ExploredDOF     float64
+	RemovedNewRatio float64 // over the tensors that the update pruned
+	Turnover        float64
+	MeanAge         float64 // steps
+	Pruned          int
+	Active          int
+	EmptyRows       int
+	EmptyCols       int
+}
+
+// MeanStats returns the averages over tensors, in the order given. Of no tensors
+// it returns zeros.
+func MeanStats(tensors []Stats) Averages {
+	a := Averages{Tensors: len(tensors)}
+	pruned := 0
+	for _, s := range tensors {
+		a.ExploredDOF += s.ExploredDOF()
+		a.RemovedNewRatio += s.RemovedNewRatio()
+		a.Turnover += s.Turnover()
+		a.MeanAge += s.MeanAge
+		a.Pruned += s.Pruned
+		a.Active += s.Active
+		a.EmptyRows += s.EmptyRows
+		a.EmptyCols += s.EmptyCols
+		if s.Pruned > 0 {
+			pruned++
+		}
+	}
+	n := float64(max(1, len(tensors)))
+	a.ExploredDOF /= n
+	a.Turnover /= n
+	a.MeanAge /= n
+	a.RemovedNewRatio /= float64(max(1, pruned))
+	return a
+}

@@ -1,0 +1,240 @@
+package sparse
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/philox"
+)
+
+// Growth is the way in which new blocks are chosen.
+type Growth uint8
+
+// The ways to grow.
+const (
+	GrowRandom   Growth = iota // uniformly among the inactive positions
+	GrowGradient               // largest L1-pooled gradient (RigL)
+	GrowFanIn                  // at random with the same number of blocks in every block row
+)
+
+// Update is one topology update of a model.
+type Update struct {
+	Seed         uint64
+	Number       int     // 1 for the first update
+	Step         int64   // optimiser steps finished; Born of the new blocks
+	PruneRatio   float64 // pr(t) of this update, 0 to 1
+	Norm         Norm
+	Growth       Growth
+	RegrowPruned bool // a block pruned now may return at once
+}
+
+// Change is what an update did to one tensor.
+type Change struct {
+	Slots []int32 // slots of the newborn blocks, ascending
+	Stats Stats
+}
+
+// Moves returns k, the number of blocks that the update moves among active
+// blocks of positions: a whole tensor's, or one block row's for GrowFanIn.
+func (u Update) Moves(active, positions int) int {
+	k := int(math.Floor(u.PruneRatio * float64(active)))
+	if u.RegrowPruned {
+		return k
+	}
+	return min(k, positions-active)
+}
+
+// Update prunes and regrows one tensor by the rules of the package comment.
+//
+// values are the tensor's [nnzb][B][B] values. grow is read for GrowGradient
+// only: one score per position, [positions], the L1 norm of the block of the
+// dense gradient. tensor is the parameter index, the Philox coordinate c.
+// Neither slice is changed: the caller sets values and moments of the slots in
+// Change to zero.
+//
+// The topology is checked before and after. Errors: ErrTopology and ErrShape
+// from Check; ErrArgument for a number out of range or a slice of another
+// length; ErrNotFinite for a norm or score that is NaN or infinite. After an
+// error from before the commit, which all of these are, t is unchanged.
+func (t *Topology) Update(values, grow []float32, u Update, tensor int) (Change, error) {
+	return t.UpdateIn(new(Scratch), values, grow, u, tensor)
+}
+
+// UpdateIn is Update with memory to reuse. Change.Slots is part of s, and valid
+// until its next use.
+func (t *Topology) UpdateIn(s *Scratch, values, grow []float32, u Update, tensor int) (Change, error) {
+	fail := func(err error) (Change, error) {
+		return Change{}, fmt.Errorf("topology update %d: %w", u.Number, err)
+	}
+	if err := t.check(s); err != nil {
+		return fail(err)
+	}
+	if err := u.check(t, values, grow, tensor); err != nil {
+		return fail(err)
+	}
+	if err := s.rank(t, values, u.Norm); err != nil {
+		return fail(err)
+	}
+	s.choose(t, grow, u, tensor)
+	change := s.commit(t, u)
+	if err := t.check(s); err != nil {
+		return fail(fmt.Errorf("after the commit: %w", err))
+	}
+	return change, nil
+}
+
+func (u Update) check(t *Topology, values, grow []float32, tensor int) error {
+	switch {
+	case u.Number < 1 || u.Number > math.MaxInt32:
+		return fmt.Errorf("%w: found update number %d, expected 1 to %d", ErrArgument, u.Number, math.MaxInt32)
+	case u.Step < 0 || u.Step > math.MaxInt32:
+		return fmt.Errorf("%w: found step %d, expected 0 to %d", ErrArgument, u.Step, math.MaxInt32)
+	case !(u.PruneRatio >= 0 && u.PruneRatio <= 1):
+		return fmt.Errorf("%w: found pruning ratio %v, expected 0 to 1", ErrArgument, u.PruneRatio)
+	case u.Norm > LInf:
+		return fmt.Errorf("%w: found %s", ErrArgument, u.Norm)
+	case u.Growth > GrowFanIn:
+		return fmt.Errorf("%w: found %s", ErrArgument, u.Growth)
+	case len(values) != t.NNZ()*t.BlockSize():
+		return fmt.Errorf("%w: found %d values, expected %d", ErrArgument, len(values), t.NNZ()*t.BlockSize())
+	}
+	if u.Growth == GrowGradient {
+		if len(grow) != t.Positions() {
+			return fmt.Errorf("%w: found %d growth scores, expected %d", ErrArgument, len(grow), t.Positions())
+		}
+		for p, score := range grow {
+			if !finite(score) {
+				return fmt.Errorf("%w: position %d: found the growth score %v", ErrNotFinite, p, score)
+			}
+		}
+	}
+	return checkTensor(tensor)
+}
+
+func checkTensor(tensor int) error {
+	if tensor < 0 || int64(tensor) > math.MaxUint32 {
+		return fmt.Errorf("%w: found tensor %d, expected 0 to %d", ErrArgument, tensor, uint32(math.MaxUint32))
+	}
+	return nil
+}
+
+// choose fills s.slots with the slots to prune and s.grown with the positions to
+// grow. s.active holds the active positions, s.norms the prune keys. The update
+// falls into groups of block rows that do not mix: one of all rows, or each row.
+func (s *Scratch) choose(t *Topology, grow []float32, u Update, tensor int) {
+	rows, cols := t.BlockRows(), t.BlockCols()
+	step := rows
+	if u.Growth == GrowFanIn {
+		step = 1
+	}
+	s.pruned = resize(s.pruned, words(t.NNZ()))
+	clear(s.pruned)
+	for r := 0; r < rows; r += step {
+		group := t.RowSlot[t.RowPtr[r]:t.RowPtr[r+step]]
+		s.prune(group, u.Moves(len(group), step*cols))
+	}
+	s.slots = s.slots[:0]
+	for slot := range t.NNZ() {
+		if has(s.pruned, slot) {
+			s.slots = append(s.slots, int32(slot))
+			if u.RegrowPruned {
+				unset(s.active, t.Position(slot))
+			}
+		}
+	}
+	s.grown = s.grown[:0]
+	for r := 0; r < rows; r += step {
+		active := int(t.RowPtr[r+step] - t.RowPtr[r])
+		s.grow(r*cols, (r+step)*cols, u.Moves(active, step*cols), grow, u, tensor)
+	}
+}
+
+// prune marks in s.pruned the k slots of the group with the smallest keys.
+func (s *Scratch) prune(group []int32, k int) {
+	if k == 0 {
+		return
+	}
+	s.keys = resize(s.keys, len(group))
+	for i, slot := range group {
+		s.keys[i] = s.norms[slot]
+	}
+	threshold, _ := s.smallest(s.keys, k)
+	for _, slot := range group {
+		if s.norms[slot] <= threshold {
+			set(s.pruned, int(slot))
+		}
+	}
+}
+
+// grow appends to s.grown the k best candidates among the positions in [from,
+// to), ascending.
+func (s *Scratch) grow(from, to, k int, scores []float32, u Update, tensor int) {
+	if k == 0 {
+		return
+	}
+	s.keys = s.keys[:0]
+	for p := from; p < to; p++ {
+		switch {
+		case has(s.active, p):
+		case u.Growth == GrowGradient:
+			s.keys = append(s.keys, descending(scores[p]))
+		default:
+			s.keys = append(s.keys, philox.Key64(u.Seed, philox.Regrow, uint32(p), uint32(u.Number), uint32(tensor)))
+		}
+	}
+	threshold, ties := s.smallest(s.keys, k)
+	next := 0
+	for p := from; p < to; p++ {
+		if has(s.active, p) {
+			continue
+		}
+		key := s.keys[next]
+		next++
+		if key == threshold && ties > 0 {
+			ties--
+		} else if key >= threshold {
+			continue
+		}
+		s.grown = append(s.grown, int32(p))
+	}
+}
+
+// descending maps a finite score to a key that falls as the score rises. It
+// gives -0 and +0 one key.
+func descending(score float32) uint64 {
+	b := math.Float32bits(score)
+	if b<<1 == 0 {
+		b = 0
+	}
+	if b>>31 == 0 {
+		b = ^b &^ (1 << 31)
+	}
+	return uint64(b) << 32
+}
+
+// commit gives the pruned slots their new blocks and rebuilds the views.
+func (s *Scratch) commit(t *Topology, u Update) Change {
+	c := Change{Slots: s.slots}
+	c.Stats.Pruned = len(s.slots)
+	for _, slot := range s.slots {
+		if u.RegrowPruned {
+			set(s.active, t.Position(int(slot))) // choose cleared it
+		}
+		if at := int(t.NewAt[slot]); at > 0 && at == u.Number-1 {
+			c.Stats.RemovedNew++
+		}
+	}
+	cols := int32(t.BlockCols())
+	for i, slot := range s.slots {
+		p := s.grown[i]
+		if has(s.active, int(p)) {
+			c.Stats.Returned++
+		}
+		t.Rows[slot], t.Cols[slot] = p/cols, p%cols
+		t.Born[slot], t.NewAt[slot] = int32(u.Step), int32(u.Number)
+		set(t.Explored, int(p))
+	}
+	t.Index()
+	t.describe(&c.Stats, u.Step)
+	return c
+}
