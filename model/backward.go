@@ -1,0 +1,56 @@
+package model
+
+import "github.com/sparsebert/sparsebert-gpu/internal/backend"
+
+// weightGrad queues a layer's weight and bias gradient, w += dy^T x and b +=
+// column sums of dy, and the growth scores when this pass collects them.
+func (m *Model) weightGrad(p linear, dy, x backend.Buffer, t int) {
+	m.b.SDD(p.w, p.b, dy, x, t)
+	if m.grow && p.w.Sparse() {
+		m.b.BlockGradL1(p.w, dy, x, t)
+	}
+}
+
+// encodeGrad queues the backward pass of encoder and embeddings for n
+// sequences. gradY holds the gradient of lastHidden.
+func (m *Model) encodeGrad(n int) {
+	for l := len(m.net.layers) - 1; l >= 0; l-- {
+		m.encodeLayerGrad(l, n)
+	}
+	b, a, t := m.b, m.act, n*m.opt.SeqLen
+	if m.cfg.Dropout > 0 {
+		b.DropoutApply(a.gradY, a.gradY, t*m.cfg.Hidden, m.dropout(siteEmbedding, 0))
+	}
+	b.AddNormGrad(a.gradY, nil, a.gradY, a.embZ, a.embMean, a.embRstd,
+		m.net.embNorm.gamma, m.net.embNorm.beta, t, backend.Dropout{})
+	b.EmbedGrad(m.net.word, m.net.pos, m.net.typ, a.gradY, a.ids, a.segments, t, m.opt.SeqLen)
+}
+
+// encodeLayerGrad turns gradY from the gradient of layer l's output into that of
+// its input. Buffers of the layer that have been read for the last time take the
+// gradients in between (see activations).
+func (m *Model) encodeLayerGrad(l, n int) {
+	b, a, p, x, t := m.b, &m.act.layers[l], &m.net.layers[l], m.layerInput(l), n*m.opt.SeqLen
+	dy, dsub := m.act.gradY, m.act.gradSub
+
+	b.AddNormGrad(dy, dsub, dy, a.ffnZ, a.ffnMean, a.ffnRstd,
+		p.ffnNorm.gamma, p.ffnNorm.beta, t, m.dropout(siteFFN, l))
+	m.weightGrad(p.down, dsub, a.up, t)
+	dpre := a.pre
+	b.DDS(dpre, dsub, p.down.w, t, backend.TimesGELU, a.pre)
+	m.weightGrad(p.up, dpre, a.attnY, t)
+	b.DDS(dy, dpre, p.up.w, t, backend.Accumulate, nil)
+
+	b.AddNormGrad(dy, dsub, dy, a.attnZ, a.attnMean, a.attnRstd,
+		p.attnNorm.gamma, p.attnNorm.beta, t, m.dropout(siteAttnOut, l))
+	m.weightGrad(p.attnOut, dsub, a.ctx, t)
+	dctx, dq, dk, dv := a.ffnZ, a.attnZ, a.attnY, a.ffnY
+	b.DDS(dctx, dsub, p.attnOut.w, t, backend.Assign, nil)
+	b.AttentionGrad(dq, dk, dv, dctx, a.q, a.k, a.v, a.ctx, a.lse, m.act.lengths, m.attn(n), m.dropout(siteAttention, l))
+	m.weightGrad(p.query, dq, x, t)
+	m.weightGrad(p.key, dk, x, t)
+	m.weightGrad(p.value, dv, x, t)
+	b.DDS(dy, dq, p.query.w, t, backend.Accumulate, nil)
+	b.DDS(dy, dk, p.key.w, t, backend.Accumulate, nil)
+	b.DDS(dy, dv, p.value.w, t, backend.Accumulate, nil)
+}

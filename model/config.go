@@ -1,0 +1,163 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// ErrConfig is wrapped by every error about a configuration or about sizes that
+// cannot be built: Config.Validate, Options, Preset and the parsers return it.
+var ErrConfig = errors.New("invalid model configuration")
+
+// Config describes a BERT. The zero value is not valid; start from Preset.
+type Config struct {
+	VocabSize    int     `json:"vocab_size"`
+	Layers       int     `json:"num_hidden_layers"`
+	Hidden       int     `json:"hidden_size"`
+	Heads        int     `json:"num_attention_heads"`
+	FFN          int     `json:"intermediate_size"`
+	MaxPositions int     `json:"max_position_embeddings"`
+	TypeVocab    int     `json:"type_vocab_size"`
+	Dropout      float64 `json:"dropout"` // of hidden states and of attention probabilities
+
+	Init        Init `json:"init"`
+	InitRescale bool `json:"init_rescale"` // sparse tensors start multiplied by 1/sqrt(density)
+
+	// The rest is ignored when Method is Dense.
+	Method       Method              `json:"method"`
+	Sparsity     float64             `json:"sparsity"` // s = 1 - d, over the sparse tensors together
+	BlockSize    int                 `json:"block_size"`
+	Distribution sparse.Distribution `json:"distribution"`
+	// Growth shapes the starting topology: GrowFanIn starts with the same number
+	// of blocks in every block row, the others uniformly at random.
+	Growth sparse.Growth `json:"growth"`
+}
+
+// Largest sizes that are accepted. They keep element counts inside the 32-bit
+// coordinates of the random generator and dropout sites inside 16 bits.
+const (
+	maxLayers    = 4096
+	maxWidth     = 1 << 16
+	maxVocab     = 1 << 24
+	maxPositions = 1 << 20
+)
+
+// Density returns d = 1 - s, and 1 for the dense method.
+func (c Config) Density() float64 {
+	if c.Method == Dense {
+		return 1
+	}
+	return 1 - c.Sparsity
+}
+
+// HeadSize returns D = Hidden/Heads.
+func (c Config) HeadSize() int { return c.Hidden / c.Heads }
+
+// Validate returns the first thing wrong with c as one line that says what was
+// found and what was expected, wrapping ErrConfig, or nil. A configuration that
+// passes has a Table.
+func (c Config) Validate() error {
+	_, err := Table(c)
+	return err
+}
+
+// check tests everything but the distribution of blocks over tensors.
+func (c Config) check() error {
+	for _, f := range []struct {
+		name           string
+		value, lo, max int
+	}{
+		{"vocab size", c.VocabSize, 2, maxVocab},
+		{"layers", c.Layers, 1, maxLayers},
+		{"hidden", c.Hidden, 1, maxWidth},
+		{"heads", c.Heads, 1, maxWidth},
+		{"ffn", c.FFN, 1, maxWidth},
+		{"max positions", c.MaxPositions, 1, maxPositions},
+		{"type vocab", c.TypeVocab, 1, maxWidth},
+	} {
+		if f.value < f.lo || f.value > f.max {
+			return fmt.Errorf("%w: %s: found %d, expected %d to %d", ErrConfig, f.name, f.value, f.lo, f.max)
+		}
+	}
+	if c.Hidden%c.Heads != 0 {
+		return fmt.Errorf("%w: hidden %d: found heads %d, expected a divisor of %d", ErrConfig, c.Hidden, c.Heads, c.Hidden)
+	}
+	if !(c.Dropout >= 0 && c.Dropout < 1) {
+		return fmt.Errorf("%w: dropout: found %v, expected 0 <= dropout < 1", ErrConfig, c.Dropout)
+	}
+	if int(c.Init) >= len(initNames) {
+		return fmt.Errorf("%w: init: found number %d, expected 0 to %d", ErrConfig, c.Init, len(initNames)-1)
+	}
+	switch c.Method {
+	case Dense:
+		return nil
+	case Dynamic, Static:
+	default:
+		return fmt.Errorf("%w: method: found number %d, expected 0 to %d", ErrConfig, c.Method, len(methodNames)-1)
+	}
+	if !(c.Sparsity >= 0 && c.Sparsity < 1) {
+		return fmt.Errorf("%w: sparsity: found %v, expected 0 <= sparsity < 1", ErrConfig, c.Sparsity)
+	}
+	if c.Growth > sparse.GrowFanIn {
+		return fmt.Errorf("%w: growth: found number %d, expected 0 to %d", ErrConfig, c.Growth, sparse.GrowFanIn)
+	}
+	switch c.BlockSize {
+	case 1, 4, 8, 16, 32, 64:
+	default:
+		return fmt.Errorf("%w: block size: found %d, expected 1, 4, 8, 16, 32 or 64", ErrConfig, c.BlockSize)
+	}
+	if c.Hidden%c.BlockSize != 0 {
+		return fmt.Errorf("%w: hidden %d: found block size %d, expected a divisor of %d", ErrConfig, c.Hidden, c.BlockSize, c.Hidden)
+	}
+	if c.FFN%c.BlockSize != 0 {
+		return fmt.Errorf("%w: ffn %d: found block size %d, expected a divisor of %d", ErrConfig, c.FFN, c.BlockSize, c.FFN)
+	}
+	return nil
+}
+
+// encoderWeights returns the number of elements of the encoder's weight matrices
+// when dense, 12 L H^2 for the usual F = 4H.
+func (c Config) encoderWeights() float64 {
+	h, f := float64(c.Hidden), float64(c.FFN)
+	return float64(c.Layers) * (4*h*h + 2*h*f)
+}
+
+// DefaultLearningRate returns the peak learning rate of the paper's rule: the
+// dense optimum of the model's size times exp(1.969 s^2 + 0.2905 s)
+// (sparse.LearningRateFactor).
+//
+// The dense optima are those of the paper's sweep: Mini 8e-4, Small 4e-4, Medium
+// 2e-4, Base 2e-4. Between them the optimum is interpolated linearly in log rate
+// over log dense encoder weights. Below Mini the line from Mini to Small goes on
+// (the rate falls with the root of the size), down to Tiny's 2.26e-3; smaller
+// models get Tiny's and larger ones than Base get Base's.
+//
+// The rule was fitted to single-element blocks. At B = 16 the paper's own sweep
+// found smaller best rates for the smaller models (Mini 2.5e-3 where the rule
+// says 5.1e-3, Small 1.25e-3 for 2.6e-3), so a lower rate is worth a try there.
+func DefaultLearningRate(c Config) float64 {
+	optima := [...]struct{ weights, rate float64 }{
+		{393216, 8e-4 * 2 * math.Sqrt2}, // Tiny: one eighth of Mini
+		{3145728, 8e-4},                 // Mini
+		{12582912, 4e-4},                // Small
+		{25165824, 2e-4},                // Medium
+		{84934656, 2e-4},                // Base
+	}
+	n := c.encoderWeights()
+	rate := optima[0].rate
+	for i, o := range optima {
+		if n <= o.weights {
+			if i > 0 {
+				p := optima[i-1]
+				f := math.Log(n/p.weights) / math.Log(o.weights/p.weights)
+				rate = math.Exp(math.Log(p.rate) + f*math.Log(o.rate/p.rate))
+			}
+			break
+		}
+		rate = o.rate
+	}
+	return rate * sparse.LearningRateFactor(1-c.Density())
+}

@@ -1,0 +1,43 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+)
+
+// EvalSums are sums over a batch; those of several batches add up.
+type EvalSums struct {
+	MLMLossSum, NSPLossSum float64 // cross-entropy in nats
+	Masked, MLMCorrect     int     // positions predicted, and predicted right
+	Pairs, NSPCorrect      int     // pairs predicted, and predicted right
+}
+
+// Add returns the sums of both.
+func (s EvalSums) Add(t EvalSums) EvalSums {
+	return EvalSums{
+		MLMLossSum: s.MLMLossSum + t.MLMLossSum, NSPLossSum: s.NSPLossSum + t.NSPLossSum,
+		Masked: s.Masked + t.Masked, MLMCorrect: s.MLMCorrect + t.MLMCorrect,
+		Pairs: s.Pairs + t.Pairs, NSPCorrect: s.NSPCorrect + t.NSPCorrect,
+	}
+}
+
+// Eval runs the model forward without dropout and sums losses and right
+// predictions. Parameters, gradients and moments do not change. Errors wrap
+// ErrBatch or are the backend's.
+func (m *Model) Eval(batch Batch) (EvalSums, error) {
+	if err := batch.validate(m.cfg, m.opt); err != nil {
+		return EvalSums{}, fmt.Errorf("evaluation: %w", err)
+	}
+	m.zeroStats()
+	m.b.BeginStep(backend.StepScalars{Seed: m.opt.Seed})
+	rows := m.upload(batch)
+	m.encode(batch.Size)
+	m.mlmHead(rows, false)
+	m.nspHead(batch.Size, false)
+	s, err := m.readStats()
+	if err != nil {
+		return EvalSums{}, fmt.Errorf("evaluation: %w", err)
+	}
+	return s, nil
+}

@@ -1,0 +1,105 @@
+package model
+
+import (
+	"math"
+	"runtime"
+	"sync"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/philox"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// initStd is the standard deviation of the normal that is cut at two standard
+// deviations; what is left has 0.88 of it.
+const initStd = 0.02
+
+// startTopology returns the first topology of a sparse tensor, nil of a dense
+// one: drawn under the tensor's index, so tensors are independent.
+func startTopology(t Tensor, c Config, seed uint64) (*sparse.Topology, error) {
+	if !t.Sparse {
+		return nil, nil
+	}
+	if c.Growth == sparse.GrowFanIn {
+		return sparse.FanInTopology(t.Shape(), t.NNZ, seed, t.Index)
+	}
+	return sparse.StartTopology(t.Shape(), t.NNZ, seed, t.Index)
+}
+
+// initialChunk is the number of values that are made at a time.
+const initialChunk = 1 << 20
+
+// initialise writes a parameter's first values.
+func initialise(b backend.Backend, p backend.Param, t Tensor, topo *sparse.Topology, c Config, seed uint64) {
+	if t.Start == StartZero {
+		return // NewParam zeroes
+	}
+	draw := drawer(t, c, seed)
+	n := t.Stored()
+	buf := make([]float32, min(n, initialChunk))
+	for off := 0; off < n; off += len(buf) {
+		chunk := buf[:min(len(buf), n-off)]
+		fill(chunk, off, func(i int) float32 { return draw(denseIndex(topo, t.In, i)) })
+		b.WriteFloats(p.Values(), off, chunk)
+	}
+}
+
+// fill sets dst[i] = value(off+i) on all processors.
+func fill(dst []float32, off int, value func(i int) float32) {
+	workers := min(runtime.GOMAXPROCS(0), len(dst)/4096+1)
+	var wg sync.WaitGroup
+	for w := range workers {
+		lo, hi := len(dst)*w/workers, len(dst)*(w+1)/workers
+		wg.Go(func() {
+			for i := lo; i < hi; i++ {
+				dst[i] = value(off + i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// denseIndex returns the row-major index in the dense tensor of stored element i.
+func denseIndex(topo *sparse.Topology, in, i int) int {
+	if topo == nil {
+		return i
+	}
+	size := topo.BlockSize()
+	slot, e := i/size, i%size
+	row := int(topo.Rows[slot])*topo.Block + e/topo.Block
+	col := int(topo.Cols[slot])*topo.Block + e%topo.Block
+	return row*in + col
+}
+
+// drawer returns the function from an element's index in the dense tensor to its
+// first value. A block-sparse tensor draws by the same index, so an element
+// starts with the same value in whatever topology it is active. Element e has
+// the word w = word e%4 of philox.At(seed, philox.Init, e/4, 0, index), taken to
+// u = (w + 1/2) 2^-32 in (0, 1); both distributions are inverted there.
+func drawer(t Tensor, c Config, seed uint64) func(e int) float32 {
+	if t.Start == StartOne {
+		return func(int) float32 { return 1 }
+	}
+	quantile := truncatedNormal
+	if t.Start == StartWeight && c.Init == Glorot {
+		limit := math.Sqrt(6 / float64(t.Out+t.In))
+		quantile = func(u float64) float64 { return limit * (2*u - 1) }
+	}
+	scale := 1.0
+	if c.InitRescale {
+		scale = t.rescale()
+	}
+	index := uint32(t.Index)
+	return func(e int) float32 {
+		w := philox.At(seed, philox.Init, uint32(e/4), 0, index)[e%4]
+		return float32(scale * quantile((float64(w)+0.5)*0x1p-32))
+	}
+}
+
+// truncatedNormal is the quantile function of a normal of standard deviation
+// initStd cut at +-2 initStd: sigma sqrt(2) erfinv((2u - 1) erf(sqrt 2)).
+func truncatedNormal(u float64) float64 {
+	return initStd * math.Sqrt2 * math.Erfinv((2*u-1)*erfSqrt2)
+}
+
+var erfSqrt2 = math.Erf(math.Sqrt2)

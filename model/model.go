@@ -1,0 +1,142 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// Options are the sizes that a model is built for. All buffers are allocated for
+// them, once.
+type Options struct {
+	MicroBatch int // sequences of one micro-batch, at most
+	SeqLen     int // S, tokens of every sequence, at most Config.MaxPositions
+	MaxMasked  int // masked positions of one sequence, at most
+	Seed       uint64
+
+	// FixedMasked runs the MLM head on all MicroBatch*MaxMasked slots, so that no
+	// launch depends on the batch. Else it runs on the used slots alone.
+	FixedMasked bool
+}
+
+// validate checks o for a model of configuration c.
+func (o Options) validate(c Config) error {
+	if o.MicroBatch < 1 || o.MicroBatch > 1<<20 {
+		return fmt.Errorf("%w: micro-batch: found %d sequences, expected 1 to %d", ErrConfig, o.MicroBatch, 1<<20)
+	}
+	if o.SeqLen < 1 || o.SeqLen > c.MaxPositions {
+		return fmt.Errorf("%w: sequence length: found %d, expected 1 to %d (max positions)", ErrConfig, o.SeqLen, c.MaxPositions)
+	}
+	if o.MaxMasked < 1 || o.MaxMasked > o.SeqLen {
+		return fmt.Errorf("%w: masked positions of a sequence: found %d, expected 1 to %d", ErrConfig, o.MaxMasked, o.SeqLen)
+	}
+	// Element counts of a buffer must fit the 32-bit indices of devices.
+	tokens := int64(o.MicroBatch) * int64(o.SeqLen)
+	widest := max(tokens*int64(max(c.Hidden, c.FFN)), int64(o.MicroBatch)*int64(o.MaxMasked)*int64(c.VocabSize))
+	if widest >= 1<<31 {
+		return fmt.Errorf("%w: micro-batch %d: found a buffer of %d elements, expected fewer than %d", ErrConfig, o.MicroBatch, widest, int64(1)<<31)
+	}
+	return nil
+}
+
+// Model is a BERT on a device with its gradients, optimiser moments and the
+// activations of one micro-batch. It is used from one goroutine at a time.
+type Model struct {
+	b   backend.Backend
+	cfg Config
+	opt Options
+
+	table  []Tensor
+	params []backend.Param // in table order
+	sparse []backend.Param // the block-sparse ones, in table order
+	net    network
+	act    *activations
+
+	// grow: this backward pass also collects growth scores.
+	grow bool
+	// Host staging of the masked slots that the MLM head runs on.
+	pos, labels []int32
+}
+
+// New allocates a model on b and sets its initial values. Errors about c and o
+// wrap ErrConfig; others are the backend's.
+func New(b backend.Backend, c Config, o Options) (*Model, error) {
+	table, err := Table(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.validate(c); err != nil {
+		return nil, err
+	}
+	m := &Model{b: b, cfg: c, opt: o, table: table, params: make([]backend.Param, len(table))}
+	for i, t := range table {
+		topo, err := startTopology(t, c, o.Seed)
+		if err != nil {
+			return nil, fmt.Errorf("starting topology of %s: %w", t.Name, err)
+		}
+		m.params[i] = b.NewParam(backend.ParamSpec{
+			Name: t.Name, Index: t.Index, Out: t.Out, In: t.In, Decay: t.Decay, Topology: topo,
+		})
+		if t.Sparse {
+			m.sparse = append(m.sparse, m.params[i])
+		}
+		initialise(b, m.params[i], t, topo, c, o.Seed)
+	}
+	if m.net, err = newNetwork(table, m.params, c.Layers); err != nil {
+		return nil, err
+	}
+	m.act = newActivations(c, o, dtypesOf(b), func(_, name string, dt backend.DType, n int) backend.Buffer {
+		return b.Alloc(name, dt, n)
+	})
+	m.act.writeConstants(b, o)
+	m.pos = make([]int32, o.MicroBatch*o.MaxMasked)
+	m.labels = make([]int32, o.MicroBatch*o.MaxMasked)
+	b.Refresh(m.params)
+	if err := b.Sync(); err != nil {
+		return nil, fmt.Errorf("building the model on %s: %w", b.Name(), err)
+	}
+	return m, nil
+}
+
+// Config returns the configuration.
+func (m *Model) Config() Config { return m.cfg }
+
+// Options returns the sizes that the model was built for.
+func (m *Model) Options() Options { return m.opt }
+
+// Backend returns the device.
+func (m *Model) Backend() backend.Backend { return m.b }
+
+// Table returns the parameter table; it must not be changed.
+func (m *Model) Table() []Tensor { return m.table }
+
+// Params returns the parameters in table order; the slice must not be changed.
+func (m *Model) Params() []backend.Param { return m.params }
+
+// SparseParams returns the block-sparse parameters in table order; the slice must
+// not be changed.
+func (m *Model) SparseParams() []backend.Param { return m.sparse }
+
+// Param returns the parameter with a table name, nil when there is none.
+func (m *Model) Param(name string) backend.Param {
+	for i := range m.table {
+		if m.table[i].Name == name {
+			return m.params[i]
+		}
+	}
+	return nil
+}
+
+// Topologies waits and returns copies of the topologies of SparseParams.
+func (m *Model) Topologies() ([]*sparse.Topology, error) {
+	out := make([]*sparse.Topology, len(m.sparse))
+	for i, p := range m.sparse {
+		t, err := m.b.Topology(p)
+		if err != nil {
+			return nil, fmt.Errorf("reading the topology of %s: %w", p.Spec().Name, err)
+		}
+		out[i] = t
+	}
+	return out, nil
+}
