@@ -2,21 +2,6 @@ package model
 
 import "github.com/sparsebert/sparsebert-gpu/internal/backend"
 
-// dtypes are the element types of a model's buffers.
-type dtypes struct {
-	act backend.DType // activations
-	acc backend.DType // statistics: mean, rstd, log sum exp, losses, gradient norm
-}
-
-// dtypesOf returns what b computes in.
-func dtypesOf(b backend.Backend) dtypes {
-	d := dtypes{act: b.Activation(), acc: backend.F32}
-	if d.act == backend.F64 {
-		d.acc = backend.F64
-	}
-	return d
-}
-
 // allocator makes a buffer of n elements. part is its line in the memory ledger.
 type allocator func(part, name string, dt backend.DType, n int) backend.Buffer
 
@@ -77,8 +62,9 @@ type activations struct {
 	gradNorm           backend.Buffer // [1]
 }
 
-// newActivations makes every buffer through alloc, in a fixed order.
-func newActivations(c Config, o Options, d dtypes, alloc allocator) *activations {
+// newActivations makes every buffer through alloc, in a fixed order. dtype is that
+// of the activations; row statistics, losses and the norm are float32.
+func newActivations(c Config, o Options, dtype backend.DType, alloc allocator) *activations {
 	t := o.MicroBatch * o.SeqLen
 	m := o.MicroBatch * o.MaxMasked
 	th, mh, bh := t*c.Hidden, m*c.Hidden, o.MicroBatch*c.Hidden
@@ -93,8 +79,8 @@ func newActivations(c Config, o Options, d dtypes, alloc allocator) *activations
 	a.nspLabels = input("next-sentence labels", o.MicroBatch)
 	a.clsRows = input("[CLS] rows", o.MicroBatch)
 
-	act := func(name string, n int) backend.Buffer { return alloc(partActivations, name, d.act, n) }
-	acc := func(name string, n int) backend.Buffer { return alloc(partActivations, name, d.acc, n) }
+	act := func(name string, n int) backend.Buffer { return alloc(partActivations, name, dtype, n) }
+	acc := func(name string, n int) backend.Buffer { return alloc(partActivations, name, backend.F32, n) }
 	a.embZ, a.embY = act("embedding sums", th), act("embeddings", th)
 	a.embMean, a.embRstd = acc("embedding means", t), acc("embedding deviations", t)
 	for range c.Layers {
@@ -109,23 +95,23 @@ func newActivations(c Config, o Options, d dtypes, alloc allocator) *activations
 		})
 	}
 
-	head := func(name string, n int) backend.Buffer { return alloc(partHeads, name, d.act, n) }
+	head := func(name string, n int) backend.Buffer { return alloc(partHeads, name, dtype, n) }
 	a.masked = head("masked hidden states", mh)
 	a.transPre, a.transZ = head("MLM transform before GELU", mh), head("MLM transform after GELU", mh)
 	a.transY = head("MLM transform output", mh)
-	a.transMean = alloc(partHeads, "MLM transform means", d.acc, m)
-	a.transRstd = alloc(partHeads, "MLM transform deviations", d.acc, m)
+	a.transMean = alloc(partHeads, "MLM transform means", backend.F32, m)
+	a.transRstd = alloc(partHeads, "MLM transform deviations", backend.F32, m)
 	a.logits = head("MLM logits", m*c.VocabSize)
 	a.cls, a.pooled = head("[CLS] hidden states", bh), head("pooled", bh)
 	a.gradPooled = head("pooled gradient", bh)
 	a.nspLogits = head("next-sentence logits", 2*o.MicroBatch)
 
-	a.gradY = alloc(partBackward, "hidden gradient", d.act, th)
-	a.gradSub = alloc(partBackward, "sublayer gradient", d.act, th)
+	a.gradY = alloc(partBackward, "hidden gradient", dtype, th)
+	a.gradSub = alloc(partBackward, "sublayer gradient", dtype, th)
 
-	a.mlmStats = alloc(partStatistics, "MLM statistics", d.acc, 3)
-	a.nspStats = alloc(partStatistics, "next-sentence statistics", d.acc, 3)
-	a.gradNorm = alloc(partStatistics, "gradient norm", d.acc, 1)
+	a.mlmStats = alloc(partStatistics, "MLM statistics", backend.F32, 3)
+	a.nspStats = alloc(partStatistics, "next-sentence statistics", backend.F32, 3)
+	a.gradNorm = alloc(partStatistics, "gradient norm", backend.F32, 1)
 	return a
 }
 

@@ -125,6 +125,15 @@ func (c Config) encoderWeights() float64 {
 	return float64(c.Layers) * (4*h*h + 2*h*f)
 }
 
+// Dense encoder weights of the presets.
+const (
+	tinyWeights   = 393216
+	miniWeights   = 3145728
+	smallWeights  = 12582912
+	mediumWeights = 25165824
+	baseWeights   = 84934656
+)
+
 // DefaultLearningRate returns the peak learning rate of the paper's rule: the
 // dense optimum of the model's size times exp(1.969 s^2 + 0.2905 s)
 // (sparse.LearningRateFactor).
@@ -140,11 +149,11 @@ func (c Config) encoderWeights() float64 {
 // says 5.1e-3, Small 1.25e-3 for 2.6e-3), so a lower rate is worth a try there.
 func DefaultLearningRate(c Config) float64 {
 	optima := [...]struct{ weights, rate float64 }{
-		{393216, 8e-4 * 2 * math.Sqrt2}, // Tiny: one eighth of Mini
-		{3145728, 8e-4},                 // Mini
-		{12582912, 4e-4},                // Small
-		{25165824, 2e-4},                // Medium
-		{84934656, 2e-4},                // Base
+		{tinyWeights, 8e-4 * 2 * math.Sqrt2}, // one eighth of Mini
+		{miniWeights, 8e-4},
+		{smallWeights, 4e-4},
+		{mediumWeights, 2e-4},
+		{baseWeights, 2e-4},
 	}
 	n := c.encoderWeights()
 	rate := optima[0].rate

@@ -80,13 +80,16 @@ func New(b backend.Backend, c Config, o Options) (*Model, error) {
 		})
 		if t.Sparse {
 			m.sparse = append(m.sparse, m.params[i])
+			if collectsGrowth(c) {
+				b.GrowScores(m.params[i]) // take the memory now, not in the middle of a run
+			}
 		}
 		initialise(b, m.params[i], t, topo, c, o.Seed)
 	}
 	if m.net, err = newNetwork(table, m.params, c.Layers); err != nil {
 		return nil, err
 	}
-	m.act = newActivations(c, o, dtypesOf(b), func(_, name string, dt backend.DType, n int) backend.Buffer {
+	m.act = newActivations(c, o, b.Activation(), func(_, name string, dt backend.DType, n int) backend.Buffer {
 		return b.Alloc(name, dt, n)
 	})
 	m.act.writeConstants(b, o)
@@ -97,6 +100,11 @@ func New(b backend.Backend, c Config, o Options) (*Model, error) {
 		return nil, fmt.Errorf("building the model on %s: %w", b.Name(), err)
 	}
 	return m, nil
+}
+
+// collectsGrowth tells whether updates need the growth scores of gradients.
+func collectsGrowth(c Config) bool {
+	return c.Method == Dynamic && c.Growth == sparse.GrowGradient
 }
 
 // Config returns the configuration.

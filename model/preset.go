@@ -9,14 +9,13 @@ import (
 var presets = []struct {
 	name                       string
 	layers, hidden, heads, ffn int
-	dropout                    float64
 }{
-	{"tiny", 2, 128, 2, 512, 0},
-	{"mini", 4, 256, 4, 1024, 0},
-	{"small", 4, 512, 8, 2048, 0},
-	{"medium", 8, 512, 8, 2048, 0.1},
-	{"base", 12, 768, 12, 3072, 0.1},
-	{"large", 24, 1024, 16, 4096, 0.1},
+	{"tiny", 2, 128, 2, 512},
+	{"mini", 4, 256, 4, 1024},
+	{"small", 4, 512, 8, 2048},
+	{"medium", 8, 512, 8, 2048},
+	{"base", 12, 768, 12, 3072},
+	{"large", 24, 1024, 16, 4096},
 }
 
 // PresetNames returns the names that Preset knows, smallest model first.
@@ -29,18 +28,28 @@ func PresetNames() []string {
 }
 
 // Preset returns the configuration of a named size: tiny, mini, small, medium,
-// base or large. Vocabulary 30522, 512 positions, 2 segment types; dropout 0.1
-// above small and 0 else (paper, training recipe); dynamic sparsity 0.9 with
-// blocks of 16. The error wraps ErrConfig.
+// base or large. Vocabulary 30522, 512 positions, 2 segment types; DefaultDropout;
+// dynamic sparsity 0.9 with blocks of 16. The error wraps ErrConfig.
 func Preset(name string) (Config, error) {
 	for _, p := range presets {
 		if p.name == name {
-			return Config{
+			c := Config{
 				VocabSize: 30522, Layers: p.layers, Hidden: p.hidden, Heads: p.heads, FFN: p.ffn,
-				MaxPositions: 512, TypeVocab: 2, Dropout: p.dropout,
+				MaxPositions: 512, TypeVocab: 2,
 				Method: Dynamic, Sparsity: 0.9, BlockSize: 16,
-			}, nil
+			}
+			c.Dropout = DefaultDropout(c)
+			return c, nil
 		}
 	}
 	return Config{}, fmt.Errorf("%w: model: found %q, expected one of %s", ErrConfig, name, strings.Join(PresetNames(), ", "))
+}
+
+// DefaultDropout returns 0.1 for encoders larger than Small's and 0 else (paper,
+// training recipe), by the encoder's dense weights.
+func DefaultDropout(c Config) float64 {
+	if c.encoderWeights() > smallWeights {
+		return 0.1
+	}
+	return 0
 }

@@ -184,17 +184,10 @@ func distribute(rows []Tensor, c Config) error {
 		return nil
 	}
 	counts, err := sparse.Distribute(shapes, c.Density(), c.Distribution)
-	if errors.Is(err, sparse.ErrEmptyTensor) {
-		// Uniform density empties the tensor with the fewest positions first.
-		least := at[0]
-		for _, i := range at {
-			if rows[i].Shape().Positions() < rows[least].Shape().Positions() {
-				least = i
-			}
-		}
-		p := rows[least].Shape().Positions()
-		return fmt.Errorf("%w: sparsity %v: found no active block in %s (%d positions of %d x %d), expected at least one in each weight: %w",
-			ErrConfig, c.Sparsity, rows[least].Name, p, c.BlockSize, c.BlockSize, err)
+	if empty, ok := errors.AsType[*sparse.EmptyTensorError](err); ok {
+		t := rows[at[empty.Index]]
+		return fmt.Errorf("%w: sparsity %v: found no active block in %s (%d x %d, block size %d), expected at most %.6g so that it keeps one: %w",
+			ErrConfig, c.Sparsity, t.Name, t.Out, t.In, t.Block, 1-empty.Enough, err)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: distributing blocks over the encoder's weights: %w", ErrConfig, err)
