@@ -43,14 +43,17 @@ func (r StepResult) Loss() float64 { return r.MLMLoss + r.NSPLoss }
 // and norm; an error of the device after that is returned by a later call.
 //
 // Errors wrap ErrBatch, ErrConfig (an update of a model whose topology does not
-// move), ErrNotFinite, or are the backend's. In all but the last case the
+// move, or with another growth than the model's), ErrNotFinite, or are the backend's. In all but the last case the
 // parameters are unchanged.
 func (m *Model) Step(a StepArgs, micro []Batch) (StepResult, error) {
 	if a.Update != nil && m.cfg.Method != Dynamic {
 		return StepResult{}, fmt.Errorf("%w: found a topology update with method %s, expected none", ErrConfig, m.cfg.Method)
 	}
+	if a.Update != nil && a.Update.Growth != m.cfg.Growth {
+		return StepResult{}, fmt.Errorf("%w: found a topology update with growth %s, expected %s", ErrConfig, a.Update.Growth, m.cfg.Growth)
+	}
 	scalars := backend.StepScalars{Seed: m.opt.Seed, Step: a.Step, Train: true, LR: float32(a.LR)}
-	m.grow = a.Update != nil && a.Update.Growth == sparse.GrowGradient
+	m.grow = a.Update != nil && collectsGrowth(m.cfg)
 	r, err := m.accumulate(scalars, micro)
 	m.grow = false
 	if err != nil {

@@ -46,7 +46,7 @@ type Tensor struct {
 	Name    string // Hugging Face's key, e.g. bert.encoder.layer.0.output.dense.weight
 	Index   int    // position in the table
 	Out, In int    // O x I; a vector has Out = 1
-	Vector  bool // bias or LayerNorm parameter
+	Vector  bool   // bias or LayerNorm parameter
 	Start   Start
 	Decay   bool // weight decay applies: to all but vectors
 	Part    Part

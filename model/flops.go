@@ -1,0 +1,112 @@
+package model
+
+// FLOPPart is one line of the account of arithmetic: floating-point operations
+// of training on one sequence, forward and backward, a multiply-add counted as 2.
+type FLOPPart struct {
+	Name string `json:"name"`
+	// Theoretical counts as the paper does: weights at the density asked for,
+	// backward twice the forward.
+	Theoretical float64 `json:"theoretical"`
+	// Executed counts what the backend is told to do: the active blocks that the
+	// tensors really have, and attention scores made again in the backward pass.
+	Executed float64 `json:"executed"`
+	// Dense is Executed of the same model with method dense.
+	Dense float64 `json:"dense"`
+}
+
+// Names of the lines of the account of arithmetic.
+const (
+	FLOPsAttentionWeights = "attention products"
+	FLOPsFFNWeights       = "ffn products"
+	FLOPsAttentionScores  = "attention scores"
+	FLOPsEmbedding        = "embedding sums"
+	FLOPsPooler           = "pooler"
+	FLOPsMLMTransform     = "mlm transform"
+	FLOPsMLMDecoder       = "mlm decoder"
+	FLOPsNSPHead          = "nsp head"
+)
+
+// NonEmbeddingFLOPs returns the paper's count for one sequence of seq tokens,
+// forward and backward:
+//
+//	3 (2 S d W + 4 S^2 H L),  W = 12 L H^2 for F = 4H
+//
+// with W the encoder's dense weights, summed over the table, and d the density
+// asked for. Embeddings and heads are outside this count.
+func NonEmbeddingFLOPs(c Config, seq int) (float64, error) {
+	table, err := Table(c)
+	if err != nil {
+		return 0, err
+	}
+	sum := 0.0
+	for _, p := range flopParts(c, table, Options{SeqLen: seq}) {
+		if p.Name == FLOPsAttentionWeights || p.Name == FLOPsFFNWeights || p.Name == FLOPsAttentionScores {
+			sum += p.Theoretical
+		}
+	}
+	return sum, nil
+}
+
+// flopParts is the account for one sequence. The heads run on o.MaxMasked
+// positions and on [CLS]. Elementwise work (LayerNorm, GELU, dropout, softmax)
+// and the optimiser are not counted.
+func flopParts(c Config, table []Tensor, o Options) []FLOPPart {
+	order := []string{
+		FLOPsAttentionWeights, FLOPsFFNWeights, FLOPsAttentionScores, FLOPsEmbedding,
+		FLOPsPooler, FLOPsMLMTransform, FLOPsMLMDecoder, FLOPsNSPHead,
+	}
+	parts := make(map[string]*FLOPPart, len(order))
+	for _, name := range order {
+		parts[name] = &FLOPPart{Name: name}
+	}
+	// The three products of a weight over rows activations.
+	product := func(name string, t Tensor, rows int) {
+		p, each := parts[name], 3*2*float64(rows)
+		d := 1.0
+		if t.Sparse {
+			d = c.Density()
+		}
+		p.Theoretical += each * d * float64(t.Elements())
+		p.Executed += each * float64(t.Stored())
+		p.Dense += each * float64(t.Elements())
+	}
+	for _, t := range table {
+		if t.Vector {
+			continue
+		}
+		switch t.Part {
+		case Attention:
+			product(FLOPsAttentionWeights, t, o.SeqLen)
+		case FeedForward:
+			product(FLOPsFFNWeights, t, o.SeqLen)
+		case Pooler:
+			product(FLOPsPooler, t, 1)
+		case MLMHead:
+			product(FLOPsMLMTransform, t, o.MaxMasked)
+		case NSPHead:
+			product(FLOPsNSPHead, t, 1)
+		case Embedding:
+			if t.Index == 0 { // the token embedding is the decoder too
+				product(FLOPsMLMDecoder, t, o.MaxMasked)
+			}
+		case Norm:
+		}
+	}
+	s, h, l := float64(o.SeqLen), float64(c.Hidden), float64(c.Layers)
+	// Forward q k^T and p v; backward q k^T again, dv, dp, dq and dk.
+	const forward, executed = 2, 2 + 5
+	scores := parts[FLOPsAttentionScores]
+	scores.Theoretical = 3 * forward * 2 * s * s * h * l
+	scores.Executed = executed * 2 * s * s * h * l
+	scores.Dense = scores.Executed
+	// Two additions of a row forward, three into the gradients backward.
+	sums := parts[FLOPsEmbedding]
+	sums.Theoretical = 5 * s * h
+	sums.Executed, sums.Dense = sums.Theoretical, sums.Theoretical
+
+	out := make([]FLOPPart, len(order))
+	for i, name := range order {
+		out[i] = *parts[name]
+	}
+	return out
+}
