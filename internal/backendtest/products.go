@@ -1,0 +1,214 @@
+package backendtest
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// productCase is a weight and a number of tokens. Block 0 means dense, and then
+// nnzb is unused.
+type productCase struct {
+	out, in, block, nnzb, tokens int
+}
+
+func (c productCase) String() string {
+	return fmt.Sprintf("%dx%d/B=%d/nnzb=%d/T=%d", c.out, c.in, c.block, c.nnzb, c.tokens)
+}
+
+func (c productCase) weight(d *draws) paramData {
+	if c.block == 0 {
+		return d.dense("w", c.out, c.in, 1)
+	}
+	return d.sparse("w", sparse.Shape{Out: c.out, In: c.in, Block: c.block}, c.nnzb, 1)
+}
+
+// productCases are weights of every block size, non-square both ways, with one
+// block, some and all, and token counts that fit no tile.
+func productCases() []productCase {
+	var list []productCase
+	for _, s := range []struct{ block, rows, cols int }{
+		{0, 40, 24}, {0, 7, 83}, {0, 130, 2},
+		{1, 7, 40}, {1, 65, 9}, {4, 10, 3}, {4, 3, 17}, {8, 5, 3}, {8, 2, 11},
+		{16, 3, 5}, {16, 4, 1}, {32, 1, 3}, {32, 4, 2}, {64, 3, 1}, {64, 1, 2},
+	} {
+		size, all := max(1, s.block), s.rows*s.cols
+		counts := []int{1, (all + 2) / 3, all}
+		if s.block == 0 {
+			counts = []int{0}
+		}
+		for _, nnzb := range counts {
+			for _, tokens := range []int{1, 3, 7, 33, 130} {
+				list = append(list, productCase{s.rows * size, s.cols * size, s.block, nnzb, tokens})
+			}
+		}
+	}
+	return list
+}
+
+// dsdChecks go through the four combinations of bias and pre.
+func dsdChecks() []check {
+	var list []check
+	for k, c := range productCases() {
+		bias, pre := k%2 == 0, k/2%2 == 0
+		list = append(list, check{name: fmt.Sprintf("%v/bias=%v/pre=%v", c, bias, pre), prepare: func(d *draws) (script, bounds) {
+			w, b := c.weight(d), d.dense("b", 1, c.out, 1)
+			x := d.reals(c.tokens*c.in, 1)
+			run := func(r *rig) {
+				weight, vec := r.param(w), r.param(b)
+				xs, ys := r.input("x", x), r.output("y", c.tokens*c.out)
+				var pres backend.Buffer
+				if pre {
+					pres = r.output("pre", c.tokens*c.out)
+				}
+				if !bias {
+					vec = nil
+				}
+				r.b.DSD(ys, pres, xs, weight, vec, c.tokens)
+			}
+			limit := func(ref *rig) {
+				size, terms := absProduct(x, w.full(w.values), c.tokens, c.in, c.out, false)
+				for k := range size {
+					if bias {
+						size[k] += math.Abs(float64(b.values[k%c.out]))
+						terms[k]++
+					}
+				}
+				sum := func(i int) float64 { return d.limit("product", terms[i], size[i]) }
+				y := ref.value("y")
+				if !pre {
+					ref.allow("y", func(i int) float64 { return sum(i) + d.stored(y[i]) })
+					return
+				}
+				a := ref.value("pre")
+				ref.allow("pre", func(i int) float64 { return sum(i) + d.stored(a[i]) })
+				ref.allow("y", func(i int) float64 {
+					return maxGELUSlope*(sum(i)+d.stored(a[i])) + d.limit("gelu", 0, a[i]) + d.stored(y[i])
+				})
+			}
+			return run, limit
+		}})
+	}
+	return list
+}
+
+// ddsChecks go through the three modes, with dx in place of pre in every second
+// one of the last.
+func ddsChecks() []check {
+	var list []check
+	for k, c := range productCases() {
+		mode, inPlace := backend.DDSMode(k%3), k%2 == 0
+		list = append(list, check{name: fmt.Sprintf("%v/mode=%d/in place=%v", c, mode, inPlace), prepare: func(d *draws) (script, bounds) {
+			w := c.weight(d)
+			dy, before := d.reals(c.tokens*c.out, 1), d.reals(c.tokens*c.in, 3)
+			run := func(r *rig) {
+				weight, dys := r.param(w), r.input("dy", dy)
+				var dxs, pres backend.Buffer
+				switch {
+				case mode == backend.Assign:
+					dxs = r.output("dx", c.tokens*c.in)
+				case mode == backend.Accumulate:
+					dxs = r.inout("dx", before)
+				case inPlace:
+					dxs = r.inout("dx", before)
+					pres = dxs
+				default:
+					dxs, pres = r.output("dx", c.tokens*c.in), r.input("pre", before)
+				}
+				r.b.DDS(dxs, dys, weight, c.tokens, mode, pres)
+			}
+			limit := func(ref *rig) {
+				size, terms := absProduct(dy, w.full(w.values), c.tokens, c.out, c.in, true)
+				dx := ref.value("dx")
+				ref.allow("dx", func(i int) float64 {
+					old := float64(before[i])
+					sum := d.limit("product", terms[i], size[i])
+					switch mode {
+					case backend.Accumulate:
+						sum = d.limit("product", terms[i]+1, size[i]+math.Abs(old))
+					case backend.TimesGELU:
+						sum = math.Abs(geluSlope(old))*sum + d.limit("gelu slope", 0, size[i])
+					}
+					return sum + d.stored(dx[i])
+				})
+			}
+			return run, limit
+		}})
+	}
+	return list
+}
+
+// sddChecks run with and without a bias.
+func sddChecks() []check {
+	var list []check
+	for k, c := range productCases() {
+		bias := k%2 == 0
+		list = append(list, check{name: fmt.Sprintf("%v/bias=%v", c, bias), prepare: func(d *draws) (script, bounds) {
+			w, b := c.weight(d), d.dense("b", 1, c.out, 1)
+			dy, x := d.reals(c.tokens*c.out, 1), d.reals(c.tokens*c.in, 1)
+			run := func(r *rig) {
+				weight := r.param(w, "grad")
+				var vec backend.Param
+				if bias {
+					vec = r.param(b, "grad")
+				}
+				r.b.SDD(weight, vec, r.input("dy", dy), r.input("x", x), c.tokens)
+			}
+			limit := func(ref *rig) {
+				ref.allow("w.grad", func(k int) float64 {
+					o, i := w.place(k)
+					size := math.Abs(float64(w.grad[k]))
+					for t := range c.tokens {
+						size += math.Abs(float64(dy[t*c.out+o]) * float64(x[t*c.in+i]))
+					}
+					return d.limit("product", c.tokens+1, size)
+				})
+				if bias {
+					ref.allow("b.grad", func(o int) float64 {
+						size := math.Abs(float64(b.grad[o]))
+						for t := range c.tokens {
+							size += math.Abs(float64(dy[t*c.out+o]))
+						}
+						return d.limit("product", c.tokens+1, size)
+					})
+				}
+			}
+			return run, limit
+		}})
+	}
+	return list
+}
+
+// absProduct returns, for each element of x W^T, or of x W when transposed, the
+// sum of the absolute values of its terms and their number. x is [t, from], the
+// result [t, to]; w is the masked dense weight.
+func absProduct(x []float32, w []float64, t, from, to int, transposed bool) (size []float64, terms []int) {
+	size, terms = make([]float64, t*to), make([]int, t*to)
+	count := make([]int, to)
+	for j := range to {
+		for i := range from {
+			k := j*from + i
+			if transposed {
+				k = i*to + j
+			}
+			if w[k] == 0 {
+				continue
+			}
+			count[j]++
+			for row := range t {
+				size[row*to+j] += math.Abs(float64(x[row*from+i]) * w[k])
+			}
+		}
+	}
+	for k := range terms {
+		terms[k] = count[k%to]
+	}
+	return size, terms
+}
+
+// geluSlope is the derivative of GELU.
+func geluSlope(a float64) float64 {
+	return 0.5*(1+math.Erf(a/math.Sqrt2)) + a*math.Exp(-a*a/2)/math.Sqrt(2*math.Pi)
+}

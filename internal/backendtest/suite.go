@@ -1,0 +1,176 @@
+// Package backendtest is the conformance suite of package backend. A backend
+// passes it with
+//
+//	func TestBackend(t *testing.T) {
+//		backendtest.Run(t, func(t *testing.T) backend.Backend { return New() }, backendtest.Options{})
+//	}
+//
+// # How a check works
+//
+// Each check runs one operation on random data twice, on the reference backend
+// (package reference, float64) and on the backend under test, and compares every
+// element of every output. The allowed difference of an element is a bound on
+// the rounding errors of float32 arithmetic in any order of summation, computed
+// for that element from the magnitudes that went into it; tolerance.go has the
+// table and its derivation. There is no share of elements that may be wrong, and
+// NaN is always wrong.
+//
+// Around the comparison:
+//
+//   - every buffer is longer than the operation needs. Past the end an input
+//     holds NaN, so that reading it shows, and an output holds guard words, which
+//     must survive;
+//   - outputs that are assigned start as NaN, outputs that are accumulated into
+//     start with random values;
+//   - inputs, and the fields of parameters that the operation must leave alone,
+//     must keep their bits. Int32 buffers cannot be read back through the
+//     interface, so they are not covered by this.
+//
+// Sizes are odd on purpose: token counts around no vector width, sequences with
+// padding, blocks of every size from one block to the full tensor.
+//
+// Other checks are about errors that stick, non-finite norms and topologies,
+// which must agree bit for bit.
+package backendtest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+)
+
+// Options adapt the suite to a backend.
+type Options struct {
+	// Other opens the same backend with another number of threads, or other
+	// resources that must not matter. Each check then runs on both, and all
+	// outputs must have equal bits. Nil: the check runs twice on the one backend,
+	// which must repeat itself.
+	Other func(t *testing.T) backend.Backend
+}
+
+// Run runs the suite. open returns a new backend with no error on it; it is
+// called once or more per operation, and the suite closes what it opened.
+func Run(t *testing.T, open func(t *testing.T) backend.Backend, o Options) {
+	t.Helper()
+	for _, group := range groups() {
+		t.Run(group.op, func(t *testing.T) {
+			dev := &lazy{open: func() backend.Backend { return open(t) }}
+			other := dev
+			if o.Other != nil {
+				other = &lazy{open: func() backend.Backend { return o.Other(t) }}
+			}
+			for _, c := range group.checks {
+				if err := c.run(dev, other); err != nil {
+					t.Errorf("%s: %v", c.name, err)
+				}
+			}
+			if err := errors.Join(dev.close(), other.close()); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		})
+	}
+}
+
+// check is one test of one operation. Exactly one of prepare and whole is set.
+type check struct {
+	name string
+	// prepare draws the data and returns the script to run on each backend, and
+	// the bounds on the differences.
+	prepare func(d *draws) (script, bounds)
+	// whole is a test that fits no script. It gets a backend that has no error,
+	// and may leave it with one.
+	whole func(b backend.Backend) error
+}
+
+// script uploads data, calls the operation and names its outputs. It must do
+// the same whatever the backend.
+type script func(r *rig)
+
+// bounds sets the allowed differences of the outputs, given the reference's
+// results. Outputs without a bound must be equal.
+type bounds func(ref *rig)
+
+// group is the checks of one operation.
+type group struct {
+	op     string
+	checks []check
+}
+
+func groups() []group {
+	return []group{
+		{"DSD", dsdChecks()},
+		{"DDS", ddsChecks()},
+		{"SDD", sddChecks()},
+	}
+}
+
+// run returns an error that says in what the backend fails the check.
+func (c check) run(dev, other *lazy) error {
+	if c.whole != nil {
+		b, err := dev.get()
+		if err != nil {
+			return err
+		}
+		return c.whole(b)
+	}
+	b, err := dev.get()
+	if err != nil {
+		return err
+	}
+	s, limit := c.prepare(newDraws(c.name, b.Activation()))
+	want := newRig(reference.New())
+	if err := want.play(s); err != nil {
+		return fmt.Errorf("the reference backend: %w", err)
+	}
+	if limit != nil {
+		limit(want)
+	}
+	got := newRig(b)
+	if err := got.play(s); err != nil {
+		return err
+	}
+	if err := got.compare(want); err != nil {
+		return err
+	}
+	if b, err = other.get(); err != nil {
+		return err
+	}
+	again := newRig(b)
+	if err := again.play(s); err != nil {
+		return fmt.Errorf("the other backend: %w", err)
+	}
+	return again.sameBits(got)
+}
+
+// lazy opens a backend when there is none, or when the last one has an error.
+type lazy struct {
+	open func() backend.Backend
+	b    backend.Backend
+}
+
+func (l *lazy) get() (backend.Backend, error) {
+	if l.b != nil && l.b.Sync() != nil {
+		if err := l.close(); err != nil {
+			return nil, fmt.Errorf("closing a backend that has an error: %w", err)
+		}
+	}
+	if l.b == nil {
+		l.b = l.open()
+		if err := l.b.Sync(); err != nil {
+			return nil, fmt.Errorf("a new backend: found the error %q, expected none", err)
+		}
+	}
+	return l.b, nil
+}
+
+func (l *lazy) close() error {
+	if l.b == nil {
+		return nil
+	}
+	b := l.b
+	l.b = nil
+	return b.Close()
+}

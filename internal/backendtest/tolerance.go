@@ -1,0 +1,80 @@
+package backendtest
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+)
+
+// The allowed difference between a backend and the exact result is, for each
+// element of each output,
+//
+//	(terms + fixed) u magnitude  +  rounding of what is stored
+//
+// where u = 2^-24 is the unit roundoff of float32. The first part bounds the
+// arithmetic. A sum of k rounded terms, in any order, with or without fused
+// multiply-add, is off by at most about (k+1) u times the sum of the absolute
+// values of its terms (Higham, Accuracy and Stability of Numerical Algorithms,
+// 2nd ed., section 4.2): k-1 roundings of additions and one or two of the term.
+// So each check works out, in float64, the sum of absolute values that belongs
+// to its element (the magnitude) and the number of its terms, and the table says
+// how many roundings come on top. Second-order terms in u are left out: the
+// bounds are worst cases that a real sum stays far below.
+//
+// Where an operation is a chain (LayerNorm, attention, AdamW), the check carries
+// the bound of each link through the derivative of the next, and takes each
+// link's own roundings from this table.
+//
+// All backends accumulate in float32. The dtype of activations shows in the
+// second part only: a stored activation is off by its unit roundoff times its
+// absolute value, and so is an intermediate result that a backend may keep in
+// that dtype.
+var roundings = map[string]float64{
+	// One rounding of the product, one of the store; an accumulator of a block,
+	// a chunk of tokens or a lane adds none, as a tree is never worse than a chain.
+	"product": 2,
+
+	// gelu(a) = a/2 (1+erf): erf, the sum and two products are off by u each, and
+	// erf of its rounded argument by 2u more; magnitude |a|. Doubled, as a fast
+	// erf is good to about 2^-22 absolute.
+	"gelu": 10,
+	// gelu'(a): as above for the distribution function, and for a times the
+	// density, which is below 0.25, an exponential of relative error 8u.
+	// Magnitude: the absolute product sum that it multiplies.
+	"gelu slope": 12,
+}
+
+// maxGELUSlope is the largest absolute derivative of GELU, 1.1290 at sqrt 2.
+const maxGELUSlope = 1.13
+
+// column is the part of the table that depends on the activation dtype.
+type column struct {
+	bf16  bool
+	store float64 // unit roundoff of a stored activation
+}
+
+// float32Unit is the unit roundoff of float32.
+const float32Unit = 1.0 / (1 << 24)
+
+// columnOf returns the column of a dtype. The reference's F64 shows as float32,
+// since results are read through ReadFloats.
+func columnOf(dt backend.DType) column {
+	if dt == backend.BF16 {
+		return column{bf16: true, store: 1.0 / (1 << 8)} // 8 significant bits
+	}
+	return column{store: float32Unit}
+}
+
+// limit is the first part of the bound: a named row of the table, for a sum of
+// the given number of terms and magnitude.
+func (c column) limit(row string, terms int, magnitude float64) float64 {
+	fixed, ok := roundings[row]
+	if !ok {
+		panic(fmt.Sprintf("backendtest: no row %q in the table of tolerances", row))
+	}
+	return (float64(terms) + fixed) * float32Unit * math.Abs(magnitude)
+}
+
+// stored is the second part, for a value kept in the activation dtype.
+func (c column) stored(v float64) float64 { return c.store * math.Abs(v) }
