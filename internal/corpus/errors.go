@@ -3,20 +3,23 @@ package corpus
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrBadData is what errors.Is finds in every error that the content of an
-// input causes: a corpus that is missing, empty, binary, not UTF-8, truncated
-// or corrupt, and a vocabulary or shard that breaks its format.
+// input causes: a corpus that is missing, empty, unreadable, binary, not
+// UTF-8, truncated or corrupt, and a vocabulary that breaks its format.
 var ErrBadData = errors.New("bad data")
 
 // DataError says where an input is bad, what stands there and what should.
+// errors.Is(err, ErrBadData) holds for each.
 type DataError struct {
-	Path     string // the file or folder
+	Path     string // the file or folder, or a name for an input that has no path
 	Line     int    // line number from 1; 0 where the fault has no line
 	Offset   int64  // byte offset in the (decompressed) text; -1 where it has none
 	Found    string
 	Expected string
+	Err      error // the cause below, or nil; errors.Is and errors.As see it
 }
 
 // Error returns one line: "PATH:LINE: found X, expected Y", without ":LINE"
@@ -36,7 +39,20 @@ func (e *DataError) Error() string {
 // Is reports whether target is ErrBadData.
 func (e *DataError) Is(target error) bool { return target == ErrBadData }
 
+// Unwrap returns the cause, or nil.
+func (e *DataError) Unwrap() error { return e.Err }
+
 // badData returns a DataError that has neither line nor offset.
 func badData(path, found, expected string) *DataError {
 	return &DataError{Path: path, Offset: -1, Found: found, Expected: expected}
+}
+
+// oneLine keeps a hostile file name or system message from breaking a line.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 {
+			return '?'
+		}
+		return r
+	}, s)
 }

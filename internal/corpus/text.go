@@ -2,80 +2,158 @@ package corpus
 
 import (
 	"context"
-	"errors"
-	"io"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
-var errSkeleton = errors.New("corpus: this part is still being built")
-
-func oneLine(s string) string { return strings.ReplaceAll(s, "\n", " ") }
-
-// Document is one document: where it came from and its sentences, in order,
-// as cleaned text.
+// Document is one document: where it came from and its sentences in order.
 type Document struct {
-	Source    string   // the file
-	Line      int      // the line on which it starts, from 1
-	Sentences []string // never empty, none of them blank
+	Source string // the file
+	Line   int    // the line of Source on which it starts, from 1
+
+	// Sentences is never empty. A sentence is valid UTF-8 on one line, with
+	// single spaces between its words, none at its ends, and a letter or a
+	// number somewhere.
+	Sentences []string
 }
 
-// Files lists the text files under paths.
-func Files(paths []string) ([]string, error) { return nil, errSkeleton }
-
-// ReadFile yields the documents of one file.
-func ReadFile(ctx context.Context, path string, yield func(Document) error) error { return errSkeleton }
-
-// ReadDocuments yields the documents of every file under paths.
+// ReadDocuments calls yield for every document in the files under paths, in
+// order: Files says which they are, ReadFile what a document is. It stops at
+// the first error, yield's own included, and returns it unchanged.
 func ReadDocuments(ctx context.Context, paths []string, yield func(Document) error) error {
-	return errSkeleton
+	files, err := Files(paths)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := ReadFile(ctx, file, yield); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Vocab is a WordPiece vocabulary.
-type Vocab struct{}
+// Files lists the text files that paths name, each a file or a folder, in the
+// order given; a folder stands for the files in it and below it, in the order
+// of filepath.WalkDir. Files and folders in a folder whose names start with a
+// dot are skipped; everything else in it must be text, plain or in gzip or
+// Zstandard.
+//
+// A DataError reports no path at all, a path that is missing or may not be
+// read, an empty file, a folder without a file, and what is neither file nor
+// folder. A symbolic link to a folder is one of the last, unless it is itself
+// one of paths: links inside a folder could lead round in a circle.
+func Files(paths []string) ([]string, error) {
+	if len(paths) == 0 {
+		return nil, badData("corpus", "no path", "a file or folder of text")
+	}
+	var files []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, unreadable(path, err, "a file or folder of text")
+		}
+		if !info.IsDir() {
+			if err := checkFile(path); err != nil {
+				return nil, err
+			}
+			files = append(files, path)
+			continue
+		}
+		inside, err := filesBelow(path)
+		if err != nil {
+			return nil, err
+		}
+		if len(inside) == 0 {
+			return nil, badData(path, "an empty folder", "text files in it")
+		}
+		files = append(files, inside...)
+	}
+	return files, nil
+}
 
-// LoadVocab reads a vocab.txt.
-func LoadVocab(path string) (*Vocab, error) { return nil, errSkeleton }
+// filesBelow lists the files in the folder and below it.
+func filesBelow(folder string) ([]string, error) {
+	// With a slash at its end, a folder that is itself a link is walked.
+	root := strings.TrimRight(folder, string(filepath.Separator)) + string(filepath.Separator)
+	var files []string
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return unreadable(path, err, "a file or folder of text")
+		case path == root:
+			return nil
+		case strings.HasPrefix(entry.Name(), ".") && entry.IsDir():
+			return fs.SkipDir
+		case strings.HasPrefix(entry.Name(), ".") || entry.IsDir():
+			return nil
+		}
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			return badData(path, "a symbolic link to a folder", "a text file")
+		}
+		if err := checkFile(path); err != nil {
+			return err
+		}
+		files = append(files, path)
+		return nil
+	})
+	return files, err
+}
 
-// ParseVocab reads a vocab.txt from r; name stands in errors.
-func ParseVocab(name string, r io.Reader) (*Vocab, error) { return nil, errSkeleton }
+// checkFile reports a path that is no regular file or an empty one.
+func checkFile(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return unreadable(path, err, "a text file")
+	case !info.Mode().IsRegular():
+		return badData(path, kindOf(info.Mode()), "a text file")
+	case info.Size() == 0:
+		return badData(path, "an empty file", "text")
+	}
+	return nil
+}
 
-// NewVocab makes a vocabulary of tokens, whose ids are their indices.
-func NewVocab(tokens []string) (*Vocab, error) { return nil, errSkeleton }
+// ReadFile calls yield for every document in the file at path, in order. The
+// file is UTF-8 text, plain, in gzip or in Zstandard; its first bytes decide,
+// not its name.
+//
+// A line that reads "= Title =", with a blank line or the end below it, is a
+// WikiText title. From the first title on, a document is what stands under one
+// title, and each line is a paragraph. Before it, so throughout a file that has
+// none, a document is a run of lines that are not blank, joined into one
+// paragraph. A line like "= = Section = =" with a blank line below it is
+// dropped, as titles are. Every paragraph is cleaned (see cleanText) and split
+// into sentences (see splitSentences). A document without a sentence is left
+// out.
+//
+// ReadFile stops at the first error. It returns yield's and ctx's unchanged;
+// a DataError reports a file that is missing, empty, blank, unreadable, binary
+// (a NUL, or more than one control byte in ten at its start), not UTF-8, or
+// truncated or corrupt gzip or Zstandard data. Documents before the fault have
+// been yielded by then.
+func ReadFile(ctx context.Context, path string, yield func(Document) error) error {
+	if err := checkFile(path); err != nil {
+		return err
+	}
+	text, err := openText(path)
+	if err != nil {
+		return err
+	}
+	defer text.Close()
+	return readText(ctx, path, text, yield)
+}
 
-func (v *Vocab) Size() int                          { return 0 }
-func (v *Vocab) ID(token string) (int32, bool)      { return 0, false }
-func (v *Vocab) Token(id int32) string              { return "" }
-func (v *Vocab) Continuation(id int32) bool         { return false }
-func (v *Vocab) Pad() int32                         { return 0 }
-func (v *Vocab) Unk() int32                         { return 0 }
-func (v *Vocab) Cls() int32                         { return 0 }
-func (v *Vocab) Sep() int32                         { return 0 }
-func (v *Vocab) Mask() int32                        { return 0 }
-func (v *Vocab) WriteTo(w io.Writer) (int64, error) { return 0, errSkeleton }
-func (v *Vocab) SHA256() string                     { return "" }
-
-// Tokenizer turns text into WordPiece ids.
-type Tokenizer struct{}
-
-// NewTokenizer returns a tokenizer over v.
-func NewTokenizer(v *Vocab) *Tokenizer { return &Tokenizer{} }
-
-// Append appends the ids of text to dst.
-func (t *Tokenizer) Append(dst []int32, text string) []int32 { return dst }
-
-// WordCounter counts basic tokens.
-type WordCounter struct{}
-
-// NewWordCounter returns an empty counter.
-func NewWordCounter() *WordCounter { return &WordCounter{} }
-
-// Add counts the words of text.
-func (c *WordCounter) Add(text string) {}
-
-// Merge adds o's counts to c.
-func (c *WordCounter) Merge(o *WordCounter) {}
-
-// TrainVocab makes a vocabulary of exactly size tokens.
-func TrainVocab(ctx context.Context, words *WordCounter, size int) (*Vocab, error) {
-	return nil, errSkeleton
+// kindOf names what is neither a regular file nor wanted.
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "a folder"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	}
+	return fmt.Sprintf("a special file (%s)", mode)
 }

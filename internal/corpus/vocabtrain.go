@@ -1,0 +1,97 @@
+package corpus
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// TrainVocab makes a WordPiece vocabulary of exactly size tokens from the words
+// counted: [PAD] [UNK] [CLS] [SEP] [MASK], then single characters in the order
+// of their bytes, those that start words before those ("##c") that continue
+// them, then merged tokens in the order of their making.
+//
+// A merge joins the two neighbouring tokens that stand side by side most often
+// in the words (byte-pair encoding; ties go to the smaller left token, then to
+// the smaller right one, by bytes). Joining by frequency rather than by
+// likelihood gains the most on frequent words, which is what shortens sequences,
+// and spends no token on rare words whose letters happen to occur only there.
+//
+// Characters may take up at most three quarters of the tokens behind the special
+// ones. If the text has more, the rarest ("c" and "##c" counted apart) are left
+// out, and a word that needs one of them is [UNK].
+//
+// The result depends on the counts alone. It is a DataError if there are no
+// words, or if size is below 6 or above what the words can give, which the
+// error states. TrainVocab returns ctx's error, wrapped, once ctx is done.
+func TrainVocab(ctx context.Context, words *WordCounter, size int) (*Vocab, error) {
+	const least = len(specialTokens) + 1
+	counted := words.sorted()
+	if len(counted) == 0 {
+		return nil, badData("corpus", "no word", "text to train a vocabulary on")
+	}
+	if size < least {
+		return nil, badData("vocabulary", fmt.Sprintf("size %d", size),
+			fmt.Sprintf("at least %d: the special tokens and one character", least))
+	}
+	t := newMerger(counted, alphabet(counted, (size-len(specialTokens)+1)*3/4))
+	for step := 0; len(t.tokens) < size; step++ {
+		if step%256 == 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, fmt.Errorf("training a vocabulary: %w", err)
+			}
+		}
+		if !t.merge() {
+			return nil, badData("vocabulary", fmt.Sprintf("size %d", size),
+				fmt.Sprintf("from %d to %d, the most that this text gives", least, len(t.tokens)))
+		}
+	}
+	return NewVocab(t.tokens)
+}
+
+// alphabet returns the tokens of one character that the words need, at most
+// limit of them, the most frequent first chosen, in the order of the vocabulary.
+func alphabet(words []wordCount, limit int) []string {
+	counts := map[string]int64{}
+	for _, w := range words {
+		for token := range characters(w.word) {
+			counts[token] += w.count
+		}
+	}
+	tokens := make([]string, 0, len(counts))
+	for token := range counts {
+		tokens = append(tokens, token)
+	}
+	slices.SortFunc(tokens, func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
+	})
+	tokens = tokens[:min(limit, len(tokens))]
+	slices.SortFunc(tokens, func(a, b string) int {
+		return cmp.Or(cmp.Compare(isContinuation(a), isContinuation(b)), strings.Compare(a, b))
+	})
+	return tokens
+}
+
+// isContinuation returns 1 for a "##" token and 0 for another.
+func isContinuation(token string) int {
+	if strings.HasPrefix(token, continuationPrefix) {
+		return 1
+	}
+	return 0
+}
+
+// characters yields the tokens of one character that word consists of.
+func characters(word string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		prefix := ""
+		for _, r := range word {
+			if !yield(prefix + string(r)) {
+				return
+			}
+			prefix = continuationPrefix
+		}
+	}
+}
