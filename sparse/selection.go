@@ -35,7 +35,9 @@ func (s *Scratch) smallest(keys []uint64, k int) (threshold uint64, ties int) {
 		}
 		// The write position never passes the read position, so the bucket may
 		// be filtered onto itself.
-		s.bucket = resize(s.bucket, max(count[digit], len(s.bucket)))
+		if len(s.bucket) < count[digit] {
+			s.bucket = make([]uint64, count[digit])
+		}
 		n := 0
 		for _, key := range rest {
 			if byte(key>>shift) == byte(digit) {

@@ -17,7 +17,7 @@ func StartTopology(shape Shape, nnzb int, seed uint64, tensor int) (*Topology, e
 	if err := checkStart(shape, nnzb, tensor); err != nil {
 		return nil, fmt.Errorf("drawing a topology: %w", err)
 	}
-	var s Scratch
+	s := Scratch{active: make([]uint64, words(shape.Positions()))}
 	s.draw(0, shape.Positions(), nnzb, seed, tensor)
 	return shape.at(s.grown), nil
 }
@@ -32,7 +32,7 @@ func FanInTopology(shape Shape, nnzb int, seed uint64, tensor int) (*Topology, e
 	if err := checkStart(shape, nnzb, tensor); err != nil {
 		return nil, fmt.Errorf("drawing a topology of constant fan-in: %w", err)
 	}
-	var s Scratch
+	s := Scratch{active: make([]uint64, words(shape.Positions()))}
 	rows, cols := shape.BlockRows(), shape.BlockCols()
 	for r := range rows {
 		fanIn := nnzb / rows
@@ -101,26 +101,9 @@ func checkStart(shape Shape, nnzb, tensor int) error {
 // draw appends to s.grown the k positions of [from, to) with the smallest start
 // keys, ascending.
 func (s *Scratch) draw(from, to, k int, seed uint64, tensor int) {
-	if k == 0 {
-		return
-	}
-	s.keys = resize(s.keys, to-from)
-	for i := range s.keys {
-		s.keys[i] = philox.Key64(seed, philox.StartTopo, uint32(from+i), 0, uint32(tensor))
-	}
-	threshold, ties := s.smallest(s.keys, k)
-	for i, key := range s.keys {
-		if key > threshold {
-			continue
-		}
-		if key == threshold {
-			if ties == 0 {
-				continue
-			}
-			ties--
-		}
-		s.grown = append(s.grown, int32(from+i))
-	}
+	s.grow(from, to, k, func(p int) uint64 {
+		return philox.Key64(seed, philox.StartTopo, uint32(p), 0, uint32(tensor))
+	})
 }
 
 // newTopology returns a topology of nnzb slots, all zero and without views.

@@ -54,8 +54,9 @@ func (u Update) Moves(active, positions int) int {
 //
 // The topology is checked before and after. Errors: ErrTopology and ErrShape
 // from Check; ErrArgument for a number out of range or a slice of another
-// length; ErrNotFinite for a norm or score that is NaN or infinite. After an
-// error from before the commit, which all of these are, t is unchanged.
+// length; ErrNotFinite for a norm or score that is NaN or infinite. They leave t
+// unchanged. Only an error that says "after the commit" does not: it means a
+// fault of this package.
 func (t *Topology) Update(values, grow []float32, u Update, tensor int) (Change, error) {
 	return t.UpdateIn(new(Scratch), values, grow, u, tensor)
 }
@@ -143,9 +144,10 @@ func (s *Scratch) choose(t *Topology, grow []float32, u Update, tensor int) {
 		}
 	}
 	s.grown = s.grown[:0]
+	key := u.growKey(grow, tensor)
 	for r := 0; r < rows; r += step {
 		active := int(t.RowPtr[r+step] - t.RowPtr[r])
-		s.grow(r*cols, (r+step)*cols, u.Moves(active, step*cols), grow, u, tensor)
+		s.grow(r*cols, (r+step)*cols, u.Moves(active, step*cols), key)
 	}
 }
 
@@ -166,20 +168,17 @@ func (s *Scratch) prune(group []int32, k int) {
 	}
 }
 
-// grow appends to s.grown the k best candidates among the positions in [from,
-// to), ascending.
-func (s *Scratch) grow(from, to, k int, scores []float32, u Update, tensor int) {
+// grow appends to s.grown the k candidates in [from, to) with the smallest keys,
+// ties by position, ascending. The candidates are the positions whose bit in
+// s.active is clear.
+func (s *Scratch) grow(from, to, k int, key func(p int) uint64) {
 	if k == 0 {
 		return
 	}
 	s.keys = s.keys[:0]
 	for p := from; p < to; p++ {
-		switch {
-		case has(s.active, p):
-		case u.Growth == GrowGradient:
-			s.keys = append(s.keys, descending(scores[p]))
-		default:
-			s.keys = append(s.keys, philox.Key64(u.Seed, philox.Regrow, uint32(p), uint32(u.Number), uint32(tensor)))
+		if !has(s.active, p) {
+			s.keys = append(s.keys, key(p))
 		}
 	}
 	threshold, ties := s.smallest(s.keys, k)
@@ -196,6 +195,16 @@ func (s *Scratch) grow(from, to, k int, scores []float32, u Update, tensor int) 
 			continue
 		}
 		s.grown = append(s.grown, int32(p))
+	}
+}
+
+// growKey returns the key of a candidate, the smallest of which win.
+func (u Update) growKey(grow []float32, tensor int) func(p int) uint64 {
+	if u.Growth == GrowGradient {
+		return func(p int) uint64 { return descending(grow[p]) }
+	}
+	return func(p int) uint64 {
+		return philox.Key64(u.Seed, philox.Regrow, uint32(p), uint32(u.Number), uint32(tensor))
 	}
 }
 

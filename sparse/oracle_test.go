@@ -1,0 +1,146 @@
+package sparse_test
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/philox"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// naiveUpdate is the update contract written a second time, from the package
+// comment and without the package's code: maps, whole sorts, no views. It
+// returns the expected topology (views left out) and change.
+func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, tensor int) (*sparse.Topology, sparse.Change) {
+	rows, cols := t.Out/t.Block, t.In/t.Block
+	size := t.Block * t.Block
+
+	holder := map[int]int{} // position -> slot
+	for slot := range t.Rows {
+		holder[int(t.Rows[slot])*cols+int(t.Cols[slot])] = slot
+	}
+	groups := [][]int{{}} // the positions of each group
+	if u.Growth == sparse.GrowFanIn {
+		groups = make([][]int, rows)
+	}
+	for p := range rows * cols {
+		g := 0
+		if u.Growth == sparse.GrowFanIn {
+			g = p / cols
+		}
+		groups[g] = append(groups[g], p)
+	}
+
+	var slots, grown []int
+	for _, group := range groups {
+		var active, candidates []int
+		for _, p := range group {
+			if _, ok := holder[p]; ok {
+				active = append(active, p)
+			} else {
+				candidates = append(candidates, p)
+			}
+		}
+		k := int(math.Floor(u.PruneRatio * float64(len(active))))
+		if !u.RegrowPruned && k > len(candidates) {
+			k = len(candidates)
+		}
+		slices.SortFunc(active, func(a, b int) int {
+			na := naiveNorm(values[holder[a]*size:(holder[a]+1)*size], u.Norm)
+			nb := naiveNorm(values[holder[b]*size:(holder[b]+1)*size], u.Norm)
+			return cmp.Or(cmp.Compare(na, nb), cmp.Compare(a, b))
+		})
+		for _, p := range active[:k] {
+			slots = append(slots, holder[p])
+			if u.RegrowPruned {
+				candidates = append(candidates, p)
+			}
+		}
+		slices.SortFunc(candidates, func(a, b int) int {
+			if u.Growth == sparse.GrowGradient {
+				return cmp.Or(cmp.Compare(grow[b], grow[a]), cmp.Compare(a, b))
+			}
+			draw := func(p int) uint64 {
+				return philox.Key64(u.Seed, philox.Regrow, uint32(p), uint32(u.Number), uint32(tensor))
+			}
+			return cmp.Or(cmp.Compare(draw(a), draw(b)), cmp.Compare(a, b))
+		})
+		grown = append(grown, candidates[:k]...)
+	}
+	slices.Sort(slots)
+	slices.Sort(grown)
+
+	after := t.Clone()
+	var c sparse.Change
+	for i, slot := range slots {
+		if t.NewAt[slot] > 0 && int(t.NewAt[slot]) == u.Number-1 {
+			c.Stats.RemovedNew++
+		}
+		if _, was := holder[grown[i]]; was {
+			c.Stats.Returned++
+		}
+		c.Slots = append(c.Slots, int32(slot))
+		after.Rows[slot], after.Cols[slot] = int32(grown[i]/cols), int32(grown[i]%cols)
+		after.Born[slot], after.NewAt[slot] = int32(u.Step), int32(u.Number)
+		after.Explored[grown[i]/64] |= 1 << (grown[i] % 64)
+	}
+	c.Stats.Pruned = len(slots)
+	c.Stats.Active, c.Stats.Positions = len(t.Rows), rows*cols
+	usedRows, usedCols := map[int32]bool{}, map[int32]bool{}
+	for slot := range after.Rows {
+		usedRows[after.Rows[slot]] = true
+		usedCols[after.Cols[slot]] = true
+		c.Stats.MeanAge += float64(u.Step-int64(after.Born[slot])) / float64(len(after.Rows))
+	}
+	c.Stats.EmptyRows, c.Stats.EmptyCols = rows-len(usedRows), cols-len(usedCols)
+	for p := range rows * cols {
+		if after.Explored[p/64]>>(p%64)&1 == 1 {
+			c.Stats.Explored++
+		}
+	}
+	return after, c
+}
+
+// naiveNorm is BlockNorm written from its definition: each lane gathers its
+// elements, and the halving tree is a recursion.
+func naiveNorm(w []float32, n sparse.Norm) float32 {
+	combine := func(a, b float32) float32 {
+		if n == sparse.LInf {
+			return max(a, b)
+		}
+		return a + b
+	}
+	var tree func(lane, stride int) float32
+	tree = func(lane, stride int) float32 {
+		if stride < 32 {
+			return combine(tree(lane, 2*stride), tree(lane+stride, 2*stride))
+		}
+		sum := float32(0)
+		for i := lane; i < len(w); i += 32 {
+			x := float32(math.Abs(float64(w[i])))
+			if n == sparse.L2 {
+				x = float32(float64(x) * float64(x)) // exact in float64, so rounded once
+			}
+			sum = combine(sum, x)
+		}
+		return sum
+	}
+	return tree(0, 1)
+}
+
+// naiveViews lists the slots of each block row by column, and of each block
+// column by row, by sorting.
+func naiveViews(t *sparse.Topology) (byRow, byCol []int32) {
+	for slot := range t.Rows {
+		byRow = append(byRow, int32(slot))
+		byCol = append(byCol, int32(slot))
+	}
+	slices.SortFunc(byRow, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(t.Rows[a], t.Rows[b]), cmp.Compare(t.Cols[a], t.Cols[b]))
+	})
+	slices.SortFunc(byCol, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(t.Cols[a], t.Cols[b]), cmp.Compare(t.Rows[a], t.Rows[b]))
+	})
+	return byRow, byCol
+}

@@ -1,0 +1,53 @@
+package sparse_test
+
+import (
+	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+func TestRatios(t *testing.T) {
+	s := sparse.Stats{Pruned: 8, RemovedNew: 2, Returned: 3, Explored: 30, Positions: 40, Active: 10}
+	if s.ExploredDOF() != 0.75 || s.RemovedNewRatio() != 0.25 || s.Turnover() != 0.5 {
+		t.Errorf("found %v, %v, %v, want 0.75, 0.25, 0.5", s.ExploredDOF(), s.RemovedNewRatio(), s.Turnover())
+	}
+	var none sparse.Stats
+	if none.ExploredDOF() != 0 || none.RemovedNewRatio() != 0 || none.Turnover() != 0 {
+		t.Errorf("ratios of nothing are not 0")
+	}
+}
+
+func TestStatsWithoutAnUpdate(t *testing.T) {
+	topology := example(t)
+	want := sparse.Stats{Explored: 7, Positions: 15, Active: 6, MeanAge: (5*50 + 30) / 6., EmptyRows: 0, EmptyCols: 0}
+	if got := topology.Stats(50); got != want {
+		t.Errorf("found %+v, want %+v", got, want)
+	}
+	lone, err := sparse.NewTopology(sparse.Shape{Out: 12, In: 20, Block: 4}, []int32{1}, []int32{4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = sparse.Stats{Explored: 1, Positions: 15, Active: 1, MeanAge: 7, EmptyRows: 2, EmptyCols: 4}
+	if got := lone.Stats(7); got != want {
+		t.Errorf("found %+v, want %+v", got, want)
+	}
+}
+
+// The mean is over tensors, not over blocks: a small one counts as a large one.
+func TestMeanStats(t *testing.T) {
+	got := sparse.MeanStats([]sparse.Stats{
+		{Pruned: 4, RemovedNew: 1, Explored: 5, Positions: 10, Active: 8, MeanAge: 10, EmptyRows: 1, EmptyCols: 2},
+		{Pruned: 100, RemovedNew: 75, Explored: 1000, Positions: 1000, Active: 400, MeanAge: 30, EmptyRows: 3, EmptyCols: 4},
+		{Explored: 0, Positions: 10, Active: 1, MeanAge: 20},
+	})
+	want := sparse.Averages{
+		Tensors: 3, ExploredDOF: 0.5, RemovedNewRatio: 0.5, Turnover: 0.25, MeanAge: 20,
+		Pruned: 104, Active: 409, EmptyRows: 4, EmptyCols: 6,
+	}
+	if got != want {
+		t.Errorf("found %+v, want %+v", got, want)
+	}
+	if got := sparse.MeanStats(nil); got != (sparse.Averages{}) {
+		t.Errorf("of no tensors: found %+v, want zeros", got)
+	}
+}
