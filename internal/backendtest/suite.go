@@ -104,6 +104,17 @@ func groups() []group {
 		{"DSD", dsdChecks()},
 		{"DDS", ddsChecks()},
 		{"SDD", sddChecks()},
+		{"Embed", embedChecks()},
+		{"EmbedGrad", embedGradChecks()},
+		{"AddNorm", addNormChecks()},
+		{"AddNormGrad", addNormGradChecks()},
+		{"DropoutApply", dropoutChecks()},
+		{"Gather", gatherChecks()},
+		{"ScatterAdd", scatterAddChecks()},
+		{"Zero", zeroChecks()},
+		{"Tanh", tanhChecks()},
+		{"TanhGrad", tanhGradChecks()},
+		{"GELUGrad", geluGradChecks()},
 	}
 }
 

@@ -43,6 +43,29 @@ var roundings = map[string]float64{
 	// density, which is below 0.25, an exponential of relative error 8u.
 	// Magnitude: the absolute product sum that it multiplies.
 	"gelu slope": 12,
+
+	// A plain sum: the store, which may be a conversion.
+	"sum": 1,
+	// 1-rate, its reciprocal, the product, and the rate itself as float32.
+	"dropout": 4,
+	// The same and the addition; magnitude |residual| + |dropped-out sub|.
+	"add dropout": 5,
+	// A row mean of h terms: the square or product of a term, and the division.
+	"mean": 3,
+	// 1/sqrt(x): adding epsilon, root and reciprocal, at most 2u each when
+	// hardware approximates.
+	"rsqrt": 6,
+	// gamma n + beta: three products and a sum; magnitude |gamma n| + |beta|.
+	"affine": 4,
+	// n = (z - mean) rstd: difference and product.
+	"normal": 2,
+	// g - mean(g) - n mean(g n), times rstd: g's product and five more.
+	"row gradient": 6,
+	// An exponential, a sum and a quotient, 2u each, and the last rounding; near
+	// zero a backend must not lose the relative accuracy. Magnitude |y|.
+	"tanh": 8,
+	// dy (1 - y^2): square, difference, product; magnitude |dy| (1 + y^2).
+	"tanh slope": 3,
 }
 
 // maxGELUSlope is the largest absolute derivative of GELU, 1.1290 at sqrt 2.
