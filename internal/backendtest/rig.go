@@ -162,7 +162,9 @@ func (r *rig) allow(name string, limit func(i int) float64) {
 	t := r.tensor(name)
 	t.limits = make([]float64, t.n)
 	for i := range t.limits {
-		t.limits[i] = limit(i)
+		if t.limits[i] = limit(i); t.limits[i] != 0 {
+			t.limits[i] += underflow
+		}
 	}
 }
 

@@ -115,6 +115,9 @@ func groups() []group {
 		{"Tanh", tanhChecks()},
 		{"TanhGrad", tanhGradChecks()},
 		{"GELUGrad", geluGradChecks()},
+		{"Attention", attentionChecks()},
+		{"AttentionGrad", attentionGradChecks()},
+		{"CrossEntropy", crossEntropyChecks()},
 	}
 }
 

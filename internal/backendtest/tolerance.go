@@ -30,6 +30,8 @@ import (
 // second part only: a stored activation is off by its unit roundoff times its
 // absolute value, and so is an intermediate result that a backend may keep in
 // that dtype.
+//
+// To each bound that is not zero, underflow is added once.
 var roundings = map[string]float64{
 	// One rounding of the product, one of the store; an accumulator of a block,
 	// a chunk of tokens or a lane adds none, as a tree is never worse than a chain.
@@ -66,6 +68,23 @@ var roundings = map[string]float64{
 	"tanh": 8,
 	// dy (1 - y^2): square, difference, product; magnitude |dy| (1 + y^2).
 	"tanh slope": 3,
+
+	// A dot product divided by sqrt(Head): the product, the root and the quotient.
+	"score": 4,
+	// The log of a sum of exponentials: exp and log are off by up to 4u each. The
+	// arguments' rounding is added by the checks: u times their span.
+	"log sum exp": 10,
+	// A probability, relative: two exponentials of error 4u, the sum in the terms,
+	// the quotient.
+	"softmax": 12,
+	// p (dp - delta): difference and product, and the factor of dropout in dp.
+	"score gradient": 5,
+
+	// softmax - onehot and the product with the scale.
+	"one hot": 3,
+	// The losses of the rows: at most 64 in one float32 chain, then exact or in a
+	// tree.
+	"loss sum": 64,
 }
 
 // maxGELUSlope is the largest absolute derivative of GELU, 1.1290 at sqrt 2.
@@ -76,6 +95,11 @@ type column struct {
 	bf16  bool
 	store float64 // unit roundoff of a stored activation
 }
+
+// underflow covers results that float32 holds as subnormal numbers or, where the
+// hardware flushes them, as zero: up to 2^-126 for a term, and this is room for
+// 2^16 terms of factor 1. No result that matters is near it.
+const underflow = 1.0 / (1 << 55) / (1 << 55)
 
 // float32Unit is the unit roundoff of float32.
 const float32Unit = 1.0 / (1 << 24)
