@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
+)
+
+func evalCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "eval",
+		Usage: "MLM and NSP loss and accuracy of a checkpoint on a corpus",
+		Flags: []cli.Flag{
+			checkpointFlag(),
+			&cli.StringSliceFlag{Name: "corpus", Aliases: []string{"c"}, Usage: "text or shards; repeatable (default: the run's validation set)"},
+			&cli.StringFlag{Name: "vocab", Usage: "vocab.txt; must be the checkpoint's"},
+			&cli.IntFlag{Name: "batches", Usage: "at most this many batches (0: all)"},
+			&cli.StringFlag{Name: "device", Aliases: []string{"d"}, Value: "auto", Usage: "auto|cpu|cuda|sim"},
+			&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU threads (0: one a core)"},
+			jsonFlag(),
+		},
+		Action: evalAction,
+	}
+}
+
+// checkpointFlag is --checkpoint of the commands that read one.
+func checkpointFlag() cli.Flag {
+	return &cli.StringFlag{Name: "checkpoint", Usage: "step-N folder, or a run folder: its newest good checkpoint", Required: true}
+}
+
+// evaluation is what eval prints as JSON.
+type evaluation struct {
+	Checkpoint     string  `json:"checkpoint"`
+	Step           int64   `json:"step"`
+	MLMLoss        float64 `json:"mlm_loss"`
+	Perplexity     float64 `json:"perplexity"`
+	MLMAccuracy    float64 `json:"mlm_accuracy"`
+	NSPLoss        float64 `json:"nsp_loss"`
+	NSPAccuracy    float64 `json:"nsp_accuracy"`
+	UnigramEntropy float64 `json:"unigram_entropy"`
+	Tokens         int64   `json:"tokens"`
+}
+
+func evalAction(c *cli.Context) error {
+	if c.Int("batches") < 0 || c.Int("threads") < 0 {
+		return usageError("eval: found a negative number of batches or threads, expected 0 or more")
+	}
+	m, trained, err := train.LoadModel(c.String("checkpoint"), openBackend, func(config *train.Config) {
+		config.Device, config.Threads = c.String("device"), c.Int("threads")
+	})
+	if err != nil {
+		return err
+	}
+	defer m.Backend().Close()
+	log := newLogger(c.App.ErrWriter, false, false)
+	warnSkipped(log, trained.Skipped)
+	if path := c.String("vocab"); path != "" {
+		vocab, err := corpus.LoadVocab(path)
+		if err != nil {
+			return err
+		}
+		if vocab.SHA256() != trained.Vocab.SHA256() {
+			return usageError("vocab: found %s with %d tokens, expected the checkpoint's own vocabulary of %d tokens", path, vocab.Size(), trained.Vocab.Size())
+		}
+	}
+	config := trained.Config
+	var data *train.Data
+	if paths := c.StringSlice("corpus"); len(paths) > 0 {
+		data, err = train.LoadEvalData(c.Context, config, paths, trained.Vocab, newLoading(log).report)
+	} else {
+		data, err = train.LoadData(c.Context, config, trained.Vocab, newLoading(log).report)
+	}
+	if err != nil {
+		return err
+	}
+	e, err := train.Evaluate(c.Context, m, data.Valid, c.Int("batches"))
+	if err != nil {
+		return err
+	}
+	out := evaluation{
+		Checkpoint: trained.Path, Step: trained.Step, MLMLoss: e.MLMLoss, Perplexity: train.Perplexity(e.MLMLoss), MLMAccuracy: e.MLMAccuracy,
+		NSPLoss: e.NSPLoss, NSPAccuracy: e.NSPAccuracy, UnigramEntropy: data.UnigramEntropy, Tokens: data.ValidTokens,
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, out)
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "checkpoint      %s (step %d)\nmasked tokens   loss %.4f, perplexity %.2f, accuracy %.2f %%\nnext sentence   loss %.4f, accuracy %.2f %%\ncorpus          %d tokens, unigram entropy %.3f\n",
+		out.Checkpoint, out.Step, out.MLMLoss, out.Perplexity, 100*out.MLMAccuracy, out.NSPLoss, 100*out.NSPAccuracy, out.Tokens, out.UnigramEntropy)
+	return err
+}

@@ -1,0 +1,154 @@
+// Sparsebert-gpu pre-trains BERT with weights that are block-sparse from the
+// first step to the last. See README.md for its use and ARCHITECTURE.md for the
+// way through the code.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/model"
+)
+
+// The exit codes.
+const (
+	exitDone     = 0
+	exitFailed   = 1   // the run failed
+	exitUsage    = 2   // bad usage, configuration or data; nothing was written
+	exitDiverged = 3   // the loss or a gradient was NaN or Inf
+	exitSIGINT   = 130 // stopped by the signal after saving
+	exitSIGTERM  = 143
+)
+
+func main() {
+	ctx, stop := untilSignal(context.Background(), os.Stderr)
+	defer stop()
+	os.Exit(run(ctx, os.Args, os.Stdout, os.Stderr))
+}
+
+// run is the program: args[0] is its name. It writes at most one line about an
+// error, to stderr, and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	err := newApp(stdout, stderr).RunContext(ctx, foldUnderscores(args))
+	code := exitCode(err)
+	if code == exitDone {
+		return code
+	}
+	fmt.Fprintf(stderr, "sparsebert-gpu: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	return code
+}
+
+// newApp puts the commands together.
+func newApp(stdout, stderr io.Writer) *cli.App {
+	app := &cli.App{
+		Name:            "sparsebert-gpu",
+		Usage:           "pre-train BERT with dynamic block sparsity",
+		HideHelpCommand: true,
+		Writer:          stdout,
+		ErrWriter:       stderr,
+		// A path may hold a comma: repeat a flag to give several.
+		DisableSliceFlagSeparator: true,
+		ExitErrHandler:            func(*cli.Context, error) {}, // run prints and exits
+		Commands: []*cli.Command{
+			trainCommand(), evalCommand(), prepareCommand(), flopsCommand(), inspectCommand(), verifyCommand(),
+		},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usageError("found command %q, expected one of %s", c.Args().First(), commandNames(c.App))
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	app.OnUsageError = onUsageError
+	for _, cmd := range app.Commands {
+		cmd.OnUsageError = onUsageError
+		cmd.HideHelpCommand = true
+		cmd.Before = noStrayArguments
+	}
+	return app
+}
+
+// onUsageError turns the flag parser's complaint into one line.
+func onUsageError(c *cli.Context, err error, _ bool) error {
+	name := c.App.Name
+	if c.Command != nil && c.Command.Name != "" {
+		name = c.Command.Name
+	}
+	return usageError("%s: %v; see `sparsebert-gpu %s --help`", name, err, strings.TrimPrefix(name, "sparsebert-gpu"))
+}
+
+// noStrayArguments rejects whatever is not a flag. The flag parser stops at the
+// first such argument and would silently ignore every flag after it.
+func noStrayArguments(c *cli.Context) error {
+	if c.Args().Present() {
+		return usageError("%s: found argument %q, expected flags only", c.Command.Name, c.Args().First())
+	}
+	return nil
+}
+
+// commandNames lists the commands for an error message.
+func commandNames(app *cli.App) string {
+	var names []string
+	for _, c := range app.Commands {
+		names = append(names, c.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// foldUnderscores lets --max_steps stand for --max-steps. Values, and whatever
+// follows --, are left alone.
+func foldUnderscores(args []string) []string {
+	out := append([]string(nil), args...)
+	for i, a := range out {
+		if a == "--" {
+			break
+		}
+		if !strings.HasPrefix(a, "--") || i == 0 {
+			continue
+		}
+		name, value, hasValue := strings.Cut(a, "=")
+		name = strings.ReplaceAll(name, "_", "-")
+		if hasValue {
+			name += "=" + value
+		}
+		out[i] = name
+	}
+	return out
+}
+
+// errUsage marks errors of the command line itself.
+var errUsage = errors.New("bad usage")
+
+// usageError returns an error with exit code 2.
+func usageError(format string, args ...any) error {
+	return commandLineError(fmt.Sprintf(format, args...))
+}
+
+type commandLineError string
+
+func (e commandLineError) Error() string        { return string(e) }
+func (e commandLineError) Is(target error) bool { return target == errUsage }
+
+// exitCode maps an error to the exit code.
+func exitCode(err error) int {
+	var stopped stopSignal
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &stopped):
+		return stopped.code
+	case errors.Is(err, model.ErrNotFinite):
+		return exitDiverged
+	case errors.Is(err, errUsage), train.IsUsage(err), errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, checkpoint.ErrInUse):
+		return exitUsage
+	}
+	return exitFailed
+}

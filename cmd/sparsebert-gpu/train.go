@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
+)
+
+func trainCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "train",
+		Usage: "pre-train a BERT; with no flags: BERT-Tiny, s = 0.9, B = 16, on the built-in demo corpus",
+		Description: "The run folder gets config.yaml, environment.json, vocab.txt, metrics.jsonl, TensorBoard\n" +
+			"events and checkpoints. SIGINT and SIGTERM finish the step, save and exit; --resume goes on.\n" +
+			"Every flag may also stand in the file of --config, or in the environment (SPARSEBERT_MAX_STEPS).",
+		Flags:  configFlags(allSettings),
+		Action: trainAction,
+	}
+}
+
+func trainAction(c *cli.Context) error {
+	base := train.DefaultConfig()
+	if c.Bool("resume") && c.String("output-dir") != "" {
+		// Only what is given now is compared with the run's own configuration.
+		var err error
+		if base, err = train.ReadRunConfig(c.String("output-dir")); err != nil {
+			return err
+		}
+	}
+	config, err := readConfig(c, base, allSettings)
+	if err != nil {
+		return err
+	}
+	log := newLogger(c.App.ErrWriter, config.Quiet, config.JSONLogs)
+	if config.DryRun {
+		return dryRun(c.Context, c.App.Writer, config)
+	}
+	watch := newWatcher(log, c.App.ErrWriter, config)
+	summary, err := train.Run(c.Context, config, openBackend, watch)
+	watch.close()
+	if err != nil {
+		var signal stopSignal
+		if errors.As(err, &signal) && errors.Is(err, train.ErrStopped) {
+			log.Info().Str("resume", "sparsebert-gpu train --resume --output-dir "+watch.dir).Msg("stopped")
+		}
+		return err
+	}
+	printSummary(c.App.Writer, summary)
+	return nil
+}
+
+// printSummary writes the closing lines of a finished run.
+func printSummary(w io.Writer, s *train.Summary) {
+	fmt.Fprintf(w, "\nmasked tokens   loss %.3f on the training text (at first %.3f), %.3f on the validation text\n", s.Train.MLMLoss, s.FirstLoss, s.Eval.MLMLoss)
+	fmt.Fprintf(w, "                perplexity %.1f, accuracy %.1f %%; knowing only word frequencies would give a loss of %.3f\n", train.Perplexity(s.Eval.MLMLoss), 100*s.Eval.MLMAccuracy, s.UnigramEntropy)
+	fmt.Fprintf(w, "next sentence   loss %.3f, accuracy %.1f %% on the validation text\n", s.Eval.NSPLoss, 100*s.Eval.NSPAccuracy)
+	fmt.Fprintf(w, "FLOPs           %.3g non-embedding, forward and backward", s.FLOPs)
+	if s.Sparse {
+		fmt.Fprintf(w, "; the dense model would take %.3g, %.1f times as many", s.DenseFLOPs, s.DenseFLOPs/s.FLOPs)
+	}
+	fmt.Fprintln(w)
+	if s.Updated {
+		fmt.Fprintf(w, "topology        %.1f %% of the dense weights were active at some time (explored DOF)\n", 100*s.ExploredDOF)
+	}
+	fmt.Fprintf(w, "time            %d steps; %.1f s in this process\n", s.Steps, s.Seconds)
+	fmt.Fprintf(w, "results         %s\n", s.Dir)
+}

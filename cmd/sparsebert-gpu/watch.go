@@ -1,0 +1,157 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
+)
+
+// newLogger returns the program's log: lines for people, or JSON.
+func newLogger(w io.Writer, quiet, asJSON bool) zerolog.Logger {
+	if !asJSON {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}
+	}
+	level := zerolog.InfoLevel
+	if quiet {
+		level = zerolog.WarnLevel
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Logger()
+}
+
+// isTerminal tells whether w is a terminal.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// watcher shows a run: a progress bar on a terminal, log lines elsewhere.
+type watcher struct {
+	log  zerolog.Logger
+	bars *mpb.Progress // nil off a terminal
+	bar  *mpb.Bar
+	load *loading
+	loss float64
+	dir  string
+}
+
+// newWatcher makes the watcher of one run.
+func newWatcher(log zerolog.Logger, w io.Writer, c train.Config) *watcher {
+	watch := &watcher{log: log, load: newLoading(log)}
+	if isTerminal(w) && !c.Quiet && !c.JSONLogs {
+		watch.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(48), mpb.WithRefreshRate(200*time.Millisecond))
+		watch.log = newLogger(watch.bars, false, false)
+		watch.load.log = watch.log
+	}
+	return watch
+}
+
+// close ends the bar and leaves the terminal in order.
+func (w *watcher) close() {
+	if w.bars == nil {
+		return
+	}
+	if w.bar != nil && !w.bar.Completed() {
+		w.bar.Abort(false)
+	}
+	w.bars.Wait()
+}
+
+// Loading implements train.Observer.
+func (w *watcher) Loading(stage string, done, total int64) { w.load.report(stage, done, total) }
+
+// Started implements train.Observer.
+func (w *watcher) Started(p *train.Plan, dir string, from int64) {
+	w.dir = dir
+	c := p.Config
+	e := w.log.Info().Str("model", c.Model).Str("method", c.Method)
+	if c.Method != "dense" {
+		e = e.Float64("sparsity", c.Sparsity).Int("block_size", c.BlockSize)
+	}
+	if c.Method == "dynamic" {
+		e = e.Int("topology_updates", len(p.UpdateAt))
+	}
+	e.Int("vocab", p.Data.Vocab.Size()).Int64("train_tokens", p.Data.TrainTokens).
+		Str("unigram_entropy", fmt.Sprintf("%.3f", p.Data.UnigramEntropy)).
+		Str("learning_rate", fmt.Sprintf("%.3g", p.Peak)).Int64("steps", c.MaxSteps).Str("out", dir).Msg("training")
+	if from > 0 {
+		w.log.Info().Int64("step", from).Msg("resumed")
+	}
+	if w.bars != nil {
+		w.bar = w.bars.AddBar(c.MaxSteps,
+			mpb.PrependDecorators(decor.CountersNoUnit("step %d/%d ")),
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return fmt.Sprintf(" loss %.3f ", w.loss) }),
+				decor.Elapsed(decor.ET_STYLE_GO), decor.Name(" of "), decor.AverageETA(decor.ET_STYLE_GO)))
+		w.bar.SetCurrent(from)
+	}
+}
+
+// Stepped implements train.Observer.
+func (w *watcher) Stepped(done, total int64, loss float64) {
+	if w.bar != nil {
+		w.loss = loss
+		w.bar.SetCurrent(done)
+	}
+}
+
+// Logged implements train.Observer.
+func (w *watcher) Logged(r metrics.Train) {
+	w.log.Info().Int64("step", r.Step).
+		Str("mlm_loss", fmt.Sprintf("%.4f", r.MLMLoss)).Str("nsp_loss", fmt.Sprintf("%.4f", r.NSPLoss)).
+		Str("lr", fmt.Sprintf("%.2e", r.LR)).Str("grad_norm", fmt.Sprintf("%.2f", r.GradNorm)).
+		Str("tokens_per_second", fmt.Sprintf("%.0f", r.TokensPerSecond)).Msg("train")
+}
+
+// Updated implements train.Observer.
+func (w *watcher) Updated(r metrics.Topology) {
+	w.log.Debug().Int64("step", r.Step).Int("update", r.Update).Float64("explored_dof", r.ExploredDOF).Msg("topology")
+}
+
+// Evaluated implements train.Observer.
+func (w *watcher) Evaluated(r metrics.Eval) {
+	w.log.Info().Int64("step", r.Step).
+		Str("mlm_loss", fmt.Sprintf("%.4f", r.MLMLoss)).Str("mlm_accuracy", fmt.Sprintf("%.3f", r.MLMAccuracy)).
+		Str("nsp_loss", fmt.Sprintf("%.4f", r.NSPLoss)).Str("nsp_accuracy", fmt.Sprintf("%.3f", r.NSPAccuracy)).Msg("eval")
+}
+
+// Saved implements train.Observer.
+func (w *watcher) Saved(path string) { w.log.Info().Str("checkpoint", path).Msg("saved") }
+
+// Skipped implements train.Observer.
+func (w *watcher) Skipped(path string, reason error) {
+	w.log.Warn().Str("checkpoint", path).Str("reason", reason.Error()).Msg("passed over a damaged checkpoint")
+}
+
+// loading logs the stages of reading data, each at its start and, when it is
+// long, every few seconds.
+type loading struct {
+	log   zerolog.Logger
+	stage string
+	shown time.Time
+}
+
+func newLoading(log zerolog.Logger) *loading { return &loading{log: log} }
+
+// loadingEvery is the time between two lines about one stage.
+const loadingEvery = 5 * time.Second
+
+func (l *loading) report(stage string, done, total int64) {
+	if stage == l.stage && time.Since(l.shown) < loadingEvery {
+		return
+	}
+	first := stage != l.stage
+	l.stage, l.shown = stage, time.Now()
+	e := l.log.Info()
+	if !first && total > 0 {
+		e = e.Str("done", fmt.Sprintf("%d %%", 100*done/total))
+	}
+	e.Msg(stage)
+}

@@ -1,0 +1,87 @@
+package train
+
+import (
+	"context"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+)
+
+// validEvery: without validation text, every 20th document validates.
+const validEvery = 20
+
+// Data is what a run reads: a training and a validation set over one vocabulary.
+type Data struct {
+	Vocab *corpus.Vocab
+	Train *corpus.Dataset
+	Valid *corpus.Dataset
+	// UnigramEntropy, in nats a token, is the loss of the best guess that knows
+	// the validation set's token frequencies but no context: the mark that a
+	// model must beat to have learnt anything.
+	UnigramEntropy float64
+	TrainTokens    int64
+	ValidTokens    int64
+}
+
+// LoadData reads the data that a configuration names. vocab, when not nil, is
+// the one that a checkpoint was trained with and takes the place of the
+// configuration's. progress may be nil.
+func LoadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(stage string, done, total int64)) (*Data, error) {
+	var err error
+	if vocab == nil && c.Vocab != "" {
+		if vocab, err = corpus.LoadVocab(c.Vocab); err != nil {
+			return nil, err
+		}
+	}
+	var train, valid *corpus.Store
+	switch {
+	case len(c.Corpus) == 0:
+		if len(c.Valid) > 0 {
+			return nil, usagef("valid: found %v without a corpus, expected both or neither", c.Valid)
+		}
+		if c.Vocab != "" {
+			return nil, usagef("vocab: found %q without a corpus, expected both (the demo corpus has its own)", c.Vocab)
+		}
+		if train, valid, vocab, err = corpus.DemoStore(c.Seed); err != nil {
+			return nil, wrap("make the demo corpus", err)
+		}
+	default:
+		load := corpus.LoadOptions{Paths: c.Corpus, Vocab: vocab, VocabSize: c.VocabSize, Threads: c.Threads, Progress: progress}
+		if train, vocab, err = corpus.Load(ctx, load); err != nil {
+			return nil, err
+		}
+		if len(c.Valid) > 0 {
+			load.Paths, load.Vocab = c.Valid, vocab
+			if valid, _, err = corpus.Load(ctx, load); err != nil {
+				return nil, err
+			}
+		} else if train, valid, err = train.Split(validEvery); err != nil {
+			return nil, err
+		}
+	}
+	d := &Data{Vocab: vocab, UnigramEntropy: corpus.UnigramEntropy(valid), TrainTokens: train.Tokens(), ValidTokens: valid.Tokens()}
+	o := c.datasetOptions()
+	if d.Train, err = corpus.NewDataset(train, vocab, o); err != nil {
+		return nil, err
+	}
+	if d.Valid, err = corpus.NewDataset(valid, vocab, o); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// LoadEvalData reads another corpus than the run's for evaluation. Data.Train
+// is nil.
+func LoadEvalData(ctx context.Context, c Config, paths []string, vocab *corpus.Vocab, progress func(stage string, done, total int64)) (*Data, error) {
+	store, _, err := corpus.Load(ctx, corpus.LoadOptions{Paths: paths, Vocab: vocab, Threads: c.Threads, Progress: progress})
+	if err != nil {
+		return nil, err
+	}
+	d := &Data{Vocab: vocab, UnigramEntropy: corpus.UnigramEntropy(store), ValidTokens: store.Tokens()}
+	d.Valid, err = corpus.NewDataset(store, vocab, c.datasetOptions())
+	return d, err
+}
+
+// datasetOptions says how a run makes examples.
+func (c *Config) datasetOptions() corpus.DatasetOptions {
+	return corpus.DatasetOptions{SeqLen: c.SeqLen, MLMProbability: c.MLMProbability, Seed: c.Seed}
+}

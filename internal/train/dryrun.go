@@ -1,0 +1,81 @@
+package train
+
+import (
+	"context"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/model"
+)
+
+// NewLedger accounts for a configuration without any data: its vocabulary has
+// the size that the configuration says.
+func NewLedger(c Config) (model.Ledger, error) {
+	if err := c.checkNumbers(); err != nil {
+		return model.Ledger{}, err
+	}
+	p := Plan{Config: c}
+	if err := p.resolve(c.VocabSize, 1); err != nil {
+		return model.Ledger{}, err
+	}
+	return p.ledger()
+}
+
+// ledger accounts for a plan's model on the device that it will run on.
+func (p *Plan) ledger() (model.Ledger, error) {
+	store := model.Storage{Param: backend.F32, Activation: backend.F32}
+	if p.Config.Precision == "bf16" {
+		store.Activation = backend.BF16
+	}
+	return model.NewLedger(p.Model, p.options(), store)
+}
+
+// Dry is what a run would take.
+type Dry struct {
+	Plan            *Plan
+	Ledger          model.Ledger
+	Dir             string
+	CheckpointBytes int64 // of one checkpoint's tensors
+	DiskBytes       int64 // of as many as exist at once
+	FreeBytes       int64 // of the file system; -1: unknown
+}
+
+// DryRun makes every check that Run makes before its first step, and writes
+// nothing.
+func DryRun(ctx context.Context, c Config) (*Dry, error) {
+	if c.OutputDir == "" {
+		c.OutputDir = DefaultOutputDir(c, time.Now())
+	}
+	if err := checkFolder(c.OutputDir, c.Resume); err != nil {
+		return nil, err
+	}
+	p, err := NewPlan(ctx, c, nil)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dry{Plan: p, Dir: c.OutputDir, FreeBytes: freeBytes(existingParent(c.OutputDir))}
+	if d.Ledger, err = p.ledger(); err != nil {
+		return nil, err
+	}
+	table, err := model.Table(p.Model)
+	if err != nil {
+		return nil, err
+	}
+	if d.CheckpointBytes, err = CheckpointBytes(table); err != nil {
+		return nil, err
+	}
+	saves := int64(1)
+	if c.SaveSteps > 0 {
+		saves = (p.Config.MaxSteps + c.SaveSteps - 1) / c.SaveSteps
+	}
+	// A new checkpoint is whole before an old one goes.
+	if keep := int64(c.SaveTotalLimit); keep > 0 {
+		saves = min(saves, keep+1)
+	}
+	d.DiskBytes = saves * d.CheckpointBytes
+	return d, nil
+}
+
+// maxMasked is the number of masked slots of a sequence.
+func (c *Config) maxMasked() int { return corpus.MaxMasked(c.SeqLen, c.MLMProbability) }

@@ -1,0 +1,188 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// Plan is a configuration worked out: every default in its place, the data
+// loaded, every choice parsed. Making one writes nothing.
+type Plan struct {
+	Config Config // resolved
+	Model  model.Config
+	Data   *Data
+	Peak   float64 // learning rate after the warm-up
+
+	Norm     sparse.Norm
+	Growth   sparse.Growth
+	Schedule sparse.Schedule
+	// UpdateAt holds, in ascending order, the numbers of finished steps after
+	// which the topology is updated. Empty unless the method is dynamic.
+	UpdateAt []int64
+}
+
+// resolveModel works out everything that needs no data but the vocabulary's
+// size.
+func (c *Config) resolveModel(vocabSize int) (model.Config, error) {
+	m, err := model.Preset(c.Model)
+	if err != nil {
+		return m, err
+	}
+	for _, size := range []struct{ from, to *int }{
+		{&c.Layers, &m.Layers}, {&c.Hidden, &m.Hidden}, {&c.Heads, &m.Heads}, {&c.FFN, &m.FFN},
+	} {
+		if *size.from != 0 {
+			*size.to = *size.from
+		}
+		*size.from = *size.to
+	}
+	if c.Dropout == -1 {
+		c.Dropout = m.Dropout
+	}
+	m.Dropout = c.Dropout
+	m.VocabSize = vocabSize
+	if m.Method, err = model.ParseMethod(c.Method); err != nil {
+		return m, usagef("method: %v", err)
+	}
+	if m.Init, err = model.ParseInit(c.Init); err != nil {
+		return m, usagef("init: %v", err)
+	}
+	m.InitRescale = c.Rescale
+	m.Sparsity = c.Sparsity
+	m.BlockSize = c.BlockSize
+	if m.Distribution, err = sparse.ParseDistribution(c.Distribution); err != nil {
+		return m, usagef("distribution: %v", err)
+	}
+	if m.Growth, err = sparse.ParseGrowth(c.Growth); err != nil {
+		return m, usagef("growth: %v", err)
+	}
+	if err := m.Validate(); err != nil {
+		return m, err
+	}
+	if c.SeqLen > m.MaxPositions {
+		return m, usagef("seq_len: found %d, expected at most the model's %d positions", c.SeqLen, m.MaxPositions)
+	}
+	return m, nil
+}
+
+// NewPlan checks a configuration, loads its data and works out the rest. It
+// writes nothing. progress may be nil.
+func NewPlan(ctx context.Context, c Config, progress func(stage string, done, total int64)) (*Plan, error) {
+	return newPlan(ctx, c, nil, progress)
+}
+
+// newPlan is NewPlan with the vocabulary of a checkpoint, where there is one.
+func newPlan(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(stage string, done, total int64)) (*Plan, error) {
+	if err := c.checkNumbers(); err != nil {
+		return nil, err
+	}
+	// Everything that needs no data first: a wrong flag must not wait for it.
+	early := Plan{Config: c, Data: nil}
+	if err := early.resolve(c.VocabSize, 1); err != nil {
+		return nil, err
+	}
+	p := &Plan{Config: c}
+	var err error
+	if p.Data, err = LoadData(ctx, c, vocab, progress); err != nil {
+		return nil, err
+	}
+	if err := p.resolve(p.Data.Vocab.Size(), p.Data.Train.Examples()); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// resolve works out everything but the data: examples are what an epoch has.
+func (p *Plan) resolve(vocabSize, examples int) error {
+	c := &p.Config
+	var err error
+	if p.Model, err = c.resolveModel(vocabSize); err != nil {
+		return err
+	}
+	c.VocabSize = vocabSize
+	if c.Epochs > 0 {
+		perStep := float64(c.BatchSize * c.Accumulation)
+		c.MaxSteps = max(1, int64(math.Round(c.Epochs*float64(examples)/perStep)))
+	}
+	if c.WarmupSteps == -1 {
+		c.WarmupSteps = min(c.MaxSteps/10, 10000)
+	}
+	if c.WarmupSteps > c.MaxSteps && p.Data != nil {
+		return usagef("warmup_steps: found %d, expected at most the run's %d steps", c.WarmupSteps, c.MaxSteps)
+	}
+	if c.LearningRate == 0 {
+		c.LearningRate = model.DefaultLearningRate(p.Model)
+	}
+	p.Peak = c.LearningRate
+
+	if p.Norm, err = sparse.ParseNorm(c.PruneNorm); err != nil {
+		return usagef("prune_norm: %v", err)
+	}
+	p.Growth = p.Model.Growth
+	if p.Schedule, err = sparse.ParseSchedule(c.PruneSchedule); err != nil {
+		return usagef("prune_schedule: %v", err)
+	}
+	if p.Model.Method == model.Dynamic {
+		// A short run has room for fewer phases than the paper's 80.
+		c.Updates = int(min(int64(c.Updates), c.MaxSteps))
+		if p.UpdateAt, err = sparse.UpdateSteps(c.MaxSteps, c.Updates); err != nil {
+			return usagef("updates: %v", err)
+		}
+	}
+	return nil
+}
+
+// update returns the topology update that is due once `done` steps are
+// finished, or nil.
+func (p *Plan) update(done int64) *sparse.Update {
+	for i, at := range p.UpdateAt {
+		if at != done {
+			continue
+		}
+		ratio := p.Schedule.PruneRatio(p.Config.PruneRatio, done, p.Config.MaxSteps)
+		return &sparse.Update{
+			Seed: p.Config.Seed, Number: i + 1, Step: done, PruneRatio: ratio,
+			Norm: p.Norm, Growth: p.Growth, RegrowPruned: p.Config.RegrowPruned,
+		}
+	}
+	return nil
+}
+
+// adam returns the optimiser's constants.
+func (p *Plan) adam() backend.AdamConfig {
+	return backend.AdamConfig{
+		Beta1: adamBeta1, Beta2: adamBeta2, Eps: adamEpsilon,
+		WeightDecay: float32(p.Config.WeightDecay),
+		GroupLasso:  float32(p.Config.GroupLasso), GroupLassoStd: groupLassoStd,
+		MaxGradNorm: float32(p.Config.MaxGradNorm),
+	}
+}
+
+// options returns the sizes that the model's buffers are made for.
+func (p *Plan) options() model.Options {
+	return model.Options{
+		MicroBatch: p.Config.BatchSize, SeqLen: p.Config.SeqLen,
+		MaxMasked: p.Config.maxMasked(), Seed: p.Config.Seed,
+	}
+}
+
+// IsUsage reports whether err is the fault of what the user gave: a
+// configuration, a corpus or a checkpoint that cannot be used.
+func IsUsage(err error) bool {
+	return errors.Is(err, ErrUsage) || errors.Is(err, model.ErrConfig) || errors.Is(err, corpus.ErrBadData)
+}
+
+// wrap adds what was being done to an error, keeping nil.
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

@@ -1,0 +1,161 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// countFLOPs works out what one step costs by the paper's count.
+func (r *runner) countFLOPs() error {
+	c := &r.plan.Config
+	sequences := float64(c.BatchSize * c.Accumulation)
+	l, err := r.plan.ledger()
+	if err != nil {
+		return err
+	}
+	r.perStep, r.densePerStep = sequences*l.NonEmbeddingFLOPs, sequences*l.DenseNonEmbeddingFLOPs
+	return nil
+}
+
+// logWindow writes the log line of the steps since the last one.
+func (r *runner) logWindow() error {
+	w := &r.window
+	if w.Steps == 0 {
+		return nil
+	}
+	n := float64(w.Steps)
+	c := &r.plan.Config
+	rec := metrics.Train{
+		Step:    r.done,
+		Loss:    (w.MLMLoss + w.NSPLoss) / n,
+		MLMLoss: w.MLMLoss / n, NSPLoss: w.NSPLoss / n,
+		LR:              learningRate(r.plan.Peak, r.done-1, c.WarmupSteps, c.MaxSteps),
+		GradNorm:        w.GradNorm / n,
+		TokensPerSecond: float64(w.Tokens) / time.Since(w.since).Seconds(),
+		FLOPs:           r.perStep * float64(r.done),
+	}
+	if r.summary.FirstLoss == 0 {
+		r.summary.FirstLoss = rec.MLMLoss
+	}
+	r.summary.Train = rec
+	*w = window{since: time.Now()}
+	if err := r.log.Train(rec); err != nil {
+		return err
+	}
+	if err := r.board.Train(rec); err != nil {
+		return err
+	}
+	r.watch.Logged(rec)
+	return nil
+}
+
+// logUpdate writes what a topology update did; took is the whole step's time.
+func (r *runner) logUpdate(u sparse.Update, stats []sparse.Stats, took time.Duration) error {
+	mean := sparse.MeanStats(stats)
+	rec := metrics.Topology{
+		Step: r.done, Update: u.Number, PruneRatio: u.PruneRatio, Pruned: mean.Pruned,
+		ExploredDOF: mean.ExploredDOF, RemovedNewRatio: mean.RemovedNewRatio, Turnover: mean.Turnover,
+		MeanAge: mean.MeanAge, EmptyRows: mean.EmptyRows, EmptyCols: mean.EmptyCols, Seconds: took.Seconds(),
+	}
+	r.summary.ExploredDOF, r.summary.Updated = rec.ExploredDOF, true
+	if err := r.log.Topology(rec); err != nil {
+		return err
+	}
+	if err := r.board.Topology(rec); err != nil {
+		return err
+	}
+	r.watch.Updated(rec)
+	return nil
+}
+
+// evaluate measures the validation set: the whole of it at the end of the run.
+// A signal does not cut it short, since the checkpoint that follows must hold a
+// finished step with all of its records.
+func (r *runner) evaluate(ctx context.Context, whole bool) error {
+	before := time.Now()
+	batches := r.plan.Config.EvalBatches
+	if whole {
+		batches = 0
+	}
+	rec, err := Evaluate(context.WithoutCancel(ctx), r.model, r.plan.Data.Valid, batches)
+	if err != nil {
+		return err
+	}
+	rec.Step = r.done
+	r.summary.Eval = rec
+	if err := r.log.Eval(rec); err != nil {
+		return err
+	}
+	if err := r.board.Eval(rec); err != nil {
+		return err
+	}
+	r.watch.Evaluated(rec)
+	r.window.since = r.window.since.Add(time.Since(before))
+	return nil
+}
+
+// state is what a checkpoint holds beside the tensors.
+type state struct {
+	Config  Config       `json:"config"` // resolved
+	Model   model.Config `json:"model"`
+	Vocab   []string     `json:"vocab"`
+	Window  window       `json:"window"`
+	Summary Summary      `json:"summary"`
+}
+
+// save writes a checkpoint of the steps done so far.
+func (r *runner) save() error {
+	before := time.Now()
+	if err := r.log.Sync(); err != nil {
+		return err
+	}
+	weights, optimizer, err := snapshot(r.model)
+	if err != nil {
+		return err
+	}
+	hash, err := r.plan.Config.Hash()
+	if err != nil {
+		return err
+	}
+	files := map[string]*checkpoint.File{modelFile: weights, optimizerFile: optimizer}
+	s := state{Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.Data.Vocab.Tokens(), Window: r.window, Summary: r.summary}
+	path, err := checkpoint.Save(r.checkpoints(), r.done, files, s, hash)
+	if err != nil {
+		return fmt.Errorf("save the checkpoint of step %d: %w", r.done, err)
+	}
+	if keep := r.plan.Config.SaveTotalLimit; keep > 0 {
+		if err := checkpoint.Prune(r.checkpoints(), keep); err != nil {
+			return fmt.Errorf("remove old checkpoints: %w", err)
+		}
+	}
+	r.watch.Saved(path)
+	r.window.since = r.window.since.Add(time.Since(before))
+	return nil
+}
+
+// checkpoints is the folder of the run's checkpoints.
+func (r *runner) checkpoints() string { return filepath.Join(r.folder.dir, checkpoint.FolderName) }
+
+// finish sums the run up.
+func (r *runner) finish() *Summary {
+	s := r.summary
+	s.Dir = r.folder.dir
+	s.Steps = r.done
+	s.UnigramEntropy = r.plan.Data.UnigramEntropy
+	s.FLOPs = r.perStep * float64(r.done)
+	s.DenseFLOPs = r.densePerStep * float64(r.done)
+	s.Sparse = r.plan.Model.Method != model.Dense
+	s.Seconds = time.Since(r.began).Seconds()
+	return &s
+}
+
+// Perplexity is exp of a mean cross-entropy in nats.
+func Perplexity(loss float64) float64 { return math.Exp(loss) }

@@ -1,0 +1,132 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/model"
+)
+
+// resume goes on with the run in c.OutputDir. The caller has put c together
+// from the run's own configuration; what it changed of the settings that
+// determine the numbers is an error.
+func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, error) {
+	if c.OutputDir == "" {
+		return nil, usagef("resume: found no output_dir, expected the folder of the run to resume")
+	}
+	if err := checkFolder(c.OutputDir, true); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.folder, err = openFolder(c.OutputDir); err != nil {
+		return nil, err
+	}
+	defer r.folder.lock.Unlock()
+
+	found, skipped, err := checkpoint.Latest(r.checkpoints())
+	if errors.Is(err, checkpoint.ErrNone) && len(skipped) == 0 || errors.Is(err, fs.ErrNotExist) {
+		found = nil // stopped before its first checkpoint: begin again
+	} else if err != nil {
+		return nil, err
+	}
+	var vocab *corpus.Vocab
+	var saved state
+	if found != nil {
+		if saved, vocab, err = readState(found); err != nil {
+			return nil, err
+		}
+	}
+	if r.plan, err = newPlan(ctx, c, vocab, r.watch.Loading); err != nil {
+		return nil, err
+	}
+	b, err := open(c.Device, c.Precision, c.Threads)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	if r.model, err = model.New(b, r.plan.Model, r.plan.options()); err != nil {
+		return nil, fmt.Errorf("build the model: %w", err)
+	}
+	if found != nil {
+		if key, was, is, ok := Differs(saved.Config, r.plan.Config); ok {
+			return nil, usagef("%s: found %s, expected %s as in the run to resume", key, is, was)
+		}
+		if err := restore(r.model, found, true); err != nil {
+			return nil, err
+		}
+		r.done, r.window, r.summary = found.Step, saved.Window, saved.Summary
+	}
+	for _, s := range skipped {
+		r.watch.Skipped(s.Path, s.Err)
+	}
+	if err := metrics.TruncateAfter(r.folder.path(metricsFile), r.done); err != nil {
+		return nil, err
+	}
+	if err := r.folder.describe(r.plan.Config, r.plan.Data.Vocab, b.Name()); err != nil {
+		return nil, err
+	}
+	return r.train(ctx)
+}
+
+// readState decodes a checkpoint's state and its vocabulary.
+func readState(c *checkpoint.Checkpoint) (state, *corpus.Vocab, error) {
+	var s state
+	file := filepath.Join(c.Path, checkpoint.ManifestName)
+	if err := json.Unmarshal(c.State, &s); err != nil {
+		return s, nil, fmt.Errorf("%s: state: found %w, expected a training state: %w", file, err, checkpoint.ErrCorrupt)
+	}
+	vocab, err := corpus.NewVocab(s.Vocab)
+	if err != nil {
+		return s, nil, fmt.Errorf("%s: vocabulary: %w: %w", file, err, checkpoint.ErrCorrupt)
+	}
+	if vocab.Size() != s.Model.VocabSize {
+		return s, nil, fmt.Errorf("%s: vocabulary: found %d tokens, expected the model's %d: %w", file, vocab.Size(), s.Model.VocabSize, checkpoint.ErrCorrupt)
+	}
+	return s, vocab, nil
+}
+
+// LoadModel opens the checkpoint that path means (a step-N folder, or the newest
+// good one of a run) on a device, ready for evaluation in micro-batches of the
+// training run's size. The caller closes the model's backend.
+func LoadModel(path string, open Opener, change func(*Config)) (*model.Model, *Trained, error) {
+	found, skipped, err := checkpoint.Resolve(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, vocab, err := readState(found)
+	if err != nil {
+		return nil, nil, err
+	}
+	if change != nil {
+		change(&s.Config)
+	}
+	p := Plan{Config: s.Config, Model: s.Model}
+	b, err := open(s.Config.Device, s.Config.Precision, s.Config.Threads)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := model.New(b, s.Model, p.options())
+	if err == nil {
+		err = restore(m, found, false)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, b.Close())
+	}
+	return m, &Trained{Path: found.Path, Step: found.Step, Config: s.Config, Vocab: vocab, Skipped: skipped}, nil
+}
+
+// Trained says what a checkpoint is.
+type Trained struct {
+	Path    string
+	Step    int64
+	Config  Config // resolved, of the training run
+	Vocab   *corpus.Vocab
+	Skipped []checkpoint.Skipped // newer checkpoints that are damaged
+}
