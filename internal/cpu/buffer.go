@@ -1,0 +1,93 @@
+package cpu
+
+import (
+	"fmt"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+)
+
+// buffer is an array of float32 or int32; the other slice is nil.
+type buffer struct {
+	owner *Backend
+	name  string
+	dtype backend.DType
+	n     int
+	f     []float32
+	i     []int32
+}
+
+func (b *buffer) DType() backend.DType { return b.dtype }
+func (b *buffer) Len() int             { return b.n }
+
+// Alloc implements backend.Backend for F32 and I32.
+func (b *Backend) Alloc(name string, dt backend.DType, n int) backend.Buffer {
+	return b.alloc(name, dt, n)
+}
+
+func (b *Backend) alloc(name string, dt backend.DType, n int) *buffer {
+	buf := &buffer{owner: b, name: name, dtype: dt, n: max(n, 0)}
+	if b.err != nil {
+		return buf
+	}
+	var err error
+	switch {
+	case n < 0:
+		err = fmt.Errorf("found %d elements, expected 0 or more", n)
+	case dt == backend.F32:
+		buf.f, err = makeSlice[float32](n)
+	case dt == backend.I32:
+		buf.i, err = makeSlice[int32](n)
+	default:
+		err = fmt.Errorf("found dtype %v, expected float32 or int32", dt)
+	}
+	if err != nil {
+		b.fail("cpu: Alloc %s: %w", name, err)
+		return buf
+	}
+	b.mem += int64(n) * int64(dt.Size())
+	return buf
+}
+
+// makeSlice is make with an error where the length exceeds the address space.
+func makeSlice[E any](n int) (s []E, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%d elements: %v", n, r)
+		}
+	}()
+	return make([]E, n), nil
+}
+
+// MemoryBytes implements backend.Backend. Scratch of running operations is not counted.
+func (b *Backend) MemoryBytes() int64 { return b.mem }
+
+// WriteFloats implements backend.Backend.
+func (b *Backend) WriteFloats(dst backend.Buffer, off int, src []float32) {
+	c := b.check("WriteFloats")
+	d := c.floats("dst", dst, 0)
+	c.window(d == nil, len(d), off, len(src))
+	if c.ok() {
+		copy(d[off:], src)
+	}
+}
+
+// WriteInts implements backend.Backend.
+func (b *Backend) WriteInts(dst backend.Buffer, off int, src []int32) {
+	c := b.check("WriteInts")
+	d := c.ints("dst", dst, 0)
+	c.window(d == nil, len(d), off, len(src))
+	if c.ok() {
+		copy(d[off:], src)
+	}
+}
+
+// ReadFloats implements backend.Backend.
+func (b *Backend) ReadFloats(dst []float32, src backend.Buffer, off int) error {
+	c := b.check("ReadFloats")
+	s := c.floats("src", src, 0)
+	c.window(s == nil, len(s), off, len(dst))
+	if c.ok() {
+		copy(dst, s[off:])
+	}
+	return b.err
+}

@@ -1,0 +1,30 @@
+package cpu_test
+
+import (
+	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/backendtest"
+	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
+	"github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
+)
+
+func opener(threads int, path kernel.Path) func(t *testing.T) backend.Backend {
+	return func(t *testing.T) backend.Backend {
+		b, err := cpu.New(cpu.Options{Threads: threads, Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+}
+
+// Every instruction set passes the suite, on one thread and with the same bits
+// on three.
+func TestConformance(t *testing.T) {
+	for _, path := range kernel.Paths() {
+		t.Run(path.String(), func(t *testing.T) {
+			backendtest.Run(t, opener(1, path), backendtest.Options{Other: opener(3, path)})
+		})
+	}
+}

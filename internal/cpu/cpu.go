@@ -1,0 +1,113 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
+)
+
+// ErrClosed is returned by every call after Close.
+var ErrClosed = errors.New("cpu backend: closed")
+
+// Options are the settings of New.
+type Options struct {
+	Threads int         // 0: as many as GOMAXPROCS allows
+	Path    kernel.Path // instruction set; the zero value picks the best
+}
+
+// Backend is the CPU backend; see backend.Backend for the operations.
+type Backend struct {
+	k    *kernel.Set
+	pool *pool
+	err  error // the first error; it sticks
+	mem  int64
+	step backend.StepScalars
+	work []workspace // of each thread
+	ops  opStates
+}
+
+var _ backend.Backend = (*Backend)(nil)
+
+// opStates holds the arguments of each running operation. Tasks are methods of
+// these, so that starting an operation allocates nothing.
+type opStates struct {
+	tiles     tileOp
+	spmv      spmvOp
+	pack      packOp
+	grad      gradOp
+	embed     embedOp
+	rows      rowCopyOp
+	norm      normOp
+	pointwise pointwiseOp
+	attn      attnOp
+	loss      lossOp
+	adam      adamOp
+	topo      topoOp
+}
+
+// New starts a backend. It fails when the path asked for does not exist here or
+// Threads is negative.
+func New(o Options) (*Backend, error) {
+	if o.Threads < 0 {
+		return nil, fmt.Errorf("cpu backend: threads: found %d, expected 0 (automatic) or more", o.Threads)
+	}
+	if o.Threads == 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	k, err := kernel.ForPath(o.Path)
+	if err != nil {
+		return nil, fmt.Errorf("cpu backend: %w", err)
+	}
+	return &Backend{k: k, pool: newPool(o.Threads), work: make([]workspace, o.Threads)}, nil
+}
+
+// Name returns "cpu".
+func (b *Backend) Name() string { return "cpu" }
+
+// Path returns the instruction set in use.
+func (b *Backend) Path() kernel.Path { return b.k.Path }
+
+// Threads returns the number of threads in use.
+func (b *Backend) Threads() int { return b.pool.threads }
+
+// Activation returns backend.F32.
+func (b *Backend) Activation() backend.DType { return backend.F32 }
+
+// Close stops the threads and drops the scratch memory.
+func (b *Backend) Close() error {
+	if errors.Is(b.err, ErrClosed) {
+		return nil
+	}
+	b.pool.close()
+	b.err, b.work, b.ops = ErrClosed, nil, opStates{}
+	return nil
+}
+
+// Sync returns the first error. Operations of this backend are finished when
+// they return.
+func (b *Backend) Sync() error { return b.err }
+
+// BeginStep sets the scalars of the operations that follow.
+func (b *Backend) BeginStep(s backend.StepScalars) { b.step = s }
+
+// fail keeps the first error of the backend's life.
+func (b *Backend) fail(format string, args ...any) {
+	if b.err == nil {
+		b.err = fmt.Errorf(format, args...)
+	}
+}
+
+// chunks returns how many pieces of size n items make, the last one short.
+func chunks(n, size int) int { return (n + size - 1) / size }
+
+// grow returns s with length n, reusing its memory when it suffices. The
+// content is undefined.
+func grow[E any](s []E, n int) []E {
+	if cap(s) < n {
+		return make([]E, n)
+	}
+	return s[:n]
+}

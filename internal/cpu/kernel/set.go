@@ -1,0 +1,170 @@
+package kernel
+
+import "fmt"
+
+// Rows is the number of tokens in a panel and of rows in a Tile.
+const Rows = 24
+
+// Lanes is the number of tokens that SpMV handles at once.
+const Lanes = 64
+
+// Path is an instruction set.
+type Path uint8
+
+// The paths. Auto is the best one that the machine has.
+const (
+	Auto Path = iota
+	Go
+	AVX2 // with FMA
+	AVX512
+)
+
+// String returns the name used in messages and benchmarks.
+func (p Path) String() string {
+	switch p {
+	case Auto:
+		return "auto"
+	case Go:
+		return "go"
+	case AVX2:
+		return "avx2"
+	case AVX512:
+		return "avx512"
+	}
+	return fmt.Sprintf("path %d", uint8(p))
+}
+
+// Seg is one stretch of a tile's inner dimension: where it starts in A and in
+// B, in elements.
+type Seg struct{ A, B int32 }
+
+// Mul is a register tile. For an m x w tile (the sizes stand at the field of
+// Set that holds it)
+//
+//	c[i*ldc+j] = init[i*ldi+j] + sum over segs s, k < kseg of
+//	             a[s.A + k*aks + i] * b[s.B + k*ldb + j]
+//
+// summed in this order. init may be c (ldi = ldc): the tile accumulates. With
+// ldi = 0 it is one row for all (a bias, zeros). Strides count elements.
+type Mul func(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+
+// Set is the collection of loops of one path. No function keeps its arguments.
+// Unless a line says otherwise, slices of one call have equal lengths and
+// outputs may be inputs.
+type Set struct {
+	Path Path
+
+	Tile16, Tile8, Tile4    Mul // Rows x 16, 8, 4
+	Outer16, Outer8, Outer4 Mul // 16 x 16, 8 x 8, 4 x 4
+
+	// SpMV is one output row of a sparse product for Lanes tokens:
+	// dst[l] = init + sum over j of val[j] * x[idx[j]*Lanes + l]. dst has Lanes
+	// elements and overlaps nothing.
+	SpMV func(dst, x []float32, idx []int32, val []float32, init float32)
+
+	// Transpose gives dst[c*ldd + r] = src[r*lds + c] for r < rows, c < cols.
+	// dst and src do not overlap.
+	Transpose func(dst []float32, ldd int, src []float32, lds int, rows, cols int)
+
+	Dot   func(x, y []float32) float32              // sum x y
+	Sum   func(x []float32) float32                 // sum x
+	SumSq func(x []float32) float64                 // sum x^2, in float64
+	Sum1  func(x []float32) float32                 // sum |x|
+	Max   func(x []float32) float32                 // largest element; x is not empty
+	Axpy  func(y []float32, a float32, x []float32) // y += a x
+	Scale func(y []float32, a float32)              // y *= a
+
+	// MaxInto gives y = max(y, x).
+	MaxInto func(y, x []float32)
+	// ExpSum gives y = exp(scale*x - shift) and sum += y, element by element;
+	// y overlaps nothing but x. See Exp for the error.
+	ExpSum func(y, x, shift, sum []float32, scale float32)
+	// ExpShift gives y = exp(x - shift) and returns the sum of y.
+	ExpShift func(y, x []float32, shift float32) float32
+
+	// GELU gives y = gelu(x) = x/2 (1 + erf(x/sqrt 2)).
+	GELU func(y, x []float32)
+	// GELUGrad gives y = r gelu'(x).
+	GELUGrad func(y, r, x []float32)
+
+	// Normalize gives y = gamma (x - mean) rstd + beta.
+	Normalize func(y, x, gamma, beta []float32, mean, rstd float32)
+	// SumSqDiff returns the sum of (x - mean)^2.
+	SumSqDiff func(x []float32, mean float32) float32
+
+	// NormSums returns, with xhat = (x-mean) rstd, sum gamma dy and sum gamma dy
+	// xhat, and adds dy xhat to dgamma and dy to dbeta.
+	NormSums func(dgamma, dbeta, dy, x, gamma []float32, mean, rstd float32) (sum, dot float32)
+	// NormGrad gives y = rstd (gamma dy - m1 - xhat m2).
+	NormGrad func(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32)
+	// SoftmaxGrad gives y = p (dp - delta) scale, element by element.
+	SoftmaxGrad func(y, p, dp, delta []float32, scale float32)
+
+	// Adam does one step of AdamW on a run of elements that share their age.
+	Adam func(w, g, m, v []float32, a *AdamStep)
+}
+
+// AdamStep holds the constants of one run of AdamW:
+//
+//	g' = G g,  m = B1 m + (1-B1) g',  v = B2 v + (1-B2) g'^2
+//	w -= LR ( C1 m / (sqrt(C2 v) + Eps) + Decay w )
+type AdamStep struct {
+	G      float32 // clipping factor
+	B1, R1 float32 // beta1, 1 - beta1
+	B2, R2 float32 // beta2, 1 - beta2
+	C1, C2 float32 // 1/(1-beta1^a), 1/(1-beta2^a)
+	Eps    float32
+	LR     float32
+	Decay  float32
+}
+
+// ForPath returns the loops of a path. It is an error to ask for one that this
+// machine, or this build, does not have.
+func ForPath(p Path) (*Set, error) {
+	switch p {
+	case Auto:
+		for _, q := range []Path{AVX512, AVX2} {
+			if s := native(q); s != nil {
+				return s, nil
+			}
+		}
+		return goSet(), nil
+	case Go:
+		return goSet(), nil
+	case AVX2, AVX512:
+		if s := native(p); s != nil {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("kernel path: found %v, expected one that this machine and build have: %v", p, Paths())
+}
+
+// Paths lists the paths that this machine and build have, slowest first.
+func Paths() []Path {
+	ps := []Path{Go}
+	for _, p := range []Path{AVX2, AVX512} {
+		if native(p) != nil {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+func goSet() *Set {
+	return &Set{
+		Path:    Go,
+		Tile16:  mulGo(Rows, 16),
+		Tile8:   mulGo(Rows, 8),
+		Tile4:   mulGo(Rows, 4),
+		Outer16: mulGo(16, 16),
+		Outer8:  mulGo(8, 8),
+		Outer4:  mulGo(4, 4),
+		SpMV:    spmvGo, Transpose: transposeGo,
+		Dot: dotGo, Sum: sumGo, SumSq: sumSqGo, Sum1: sum1Go, Max: maxGo, Axpy: axpyGo, Scale: scaleGo,
+		MaxInto: maxIntoGo, ExpSum: expSumGo, ExpShift: expShiftGo,
+		GELU: geluGo, GELUGrad: geluGradGo,
+		Normalize: normalizeGo, SumSqDiff: sumSqDiffGo,
+		NormSums: normSumsGo, NormGrad: normGradGo, SoftmaxGrad: softmaxGradGo,
+		Adam: adamGo,
+	}
+}
