@@ -18,7 +18,7 @@ internal/cpu              sparse internal/backend internal/philox internal/cpu/k
 internal/cpu/kernel
 internal/cpu/reference    sparse internal/backend internal/philox
 internal/backendtest      sparse internal/backend internal/philox internal/cpu/reference
-internal/oracle           model sparse
+internal/oracle           model sparse internal/philox
 internal/train            model sparse internal/backend internal/philox internal/corpus internal/checkpoint internal/metrics
 cmd/sparsebert-gpu        *
 ci/testreport

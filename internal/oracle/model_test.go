@@ -1,0 +1,162 @@
+package oracle_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/internal/oracle"
+	"github.com/sparsebert/sparsebert-gpu/model"
+)
+
+const seed = 3
+
+// A variant is one of the models that every backend must agree on.
+type variant struct {
+	method model.Method
+	block  int
+}
+
+func variants() []variant {
+	v := []variant{{model.Dense, 0}}
+	for _, block := range []int{1, 4, 8, 16, 32, 64} {
+		v = append(v, variant{model.Dynamic, block})
+	}
+	return v
+}
+
+func (v variant) String() string {
+	if v.method == model.Dense {
+		return "dense"
+	}
+	return fmt.Sprintf("B=%d", v.block)
+}
+
+// solve runs a case on a backend and in the oracle.
+func solve(t *testing.T, b backend.Backend, c oracle.Case) (*model.Model, model.StepResult, oracle.Result) {
+	t.Helper()
+	m, err := model.New(b, c.Config, model.Options{
+		MicroBatch: c.Batch.Size, SeqLen: c.SeqLen, MaxMasked: c.MaxMasked, Seed: seed,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := oracle.Randomise(m, seed); err != nil {
+		t.Fatal(err)
+	}
+	in, err := oracle.InputOf(m, c.Batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := oracle.Run(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := m.Gradients([]model.Batch{c.Batch}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, got, want
+}
+
+// checkLosses compares the two mean losses, relative.
+func checkLosses(t *testing.T, got model.StepResult, want oracle.Result, tolerance float64) {
+	t.Helper()
+	for _, l := range []struct {
+		what      string
+		got, want float64
+	}{{"MLM loss", got.MLMLoss, want.MLMLoss}, {"NSP loss", got.NSPLoss, want.NSPLoss}} {
+		if !(math.Abs(l.got-l.want) <= tolerance*l.want) {
+			t.Errorf("%s: found %.10f, expected %.10f", l.what, l.got, l.want)
+		}
+	}
+}
+
+// checkGradients compares tensor by tensor and logs the largest error.
+func checkGradients(t *testing.T, diffs []oracle.Difference, tolerance float64) {
+	t.Helper()
+	var worst oracle.Difference
+	for _, d := range diffs {
+		if !(d.RelativeError <= tolerance) {
+			t.Errorf("%s: found relative error %.3g, expected at most %g (worst element %d: %g for %g, norm %g)",
+				d.Name, d.RelativeError, tolerance, d.Index, d.Got, d.Want, d.Norm)
+		}
+		if !(d.RelativeError <= worst.RelativeError) {
+			worst = d
+		}
+	}
+	t.Logf("largest relative error %.2g, in %s", worst.RelativeError, worst.Name)
+}
+
+// doubles is oracle.Gradients without its rounding to float32.
+func doubles(t *testing.T, m *model.Model, b *reference.Backend) map[string][]float64 {
+	t.Helper()
+	grads := make(map[string][]float64)
+	for i, p := range m.Params() {
+		row := m.Table()[i]
+		topo, err := b.Topology(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored := make([]float64, row.Stored())
+		if err := b.ReadDoubles(stored, p.Grad(), 0); err != nil {
+			t.Fatal(err)
+		}
+		grads[row.Name] = oracle.Dense64(row, topo, stored)
+	}
+	return grads
+}
+
+func TestReferenceAgreesWithOracle(t *testing.T) {
+	for _, v := range variants() {
+		t.Run(v.String(), func(t *testing.T) {
+			b := reference.New()
+			defer b.Close()
+			m, got, want := solve(t, b, oracle.SmallCase(v.method, v.block, seed))
+			checkLosses(t, got, want, 1e-12)
+			diffs, err := oracle.Compare(m.Config(), want.Grads, doubles(t, m, b))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkGradients(t, diffs, 1e-12)
+		})
+	}
+}
+
+// Two micro-batches of 2 and 3 sequences are the batch of 5.
+func TestMicroBatchesAgreeWithOracle(t *testing.T) {
+	b := reference.New()
+	defer b.Close()
+	c := oracle.SmallCase(model.Dynamic, 8, seed)
+	m, _, want := solve(t, b, c)
+	cut := func(from, to int) model.Batch {
+		masked := slices.Clone(c.Batch.MaskedPos[from*c.MaxMasked : to*c.MaxMasked])
+		for i, p := range masked {
+			if p >= 0 {
+				masked[i] -= int32(from * c.SeqLen)
+			}
+		}
+		return model.Batch{
+			Size:         to - from,
+			IDs:          c.Batch.IDs[from*c.SeqLen : to*c.SeqLen],
+			Segments:     c.Batch.Segments[from*c.SeqLen : to*c.SeqLen],
+			Lengths:      c.Batch.Lengths[from:to],
+			MaskedPos:    masked,
+			MaskedLabels: c.Batch.MaskedLabels[from*c.MaxMasked : to*c.MaxMasked],
+			NSPLabels:    c.Batch.NSPLabels[from:to],
+		}
+	}
+	got, err := m.Gradients([]model.Batch{cut(0, 2), cut(2, 5)}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkLosses(t, got, want, 1e-12)
+	diffs, err := oracle.Compare(m.Config(), want.Grads, doubles(t, m, b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkGradients(t, diffs, 1e-12)
+}
