@@ -3,6 +3,7 @@ package sparse
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
 )
@@ -175,7 +176,7 @@ func (s *Scratch) grow(from, to, k int, key func(p int) uint64) {
 	if k == 0 {
 		return
 	}
-	s.keys = s.keys[:0]
+	s.keys = slices.Grow(s.keys[:0], to-from)
 	for p := from; p < to; p++ {
 		if !has(s.active, p) {
 			s.keys = append(s.keys, key(p))
