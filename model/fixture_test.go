@@ -87,3 +87,23 @@ func step(t *testing.T, m *model.Model, a model.StepArgs, micro ...model.Batch) 
 	}
 	return r
 }
+
+// densify returns a parameter's values as a dense row-major tensor.
+func densify(t *testing.T, b *reference.Backend, p backend.Param) []float64 {
+	t.Helper()
+	v := doubles(t, b, p.Values())
+	topo, err := b.Topology(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if topo == nil {
+		return v
+	}
+	out := make([]float64, topo.Out*topo.In)
+	for i, x := range v {
+		slot, e := i/topo.BlockSize(), i%topo.BlockSize()
+		row := int(topo.Rows[slot])*topo.Block + e/topo.Block
+		out[row*topo.In+int(topo.Cols[slot])*topo.Block+e%topo.Block] = x
+	}
+	return out
+}

@@ -186,8 +186,9 @@ func distribute(rows []Tensor, c Config) error {
 	counts, err := sparse.Distribute(shapes, c.Density(), c.Distribution)
 	if empty, ok := errors.AsType[*sparse.EmptyTensorError](err); ok {
 		t := rows[at[empty.Index]]
-		return fmt.Errorf("%w: sparsity %v: found no active block in %s (%d x %d, block size %d), expected at most %.6g so that it keeps one: %w",
-			ErrConfig, c.Sparsity, t.Name, t.Out, t.In, t.Block, 1-empty.Enough, err)
+		most := math.Floor((1-empty.Enough)*1e6) / 1e6
+		return fmt.Errorf("%w: sparsity %v: found no active block in %s (%d x %d, block size %d), expected at most %v so that it keeps one",
+			ErrConfig, c.Sparsity, t.Name, t.Out, t.In, t.Block, most)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: distributing blocks over the encoder's weights: %w", ErrConfig, err)
