@@ -99,6 +99,9 @@ func sameFloat(a, b float32) bool {
 // tensor that has any.
 func (r *rig) compare(want *rig) error {
 	for k, t := range r.tensors {
+		if !t.changes {
+			continue // play has compared its bits
+		}
 		w := want.tensors[k]
 		wrong, first := 0, ""
 		for i := range t.n {

@@ -80,9 +80,10 @@ type check struct {
 	// prepare draws the data and returns the script to run on each backend, and
 	// the bounds on the differences.
 	prepare func(d *draws) (script, bounds)
-	// whole is a test that fits no script. It gets a backend that has no error,
-	// and may leave it with one.
-	whole func(b backend.Backend) error
+	// whole is a test that fits no script. It gets a backend without an error,
+	// which it may leave with one, and another, which it must not. They may be the
+	// same.
+	whole func(b, other backend.Backend) error
 }
 
 // script uploads data, calls the operation and names its outputs. It must do
@@ -101,6 +102,8 @@ type group struct {
 
 func groups() []group {
 	return []group{
+		{"Memory", memoryChecks()},
+		{"SetTopology", setTopologyChecks()},
 		{"DSD", dsdChecks()},
 		{"DDS", ddsChecks()},
 		{"SDD", sddChecks()},
@@ -118,21 +121,26 @@ func groups() []group {
 		{"Attention", attentionChecks()},
 		{"AttentionGrad", attentionGradChecks()},
 		{"CrossEntropy", crossEntropyChecks()},
+		{"ZeroGrad", zeroGradChecks()},
+		{"GradNorm", gradNormChecks()},
+		{"AdamW", adamChecks()},
+		{"BlockGradL1", blockGradChecks()},
+		{"UpdateTopology", updateTopologyChecks()},
 	}
 }
 
 // run returns an error that says in what the backend fails the check.
 func (c check) run(dev, other *lazy) error {
-	if c.whole != nil {
-		b, err := dev.get()
-		if err != nil {
-			return err
-		}
-		return c.whole(b)
-	}
 	b, err := dev.get()
 	if err != nil {
 		return err
+	}
+	second, err := other.get()
+	if err != nil {
+		return err
+	}
+	if c.whole != nil {
+		return c.whole(b, second)
 	}
 	s, limit := c.prepare(newDraws(c.name, b.Activation()))
 	want := newRig(reference.New())
@@ -149,10 +157,7 @@ func (c check) run(dev, other *lazy) error {
 	if err := got.compare(want); err != nil {
 		return err
 	}
-	if b, err = other.get(); err != nil {
-		return err
-	}
-	again := newRig(b)
+	again := newRig(second)
 	if err := again.play(s); err != nil {
 		return fmt.Errorf("the other backend: %w", err)
 	}

@@ -85,6 +85,26 @@ var roundings = map[string]float64{
 	// The losses of the rows: at most 64 in one float32 chain, then exact or in a
 	// tree.
 	"loss sum": 64,
+
+	// The root of a sum of squares, relative: float32 chains of at most 64 terms,
+	// combined in float64 or in a tree of up to 64 levels; the root halves it.
+	"norm": 68,
+	// beta1 m + (1-beta1) g: two roundings of the factor of clipping, the product
+	// with it, 1-beta1, two products, a sum.
+	"first moment": 7,
+	// The same with g squared, so clipping counts twice. All terms are positive:
+	// magnitude v.
+	"second moment": 10,
+	// mhat / (sqrt(vhat) + eps), relative, without the error of m: half of v's 10,
+	// both corrections (1-beta^age worked out to u relative, which needs float64 or
+	// expm1: in float32, 1-0.999 would keep four digits), root, sum, quotient.
+	"adam step": 5 + 9,
+	// W - LR (step + decay W): sum of two, product, difference; and for the
+	// shrinkage of Group Lasso product and difference.
+	"weight": 4,
+	// lambda B wstd LR / sqrt(sum W^2 + 1e-6), relative: half of the sum's roundings,
+	// which the terms count in full, four products, root and quotient.
+	"lasso factor": 8,
 }
 
 // maxGELUSlope is the largest absolute derivative of GELU, 1.1290 at sqrt 2.

@@ -1,0 +1,121 @@
+package backendtest
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+)
+
+// memoryChecks are about buffers and parameters before any operation.
+func memoryChecks() []check {
+	return []check{
+		{name: "new buffers are zero", whole: func(b, _ backend.Backend) error {
+			r := newRig(b)
+			for _, dt := range []backend.DType{b.Activation(), backend.F32} {
+				for _, n := range []int{0, 1, 33, 4099} {
+					before := b.MemoryBytes()
+					buf := b.Alloc("buffer", dt, n)
+					if buf.DType() != dt || buf.Len() != n {
+						return fmt.Errorf("Alloc: found %v of %d elements, expected %v of %d", buf.DType(), buf.Len(), dt, n)
+					}
+					if err := sameFloats("a new buffer", r, buf, make([]float32, n)); err != nil {
+						return err
+					}
+					if took, least := b.MemoryBytes()-before, int64(n*dt.Size()); took < least {
+						return fmt.Errorf("MemoryBytes: found %d more for %d elements of %v, expected at least %d", took, n, dt, least)
+					}
+				}
+			}
+			return b.Sync()
+		}},
+		{name: "copies with offsets", whole: func(b, _ backend.Backend) error {
+			r := newRig(b)
+			d := newDraws("copies", b.Activation())
+			for _, dt := range []backend.DType{b.Activation(), backend.F32} {
+				want := make([]float32, 67)
+				buf := b.Alloc("buffer", dt, len(want))
+				for _, span := range [][2]int{{0, 67}, {3, 8}, {8, 8}, {66, 67}, {31, 65}} {
+					part := d.reals(span[1]-span[0], 1)
+					copy(want[span[0]:], part)
+					b.WriteFloats(buf, span[0], part)
+					for i := range part {
+						part[i] = 77 // the copy is done when the call returns
+					}
+					if err := sameFloats("a written buffer", r, buf, want); err != nil {
+						return err
+					}
+					got := make([]float32, span[1]-span[0])
+					if err := b.ReadFloats(got, buf, span[0]); err != nil {
+						return err
+					}
+					for i, v := range got {
+						if v != want[span[0]+i] {
+							return fmt.Errorf("ReadFloats from %d: element %d: found %v, expected %v", span[0], i, v, want[span[0]+i])
+						}
+					}
+				}
+			}
+			return b.Sync()
+		}},
+		{name: "writes round to nearest", whole: func(b, _ backend.Backend) error {
+			d := newDraws("rounding", b.Activation())
+			x := append(d.uniform(1000, 3), 1+1.0/256, 1+3.0/256, -1-1.0/256, 0, float32(math.Inf(1)), float32(math.Inf(-1)))
+			buf := b.Alloc("buffer", b.Activation(), len(x))
+			b.WriteFloats(buf, 0, x)
+			if d.bf16 {
+				for i, v := range x {
+					x[i] = roundBF16(v)
+				}
+			}
+			return sameFloats("a written buffer", newRig(b), buf, x)
+		}},
+		{name: "integers with offsets", whole: func(b, _ backend.Backend) error {
+			// They show through Gather from a table of row numbers.
+			const rows = 9
+			table := make([]float32, rows)
+			for i := range table {
+				table[i] = float32(i)
+			}
+			src, index, dst := b.Alloc("table", b.Activation(), rows), b.Alloc("index", backend.I32, 6), b.Alloc("dst", b.Activation(), 6)
+			b.WriteFloats(src, 0, table)
+			b.WriteInts(index, 1, []int32{8, 1, 5})
+			b.WriteInts(index, 2, []int32{3})
+			b.Gather(dst, src, index, 6, 1)
+			return sameFloats("gathered", newRig(b), dst, []float32{0, 8, 3, 5, 0, 0})
+		}},
+		{name: "new parameters", whole: func(b, _ backend.Backend) error {
+			r := newRig(b)
+			for _, p := range topologyTensors(newDraws("new parameters", b.Activation())) {
+				topology := p.spec.Topology
+				if topology != nil {
+					topology = topology.Clone()
+				}
+				before := b.MemoryBytes()
+				w := b.NewParam(p.spec)
+				if p.spec.Topology != nil {
+					clear(p.spec.Topology.Cols) // it must have been copied
+				}
+				spec := p.spec
+				spec.Topology = nil
+				if w.Spec() != spec {
+					return fmt.Errorf("Spec: found %+v, expected %+v", w.Spec(), spec)
+				}
+				if err := sameTopology(spec.Name, r, w, topology); err != nil {
+					return err
+				}
+				least := int64(0)
+				for _, x := range []backend.Buffer{w.Values(), w.Grad(), w.M(), w.V()} {
+					if err := sameFloats(spec.Name, r, x, make([]float32, len(p.values))); err != nil {
+						return err
+					}
+					least += int64(len(p.values) * x.DType().Size())
+				}
+				if took := b.MemoryBytes() - before; took < least {
+					return fmt.Errorf("MemoryBytes: found %d more for %s, expected at least %d", took, spec.Name, least)
+				}
+			}
+			return b.Sync()
+		}},
+	}
+}
