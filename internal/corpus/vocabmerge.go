@@ -3,6 +3,7 @@ package corpus
 import (
 	"cmp"
 	"container/heap"
+	"context"
 	"strings"
 )
 
@@ -14,12 +15,12 @@ type merger struct {
 	ids    map[string]int32
 	words  [][]int32 // each word's tokens
 	counts []int64   // each word's count
-	pairs  map[pair]*pairUse
+	pairs  map[tokenPair]*pairUse
 	queue  pairQueue
 }
 
-// pair is two neighbouring tokens of a word, by id.
-type pair struct{ left, right int32 }
+// tokenPair is two neighbouring tokens of a word, by id.
+type tokenPair struct{ left, right int32 }
 
 type pairUse struct {
 	count int64
@@ -29,7 +30,7 @@ type pairUse struct {
 // newMerger starts from the special tokens and the characters, and drops the
 // words that need another character.
 func newMerger(words []wordCount, characterTokens []string) *merger {
-	m := &merger{ids: map[string]int32{}, pairs: map[pair]*pairUse{}}
+	m := &merger{ids: map[string]int32{}, pairs: map[tokenPair]*pairUse{}}
 	m.queue.tokens = &m.tokens
 	for _, token := range specialTokens {
 		m.id(token)
@@ -49,7 +50,7 @@ next:
 		}
 		m.words = append(m.words, split)
 		m.counts = append(m.counts, w.count)
-		m.count(len(m.words)-1, w.count, func(pair) bool { return true })
+		m.count(len(m.words)-1, w.count, func(tokenPair) bool { return true })
 	}
 	for p, use := range m.pairs { // in any order: the queue's is total
 		m.queue.entries = append(m.queue.entries, queuedPair{p, use.count})
@@ -71,10 +72,10 @@ func (m *merger) id(token string) int32 {
 
 // count adds delta to the count of every pair in word w, and lists the word
 // under those pairs that list picks.
-func (m *merger) count(w int, delta int64, list func(pair) bool) {
+func (m *merger) count(w int, delta int64, list func(tokenPair) bool) {
 	tokens := m.words[w]
 	for i := range len(tokens) - 1 {
-		p := pair{tokens[i], tokens[i+1]}
+		p := tokenPair{tokens[i], tokens[i+1]}
 		use := m.pairs[p]
 		if use == nil {
 			use = &pairUse{}
@@ -87,6 +88,22 @@ func (m *merger) count(w int, delta int64, list func(pair) bool) {
 	}
 }
 
+// grow merges until there are size tokens or nothing is left to merge. It
+// returns ctx's error once ctx is done.
+func (m *merger) grow(ctx context.Context, size int) error {
+	for step := 0; len(m.tokens) < size; step++ {
+		if step%256 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		if !m.merge() {
+			return nil
+		}
+	}
+	return nil
+}
+
 // merge joins the most frequent pair everywhere. It returns false if no pair is
 // left. The token may be there already, made of another pair; the words shrink
 // all the same.
@@ -96,11 +113,11 @@ func (m *merger) merge() bool {
 		return false
 	}
 	joined := m.id(m.tokens[p.left] + strings.TrimPrefix(m.tokens[p.right], continuationPrefix))
-	made := map[pair]bool{} // pairs of the joined token, whose counts rise
+	made := map[tokenPair]bool{} // pairs of the joined token, whose counts rise
 	for _, w := range m.pairs[p].words {
-		m.count(int(w), -m.counts[w], func(pair) bool { return false })
+		m.count(int(w), -m.counts[w], func(tokenPair) bool { return false })
 		m.words[w] = joinPair(m.words[w], p, joined)
-		m.count(int(w), m.counts[w], func(q pair) bool {
+		m.count(int(w), m.counts[w], func(q tokenPair) bool {
 			hit := q.left == joined || q.right == joined
 			if hit {
 				made[q] = true
@@ -118,26 +135,26 @@ func (m *merger) merge() bool {
 // mostFrequent takes the pair to merge from the queue. An entry there may be
 // older than its pair's count: if the count has risen since, a newer entry has
 // come before it; if it has fallen, the entry goes back with the count of now.
-func (m *merger) mostFrequent() (pair, bool) {
+func (m *merger) mostFrequent() (tokenPair, bool) {
 	for m.queue.Len() > 0 {
 		entry := heap.Pop(&m.queue).(queuedPair)
-		use := m.pairs[entry.pair]
+		use := m.pairs[entry.tokenPair]
 		switch {
 		case use == nil || use.count <= 0:
 		case use.count == entry.count:
-			return entry.pair, true
+			return entry.tokenPair, true
 		case use.count < entry.count:
-			heap.Push(&m.queue, queuedPair{entry.pair, use.count})
+			heap.Push(&m.queue, queuedPair{entry.tokenPair, use.count})
 		}
 	}
-	return pair{}, false
+	return tokenPair{}, false
 }
 
 // joinPair replaces every p in tokens by joined, from left to right, in place.
-func joinPair(tokens []int32, p pair, joined int32) []int32 {
+func joinPair(tokens []int32, p tokenPair, joined int32) []int32 {
 	kept := tokens[:0]
 	for i := 0; i < len(tokens); i++ {
-		if i+1 < len(tokens) && (pair{tokens[i], tokens[i+1]}) == p {
+		if i+1 < len(tokens) && (tokenPair{tokens[i], tokens[i+1]}) == p {
 			kept = append(kept, joined)
 			i++
 			continue
@@ -149,7 +166,7 @@ func joinPair(tokens []int32, p pair, joined int32) []int32 {
 
 // queuedPair is a pair with the count it had when it was queued.
 type queuedPair struct {
-	pair
+	tokenPair
 	count int64
 }
 

@@ -21,8 +21,9 @@ import (
 // and spends no token on rare words whose letters happen to occur only there.
 //
 // Characters may take up at most three quarters of the tokens behind the special
-// ones. If the text has more, the rarest ("c" and "##c" counted apart) are left
-// out, and a word that needs one of them is [UNK].
+// ones, or more if the words run out of pairs to join. If the text has more, the
+// rarest ("c" and "##c" counted apart) are left out, and a word that needs one of
+// them is [UNK].
 //
 // The result depends on the counts alone. It is a DataError if there are no
 // words, or if size is below 6 or above what the words can give, which the
@@ -37,24 +38,29 @@ func TrainVocab(ctx context.Context, words *WordCounter, size int) (*Vocab, erro
 		return nil, badData("vocabulary", fmt.Sprintf("size %d", size),
 			fmt.Sprintf("at least %d: the special tokens and one character", least))
 	}
-	t := newMerger(counted, alphabet(counted, (size-len(specialTokens)+1)*3/4))
-	for step := 0; len(t.tokens) < size; step++ {
-		if step%256 == 0 {
-			if err := ctx.Err(); err != nil {
-				return nil, fmt.Errorf("training a vocabulary: %w", err)
-			}
+	limit := (size - len(specialTokens) + 1) * 3 / 4
+	for {
+		characters, all := alphabet(counted, limit)
+		m := newMerger(counted, characters)
+		if err := m.grow(ctx, size); err != nil {
+			return nil, fmt.Errorf("training a vocabulary: %w", err)
 		}
-		if !t.merge() {
+		switch made := len(m.tokens); {
+		case made == size:
+			return NewVocab(m.tokens)
+		case all:
 			return nil, badData("vocabulary", fmt.Sprintf("size %d", size),
-				fmt.Sprintf("from %d to %d, the most that this text gives", least, len(t.tokens)))
+				fmt.Sprintf("from %d to %d, the most that this text gives", least, made))
+		default:
+			limit += size - made
 		}
 	}
-	return NewVocab(t.tokens)
 }
 
 // alphabet returns the tokens of one character that the words need, at most
-// limit of them, the most frequent first chosen, in the order of the vocabulary.
-func alphabet(words []wordCount, limit int) []string {
+// limit of them, the most frequent first chosen, in the order of the vocabulary,
+// and whether these are all.
+func alphabet(words []wordCount, limit int) (chosen []string, all bool) {
 	counts := map[string]int64{}
 	for _, w := range words {
 		for token := range characters(w.word) {
@@ -68,11 +74,12 @@ func alphabet(words []wordCount, limit int) []string {
 	slices.SortFunc(tokens, func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
 	})
+	all = len(tokens) <= limit
 	tokens = tokens[:min(limit, len(tokens))]
 	slices.SortFunc(tokens, func(a, b string) int {
 		return cmp.Or(cmp.Compare(isContinuation(a), isContinuation(b)), strings.Compare(a, b))
 	})
-	return tokens
+	return tokens, all
 }
 
 // isContinuation returns 1 for a "##" token and 0 for another.

@@ -10,13 +10,14 @@ const maxWordRunes = 100
 // tokenizer does (BertTokenizer with do_lower_case). It is immutable: one
 // serves any number of goroutines.
 type Tokenizer struct {
-	tokens *trie
+	words  map[string]int32 // every token, by its text
+	pieces *trie
 	unk    int32
 }
 
 // NewTokenizer returns a tokenizer over v.
 func NewTokenizer(v *Vocab) *Tokenizer {
-	return &Tokenizer{tokens: newTrie(v.tokens), unk: v.Unk()}
+	return &Tokenizer{words: v.ids, pieces: newTrie(v.tokens), unk: v.Unk()}
 }
 
 // Append appends the ids of text's tokens to dst and returns it. No [CLS] or
@@ -41,10 +42,13 @@ func (t *Tokenizer) appendWord(dst []int32, word []byte) []int32 {
 	if len(word) > maxWordRunes && utf8.RuneCount(word) > maxWordRunes {
 		return append(dst, t.unk)
 	}
+	if id, ok := t.words[string(word)]; ok { // most words are tokens: a short cut
+		return append(dst, id)
+	}
 	before := len(dst)
 	node := int32(trieWords)
 	for at := 0; at < len(word); {
-		id, length := t.tokens.longest(node, word[at:])
+		id, length := t.pieces.longest(node, word[at:])
 		if length == 0 {
 			return append(dst[:before], t.unk)
 		}
