@@ -89,7 +89,7 @@ func TestOracleFindsPlantedFaults(t *testing.T) {
 		t.Run(fault.what, func(t *testing.T) {
 			b := fault.plan(reference.New())
 			defer b.Close()
-			m, _, want := solve(t, b, oracle.SmallCase(model.Dynamic, 4, seed))
+			m, _, want := solve(t, b, oracle.SmallCase(model.Dynamic, 4, seed), randomised)
 			grads, err := oracle.Gradients(m)
 			if err != nil {
 				t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
 	"github.com/sparsebert/sparsebert-gpu/internal/oracle"
 	"github.com/sparsebert/sparsebert-gpu/model"
@@ -35,8 +36,23 @@ func (v variant) String() string {
 	return fmt.Sprintf("B=%d", v.block)
 }
 
+// Weights that a case is run with.
+type weights bool
+
+const (
+	asInitialised weights = false // small, with biases of 0 and scales of 1
+	randomised    weights = true  // oracle.Randomise
+)
+
+func (w weights) String() string {
+	if w == randomised {
+		return "randomised"
+	}
+	return "as initialised"
+}
+
 // solve runs a case on a backend and in the oracle.
-func solve(t *testing.T, b backend.Backend, c oracle.Case) (*model.Model, model.StepResult, oracle.Result) {
+func solve(t *testing.T, b backend.Backend, c oracle.Case, w weights) (*model.Model, model.StepResult, oracle.Result) {
 	t.Helper()
 	m, err := model.New(b, c.Config, model.Options{
 		MicroBatch: c.Batch.Size, SeqLen: c.SeqLen, MaxMasked: c.MaxMasked, Seed: seed,
@@ -44,8 +60,10 @@ func solve(t *testing.T, b backend.Backend, c oracle.Case) (*model.Model, model.
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := oracle.Randomise(m, seed); err != nil {
-		t.Fatal(err)
+	if w == randomised {
+		if err := oracle.Randomise(m, seed); err != nil {
+			t.Fatal(err)
+		}
 	}
 	in, err := oracle.InputOf(m, c.Batch)
 	if err != nil {
@@ -110,20 +128,52 @@ func doubles(t *testing.T, m *model.Model, b *reference.Backend) map[string][]fl
 	return grads
 }
 
-func TestReferenceAgreesWithOracle(t *testing.T) {
+// everyCase runs test for each variant and both kinds of weights.
+func everyCase(t *testing.T, test func(t *testing.T, c oracle.Case, w weights)) {
 	for _, v := range variants() {
-		t.Run(v.String(), func(t *testing.T) {
-			b := reference.New()
-			defer b.Close()
-			m, got, want := solve(t, b, oracle.SmallCase(v.method, v.block, seed))
-			checkLosses(t, got, want, 1e-12)
-			diffs, err := oracle.Compare(m.Config(), want.Grads, doubles(t, m, b))
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkGradients(t, diffs, 1e-12)
-		})
+		for _, w := range []weights{asInitialised, randomised} {
+			t.Run(fmt.Sprintf("%v, %v", v, w), func(t *testing.T) {
+				test(t, oracle.SmallCase(v.method, v.block, seed), w)
+			})
+		}
 	}
+}
+
+// Both sides compute in float64, so nothing but rounding may differ.
+func TestReferenceAgreesWithOracle(t *testing.T) {
+	everyCase(t, func(t *testing.T, c oracle.Case, w weights) {
+		b := reference.New()
+		defer b.Close()
+		m, got, want := solve(t, b, c, w)
+		checkLosses(t, got, want, 1e-12)
+		diffs, err := oracle.Compare(m.Config(), want.Grads, doubles(t, m, b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkGradients(t, diffs, 1e-12)
+	})
+}
+
+// float32 against float64: 1e-5 is 168 roundings of 2^-24.
+func TestCPUAgreesWithOracle(t *testing.T) {
+	everyCase(t, func(t *testing.T, c oracle.Case, w weights) {
+		b, err := cpu.New(cpu.Options{Threads: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		m, got, want := solve(t, b, c, w)
+		checkLosses(t, got, want, 1e-6)
+		grads, err := oracle.Gradients(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		diffs, err := oracle.Compare(m.Config(), want.Grads, grads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkGradients(t, diffs, 1e-5)
+	})
 }
 
 // Two micro-batches of 2 and 3 sequences are the batch of 5.
@@ -131,7 +181,7 @@ func TestMicroBatchesAgreeWithOracle(t *testing.T) {
 	b := reference.New()
 	defer b.Close()
 	c := oracle.SmallCase(model.Dynamic, 8, seed)
-	m, _, want := solve(t, b, c)
+	m, _, want := solve(t, b, c, randomised)
 	cut := func(from, to int) model.Batch {
 		masked := slices.Clone(c.Batch.MaskedPos[from*c.MaxMasked : to*c.MaxMasked])
 		for i, p := range masked {
