@@ -132,7 +132,9 @@ type Backend interface {
 	Alloc(name string, dt DType, n int) Buffer
 	// NewParam makes a parameter with zero values, gradient and moments.
 	NewParam(spec ParamSpec) Param
-	// MemoryBytes is what Alloc and NewParam have taken so far.
+	// MemoryBytes is what Alloc and NewParam have taken so far: buffers at the
+	// size of their dtype, topologies as sparse.Shape.SparseMemory counts them,
+	// growth scores once they exist. Scratch of operations is not counted.
 	MemoryBytes() int64
 
 	// WriteFloats copies src into dst from element off on, rounding to dst's

@@ -59,6 +59,8 @@ func (b *Backend) NewParam(spec backend.ParamSpec) backend.Param {
 		} else {
 			p.topo = t.Clone()
 			n = t.NNZ() * t.BlockSize()
+			m := t.SparseMemory(t.NNZ())
+			b.mem += m.Indices + m.History + m.Explored
 			p.index()
 		}
 	}
