@@ -1,0 +1,193 @@
+package corpus
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// PrepareOptions says what Prepare reads and writes.
+type PrepareOptions struct {
+	Corpus      []string // files or folders of text, see Files
+	Out         string   // the folder to write; it must not exist or be empty
+	VocabPath   string   // a vocab.txt; "" trains one of VocabSize tokens
+	VocabSize   int      // with VocabPath: 0, or the size it must have
+	Threads     int      // 0: one per processor
+	ShardTokens int      // tokens in a shard, about; 0: 16 Mi; at most 1 Gi
+	Progress    Progress // stages "count words", "train vocabulary", "tokenise"; may be nil
+}
+
+// PrepareResult says what Prepare wrote.
+type PrepareResult struct {
+	VocabSize      int
+	Documents      int64
+	Sentences      int64
+	Tokens         int64
+	Shards         int
+	Bytes          int64   // of the shards
+	UnigramEntropy float64 // nats a token, see UnigramEntropy
+}
+
+// Prepare turns text into a folder of token shards: vocab.txt, shard-00000.bin
+// and so on, and index.json. The files depend on the options' text, vocabulary
+// and ShardTokens alone, to the last byte, not on Threads.
+//
+// All is written in a temporary folder beside Out, synced to disk and renamed at
+// the end, so Out is either whole or not there, whatever stops the program. An
+// error, or the end of ctx, removes the temporary folder too.
+//
+// A DataError reports what Files, ReadFile, LoadVocab and TrainVocab do, shards
+// in place of text, text without a token, a vocabulary of another size than
+// VocabSize, and an Out that is not empty or no folder. ctx's error is returned
+// wrapped.
+func Prepare(ctx context.Context, o PrepareOptions) (PrepareResult, error) {
+	if o.ShardTokens < 0 || o.ShardTokens > maxShardTokens {
+		return PrepareResult{}, fmt.Errorf("preparing %s: found %d tokens in a shard, expected from 1 to %d", o.Out, o.ShardTokens, maxShardTokens)
+	}
+	if o.ShardTokens == 0 {
+		o.ShardTokens = defaultShardTokens
+	}
+	if err := checkOut(o.Out); err != nil {
+		return PrepareResult{}, err
+	}
+	for _, path := range o.Corpus {
+		if isShards(path) {
+			return PrepareResult{}, badData(path, "token shards", "text")
+		}
+	}
+	files, err := Files(o.Corpus)
+	if err != nil {
+		return PrepareResult{}, err
+	}
+	v, err := prepareVocab(ctx, o, files)
+	if err != nil {
+		return PrepareResult{}, err
+	}
+	var r PrepareResult
+	err = writeFolder(ctx, o.Out, func(folder string) error {
+		r, err = writeShards(ctx, folder, o, files, v)
+		return err
+	})
+	if err != nil {
+		return PrepareResult{}, loading(o.Out, err)
+	}
+	return r, nil
+}
+
+// checkOut returns an error unless path is free or an empty folder.
+func checkOut(path string) error {
+	if path == "" {
+		return badData("output folder", "no name", "a folder that does not exist or is empty")
+	}
+	f, err := os.Open(path)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return unreadable(path, err, "a folder that does not exist or is empty")
+	}
+	defer f.Close()
+	switch names, err := f.Readdirnames(1); {
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		return badData(path, "something that is no folder", "a folder that does not exist or is empty")
+	default:
+		return badData(path, fmt.Sprintf("a folder that holds %s", names[0]), "one that does not exist or is empty")
+	}
+}
+
+func prepareVocab(ctx context.Context, o PrepareOptions, files []string) (*Vocab, error) {
+	if o.VocabPath == "" {
+		return trainVocab(ctx, files, o.VocabSize, o.Threads, o.Progress)
+	}
+	v, err := LoadVocab(o.VocabPath)
+	if err != nil {
+		return nil, err
+	}
+	if o.VocabSize != 0 && o.VocabSize != v.Size() {
+		return nil, badData(o.VocabPath, fmt.Sprintf("%d tokens", v.Size()), fmt.Sprintf("%d, the vocabulary size asked for", o.VocabSize))
+	}
+	return v, nil
+}
+
+// writeShards writes the vocabulary, the shards and the index into folder.
+func writeShards(ctx context.Context, folder string, o PrepareOptions, files []string, v *Vocab) (PrepareResult, error) {
+	vocabSum := sha256.Sum256(v.text())
+	x := shardIndex{
+		Format: indexFormat, Version: shardVersion, VocabSize: v.Size(), VocabSHA256: hex.EncodeToString(vocabSum[:]),
+		Sources: slices.Clone(o.Corpus),
+	}
+	r := PrepareResult{VocabSize: v.Size()}
+	err := writeSynced(filepath.Join(folder, vocabFile), func(w io.Writer) error {
+		_, err := v.WriteTo(w)
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	counts, err := buildSections(ctx, readFiles(files, "tokenise", o.Progress), v, o.Threads, o.ShardTokens, func(sec *section) error {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		name := shardFile(len(x.Shards))
+		return writeSynced(filepath.Join(folder, name), func(w io.Writer) error {
+			entry, err := writeShard(w, sec, v.Size(), vocabSum)
+			entry.File = name
+			x.Shards = append(x.Shards, entry)
+			return err
+		})
+	})
+	if err != nil {
+		return r, err
+	}
+	if len(x.Shards) == 0 {
+		return r, badData(files[0], "text without a token", "text")
+	}
+	for _, s := range x.Shards {
+		x.Documents += s.Documents
+		x.Sentences += s.Sentences
+		x.Tokens += s.Tokens
+		r.Bytes += s.Bytes
+	}
+	x.UnigramEntropy = unigramEntropy(counts, newStore("", v).unmaskable)
+	r.Documents, r.Sentences, r.Tokens = x.Documents, x.Sentences, x.Tokens
+	r.Shards, r.UnigramEntropy = len(x.Shards), x.UnigramEntropy
+	text, err := x.encode()
+	if err != nil {
+		return r, err
+	}
+	return r, writeSynced(filepath.Join(folder, indexFile), func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}
+
+// writeSynced makes the file at path, lets write fill it and syncs it to disk.
+func writeSynced(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return fmt.Errorf("writing a shard folder: %w", err)
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	err = write(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}
