@@ -77,8 +77,8 @@ func printLedger(w io.Writer, l model.Ledger) error {
 		fmt.Fprint(t, "\t\n")
 	}
 	row("PARAMETERS", "this model", "dense")
-	row("all", fmt.Sprint(l.Active), fmt.Sprint(l.Parameters))
-	row("encoder weights", fmt.Sprint(l.ActiveEncoder), fmt.Sprint(l.Encoder))
+	row("all", fmt.Sprint(l.Stored), fmt.Sprint(l.Parameters))
+	row("encoder weights", fmt.Sprint(l.EncoderActive), fmt.Sprint(l.Encoder))
 	row("")
 	row(fmt.Sprintf("FLOPs OF ONE SEQUENCE OF %d", l.SeqLen), "by the paper", "executed", "dense")
 	for _, p := range l.FLOPs {

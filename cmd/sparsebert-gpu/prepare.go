@@ -32,9 +32,13 @@ func prepareCommand() *cli.Command {
 
 func prepareAction(c *cli.Context) error {
 	log := newLogger(c.App.ErrWriter, c.Bool("quiet"), false)
+	size := c.Int("vocab-size")
+	if c.String("vocab") != "" && !c.IsSet("vocab-size") {
+		size = 0 // whatever the given vocabulary has
+	}
 	progress, done := stageProgress(c, log)
 	result, err := corpus.Prepare(c.Context, corpus.PrepareOptions{
-		Corpus: c.StringSlice("corpus"), Out: c.String("out"), VocabPath: c.String("vocab"), VocabSize: c.Int("vocab-size"),
+		Corpus: c.StringSlice("corpus"), Out: c.String("out"), VocabPath: c.String("vocab"), VocabSize: size,
 		Threads: c.Int("threads"), ShardTokens: c.Int("shard-tokens"), Progress: progress,
 	})
 	done()

@@ -112,7 +112,7 @@ func (w *watcher) Logged(r metrics.Train) {
 
 // Updated implements train.Observer.
 func (w *watcher) Updated(r metrics.Topology) {
-	w.log.Debug().Int64("step", r.Step).Int("update", r.Update).Float64("explored_dof", r.ExploredDOF).Msg("topology")
+	w.log.Debug().Int64("step", r.Step).Int64("update", r.Update).Float64("explored_dof", r.ExploredDOF).Msg("topology")
 }
 
 // Evaluated implements train.Observer.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -138,6 +139,9 @@ func checkToken(name string, line int, token string) error {
 
 // Size returns V, the number of tokens.
 func (v *Vocab) Size() int { return len(v.tokens) }
+
+// Tokens returns all tokens in the order of their ids.
+func (v *Vocab) Tokens() []string { return slices.Clone(v.tokens) }
 
 // ID returns the id of token and whether the vocabulary has it.
 func (v *Vocab) ID(token string) (int32, bool) {

@@ -21,7 +21,6 @@ const (
 	configFile      = "config.yaml"
 	environmentFile = "environment.json"
 	vocabFile       = "vocab.txt"
-	metricsFile     = "metrics.jsonl"
 )
 
 // DefaultOutputDir names a new run folder for a configuration.

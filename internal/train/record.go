@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -23,6 +24,11 @@ func (r *runner) countFLOPs() error {
 	}
 	r.perStep, r.densePerStep = sequences*l.NonEmbeddingFLOPs, sequences*l.DenseNonEmbeddingFLOPs
 	return nil
+}
+
+// write appends a record to metrics.jsonl and to the TensorBoard events.
+func (r *runner) write(rec metrics.Record) error {
+	return errors.Join(r.log.Write(rec), r.board.Record(rec))
 }
 
 // logWindow writes the log line of the steps since the last one.
@@ -47,10 +53,7 @@ func (r *runner) logWindow() error {
 	}
 	r.summary.Train = rec
 	*w = window{since: time.Now()}
-	if err := r.log.Train(rec); err != nil {
-		return err
-	}
-	if err := r.board.Train(rec); err != nil {
+	if err := r.write(&rec); err != nil {
 		return err
 	}
 	r.watch.Logged(rec)
@@ -61,15 +64,11 @@ func (r *runner) logWindow() error {
 func (r *runner) logUpdate(u sparse.Update, stats []sparse.Stats, took time.Duration) error {
 	mean := sparse.MeanStats(stats)
 	rec := metrics.Topology{
-		Step: r.done, Update: u.Number, PruneRatio: u.PruneRatio, Pruned: mean.Pruned,
-		ExploredDOF: mean.ExploredDOF, RemovedNewRatio: mean.RemovedNewRatio, Turnover: mean.Turnover,
-		MeanAge: mean.MeanAge, EmptyRows: mean.EmptyRows, EmptyCols: mean.EmptyCols, Seconds: took.Seconds(),
+		Step: r.done, Update: int64(u.Number), PruneRatio: u.PruneRatio, Pruned: int64(mean.Pruned),
+		ExploredDOF: mean.ExploredDOF, RemovedNewRatio: mean.RemovedNewRatio, Seconds: took.Seconds(),
 	}
 	r.summary.ExploredDOF, r.summary.Updated = rec.ExploredDOF, true
-	if err := r.log.Topology(rec); err != nil {
-		return err
-	}
-	if err := r.board.Topology(rec); err != nil {
+	if err := r.write(&rec); err != nil {
 		return err
 	}
 	r.watch.Updated(rec)
@@ -91,10 +90,7 @@ func (r *runner) evaluate(ctx context.Context, whole bool) error {
 	}
 	rec.Step = r.done
 	r.summary.Eval = rec
-	if err := r.log.Eval(rec); err != nil {
-		return err
-	}
-	if err := r.board.Eval(rec); err != nil {
+	if err := r.write(&rec); err != nil {
 		return err
 	}
 	r.watch.Evaluated(rec)

@@ -66,7 +66,7 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 	for _, s := range skipped {
 		r.watch.Skipped(s.Path, s.Err)
 	}
-	if err := metrics.TruncateAfter(r.folder.path(metricsFile), r.done); err != nil {
+	if err := metrics.TruncateAfter(r.folder.path(metrics.FileName), r.done); err != nil {
 		return nil, err
 	}
 	if err := r.folder.describe(r.plan.Config, r.plan.Data.Vocab, b.Name()); err != nil {

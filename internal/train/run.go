@@ -60,7 +60,7 @@ type runner struct {
 	folder *folder
 	model  *model.Model
 	log    *metrics.Log
-	board  *metrics.Board
+	board  *metrics.Events
 	watch  Observer
 
 	done    int64 // finished steps
@@ -127,11 +127,15 @@ func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, er
 // train runs from r.done to the end.
 func (r *runner) train(ctx context.Context) (*Summary, error) {
 	var err error
-	if r.log, err = metrics.OpenLog(r.folder.path(metricsFile)); err != nil {
+	if r.log, err = metrics.OpenLog(r.folder.path(metrics.FileName)); err != nil {
 		return nil, err
 	}
 	defer r.log.Close()
-	if r.board, err = metrics.OpenBoard(r.folder.dir); err != nil {
+	first := int64(0)
+	if r.done > 0 {
+		first = r.done + 1
+	}
+	if r.board, err = metrics.NewEvents(r.folder.dir, first, time.Now); err != nil {
 		return nil, err
 	}
 	defer r.board.Close()
@@ -141,7 +145,7 @@ func (r *runner) train(ctx context.Context) (*Summary, error) {
 	r.watch.Started(r.plan, r.folder.dir, r.done)
 
 	err = r.loop(ctx)
-	if closing := errors.Join(r.log.Sync(), r.board.Flush()); err == nil {
+	if closing := errors.Join(r.log.Sync(), r.board.Sync()); err == nil {
 		err = closing
 	}
 	if err != nil {

@@ -1,0 +1,314 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
+)
+
+// invoke runs the program in this process.
+func invoke(args ...string) (code int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	code = run(context.Background(), append([]string{"sparsebert-gpu"}, args...), &out, &err)
+	return code, out.String(), err.String()
+}
+
+// quick are flags of a run that takes a moment.
+func quick(dir string, more ...string) []string {
+	return append([]string{
+		"train", "--layers", "1", "--hidden", "32", "--heads", "2", "--ffn", "64", "--block-size", "8", "--sparsity", "0.5",
+		"--seq-len", "32", "--batch-size", "4", "--max-steps", "6", "--updates", "3", "--logging-steps", "2", "--eval-batches", "1",
+		"--quiet", "--output-dir", dir,
+	}, more...)
+}
+
+// tree lists the files below a folder with their sizes.
+func tree(t *testing.T, dir string) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil {
+			files = append(files, strings.TrimPrefix(path, dir))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestEverySettingHasAFlag(t *testing.T) {
+	flags := configFlags(allSettings)
+	if len(flags) != len(train.Settings())+1 {
+		t.Errorf("found %d flags, expected one for each of %d settings and --config", len(flags), len(train.Settings()))
+	}
+}
+
+func TestTrainEvalInspect(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	code, out, errs := invoke(quick(dir)...)
+	if code != exitDone {
+		t.Fatalf("train: exit code %d: %s", code, errs)
+	}
+	for _, want := range []string{"masked tokens", "explored DOF", dir, "FLOPs"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("train: the summary should contain %q: %s", want, out)
+		}
+	}
+	for _, name := range []string{"config.yaml", "environment.json", "vocab.txt", "metrics.jsonl", "checkpoints/step-6/model.safetensors"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Errorf("train: %v", err)
+		}
+	}
+
+	code, out, errs = invoke("eval", "--checkpoint", dir, "--json")
+	if code != exitDone {
+		t.Fatalf("eval: exit code %d: %s", code, errs)
+	}
+	var e evaluation
+	if err := json.Unmarshal([]byte(out), &e); err != nil {
+		t.Fatal(err)
+	}
+	// The run's own last evaluation saw the same examples with the same weights.
+	text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	last := struct {
+		Kind    string
+		MLMLoss float64 `json:"mlm_loss"`
+	}{}
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
+		t.Fatal(err)
+	}
+	if last.Kind != "eval" || last.MLMLoss != e.MLMLoss || e.Step != 6 {
+		t.Errorf("eval says %+v, the run's last line %s", e, lines[len(lines)-1])
+	}
+
+	code, out, errs = invoke("inspect", "--checkpoint", dir, "--png", filepath.Join(t.TempDir(), "w.png"))
+	if code != exitDone || !strings.Contains(out, "bert.encoder.layer.0.attention.self.query.weight") || !strings.Contains(out, "█") {
+		t.Errorf("inspect: exit code %d: %s%s", code, out, errs)
+	}
+
+	code, _, errs = invoke(quick(dir)...)
+	if code != exitUsage || !strings.Contains(errs, "not empty") {
+		t.Errorf("a second run in the same folder: exit code %d: %s", code, errs)
+	}
+	code, _, errs = invoke("train", "--resume", "--output-dir", dir, "--learning-rate", "0.5", "--quiet")
+	if code != exitUsage || !strings.Contains(errs, "learning_rate") {
+		t.Errorf("resume with another learning rate: exit code %d: %s", code, errs)
+	}
+	code, _, errs = invoke("train", "--resume", "--output-dir", dir, "--quiet")
+	if code != exitDone {
+		t.Errorf("resume of a finished run: exit code %d: %s", code, errs)
+	}
+}
+
+// Flag over environment over file; _ stands for - in flags.
+func TestConfigPrecedence(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(file, []byte("seed: 5\nmax_steps: 7\nbatch_size: 3\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SPARSEBERT_MAX_STEPS", "8")
+	t.Setenv("SPARSEBERT_BATCH_SIZE", "9")
+	var got train.Config
+	app := newApp(new(bytes.Buffer), new(bytes.Buffer))
+	for _, cmd := range app.Commands {
+		if cmd.Name == "train" {
+			cmd.Action = func(c *cli.Context) (err error) {
+				got, err = readConfig(c, train.DefaultConfig(), allSettings)
+				return err
+			}
+		}
+	}
+	if err := app.Run(foldUnderscores([]string{"sparsebert-gpu", "train", "--config", file, "--batch_size=2", "--corpus", "a,b", "--corpus", "c_d"})); err != nil {
+		t.Fatal(err)
+	}
+	if got.Seed != 5 || got.MaxSteps != 8 || got.BatchSize != 2 || !slices.Equal(got.Corpus, []string{"a,b", "c_d"}) {
+		t.Errorf("found seed %d, steps %d, batch %d, corpus %q, expected 5 (file), 8 (environment), 2 (flag), [a,b c_d]",
+			got.Seed, got.MaxSteps, got.BatchSize, got.Corpus)
+	}
+}
+
+// Each gets one line with the words given, exit code 2, and writes nothing.
+func TestBadInput(t *testing.T) {
+	scratch := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(scratch, name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	words := "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\n"
+	text := file("good.txt", strings.Repeat("The cat sat. The dog ran away.\n\n", 200))
+	for _, bad := range []struct {
+		name string
+		args []string
+		says []string
+	}{
+		{"unknown command", []string{"tran"}, []string{"tran", "train"}},
+		{"unknown flag", quick("@", "--sparsty", "0.5"), []string{"sparsty"}},
+		{"stray argument", append([]string{"train", "more"}, quick("@")[1:]...), []string{`"more"`}},
+		{"stray argument at the end", quick("@", "more"), []string{`"more"`}},
+		{"wrong type", quick("@", "--max-steps", "many"), []string{"many"}},
+		{"no value", []string{"train", "--max-steps"}, []string{"max-steps"}},
+		{"NaN rate", quick("@", "--lr", "NaN"), []string{"learning_rate", "NaN"}},
+		{"negative rate", quick("@", "--lr=-1"), []string{"learning_rate", "-1"}},
+		{"heads", quick("@", "--heads", "3"), []string{"heads", "3"}},
+		{"blocks", quick("@", "--hidden", "40", "--block-size", "16"), []string{"block"}},
+		{"sparsity", quick("@", "--sparsity", "0.99999"), []string{"sparsity"}},
+		{"warm-up", quick("@", "--warmup-steps", "99"), []string{"warmup_steps", "99"}},
+		{"sequence", quick("@", "--seq-len", "1000"), []string{"seq_len", "1000", "512"}},
+		{"missing config", quick("@", "--config", filepath.Join(scratch, "none.yaml")), []string{"none.yaml"}},
+		{"unknown key", quick("@", "--config", file("u.yaml", "sped: 1\n")), []string{"u.yaml:1", "sped"}},
+		{"duplicate key", quick("@", "--config", file("d.yaml", "seed: 1\nseed: 2\n")), []string{"d.yaml:2", "seed"}},
+		{"missing corpus", quick("@", "--corpus", filepath.Join(scratch, "none.txt")), []string{"none.txt"}},
+		{"empty corpus", quick("@", "--corpus", file("empty.txt", "")), []string{"empty.txt"}},
+		{"binary corpus", quick("@", "--corpus", file("bin.txt", "ab\x00\x01\x02cd\n")), []string{"bin.txt:1"}},
+		{"invalid UTF-8", quick("@", "--corpus", file("utf.txt", "fine\nbad \xff\xfe here\n")), []string{"utf.txt:2"}},
+		{"short corpus", quick("@", "--corpus", file("short.txt", "Two words.\n\nThree more words.\n")), []string{"found", "expected"}},
+		{"missing vocabulary", quick("@", "--corpus", text, "--vocab", filepath.Join(scratch, "none.vocab")), []string{"none.vocab"}},
+		{"empty vocabulary", quick("@", "--corpus", text, "--vocab", file("v0", "")), []string{"v0"}},
+		{"duplicate token", quick("@", "--corpus", text, "--vocab", file("v1", words+"the\n")), []string{"v1:7", "the"}},
+		{"no mask token", quick("@", "--corpus", text, "--vocab", file("v2", strings.Replace(words, "[MASK]\n", "", 1))), []string{"v2", "[MASK]"}},
+		{"device", quick("@", "--device", "cuda"), []string{"cuda"}},
+		{"no such run", []string{"train", "--resume", "--output-dir", filepath.Join(scratch, "gone")}, []string{"gone"}},
+		{"eval without checkpoint", []string{"eval"}, []string{"checkpoint"}},
+		{"eval of nothing", []string{"eval", "--checkpoint", filepath.Join(scratch, "gone")}, []string{"gone"}},
+		{"prepare without corpus", []string{"prepare", "--out", "@"}, []string{"corpus"}},
+		{"flops of no model", []string{"flops", "--model", "huge"}, []string{"huge"}},
+		{"verify of no device", []string{"verify", "--device", "abacus"}, []string{"abacus"}},
+	} {
+		t.Run(bad.name, func(t *testing.T) {
+			parent := t.TempDir()
+			args := slices.Clone(bad.args)
+			for i, a := range args {
+				if a == "@" {
+					args[i] = filepath.Join(parent, "out")
+				}
+			}
+			t.Chdir(parent)
+			code, out, errs := invoke(args...)
+			if code != exitUsage {
+				t.Errorf("exit code %d, expected %d", code, exitUsage)
+			}
+			if out != "" || strings.Count(errs, "\n") != 1 {
+				t.Errorf("expected one line on stderr and nothing else, found %q and %q", errs, out)
+			}
+			for _, word := range bad.says {
+				if !strings.Contains(errs, word) {
+					t.Errorf("found %q, expected it to name %s", errs, word)
+				}
+			}
+			if left := tree(t, parent); len(left) > 1 {
+				t.Errorf("something was written: %v", left)
+			}
+		})
+	}
+}
+
+func TestDryRunWritesNothing(t *testing.T) {
+	parent := t.TempDir()
+	code, out, errs := invoke(quick(filepath.Join(parent, "run"), "--dry-run")...)
+	if code != exitDone {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	for _, want := range []string{"PARAMETERS", "FLOPs", "MEMORY", "disk", "steps"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("expected %q in %s", want, out)
+		}
+	}
+	if left := tree(t, parent); len(left) > 1 {
+		t.Errorf("something was written: %v", left)
+	}
+}
+
+// The paper's FLOPs per sequence, to the digits that it prints.
+func TestFLOPsOfThePaper(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want float64
+		unit float64 // half of the last printed digit
+	}{
+		{[]string{"--model", "mini", "--method", "dense"}, 2.617e9, 0.5e6},
+		{[]string{"--model", "small", "--method", "dense"}, 10.07e9, 0.5e7},
+		{[]string{"--model", "medium", "--sparsity", "0.9"}, 2.738e9, 0.5e6},
+		{[]string{"--model", "base", "--sparsity", "0.9"}, 8.33e9, 0.5e7},
+	} {
+		code, out, errs := invoke(append([]string{"flops", "--json"}, c.args...)...)
+		if code != exitDone {
+			t.Fatalf("%v: exit code %d: %s", c.args, code, errs)
+		}
+		var ledger struct {
+			FLOPs float64 `json:"non_embedding_flops_per_sequence"`
+		}
+		if err := json.Unmarshal([]byte(out), &ledger); err != nil {
+			t.Fatal(err)
+		}
+		if d := ledger.FLOPs - c.want; !(max(d, -d) <= c.unit) {
+			t.Errorf("%v: found %.5g, expected %.4g", c.args, ledger.FLOPs, c.want)
+		}
+	}
+}
+
+func TestFolderInUse(t *testing.T) {
+	dir := t.TempDir()
+	if code, _, errs := invoke(quick(filepath.Join(dir, "run"))...); code != exitDone {
+		t.Fatal(errs)
+	}
+	lock, err := checkpoint.Lock(filepath.Join(dir, "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Unlock()
+	code, _, errs := invoke("train", "--resume", "--output-dir", filepath.Join(dir, "run"))
+	if code != exitUsage || !strings.Contains(errs, "in use") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+}
+
+// A checkpoint cut short or with one bit flipped is refused in one line.
+func TestDamagedCheckpoint(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	if code, _, errs := invoke(quick(dir)...); code != exitDone {
+		t.Fatal(errs)
+	}
+	for _, name := range []string{"model.safetensors", "optimizer.safetensors", "trainer.json"} {
+		path := filepath.Join(dir, "checkpoints", "step-6", name)
+		good, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		flipped := slices.Clone(good)
+		flipped[len(flipped)/2] ^= 4
+		for what, content := range map[string][]byte{"cut": good[:len(good)-1], "flipped": flipped} {
+			if err := os.WriteFile(path, content, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			for _, args := range [][]string{{"eval", "--checkpoint", dir}, {"inspect", "--checkpoint", dir}, {"train", "--resume", "--output-dir", dir}} {
+				code, _, errs := invoke(args...)
+				if code != exitUsage || !strings.Contains(errs, name) || strings.Count(errs, "\n") != 1 {
+					t.Errorf("%s %s, %s: exit code %d: %q", name, what, args[0], code, errs)
+				}
+			}
+		}
+		if err := os.WriteFile(path, good, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

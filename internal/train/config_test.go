@@ -1,0 +1,209 @@
+package train
+
+import (
+	"errors"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// Every field of Config has one setting, with the field's key, and no two
+// settings share a name.
+func TestSettingsCoverTheConfig(t *testing.T) {
+	var c Config
+	byKey := map[string]Setting{}
+	names := map[string]string{}
+	for _, s := range Settings() {
+		byKey[s.Key] = s
+		for _, name := range append(s.Aliases, s.Flag()) {
+			if other, taken := names[name]; taken {
+				t.Errorf("flag %s belongs to %s and %s", name, other, s.Key)
+			}
+			names[name] = s.Key
+		}
+	}
+	v := reflect.ValueOf(&c).Elem()
+	for i := range v.NumField() {
+		key := v.Type().Field(i).Tag.Get("yaml")
+		s, ok := byKey[key]
+		if !ok {
+			t.Errorf("field %s has no setting", key)
+			continue
+		}
+		if reflect.ValueOf(s.Value(&c)).Pointer() != v.Field(i).Addr().Pointer() {
+			t.Errorf("setting %s points to another field", key)
+		}
+		delete(byKey, key)
+	}
+	for key := range byKey {
+		t.Errorf("setting %s has no field", key)
+	}
+}
+
+func TestParseConfig(t *testing.T) {
+	c := DefaultConfig()
+	if err := ParseConfig("run.yaml", []byte("model: mini\nmax_steps: 12\ncorpus: [a.txt, b]\nsparsity: 0.5 # half\n"), &c); err != nil {
+		t.Fatal(err)
+	}
+	if c.Model != "mini" || c.MaxSteps != 12 || len(c.Corpus) != 2 || c.Sparsity != 0.5 || c.BlockSize != 16 {
+		t.Errorf("found %+v", c)
+	}
+	if err := ParseConfig("empty.yaml", nil, &c); err != nil {
+		t.Errorf("an empty file: %v", err)
+	}
+}
+
+func TestParseConfigErrors(t *testing.T) {
+	for _, bad := range []struct{ text, says string }{
+		{"model: mini\nsparsty: 0.5\n", "bad.yaml:2:"},
+		{"model: mini\nmodel: tiny\n", "bad.yaml:2:"},
+		{"\nmax_steps: many\n", "bad.yaml:2:"},
+		{"max_steps: [1]\n", "bad.yaml:1:"},
+		{"model: [\n", "bad.yaml:"},
+		{"- model\n", "bad.yaml:1:"},
+	} {
+		c := DefaultConfig()
+		before := DefaultConfig()
+		err := ParseConfig("bad.yaml", []byte(bad.text), &c)
+		if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), bad.says) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: found %v, expected one line with %s", bad.text, err, bad.says)
+		}
+		if !reflect.DeepEqual(c, before) {
+			t.Errorf("%q: the configuration changed", bad.text)
+		}
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	f.Add([]byte("model: mini\nmax_steps: 3\n"))
+	f.Add([]byte("model: &a tiny\nvocab: *a\n"))
+	f.Add([]byte("corpus:\n- x\n- y\n"))
+	f.Add([]byte("{"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c := DefaultConfig()
+		if err := ParseConfig("f", data, &c); err != nil {
+			if !errors.Is(err, ErrUsage) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%q: found %v, expected one line that is ErrUsage", data, err)
+			}
+			return
+		}
+		text, err := c.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again Config
+		if err := ParseConfig("again", text, &again); err != nil {
+			t.Errorf("%q reads, but not what it encodes to (%q): %v", data, text, err)
+		}
+	})
+}
+
+func TestEncodedConfigReadsBack(t *testing.T) {
+	c := DefaultConfig()
+	c.Corpus = []string{"a b", "c: d", "é"}
+	c.LearningRate = 0.1 + 0.2
+	c.Seed = math.MaxUint64
+	text, err := c.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again Config
+	if err := ParseConfig("again", text, &again); err != nil {
+		t.Fatal(err)
+	}
+	if key, a, b, differs := Differs(c, again); differs {
+		t.Errorf("%s: wrote %s, read %s", key, a, b)
+	}
+}
+
+func TestHashSeesWhatDeterminesTheNumbers(t *testing.T) {
+	base := DefaultConfig()
+	want, err := base.Hash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range Settings() {
+		c := DefaultConfig()
+		switch v := s.Value(&c).(type) {
+		case *string:
+			*v += "x"
+		case *bool:
+			*v = !*v
+		case *int:
+			*v++
+		case *int64:
+			*v++
+		case *uint64:
+			*v++
+		case *float64:
+			*v += 0.25
+		case *[]string:
+			*v = append(*v, "x")
+		}
+		got, err := c.Hash()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (got == want) != s.Running {
+			t.Errorf("%s: a change must show in the hash: %v", s.Key, !s.Running)
+		}
+		if key, _, _, differs := Differs(base, c); differs != !s.Running || differs && key != s.Key {
+			t.Errorf("%s: Differs says %v, %q", s.Key, differs, key)
+		}
+	}
+}
+
+func TestNumbersOutOfRange(t *testing.T) {
+	for _, bad := range []struct {
+		key    string
+		change func(*Config)
+	}{
+		{"prune_ratio", func(c *Config) { c.PruneRatio = math.NaN() }},
+		{"prune_ratio", func(c *Config) { c.PruneRatio = 1.5 }},
+		{"learning_rate", func(c *Config) { c.LearningRate = -1 }},
+		{"learning_rate", func(c *Config) { c.LearningRate = math.Inf(1) }},
+		{"weight_decay", func(c *Config) { c.WeightDecay = math.NaN() }},
+		{"warmup_steps", func(c *Config) { c.WarmupSteps = c.MaxSteps + 1 }},
+		{"max_steps", func(c *Config) { c.MaxSteps = 0 }},
+		{"batch_size", func(c *Config) { c.BatchSize = -4 }},
+		{"dropout", func(c *Config) { c.Dropout = 1 }},
+		{"dropout", func(c *Config) { c.Dropout = math.NaN() }},
+		{"device", func(c *Config) { c.Device = "tpu" }},
+		{"precision", func(c *Config) { c.Precision = "fp16" }},
+		{"mlm_probability", func(c *Config) { c.MLMProbability = 0 }},
+		{"seq_len", func(c *Config) { c.SeqLen = 513 }},
+		{"heads", func(c *Config) { c.Heads = 3 }},
+		{"block", func(c *Config) { c.BlockSize = 64; c.Hidden = 160; c.Heads = 4 }},
+		{"block", func(c *Config) { c.BlockSize = 5 }},
+		{"sparsity", func(c *Config) { c.Sparsity = 1 }},
+		{"sparsity", func(c *Config) { c.Sparsity = 0.9999 }},
+		{"prune_norm", func(c *Config) { c.PruneNorm = "l3" }},
+		{"growth", func(c *Config) { c.Growth = "magic" }},
+		{"prune_schedule", func(c *Config) { c.PruneSchedule = "step" }},
+		{"distribution", func(c *Config) { c.Distribution = "er" }},
+		{"method", func(c *Config) { c.Method = "rigl" }},
+		{"init", func(c *Config) { c.Init = "zeros" }},
+		{"model", func(c *Config) { c.Model = "huge" }},
+	} {
+		c := DefaultConfig()
+		bad.change(&c)
+		_, err := NewPlan(t.Context(), c, nil)
+		if err == nil || !IsUsage(err) || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), bad.key) {
+			t.Errorf("%s: found error %v, expected one line about it for which IsUsage holds", bad.key, err)
+		}
+	}
+}
+
+func TestLearningRate(t *testing.T) {
+	const peak, warmup, total = 2.0, 4, 12
+	want := []float64{0.5, 1, 1.5, 2, 2, 1.75, 1.5, 1.25, 1, 0.75, 0.5, 0.25}
+	for done, w := range want {
+		if got := learningRate(peak, int64(done), warmup, total); !(math.Abs(got-w) < 1e-12) {
+			t.Errorf("step %d: found %v, expected %v", done, got, w)
+		}
+	}
+	if got := learningRate(peak, 3, 0, 0); got != peak {
+		t.Errorf("no schedule: found %v, expected %v", got, peak)
+	}
+}
