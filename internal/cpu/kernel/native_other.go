@@ -1,3 +1,5 @@
+//go:build !amd64 || noasm
+
 package kernel
 
 // native returns nil: this build has the Go loops only.

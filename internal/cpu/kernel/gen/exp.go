@@ -1,0 +1,157 @@
+package main
+
+import (
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// The constants of kernel/exp.go, under the same names.
+const (
+	expMin = -87.33654
+	expMax = 88
+	log2e  = 1.44269504
+	ln2Hi  = 0.693145751953125
+	ln2Lo  = 1.42860682e-6
+
+	tailP      = 0.3
+	invSqrt2Pi = 0.39894228
+)
+
+var (
+	expPoly = []float32{1, 1, 0.5000000047, 0.1666641451, 0.04166635164, 0.008375210201, 0.001394121311}
+	tail    = []float32{3.170580775e-06, 0.1195625707, 0.1213356263, 0.09716998724, 0.1362291543,
+		-0.06671513734, 0.2195453879, -0.1645000453, 0.03736930313}
+)
+
+func float(name string, v float32) Mem { return constant(name, math.Float32bits(v)) }
+
+func and(s isa, a, b, dst Op) {
+	if s == avx512 {
+		VPANDD(a, b, dst)
+	} else {
+		VANDPS(a, b, dst)
+	}
+}
+
+// horner emits the polynomial of the constants at x.
+func horner(s isa, name string, c []float32, x reg.VecVirtual) reg.VecVirtual {
+	p := s.vec()
+	for i := len(c) - 1; i >= 0; i-- {
+		m := float(name+string(rune('0'+i)), c[i])
+		if i == len(c)-1 {
+			VMOVUPS(m, p)
+		} else {
+			VFMADD213PS(m, x, p)
+		}
+	}
+	return p
+}
+
+// exp emits exp(x), see kernel.Exp. It overwrites x. A NaN is the second source of the
+// two clamps, which is the one that they return.
+func exp(s isa, x reg.VecVirtual) reg.VecVirtual {
+	n, f := s.vec(), s.vec()
+	VMOVUPS(float("expMin", expMin), f)
+	VMAXPS(x, f, x)
+	VMOVUPS(float("expMax", expMax), f)
+	VMINPS(x, f, x)
+	VMULPS(float("log2e", log2e), x, n)
+	VCVTPS2DQ(n, n) // to the nearest
+	VCVTDQ2PS(n, f)
+	VFNMADD231PS(float("ln2Hi", ln2Hi), f, x)
+	VFNMADD231PS(float("ln2Lo", ln2Lo), f, x)
+	p := horner(s, "exp", expPoly, x)
+	VPADDD(constant("bias", 127), n, n)
+	VPSLLD(U8(23), n, n)
+	VMULPS(n, p, p)
+	return p
+}
+
+func exponentials(s isa) {
+	TEXT("expSum"+s.name, NOSPLIT, "func(y, x, shift, sum []float32, scale float32)")
+	scale := scalar(s, "scale")
+	loop(s, []string{"y", "x", "shift", "sum"}, func(at []Mem) {
+		x := s.vec()
+		VMOVUPS(at[1], x)
+		VFMSUB213PS(at[2], scale, x)
+		e := exp(s, x)
+		VMOVUPS(e, at[0])
+		VADDPS(at[3], e, e)
+		VMOVUPS(e, at[3])
+	})
+	VZEROUPPER()
+	RET()
+
+	TEXT("expShift"+s.name, NOSPLIT, "func(y, x []float32, shift float32) (sum float32)")
+	shift, sum := scalar(s, "shift"), zero(s)
+	loop(s, []string{"y", "x"}, func(at []Mem) {
+		x := s.vec()
+		VMOVUPS(at[1], x)
+		VSUBPS(shift, x, x)
+		e := exp(s, x)
+		VMOVUPS(e, at[0])
+		VADDPS(e, sum, sum)
+	})
+	horizontal(s, sum, add, "sum")
+	VZEROUPPER()
+	RET()
+}
+
+// normal emits the density (times sqrt(2 pi)) and the distribution function of
+// the normal distribution at x; see kernel's tail.
+func normal(s isa, x reg.VecVirtual) (density, phi reg.VecVirtual) {
+	arg, t, one := s.vec(), s.vec(), s.vec()
+	VMULPS(x, x, arg)
+	VMULPS(float("minusHalf", -0.5), arg, arg)
+	density = exp(s, arg)
+	and(s, constant("absMask", 1<<31-1), x, t)
+	VMOVUPS(float("one", 1), one)
+	scale := s.vec()
+	VMOVUPS(float("tailP", tailP), scale)
+	VFMADD213PS(one, scale, t)
+	VDIVPS(t, one, t)
+	q := horner(s, "tail", tail, t)
+	VMULPS(density, q, q)
+	// phi = (x < 0 ? 0 : 1) - (q with the sign of x), by bits.
+	phi, sign := s.vec(), s.vec()
+	VPSRAD(U8(31), x, phi)
+	and(s, constant("signMask", 1<<31), x, sign)
+	if s == avx512 {
+		VPANDND(one, phi, phi)
+		VPXORD(sign, q, q)
+	} else {
+		VANDNPS(one, phi, phi)
+		VXORPS(sign, q, q)
+	}
+	VSUBPS(q, phi, phi)
+	return density, phi
+}
+
+func gelus(s isa) {
+	TEXT("gelu"+s.name, NOSPLIT, "func(y, x []float32)")
+	loop(s, []string{"y", "x"}, func(at []Mem) {
+		x := s.vec()
+		VMOVUPS(at[1], x)
+		_, phi := normal(s, x)
+		VMULPS(x, phi, phi)
+		VMOVUPS(phi, at[0])
+	})
+	VZEROUPPER()
+	RET()
+
+	TEXT("geluGrad"+s.name, NOSPLIT, "func(y, r, x []float32)")
+	loop(s, []string{"y", "r", "x"}, func(at []Mem) {
+		x := s.vec()
+		VMOVUPS(at[2], x)
+		density, phi := normal(s, x)
+		VMULPS(float("invSqrt2Pi", invSqrt2Pi), x, x)
+		VFMADD231PS(density, x, phi)
+		VMULPS(at[1], phi, phi)
+		VMOVUPS(phi, at[0])
+	})
+	VZEROUPPER()
+	RET()
+}

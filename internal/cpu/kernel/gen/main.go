@@ -1,0 +1,71 @@
+// Command gen writes the assembly of package kernel:
+//
+//	cd internal/cpu/kernel/gen && go run . -out ../kernel_amd64.s
+//
+// It is a module of its own, so that the program does not depend on the
+// generator's libraries. What each function computes stands in package kernel
+// (native_amd64.go names the Go loop of each).
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// isa is an instruction set with vectors of lanes float32.
+type isa struct {
+	name  string
+	lanes int
+}
+
+var (
+	avx2   = isa{"AVX2", 8}
+	avx512 = isa{"AVX512", 16}
+)
+
+// vec returns a new vector register of the set's full width.
+func (s isa) vec() reg.VecVirtual {
+	if s.lanes == 16 {
+		return ZMM()
+	}
+	return YMM()
+}
+
+// narrow returns a new register of n lanes.
+func narrow(n int) reg.VecVirtual {
+	switch n {
+	case 16:
+		return ZMM()
+	case 8:
+		return YMM()
+	}
+	return XMM()
+}
+
+func main() {
+	ConstraintExpr("!noasm")
+	transpose()
+	for _, s := range []isa{avx2, avx512} {
+		for _, t := range []struct {
+			name       string
+			rows, cols int
+		}{
+			{"tile16", 24, 16}, {"tile8", 24, 8}, {"tile4", 24, 4},
+			{"outer16", 16, 16}, {"outer8", 8, 8}, {"outer4", 4, 4},
+		} {
+			if s == avx512 {
+				mulAVX512(t.name, t.rows, t.cols)
+			} else {
+				mulAVX2(t.name, t.rows, t.cols)
+			}
+		}
+		spmv(s)
+		reductions(s)
+		maps(s)
+		norms(s)
+		exponentials(s)
+		gelus(s)
+		adam(s)
+	}
+	Generate()
+}

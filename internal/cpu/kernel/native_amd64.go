@@ -1,0 +1,193 @@
+//go:build !noasm
+
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+// native returns the assembly loops of a path, or nil where the processor
+// cannot run them. Functions that the assembly lacks are the Go ones.
+func native(p Path) *Set {
+	s := goSet()
+	s.Path = p
+	switch {
+	case p == AVX512 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
+		s.Tile16, s.Tile8, s.Tile4 = tile16AVX512, tile8AVX512, tile4AVX512
+		s.Outer16, s.Outer8, s.Outer4 = outer16AVX512, outer8AVX512, outer4AVX512
+		s.SpMV = spmvAVX512
+		vectors(s, 16, &assembly{
+			dotAVX512, sumAVX512, sumSqDiffAVX512, maxAVX512, sumSqAVX512,
+			axpyAVX512, scaleAVX512, maxIntoAVX512, softmaxGradAVX512,
+			normalizeAVX512, normSumsAVX512, normGradAVX512,
+			expSumAVX512, expShiftAVX512, geluAVX512, geluGradAVX512, adamAVX512,
+		})
+	case p == AVX2 && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
+		s.Tile16, s.Tile8, s.Tile4 = tile16AVX2, tile8AVX2, tile4AVX2
+		s.Outer16, s.Outer8, s.Outer4 = outer16AVX2, outer8AVX2, outer4AVX2
+		s.SpMV = spmvAVX2
+		vectors(s, 8, &assembly{
+			dotAVX2, sumAVX2, sumSqDiffAVX2, maxAVX2, sumSqAVX2,
+			axpyAVX2, scaleAVX2, maxIntoAVX2, softmaxGradAVX2,
+			normalizeAVX2, normSumsAVX2, normGradAVX2,
+			expSumAVX2, expShiftAVX2, geluAVX2, geluGradAVX2, adamAVX2,
+		})
+	default:
+		return nil
+	}
+	s.Transpose = transpose
+	return s
+}
+
+// transpose does the whole 8 x 8 squares in assembly, the edges in Go.
+func transpose(dst []float32, ldd int, src []float32, lds int, rows, cols int) {
+	r8, c8 := rows&^7, cols&^7
+	if r8 > 0 && c8 > 0 {
+		transposeAVX2(&dst[0], ldd, &src[0], lds, r8/8, c8/8)
+	} else {
+		r8, c8 = 0, 0
+	}
+	if c8 < cols {
+		transposeGo(dst[c8*ldd:], ldd, src[c8:], lds, r8, cols-c8)
+	}
+	if r8 < rows {
+		transposeGo(dst[r8:], ldd, src[r8*lds:], lds, rows-r8, cols)
+	}
+}
+
+// assembly holds the functions of one instruction set that take whole vectors.
+type assembly struct {
+	dot         func(x, y []float32) float32
+	sum         func(x []float32) float32
+	sumSqDiff   func(x []float32, mean float32) float32
+	max         func(x []float32) float32
+	sumSq       func(x []float32) float64
+	axpy        func(y []float32, a float32, x []float32)
+	scale       func(y []float32, a float32)
+	maxInto     func(y, x []float32)
+	softmaxGrad func(y, p, dp, delta []float32, scale float32)
+	normalize   func(y, x, gamma, beta []float32, mean, rstd float32)
+	normSums    func(dy, dgamma, dbeta, x, gamma []float32, mean, rstd float32) (sum, dot float32)
+	normGrad    func(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32)
+	expSum      func(y, x, shift, sum []float32, scale float32)
+	expShift    func(y, x []float32, shift float32) float32
+	gelu        func(y, x []float32)
+	geluGrad    func(y, r, x []float32)
+	adam        func(w, g, m, v []float32, a *AdamStep)
+}
+
+// vectors fills in the vector functions: assembly for the multiple of lanes,
+// the Go loop for what is left.
+func vectors(s *Set, lanes int, f *assembly) {
+	mask := lanes - 1
+	s.Dot = func(x, y []float32) float32 {
+		n := len(x) &^ mask
+		sum := f.dot(x[:n], y[:n])
+		if n < len(x) {
+			sum += dotGo(x[n:], y[n:])
+		}
+		return sum
+	}
+	s.Sum = func(x []float32) float32 {
+		n := len(x) &^ mask
+		sum := f.sum(x[:n])
+		if n < len(x) {
+			sum += sumGo(x[n:])
+		}
+		return sum
+	}
+	s.SumSqDiff = func(x []float32, mean float32) float32 {
+		n := len(x) &^ mask
+		sum := f.sumSqDiff(x[:n], mean)
+		if n < len(x) {
+			sum += sumSqDiffGo(x[n:], mean)
+		}
+		return sum
+	}
+	s.SumSq = func(x []float32) float64 {
+		n := len(x) &^ mask
+		sum := f.sumSq(x[:n])
+		if n < len(x) {
+			sum += sumSqGo(x[n:])
+		}
+		return sum
+	}
+	s.Max = func(x []float32) float32 {
+		n := len(x) &^ mask
+		if n == 0 {
+			return maxGo(x)
+		}
+		top := f.max(x[:n])
+		if n < len(x) {
+			top = max(top, maxGo(x[n:]))
+		}
+		return top
+	}
+	s.Axpy = func(y []float32, a float32, x []float32) {
+		n := len(y) &^ mask
+		f.axpy(y[:n], a, x[:n])
+		if n < len(y) {
+			axpyGo(y[n:], a, x[n:])
+		}
+	}
+	s.Scale = func(y []float32, a float32) {
+		n := len(y) &^ mask
+		f.scale(y[:n], a)
+		scaleGo(y[n:], a)
+	}
+	s.MaxInto = func(y, x []float32) {
+		n := len(y) &^ mask
+		f.maxInto(y[:n], x[:n])
+		maxIntoGo(y[n:], x[n:])
+	}
+	s.SoftmaxGrad = func(y, p, dp, delta []float32, scale float32) {
+		n := len(y) &^ mask
+		f.softmaxGrad(y[:n], p[:n], dp[:n], delta[:n], scale)
+		softmaxGradGo(y[n:], p[n:], dp[n:], delta[n:], scale)
+	}
+	s.Normalize = func(y, x, gamma, beta []float32, mean, rstd float32) {
+		n := len(y) &^ mask
+		f.normalize(y[:n], x[:n], gamma[:n], beta[:n], mean, rstd)
+		normalizeGo(y[n:], x[n:], gamma[n:], beta[n:], mean, rstd)
+	}
+	s.NormSums = func(dgamma, dbeta, dy, x, gamma []float32, mean, rstd float32) (float32, float32) {
+		n := len(dy) &^ mask
+		sum, dot := f.normSums(dy[:n], dgamma[:n], dbeta[:n], x[:n], gamma[:n], mean, rstd)
+		if n < len(dy) {
+			s, d := normSumsGo(dgamma[n:], dbeta[n:], dy[n:], x[n:], gamma[n:], mean, rstd)
+			sum, dot = sum+s, dot+d
+		}
+		return sum, dot
+	}
+	s.NormGrad = func(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32) {
+		n := len(y) &^ mask
+		f.normGrad(y[:n], dy[:n], x[:n], gamma[:n], mean, rstd, m1, m2)
+		normGradGo(y[n:], dy[n:], x[n:], gamma[n:], mean, rstd, m1, m2)
+	}
+	s.ExpSum = func(y, x, shift, sum []float32, scale float32) {
+		n := len(y) &^ mask
+		f.expSum(y[:n], x[:n], shift[:n], sum[:n], scale)
+		expSumGo(y[n:], x[n:], shift[n:], sum[n:], scale)
+	}
+	s.ExpShift = func(y, x []float32, shift float32) float32 {
+		n := len(y) &^ mask
+		sum := f.expShift(y[:n], x[:n], shift)
+		if n < len(y) {
+			sum += expShiftGo(y[n:], x[n:], shift)
+		}
+		return sum
+	}
+	s.GELU = func(y, x []float32) {
+		n := len(y) &^ mask
+		f.gelu(y[:n], x[:n])
+		geluGo(y[n:], x[n:])
+	}
+	s.GELUGrad = func(y, r, x []float32) {
+		n := len(y) &^ mask
+		f.geluGrad(y[:n], r[:n], x[:n])
+		geluGradGo(y[n:], r[n:], x[n:])
+	}
+	s.Adam = func(w, g, m, v []float32, a *AdamStep) {
+		n := len(w) &^ mask
+		f.adam(w[:n], g[:n], m[:n], v[:n], a)
+		adamGo(w[n:], g[n:], m[n:], v[n:], a)
+	}
+}

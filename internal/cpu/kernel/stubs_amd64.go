@@ -1,0 +1,157 @@
+//go:build !noasm
+
+package kernel
+
+// The functions of kernel_amd64.s. Slices of the vector functions have a
+// multiple of 8 (AVX2) or 16 (AVX512) elements. The loop of each function is
+// the Go function of the same name with Go for the suffix: tile and outer are
+// mulGo with the sizes that Set gives.
+
+// transposeAVX2 is transposeGo for 8*rows8 rows and 8*cols8 columns, both positive.
+//
+//go:noescape
+func transposeAVX2(dst *float32, ldd int, src *float32, lds int, rows8, cols8 int)
+
+//go:noescape
+func tile16AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+
+//go:noescape
+func tile8AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+
+//go:noescape
+func tile4AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+
+//go:noescape
+func outer16AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+
+//go:noescape
+func outer8AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+
+//go:noescape
+func outer4AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+
+//go:noescape
+func spmvAVX2(dst, x []float32, idx []int32, val []float32, init float32)
+
+//go:noescape
+func dotAVX2(x, y []float32) (sum float32)
+
+//go:noescape
+func sumAVX2(x []float32) (sum float32)
+
+//go:noescape
+func sumSqDiffAVX2(x []float32, mean float32) (sum float32)
+
+//go:noescape
+func maxAVX2(x []float32) (top float32)
+
+//go:noescape
+func sumSqAVX2(x []float32) (sum float64)
+
+//go:noescape
+func axpyAVX2(y []float32, a float32, x []float32)
+
+//go:noescape
+func scaleAVX2(y []float32, a float32)
+
+//go:noescape
+func maxIntoAVX2(y, x []float32)
+
+//go:noescape
+func softmaxGradAVX2(y, p, dp, delta []float32, scale float32)
+
+//go:noescape
+func normalizeAVX2(y, x, gamma, beta []float32, mean, rstd float32)
+
+//go:noescape
+func normSumsAVX2(dy, dgamma, dbeta, x, gamma []float32, mean, rstd float32) (sum, dot float32)
+
+//go:noescape
+func normGradAVX2(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32)
+
+//go:noescape
+func expSumAVX2(y, x, shift, sum []float32, scale float32)
+
+//go:noescape
+func expShiftAVX2(y, x []float32, shift float32) (sum float32)
+
+//go:noescape
+func geluAVX2(y, x []float32)
+
+//go:noescape
+func geluGradAVX2(y, r, x []float32)
+
+//go:noescape
+func adamAVX2(w, g, m, v []float32, a *AdamStep)
+
+//go:noescape
+func tile16AVX512(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+
+//go:noescape
+func tile8AVX512(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+
+//go:noescape
+func tile4AVX512(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+
+//go:noescape
+func outer16AVX512(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+
+//go:noescape
+func outer8AVX512(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+
+//go:noescape
+func outer4AVX512(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+
+//go:noescape
+func spmvAVX512(dst, x []float32, idx []int32, val []float32, init float32)
+
+//go:noescape
+func dotAVX512(x, y []float32) (sum float32)
+
+//go:noescape
+func sumAVX512(x []float32) (sum float32)
+
+//go:noescape
+func sumSqDiffAVX512(x []float32, mean float32) (sum float32)
+
+//go:noescape
+func maxAVX512(x []float32) (top float32)
+
+//go:noescape
+func sumSqAVX512(x []float32) (sum float64)
+
+//go:noescape
+func axpyAVX512(y []float32, a float32, x []float32)
+
+//go:noescape
+func scaleAVX512(y []float32, a float32)
+
+//go:noescape
+func maxIntoAVX512(y, x []float32)
+
+//go:noescape
+func softmaxGradAVX512(y, p, dp, delta []float32, scale float32)
+
+//go:noescape
+func normalizeAVX512(y, x, gamma, beta []float32, mean, rstd float32)
+
+//go:noescape
+func normSumsAVX512(dy, dgamma, dbeta, x, gamma []float32, mean, rstd float32) (sum, dot float32)
+
+//go:noescape
+func normGradAVX512(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32)
+
+//go:noescape
+func expSumAVX512(y, x, shift, sum []float32, scale float32)
+
+//go:noescape
+func expShiftAVX512(y, x []float32, shift float32) (sum float32)
+
+//go:noescape
+func geluAVX512(y, x []float32)
+
+//go:noescape
+func geluGradAVX512(y, r, x []float32)
+
+//go:noescape
+func adamAVX512(w, g, m, v []float32, a *AdamStep)
