@@ -1,0 +1,25 @@
+// Package metrics writes what a run measures: metrics.jsonl for programs, and
+// TensorBoard event files for eyes.
+//
+// # metrics.jsonl
+//
+// One JSON object a line, its kind first, its keys always in the same order:
+//
+//	{"kind":"train","step","loss","mlm_loss","nsp_loss","lr","grad_norm","tokens_per_second","flops"}
+//	{"kind":"eval","step","mlm_loss","mlm_accuracy","nsp_loss","nsp_accuracy"}
+//	{"kind":"topology","step","update","prune_ratio","pruned","explored_dof","removed_new_ratio","seconds"}
+//
+// Numbers are the shortest text that reads back as the same float64, so equal
+// runs give equal bytes, but for the wall-clock columns tokens_per_second and
+// seconds: see [Comparable].
+//
+// A record of step N must be written, and [Log.Sync] called, before the
+// checkpoint of step N is saved. Then a resumed run first calls
+// [TruncateAfter] with the checkpoint's step, and its file goes on as if the
+// run had never been cut.
+//
+// # TensorBoard
+//
+// [Events] writes events.out.tfevents.* files: TFRecord frames that hold Event
+// protocol buffers. A resumed run opens a new file in the same folder.
+package metrics

@@ -1,0 +1,209 @@
+package metrics
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// ErrMalformed is wrapped by the errors about a line that is no record.
+var ErrMalformed = errors.New("malformed metrics")
+
+// Record is one line of metrics.jsonl: a [*Train], [*Eval] or [*Topology].
+type Record interface {
+	// Kind is the value of the "kind" key.
+	Kind() string
+	// At is the training step.
+	At() int64
+	// columns lists the keys after "kind", in file order, with where their
+	// values are. The first is the step.
+	columns() []column
+}
+
+// column is one key of a record.
+type column struct {
+	name      string
+	value     any  // *int64 or *float64
+	wallClock bool // differs between runs that are otherwise equal
+}
+
+// Train is the state of training after an optimiser step.
+type Train struct {
+	Step            int64
+	Loss            float64 // MLMLoss + NSPLoss, nats
+	MLMLoss         float64 // mean over masked positions, nats
+	NSPLoss         float64 // mean over sequences, nats
+	LR              float64 // learning rate of this step
+	GradNorm        float64 // global L2 norm before clipping
+	TokensPerSecond float64 // wall clock
+	FLOPs           float64 // non-embedding, cumulative, by the paper's count
+}
+
+// Kind implements [Record].
+func (*Train) Kind() string { return "train" }
+
+// At implements [Record].
+func (r *Train) At() int64 { return r.Step }
+
+func (r *Train) columns() []column {
+	return []column{
+		{"step", &r.Step, false},
+		{"loss", &r.Loss, false},
+		{"mlm_loss", &r.MLMLoss, false},
+		{"nsp_loss", &r.NSPLoss, false},
+		{"lr", &r.LR, false},
+		{"grad_norm", &r.GradNorm, false},
+		{"tokens_per_second", &r.TokensPerSecond, true},
+		{"flops", &r.FLOPs, false},
+	}
+}
+
+// Eval is an evaluation on the validation text after a step.
+type Eval struct {
+	Step        int64
+	MLMLoss     float64 // nats
+	MLMAccuracy float64 // 0 to 1
+	NSPLoss     float64 // nats
+	NSPAccuracy float64 // 0 to 1
+}
+
+// Kind implements [Record].
+func (*Eval) Kind() string { return "eval" }
+
+// At implements [Record].
+func (r *Eval) At() int64 { return r.Step }
+
+func (r *Eval) columns() []column {
+	return []column{
+		{"step", &r.Step, false},
+		{"mlm_loss", &r.MLMLoss, false},
+		{"mlm_accuracy", &r.MLMAccuracy, false},
+		{"nsp_loss", &r.NSPLoss, false},
+		{"nsp_accuracy", &r.NSPAccuracy, false},
+	}
+}
+
+// Topology is one update of the sparse topology, averaged over the tensors.
+type Topology struct {
+	Step            int64
+	Update          int64
+	PruneRatio      float64 // pr(t)
+	Pruned          int64   // blocks, over all tensors
+	ExploredDOF     float64 // fraction of the dense weights ever active
+	RemovedNewRatio float64 // fraction of the pruned that the last update had grown
+	Seconds         float64 // wall clock
+}
+
+// Kind implements [Record].
+func (*Topology) Kind() string { return "topology" }
+
+// At implements [Record].
+func (r *Topology) At() int64 { return r.Step }
+
+func (r *Topology) columns() []column {
+	return []column{
+		{"step", &r.Step, false},
+		{"update", &r.Update, false},
+		{"prune_ratio", &r.PruneRatio, false},
+		{"pruned", &r.Pruned, false},
+		{"explored_dof", &r.ExploredDOF, false},
+		{"removed_new_ratio", &r.RemovedNewRatio, false},
+		{"seconds", &r.Seconds, true},
+	}
+}
+
+// encode returns the line of a record without its newline. It fails on NaN and
+// infinities, which JSON has no text for.
+func encode(r Record, withWallClock bool) ([]byte, error) {
+	line := fmt.Appendf(nil, `{"kind":%q`, r.Kind())
+	for _, c := range r.columns() {
+		if c.wallClock && !withWallClock {
+			continue
+		}
+		line = fmt.Appendf(line, `,%q:`, c.name)
+		switch v := c.value.(type) {
+		case *int64:
+			line = strconv.AppendInt(line, *v, 10)
+		case *float64:
+			if math.IsNaN(*v) || math.IsInf(*v, 0) {
+				return nil, fmt.Errorf("%s record of step %d: found %s %v, expected a finite number", r.Kind(), r.At(), c.name, *v)
+			}
+			text, err := json.Marshal(*v) // the shortest text that reads back the same
+			if err != nil {
+				return nil, err
+			}
+			line = append(line, text...)
+		}
+	}
+	return append(line, '}'), nil
+}
+
+func malformed(found, expected string) error {
+	return fmt.Errorf("%w: found %s, expected %s", ErrMalformed, found, expected)
+}
+
+// decode parses one line. The keys must be those of its kind, in their order.
+func decode(line []byte) (Record, error) {
+	if !json.Valid(line) {
+		return nil, malformed("text that is not JSON", "an object")
+	}
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.UseNumber()
+	next := func() json.Token {
+		t, _ := dec.Token() // valid JSON: nil only at the end
+		return t
+	}
+	if next() != json.Delim('{') || next() != "kind" {
+		return nil, malformed("no kind", `an object that starts with "kind"`)
+	}
+	var r Record
+	switch kind := next(); kind {
+	case "train":
+		r = &Train{}
+	case "eval":
+		r = &Eval{}
+	case "topology":
+		r = &Topology{}
+	default:
+		return nil, malformed(fmt.Sprintf("kind %.40q", fmt.Sprint(kind)), "train, eval or topology")
+	}
+	for _, c := range r.columns() {
+		if key := next(); key != c.name {
+			return nil, malformed(fmt.Sprintf("%.40q", fmt.Sprint(key)), fmt.Sprintf("key %q in a %s record", c.name, r.Kind()))
+		}
+		number, ok := next().(json.Number)
+		if !ok {
+			return nil, malformed("no number under "+c.name, "one")
+		}
+		var err error
+		switch v := c.value.(type) {
+		case *int64:
+			*v, err = strconv.ParseInt(number.String(), 10, 64)
+		case *float64:
+			*v, err = strconv.ParseFloat(number.String(), 64)
+		}
+		if err != nil {
+			return nil, malformed(fmt.Sprintf("%s %.40q", c.name, number.String()), "a number in range, whole where it counts")
+		}
+	}
+	if t := next(); t != json.Delim('}') {
+		return nil, malformed(fmt.Sprintf("%.40q", fmt.Sprint(t)), fmt.Sprintf("the end of the %s record", r.Kind()))
+	}
+	if r.At() < 0 {
+		return nil, malformed(fmt.Sprintf("step %d", r.At()), "0 or more")
+	}
+	return r, nil
+}
+
+// Comparable returns a line of metrics.jsonl without its wall-clock columns:
+// what must be equal between a run and the same run cut and resumed.
+func Comparable(line []byte) ([]byte, error) {
+	r, err := decode(line)
+	if err != nil {
+		return nil, err
+	}
+	return encode(r, false)
+}

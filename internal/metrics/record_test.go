@@ -1,0 +1,140 @@
+package metrics
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// The lines as design.md fixes them.
+var lines = []struct {
+	record     Record
+	line       string
+	comparable string
+}{
+	{
+		&Train{Step: 10, Loss: 9.5, MLMLoss: 8.75, NSPLoss: 0.75, LR: 1e-7, GradNorm: 1.0 / 3, TokensPerSecond: 1234.5, FLOPs: 2.738e9},
+		`{"kind":"train","step":10,"loss":9.5,"mlm_loss":8.75,"nsp_loss":0.75,"lr":1e-7,"grad_norm":0.3333333333333333,"tokens_per_second":1234.5,"flops":2738000000}`,
+		`{"kind":"train","step":10,"loss":9.5,"mlm_loss":8.75,"nsp_loss":0.75,"lr":1e-7,"grad_norm":0.3333333333333333,"flops":2738000000}`,
+	},
+	{
+		&Eval{Step: 20, MLMLoss: 2, MLMAccuracy: 0.5, NSPLoss: 0.25, NSPAccuracy: 1},
+		`{"kind":"eval","step":20,"mlm_loss":2,"mlm_accuracy":0.5,"nsp_loss":0.25,"nsp_accuracy":1}`,
+		`{"kind":"eval","step":20,"mlm_loss":2,"mlm_accuracy":0.5,"nsp_loss":0.25,"nsp_accuracy":1}`,
+	},
+	{
+		&Topology{Step: 30, Update: 2, PruneRatio: 0.5, Pruned: 9007199254740993, ExploredDOF: 0.2, RemovedNewRatio: 0.1, Seconds: 0.004},
+		`{"kind":"topology","step":30,"update":2,"prune_ratio":0.5,"pruned":9007199254740993,"explored_dof":0.2,"removed_new_ratio":0.1,"seconds":0.004}`,
+		`{"kind":"topology","step":30,"update":2,"prune_ratio":0.5,"pruned":9007199254740993,"explored_dof":0.2,"removed_new_ratio":0.1}`,
+	},
+}
+
+func TestLinesAreAsDocumented(t *testing.T) {
+	for _, c := range lines {
+		line, err := encode(c.record, true)
+		if err != nil || string(line) != c.line {
+			t.Errorf("got  %s (%v)\nwant %s", line, err, c.line)
+		}
+		back, err := decode([]byte(c.line))
+		if err != nil || !reflect.DeepEqual(back, c.record) {
+			t.Errorf("read back: got %+v (%v), want %+v", back, err, c.record)
+		}
+		got, err := Comparable([]byte(c.line))
+		if err != nil || string(got) != c.comparable {
+			t.Errorf("comparable: got %s (%v)\nwant %s", got, err, c.comparable)
+		}
+		// Another reader of JSON finds the same numbers.
+		var free map[string]any
+		if err := json.Unmarshal(line, &free); err != nil || free["kind"] != c.record.Kind() || free["step"] != float64(c.record.At()) {
+			t.Errorf("%s: encoding/json reads %v (%v)", line, free, err)
+		}
+	}
+}
+
+func TestFloatsAreExact(t *testing.T) {
+	for _, v := range []float64{0, math.Copysign(0, -1), 0.1, 1 / 3.0, float64(float32(0.1)), math.MaxFloat64, math.SmallestNonzeroFloat64, 1e21, 123456789012345678} {
+		line, err := encode(&Train{Loss: v}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := decode(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.(*Train).Loss; math.Float64bits(got) != math.Float64bits(v) {
+			t.Errorf("%v reads back as %v", v, got)
+		}
+	}
+}
+
+func TestNotFiniteIsRefused(t *testing.T) {
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		_, err := encode(&Eval{Step: 4, NSPLoss: v}, true)
+		if err == nil || !strings.Contains(err.Error(), "eval record of step 4: found nsp_loss") {
+			t.Errorf("%v: got %v", v, err)
+		}
+	}
+}
+
+func TestMalformedLines(t *testing.T) {
+	good := lines[1].line
+	for name, c := range map[string]struct{ line, want string }{
+		"empty":         {"", "found text that is not JSON"},
+		"cut":           {good[:len(good)-1], "found text that is not JSON"},
+		"two":           {good + good, "found text that is not JSON"},
+		"list":          {"[]", "found no kind"},
+		"kind later":    {`{"step":1,"kind":"eval"}`, "found no kind"},
+		"unknown kind":  {`{"kind":"test","step":1}`, `found kind "test", expected train, eval or topology`},
+		"missing key":   {strings.Replace(good, `"nsp_loss":0.25,`, "", 1), `found "nsp_accuracy", expected key "nsp_loss" in a eval record`},
+		"doubled key":   {strings.Replace(good, `"step":20`, `"step":20,"step":20`, 1), `found "step", expected key "mlm_loss"`},
+		"extra key":     {strings.Replace(good, `}`, `,"x":1}`, 1), `found "x", expected the end`},
+		"other case":    {strings.Replace(good, `step`, `Step`, 1), `found "Step", expected key "step"`},
+		"text":          {strings.Replace(good, `20`, `"20"`, 1), `found no number under step`},
+		"nested":        {strings.Replace(good, `20`, `[20]`, 1), `found no number under step`},
+		"fraction":      {strings.Replace(good, `20`, `20.5`, 1), `found step "20.5"`},
+		"negative step": {strings.Replace(good, `20`, `-20`, 1), `found step -20, expected 0 or more`},
+		"out of range":  {strings.Replace(good, `0.5`, `1e999`, 1), `found mlm_accuracy "1e999"`},
+	} {
+		_, err := decode([]byte(c.line))
+		if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: got %v, want %s", name, err, c.want)
+		}
+	}
+}
+
+// Whatever the line: no panic, one line of error, and what is accepted reads
+// back the same from what is written.
+func FuzzDecode(f *testing.F) {
+	for _, c := range lines {
+		f.Add([]byte(c.line))
+		f.Add([]byte(c.line[:len(c.line)/2]))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		r, err := decode(line)
+		if err != nil {
+			if !errors.Is(err, ErrMalformed) || strings.ContainsAny(err.Error(), "\n\r") {
+				t.Fatalf("error %q: want one line that wraps ErrMalformed", err)
+			}
+			return
+		}
+		out, err := encode(r, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := decode(out)
+		if err != nil || !reflect.DeepEqual(back, r) {
+			t.Fatalf("%s: reads back as %+v (%v)", out, back, err)
+		}
+		once, err := Comparable(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Comparable(out); err != nil || !bytes.Equal(once, again) {
+			t.Fatalf("comparable differs after a round trip: %s, %s (%v)", once, again, err)
+		}
+	})
+}
