@@ -1,0 +1,416 @@
+package corpus
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// documents reads text as a file named "f".
+func documents(t *testing.T, text string) ([]Document, error) {
+	t.Helper()
+	var docs []Document
+	err := readText(t.Context(), "f", strings.NewReader(text), func(d Document) error {
+		docs = append(docs, d)
+		return nil
+	})
+	return docs, err
+}
+
+func TestDocuments(t *testing.T) {
+	doc := func(line int, sentences ...string) Document { return Document{"f", line, sentences} }
+	for _, c := range []struct {
+		rule, text string
+		want       []Document
+	}{
+		{"one line", "Hello world.", []Document{doc(1, "Hello world.")}},
+		{"blank lines split", "A one. B two.\n\nC three.\n \t \n\nD four.\n",
+			[]Document{doc(1, "A one.", "B two."), doc(3, "C three."), doc(6, "D four.")}},
+		{"lines of a paragraph join", "\n\nA sentence over\ntwo lines. And\none more.\n", []Document{doc(3, "A sentence over two lines.", "And one more.")}},
+		{"CR LF", "A one.\r\nB two.\r\n\r\nC three.\r\n", []Document{doc(1, "A one.", "B two."), doc(4, "C three.")}},
+		{"byte order mark", "\ufeffA one.", []Document{doc(1, "A one.")}},
+		{"paragraphs without letters go", "***\n\n\"\n\nA one.\n", []Document{doc(5, "A one.")}},
+		{"titles split, blank lines do not", " \n = Lobster = \n \n It is blue . It swims . \n \n It is red \n More . \n = Crab = \n \n Crab . \n",
+			[]Document{doc(2, "It is blue .", "It swims .", "It is red", "More ."), doc(8, "Crab .")}},
+		{"section headings are dropped", " = A = \n \n One . \n \n = = B = = \n \n Two . \n = = = C = = = \n \n Three . \n",
+			[]Document{doc(1, "One .", "Two .", "Three .")}},
+		{"text before the first title", "One .\n\nTwo .\n\n= T =\n\nThree .\n\nFour .\n",
+			[]Document{doc(1, "One ."), doc(3, "Two ."), doc(5, "Three .", "Four .")}},
+		{"a title without text", "= A =\n\n= B =\n\nOne .", []Document{doc(3, "One .")}},
+		{"a title at the end", "One .\n= A =", []Document{doc(1, "One .")}},
+		{"an equation is no title", "One .\n= 2 x =\nTwo .\n\nThree .", []Document{doc(1, "One . = 2 x = Two ."), doc(5, "Three .")}},
+		{"unbalanced signs are no heading", "= A\n\n= = B =\n\n= = C\n", []Document{doc(1, "= A"), doc(3, "= = B ="), doc(5, "= = C")}},
+		{"marks undone", "Red @-@ tipped , 1 @,@ 000 and 0 @.@ 7 .", []Document{doc(1, "Red-tipped , 1,000 and 0.7 .")}},
+		{"unknown words", "The <unk> of <unk>, here.", []Document{doc(1, "The [UNK] of [UNK] , here.")}},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			got, err := documents(t, c.text)
+			if err != nil || !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%q:\n got %+v, %v\nwant %+v", c.text, got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestCleanText(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                            "",
+		"  a \t b\u00a0c\u3000d\f\v ": "a b c d",
+		"a @-@ b @-@ c":               "a-b-c",
+		"1 @,@ 000 @.@ 5":             "1,000.5",
+		"@-@ a":                       "- a",
+		"a @-@":                       "a -",
+		"@-@":                         "-",
+		"a @-@ @,@ b":                 "a-@,@ b",
+		"a @-@b @+@ c":                "a @-@b @+@ c",
+		"<unk>":                       "[UNK]",
+		"x<unk>y":                     "x [UNK] y",
+		"<unk> @-@ a @-@ <unk>":       "[UNK] - a - [UNK]",
+		"<unk> 's":                    "[UNK] 's",
+	} {
+		if got := cleanText(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
+// What is undone or not, the tokens of an unknown word and its neighbours are
+// those of the original with the word's id in its place.
+func TestUnknownWordTokens(t *testing.T) {
+	v := hardVocab(t)
+	got := tokensOf(v, NewTokenizer(v).Append(nil, cleanText("a <unk> @-@ b @-@ ab , <unk> .")))
+	if want := strings.Fields("a [UNK] - b - ab , [UNK] ."); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Every fault of a text is one line that names file, line and byte.
+func TestTextErrors(t *testing.T) {
+	var noise strings.Builder
+	for i := range 1000 {
+		noise.WriteByte(byte(1 + i%200))
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"nothing":        {"", "f: found no sentence, expected text"},
+		"blank":          {" \n\t\n", "f: found no sentence, expected text"},
+		"only headings":  {"= A =\n\n= = B = =\n", "f: found no sentence, expected text"},
+		"no letter":      {"...\n", "f: found no sentence, expected text"},
+		"NUL":            {"one\ntw\x00o\n", "f:2: found binary data (a NUL) at byte 6, expected UTF-8 text"},
+		"late NUL":       {strings.Repeat("a line\n", 2000) + "\x00", "f:2001: found binary data (a NUL) at byte 14000, expected UTF-8 text"},
+		"controls":       {"ok\n" + noise.String(), "f:2: found binary data (130 control bytes among the first 1003) at byte 3, expected UTF-8 text"},
+		"UTF-16":         {"\xff\xfea\x00", "f:1: found a UTF-16 byte order mark at byte 0, expected UTF-8 text"},
+		"big UTF-16":     {"\xfe\xff\x00a", "f:1: found a UTF-16 byte order mark at byte 0, expected UTF-8 text"},
+		"Latin-1":        {"one\ntwo\ncaf\xe9 x\n", "f:3: found invalid UTF-8 (byte 0xe9) at byte 11, expected UTF-8 text"},
+		"cut rune":       {"caf\xc3", "f:1: found invalid UTF-8 (byte 0xc3) at byte 3, expected UTF-8 text"},
+		"surrogate":      {"a\xed\xa0\x80", "f:1: found invalid UTF-8 (byte 0xed) at byte 1, expected UTF-8 text"},
+		"U+FFFD is fine": {"a\ufffdb\n\xff", "f:2: found invalid UTF-8 (byte 0xff) at byte 6, expected UTF-8 text"},
+		"behind a BOM":   {"\ufeffa\n\xff", "f:2: found invalid UTF-8 (byte 0xff) at byte 5, expected UTF-8 text"},
+	} {
+		if _, err := documents(t, c.text); !errors.Is(err, ErrBadData) || err.Error() != c.want {
+			t.Errorf("%s:\n got %v\nwant %s", name, err, c.want)
+		}
+	}
+	broken := errors.New("broken\ndisk")
+	for _, r := range []io.Reader{iotest.ErrReader(broken), io.MultiReader(strings.NewReader(strings.Repeat("word ", 1<<17)), iotest.ErrReader(broken))} {
+		err := readText(t.Context(), "f", r, func(Document) error { return nil })
+		if !errors.Is(err, broken) || !errors.Is(err, ErrBadData) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("a broken reader gives %q", err)
+		}
+	}
+}
+
+// A few control bytes, as old text files have them, are no binary data.
+func TestTextWithSomeControls(t *testing.T) {
+	docs, err := documents(t, "page one.\f\x1b[1mPage two.\x07\n")
+	if err != nil || len(docs) != 1 {
+		t.Errorf("got %+v, %v", docs, err)
+	}
+}
+
+func TestReadTextStops(t *testing.T) {
+	stop := errors.New("enough")
+	seen := 0
+	err := readText(t.Context(), "f", strings.NewReader("A.\n\nB.\n\nC."), func(Document) error {
+		if seen++; seen == 2 {
+			return stop
+		}
+		return nil
+	})
+	if err != stop || seen != 2 {
+		t.Errorf("stopped with %v after %d documents, want %v after 2", err, seen, stop)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	err = readText(ctx, "f", strings.NewReader(strings.Repeat("A line.\n\n", 10000)), func(Document) error {
+		cancel()
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: got %v", err)
+	}
+}
+
+// A line longer than any buffer comes whole.
+func TestLongLine(t *testing.T) {
+	line := strings.Repeat("wörd ", 200_000) + "end"
+	docs, err := documents(t, "short\n\n"+line+"\n\nshort again")
+	if err != nil || len(docs) != 3 || docs[1].Sentences[0] != line || docs[2].Line != 5 {
+		t.Errorf("%d documents, %v", len(docs), err)
+	}
+}
+
+// fileSystem writes files under a new folder.
+func fileSystem(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func gzipped(t testing.TB, text string) string {
+	t.Helper()
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	if _, err := io.WriteString(z, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func zstandard(t testing.TB, text string) string {
+	t.Helper()
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(z.EncodeAll([]byte(text), nil))
+}
+
+func TestFilesAndFormats(t *testing.T) {
+	root := fileSystem(t, map[string]string{
+		"b.txt":         "B one.",
+		"a/z.gz":        gzipped(t, "Z one.\n\nZ two."),
+		"a/y":           zstandard(t, "Y one."),
+		"a/x.gz":        "X is plain.", // the content decides
+		"a/two.gz":      gzipped(t, "T one. ") + gzipped(t, "T two."),
+		"a/.hidden":     "\x00",
+		".git/objects":  "\x00",
+		"c/.h/deep.txt": "\x00",
+		"c/d/e/deep.md": "Deep one.",
+	})
+	files, err := Files([]string{filepath.Join(root, "b.txt"), root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range files {
+		name, err := filepath.Rel(root, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, filepath.ToSlash(name))
+	}
+	if want := strings.Fields("b.txt a/two.gz a/x.gz a/y a/z.gz b.txt c/d/e/deep.md"); !slices.Equal(names, want) {
+		t.Errorf("files %q, want %q", names, want)
+	}
+	var got []string
+	err = ReadDocuments(t.Context(), []string{root}, func(d Document) error {
+		got = append(got, filepath.Base(d.Source)+": "+strings.Join(d.Sentences, "|"))
+		return nil
+	})
+	want := []string{"two.gz: T one.|T two.", "x.gz: X is plain.", "y: Y one.", "z.gz: Z one.", "z.gz: Z two.", "b.txt: B one.", "deep.md: Deep one."}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+func TestFileErrors(t *testing.T) {
+	text := strings.Repeat("Some text that is long enough to be cut anywhere. ", 50)
+	gz, zst := gzipped(t, text), zstandard(t, text)
+	flipped := func(s string, at int) string { return s[:at] + string(s[at]^0x40) + s[at+1:] }
+	root := fileSystem(t, map[string]string{
+		"empty.txt":     "",
+		"cut.gz":        gz[:len(gz)-9],
+		"head.gz":       gz[:5],
+		"sum.gz":        flipped(gz, len(gz)-6),
+		"junk.gz":       gz + "junk behind",
+		"blank.gz":      gzipped(t, ""),
+		"latin.gz":      gzipped(t, "a\n\xe9"),
+		"cut.zst":       zst[:len(zst)-5],
+		"head.zst":      zst[:5],
+		"sum.zst":       flipped(zst, len(zst)-2),
+		"many/a.txt":    "A one.",
+		"many/b.txt":    "",
+		"hidden/.a.txt": "A one.",
+		"picture.txt":   "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
+	})
+	if err := os.Mkdir(filepath.Join(root, "nothing"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"none":        "found nothing there, expected a file or folder of text",
+		"empty.txt":   "found an empty file, expected text",
+		"cut.gz":      "found truncated gzip data, expected a whole gzip stream",
+		"head.gz":     "found truncated gzip data, expected a whole gzip stream",
+		"sum.gz":      "found corrupt gzip data (gzip: invalid checksum), expected a whole gzip stream",
+		"junk.gz":     "found corrupt gzip data (gzip: invalid header), expected a whole gzip stream",
+		"blank.gz":    "found no sentence, expected text",
+		"cut.zst":     "found truncated Zstandard data, expected a whole Zstandard stream",
+		"head.zst":    "found truncated Zstandard data, expected a whole Zstandard stream",
+		"sum.zst":     "found corrupt Zstandard data (", // the library's words follow
+		"nothing":     "found an empty folder, expected text files in it",
+		"hidden":      "found an empty folder, expected text files in it",
+		"many":        "b.txt: found an empty file, expected text",
+		"latin.gz":    "latin.gz:2: found invalid UTF-8 (byte 0xe9) at byte 2, expected UTF-8 text",
+		"picture.txt": "picture.txt:3: found binary data (a NUL) at byte 8, expected UTF-8 text",
+	} {
+		err := ReadDocuments(t.Context(), []string{filepath.Join(root, name)}, func(Document) error { return nil })
+		if !errors.Is(err, ErrBadData) || !strings.Contains(err.Error(), want) ||
+			!strings.HasPrefix(err.Error(), filepath.Join(root, name)) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s:\n got %v\nwant %s", name, err, want)
+		}
+	}
+	if _, err := Files(nil); !errors.Is(err, ErrBadData) {
+		t.Errorf("no path: %v", err)
+	}
+	if _, err := Files([]string{filepath.Join(root, "none")}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file is not fs.ErrNotExist: %v", err)
+	}
+	if err := ReadFile(t.Context(), root, nil); !errors.Is(err, ErrBadData) || !strings.Contains(err.Error(), "found a folder, expected a text file") {
+		t.Errorf("ReadFile of a folder: %v", err)
+	}
+}
+
+// A compressed file cut at any byte is an error, never a shorter corpus.
+func TestTruncatedAnywhere(t *testing.T) {
+	for format, whole := range map[string]string{"gzip": gzipped(t, "One sentence. Two."), "Zstandard": zstandard(t, "One sentence. Two.")} {
+		path := filepath.Join(t.TempDir(), "f")
+		for length := range len(whole) {
+			if err := os.WriteFile(path, []byte(whole[:length]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := ReadFile(t.Context(), path, func(Document) error { return nil }); !errors.Is(err, ErrBadData) {
+				t.Errorf("%s cut to %d of %d bytes: %v", format, length, len(whole), err)
+			}
+		}
+	}
+}
+
+func TestSpecialFiles(t *testing.T) {
+	root := fileSystem(t, map[string]string{"real/a.txt": "A one."})
+	link := filepath.Join(root, "link")
+	if err := os.Symlink("real", link); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	if files, err := Files([]string{link}); err != nil || len(files) != 1 {
+		t.Errorf("a link to a folder, named: %q, %v", files, err)
+	}
+	expect := func(path, want string) {
+		t.Helper()
+		if _, err := Files([]string{path}); !errors.Is(err, ErrBadData) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", path, err, want)
+		}
+	}
+	expect(root, "link: found a symbolic link to a folder, expected a text file")
+	lost := filepath.Join(root, "real", "lost")
+	if err := os.Symlink("nowhere", lost); err != nil {
+		t.Fatal(err)
+	}
+	expect(lost, "lost: found a symbolic link to nothing, expected a file or folder of text")
+	expect(filepath.Join(root, "real"), "lost: found a symbolic link to nothing, expected a text file")
+	expect(os.DevNull, os.DevNull+": found a special file (D")
+	if got := kindOf(fs.ModeNamedPipe | 0o600); got != "a named pipe" {
+		t.Errorf("a named pipe is called %q", got)
+	}
+}
+
+func TestUnreadableFile(t *testing.T) {
+	path := filepath.Join(fileSystem(t, map[string]string{"secret.txt": "A one."}), "secret.txt")
+	if err := os.Chmod(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := os.Open(path); err == nil {
+		f.Close()
+		t.Skip("this user may read every file")
+	}
+	err := ReadFile(t.Context(), path, func(Document) error { return nil })
+	if !errors.Is(err, ErrBadData) || !strings.Contains(err.Error(), "found no permission to read it, expected a text file") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The facts of WikiText-2: 600 and 60 articles. Some of its lines look like
+// titles ("= Played , W ="), but have text below.
+func TestWikiTextDocuments(t *testing.T) {
+	for name, want := range map[string]int{"train.txt": 600, "valid.txt": 60} {
+		docs, sentences := 0, 0
+		err := ReadDocuments(t.Context(), []string{wikiTextPath(t, name)}, func(d Document) error {
+			docs++
+			sentences += len(d.Sentences)
+			for _, s := range d.Sentences {
+				if strings.Contains(s, "<unk>") || strings.Contains(s, " @-@ ") {
+					t.Errorf("%s:%d: %q is not clean", name, d.Line, s)
+				}
+			}
+			return nil
+		})
+		if err != nil || docs != want || sentences < 100*want {
+			t.Errorf("%s: %d documents, %d sentences, %v, want %d documents", name, docs, sentences, err, want)
+		}
+	}
+}
+
+// Any bytes give documents as ReadFile promises them, or an error in one line.
+func FuzzReadDocuments(f *testing.F) {
+	for _, seed := range []string{
+		"", "A one. B two.\n\nC.", " = T = \n \n A @-@ b <unk> . \n = = S = = \n \n C .", "\ufeffa\r\n", "a\x00", "\xff", "\x01\x02\x03",
+		gzipped(f, "A one."), zstandard(f, "A one."), "=\n\n= =\n\n= = =\n", "@-@ @-@\n\"\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	path := filepath.Join(f.TempDir(), "f")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		count, line := 0, 0
+		err := ReadDocuments(t.Context(), []string{path}, func(d Document) error {
+			if count++; d.Line <= line || d.Source != path || len(d.Sentences) == 0 {
+				t.Errorf("document %+v behind line %d", d, line)
+			}
+			line = d.Line
+			for _, s := range d.Sentences {
+				if !utf8.ValidString(s) || strings.Join(strings.Fields(s), " ") != s || !strings.ContainsFunc(s, isWordRune) {
+					t.Errorf("sentence %q", s)
+				}
+			}
+			return nil
+		})
+		if err == nil && count == 0 || err != nil && (!errors.Is(err, ErrBadData) || strings.ContainsAny(err.Error(), "\r\n")) {
+			t.Fatalf("%d documents, error %v", count, err)
+		}
+	})
+}
