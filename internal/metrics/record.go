@@ -172,7 +172,7 @@ func decode(line []byte) (Record, error) {
 	}
 	for _, c := range r.columns() {
 		if key := next(); key != c.name {
-			return nil, malformed(fmt.Sprintf("%.40q", fmt.Sprint(key)), fmt.Sprintf("key %q in a %s record", c.name, r.Kind()))
+			return nil, malformed(fmt.Sprintf("%.40q", fmt.Sprint(key)), fmt.Sprintf("key %q of kind %s", c.name, r.Kind()))
 		}
 		number, ok := next().(json.Number)
 		if !ok {

@@ -89,7 +89,7 @@ func TestMalformedLines(t *testing.T) {
 		"list":          {"[]", "found no kind"},
 		"kind later":    {`{"step":1,"kind":"eval"}`, "found no kind"},
 		"unknown kind":  {`{"kind":"test","step":1}`, `found kind "test", expected train, eval or topology`},
-		"missing key":   {strings.Replace(good, `"nsp_loss":0.25,`, "", 1), `found "nsp_accuracy", expected key "nsp_loss" in a eval record`},
+		"missing key":   {strings.Replace(good, `"nsp_loss":0.25,`, "", 1), `found "nsp_accuracy", expected key "nsp_loss" of kind eval`},
 		"doubled key":   {strings.Replace(good, `"step":20`, `"step":20,"step":20`, 1), `found "step", expected key "mlm_loss"`},
 		"extra key":     {strings.Replace(good, `}`, `,"x":1}`, 1), `found "x", expected the end`},
 		"other case":    {strings.Replace(good, `step`, `Step`, 1), `found "Step", expected key "step"`},
