@@ -126,6 +126,8 @@ func groups() []group {
 		{"AdamW", adamChecks()},
 		{"BlockGradL1", blockGradChecks()},
 		{"UpdateTopology", updateTopologyChecks()},
+		{"GoodCalls", goodCallChecks()},
+		{"Mistakes", mistakeChecks()},
 	}
 }
 

@@ -47,6 +47,17 @@ func (b *Backend) AdamW(params []backend.Param, norm backend.Buffer, c backend.A
 	if !a.ok || math.IsNaN(total[0]) || math.IsInf(total[0], 0) {
 		return
 	}
+	for _, p := range list {
+		if p.topo == nil {
+			continue
+		}
+		for slot, born := range p.topo.Born {
+			if int64(born) > b.step.Step {
+				a.failf("%s: slot %d: found a block born after step %d, expected at most %d", p.spec.Name, slot, born, b.step.Step)
+				return
+			}
+		}
+	}
 	clip := 1.0
 	if c.MaxGradNorm > 0 {
 		clip = min(1, float64(c.MaxGradNorm)/total[0])
