@@ -38,10 +38,11 @@ func TrainVocab(ctx context.Context, words *WordCounter, size int) (*Vocab, erro
 		return nil, badData("vocabulary", fmt.Sprintf("size %d", size),
 			fmt.Sprintf("at least %d: the special tokens and one character", least))
 	}
-	limit := (size - len(specialTokens) + 1) * 3 / 4
+	slots := size - len(specialTokens) + 1
+	limit := slots - (slots-1)/4 - 1 // floor of three quarters, without overflow
 	for {
-		characters, all := alphabet(counted, limit)
-		m := newMerger(counted, characters)
+		tokens, all := alphabet(counted, limit)
+		m := newMerger(counted, tokens)
 		if err := m.grow(ctx, size); err != nil {
 			return nil, fmt.Errorf("training a vocabulary: %w", err)
 		}

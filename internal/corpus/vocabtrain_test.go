@@ -3,6 +3,8 @@ package corpus
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -76,9 +78,10 @@ func TestTrainVocabByHand(t *testing.T) {
 		t.Errorf("got %q, want %q", v.tokens, want)
 	}
 	for size, wanted := range map[int]string{
-		15: "vocabulary: found size 15, expected from 6 to 14, the most that this text gives",
-		5:  "vocabulary: found size 5, expected at least 6: the special tokens and one character",
-		-1: "vocabulary: found size -1, expected at least 6: the special tokens and one character",
+		math.MaxInt: fmt.Sprintf("vocabulary: found size %d, expected from 6 to 14, the most that this text gives", math.MaxInt),
+		15:          "vocabulary: found size 15, expected from 6 to 14, the most that this text gives",
+		5:           "vocabulary: found size 5, expected at least 6: the special tokens and one character",
+		-1:          "vocabulary: found size -1, expected at least 6: the special tokens and one character",
 	} {
 		if _, err := TrainVocab(t.Context(), c, size); !errors.Is(err, ErrBadData) || err.Error() != wanted {
 			t.Errorf("size %d: got %v, want %s", size, err, wanted)
