@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -55,7 +56,8 @@ func TestBatchesAreChecked(t *testing.T) {
 	}
 }
 
-// TestEvalLeavesTrainingAlone: an evaluation between two steps changes nothing.
+// TestEvalLeavesTrainingAlone: an evaluation or a look at the gradients between
+// two steps changes nothing.
 func TestEvalLeavesTrainingAlone(t *testing.T) {
 	run := func(eval bool) []state {
 		b := reference.New()
@@ -64,8 +66,16 @@ func TestEvalLeavesTrainingAlone(t *testing.T) {
 		m := build(t, b, c, smallOptions)
 		for s := range 3 {
 			if eval {
-				if _, err := m.Eval(smallBatch(3, 50+uint64(s))); err != nil {
+				e, err := m.Eval(smallBatch(4, 50+uint64(s)))
+				if err != nil {
 					t.Fatal(err)
+				}
+				r, err := m.Gradients([]model.Batch{smallBatch(4, 50+uint64(s))}, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !(math.Abs(e.MLMLossSum-8*r.MLMLoss) <= 1e-12) || !(math.Abs(e.NSPLossSum-4*r.NSPLoss) <= 1e-12) {
+					t.Errorf("found evaluation %+v, expected that of %+v: dropout is off", e, r)
 				}
 			}
 			step(t, m, model.StepArgs{Step: int64(s), LR: 1e-2, Adam: adam()}, smallBatch(4, uint64(s)))

@@ -102,7 +102,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		{"sequence length: found 11, expected 1 to 10", func(o *model.Options) { o.SeqLen = 11 }},
 		{"masked positions of a sequence: found 0", func(o *model.Options) { o.MaxMasked = 0 }},
 		{"masked positions of a sequence: found 9", func(o *model.Options) { o.MaxMasked = 9 }},
-		{"micro-batch 1000000: found a buffer of", func(o *model.Options) { o.MicroBatch, o.SeqLen, o.MaxMasked = 1000000, 10, 10; c.FFN = 320 }},
+		{"micro-batch 1000000: found a tensor of", func(o *model.Options) { o.MicroBatch, o.SeqLen, o.MaxMasked = 1000000, 10, 10; c.FFN = 320 }},
 	} {
 		o := smallOptions
 		x.change(&o)

@@ -3,6 +3,7 @@ package model_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -232,5 +233,61 @@ func TestKeyBiasHasNoGradient(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// siteSpy records where dropout is applied forward and backward.
+type siteSpy struct {
+	*reference.Backend
+	forward, backward []uint16
+}
+
+func (s *siteSpy) DropoutApply(y, x backend.Buffer, n int, d backend.Dropout) {
+	if len(s.forward) == 0 { // the embeddings' is the first forward and the last backward
+		s.forward = append(s.forward, d.Site)
+	} else {
+		s.backward = append(s.backward, d.Site)
+	}
+	s.Backend.DropoutApply(y, x, n, d)
+}
+
+func (s *siteSpy) AddNorm(y, z, mean, rstd, residual, sub backend.Buffer, gamma, beta backend.Param, t int, d backend.Dropout) {
+	if sub != nil {
+		s.forward = append(s.forward, d.Site)
+	}
+	s.Backend.AddNorm(y, z, mean, rstd, residual, sub, gamma, beta, t, d)
+}
+
+func (s *siteSpy) AddNormGrad(dresidual, dsub, dy, z, mean, rstd backend.Buffer, gamma, beta backend.Param, t int, d backend.Dropout) {
+	if dsub != nil {
+		s.backward = append(s.backward, d.Site)
+	}
+	s.Backend.AddNormGrad(dresidual, dsub, dy, z, mean, rstd, gamma, beta, t, d)
+}
+
+func (s *siteSpy) Attention(ctx, lse, q, k, v, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
+	s.forward = append(s.forward, d.Site)
+	s.Backend.Attention(ctx, lse, q, k, v, lengths, a, d)
+}
+
+func (s *siteSpy) AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
+	s.backward = append(s.backward, d.Site)
+	s.Backend.AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths, a, d)
+}
+
+// TestDropoutSites: the sites are numbered in the order of the forward pass,
+// each used once, and the backward pass goes through them in reverse.
+func TestDropoutSites(t *testing.T) {
+	spy := &siteSpy{Backend: reference.New()}
+	c := smallConfig(model.Dense, 0)
+	c.Layers, c.Dropout = 3, 0.1
+	m := build(t, spy, c, smallOptions)
+	if _, err := m.Gradients([]model.Batch{smallBatch(4, 1)}, true); err != nil {
+		t.Fatal(err)
+	}
+	want := []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
+	slices.Reverse(spy.backward)
+	if !slices.Equal(spy.forward, want) || !slices.Equal(spy.backward, want) {
+		t.Errorf("found sites %v forward and %v backward (reversed), expected %v", spy.forward, spy.backward, want)
 	}
 }

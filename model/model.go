@@ -34,8 +34,11 @@ func (o Options) validate(c Config) error {
 	// Element counts of a buffer must fit the 32-bit indices of devices.
 	tokens := int64(o.MicroBatch) * int64(o.SeqLen)
 	widest := max(tokens*int64(max(c.Hidden, c.FFN)), int64(o.MicroBatch)*int64(o.MaxMasked)*int64(c.VocabSize))
+	if c.Dropout > 0 { // attention probabilities are not kept, but dropout numbers them
+		widest = max(widest, tokens*int64(o.SeqLen)*int64(c.Heads))
+	}
 	if widest >= 1<<31 {
-		return fmt.Errorf("%w: micro-batch %d: found a buffer of %d elements, expected fewer than %d", ErrConfig, o.MicroBatch, widest, int64(1)<<31)
+		return fmt.Errorf("%w: micro-batch %d: found a tensor of %d elements, expected fewer than %d", ErrConfig, o.MicroBatch, widest, int64(1)<<31)
 	}
 	return nil
 }
