@@ -43,7 +43,7 @@ func (r StepResult) Loss() float64 { return r.MLMLoss + r.NSPLoss }
 // and norm; an error of the device after that is returned by a later call.
 //
 // Errors wrap ErrBatch, ErrConfig (an update of a model whose topology does not
-// move, or with another growth than the model's), ErrNotFinite, or are the backend's. In all but the last case the
+// move, or with another growth than the model's), ErrNotFinite, or are the backend's. After any of the first three the
 // parameters are unchanged.
 func (m *Model) Step(a StepArgs, micro []Batch) (StepResult, error) {
 	if a.Update != nil && m.cfg.Method != Dynamic {
