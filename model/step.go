@@ -43,8 +43,8 @@ func (r StepResult) Loss() float64 { return r.MLMLoss + r.NSPLoss }
 // and norm; an error of the device after that is returned by a later call.
 //
 // Errors wrap ErrBatch, ErrConfig (an update of a model whose topology does not
-// move, or with another growth than the model's), ErrNotFinite, or are the backend's. After any of the first three the
-// parameters are unchanged.
+// move, or with another growth than the model's), ErrNotFinite, or are the
+// backend's. After any of the first three the parameters are unchanged.
 func (m *Model) Step(a StepArgs, micro []Batch) (StepResult, error) {
 	if a.Update != nil && m.cfg.Method != Dynamic {
 		return StepResult{}, fmt.Errorf("%w: found a topology update with method %s, expected none", ErrConfig, m.cfg.Method)
