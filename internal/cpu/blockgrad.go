@@ -28,16 +28,12 @@ func (b *Backend) BlockGradL1(w backend.Param, dy, x backend.Buffer, t int) {
 	if !c.ok() {
 		return
 	}
-	o := &b.ops.grad
-	*o = gradOp{b: b, q: q, t: t, out: q.spec.Out, in: q.spec.In, dyT: o.dyT, xT: o.xT, kind: gradScores}
-	o.dy = c.floats("dy", dy, t*o.out)
-	o.x = c.floats("x", x, t*o.in)
+	o := b.gradient(c, q, dy, x, t)
 	o.scores = q.growScores().f
 	if !c.ok() || t == 0 {
 		return
 	}
-	b.pool.run(chunks(o.out, max(16, q.topo.Block)), o)
-	o.dy, o.x, o.q = nil, nil, nil
+	o.run(gradScores, chunks(q.spec.Out, max(16, q.topo.Block)), 0)
 }
 
 // score adds the norms of one block row, or of the block rows that fit in 16
@@ -46,12 +42,12 @@ func (o *gradOp) score(ws *workspace, i int) {
 	t := o.q.topo
 	size := t.Block
 	first := i * max(16, size)
-	ws.strip = grow(ws.strip, 16*o.in)
-	for row := first; row < min(first+max(16, size), o.out); row += 16 {
+	ws.strip = grow(ws.strip, 16*o.x.n)
+	for row := first; row < min(first+max(16, size), o.dy.n); row += 16 {
 		clear(ws.strip)
 		o.strip(ws, ws.strip, row)
-		for r := row; r < min(row+16, o.out); r++ {
-			g := ws.strip[(r-row)*o.in : (r-row+1)*o.in]
+		for r := row; r < min(row+16, o.dy.n); r++ {
+			g := ws.strip[(r-row)*o.x.n : (r-row+1)*o.x.n]
 			s := o.scores[r/size*t.BlockCols():][:t.BlockCols()]
 			for c := range s {
 				s[c] += o.b.k.Sum1(g[c*size : (c+1)*size])

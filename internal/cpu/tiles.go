@@ -8,8 +8,6 @@ type workspace struct {
 	result []float32 // sums before they are finished
 	tile   [kernel.Rows * 16]float32
 	strip  []float32 // weight gradient of 16 rows
-	dyTile []float32 // padded edges of the weight gradient
-	xTile  []float32
 	attn   attnSpace
 	row    []float32
 	memo   adamMemo
@@ -38,6 +36,10 @@ type tileOp struct {
 // noBias starts the sums of a tile at zero.
 var noBias [16]float32
 
+// panelBudget is the number of elements that the panels of a task may fill: half of
+// a usual second-level cache.
+const panelBudget = 1 << 17
+
 func (o *tileOp) run() {
 	switch k := o.b.k; o.width {
 	case 16:
@@ -54,7 +56,7 @@ func (o *tileOp) run() {
 	// Several panels share the weights that pass through the nearest cache, as
 	// long as there is a good number of tasks.
 	panels := chunks(o.t, kernel.Rows)
-	o.group = min(max(panels/16, 1), 4)
+	o.group = min(max(panels/16, 1), 4, max(panelBudget/(o.k*kernel.Rows), 1))
 	o.b.pool.run(chunks(panels, o.group), o)
 	o.product = product{}
 }

@@ -77,6 +77,33 @@ row:
 	VZEROUPPER
 	RET
 
+// func copy16AVX2(dst []float32, ldd int, src []float32, lds int, rows int)
+// Requires: AVX
+TEXT ·copy16AVX2(SB), NOSPLIT, $0-72
+	MOVQ  dst_base+0(FP), AX
+	MOVQ  src_base+32(FP), CX
+	MOVQ  ldd+24(FP), DX
+	SHLQ  $0x02, DX
+	MOVQ  lds+56(FP), BX
+	SHLQ  $0x02, BX
+	MOVQ  rows+64(FP), SI
+	TESTQ SI, SI
+	JZ    done
+
+row:
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    BX, CX
+	ADDQ    DX, AX
+	DECQ    SI
+	JNZ     row
+
+done:
+	VZEROUPPER
+	RET
+
 // func tile16AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []int64, kseg int, init []float32, ldi int)
 // Requires: AVX, FMA3
 TEXT ·tile16AVX2(SB), NOSPLIT, $0-160

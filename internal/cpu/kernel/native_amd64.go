@@ -33,7 +33,7 @@ func native(p Path) *Set {
 	default:
 		return nil
 	}
-	s.Transpose = transpose
+	s.Transpose, s.Copy16 = transpose, copy16AVX2
 	return s
 }
 

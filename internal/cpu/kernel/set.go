@@ -66,6 +66,9 @@ type Set struct {
 	// dst and src do not overlap.
 	Transpose func(dst []float32, ldd int, src []float32, lds int, rows, cols int)
 
+	// Copy16 gives dst[r*ldd + j] = src[r*lds + j] for r < rows, j < 16.
+	Copy16 func(dst []float32, ldd int, src []float32, lds int, rows int)
+
 	Dot   func(x, y []float32) float32              // sum x y
 	Sum   func(x []float32) float32                 // sum x
 	SumSq func(x []float32) float64                 // sum x^2, in float64
@@ -159,7 +162,7 @@ func goSet() *Set {
 		Outer16: mulGo(16, 16),
 		Outer8:  mulGo(8, 8),
 		Outer4:  mulGo(4, 4),
-		SpMV:    spmvGo, Transpose: transposeGo,
+		SpMV:    spmvGo, Transpose: transposeGo, Copy16: copy16Go,
 		Dot: dotGo, Sum: sumGo, SumSq: sumSqGo, Sum1: sum1Go, Max: maxGo, Axpy: axpyGo, Scale: scaleGo,
 		MaxInto: maxIntoGo, ExpSum: expSumGo, ExpShift: expShiftGo,
 		GELU: geluGo, GELUGrad: geluGradGo,

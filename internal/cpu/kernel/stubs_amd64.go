@@ -13,6 +13,9 @@ package kernel
 func transposeAVX2(dst *float32, ldd int, src *float32, lds int, rows8, cols8 int)
 
 //go:noescape
+func copy16AVX2(dst []float32, ldd int, src []float32, lds int, rows int)
+
+//go:noescape
 func tile16AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
 
 //go:noescape

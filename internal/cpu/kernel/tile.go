@@ -51,3 +51,9 @@ func transposeGo(dst []float32, ldd int, src []float32, lds int, rows, cols int)
 		}
 	}
 }
+
+func copy16Go(dst []float32, ldd int, src []float32, lds int, rows int) {
+	for r := range rows {
+		copy(dst[r*ldd:r*ldd+16], src[r*lds:r*lds+16])
+	}
+}

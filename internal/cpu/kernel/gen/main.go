@@ -45,6 +45,7 @@ func narrow(n int) reg.VecVirtual {
 func main() {
 	ConstraintExpr("!noasm")
 	transpose()
+	copy16()
 	for _, s := range []isa{avx2, avx512} {
 		for _, t := range []struct {
 			name       string

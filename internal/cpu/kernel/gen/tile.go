@@ -244,6 +244,29 @@ func transpose() {
 	RET()
 }
 
+// copy16 emits the copy of rows of 16 elements.
+func copy16() {
+	TEXT("copy16AVX2", NOSPLIT, "func(dst []float32, ldd int, src []float32, lds int, rows int)")
+	dst, src := Load(Param("dst").Base(), GP64()), Load(Param("src").Base(), GP64())
+	ldd, lds := bytes("ldd"), bytes("lds")
+	rows := Load(Param("rows"), GP64())
+	lo, hi := YMM(), YMM()
+	TESTQ(rows, rows)
+	JZ(LabelRef("done"))
+	Label("row")
+	VMOVUPS(Mem{Base: src}, lo)
+	VMOVUPS(Mem{Base: src, Disp: 32}, hi)
+	VMOVUPS(lo, Mem{Base: dst})
+	VMOVUPS(hi, Mem{Base: dst, Disp: 32})
+	ADDQ(lds, src)
+	ADDQ(ldd, dst)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
 // constant returns 64 bytes of read-only memory that repeat a 32-bit word.
 func constant(name string, word uint32) Mem {
 	if m, ok := constants[name]; ok {
