@@ -17,6 +17,15 @@
 // Read waits and returns it too. So a training step checks once, not fifty
 // times. A backend is used from one goroutine at a time.
 //
+// What makes an error, at the latest by the next Sync: a missing buffer or
+// parameter where one is needed, one of another backend, a wrong dtype, a buffer
+// that is too short (longer is fine: the rest is neither read nor written), a
+// parameter of another shape, a negative count, an unknown mode, a dropout rate
+// outside [0, 1), and integers on the device that are out of range: ids and
+// segments beyond their tables, labels, lengths, row indices. Its one line names
+// the operation and says what was found and what was expected. A count of 0 is
+// no error.
+//
 // Per-step scalars (step number, learning rate, loss scales) go to the device
 // once a step, through BeginStep, and operations read them from there. That
 // way the launches of a step do not depend on the step, and a device may record
@@ -210,10 +219,11 @@ type Layers interface {
 	// columns [a*Head, (a+1)*Head). lengths is I32 [Batch]: keys at or beyond a
 	// sequence's length get probability 0; rows of queries there are computed
 	// like any other; a length of 0 gives ctx = 0. lse, float32 [Batch, Heads,
-	// Seq], receives log sum exp of the scaled scores. Dropout element index:
+	// Seq], receives log sum exp of the scaled scores, -Inf at length 0. Dropout element index:
 	// ((batch*Heads + head)*Seq + query)*Seq + key.
 	Attention(ctx, lse, q, k, v, lengths Buffer, a Attn, d Dropout)
-	// AttentionGrad is its backward: dq, dk, dv from dctx.
+	// AttentionGrad is its backward: dq, dk, dv from dctx. Rows of dk and dv at or
+	// beyond a sequence's length are 0.
 	AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths Buffer, a Attn, d Dropout)
 
 	// Gather gives dst[i] = src[index[i]], rows of h elements, n of them; index
@@ -275,7 +285,7 @@ type Optimiser interface {
 	// sparse one, so that a newborn block starts like a new tensor. Group Lasso
 	// (paper, appendix on regularisation) then shrinks each block of a sparse
 	// tensor by W -= LR lambda sqrt(B^2) wstd W / sqrt(sum W^2 + 1e-6). When
-	// norm[0] is not finite nothing changes.
+	// norm[0] is not finite nothing changes. A block born after Step is an error.
 	AdamW(params []Param, norm Buffer, c AdamConfig)
 
 	// BlockGradL1 adds to the parameter's growth scores, float32 [positions],
@@ -287,10 +297,11 @@ type Optimiser interface {
 	GrowScores(w Param) Buffer
 	// UpdateTopology prunes and regrows every given sparse parameter as
 	// sparse.Topology.Update defines, zeroes values and moments of newborn
-	// blocks and rebuilds both views. Dense parameters are skipped. The result
-	// is bit-identical on every backend.
+	// blocks and rebuilds both views. Gradients stay as they are. Dense parameters
+	// are skipped. The result is bit-identical on every backend.
 	UpdateTopology(params []Param, u sparse.Update)
 	// UpdateStats waits and returns, for each given sparse parameter, the
-	// statistics of the last UpdateTopology (the state now, when there was none).
+	// statistics of the last UpdateTopology. When there was none, or SetTopology
+	// came after it: sparse.Topology.Stats at the step of BeginStep.
 	UpdateStats(params []Param) ([]sparse.Stats, error)
 }
