@@ -100,16 +100,16 @@ var (
 		{"{A} had {k} {things} and {B} had {j}.", "Together they had {sum} {things}."},
 		{"The {thing} is {good}, but the {others} are {bad}.", "{A} likes the {thing}, and {B} likes the {others}."},
 		{"{B} asked: \"Where is the {thing}?\"", "{A} answered: \"The {thing} is in the {elsewhere}.\"", "So {B} went to the {elsewhere} and found the {thing} under the {under}."},
-		{"In the morning the {place} was {hot}, but in the evening it was {cold}.", "{A} liked it {hot}, and {B} liked it {cold}."},
+		{"In the morning the {place} was {hot}, but in the evening it was {cold}.", "{A} liked the {place} {hot}, and {B} liked it {cold}."},
 		{"On {day} {A} stayed in the {place}.", "On {tomorrow} {he} went to the {elsewhere} with {B}.", "On {later} both of them {did} the {things}."},
-		{"{A} looked for {his} {pet}.", "The {pet} slept under the {under}, on {his} {garment}.", "{B} laughed, because {his2} {pet2} slept there too."},
+		{"{A} looked for {his} {pet}.", "The {pet} slept between the {things}, on {his} {garment}.", "{B} laughed, because {his2} {pet2} was in the {place} too."},
 		{"{A} lost {his} {garment} in the {elsewhere}.", "{B} helped {him} and looked behind the {things}.", "At last {he2} found the {garment} under the {under}."},
 		{"This {thing} is {good}, and these {others} are {good} too.", "{A} {did} the {thing} and gave the {others} to {B}.", "{B} thanked {him} and put the {others} in the {elsewhere}."},
 		{"One {thing} was {bad}.", "So {A}, who was a good {job}, took {k} {others} instead.", "The {k} {others} were not {bad} at all."},
 	}
 	demoEndings = [][]string{
-		{"In the evening {A} put on {his} {garment} and went home.", "{B} took {his2} {garment2} and followed {him}."},
+		{"In the evening {A} put on {his} {garment} and left the {place}.", "{B} took {his2} {garment2} and the {things} and followed {him}."},
 		{"At night the {place} was closed, and {A} and {B} were tired.", "{A} dreamed of {things}, and {B} dreamed of {others}."},
-		{"{A} thanked {B} for the {things}.", "\"See you on {tomorrow}\", said {he2} and called {his2} {pet2}."},
+		{"{A} thanked {B} for the {things}.", "\"See you in the {elsewhere} on {tomorrow}\", said {B} and called {his2} {pet2}."},
 	}
 )

@@ -193,7 +193,7 @@ func TestSectionsDoNotDependOnThreads(t *testing.T) {
 }
 
 func TestPipelineStopsAtTheFirstError(t *testing.T) {
-	docs, v := uniqueCorpus(t, 3000)
+	docs, v := uniqueCorpus(t, 600)
 	boom := errors.New("boom")
 	_, err := buildSections(t.Context(), sequence(slices.Values(docs)), v, 3, 1000, func(*section) error { return boom })
 	if !errors.Is(err, boom) {
