@@ -28,7 +28,7 @@ func evalCommand() *cli.Command {
 
 // checkpointFlag is --checkpoint of the commands that read one.
 func checkpointFlag() cli.Flag {
-	return &cli.StringFlag{Name: "checkpoint", Usage: "step-N folder, or a run folder: its newest good checkpoint", Required: true}
+	return &cli.StringFlag{Name: "checkpoint", Usage: "step-N folder, or a run folder: its newest good checkpoint"}
 }
 
 // evaluation is what eval prints as JSON.
@@ -45,6 +45,9 @@ type evaluation struct {
 }
 
 func evalAction(c *cli.Context) error {
+	if err := requireFlags(c, "checkpoint"); err != nil {
+		return err
+	}
 	if c.Int("batches") < 0 || c.Int("threads") < 0 {
 		return usageError("eval: found a negative number of batches or threads, expected 0 or more")
 	}

@@ -31,6 +31,9 @@ func inspectCommand() *cli.Command {
 }
 
 func inspectAction(c *cli.Context) error {
+	if err := requireFlags(c, "checkpoint"); err != nil {
+		return err
+	}
 	in, err := train.Inspect(c.String("checkpoint"))
 	if err != nil {
 		return err

@@ -147,8 +147,24 @@ func exitCode(err error) int {
 		return stopped.code
 	case errors.Is(err, model.ErrNotFinite):
 		return exitDiverged
-	case errors.Is(err, errUsage), train.IsUsage(err), errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, checkpoint.ErrInUse):
+	case errors.Is(err, errUsage), train.IsUsage(err):
 		return exitUsage
 	}
+	for _, kind := range []error{checkpoint.ErrCorrupt, checkpoint.ErrNewer, checkpoint.ErrNone, checkpoint.ErrInUse} {
+		if errors.Is(err, kind) {
+			return exitUsage
+		}
+	}
 	return exitFailed
+}
+
+// requireFlags checks that flags were given. (The flag parser's own way prints
+// the whole help.)
+func requireFlags(c *cli.Context, names ...string) error {
+	for _, name := range names {
+		if !c.IsSet(name) {
+			return usageError("%s: found no --%s, expected one", c.Command.Name, name)
+		}
+	}
+	return nil
 }

@@ -18,8 +18,8 @@ func prepareCommand() *cli.Command {
 		Name:  "prepare",
 		Usage: "text -> WordPiece vocabulary (trained or given) -> token shards",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "corpus", Aliases: []string{"c"}, Usage: "text (file, folder, .gz, .zst); repeatable", Required: true},
-			&cli.StringFlag{Name: "out", Aliases: []string{"o", "output-dir"}, Usage: "folder for the shards, new or empty", Required: true},
+			&cli.StringSliceFlag{Name: "corpus", Aliases: []string{"c"}, Usage: "text (file, folder, .gz, .zst); repeatable"},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o", "output-dir"}, Usage: "folder for the shards, new or empty"},
 			&cli.StringFlag{Name: "vocab", Usage: "vocab.txt to use (default: train one)"},
 			&cli.IntFlag{Name: "vocab-size", Aliases: []string{"V"}, Value: bertVocab, Usage: "size of the vocabulary to train"},
 			&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU threads (0: one a core)"},
@@ -31,6 +31,9 @@ func prepareCommand() *cli.Command {
 }
 
 func prepareAction(c *cli.Context) error {
+	if err := requireFlags(c, "corpus", "out"); err != nil {
+		return err
+	}
 	log := newLogger(c.App.ErrWriter, c.Bool("quiet"), false)
 	size := c.Int("vocab-size")
 	if c.String("vocab") != "" && !c.IsSet("vocab-size") {

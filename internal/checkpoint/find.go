@@ -92,6 +92,9 @@ func Latest(dir string) (*Checkpoint, []Skipped, error) {
 // The errors are those of [Load] and [Latest].
 func Resolve(path string) (*Checkpoint, []Skipped, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("%s: %w: found no such folder, expected a step-N folder, a checkpoints folder or a run folder", path, ErrNone)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("looking for a checkpoint: %w", err)
 	}

@@ -71,17 +71,31 @@ func (c Config) Encode() ([]byte, error) {
 // Hash is the SHA-256, in hex, of everything in the configuration that
 // determines the numbers of the run. Settings marked Running are left out.
 func (c Config) Hash() (string, error) {
-	computing := map[string]any{}
+	sum := sha256.New()
 	for _, s := range Settings() {
-		if !s.Running {
-			computing[s.Key] = s.Value(&c)
+		if s.Running {
+			continue
 		}
+		text, err := settingText(s, &c)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(sum, "%s=%s\n", s.Key, text)
 	}
-	text, err := json.Marshal(computing)
+	return fmt.Sprintf("%x", sum.Sum(nil)), nil
+}
+
+// settingText writes a setting's value; no list and an empty one are the same.
+func settingText(s Setting, c *Config) (string, error) {
+	value := s.Value(c)
+	if list, ok := value.(*[]string); ok && len(*list) == 0 {
+		return "[]", nil
+	}
+	text, err := json.Marshal(value)
 	if err != nil {
-		return "", fmt.Errorf("hash configuration: %w", err)
+		return "", fmt.Errorf("encode %s: %w", s.Key, err)
 	}
-	return fmt.Sprintf("%x", sha256.Sum256(text)), nil
+	return string(text), nil
 }
 
 // Differs returns the key of the first setting, Running ones left out, in which
@@ -91,10 +105,10 @@ func Differs(a, b Config) (key, inA, inB string, ok bool) {
 		if s.Running {
 			continue
 		}
-		x, errX := json.Marshal(s.Value(&a))
-		y, errY := json.Marshal(s.Value(&b))
-		if errX != nil || errY != nil || !bytes.Equal(x, y) {
-			return s.Key, string(x), string(y), true
+		x, errX := settingText(s, &a)
+		y, errY := settingText(s, &b)
+		if errX != nil || errY != nil || x != y {
+			return s.Key, x, y, true
 		}
 	}
 	return "", "", "", false

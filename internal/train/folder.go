@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,8 @@ type folder struct {
 // (resume false) or go on there (true).
 func checkFolder(dir string, resume bool) error {
 	entries, err := os.ReadDir(dir)
+	// A run that was killed before it wrote anything leaves its lock only.
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.Name() == checkpoint.LockName })
 	switch {
 	case os.IsNotExist(err) && resume:
 		return usagef("output_dir: found no folder %s, expected the run to resume", dir)

@@ -11,11 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/train"
@@ -86,14 +88,29 @@ func (o *observer) Skipped(path string, err error) { o.skipped = append(o.skippe
 // smallRun is a 30-step run with everything in it that could be lost by a cut:
 // accumulation, dropout, topology updates, log windows of several steps,
 // evaluations.
-func smallRun(dir string) train.Config {
+func smallRun(text, dir string) train.Config {
 	c := train.DefaultConfig()
+	c.Corpus, c.VocabSize = []string{text}, 160
 	c.Layers, c.Hidden, c.Heads, c.FFN, c.Dropout = 2, 32, 2, 64, 0.1
 	c.BlockSize, c.Sparsity, c.Updates, c.RegrowPruned = 8, 0.75, 8, true
 	c.SeqLen, c.BatchSize, c.Accumulation = 32, 2, 2
 	c.MaxSteps, c.LoggingSteps, c.EvalSteps, c.EvalBatches = 30, 4, 7, 2
 	c.Threads, c.Quiet, c.OutputDir = 1, true, dir
 	return c
+}
+
+// smallCorpus writes a corpus of 60 short documents, of which three validate.
+func smallCorpus(t *testing.T) string {
+	t.Helper()
+	var text strings.Builder
+	for d := range corpus.DemoDocuments(1, 60) {
+		text.WriteString(strings.Join(d.Sentences, " ") + "\n\n")
+	}
+	path := filepath.Join(t.TempDir(), "corpus.txt")
+	if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // spawn starts a child process on a configuration.
@@ -168,7 +185,8 @@ func checkEqual(t *testing.T, what string, got, want result) {
 
 // A run cut after any step and resumed in a fresh process ends as the uncut one.
 func TestResumeAfterEveryStep(t *testing.T) {
-	uncut := smallRun(filepath.Join(t.TempDir(), "uncut"))
+	text := smallCorpus(t)
+	uncut := smallRun(text, filepath.Join(t.TempDir(), "uncut"))
 	runChild(t, uncut, 0, 0)
 	want := resultOf(t, uncut.OutputDir)
 	if n := bytes.Count([]byte(want.metrics), []byte(`"kind":"topology"`)); n != 7 {
@@ -180,7 +198,7 @@ func TestResumeAfterEveryStep(t *testing.T) {
 		if testing.Short() && cut%6 != 1 {
 			continue
 		}
-		c := smallRun(filepath.Join(t.TempDir(), fmt.Sprint(cut)))
+		c := smallRun(text, filepath.Join(t.TempDir(), fmt.Sprint(cut)))
 		code := 7
 		if cut == steps {
 			code = 0 // it was the last step anyway
@@ -203,14 +221,15 @@ func TestKillAtRandomTimes(t *testing.T) {
 	if testing.Short() {
 		kills = 5
 	}
-	uncut := smallRun(filepath.Join(t.TempDir(), "uncut"))
+	text := smallCorpus(t)
+	uncut := smallRun(text, filepath.Join(t.TempDir(), "uncut"))
 	runChild(t, uncut, 0, 0)
 	want := resultOf(t, uncut.OutputDir)
 
 	random := rand.New(rand.NewPCG(1, 2))
 	killed, finished, whileSaving := 0, 0, 0
 	for run := 0; killed < kills; run++ {
-		c := smallRun(filepath.Join(t.TempDir(), fmt.Sprint(run)))
+		c := smallRun(text, filepath.Join(t.TempDir(), fmt.Sprint(run)))
 		c.SaveSteps = 1
 		for {
 			_, err := os.Stat(filepath.Join(c.OutputDir, "config.yaml"))
