@@ -11,6 +11,7 @@ internal/philox
 internal/backend          sparse
 internal/metrics
 internal/checkpoint
+internal/checkpoint/faultfs internal/checkpoint
 internal/corpus           internal/philox
 sparse                    internal/philox
 model                     sparse internal/backend internal/philox
