@@ -17,13 +17,13 @@ func memoryChecks() []check {
 					before := b.MemoryBytes()
 					buf := b.Alloc("buffer", dt, n)
 					if buf.DType() != dt || buf.Len() != n {
-						return fmt.Errorf("Alloc: found %v of %d elements, expected %v of %d", buf.DType(), buf.Len(), dt, n)
+						return fmt.Errorf("a new buffer: found %v of %d elements, expected %v of %d", buf.DType(), buf.Len(), dt, n)
 					}
 					if err := sameFloats("a new buffer", r, buf, make([]float32, n)); err != nil {
 						return err
 					}
-					if took, least := b.MemoryBytes()-before, int64(n*dt.Size()); took < least {
-						return fmt.Errorf("MemoryBytes: found %d more for %d elements of %v, expected at least %d", took, n, dt, least)
+					if took, want := b.MemoryBytes()-before, int64(n*dt.Size()); took != want {
+						return fmt.Errorf("memory of %d elements of %v: found %d bytes, expected %d", n, dt, took, want)
 					}
 				}
 			}
@@ -104,15 +104,26 @@ func memoryChecks() []check {
 				if err := sameTopology(spec.Name, r, w, topology); err != nil {
 					return err
 				}
-				least := int64(0)
+				want := int64(0)
 				for _, x := range []backend.Buffer{w.Values(), w.Grad(), w.M(), w.V()} {
 					if err := sameFloats(spec.Name, r, x, make([]float32, len(p.values))); err != nil {
 						return err
 					}
-					least += int64(len(p.values) * x.DType().Size())
+					want += int64(len(p.values) * x.DType().Size())
 				}
-				if took := b.MemoryBytes() - before; took < least {
-					return fmt.Errorf("MemoryBytes: found %d more for %s, expected at least %d", took, spec.Name, least)
+				if topology != nil {
+					m := topology.SparseMemory(topology.NNZ())
+					want += m.Indices + m.History + m.Explored
+					for range 2 { // the second call takes nothing
+						scores := b.GrowScores(w)
+						if err := sameFloats(spec.Name+": growth scores", r, scores, make([]float32, topology.Positions())); err != nil {
+							return err
+						}
+					}
+					want += int64(topology.Positions() * backend.F32.Size())
+				}
+				if took := b.MemoryBytes() - before; took != want {
+					return fmt.Errorf("memory of %s: found %d bytes, expected %d", spec.Name, took, want)
 				}
 			}
 			return b.Sync()

@@ -22,8 +22,7 @@ const (
 type rig struct {
 	b       backend.Backend
 	tensors []*tensor
-	params  []backend.Param // for Refresh
-	failure error           // of the rig itself
+	failure error // of the rig itself
 }
 
 // tensor is a buffer that a script uses.

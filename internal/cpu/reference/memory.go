@@ -109,7 +109,8 @@ func (b *Backend) NewParam(spec backend.ParamSpec) backend.Param {
 	if t := spec.Topology; t != nil {
 		p.topo = t.Clone()
 		n = t.NNZ() * t.BlockSize()
-		b.bytes += topologyBytes(t)
+		m := t.SparseMemory(t.NNZ())
+		b.bytes += m.Indices + m.History + m.Explored
 	}
 	p.val, p.grad = b.newBuffer(backend.F64, n), b.newBuffer(backend.F64, n)
 	p.m, p.v = b.newBuffer(backend.F64, n), b.newBuffer(backend.F64, n)
@@ -127,13 +128,6 @@ func checkSpec(spec backend.ParamSpec) error {
 		return fmt.Errorf("found a topology of shape [%d, %d], expected [%d, %d]", t.Out, t.In, spec.Out, spec.In)
 	}
 	return t.Check()
-}
-
-// topologyBytes is the memory of a topology's index arrays, both views and the
-// explored bits.
-func topologyBytes(t *sparse.Topology) int64 {
-	words := 6*t.NNZ() + t.BlockRows() + 1 + t.BlockCols() + 1
-	return 4*int64(words) + 8*int64((t.Positions()+63)/64)
 }
 
 // WriteFloats copies src into dst from element off on, without rounding.
