@@ -126,8 +126,8 @@ func (o *adamOp) task(w, i int) {
 		o.sums[i] = o.b.k.SumSq(q.grad.f[p.lo:p.hi])
 		return
 	}
-	memo := &o.b.work[w].memo
-	a := kernel.AdamStep{
+	memo, a := &o.b.work[w].memo, &o.b.work[w].adam
+	*a = kernel.AdamStep{
 		G: o.factor, B1: o.config.Beta1, R1: 1 - o.config.Beta1, B2: o.config.Beta2, R2: 1 - o.config.Beta2,
 		Eps: o.config.Eps, LR: o.lr,
 	}
@@ -135,8 +135,8 @@ func (o *adamOp) task(w, i int) {
 		a.Decay = o.config.WeightDecay
 	}
 	if q.topo == nil {
-		o.correct(memo, &a, o.step+1)
-		o.b.k.Adam(q.values.f[p.lo:p.hi], q.grad.f[p.lo:p.hi], q.m.f[p.lo:p.hi], q.v.f[p.lo:p.hi], &a)
+		o.correct(memo, a, o.step+1)
+		o.b.k.Adam(q.values.f[p.lo:p.hi], q.grad.f[p.lo:p.hi], q.m.f[p.lo:p.hi], q.v.f[p.lo:p.hi], a)
 		return
 	}
 	// Neighbouring slots of one age go together.
@@ -147,8 +147,8 @@ func (o *adamOp) task(w, i int) {
 		for hi < p.hi && born[hi/size] == born[lo/size] {
 			hi += size
 		}
-		o.correct(memo, &a, o.step+1-int64(born[lo/size]))
-		o.b.k.Adam(q.values.f[lo:hi], q.grad.f[lo:hi], q.m.f[lo:hi], q.v.f[lo:hi], &a)
+		o.correct(memo, a, o.step+1-int64(born[lo/size]))
+		o.b.k.Adam(q.values.f[lo:hi], q.grad.f[lo:hi], q.m.f[lo:hi], q.v.f[lo:hi], a)
 		lo = hi
 	}
 	if o.config.GroupLasso != 0 {

@@ -10,6 +10,7 @@ type workspace struct {
 	strip  []float32 // weight gradient of 16 rows
 	attn   attnSpace
 	row    []float32
+	adam   kernel.AdamStep
 	memo   adamMemo
 }
 
