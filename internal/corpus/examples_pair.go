@@ -2,6 +2,10 @@ package corpus
 
 import "github.com/sparsebert/sparsebert-gpu/internal/philox"
 
+// startTries is how often drawOther looks for a sentence that fits: few
+// sentences fit a small room, and a cut one would tell the label.
+const startTries = 8
+
 // span is a run of tokens in one document, from token skip of a sentence on.
 type span struct{ sentence, skip, tokens int }
 
@@ -83,18 +87,22 @@ func (d *Dataset) cutSentence(s *scratch, w span, draw *philox.Stream) int {
 // while they fit and, if the segment ends its document, only as many as the
 // true B had. Where a lone sentence was split, B too begins inside one. That way
 // neither length nor punctuation tells the label. A first sentence that does
-// not fit is cut, between words where it can be.
+// not fit is drawn again; if startTries do not fit, the last is cut, between
+// words where it can be.
 func (d *Dataset) drawOther(s *scratch, own, room, follow int, last, lone bool, draw *philox.Stream) span {
 	doc := draw.IntN(d.store.Documents() - 1)
 	if doc >= d.store.DocumentOf(own) {
 		doc++
 	}
 	first, end := d.store.Sentences(doc)
-	w := span{sentence: first + draw.IntN(max(1, end-first-follow+1))}
-	n := d.store.SentenceLen(w.sentence)
-	if lone && n > 1 {
-		w.skip = d.cutSentence(s, span{w.sentence, 0, n}, draw)
-		n -= w.skip
+	var w span
+	n := room + 1 // tokens of the first sentence
+	for try := 0; try < startTries && n > room; try++ {
+		w = span{sentence: first + draw.IntN(max(1, end-first-follow+1))}
+		if n = d.store.SentenceLen(w.sentence); lone && n > 1 {
+			w.skip = d.cutSentence(s, span{w.sentence, 0, n}, draw)
+			n -= w.skip
+		}
 	}
 	for sentence := w.sentence; w.tokens+n <= room; {
 		w.tokens += n
