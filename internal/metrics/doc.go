@@ -7,7 +7,8 @@
 //
 //	{"kind":"train","step","loss","mlm_loss","nsp_loss","lr","grad_norm","tokens_per_second","flops"}
 //	{"kind":"eval","step","mlm_loss","mlm_accuracy","nsp_loss","nsp_accuracy"}
-//	{"kind":"topology","step","update","prune_ratio","pruned","explored_dof","removed_new_ratio","seconds"}
+//	{"kind":"topology","step","update","prune_ratio","pruned","explored_dof","removed_new_ratio",
+//	"turnover","mean_age","empty_rows","empty_cols","seconds"}
 //
 // Numbers are the shortest text that reads back as the same float64, so equal
 // runs give equal bytes, but for the wall-clock columns tokens_per_second and

@@ -173,7 +173,7 @@ func TestEventsReadBack(t *testing.T) {
 	}
 	samples := []float64{-2, -2, 0, 1e-30, 0.5, 0.5, 0.5, 3e25}
 	for _, err := range []error{
-		w.Record(&Topology{Step: 300, Update: 4, PruneRatio: 0.25, Pruned: 17, ExploredDOF: 0.5, RemovedNewRatio: 0.125, Seconds: 2}),
+		w.Record(&Topology{Step: 300, Update: 4, PruneRatio: 0.25, Pruned: 17, ExploredDOF: 0.5, RemovedNewRatio: 0.125, Turnover: 0.75, MeanAge: 40, EmptyRows: 1, EmptyCols: 6, Seconds: 2}),
 		w.Scalar(301, "x/\u00fc", float32(math.Inf(1))),
 		w.Image(302, "mask", picture.Bytes()),
 		w.Histogram(303, "age", samples),
@@ -213,7 +213,8 @@ func TestEventsReadBack(t *testing.T) {
 	}
 	want := map[string]float32{
 		"topology/update": 4, "topology/prune_ratio": 0.25, "topology/pruned": 17, "topology/explored_dof": 0.5,
-		"topology/removed_new_ratio": 0.125, "topology/seconds": 2, "x/\u00fc": float32(math.Inf(1)),
+		"topology/removed_new_ratio": 0.125, "topology/turnover": 0.75, "topology/mean_age": 40,
+		"topology/empty_rows": 1, "topology/empty_cols": 6, "topology/seconds": 2, "x/\u00fc": float32(math.Inf(1)),
 	}
 	if !reflect.DeepEqual(scalars, want) {
 		t.Errorf("scalars: got %v, want %v", scalars, want)

@@ -94,6 +94,10 @@ type Topology struct {
 	Pruned          int64   // blocks, over all tensors
 	ExploredDOF     float64 // fraction of the dense weights ever active
 	RemovedNewRatio float64 // fraction of the pruned that the last update had grown
+	Turnover        float64 // fraction of the active blocks that were replaced
+	MeanAge         float64 // steps since the active blocks were activated
+	EmptyRows       int64   // block rows without an active block, over all tensors
+	EmptyCols       int64   // block columns without one
 	Seconds         float64 // wall clock
 }
 
@@ -111,6 +115,10 @@ func (r *Topology) columns() []column {
 		{"pruned", &r.Pruned, false},
 		{"explored_dof", &r.ExploredDOF, false},
 		{"removed_new_ratio", &r.RemovedNewRatio, false},
+		{"turnover", &r.Turnover, false},
+		{"mean_age", &r.MeanAge, false},
+		{"empty_rows", &r.EmptyRows, false},
+		{"empty_cols", &r.EmptyCols, false},
 		{"seconds", &r.Seconds, true},
 	}
 }

@@ -27,9 +27,9 @@ var lines = []struct {
 		`{"kind":"eval","step":20,"mlm_loss":2,"mlm_accuracy":0.5,"nsp_loss":0.25,"nsp_accuracy":1}`,
 	},
 	{
-		&Topology{Step: 30, Update: 2, PruneRatio: 0.5, Pruned: 9007199254740993, ExploredDOF: 0.2, RemovedNewRatio: 0.1, Seconds: 0.004},
-		`{"kind":"topology","step":30,"update":2,"prune_ratio":0.5,"pruned":9007199254740993,"explored_dof":0.2,"removed_new_ratio":0.1,"seconds":0.004}`,
-		`{"kind":"topology","step":30,"update":2,"prune_ratio":0.5,"pruned":9007199254740993,"explored_dof":0.2,"removed_new_ratio":0.1}`,
+		&Topology{Step: 30, Update: 2, PruneRatio: 0.5, Pruned: 9007199254740993, ExploredDOF: 0.2, RemovedNewRatio: 0.1, Turnover: 0.3, MeanAge: 7.5, EmptyRows: 2, EmptyCols: 3, Seconds: 0.004},
+		`{"kind":"topology","step":30,"update":2,"prune_ratio":0.5,"pruned":9007199254740993,"explored_dof":0.2,"removed_new_ratio":0.1,"turnover":0.3,"mean_age":7.5,"empty_rows":2,"empty_cols":3,"seconds":0.004}`,
+		`{"kind":"topology","step":30,"update":2,"prune_ratio":0.5,"pruned":9007199254740993,"explored_dof":0.2,"removed_new_ratio":0.1,"turnover":0.3,"mean_age":7.5,"empty_rows":2,"empty_cols":3}`,
 	},
 }
 

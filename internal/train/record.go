@@ -65,7 +65,8 @@ func (r *runner) logUpdate(u sparse.Update, stats []sparse.Stats, took time.Dura
 	mean := sparse.MeanStats(stats)
 	rec := metrics.Topology{
 		Step: r.done, Update: int64(u.Number), PruneRatio: u.PruneRatio, Pruned: int64(mean.Pruned),
-		ExploredDOF: mean.ExploredDOF, RemovedNewRatio: mean.RemovedNewRatio, Seconds: took.Seconds(),
+		ExploredDOF: mean.ExploredDOF, RemovedNewRatio: mean.RemovedNewRatio, Turnover: mean.Turnover,
+		MeanAge: mean.MeanAge, EmptyRows: int64(mean.EmptyRows), EmptyCols: int64(mean.EmptyCols), Seconds: took.Seconds(),
 	}
 	r.summary.ExploredDOF, r.summary.Updated = rec.ExploredDOF, true
 	if err := r.write(&rec); err != nil {
