@@ -65,8 +65,11 @@ func TestSuiteNoticesFaultsInBFloat16(t *testing.T) {
 		"AddNorm/variance in one pass",
 	}
 	for _, f := range faults() {
+		if slices.Contains(small, f.op+"/"+f.name) {
+			continue
+		}
 		t.Run(f.op+"/"+f.name, func(t *testing.T) {
-			if f.notice(t, openBF16) == nil && !slices.Contains(small, f.op+"/"+f.name) {
+			if f.notice(t, openBF16) == nil {
 				t.Error("the suite passed a faulty backend")
 			}
 		})

@@ -99,7 +99,7 @@ func memoryChecks() []check {
 				spec := p.spec
 				spec.Topology = nil
 				if w.Spec() != spec {
-					return fmt.Errorf("Spec: found %+v, expected %+v", w.Spec(), spec)
+					return fmt.Errorf("spec of a new parameter: found %+v, expected %+v", w.Spec(), spec)
 				}
 				if err := sameTopology(spec.Name, r, w, topology); err != nil {
 					return err

@@ -8,11 +8,12 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-// tensors draws a set of parameters as a model has them: a matrix and a vector,
-// both dense, and block-sparse weights of three block sizes.
+// tensors draws a set of parameters as a model has them: a matrix, large enough
+// to be cut into pieces, and a vector, both dense, and block-sparse weights of
+// three block sizes.
 func tensors(d *draws) []paramData {
 	list := []paramData{
-		d.dense("table", 13, 33, 1),
+		d.dense("table", 137, 251, 1),
 		d.dense("bias", 1, 41, 1),
 		d.sparse("b1", sparse.Shape{Out: 9, In: 31, Block: 1}, 37, 1),
 		d.sparse("b8", sparse.Shape{Out: 40, In: 24, Block: 8}, 5, 1),

@@ -30,9 +30,9 @@ func (c productCase) weight(d *draws) paramData {
 func productCases() []productCase {
 	var list []productCase
 	for _, s := range []struct{ block, rows, cols int }{
-		{0, 40, 24}, {0, 7, 83}, {0, 130, 2},
+		{0, 40, 24}, {0, 7, 83}, {0, 130, 2}, {0, 150, 270},
 		{1, 7, 40}, {1, 65, 9}, {4, 10, 3}, {4, 3, 17}, {8, 5, 3}, {8, 2, 11},
-		{16, 3, 5}, {16, 4, 1}, {32, 1, 3}, {32, 4, 2}, {64, 3, 1}, {64, 1, 2},
+		{16, 3, 5}, {16, 4, 1}, {16, 9, 17}, {32, 1, 3}, {32, 4, 2}, {64, 3, 1}, {64, 1, 2},
 	} {
 		size, all := max(1, s.block), s.rows*s.cols
 		counts := []int{1, (all + 2) / 3, all}
