@@ -9,6 +9,10 @@ import (
 // validEvery: without validation text, every 20th document validates.
 const validEvery = 20
 
+// evalSeed draws the evaluation examples: the same in all runs, so that runs
+// with different seeds are measured on the same masks.
+const evalSeed = 0
+
 // Data is what a run reads: a training and a validation set over one vocabulary.
 type Data struct {
 	Vocab *corpus.Vocab
@@ -63,6 +67,7 @@ func LoadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(
 	if d.Train, err = corpus.NewDataset(train, vocab, o); err != nil {
 		return nil, err
 	}
+	o.Seed = evalSeed
 	if d.Valid, err = corpus.NewDataset(valid, vocab, o); err != nil {
 		return nil, err
 	}
@@ -77,7 +82,9 @@ func LoadEvalData(ctx context.Context, c Config, paths []string, vocab *corpus.V
 		return nil, err
 	}
 	d := &Data{Vocab: vocab, UnigramEntropy: corpus.UnigramEntropy(store), ValidTokens: store.Tokens()}
-	d.Valid, err = corpus.NewDataset(store, vocab, c.datasetOptions())
+	o := c.datasetOptions()
+	o.Seed = evalSeed
+	d.Valid, err = corpus.NewDataset(store, vocab, o)
 	return d, err
 }
 
