@@ -37,6 +37,10 @@
 // of threads: reductions have a fixed order. Between backends results agree to
 // the tolerances of package backendtest; topologies agree exactly.
 //
+// A NaN in an input makes every output element that depends on it NaN: no
+// maximum, clamp or comparison may lose it. Inactive blocks, masked keys and
+// elements that dropout removes do not count as dependence.
+//
 // Unless an operation says otherwise, outputs are assigned, not accumulated,
 // and no output overlaps an input. Operations marked "in place" allow it.
 package backend

@@ -48,8 +48,11 @@ func (d *draws) rounded(x []float32) []float32 {
 	return x
 }
 
-// roundBF16 rounds a finite number to the nearest bfloat16, ties to even.
+// roundBF16 rounds to the nearest bfloat16, ties to even.
 func roundBF16(x float32) float32 {
+	if x != x {
+		return x // the carry below could make a NaN a number
+	}
 	b := math.Float32bits(x)
 	b += 0x7fff + b>>16&1
 	return math.Float32frombits(b &^ 0xffff)

@@ -9,16 +9,17 @@ import (
 )
 
 type (
-	dirtyAlloc struct{ backend.Backend }
-	noMemory   struct{ backend.Backend }
-	noOffset   struct{ backend.Backend }
-	noError    struct{ backend.Backend }
-	noCheck    struct{ backend.Backend }
-	readsOn    struct{ backend.Backend }
-	vague      struct{ backend.Backend }
-	panics     struct{ backend.Backend }
-	deadCall   struct{ backend.Backend }
-	lateError  struct {
+	dirtyAlloc  struct{ backend.Backend }
+	noMemory    struct{ backend.Backend }
+	noOffset    struct{ backend.Backend }
+	noError     struct{ backend.Backend }
+	noCheck     struct{ backend.Backend }
+	readsOn     struct{ backend.Backend }
+	vague       struct{ backend.Backend }
+	panics      struct{ backend.Backend }
+	deadCall    struct{ backend.Backend }
+	clampedTanh struct{ backend.Backend }
+	lateError   struct {
 		backend.Backend
 		calls *int
 	}
@@ -90,9 +91,29 @@ func (f unsteady) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
 	}
 }
 
+func (f clampedTanh) Tanh(y, x backend.Buffer, n int) {
+	f.Backend.Tanh(y, x, n)
+	edit(f.Backend, y, replaceNaN)
+}
+
+func replaceNaN(v []float32) {
+	for i := range v {
+		if v[i] != v[i] {
+			v[i] = -1
+		}
+	}
+}
+
 func generalFaults() []fault {
 	runs := 0
 	return []fault{
+		{"NaN", "a clamp in tanh", func(b backend.Backend) backend.Backend { return clampedTanh{b} }},
+		{"NaN", "lost in the loss", func(b backend.Backend) backend.Backend {
+			return lossFault{b, func(b backend.Backend, stats, logits, labels backend.Buffer, rows, c int, l backend.Loss, grad bool) {
+				b.CrossEntropy(stats, logits, labels, rows, c, l, grad)
+				edit(b, stats, replaceNaN)
+			}}
+		}},
 		{"Memory", "new buffers are not zero", func(b backend.Backend) backend.Backend { return dirtyAlloc{b} }},
 		{"Memory", "memory not counted", func(b backend.Backend) backend.Backend { return noMemory{b} }},
 		{"Memory", "offsets of integers ignored", func(b backend.Backend) backend.Backend { return noOffset{b} }},

@@ -126,6 +126,7 @@ func groups() []group {
 		{"AdamW", adamChecks()},
 		{"BlockGradL1", blockGradChecks()},
 		{"UpdateTopology", updateTopologyChecks()},
+		{"NaN", nanChecks()},
 		{"GoodCalls", goodCallChecks()},
 		{"Mistakes", mistakeChecks()},
 	}
