@@ -35,7 +35,7 @@ func (b *Backend) AddNorm(y, z, mean, rstd, residual, sub backend.Buffer, gamma,
 		return
 	}
 	o := &b.ops.norm
-	*o = normOp{b: b, t: t, h: h, partial: o.partial, drop: c.dropper(d), gamma: qg.values.f, beta: qb.values.f}
+	*o = normOp{b: b, t: t, h: h, partial: o.partial, drop: c.dropper(d, t*h), gamma: qg.values.f, beta: qb.values.f}
 	o.y, o.z = c.floats("y", y, t*h), c.floats("z", z, t*h)
 	o.mean, o.rstd = c.floats("mean", mean, t), c.floats("rstd", rstd, t)
 	o.residual, o.sub = c.floats("residual", residual, t*h), c.optional("sub", sub, t*h)
@@ -54,7 +54,7 @@ func (b *Backend) AddNormGrad(dresidual, dsub, dy, z, mean, rstd backend.Buffer,
 		return
 	}
 	o := &b.ops.norm
-	*o = normOp{b: b, t: t, h: h, backward: true, partial: o.partial, drop: c.dropper(d), gamma: qg.values.f}
+	*o = normOp{b: b, t: t, h: h, backward: true, partial: o.partial, drop: c.dropper(d, t*h), gamma: qg.values.f}
 	o.dres, o.dy = c.floats("dresidual", dresidual, t*h), c.floats("dy", dy, t*h)
 	o.dsub = c.optional("dsub", dsub, t*h)
 	o.z = c.floats("z", z, t*h)
@@ -106,7 +106,7 @@ func (o *normOp) row(ws *workspace, t int) {
 		copy(z, residual)
 	case o.drop.on:
 		ws.row = grow(ws.row, h)
-		o.drop.apply(ws.row, o.sub[lo:hi], lo)
+		o.drop.apply(ws, k, ws.row, o.sub[lo:hi], lo)
 		for j, v := range ws.row {
 			z[j] = residual[j] + v
 		}
@@ -135,7 +135,7 @@ func (o *normOp) rowGrad(ws *workspace, t int, dgamma, dbeta []float32) {
 	switch {
 	case o.dsub == nil:
 	case o.drop.on:
-		o.drop.apply(o.dsub[lo:hi], dz, lo)
+		o.drop.apply(ws, k, o.dsub[lo:hi], dz, lo)
 	default:
 		copy(o.dsub[lo:hi], dz)
 	}

@@ -31,21 +31,21 @@ type attnSpace struct {
 	q, k, v, o     []float32 // [Sp][Dp]; o is the output, or its gradient
 	p              []float32 // [Sp keys][Sp queries]
 	dp, turned     []float32 // of the same shape; turned is [query][key]
-	dropped        []float32 // P M
+	dropped        []float32 // dropout factors, then P times them
 	shift, sum     []float32 // [Sp]
-	factor         []float32
+	four           [4]float32
 }
 
 // Attention implements backend.Layers.
 func (b *Backend) Attention(ctx, lse, q, k, v, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
 	c := b.check("Attention")
-	b.attention(c, attnOp{b: b, shape: a, drop: c.dropper(d)}, ctx, lse, q, k, v, lengths, [4]backend.Buffer{})
+	b.attention(c, attnOp{b: b, shape: a, drop: c.dropper(d, a.Batch*a.Heads*a.Seq*a.Seq)}, ctx, lse, q, k, v, lengths, [4]backend.Buffer{})
 }
 
 // AttentionGrad implements backend.Layers.
 func (b *Backend) AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
 	c := b.check("AttentionGrad")
-	b.attention(c, attnOp{b: b, shape: a, drop: c.dropper(d), backward: true}, ctx, lse, q, k, v, lengths,
+	b.attention(c, attnOp{b: b, shape: a, drop: c.dropper(d, a.Batch*a.Heads*a.Seq*a.Seq), backward: true}, ctx, lse, q, k, v, lengths,
 		[4]backend.Buffer{dq, dk, dv, dctx})
 }
 
@@ -81,7 +81,7 @@ func (b *Backend) attention(c checker, op attnOp, ctx, lse, q, k, v, lengths bac
 	}
 }
 
-func (s *attnSpace) resize(seq, head, padSeq, padHead int) {
+func (s *attnSpace) resize(head, padSeq, padHead int) {
 	s.qT, s.kT = grow(s.qT, head*padSeq), grow(s.kT, head*padSeq)
 	s.vT, s.oT = grow(s.vT, head*padSeq), grow(s.oT, head*padSeq)
 	s.q, s.k = grow(s.q, padSeq*padHead), grow(s.k, padSeq*padHead)
@@ -89,13 +89,12 @@ func (s *attnSpace) resize(seq, head, padSeq, padHead int) {
 	s.p, s.dp = grow(s.p, padSeq*padSeq), grow(s.dp, padSeq*padSeq)
 	s.turned, s.dropped = grow(s.turned, padSeq*padSeq), grow(s.dropped, padSeq*padSeq)
 	s.shift, s.sum = grow(s.shift, padSeq), grow(s.sum, padSeq)
-	s.factor = grow(s.factor, seq)
 }
 
 func (o *attnOp) task(w, i int) {
 	s := &o.b.work[w].attn
 	a := o.shape
-	s.resize(a.Seq, a.Head, o.padSeq, o.padHead)
+	s.resize(a.Head, o.padSeq, o.padHead)
 	batch, head := i/a.Heads, i%a.Heads
 	first := batch*a.Seq*o.hidden + head*a.Head // of this head's part of every array
 	keys := int(o.lengths[batch])
@@ -169,7 +168,8 @@ func (o *attnOp) head(s *attnSpace, i, first, keys int, lse []float32) {
 		lse[j] = s.shift[j] + float32(math.Log(float64(s.sum[j])))
 	}
 	if o.drop.on {
-		o.dropScores(s, i, keys, s.p, s.p)
+		o.dropFactors(s, i, keys)
+		k.Times(s.p[:keys*n], s.p[:keys*n], s.dropped)
 	}
 	o.load(s.v, o.v, first, keys)
 	o.multiply(s.o, o.padHead, s.p, n, s.v, o.padHead, a.Seq, a.Head, keys)
@@ -179,17 +179,13 @@ func (o *attnOp) head(s *attnSpace, i, first, keys int, lse []float32) {
 	o.save(o.ctx, s.o, first, a.Seq)
 }
 
-// dropScores gives dst = x times the dropout factors of head i, both [key][query].
-func (o *attnOp) dropScores(s *attnSpace, i, keys int, dst, x []float32) {
+// dropFactors sets s.dropped to the dropout factors of head i, [key][query].
+func (o *attnOp) dropFactors(s *attnSpace, i, keys int) {
 	seq := o.shape.Seq
 	for query := range seq {
-		f := s.factor[:keys]
-		o.drop.factors(f, (i*seq+query)*seq)
-		for key, v := range f {
-			at := key*o.padSeq + query
-			dst[at] = x[at] * v
-		}
+		o.drop.factors(o.b.k, s.turned[query*o.padSeq:][:keys], (i*seq+query)*seq, &s.four)
 	}
+	o.b.k.Transpose(s.dropped, o.padSeq, s.turned, o.padSeq, seq, keys)
 }
 
 // headGrad: with P the probabilities, M the dropout factors and dO = dctx,
@@ -226,9 +222,10 @@ func (o *attnOp) headGrad(s *attnSpace, i, first, keys int, lse []float32) {
 	o.multiply(s.dp, n, s.vT, n, s.oT, n, keys, a.Seq, a.Head)
 	dropped := s.p
 	if o.drop.on {
-		dropped = s.dropped
-		o.dropScores(s, i, keys, dropped, s.p)
-		o.dropScores(s, i, keys, s.dp, s.dp)
+		o.dropFactors(s, i, keys)
+		dropped = s.dropped[:keys*n]
+		k.Times(s.dp[:keys*n], s.dp[:keys*n], dropped)
+		k.Times(dropped, s.p[:keys*n], dropped)
 	}
 	k.Transpose(s.turned, n, dropped, n, keys, a.Seq)
 	o.multiply(s.v, o.padHead, s.turned, n, s.o, o.padHead, keys, a.Head, a.Seq)

@@ -23,13 +23,6 @@ func (c checker) atLeast(what string, n, least int) {
 	}
 }
 
-// equal fails the operation unless n == want.
-func (c checker) equal(what string, n, want int) {
-	if n != want && c.b.err == nil {
-		c.b.fail("cpu: %s: %s: found %d, expected %d", c.op, what, n, want)
-	}
-}
-
 func (c checker) buffer(what string, x backend.Buffer, dt backend.DType, n int) *buffer {
 	if c.b.err != nil {
 		return nil

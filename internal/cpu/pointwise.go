@@ -10,6 +10,7 @@ import (
 // pointwiseOp is an element by element operation.
 type pointwiseOp struct {
 	k    *kernel.Set
+	work []workspace
 	kind pointwiseKind
 	y    []float32
 	x, z []float32
@@ -30,7 +31,7 @@ const pointwisePiece = 4096 // elements of a task, a multiple of 4
 // DropoutApply implements backend.Layers.
 func (b *Backend) DropoutApply(y, x backend.Buffer, n int, d backend.Dropout) {
 	c := b.check("DropoutApply")
-	b.pointwise(c, pointwiseOp{kind: dropElements, drop: c.dropper(d)}, "y", y, "x", x, "", nil, n)
+	b.pointwise(c, pointwiseOp{kind: dropElements, drop: c.dropper(d, n)}, "y", y, "x", x, "", nil, n)
 }
 
 // Tanh implements backend.Layers.
@@ -60,12 +61,12 @@ func (b *Backend) pointwise(c checker, op pointwiseOp, yn string, y backend.Buff
 	op.y, op.x = op.y[:n], op.x[:n]
 	o := &b.ops.pointwise
 	*o = op
-	o.k = b.k
+	o.k, o.work = b.k, b.work
 	b.pool.run(chunks(n, pointwisePiece), o)
 	*o = pointwiseOp{}
 }
 
-func (o *pointwiseOp) task(_, i int) {
+func (o *pointwiseOp) task(w, i int) {
 	lo := i * pointwisePiece
 	hi := min(len(o.y), lo+pointwisePiece)
 	y, x := o.y[lo:hi], o.x[lo:hi]
@@ -81,7 +82,7 @@ func (o *pointwiseOp) task(_, i int) {
 	case o.kind == geluGrad:
 		o.k.GELUGrad(y, x, o.z[lo:hi])
 	case o.drop.on:
-		o.drop.apply(y, x, lo)
+		o.drop.apply(&o.work[w], o.k, y, x, lo)
 	default:
 		copy(y, x)
 	}

@@ -1023,6 +1023,31 @@ end:
 	VZEROUPPER
 	RET
 
+// func timesAVX2(y []float32, x []float32, f []float32)
+// Requires: AVX
+TEXT ·timesAVX2(SB), NOSPLIT, $0-72
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ f_base+48(FP), DX
+	MOVQ y_len+8(FP), BX
+	SUBQ $0x00000008, BX
+	JL   end
+
+loop:
+	VMOVUPS (CX), Y0
+	VMULPS  (DX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x00000008, BX
+	JGE     loop
+
+end:
+	ADDQ $0x00000008, BX
+	VZEROUPPER
+	RET
+
 // func softmaxGradAVX2(y []float32, p []float32, dp []float32, delta []float32, scale float32)
 // Requires: AVX
 TEXT ·softmaxGradAVX2(SB), NOSPLIT, $0-100
@@ -1966,6 +1991,409 @@ end:
 	ADDQ $0x00000008, SI
 	VZEROUPPER
 	RET
+
+DATA countersAVX2<>+0(SB)/4, $0x00000000
+DATA countersAVX2<>+4(SB)/4, $0x00000002
+DATA countersAVX2<>+8(SB)/4, $0x00000004
+DATA countersAVX2<>+12(SB)/4, $0x00000006
+DATA countersAVX2<>+16(SB)/4, $0x00000001
+DATA countersAVX2<>+20(SB)/4, $0x00000003
+DATA countersAVX2<>+24(SB)/4, $0x00000005
+DATA countersAVX2<>+28(SB)/4, $0x00000007
+GLOBL countersAVX2<>(SB), RODATA|NOPTR, $32
+
+// func dropoutAVX2(f []float32, block uint32, d *uint32)
+// Requires: AVX, AVX2
+TEXT ·dropoutAVX2(SB), NOSPLIT, $0-40
+	MOVQ f_base+0(FP), AX
+	MOVQ f_len+8(FP), CX
+	MOVQ d+32(FP), DX
+	MOVL block+24(FP), BX
+	SHRQ $0x02, CX
+	SUBQ $0x00000008, CX
+	JL   end
+
+loop:
+	VPBROADCASTD 8(DX), Y1
+	VPBROADCASTD 12(DX), Y2
+	VPBROADCASTD 16(DX), Y3
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+	VPADDD       countersAVX2<>+0(SB), Y0, Y0
+	VPBROADCASTD (DX), Y4
+	VPBROADCASTD 4(DX), Y5
+	VMOVUPS      philoxMul0<>+0(SB), Y8
+	VPSRLQ       $0x20, Y0, Y7
+	VPMULUDQ     Y8, Y7, Y7
+	VPMULUDQ     Y8, Y0, Y6
+	VPSRLQ       $0x20, Y6, Y6
+	VANDPS       oddLanes<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPMULLD      Y8, Y0, Y0
+	VMOVUPS      philoxMul1<>+0(SB), Y9
+	VPSRLQ       $0x20, Y2, Y8
+	VPMULUDQ     Y9, Y8, Y8
+	VPMULUDQ     Y9, Y2, Y7
+	VPSRLQ       $0x20, Y7, Y7
+	VANDPS       oddLanes<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPMULLD      Y9, Y2, Y2
+	VPXOR        Y1, Y7, Y7
+	VPXOR        Y4, Y7, Y7
+	VPXOR        Y3, Y6, Y6
+	VPXOR        Y5, Y6, Y6
+	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
+	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
+	VMOVUPS      philoxMul0<>+0(SB), Y8
+	VPSRLQ       $0x20, Y7, Y3
+	VPMULUDQ     Y8, Y3, Y3
+	VPMULUDQ     Y8, Y7, Y1
+	VPSRLQ       $0x20, Y1, Y1
+	VANDPS       oddLanes<>+0(SB), Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPMULLD      Y8, Y7, Y3
+	VMOVUPS      philoxMul1<>+0(SB), Y9
+	VPSRLQ       $0x20, Y6, Y8
+	VPMULUDQ     Y9, Y8, Y8
+	VPMULUDQ     Y9, Y6, Y7
+	VPSRLQ       $0x20, Y7, Y7
+	VANDPS       oddLanes<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPMULLD      Y9, Y6, Y6
+	VPXOR        Y2, Y7, Y7
+	VPXOR        Y4, Y7, Y7
+	VPXOR        Y0, Y1, Y1
+	VPXOR        Y5, Y1, Y1
+	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
+	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
+	VMOVUPS      philoxMul0<>+0(SB), Y8
+	VPSRLQ       $0x20, Y7, Y2
+	VPMULUDQ     Y8, Y2, Y2
+	VPMULUDQ     Y8, Y7, Y0
+	VPSRLQ       $0x20, Y0, Y0
+	VANDPS       oddLanes<>+0(SB), Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPMULLD      Y8, Y7, Y2
+	VMOVUPS      philoxMul1<>+0(SB), Y9
+	VPSRLQ       $0x20, Y1, Y8
+	VPMULUDQ     Y9, Y8, Y8
+	VPMULUDQ     Y9, Y1, Y7
+	VPSRLQ       $0x20, Y7, Y7
+	VANDPS       oddLanes<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPMULLD      Y9, Y1, Y1
+	VPXOR        Y6, Y7, Y7
+	VPXOR        Y4, Y7, Y7
+	VPXOR        Y3, Y0, Y0
+	VPXOR        Y5, Y0, Y0
+	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
+	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
+	VMOVUPS      philoxMul0<>+0(SB), Y8
+	VPSRLQ       $0x20, Y7, Y6
+	VPMULUDQ     Y8, Y6, Y6
+	VPMULUDQ     Y8, Y7, Y3
+	VPSRLQ       $0x20, Y3, Y3
+	VANDPS       oddLanes<>+0(SB), Y6, Y6
+	VPOR         Y6, Y3, Y3
+	VPMULLD      Y8, Y7, Y6
+	VMOVUPS      philoxMul1<>+0(SB), Y9
+	VPSRLQ       $0x20, Y0, Y8
+	VPMULUDQ     Y9, Y8, Y8
+	VPMULUDQ     Y9, Y0, Y7
+	VPSRLQ       $0x20, Y7, Y7
+	VANDPS       oddLanes<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPMULLD      Y9, Y0, Y0
+	VPXOR        Y1, Y7, Y7
+	VPXOR        Y4, Y7, Y7
+	VPXOR        Y2, Y3, Y3
+	VPXOR        Y5, Y3, Y3
+	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
+	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
+	VMOVUPS      philoxMul0<>+0(SB), Y8
+	VPSRLQ       $0x20, Y7, Y2
+	VPMULUDQ     Y8, Y2, Y2
+	VPMULUDQ     Y8, Y7, Y1
+	VPSRLQ       $0x20, Y1, Y1
+	VANDPS       oddLanes<>+0(SB), Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPMULLD      Y8, Y7, Y2
+	VMOVUPS      philoxMul1<>+0(SB), Y9
+	VPSRLQ       $0x20, Y3, Y8
+	VPMULUDQ     Y9, Y8, Y8
+	VPMULUDQ     Y9, Y3, Y7
+	VPSRLQ       $0x20, Y7, Y7
+	VANDPS       oddLanes<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPMULLD      Y9, Y3, Y3
+	VPXOR        Y0, Y7, Y7
+	VPXOR        Y4, Y7, Y7
+	VPXOR        Y6, Y1, Y1
+	VPXOR        Y5, Y1, Y1
+	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
+	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
+	VMOVUPS      philoxMul0<>+0(SB), Y8
+	VPSRLQ       $0x20, Y7, Y6
+	VPMULUDQ     Y8, Y6, Y6
+	VPMULUDQ     Y8, Y7, Y0
+	VPSRLQ       $0x20, Y0, Y0
+	VANDPS       oddLanes<>+0(SB), Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VPMULLD      Y8, Y7, Y6
+	VMOVUPS      philoxMul1<>+0(SB), Y9
+	VPSRLQ       $0x20, Y1, Y8
+	VPMULUDQ     Y9, Y8, Y8
+	VPMULUDQ     Y9, Y1, Y7
+	VPSRLQ       $0x20, Y7, Y7
+	VANDPS       oddLanes<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPMULLD      Y9, Y1, Y1
+	VPXOR        Y3, Y7, Y7
+	VPXOR        Y4, Y7, Y7
+	VPXOR        Y2, Y0, Y0
+	VPXOR        Y5, Y0, Y0
+	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
+	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
+	VMOVUPS      philoxMul0<>+0(SB), Y8
+	VPSRLQ       $0x20, Y7, Y3
+	VPMULUDQ     Y8, Y3, Y3
+	VPMULUDQ     Y8, Y7, Y2
+	VPSRLQ       $0x20, Y2, Y2
+	VANDPS       oddLanes<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPMULLD      Y8, Y7, Y3
+	VMOVUPS      philoxMul1<>+0(SB), Y9
+	VPSRLQ       $0x20, Y0, Y8
+	VPMULUDQ     Y9, Y8, Y8
+	VPMULUDQ     Y9, Y0, Y7
+	VPSRLQ       $0x20, Y7, Y7
+	VANDPS       oddLanes<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPMULLD      Y9, Y0, Y0
+	VPXOR        Y1, Y7, Y7
+	VPXOR        Y4, Y7, Y7
+	VPXOR        Y6, Y2, Y2
+	VPXOR        Y5, Y2, Y2
+	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
+	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
+	VMOVUPS      philoxMul0<>+0(SB), Y8
+	VPSRLQ       $0x20, Y7, Y6
+	VPMULUDQ     Y8, Y6, Y6
+	VPMULUDQ     Y8, Y7, Y1
+	VPSRLQ       $0x20, Y1, Y1
+	VANDPS       oddLanes<>+0(SB), Y6, Y6
+	VPOR         Y6, Y1, Y1
+	VPMULLD      Y8, Y7, Y6
+	VMOVUPS      philoxMul1<>+0(SB), Y9
+	VPSRLQ       $0x20, Y2, Y8
+	VPMULUDQ     Y9, Y8, Y8
+	VPMULUDQ     Y9, Y2, Y7
+	VPSRLQ       $0x20, Y7, Y7
+	VANDPS       oddLanes<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPMULLD      Y9, Y2, Y2
+	VPXOR        Y0, Y7, Y7
+	VPXOR        Y4, Y7, Y7
+	VPXOR        Y3, Y1, Y1
+	VPXOR        Y5, Y1, Y1
+	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
+	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
+	VMOVUPS      philoxMul0<>+0(SB), Y8
+	VPSRLQ       $0x20, Y7, Y3
+	VPMULUDQ     Y8, Y3, Y3
+	VPMULUDQ     Y8, Y7, Y0
+	VPSRLQ       $0x20, Y0, Y0
+	VANDPS       oddLanes<>+0(SB), Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPMULLD      Y8, Y7, Y3
+	VMOVUPS      philoxMul1<>+0(SB), Y9
+	VPSRLQ       $0x20, Y1, Y8
+	VPMULUDQ     Y9, Y8, Y8
+	VPMULUDQ     Y9, Y1, Y7
+	VPSRLQ       $0x20, Y7, Y7
+	VANDPS       oddLanes<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPMULLD      Y9, Y1, Y1
+	VPXOR        Y2, Y7, Y7
+	VPXOR        Y4, Y7, Y7
+	VPXOR        Y6, Y0, Y0
+	VPXOR        Y5, Y0, Y0
+	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
+	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
+	VMOVUPS      philoxMul0<>+0(SB), Y8
+	VPSRLQ       $0x20, Y7, Y6
+	VPMULUDQ     Y8, Y6, Y6
+	VPMULUDQ     Y8, Y7, Y2
+	VPSRLQ       $0x20, Y2, Y2
+	VANDPS       oddLanes<>+0(SB), Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VPMULLD      Y8, Y7, Y6
+	VMOVUPS      philoxMul1<>+0(SB), Y9
+	VPSRLQ       $0x20, Y0, Y8
+	VPMULUDQ     Y9, Y8, Y8
+	VPMULUDQ     Y9, Y0, Y7
+	VPSRLQ       $0x20, Y7, Y7
+	VANDPS       oddLanes<>+0(SB), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VPMULLD      Y9, Y0, Y0
+	VPXOR        Y1, Y7, Y7
+	VPXOR        Y4, Y7, Y7
+	VPXOR        Y3, Y2, Y2
+	VPXOR        Y5, Y2, Y2
+	VPBROADCASTD 20(DX), Y1
+	VPBROADCASTD 24(DX), Y3
+	VPSRLD       $0x08, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       unit24<>+0(SB), Y7, Y7
+	VSUBPS       Y1, Y7, Y7
+	VPSRAD       $0x1f, Y7, Y7
+	VPANDN       Y3, Y7, Y7
+	VPSRLD       $0x08, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       unit24<>+0(SB), Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPSRAD       $0x1f, Y0, Y0
+	VPANDN       Y3, Y0, Y0
+	VPSRLD       $0x08, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       unit24<>+0(SB), Y2, Y2
+	VSUBPS       Y1, Y2, Y2
+	VPSRAD       $0x1f, Y2, Y2
+	VPANDN       Y3, Y2, Y2
+	VPSRLD       $0x08, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       unit24<>+0(SB), Y6, Y6
+	VSUBPS       Y1, Y6, Y6
+	VPSRAD       $0x1f, Y6, Y6
+	VPANDN       Y3, Y6, Y6
+	VUNPCKLPS    Y0, Y7, Y1
+	VUNPCKHPS    Y0, Y7, Y0
+	VUNPCKLPS    Y6, Y2, Y3
+	VUNPCKHPS    Y6, Y2, Y2
+	VUNPCKLPD    Y3, Y1, Y4
+	VMOVUPS      Y4, (AX)
+	VUNPCKHPD    Y3, Y1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VUNPCKLPD    Y2, Y0, Y1
+	VMOVUPS      Y1, 64(AX)
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPS      Y0, 96(AX)
+	ADDQ         $0x00000080, AX
+	ADDL         $0x00000008, BX
+	SUBQ         $0x00000008, CX
+	JGE          loop
+
+end:
+	VZEROUPPER
+	RET
+
+DATA philoxMul0<>+0(SB)/4, $0xd2511f53
+DATA philoxMul0<>+4(SB)/4, $0xd2511f53
+DATA philoxMul0<>+8(SB)/4, $0xd2511f53
+DATA philoxMul0<>+12(SB)/4, $0xd2511f53
+DATA philoxMul0<>+16(SB)/4, $0xd2511f53
+DATA philoxMul0<>+20(SB)/4, $0xd2511f53
+DATA philoxMul0<>+24(SB)/4, $0xd2511f53
+DATA philoxMul0<>+28(SB)/4, $0xd2511f53
+DATA philoxMul0<>+32(SB)/4, $0xd2511f53
+DATA philoxMul0<>+36(SB)/4, $0xd2511f53
+DATA philoxMul0<>+40(SB)/4, $0xd2511f53
+DATA philoxMul0<>+44(SB)/4, $0xd2511f53
+DATA philoxMul0<>+48(SB)/4, $0xd2511f53
+DATA philoxMul0<>+52(SB)/4, $0xd2511f53
+DATA philoxMul0<>+56(SB)/4, $0xd2511f53
+DATA philoxMul0<>+60(SB)/4, $0xd2511f53
+GLOBL philoxMul0<>(SB), RODATA|NOPTR, $64
+
+DATA oddLanes<>+0(SB)/4, $0x00000000
+DATA oddLanes<>+4(SB)/4, $0xffffffff
+DATA oddLanes<>+8(SB)/4, $0x00000000
+DATA oddLanes<>+12(SB)/4, $0xffffffff
+DATA oddLanes<>+16(SB)/4, $0x00000000
+DATA oddLanes<>+20(SB)/4, $0xffffffff
+DATA oddLanes<>+24(SB)/4, $0x00000000
+DATA oddLanes<>+28(SB)/4, $0xffffffff
+DATA oddLanes<>+32(SB)/4, $0x00000000
+DATA oddLanes<>+36(SB)/4, $0xffffffff
+DATA oddLanes<>+40(SB)/4, $0x00000000
+DATA oddLanes<>+44(SB)/4, $0xffffffff
+DATA oddLanes<>+48(SB)/4, $0x00000000
+DATA oddLanes<>+52(SB)/4, $0xffffffff
+DATA oddLanes<>+56(SB)/4, $0x00000000
+DATA oddLanes<>+60(SB)/4, $0xffffffff
+GLOBL oddLanes<>(SB), RODATA|NOPTR, $64
+
+DATA philoxMul1<>+0(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+4(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+8(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+12(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+16(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+20(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+24(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+28(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+32(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+36(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+40(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+44(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+48(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+52(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+56(SB)/4, $0xcd9e8d57
+DATA philoxMul1<>+60(SB)/4, $0xcd9e8d57
+GLOBL philoxMul1<>(SB), RODATA|NOPTR, $64
+
+DATA philoxWeyl0<>+0(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+4(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+8(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+12(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+16(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+20(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+24(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+28(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+32(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+36(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+40(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+44(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+48(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+52(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+56(SB)/4, $0x9e3779b9
+DATA philoxWeyl0<>+60(SB)/4, $0x9e3779b9
+GLOBL philoxWeyl0<>(SB), RODATA|NOPTR, $64
+
+DATA philoxWeyl1<>+0(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+4(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+8(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+12(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+16(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+20(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+24(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+28(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+32(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+36(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+40(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+44(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+48(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+52(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+56(SB)/4, $0xbb67ae85
+DATA philoxWeyl1<>+60(SB)/4, $0xbb67ae85
+GLOBL philoxWeyl1<>(SB), RODATA|NOPTR, $64
+
+DATA unit24<>+0(SB)/4, $0x33800000
+DATA unit24<>+4(SB)/4, $0x33800000
+DATA unit24<>+8(SB)/4, $0x33800000
+DATA unit24<>+12(SB)/4, $0x33800000
+DATA unit24<>+16(SB)/4, $0x33800000
+DATA unit24<>+20(SB)/4, $0x33800000
+DATA unit24<>+24(SB)/4, $0x33800000
+DATA unit24<>+28(SB)/4, $0x33800000
+DATA unit24<>+32(SB)/4, $0x33800000
+DATA unit24<>+36(SB)/4, $0x33800000
+DATA unit24<>+40(SB)/4, $0x33800000
+DATA unit24<>+44(SB)/4, $0x33800000
+DATA unit24<>+48(SB)/4, $0x33800000
+DATA unit24<>+52(SB)/4, $0x33800000
+DATA unit24<>+56(SB)/4, $0x33800000
+DATA unit24<>+60(SB)/4, $0x33800000
+GLOBL unit24<>(SB), RODATA|NOPTR, $64
 
 // func tile16AVX512(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []int64, kseg int, init []float32, ldi int)
 // Requires: AVX, AVX512F
@@ -3040,6 +3468,31 @@ end:
 	VZEROUPPER
 	RET
 
+// func timesAVX512(y []float32, x []float32, f []float32)
+// Requires: AVX, AVX512F
+TEXT ·timesAVX512(SB), NOSPLIT, $0-72
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ f_base+48(FP), DX
+	MOVQ y_len+8(FP), BX
+	SUBQ $0x00000010, BX
+	JL   end
+
+loop:
+	VMOVUPS (CX), Z0
+	VMULPS  (DX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x00000010, BX
+	JGE     loop
+
+end:
+	ADDQ $0x00000010, BX
+	VZEROUPPER
+	RET
+
 // func softmaxGradAVX512(y []float32, p []float32, dp []float32, delta []float32, scale float32)
 // Requires: AVX, AVX512F
 TEXT ·softmaxGradAVX512(SB), NOSPLIT, $0-100
@@ -3483,5 +3936,308 @@ loop:
 
 end:
 	ADDQ $0x00000010, SI
+	VZEROUPPER
+	RET
+
+DATA countersAVX512<>+0(SB)/4, $0x00000000
+DATA countersAVX512<>+4(SB)/4, $0x00000004
+DATA countersAVX512<>+8(SB)/4, $0x00000008
+DATA countersAVX512<>+12(SB)/4, $0x0000000c
+DATA countersAVX512<>+16(SB)/4, $0x00000001
+DATA countersAVX512<>+20(SB)/4, $0x00000005
+DATA countersAVX512<>+24(SB)/4, $0x00000009
+DATA countersAVX512<>+28(SB)/4, $0x0000000d
+DATA countersAVX512<>+32(SB)/4, $0x00000002
+DATA countersAVX512<>+36(SB)/4, $0x00000006
+DATA countersAVX512<>+40(SB)/4, $0x0000000a
+DATA countersAVX512<>+44(SB)/4, $0x0000000e
+DATA countersAVX512<>+48(SB)/4, $0x00000003
+DATA countersAVX512<>+52(SB)/4, $0x00000007
+DATA countersAVX512<>+56(SB)/4, $0x0000000b
+DATA countersAVX512<>+60(SB)/4, $0x0000000f
+GLOBL countersAVX512<>(SB), RODATA|NOPTR, $64
+
+// func dropoutAVX512(f []float32, block uint32, d *uint32)
+// Requires: AVX, AVX512F
+TEXT ·dropoutAVX512(SB), NOSPLIT, $0-40
+	MOVQ f_base+0(FP), AX
+	MOVQ f_len+8(FP), CX
+	MOVQ d+32(FP), DX
+	MOVL block+24(FP), BX
+	SHRQ $0x02, CX
+	SUBQ $0x00000010, CX
+	JL   end
+
+loop:
+	VPBROADCASTD 8(DX), Z1
+	VPBROADCASTD 12(DX), Z2
+	VPBROADCASTD 16(DX), Z3
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+	VPADDD       countersAVX512<>+0(SB), Z0, Z0
+	VPBROADCASTD (DX), Z4
+	VPBROADCASTD 4(DX), Z5
+	VMOVUPS      philoxMul0<>+0(SB), Z8
+	VPSRLQ       $0x20, Z0, Z7
+	VPMULUDQ     Z8, Z7, Z7
+	VPMULUDQ     Z8, Z0, Z6
+	VPSRLQ       $0x20, Z6, Z6
+	VPANDD       oddLanes<>+0(SB), Z7, Z7
+	VPORD        Z7, Z6, Z6
+	VPMULLD      Z8, Z0, Z0
+	VMOVUPS      philoxMul1<>+0(SB), Z9
+	VPSRLQ       $0x20, Z2, Z8
+	VPMULUDQ     Z9, Z8, Z8
+	VPMULUDQ     Z9, Z2, Z7
+	VPSRLQ       $0x20, Z7, Z7
+	VPANDD       oddLanes<>+0(SB), Z8, Z8
+	VPORD        Z8, Z7, Z7
+	VPMULLD      Z9, Z2, Z2
+	VPXORD       Z1, Z7, Z7
+	VPXORD       Z4, Z7, Z7
+	VPXORD       Z3, Z6, Z6
+	VPXORD       Z5, Z6, Z6
+	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
+	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
+	VMOVUPS      philoxMul0<>+0(SB), Z8
+	VPSRLQ       $0x20, Z7, Z3
+	VPMULUDQ     Z8, Z3, Z3
+	VPMULUDQ     Z8, Z7, Z1
+	VPSRLQ       $0x20, Z1, Z1
+	VPANDD       oddLanes<>+0(SB), Z3, Z3
+	VPORD        Z3, Z1, Z1
+	VPMULLD      Z8, Z7, Z3
+	VMOVUPS      philoxMul1<>+0(SB), Z9
+	VPSRLQ       $0x20, Z6, Z8
+	VPMULUDQ     Z9, Z8, Z8
+	VPMULUDQ     Z9, Z6, Z7
+	VPSRLQ       $0x20, Z7, Z7
+	VPANDD       oddLanes<>+0(SB), Z8, Z8
+	VPORD        Z8, Z7, Z7
+	VPMULLD      Z9, Z6, Z6
+	VPXORD       Z2, Z7, Z7
+	VPXORD       Z4, Z7, Z7
+	VPXORD       Z0, Z1, Z1
+	VPXORD       Z5, Z1, Z1
+	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
+	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
+	VMOVUPS      philoxMul0<>+0(SB), Z8
+	VPSRLQ       $0x20, Z7, Z2
+	VPMULUDQ     Z8, Z2, Z2
+	VPMULUDQ     Z8, Z7, Z0
+	VPSRLQ       $0x20, Z0, Z0
+	VPANDD       oddLanes<>+0(SB), Z2, Z2
+	VPORD        Z2, Z0, Z0
+	VPMULLD      Z8, Z7, Z2
+	VMOVUPS      philoxMul1<>+0(SB), Z9
+	VPSRLQ       $0x20, Z1, Z8
+	VPMULUDQ     Z9, Z8, Z8
+	VPMULUDQ     Z9, Z1, Z7
+	VPSRLQ       $0x20, Z7, Z7
+	VPANDD       oddLanes<>+0(SB), Z8, Z8
+	VPORD        Z8, Z7, Z7
+	VPMULLD      Z9, Z1, Z1
+	VPXORD       Z6, Z7, Z7
+	VPXORD       Z4, Z7, Z7
+	VPXORD       Z3, Z0, Z0
+	VPXORD       Z5, Z0, Z0
+	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
+	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
+	VMOVUPS      philoxMul0<>+0(SB), Z8
+	VPSRLQ       $0x20, Z7, Z6
+	VPMULUDQ     Z8, Z6, Z6
+	VPMULUDQ     Z8, Z7, Z3
+	VPSRLQ       $0x20, Z3, Z3
+	VPANDD       oddLanes<>+0(SB), Z6, Z6
+	VPORD        Z6, Z3, Z3
+	VPMULLD      Z8, Z7, Z6
+	VMOVUPS      philoxMul1<>+0(SB), Z9
+	VPSRLQ       $0x20, Z0, Z8
+	VPMULUDQ     Z9, Z8, Z8
+	VPMULUDQ     Z9, Z0, Z7
+	VPSRLQ       $0x20, Z7, Z7
+	VPANDD       oddLanes<>+0(SB), Z8, Z8
+	VPORD        Z8, Z7, Z7
+	VPMULLD      Z9, Z0, Z0
+	VPXORD       Z1, Z7, Z7
+	VPXORD       Z4, Z7, Z7
+	VPXORD       Z2, Z3, Z3
+	VPXORD       Z5, Z3, Z3
+	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
+	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
+	VMOVUPS      philoxMul0<>+0(SB), Z8
+	VPSRLQ       $0x20, Z7, Z2
+	VPMULUDQ     Z8, Z2, Z2
+	VPMULUDQ     Z8, Z7, Z1
+	VPSRLQ       $0x20, Z1, Z1
+	VPANDD       oddLanes<>+0(SB), Z2, Z2
+	VPORD        Z2, Z1, Z1
+	VPMULLD      Z8, Z7, Z2
+	VMOVUPS      philoxMul1<>+0(SB), Z9
+	VPSRLQ       $0x20, Z3, Z8
+	VPMULUDQ     Z9, Z8, Z8
+	VPMULUDQ     Z9, Z3, Z7
+	VPSRLQ       $0x20, Z7, Z7
+	VPANDD       oddLanes<>+0(SB), Z8, Z8
+	VPORD        Z8, Z7, Z7
+	VPMULLD      Z9, Z3, Z3
+	VPXORD       Z0, Z7, Z7
+	VPXORD       Z4, Z7, Z7
+	VPXORD       Z6, Z1, Z1
+	VPXORD       Z5, Z1, Z1
+	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
+	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
+	VMOVUPS      philoxMul0<>+0(SB), Z8
+	VPSRLQ       $0x20, Z7, Z6
+	VPMULUDQ     Z8, Z6, Z6
+	VPMULUDQ     Z8, Z7, Z0
+	VPSRLQ       $0x20, Z0, Z0
+	VPANDD       oddLanes<>+0(SB), Z6, Z6
+	VPORD        Z6, Z0, Z0
+	VPMULLD      Z8, Z7, Z6
+	VMOVUPS      philoxMul1<>+0(SB), Z9
+	VPSRLQ       $0x20, Z1, Z8
+	VPMULUDQ     Z9, Z8, Z8
+	VPMULUDQ     Z9, Z1, Z7
+	VPSRLQ       $0x20, Z7, Z7
+	VPANDD       oddLanes<>+0(SB), Z8, Z8
+	VPORD        Z8, Z7, Z7
+	VPMULLD      Z9, Z1, Z1
+	VPXORD       Z3, Z7, Z7
+	VPXORD       Z4, Z7, Z7
+	VPXORD       Z2, Z0, Z0
+	VPXORD       Z5, Z0, Z0
+	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
+	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
+	VMOVUPS      philoxMul0<>+0(SB), Z8
+	VPSRLQ       $0x20, Z7, Z3
+	VPMULUDQ     Z8, Z3, Z3
+	VPMULUDQ     Z8, Z7, Z2
+	VPSRLQ       $0x20, Z2, Z2
+	VPANDD       oddLanes<>+0(SB), Z3, Z3
+	VPORD        Z3, Z2, Z2
+	VPMULLD      Z8, Z7, Z3
+	VMOVUPS      philoxMul1<>+0(SB), Z9
+	VPSRLQ       $0x20, Z0, Z8
+	VPMULUDQ     Z9, Z8, Z8
+	VPMULUDQ     Z9, Z0, Z7
+	VPSRLQ       $0x20, Z7, Z7
+	VPANDD       oddLanes<>+0(SB), Z8, Z8
+	VPORD        Z8, Z7, Z7
+	VPMULLD      Z9, Z0, Z0
+	VPXORD       Z1, Z7, Z7
+	VPXORD       Z4, Z7, Z7
+	VPXORD       Z6, Z2, Z2
+	VPXORD       Z5, Z2, Z2
+	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
+	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
+	VMOVUPS      philoxMul0<>+0(SB), Z8
+	VPSRLQ       $0x20, Z7, Z6
+	VPMULUDQ     Z8, Z6, Z6
+	VPMULUDQ     Z8, Z7, Z1
+	VPSRLQ       $0x20, Z1, Z1
+	VPANDD       oddLanes<>+0(SB), Z6, Z6
+	VPORD        Z6, Z1, Z1
+	VPMULLD      Z8, Z7, Z6
+	VMOVUPS      philoxMul1<>+0(SB), Z9
+	VPSRLQ       $0x20, Z2, Z8
+	VPMULUDQ     Z9, Z8, Z8
+	VPMULUDQ     Z9, Z2, Z7
+	VPSRLQ       $0x20, Z7, Z7
+	VPANDD       oddLanes<>+0(SB), Z8, Z8
+	VPORD        Z8, Z7, Z7
+	VPMULLD      Z9, Z2, Z2
+	VPXORD       Z0, Z7, Z7
+	VPXORD       Z4, Z7, Z7
+	VPXORD       Z3, Z1, Z1
+	VPXORD       Z5, Z1, Z1
+	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
+	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
+	VMOVUPS      philoxMul0<>+0(SB), Z8
+	VPSRLQ       $0x20, Z7, Z3
+	VPMULUDQ     Z8, Z3, Z3
+	VPMULUDQ     Z8, Z7, Z0
+	VPSRLQ       $0x20, Z0, Z0
+	VPANDD       oddLanes<>+0(SB), Z3, Z3
+	VPORD        Z3, Z0, Z0
+	VPMULLD      Z8, Z7, Z3
+	VMOVUPS      philoxMul1<>+0(SB), Z9
+	VPSRLQ       $0x20, Z1, Z8
+	VPMULUDQ     Z9, Z8, Z8
+	VPMULUDQ     Z9, Z1, Z7
+	VPSRLQ       $0x20, Z7, Z7
+	VPANDD       oddLanes<>+0(SB), Z8, Z8
+	VPORD        Z8, Z7, Z7
+	VPMULLD      Z9, Z1, Z1
+	VPXORD       Z2, Z7, Z7
+	VPXORD       Z4, Z7, Z7
+	VPXORD       Z6, Z0, Z0
+	VPXORD       Z5, Z0, Z0
+	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
+	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
+	VMOVUPS      philoxMul0<>+0(SB), Z8
+	VPSRLQ       $0x20, Z7, Z6
+	VPMULUDQ     Z8, Z6, Z6
+	VPMULUDQ     Z8, Z7, Z2
+	VPSRLQ       $0x20, Z2, Z2
+	VPANDD       oddLanes<>+0(SB), Z6, Z6
+	VPORD        Z6, Z2, Z2
+	VPMULLD      Z8, Z7, Z6
+	VMOVUPS      philoxMul1<>+0(SB), Z9
+	VPSRLQ       $0x20, Z0, Z8
+	VPMULUDQ     Z9, Z8, Z8
+	VPMULUDQ     Z9, Z0, Z7
+	VPSRLQ       $0x20, Z7, Z7
+	VPANDD       oddLanes<>+0(SB), Z8, Z8
+	VPORD        Z8, Z7, Z7
+	VPMULLD      Z9, Z0, Z0
+	VPXORD       Z1, Z7, Z7
+	VPXORD       Z4, Z7, Z7
+	VPXORD       Z3, Z2, Z2
+	VPXORD       Z5, Z2, Z2
+	VPBROADCASTD 20(DX), Z1
+	VPBROADCASTD 24(DX), Z3
+	VPSRLD       $0x08, Z7, Z7
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       unit24<>+0(SB), Z7, Z7
+	VSUBPS       Z1, Z7, Z7
+	VPSRAD       $0x1f, Z7, Z7
+	VPANDND      Z3, Z7, Z7
+	VPSRLD       $0x08, Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       unit24<>+0(SB), Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPSRAD       $0x1f, Z0, Z0
+	VPANDND      Z3, Z0, Z0
+	VPSRLD       $0x08, Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       unit24<>+0(SB), Z2, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPSRAD       $0x1f, Z2, Z2
+	VPANDND      Z3, Z2, Z2
+	VPSRLD       $0x08, Z6, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       unit24<>+0(SB), Z6, Z6
+	VSUBPS       Z1, Z6, Z6
+	VPSRAD       $0x1f, Z6, Z6
+	VPANDND      Z3, Z6, Z6
+	VUNPCKLPS    Z0, Z7, Z1
+	VUNPCKHPS    Z0, Z7, Z0
+	VUNPCKLPS    Z6, Z2, Z3
+	VUNPCKHPS    Z6, Z2, Z2
+	VUNPCKLPD    Z3, Z1, Z4
+	VMOVUPS      Z4, (AX)
+	VUNPCKHPD    Z3, Z1, Z1
+	VMOVUPS      Z1, 64(AX)
+	VUNPCKLPD    Z2, Z0, Z1
+	VMOVUPS      Z1, 128(AX)
+	VUNPCKHPD    Z2, Z0, Z0
+	VMOVUPS      Z0, 192(AX)
+	ADDQ         $0x00000100, AX
+	ADDL         $0x00000010, BX
+	SUBQ         $0x00000010, CX
+	JGE          loop
+
+end:
 	VZEROUPPER
 	RET

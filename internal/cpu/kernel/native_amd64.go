@@ -19,6 +19,7 @@ func native(p Path) *Set {
 			axpyAVX512, scaleAVX512, maxIntoAVX512, softmaxGradAVX512,
 			normalizeAVX512, normSumsAVX512, normGradAVX512,
 			expSumAVX512, expShiftAVX512, geluAVX512, geluGradAVX512, adamAVX512,
+			timesAVX512, dropoutAVX512,
 		})
 	case p == AVX2 && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
 		s.Tile16, s.Tile8, s.Tile4 = tile16AVX2, tile8AVX2, tile4AVX2
@@ -29,6 +30,7 @@ func native(p Path) *Set {
 			axpyAVX2, scaleAVX2, maxIntoAVX2, softmaxGradAVX2,
 			normalizeAVX2, normSumsAVX2, normGradAVX2,
 			expSumAVX2, expShiftAVX2, geluAVX2, geluGradAVX2, adamAVX2,
+			timesAVX2, dropoutAVX2,
 		})
 	default:
 		return nil
@@ -72,6 +74,8 @@ type assembly struct {
 	gelu        func(y, x []float32)
 	geluGrad    func(y, r, x []float32)
 	adam        func(w, g, m, v []float32, a *AdamStep)
+	times       func(y, x, f []float32)
+	dropout     func(f []float32, block uint32, d *DropSite)
 }
 
 // vectors fills in the vector functions: assembly for the multiple of lanes,
@@ -184,6 +188,16 @@ func vectors(s *Set, lanes int, f *assembly) {
 		n := len(y) &^ mask
 		f.geluGrad(y[:n], r[:n], x[:n])
 		geluGradGo(y[n:], r[n:], x[n:])
+	}
+	s.Times = func(y, x, factor []float32) {
+		n := len(y) &^ mask
+		f.times(y[:n], x[:n], factor[:n])
+		timesGo(y[n:], x[n:], factor[n:])
+	}
+	s.Dropout = func(x []float32, block uint32, d *DropSite) {
+		n := len(x) &^ (4*lanes - 1)
+		f.dropout(x[:n], block, d)
+		dropoutGo(x[n:], block+uint32(n/4), d)
 	}
 	s.Adam = func(w, g, m, v []float32, a *AdamStep) {
 		n := len(w) &^ mask

@@ -77,6 +77,10 @@ type Set struct {
 	Axpy  func(y []float32, a float32, x []float32) // y += a x
 	Scale func(y []float32, a float32)              // y *= a
 
+	Times func(y, x, f []float32) // y = x f
+
+	// Dropout sets f to the factors, 0 or d.Scale, of the elements from 4*block on.
+	Dropout func(f []float32, block uint32, d *DropSite)
 	// MaxInto gives y = max(y, x).
 	MaxInto func(y, x []float32)
 	// ExpSum gives y = exp(scale*x - shift) and sum += y, element by element;
@@ -164,6 +168,7 @@ func goSet() *Set {
 		Outer4:  mulGo(4, 4),
 		SpMV:    spmvGo, Transpose: transposeGo, Copy16: copy16Go,
 		Dot: dotGo, Sum: sumGo, SumSq: sumSqGo, Sum1: sum1Go, Max: maxGo, Axpy: axpyGo, Scale: scaleGo,
+		Times: timesGo, Dropout: dropoutGo,
 		MaxInto: maxIntoGo, ExpSum: expSumGo, ExpShift: expShiftGo,
 		GELU: geluGo, GELUGrad: geluGradGo,
 		Normalize: normalizeGo, SumSqDiff: sumSqDiffGo,

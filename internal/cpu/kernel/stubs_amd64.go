@@ -158,3 +158,15 @@ func geluGradAVX512(y, r, x []float32)
 
 //go:noescape
 func adamAVX512(w, g, m, v []float32, a *AdamStep)
+
+//go:noescape
+func timesAVX2(y, x, f []float32)
+
+//go:noescape
+func dropoutAVX2(f []float32, block uint32, d *DropSite)
+
+//go:noescape
+func timesAVX512(y, x, f []float32)
+
+//go:noescape
+func dropoutAVX512(f []float32, block uint32, d *DropSite)

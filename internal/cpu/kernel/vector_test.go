@@ -89,6 +89,8 @@ func TestMaps(t *testing.T) {
 			copy(y, a)
 			k.MaxInto(y, x)
 			each("MaxInto", 0, func(i int) float64 { return max(f(a, i), f(x, i)) })
+			k.Times(y, x, a)
+			each("Times", 1, func(i int) float64 { return f(x, i) * f(a, i) })
 			k.SoftmaxGrad(y, x, a, b, 0.5)
 			each("SoftmaxGrad", 4, func(i int) float64 { return f(x, i) * (f(a, i) - f(b, i)) / 2 })
 			k.Normalize(y, x, a, b, 0.25, 1.5)

@@ -67,6 +67,7 @@ func main() {
 		exponentials(s)
 		gelus(s)
 		adam(s)
+		dropout(s)
 	}
 	Generate()
 }
