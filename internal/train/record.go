@@ -124,12 +124,12 @@ func (r *runner) save() error {
 	}
 	files := map[string]*checkpoint.File{modelFile: weights, optimizerFile: optimizer}
 	s := state{Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.Data.Vocab.Tokens(), Window: r.window, Summary: r.summary}
-	path, err := checkpoint.Save(r.checkpoints(), r.done, files, s, hash)
+	path, err := checkpoint.SaveOn(r.disk, r.checkpoints(), r.done, files, s, hash)
 	if err != nil {
 		return fmt.Errorf("save the checkpoint of step %d: %w", r.done, err)
 	}
 	if keep := r.plan.Config.SaveTotalLimit; keep > 0 {
-		if err := checkpoint.Prune(r.checkpoints(), keep); err != nil {
+		if err := checkpoint.PruneOn(r.disk, r.checkpoints(), keep); err != nil {
 			return fmt.Errorf("remove old checkpoints: %w", err)
 		}
 	}

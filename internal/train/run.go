@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
@@ -62,6 +63,7 @@ type runner struct {
 	log    *metrics.Log
 	board  *metrics.Events
 	watch  Observer
+	disk   checkpoint.FS // where checkpoints go; tests let it fail
 
 	done    int64 // finished steps
 	window  window
@@ -87,7 +89,12 @@ type window struct {
 // model.ErrNotFinite when it diverged, an error for which IsUsage is true when
 // nothing could start, and any other error when the run failed.
 func Run(ctx context.Context, c Config, open Opener, watch Observer) (*Summary, error) {
-	r := &runner{watch: watch, began: time.Now()}
+	r := &runner{watch: watch, began: time.Now(), disk: checkpoint.OS{}}
+	return r.run(ctx, c, open)
+}
+
+// run is Run on a runner that has its observer and its disk.
+func (r *runner) run(ctx context.Context, c Config, open Opener) (*Summary, error) {
 	if c.Resume {
 		return r.resume(ctx, c, open)
 	}

@@ -1,0 +1,92 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/model"
+)
+
+// asProgram makes this test binary behave as the program itself.
+const asProgram = "SPARSEBERT_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// start starts the program and waits until its run has written a log line.
+func start(t *testing.T, dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	var out bytes.Buffer
+	cmd.Stderr = &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		if text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl")); err == nil && len(text) > 0 {
+			return cmd, &out
+		}
+		if time.Now().After(deadline) {
+			_ = cmd.Process.Kill()
+			t.Fatalf("no log line after a minute: %s", out.String())
+		}
+	}
+}
+
+func TestSignals(t *testing.T) {
+	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: exitSIGINT, syscall.SIGTERM: exitSIGTERM} {
+		dir := filepath.Join(t.TempDir(), "run")
+		cmd, out := start(t, dir, quick(dir, "--max-steps", "1000000", "--updates", "1")...)
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != want {
+			t.Errorf("%v: exit code %d, expected %d: %s", signal, code, want, out)
+		}
+		found, skipped, err := checkpoint.Resolve(dir)
+		if err != nil || len(skipped) > 0 || found.Step < 1 {
+			t.Fatalf("%v: found checkpoint %+v, skipped %v, error %v", signal, found, skipped, err)
+		}
+		if !strings.Contains(out.String(), fmt.Sprintf("after step %d", found.Step)) {
+			t.Errorf("%v: the message should name step %d: %s", signal, found.Step, out)
+		}
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	for err, want := range map[error]int{
+		nil:                                  exitDone,
+		os.ErrClosed:                         exitFailed,
+		usageError("x"):                      exitUsage,
+		fmt.Errorf("a: %w", model.ErrConfig): exitUsage,
+		fmt.Errorf("step 3: %w", model.ErrNotFinite):            exitDiverged,
+		fmt.Errorf("a: %w", checkpoint.ErrInUse):                exitUsage,
+		fmt.Errorf("a: %w", stopSignal{"SIGINT", exitSIGINT}):   exitSIGINT,
+		fmt.Errorf("b: %w", stopSignal{"SIGTERM", exitSIGTERM}): exitSIGTERM,
+	} {
+		if got := exitCode(err); got != want {
+			t.Errorf("%v: found %d, expected %d", err, got, want)
+		}
+	}
+}
