@@ -3,6 +3,7 @@ package cpu_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
@@ -22,7 +23,12 @@ func TestLargeProducts(t *testing.T) {
 		t.Run(fmt.Sprintf("%dx%d/T=%d/B=%d", c.out, c.in, c.tokens, c.block), func(t *testing.T) {
 			l := newLarge(t, c.out, c.in, c.tokens, c.block)
 			for _, path := range kernel.Paths() {
-				t.Run(path.String(), func(t *testing.T) { l.run(t, opener(2, path)(t)) })
+				t.Run(path.String(), func(t *testing.T) {
+					one, three := l.run(t, opener(1, path)(t)), l.run(t, opener(3, path)(t))
+					if !slices.Equal(one, three) {
+						t.Error("1 and 3 threads: found different bits, expected equal ones")
+					}
+				})
 			}
 		})
 	}
@@ -102,7 +108,8 @@ func turn[E any](a []E, rows, cols int) []E {
 	return b
 }
 
-func (l *large) run(t *testing.T, b backend.Backend) {
+// run does the products, compares them, and returns the bits of all results.
+func (l *large) run(t *testing.T, b backend.Backend) (bits []uint32) {
 	defer b.Close()
 	w := b.NewParam(backend.ParamSpec{Name: "w", Out: l.out, In: l.in, Topology: l.topo})
 	bias := b.NewParam(backend.ParamSpec{Name: "b", Out: 1, In: l.out})
@@ -135,6 +142,7 @@ func (l *large) run(t *testing.T, b backend.Backend) {
 			t.Fatal(err)
 		}
 		for i, v := range got {
+			bits = append(bits, math.Float32bits(v))
 			// n+2 roundings of the sum of magnitudes bound the error of a sum of n
 			// products in any order.
 			tol := float64(r.n+2) / (1 << 24) * r.want.size[i]
@@ -143,6 +151,7 @@ func (l *large) run(t *testing.T, b backend.Backend) {
 			}
 		}
 	}
+	return bits
 }
 
 // elements lists row and column of each stored value.

@@ -82,8 +82,8 @@ func (b *Backend) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backen
 	}
 }
 
-// multiply runs a product with W^T (forward) or with W (transposed = true, in
-// the sense that the weight's columns become outputs).
+// multiply runs a product with W^T, whose outputs are the rows of W, or with
+// byColumn a product with W, whose outputs are its columns.
 func (b *Backend) multiply(p *product, q *param, byColumn bool) {
 	switch {
 	case q.topo == nil:

@@ -2,20 +2,6 @@ package cpu
 
 import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 
-// workspace is the scratch memory of one thread.
-type workspace struct {
-	panel   []float32 // tokens in panel layout
-	result  []float32 // sums before they are finished
-	tile    [kernel.Rows * 16]float32
-	strip   []float32 // weight gradient of 16 rows
-	attn    attnSpace
-	row     []float32
-	factors []float32 // of dropout
-	four    [4]float32
-	adam    kernel.AdamStep
-	memo    adamMemo
-}
-
 // tileOp runs a product in tiles of kernel.Rows tokens by width columns.
 //
 // Strip s covers the columns from s*width on. Its segments are those of row (or

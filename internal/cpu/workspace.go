@@ -1,0 +1,18 @@
+package cpu
+
+import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
+
+// workspace is the scratch memory of one thread. Slices grow to the largest
+// operation and stay.
+type workspace struct {
+	panel   []float32 // tokens in panel layout
+	result  []float32 // sums of a product before they are finished
+	tile    [kernel.Rows * 16]float32
+	strip   []float32  // 16 rows of a dense weight gradient
+	row     []float32  // a row of logits or of a LayerNorm's input
+	factors []float32  // of dropout
+	four    [4]float32 // factors of a group of which only a part is wanted
+	attn    attnSpace
+	adam    kernel.AdamStep
+	memo    adamMemo
+}
