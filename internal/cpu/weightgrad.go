@@ -10,7 +10,7 @@ const (
 	gradTasks   = 32      // tasks of a sparse weight gradient, whatever the threads
 	gradBudget  = 1 << 20 // elements of the packed activations
 	packColumns = 128     // columns of a packing task
-	longRow     = 256     // rows beyond this length are packed
+	longRow     = 512     // rows beyond this length are packed
 	biasColumns = 64      // columns of a bias task
 )
 
@@ -23,7 +23,8 @@ var wholeSegment = []kernel.Seg{{}}
 // Reading 16 columns of many long rows would use a few sets of the cache only,
 // so such activations are first packed, as many tokens at a time as the budget allows:
 // column c of token k is then element c%16 + 16*(k + stride*(c/16)). The blocks
-// of a weight of 1 x 1 blocks want whole columns instead: token k at k + stride*c.
+// of a weight of 1 x 1 blocks want whole columns instead: token k at k + stride*c,
+// with zeros behind up to a multiple of 16 tokens.
 type gradOp struct {
 	b           *Backend
 	q           *param
@@ -111,8 +112,8 @@ func (o *gradOp) run(kind gradKind, weightTasks, biasTasks int) {
 		tokens = min(o.t, max(1, gradBudget/columns/gradTokens)*gradTokens)
 	}
 	for _, a := range []*operand{&o.dy, &o.x} {
-		if a.stride = tokens; a.pack {
-			a.packed = grow(a.packed, tokens*chunks(a.n, 16)*16)
+		if a.stride = chunks(tokens, 16) * 16; a.pack {
+			a.packed = grow(a.packed, a.stride*chunks(a.n, 16)*16)
 		}
 	}
 	packTasks := o.dy.packTasks() + o.x.packTasks()
@@ -155,7 +156,7 @@ func (o *gradOp) task(w, i int) {
 	case o.kind == gradDense:
 		o.strip(ws, o.q.grad.f[i*16*o.x.n:], i*16)
 	case o.kind == gradElements:
-		o.elements(i)
+		o.elements(ws, i)
 	default:
 		o.blocks(i)
 	}
@@ -167,6 +168,11 @@ func (o *gradOp) packColumns(a *operand, col int) {
 	src := a.all[o.from*a.n:]
 	if o.kind == gradTurn {
 		o.b.k.Transpose(a.packed[col*a.stride:], a.stride, src[col:], a.n, o.count, end-col)
+		if o.count%16 != 0 {
+			for ; col < end; col++ {
+				clear(a.packed[col*a.stride+o.count:][:16-o.count%16])
+			}
+		}
 		return
 	}
 	for ; col < end; col += 16 {
@@ -249,13 +255,20 @@ func (o *gradOp) strip(ws *workspace, dst []float32, row int) {
 }
 
 // elements adds the gradients of a span of 1 x 1 blocks: dot products of columns.
-func (o *gradOp) elements(i int) {
+func (o *gradOp) elements(ws *workspace, i int) {
 	t := o.q.topo
 	lo, hi := span(t.NNZ(), i)
-	for _, s := range t.RowSlot[lo:hi] {
-		dy := o.dy.packed[int(t.Rows[s])*o.dy.stride:][:o.count]
-		x := o.x.packed[int(t.Cols[s])*o.x.stride:][:o.count]
-		o.q.grad.f[s] += o.b.k.Dot(dy, x)
+	ws.row = grow(ws.row, hi-lo)
+	n := chunks(o.count, 16) * 16
+	for lo < hi {
+		r := t.Rows[t.RowSlot[lo]]
+		end := min(hi, int(t.RowPtr[r+1]))
+		dots := ws.row[:end-lo]
+		o.b.k.Dots(dots, o.dy.packed[int(r)*o.dy.stride:][:n], o.x.packed, o.x.stride, o.q.rowIdx[lo:end])
+		for j, s := range t.RowSlot[lo:end] {
+			o.q.grad.f[s] += dots[j]
+		}
+		lo = end
 	}
 }
 

@@ -766,6 +766,75 @@ store:
 	VZEROUPPER
 	RET
 
+// func dotsAVX2(dst []float32, y []float32, x []float32, stride int, idx []int32)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2(SB), NOSPLIT, $0-104
+	MOVQ dst_base+0(FP), AX
+	MOVQ x_base+48(FP), CX
+	MOVQ stride+72(FP), DX
+	SHLQ $0x02, DX
+	MOVQ idx_base+80(FP), BX
+	MOVQ idx_len+88(FP), SI
+	SHRQ $0x02, SI
+	JZ   done
+
+group:
+	MOVLQSX (BX), DI
+	IMULQ   DX, DI
+	ADDQ    CX, DI
+	VXORPS  Y0, Y0, Y0
+	MOVLQSX 4(BX), R8
+	IMULQ   DX, R8
+	ADDQ    CX, R8
+	VXORPS  Y1, Y1, Y1
+	MOVLQSX 8(BX), R9
+	IMULQ   DX, R9
+	ADDQ    CX, R9
+	VXORPS  Y2, Y2, Y2
+	MOVLQSX 12(BX), R10
+	IMULQ   DX, R10
+	ADDQ    CX, R10
+	VXORPS  Y3, Y3, Y3
+	MOVQ    y_base+24(FP), R11
+	MOVQ    y_len+32(FP), R12
+	SUBQ    $0x00000008, R12
+	JL      end
+
+loop:
+	VMOVUPS     (R11), Y4
+	VFMADD231PS (DI), Y4, Y0
+	VFMADD231PS (R8), Y4, Y1
+	VFMADD231PS (R9), Y4, Y2
+	VFMADD231PS (R10), Y4, Y3
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	ADDQ        $0x00000020, R10
+	ADDQ        $0x00000020, R11
+	SUBQ        $0x00000008, R12
+	JGE         loop
+
+end:
+	ADDQ         $0x00000008, R12
+	VMOVAPS      Y0, Y0
+	VMOVAPS      Y1, Y1
+	VMOVAPS      Y2, Y2
+	VMOVAPS      Y3, Y3
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, BX
+	DECQ         SI
+	JNZ          group
+
+done:
+	VZEROUPPER
+	RET
+
 // func dotAVX2(x []float32, y []float32) (sum float32)
 // Requires: AVX, FMA3, SSE
 TEXT ·dotAVX2(SB), NOSPLIT, $0-52
@@ -3198,6 +3267,79 @@ store:
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
 	VMOVUPS Z3, 192(AX)
+	VZEROUPPER
+	RET
+
+// func dotsAVX512(dst []float32, y []float32, x []float32, stride int, idx []int32)
+// Requires: AVX, AVX512F
+TEXT ·dotsAVX512(SB), NOSPLIT, $0-104
+	MOVQ dst_base+0(FP), AX
+	MOVQ x_base+48(FP), CX
+	MOVQ stride+72(FP), DX
+	SHLQ $0x02, DX
+	MOVQ idx_base+80(FP), BX
+	MOVQ idx_len+88(FP), SI
+	SHRQ $0x02, SI
+	JZ   done
+
+group:
+	MOVLQSX (BX), DI
+	IMULQ   DX, DI
+	ADDQ    CX, DI
+	VPXORD  Z0, Z0, Z0
+	MOVLQSX 4(BX), R8
+	IMULQ   DX, R8
+	ADDQ    CX, R8
+	VPXORD  Z1, Z1, Z1
+	MOVLQSX 8(BX), R9
+	IMULQ   DX, R9
+	ADDQ    CX, R9
+	VPXORD  Z2, Z2, Z2
+	MOVLQSX 12(BX), R10
+	IMULQ   DX, R10
+	ADDQ    CX, R10
+	VPXORD  Z3, Z3, Z3
+	MOVQ    y_base+24(FP), R11
+	MOVQ    y_len+32(FP), R12
+	SUBQ    $0x00000010, R12
+	JL      end
+
+loop:
+	VMOVUPS     (R11), Z4
+	VFMADD231PS (DI), Z4, Z0
+	VFMADD231PS (R8), Z4, Z1
+	VFMADD231PS (R9), Z4, Z2
+	VFMADD231PS (R10), Z4, Z3
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, R8
+	ADDQ        $0x00000040, R9
+	ADDQ        $0x00000040, R10
+	ADDQ        $0x00000040, R11
+	SUBQ        $0x00000010, R12
+	JGE         loop
+
+end:
+	ADDQ          $0x00000010, R12
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y4
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPS        Y5, Y1, Y5
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VADDPS        Y6, Y2, Y6
+	VEXTRACTF64X4 $0x01, Z3, Y7
+	VADDPS        Y7, Y3, Y7
+	VHADDPS       Y5, Y4, Y4
+	VHADDPS       Y7, Y6, Y6
+	VHADDPS       Y6, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X5
+	VADDPS        X5, X4, X5
+	VMOVUPS       X5, (AX)
+	ADDQ          $0x10, AX
+	ADDQ          $0x10, BX
+	DECQ          SI
+	JNZ           group
+
+done:
 	VZEROUPPER
 	RET
 

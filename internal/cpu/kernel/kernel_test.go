@@ -133,6 +133,30 @@ func TestSpMV(t *testing.T) {
 	})
 }
 
+func TestDots(t *testing.T) {
+	eachPath(t, func(t *testing.T, k *Set) {
+		const stride = 51
+		for _, n := range []int{0, 16, 48} {
+			y, x := random(n, 8), random(6*stride, 9)
+			idx := []int32{5, 0, 2, 2, 4, 1, 3, 0, 5}
+			for m := range len(idx) + 1 {
+				dst, check := guarded(t, m)
+				k.Dots(dst, y, x, stride, idx[:m])
+				check("Dots")
+				for j := range m {
+					sum, size := 0.0, 0.0
+					for l := range n {
+						p := float64(y[l]) * float64(x[int(idx[j])*stride+l])
+						sum += p
+						size += math.Abs(p)
+					}
+					near(t, "Dots", j, dst[j], sum, float64(n+2)*unit*size)
+				}
+			}
+		}
+	})
+}
+
 func TestTransposeIsExact(t *testing.T) {
 	eachPath(t, func(t *testing.T, k *Set) {
 		for _, s := range [][2]int{{0, 5}, {1, 1}, {7, 9}, {8, 8}, {8, 3}, {3, 8}, {16, 24}, {17, 25}, {24, 40}, {33, 15}} {

@@ -19,7 +19,7 @@ func native(p Path) *Set {
 			axpyAVX512, scaleAVX512, maxIntoAVX512, softmaxGradAVX512,
 			normalizeAVX512, normSumsAVX512, normGradAVX512,
 			expSumAVX512, expShiftAVX512, geluAVX512, geluGradAVX512, adamAVX512,
-			timesAVX512, dropoutAVX512,
+			timesAVX512, dropoutAVX512, dotsAVX512,
 		})
 	case p == AVX2 && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
 		s.Tile16, s.Tile8, s.Tile4 = tile16AVX2, tile8AVX2, tile4AVX2
@@ -30,7 +30,7 @@ func native(p Path) *Set {
 			axpyAVX2, scaleAVX2, maxIntoAVX2, softmaxGradAVX2,
 			normalizeAVX2, normSumsAVX2, normGradAVX2,
 			expSumAVX2, expShiftAVX2, geluAVX2, geluGradAVX2, adamAVX2,
-			timesAVX2, dropoutAVX2,
+			timesAVX2, dropoutAVX2, dotsAVX2,
 		})
 	default:
 		return nil
@@ -76,6 +76,7 @@ type assembly struct {
 	adam        func(w, g, m, v []float32, a *AdamStep)
 	times       func(y, x, f []float32)
 	dropout     func(f []float32, block uint32, d *DropSite)
+	dots        func(dst, y, x []float32, stride int, idx []int32)
 }
 
 // vectors fills in the vector functions: assembly for the multiple of lanes,
@@ -188,6 +189,13 @@ func vectors(s *Set, lanes int, f *assembly) {
 		n := len(y) &^ mask
 		f.geluGrad(y[:n], r[:n], x[:n])
 		geluGradGo(y[n:], r[n:], x[n:])
+	}
+	s.Dots = func(dst, y, x []float32, stride int, idx []int32) {
+		n := len(idx) &^ 3
+		f.dots(dst[:n], y, x, stride, idx[:n])
+		for j := n; j < len(idx); j++ {
+			dst[j] = f.dot(y, x[int(idx[j])*stride:int(idx[j])*stride+len(y)])
+		}
 	}
 	s.Times = func(y, x, factor []float32) {
 		n := len(y) &^ mask

@@ -62,6 +62,10 @@ type Set struct {
 	// elements and overlaps nothing.
 	SpMV func(dst, x []float32, idx []int32, val []float32, init float32)
 
+	// Dots gives dst[j] = sum over l of y[l] x[idx[j]*stride + l]. The length of y
+	// is a multiple of 16; dst and idx have equal lengths.
+	Dots func(dst, y, x []float32, stride int, idx []int32)
+
 	// Transpose gives dst[c*ldd + r] = src[r*lds + c] for r < rows, c < cols.
 	// dst and src do not overlap.
 	Transpose func(dst []float32, ldd int, src []float32, lds int, rows, cols int)
@@ -166,7 +170,7 @@ func goSet() *Set {
 		Outer16: mulGo(16, 16),
 		Outer8:  mulGo(8, 8),
 		Outer4:  mulGo(4, 4),
-		SpMV:    spmvGo, Transpose: transposeGo, Copy16: copy16Go,
+		SpMV:    spmvGo, Dots: dotsGo, Transpose: transposeGo, Copy16: copy16Go,
 		Dot: dotGo, Sum: sumGo, SumSq: sumSqGo, Sum1: sum1Go, Max: maxGo, Axpy: axpyGo, Scale: scaleGo,
 		Times: timesGo, Dropout: dropoutGo,
 		MaxInto: maxIntoGo, ExpSum: expSumGo, ExpShift: expShiftGo,

@@ -170,3 +170,9 @@ func timesAVX512(y, x, f []float32)
 
 //go:noescape
 func dropoutAVX512(f []float32, block uint32, d *DropSite)
+
+//go:noescape
+func dotsAVX2(dst, y, x []float32, stride int, idx []int32)
+
+//go:noescape
+func dotsAVX512(dst, y, x []float32, stride int, idx []int32)

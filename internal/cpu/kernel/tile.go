@@ -44,6 +44,12 @@ func spmvGo(dst, x []float32, idx []int32, val []float32, init float32) {
 	}
 }
 
+func dotsGo(dst, y, x []float32, stride int, idx []int32) {
+	for j, c := range idx {
+		dst[j] = dotGo(y, x[int(c)*stride:int(c)*stride+len(y)])
+	}
+}
+
 func transposeGo(dst []float32, ldd int, src []float32, lds int, rows, cols int) {
 	for r := range rows {
 		for c, v := range src[r*lds : r*lds+cols] {

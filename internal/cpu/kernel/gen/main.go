@@ -61,6 +61,7 @@ func main() {
 			}
 		}
 		spmv(s)
+		dots(s)
 		reductions(s)
 		maps(s)
 		norms(s)

@@ -172,6 +172,59 @@ func spmv(s isa) {
 	RET()
 }
 
+// dots emits the dot products of one vector with four others at a time.
+func dots(s isa) {
+	TEXT("dots"+s.name, NOSPLIT, "func(dst, y, x []float32, stride int, idx []int32)")
+	dst, x := Load(Param("dst").Base(), GP64()), Load(Param("x").Base(), GP64())
+	stride, idx := bytes("stride"), Load(Param("idx").Base(), GP64())
+	groups := Load(Param("idx").Len(), GP64())
+	SHRQ(U8(2), groups)
+	JZ(LabelRef("done"))
+	Label("group")
+	var base []reg.Register
+	var acc [4]reg.VecVirtual
+	for i := range acc {
+		p := GP64()
+		MOVLQSX(Mem{Base: idx, Disp: 4 * i}, p)
+		IMULQ(stride, p)
+		ADDQ(x, p)
+		base = append(base, p)
+		acc[i] = zero(s)
+	}
+	y, n := Load(Param("y").Base(), GP64()), Load(Param("y").Len(), GP64())
+	loopOver(s, "", append(base, y), n, 1, func(at []Mem) {
+		v := s.vec()
+		VMOVUPS(at[4], v)
+		for i := range acc {
+			VFMADD231PS(at[i], v, acc[i])
+		}
+	})
+	var half [4]reg.VecVirtual
+	for i := range half {
+		half[i] = YMM()
+		if s == avx512 {
+			VEXTRACTF64X4(U8(1), acc[i], half[i])
+			VADDPS(half[i], acc[i].AsY(), half[i])
+		} else {
+			VMOVAPS(acc[i], half[i])
+		}
+	}
+	VHADDPS(half[1], half[0], half[0])
+	VHADDPS(half[3], half[2], half[2])
+	VHADDPS(half[2], half[0], half[0])
+	high := XMM()
+	VEXTRACTF128(U8(1), half[0], high)
+	VADDPS(high, half[0].AsX(), high)
+	VMOVUPS(high, Mem{Base: dst})
+	ADDQ(U8(16), dst)
+	ADDQ(U8(16), idx)
+	DECQ(groups)
+	JNZ(LabelRef("group"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
 // transpose emits the transposition of 8 rows x 8 columns at a time, for AVX. Halves of
 // rows r and r+4 share a register, so that no value crosses its middle.
 func transpose() {
