@@ -8,7 +8,7 @@ export CGO_ENABLED=0
 
 go vet ./...
 go run "honnef.co/go/tools/cmd/staticcheck@$staticcheck_version" ./...
-for target in linux/arm64 darwin/arm64 windows/amd64; do
+for target in linux/arm64 darwin/arm64; do
   GOOS=${target%/*} GOARCH=${target#*/} go build -o /dev/null ./cmd/sparsebert-gpu
 done
 echo "lint: clean"

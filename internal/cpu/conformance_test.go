@@ -22,8 +22,12 @@ func opener(threads int, path kernel.Path) func(t *testing.T) backend.Backend {
 // Every instruction set passes the suite, on one thread and with the same bits
 // on three.
 func TestConformance(t *testing.T) {
-	for _, path := range kernel.Paths() {
+	paths := kernel.Paths()
+	for i, path := range paths {
 		t.Run(path.String(), func(t *testing.T) {
+			if testing.Short() && i < len(paths)-1 {
+				t.Skip("-short: one instruction set is enough to look for races")
+			}
 			backendtest.Run(t, opener(1, path), backendtest.Options{Other: opener(3, path)})
 		})
 	}

@@ -19,6 +19,9 @@ import (
 // A disk that fills up while saving, at any operation, ends the run with an
 // error that says so and leaves the last good checkpoint.
 func TestFullDiskWhileSaving(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: no goroutine of ours writes checkpoints")
+	}
 	text := smallCorpus(t)
 	count := &faultfs.FS{Base: checkpoint.OS{}}
 	c := smallRun(text, filepath.Join(t.TempDir(), "count"))
@@ -146,6 +149,9 @@ func TestThreadsDoNotMatter(t *testing.T) {
 // All methods, kinds of growth and distributions train, with as many blocks as
 // asked for throughout.
 func TestMethods(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestThreadsDoNotMatter runs a whole training run under the race detector")
+	}
 	text := smallCorpus(t)
 	for _, change := range []func(*train.Config){
 		func(c *train.Config) { c.Method = "dense" },
