@@ -134,6 +134,9 @@ const (
 type Backend interface {
 	// Name is what --device calls it: "cpu", "cuda", "sim", "reference".
 	Name() string
+	// Describe names the hardware and the code path in use, as far as results
+	// may depend on them: for records, not for programs to read.
+	Describe() string
 	// Activation is the dtype of activations (F32, BF16; F64 in the reference).
 	Activation() DType
 	// Close frees everything. The backend is unusable afterwards.

@@ -67,6 +67,12 @@ func New(o Options) (*Backend, error) {
 // Name returns "cpu".
 func (b *Backend) Name() string { return "cpu" }
 
+// Describe returns the instruction set and the number of threads. Results depend
+// on the first: the sets round differently.
+func (b *Backend) Describe() string {
+	return fmt.Sprintf("cpu, instructions %s, threads %d", b.k.Path, b.pool.threads)
+}
+
 // Path returns the instruction set in use.
 func (b *Backend) Path() kernel.Path { return b.k.Path }
 

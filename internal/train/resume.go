@@ -69,7 +69,7 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 	if err := metrics.TruncateAfter(r.folder.path(metrics.FileName), r.done); err != nil {
 		return nil, err
 	}
-	if err := r.folder.describe(r.plan.Config, r.plan.Data.Vocab, b.Name()); err != nil {
+	if err := r.folder.describe(r.plan.Config, r.plan.Data.Vocab, b.Describe()); err != nil {
 		return nil, err
 	}
 	return r.train(ctx)

@@ -125,7 +125,7 @@ func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, er
 		return nil, err
 	}
 	defer r.folder.lock.Unlock()
-	if err := r.folder.describe(r.plan.Config, r.plan.Data.Vocab, b.Name()); err != nil {
+	if err := r.folder.describe(r.plan.Config, r.plan.Data.Vocab, b.Describe()); err != nil {
 		return nil, err
 	}
 	return r.train(ctx)

@@ -43,6 +43,9 @@ func New() *Backend { return &Backend{} }
 // Name returns "reference".
 func (b *Backend) Name() string { return "reference" }
 
+// Describe returns "reference, float64".
+func (b *Backend) Describe() string { return "reference, float64" }
+
 // Activation returns F64.
 func (b *Backend) Activation() backend.DType { return backend.F64 }
 
