@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -39,7 +41,7 @@ type watcher struct {
 	bars *mpb.Progress // nil off a terminal
 	bar  *mpb.Bar
 	load *loading
-	loss float64
+	loss atomic.Uint64 // bits of the last step's loss: the bar is drawn by another goroutine
 	dir  string
 }
 
@@ -47,11 +49,38 @@ type watcher struct {
 func newWatcher(log zerolog.Logger, w io.Writer, c train.Config) *watcher {
 	watch := &watcher{log: log, load: newLoading(log)}
 	if isTerminal(w) && !c.Quiet && !c.JSONLogs {
-		watch.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(48), mpb.WithRefreshRate(200*time.Millisecond))
-		watch.log = newLogger(watch.bars, false, false)
-		watch.load.log = watch.log
+		watch.drawOn(w)
 	}
 	return watch
+}
+
+// drawOn makes the watcher draw a bar on w, with its log lines above the bar.
+func (w *watcher) drawOn(out io.Writer, options ...mpb.ContainerOption) {
+	options = append([]mpb.ContainerOption{mpb.WithOutput(out), mpb.WithWidth(48), mpb.WithRefreshRate(200 * time.Millisecond)}, options...)
+	w.bars = mpb.New(options...)
+	w.log = newLogger(w.bars, false, false)
+	w.load.log = w.log
+}
+
+// addBar draws the bar of a run of which from steps are done.
+func (w *watcher) addBar(from, steps int64) {
+	began := time.Now()
+	state := func(s decor.Statistics) string {
+		text := fmt.Sprintf(" loss %.3f, %v", math.Float64frombits(w.loss.Load()), time.Since(began).Round(time.Second))
+		if done := s.Current - from; done > 0 { // of this process: earlier steps took no time of its own
+			left := time.Since(began) / time.Duration(done) * time.Duration(s.Total-s.Current)
+			text += fmt.Sprintf(", %v left", left.Round(time.Second))
+		}
+		return text
+	}
+	// With a total of 0 at first, only close completes the bar. Lines written
+	// to the container after its last bar is complete are lost, and a run has
+	// more to say after its last step.
+	w.bar = w.bars.AddBar(0,
+		mpb.PrependDecorators(decor.CountersNoUnit("step %d/%d ")),
+		mpb.AppendDecorators(decor.Any(state)))
+	w.bar.SetTotal(steps, false)
+	w.bar.SetCurrent(from)
 }
 
 // close ends the bar and leaves the terminal in order.
@@ -59,7 +88,7 @@ func (w *watcher) close() {
 	if w.bars == nil {
 		return
 	}
-	if w.bar != nil && !w.bar.Completed() {
+	if w.bar != nil {
 		w.bar.Abort(false)
 	}
 	w.bars.Wait()
@@ -86,18 +115,14 @@ func (w *watcher) Started(p *train.Plan, dir string, from int64) {
 		w.log.Info().Int64("step", from).Msg("resumed")
 	}
 	if w.bars != nil {
-		w.bar = w.bars.AddBar(c.MaxSteps,
-			mpb.PrependDecorators(decor.CountersNoUnit("step %d/%d ")),
-			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return fmt.Sprintf(" loss %.3f ", w.loss) }),
-				decor.Elapsed(decor.ET_STYLE_GO), decor.Name(" of "), decor.AverageETA(decor.ET_STYLE_GO)))
-		w.bar.SetCurrent(from)
+		w.addBar(from, c.MaxSteps)
 	}
 }
 
 // Stepped implements train.Observer.
 func (w *watcher) Stepped(done, total int64, loss float64) {
 	if w.bar != nil {
-		w.loss = loss
+		w.loss.Store(math.Float64bits(loss))
 		w.bar.SetCurrent(done)
 	}
 }
