@@ -54,7 +54,7 @@ type Config struct {
 	Sparsity      float64 `yaml:"sparsity"`
 	BlockSize     int     `yaml:"block_size"`
 	PruneRatio    float64 `yaml:"prune_ratio"`
-	Updates       int     `yaml:"updates"`
+	Updates       int     `yaml:"updates"` // 0: see defaultPhases
 	PruneSchedule string  `yaml:"prune_schedule"`
 	PruneNorm     string  `yaml:"prune_norm"`
 	Growth        string  `yaml:"growth"`
@@ -101,12 +101,11 @@ func DefaultConfig() Config {
 		Sparsity:       0.9,
 		BlockSize:      16,
 		PruneRatio:     0.5,
-		Updates:        80,
 		PruneSchedule:  "cosine",
 		PruneNorm:      "l1",
 		Growth:         "random",
 		Distribution:   "uniform",
-		MaxSteps:       800,
+		MaxSteps:       1500,
 		BatchSize:      16,
 		Accumulation:   1,
 		WarmupSteps:    -1,
@@ -128,6 +127,22 @@ const (
 	adamEpsilon   = 1e-6
 	groupLassoStd = 0.02
 )
+
+// shortestPhase is the least number of steps between two topology updates that
+// the default leaves. In shorter phases newborn blocks, which start at zero,
+// have no time to grow: nearly all are pruned again at once (docs/results.md).
+const shortestPhase = 100
+
+// defaultPhases is the number of phases when the configuration leaves it open:
+// what the paper found best, n = 160 for B = 1 and n = 80 for larger blocks, or
+// as many as fit.
+func defaultPhases(steps int64, block int) int {
+	best := int64(80)
+	if block == 1 {
+		best = 160
+	}
+	return int(max(1, min(best, steps/shortestPhase)))
+}
 
 // checkNumbers rejects values that no run can have, whatever the rest says. The
 // model's own numbers are model.Config.Validate's business.
@@ -153,7 +168,7 @@ func (c *Config) checkNumbers() error {
 		{"warmup_steps", float64(c.WarmupSteps), -1, 1 << 31, "0 or more (-1: a tenth of the run)"},
 		{"seq_len", float64(c.SeqLen), 8, 1 << 15, "8 or more"},
 		{"vocab_size", float64(c.VocabSize), 16, 1 << 20, "16 to 1048576"},
-		{"updates", float64(c.Updates), 1, 1 << 31, "1 (never) or more"},
+		{"updates", float64(c.Updates), 0, 1 << 31, "1 (never) or more (0: by the length of the run)"},
 		{"threads", float64(c.Threads), 0, 1 << 12, "0 (one a core) or more"},
 		{"save_steps", float64(c.SaveSteps), 0, inf, "0 (at the end) or more"},
 		{"save_total_limit", float64(c.SaveTotalLimit), 0, inf, "0 (all) or more"},

@@ -195,6 +195,43 @@ func TestNumbersOutOfRange(t *testing.T) {
 	}
 }
 
+func TestDefaultPhases(t *testing.T) {
+	for _, c := range []struct {
+		steps int64
+		block int
+		want  int
+	}{{1, 16, 1}, {99, 16, 1}, {1500, 16, 15}, {8000, 16, 80}, {757000, 16, 80}, {757000, 1, 160}, {9000, 1, 90}} {
+		if got := defaultPhases(c.steps, c.block); got != c.want {
+			t.Errorf("%d steps, B = %d: found %d phases, expected %d", c.steps, c.block, got, c.want)
+		}
+	}
+}
+
+// With epochs the number of steps is known only once the data is there; until
+// then nothing may be called too long for the run.
+func TestEpochsWithUpdatesAndWarmup(t *testing.T) {
+	c := DefaultConfig()
+	c.Epochs, c.Updates, c.WarmupSteps, c.MaxSteps = 1, 40, 20, 1
+	p, err := NewPlan(t.Context(), c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := int64(math.Round(float64(p.Data.Train.Examples()) / float64(c.BatchSize)))
+	if p.Config.MaxSteps != want || len(p.UpdateAt) != 39 {
+		t.Errorf("found %d steps and %d updates, expected %d and 39", p.Config.MaxSteps, len(p.UpdateAt), want)
+	}
+	for _, bad := range []func(*Config){
+		func(c *Config) { c.Updates = 1 << 20 },
+		func(c *Config) { c.WarmupSteps = 1 << 20 },
+	} {
+		long := c
+		bad(&long)
+		if _, err := NewPlan(t.Context(), long, nil); !IsUsage(err) {
+			t.Errorf("found %v, expected an error for which IsUsage holds", err)
+		}
+	}
+}
+
 func TestLearningRate(t *testing.T) {
 	const peak, warmup, total = 2.0, 4, 12
 	want := []float64{0.5, 1, 1.5, 2, 2, 1.75, 1.5, 1.25, 1, 0.75, 0.5, 0.25}

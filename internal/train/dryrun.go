@@ -16,7 +16,7 @@ func NewLedger(c Config) (model.Ledger, error) {
 		return model.Ledger{}, err
 	}
 	p := Plan{Config: c}
-	if err := p.resolve(c.VocabSize, 1); err != nil {
+	if err := p.resolve(c.VocabSize, unknownExamples); err != nil {
 		return model.Ledger{}, err
 	}
 	return p.ledger()

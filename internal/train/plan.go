@@ -84,8 +84,8 @@ func newPlan(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(s
 		return nil, err
 	}
 	// Everything that needs no data first: a wrong flag must not wait for it.
-	early := Plan{Config: c, Data: nil}
-	if err := early.resolve(c.VocabSize, 1); err != nil {
+	early := Plan{Config: c}
+	if err := early.resolve(c.VocabSize, unknownExamples); err != nil {
 		return nil, err
 	}
 	p := &Plan{Config: c}
@@ -98,6 +98,10 @@ func newPlan(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(s
 	}
 	return p, nil
 }
+
+// unknownExamples stands for the size of an epoch before the data is there: large,
+// so that nothing is called too long for the run.
+const unknownExamples = math.MaxInt32
 
 // resolve works out everything but the data: examples are what an epoch has.
 func (p *Plan) resolve(vocabSize, examples int) error {
@@ -114,7 +118,7 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 	if c.WarmupSteps == -1 {
 		c.WarmupSteps = min(c.MaxSteps/10, 10000)
 	}
-	if c.WarmupSteps > c.MaxSteps && p.Data != nil {
+	if c.WarmupSteps > c.MaxSteps {
 		return usagef("warmup_steps: found %d, expected at most the run's %d steps", c.WarmupSteps, c.MaxSteps)
 	}
 	if c.LearningRate == 0 {
@@ -130,8 +134,9 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 		return usagef("prune_schedule: %v", err)
 	}
 	if p.Model.Method == model.Dynamic {
-		// A short run has room for fewer phases than the paper's 80.
-		c.Updates = int(min(int64(c.Updates), c.MaxSteps))
+		if c.Updates == 0 {
+			c.Updates = defaultPhases(c.MaxSteps, c.BlockSize)
+		}
 		if p.UpdateAt, err = sparse.UpdateSteps(c.MaxSteps, c.Updates); err != nil {
 			return usagef("updates: %v", err)
 		}

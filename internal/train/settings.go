@@ -21,8 +21,11 @@ type Setting struct {
 // Flag returns the name of the setting's flag.
 func (s Setting) Flag() string { return strings.ReplaceAll(s.Key, "_", "-") }
 
+// EnvironmentPrefix is what the names of all environment variables begin with.
+const EnvironmentPrefix = "SPARSEBERT_"
+
 // Environment returns the name of the setting's environment variable.
-func (s Setting) Environment() string { return "SPARSEBERT_" + strings.ToUpper(s.Key) }
+func (s Setting) Environment() string { return EnvironmentPrefix + strings.ToUpper(s.Key) }
 
 // Categories, in the order of the help text.
 const (
@@ -56,7 +59,7 @@ func Settings() []Setting {
 		{Key: "sparsity", Aliases: []string{"s"}, Category: CategorySparsity, Usage: "fraction of inactive blocks in every encoder weight", Value: func(c *Config) any { return &c.Sparsity }},
 		{Key: "block_size", Aliases: []string{"B"}, Category: CategorySparsity, Usage: "1|4|8|16|32|64", Value: func(c *Config) any { return &c.BlockSize }},
 		{Key: "prune_ratio", Category: CategorySparsity, Usage: "largest fraction of blocks moved by one update", Value: func(c *Config) any { return &c.PruneRatio }},
-		{Key: "updates", Aliases: []string{"n"}, Category: CategorySparsity, Usage: "phases of training between which the topology is updated: n phases, n-1 updates", Value: func(c *Config) any { return &c.Updates }},
+		{Key: "updates", Aliases: []string{"n"}, Category: CategorySparsity, Usage: "phases of training between which the topology is updated: n phases, n-1 updates (0: 80, or 160 for B = 1, of at least 100 steps each)", Value: func(c *Config) any { return &c.Updates }},
 		{Key: "prune_schedule", Category: CategorySparsity, Usage: "cosine|constant|linear", Value: func(c *Config) any { return &c.PruneSchedule }},
 		{Key: "prune_norm", Category: CategorySparsity, Usage: "l1|l2|linf", Value: func(c *Config) any { return &c.PruneNorm }},
 		{Key: "growth", Category: CategorySparsity, Usage: "random|gradient|fan-in", Value: func(c *Config) any { return &c.Growth }},
