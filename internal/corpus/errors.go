@@ -26,6 +26,9 @@ type DataError struct {
 // where there is none. A known offset follows what was found.
 func (e *DataError) Error() string {
 	at := oneLine(e.Path)
+	if at == "" {
+		at = `""` // a path that was given as nothing
+	}
 	if e.Line > 0 {
 		at = fmt.Sprintf("%s:%d", at, e.Line)
 	}

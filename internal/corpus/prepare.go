@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -44,11 +45,12 @@ type PrepareResult struct {
 //
 // A DataError reports what Files, ReadFile, LoadVocab and TrainVocab do, shards
 // in place of text, text without a token, a vocabulary of another size than
-// VocabSize, and an Out that is not empty or no folder. ctx's error is returned
+// VocabSize, a ShardTokens out of range, and an Out that is not empty, no folder
+// or not writable: all but the text and the vocabulary before anything is read. ctx's error is returned
 // wrapped.
 func Prepare(ctx context.Context, o PrepareOptions) (PrepareResult, error) {
 	if o.ShardTokens < 0 || o.ShardTokens > maxShardTokens {
-		return PrepareResult{}, fmt.Errorf("preparing %s: found %d tokens in a shard, expected from 1 to %d", o.Out, o.ShardTokens, maxShardTokens)
+		return PrepareResult{}, badData("shard tokens", fmt.Sprint(o.ShardTokens), fmt.Sprintf("0 (about 16 million) to %d", maxShardTokens))
 	}
 	if o.ShardTokens == 0 {
 		o.ShardTokens = defaultShardTokens
@@ -75,19 +77,23 @@ func Prepare(ctx context.Context, o PrepareOptions) (PrepareResult, error) {
 		return err
 	})
 	if err != nil {
-		return PrepareResult{}, loading(o.Out, err)
+		if errors.Is(err, ErrBadData) {
+			return PrepareResult{}, err
+		}
+		return PrepareResult{}, fmt.Errorf("preparing %s: %w", o.Out, err)
 	}
 	return r, nil
 }
 
-// checkOut returns an error unless path is free or an empty folder.
+// checkOut returns an error unless path is free or an empty folder, and can be
+// written to.
 func checkOut(path string) error {
 	if path == "" {
 		return badData("output folder", "no name", "a folder that does not exist or is empty")
 	}
 	f, err := os.Open(path)
 	if os.IsNotExist(err) {
-		return nil
+		return checkWritable(path)
 	}
 	if err != nil {
 		return unreadable(path, err, "a folder that does not exist or is empty")
@@ -95,7 +101,7 @@ func checkOut(path string) error {
 	defer f.Close()
 	switch names, err := f.Readdirnames(1); {
 	case err == io.EOF:
-		return nil
+		return checkWritable(path)
 	case err != nil:
 		return badData(path, "something that is no folder", "a folder that does not exist or is empty")
 	default:
@@ -133,7 +139,7 @@ func writeShards(ctx context.Context, folder string, o PrepareOptions, files []s
 		return r, err
 	}
 	counts, err := buildSections(ctx, readFiles(files, "tokenise", o.Progress), v, o.Threads, o.ShardTokens, func(sec *section) error {
-		if err := ctx.Err(); err != nil {
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		name := shardFile(len(x.Shards))

@@ -2,7 +2,9 @@ package corpus
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -10,17 +12,8 @@ import (
 // writeFolder lets write fill a temporary folder near out, then gives it out's
 // name. Whatever fails, and if ctx ends before the renaming, nothing is left.
 func writeFolder(ctx context.Context, out string, write func(folder string) error) (err error) {
-	if target, err := filepath.EvalSymlinks(out); err == nil {
-		out = target
-	}
-	parent := filepath.Dir(filepath.Clean(out))
-	near := parent // the nearest folder that exists: surely on the same disk
-	for {
-		if _, err := os.Stat(near); err == nil || near == filepath.Dir(near) {
-			break
-		}
-		near = filepath.Dir(near)
-	}
+	out, near := resolveOut(out)
+	parent := filepath.Dir(out)
 	temporary, err := os.MkdirTemp(near, ".prepare-*")
 	if err != nil {
 		return fmt.Errorf("making a temporary folder beside %s: %w", out, err)
@@ -38,7 +31,7 @@ func writeFolder(ctx context.Context, out string, write func(folder string) erro
 	if err := write(folder); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if err := syncFolder(folder); err != nil {
@@ -58,6 +51,43 @@ func writeFolder(ctx context.Context, out string, write func(folder string) erro
 		return fmt.Errorf("naming the finished folder %s: %w", out, err)
 	}
 	return syncFolder(parent)
+}
+
+// resolveOut follows a link and returns the folder to write, with the nearest
+// folder above it that exists: surely on the same disk.
+func resolveOut(path string) (out, near string) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	out = filepath.Clean(path)
+	near = filepath.Dir(out)
+	for {
+		if _, err := os.Stat(near); err == nil || near == filepath.Dir(near) {
+			return out, near
+		}
+		near = filepath.Dir(near)
+	}
+}
+
+// checkWritable makes and removes the folder that writeFolder begins with, so
+// that hours of reading do not end with a folder that cannot be written.
+func checkWritable(path string) error {
+	_, near := resolveOut(path)
+	temporary, err := os.MkdirTemp(near, ".prepare-*")
+	if err == nil {
+		err = os.Remove(temporary)
+	}
+	if err == nil {
+		return nil
+	}
+	cause := err
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		cause = pathErr.Err
+	}
+	e := badData(near, fmt.Sprintf("a folder that cannot be written to (%v)", cause), "a writable one for "+path)
+	e.Err = err
+	return e
 }
 
 // syncFolder makes the names in a folder durable, where the system can.

@@ -208,23 +208,43 @@ func TestPrepareStoppedLeavesNothing(t *testing.T) {
 	text := demoText(t, 600)
 	for _, stage := range []string{"count words", "train vocabulary", "tokenise"} {
 		dir := t.TempDir()
-		ctx, cancel := context.WithCancel(t.Context())
+		stop := errors.New("stop")
+		ctx, cancel := context.WithCancelCause(t.Context())
 		seen := 0
 		_, err := Prepare(ctx, PrepareOptions{Corpus: []string{text}, Out: filepath.Join(dir, "deep", "out"), VocabSize: 300, Threads: 2, ShardTokens: 1000,
 			Progress: func(s string, done, total int64) {
 				if s == stage {
 					if seen++; seen == 2 {
-						cancel()
+						cancel(stop)
 					}
 				}
 			}})
-		cancel()
+		cancel(nil)
 		// Training a vocabulary ends with its second report; the next stage notices.
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("stopped in %q: error %v", stage, err)
+		if !errors.Is(err, stop) {
+			t.Errorf("stopped in %q: error %v, want the cause of the stop", stage, err)
 		}
 		if left, _ := os.ReadDir(dir); len(left) > 0 {
 			t.Errorf("stopped in %q: left %v", stage, left)
+		}
+	}
+}
+
+// What is wrong with the output folder or the sizes is said before the text is read.
+func TestPrepareChecksBeforeReading(t *testing.T) {
+	text, dir := demoText(t, 30), t.TempDir()
+	for name, o := range map[string]PrepareOptions{
+		"not writable":    {Out: "/proc/none/out"}, // nothing can be made in /proc, not by root either
+		"negative shards": {Out: dir, ShardTokens: -1},
+		"huge shards":     {Out: dir, ShardTokens: maxShardTokens + 1},
+	} {
+		if _, err := os.Stat("/proc/self"); err != nil && o.Out != dir {
+			continue
+		}
+		o.Corpus, o.VocabSize = []string{text}, 100
+		o.Progress = func(stage string, _, _ int64) { t.Errorf("%s: reached %q", name, stage) }
+		if _, err := Prepare(t.Context(), o); !errors.Is(err, ErrBadData) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %v, want one line of bad data", name, err)
 		}
 	}
 }

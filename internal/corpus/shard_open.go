@@ -68,7 +68,7 @@ func (s *Store) addShards(ctx context.Context, folder string, v *Vocab, threads 
 			s.mappings.release = append(s.mappings.release, o.release)
 		}
 	}
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	for _, err := range errs { // the first in the shards' order, whoever found it

@@ -176,8 +176,8 @@ func NewStore(ctx context.Context, name string, documents iter.Seq[Document], v 
 func sequence(documents iter.Seq[Document]) source {
 	return func(ctx context.Context, yield func(Document) error) error {
 		for d := range documents {
-			if err := ctx.Err(); err != nil {
-				return err
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
 			}
 			if err := yield(d); err != nil {
 				return err

@@ -24,8 +24,8 @@ func readText(ctx context.Context, name string, r io.Reader, yield func(Document
 	line, last := "", false
 	for number := 0; !last; number++ {
 		if number%1024 == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
 			}
 		}
 		next, err := lines.next()

@@ -93,8 +93,8 @@ func (m *merger) count(w int, delta int64, list func(tokenPair) bool) {
 func (m *merger) grow(ctx context.Context, size int) error {
 	for step := 0; len(m.tokens) < size; step++ {
 		if step%256 == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
 			}
 		}
 		if !m.merge() {

@@ -27,7 +27,7 @@ import (
 //
 // The result depends on the counts alone. It is a DataError if there are no
 // words, or if size is below 6 or above what the words can give, which the
-// error states. TrainVocab returns ctx's error, wrapped, once ctx is done.
+// error states. TrainVocab returns ctx's cause, wrapped, once ctx is done.
 func TrainVocab(ctx context.Context, words *WordCounter, size int) (*Vocab, error) {
 	const least = len(specialTokens) + 1
 	counted := words.sorted()

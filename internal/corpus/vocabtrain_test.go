@@ -202,10 +202,11 @@ func TestTrainVocabSharding(t *testing.T) {
 func TestTrainVocabStops(t *testing.T) {
 	c := NewWordCounter()
 	c.Add("some words to count")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := TrainVocab(ctx, c, 30); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want the context's error", err)
+	stop := errors.New("stop")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(stop)
+	if _, err := TrainVocab(ctx, c, 30); !errors.Is(err, stop) {
+		t.Errorf("got %v, want the cause of the stop", err)
 	}
 }
 
