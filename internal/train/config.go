@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 )
 
 // ErrUsage marks a configuration that cannot be run: unknown keys, values out
@@ -144,9 +146,13 @@ func defaultPhases(steps int64, block int) int {
 	return int(max(1, min(best, steps/shortestPhase)))
 }
 
-// checkNumbers rejects values that no run can have, whatever the rest says. The
-// model's own numbers are model.Config.Validate's business.
-func (c *Config) checkNumbers() error {
+// MaxThreads is the largest number of threads that a device may be asked for.
+const MaxThreads = 1 << 12
+
+// outOfRange returns the key of the first setting whose value no run can have,
+// whatever the rest says, with what is wrong; "" when there is none. The model's
+// own numbers are model.Config.Validate's business.
+func (c *Config) outOfRange() (key, wrong string) {
 	type number struct {
 		key      string
 		value    float64
@@ -157,19 +163,19 @@ func (c *Config) checkNumbers() error {
 	for _, n := range []number{
 		{"prune_ratio", c.PruneRatio, 0, 1, "0 to 1"},
 		{"mlm_probability", c.MLMProbability, 1e-9, 1, "above 0, at most 1"},
-		{"learning_rate", c.LearningRate, 0, 1e3, "above 0 (0: the paper's rule)"},
-		{"weight_decay", c.WeightDecay, 0, 1e3, "0 or more"},
-		{"group_lasso", c.GroupLasso, 0, 1e3, "0 or more"},
+		{"learning_rate", c.LearningRate, 0, 1e3, "above 0, at most 1000 (0: the paper's rule)"},
+		{"weight_decay", c.WeightDecay, 0, 1e3, "0 to 1000"},
+		{"group_lasso", c.GroupLasso, 0, 1e3, "0 to 1000"},
 		{"max_grad_norm", c.MaxGradNorm, 0, inf, "0 (off) or more"},
 		{"epochs", c.Epochs, 0, 1e6, "0 (max_steps counts) to 1000000"},
-		{"max_steps", float64(c.MaxSteps), 1, 1 << 31, "1 or more"},
-		{"batch_size", float64(c.BatchSize), 1, 1 << 20, "1 or more"},
+		{"max_steps", float64(c.MaxSteps), 1, 1 << 31, "1 to 2147483648"},
+		{"batch_size", float64(c.BatchSize), 1, 1 << 20, "1 to 1048576"},
 		{"gradient_accumulation_steps", float64(c.Accumulation), 1, 1 << 15, "1 to 32768"},
-		{"warmup_steps", float64(c.WarmupSteps), -1, 1 << 31, "0 or more (-1: a tenth of the run)"},
-		{"seq_len", float64(c.SeqLen), 8, 1 << 15, "8 or more"},
+		{"warmup_steps", float64(c.WarmupSteps), -1, 1 << 31, "0 to 2147483648 (-1: a tenth of the run)"},
+		{"seq_len", float64(c.SeqLen), 8, 1 << 15, "8 to 32768"},
 		{"vocab_size", float64(c.VocabSize), 16, 1 << 20, "16 to 1048576"},
 		{"updates", float64(c.Updates), 0, 1 << 31, "1 (never) or more (0: by the length of the run)"},
-		{"threads", float64(c.Threads), 0, 1 << 12, "0 (one a core) or more"},
+		{"threads", float64(c.Threads), 0, MaxThreads, "0 (one a core) to 4096"},
 		{"save_steps", float64(c.SaveSteps), 0, inf, "0 (at the end) or more"},
 		{"save_total_limit", float64(c.SaveTotalLimit), 0, inf, "0 (all) or more"},
 		{"eval_steps", float64(c.EvalSteps), 0, inf, "0 (at the end) or more"},
@@ -177,19 +183,27 @@ func (c *Config) checkNumbers() error {
 		{"logging_steps", float64(c.LoggingSteps), 1, inf, "1 or more"},
 	} {
 		if !(n.value >= n.min && n.value <= n.max) {
-			return usagef("%s: found %v, expected %s", n.key, n.value, n.expected)
+			return n.key, fmt.Sprintf("found %s, expected %s", strconv.FormatFloat(n.value, 'g', -1, 64), n.expected)
 		}
 	}
 	if c.Dropout != -1 && !(c.Dropout >= 0 && c.Dropout < 1) {
-		return usagef("dropout: found %v, expected 0 or more and below 1 (-1: by model)", c.Dropout)
-	}
-	if c.WarmupSteps > c.MaxSteps && c.Epochs == 0 {
-		return usagef("warmup_steps: found %d, expected at most max_steps %d", c.WarmupSteps, c.MaxSteps)
+		return "dropout", fmt.Sprintf("found %v, expected 0 or more and below 1 (-1: by model)", c.Dropout)
 	}
 	return oneOf(
 		choice{"device", c.Device, []string{"auto", "cpu", "cuda", "sim"}},
 		choice{"precision", c.Precision, []string{"fp32", "bf16"}},
 	)
+}
+
+// checkNumbers is outOfRange as an error, with what values together must keep.
+func (c *Config) checkNumbers() error {
+	if key, wrong := c.outOfRange(); key != "" {
+		return usagef("%s: %s", key, wrong)
+	}
+	if c.WarmupSteps > c.MaxSteps && c.Epochs == 0 {
+		return usagef("warmup_steps: found %d, expected at most max_steps %d", c.WarmupSteps, c.MaxSteps)
+	}
+	return nil
 }
 
 // choice is a key whose value must be one of a few words.
@@ -198,8 +212,8 @@ type choice struct {
 	words      []string
 }
 
-// oneOf returns the first choice's error.
-func oneOf(cs ...choice) error {
+// oneOf returns the first choice that is none of its words, as outOfRange does.
+func oneOf(cs ...choice) (key, wrong string) {
 next:
 	for _, c := range cs {
 		for _, w := range c.words {
@@ -207,7 +221,7 @@ next:
 				continue next
 			}
 		}
-		return usagef("%s: found %q, expected one of %v", c.key, c.value, c.words)
+		return c.key, fmt.Sprintf("found %q, expected one of %s", c.value, strings.Join(c.words, ", "))
 	}
-	return nil
+	return "", ""
 }

@@ -2,6 +2,8 @@ package train
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 )
@@ -24,6 +26,17 @@ type Data struct {
 	UnigramEntropy float64
 	TrainTokens    int64
 	ValidTokens    int64
+	// Fingerprint tells one training text from another by its numbers of
+	// documents, sentences and occurrences of every token, in hex.
+	Fingerprint string
+}
+
+// fingerprint sums up a store. Order is not in it: that would take reading all
+// tokens of a corpus that may be far larger than memory.
+func fingerprint(s *corpus.Store) string {
+	sum := sha256.New()
+	fmt.Fprintln(sum, s.Documents(), s.NumSentences(), s.Counts())
+	return fmt.Sprintf("%x", sum.Sum(nil))
 }
 
 // LoadData reads the data that a configuration names. vocab, when not nil, is
@@ -62,7 +75,10 @@ func LoadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(
 			return nil, err
 		}
 	}
-	d := &Data{Vocab: vocab, UnigramEntropy: corpus.UnigramEntropy(valid), TrainTokens: train.Tokens(), ValidTokens: valid.Tokens()}
+	d := &Data{
+		Vocab: vocab, UnigramEntropy: corpus.UnigramEntropy(valid),
+		TrainTokens: train.Tokens(), ValidTokens: valid.Tokens(), Fingerprint: fingerprint(train),
+	}
 	o := c.datasetOptions()
 	if d.Train, err = corpus.NewDataset(train, vocab, o); err != nil {
 		return nil, err

@@ -220,3 +220,24 @@ func TestResumePassesOverDamage(t *testing.T) {
 	}
 	checkEqual(t, "resumed from the checkpoint before", resultOf(t, c.OutputDir), want)
 }
+
+// A run does not go on with another text in the same file.
+func TestResumeNoticesAnotherText(t *testing.T) {
+	text := smallCorpus(t)
+	c := smallRun(text, filepath.Join(t.TempDir(), "run"))
+	c.MaxSteps = 8
+	if _, err := train.Run(t.Context(), c, openCPU, &observer{}); err != nil {
+		t.Fatal(err)
+	}
+	words, err := os.ReadFile(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(text, append(words, "One more sentence.\n"...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.Resume = true
+	if _, err := train.Run(t.Context(), c, openCPU, &observer{}); !train.IsUsage(err) || !strings.Contains(err.Error(), "corpus") {
+		t.Errorf("found %v, expected an error about the corpus for which IsUsage holds", err)
+	}
+}

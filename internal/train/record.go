@@ -104,6 +104,7 @@ type state struct {
 	Config  Config       `json:"config"` // resolved
 	Model   model.Config `json:"model"`
 	Vocab   []string     `json:"vocab"`
+	Corpus  string       `json:"corpus"` // Data.Fingerprint
 	Window  window       `json:"window"`
 	Summary Summary      `json:"summary"`
 }
@@ -123,7 +124,10 @@ func (r *runner) save() error {
 		return err
 	}
 	files := map[string]*checkpoint.File{modelFile: weights, optimizerFile: optimizer}
-	s := state{Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.Data.Vocab.Tokens(), Window: r.window, Summary: r.summary}
+	s := state{
+		Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.Data.Vocab.Tokens(), Corpus: r.plan.Data.Fingerprint,
+		Window: r.window, Summary: r.summary,
+	}
 	path, err := checkpoint.SaveOn(r.disk, r.checkpoints(), r.done, files, s, hash)
 	if err != nil {
 		return fmt.Errorf("save the checkpoint of step %d: %w", r.done, err)

@@ -58,6 +58,9 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 		if key, was, is, ok := Differs(saved.Config, r.plan.Config); ok {
 			return nil, usagef("%s: found %s, expected %s as in the run to resume", key, is, was)
 		}
+		if saved.Corpus != r.plan.Data.Fingerprint {
+			return nil, usagef("corpus: found text with other documents, sentences or token counts in %v, expected the text that the run began with", r.plan.Config.Corpus)
+		}
 		if err := restore(r.model, found, true); err != nil {
 			return nil, err
 		}
