@@ -57,10 +57,10 @@ func (m *Model) Step(a StepArgs, micro []Batch) (StepResult, error) {
 	r, err := m.accumulate(scalars, micro)
 	m.grow = false
 	if err != nil {
-		return r, fmt.Errorf("step %d: %w", a.Step, err)
+		return r, err
 	}
 	if err := m.checkFinite(r); err != nil {
-		return r, fmt.Errorf("step %d: %w", a.Step, err)
+		return r, err
 	}
 	m.b.AdamW(m.params, m.act.gradNorm, a.Adam)
 	if a.Update != nil {
@@ -68,7 +68,7 @@ func (m *Model) Step(a StepArgs, micro []Batch) (StepResult, error) {
 		u.Step = a.Step + 1
 		m.b.UpdateTopology(m.sparse, u)
 		if r.Topology, err = m.b.UpdateStats(m.sparse); err != nil {
-			return r, fmt.Errorf("step %d: topology update %d: %w", a.Step, u.Number, err)
+			return r, fmt.Errorf("topology update %d: %w", u.Number, err)
 		}
 	}
 	return r, nil

@@ -240,7 +240,7 @@ func TestNotFiniteChangesNothing(t *testing.T) {
 			c.plant(p, m)
 			before := snapshot(t, b, m)
 			_, err := m.Step(model.StepArgs{Step: 1, LR: 1e-2, Adam: adam(), Update: update(1)}, []model.Batch{batch})
-			if !errors.Is(err, model.ErrNotFinite) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "step 1") {
+			if !errors.Is(err, model.ErrNotFinite) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("found error %v, expected ErrNotFinite naming %q", err, c.want)
 			}
 			if d := difference(m, before, snapshot(t, b, m)); d != "" {

@@ -166,10 +166,6 @@ func (r *runner) loop(ctx context.Context) error {
 	c := &r.plan.Config
 	feed := newFeed(r.plan, r.done)
 	defer feed.stop()
-	saved := r.done // the step of the newest checkpoint
-	if r.done == 0 {
-		saved = -1
-	}
 	r.window.since = time.Now()
 	for r.done < c.MaxSteps {
 		if err := r.step(feed.next()); err != nil {
@@ -191,10 +187,9 @@ func (r *runner) loop(ctx context.Context) error {
 			if err := r.save(); err != nil {
 				return err
 			}
-			saved = r.done
 		}
 		if stopping && !last {
-			return fmt.Errorf("%w after step %d, saved: %w", ErrStopped, saved, context.Cause(ctx))
+			return fmt.Errorf("%w after step %d, saved: %w", ErrStopped, r.done, context.Cause(ctx))
 		}
 	}
 	return nil
