@@ -153,14 +153,14 @@ const MaxThreads = 1 << 12
 // whatever the rest says, with what is wrong; "" when there is none. The model's
 // own numbers are model.Config.Validate's business.
 func (c *Config) outOfRange() (key, wrong string) {
-	type number struct {
+	type bounds struct {
 		key      string
 		value    float64
 		min, max float64
 		expected string
 	}
 	inf := math.Inf(1)
-	for _, n := range []number{
+	for _, n := range []bounds{
 		{"prune_ratio", c.PruneRatio, 0, 1, "0 to 1"},
 		{"mlm_probability", c.MLMProbability, 1e-9, 1, "above 0, at most 1"},
 		{"learning_rate", c.LearningRate, 0, 1e3, "above 0, at most 1000 (0: the paper's rule)"},
@@ -183,7 +183,7 @@ func (c *Config) outOfRange() (key, wrong string) {
 		{"logging_steps", float64(c.LoggingSteps), 1, inf, "1 or more"},
 	} {
 		if !(n.value >= n.min && n.value <= n.max) {
-			return n.key, fmt.Sprintf("found %s, expected %s", strconv.FormatFloat(n.value, 'g', -1, 64), n.expected)
+			return n.key, fmt.Sprintf("found %s, expected %s", number(n.value), n.expected)
 		}
 	}
 	if c.Dropout != -1 && !(c.Dropout >= 0 && c.Dropout < 1) {
@@ -204,6 +204,14 @@ func (c *Config) checkNumbers() error {
 		return usagef("warmup_steps: found %d, expected at most max_steps %d", c.WarmupSteps, c.MaxSteps)
 	}
 	return nil
+}
+
+// number writes a value as a person would have given it.
+func number(v float64) string {
+	if math.Abs(v) < 1e15 {
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
 }
 
 // choice is a key whose value must be one of a few words.

@@ -62,6 +62,30 @@ func TestParseConfigErrors(t *testing.T) {
 		{"max_steps: [1]\n", "bad.yaml:1:"},
 		{"model: [\n", "bad.yaml:"},
 		{"- model\n", "bad.yaml:1:"},
+		{"- model\n- tiny\n", "bad.yaml:1: found a list"},
+		{"tiny\n", "bad.yaml:1:"},
+		{"seed: 1\n\nseed: 2\n", `bad.yaml:3: found key "seed" again, first on line 1`},
+		{"seed: 1\n---\nseed: 2\n", "bad.yaml:3: found a second document"},
+		{"seed: 1\nupdates: 2.5\n", `bad.yaml:2: updates: found "2.5", expected a whole number`},
+		{"updates: \"3\"\n", "expected a whole number"},
+		{"seed: -1\n", "bad.yaml:1:"},
+		{"updates: 99999999999999999999\n", "bad.yaml:1:"},
+		{"updates:\n", "updates: found nothing"},
+		{"learning_rate: null\n", "learning_rate: found nothing"},
+		{"learning_rate: \"0.1\"\n", "expected a number"},
+		{"seed: 3\nlearning_rate: .nan\n", "bad.yaml:2: learning_rate: found NaN"},
+		{"learning_rate: -0.5\n", "bad.yaml:1: learning_rate: found -0.5"},
+		{"weight_decay: .inf\n", "bad.yaml:1: weight_decay: found +Inf"},
+		{"device: tpu\n", "bad.yaml:1: device"},
+		{"model: 5\n", "expected text"},
+		{"model: {a: 1}\n", "found a mapping"},
+		{"regrow_pruned: yes\n", "expected true or false"},
+		{"corpus: a.txt\n", "expected a list"},
+		{"corpus: [a.txt, 3]\n", "expected a list"},
+		{"<<: {seed: 3}\n", "bad.yaml:1:"},
+		{"model: &x tiny\n", "bad.yaml:1: model"},
+		{"seed: 1\nmodel: \"a\x00b\"\n", "bad.yaml:2: found binary data at byte 17"},
+		{"seed: 1\nmodel: \xff\n", "bad.yaml:2: found binary data at byte 15"},
 	} {
 		c := DefaultConfig()
 		before := DefaultConfig()
@@ -103,6 +127,8 @@ func TestEncodedConfigReadsBack(t *testing.T) {
 	c := DefaultConfig()
 	c.Corpus = []string{"a b", "c: d", "é"}
 	c.LearningRate = 0.1 + 0.2
+	c.WeightDecay, c.GroupLasso, c.MaxGradNorm = 1e-7, 1e-20, 3e21
+	c.Model, c.Vocab, c.OutputDir = "2024", "null", "1e3"
 	c.Seed = math.MaxUint64
 	text, err := c.Encode()
 	if err != nil {

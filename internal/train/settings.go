@@ -51,7 +51,7 @@ func Settings() []Setting {
 		{Key: "corpus", Aliases: []string{"c"}, Category: CategoryData, Usage: "training text (file, folder, .gz, .zst) or a folder of shards; repeatable (default: built-in demo corpus)", Value: func(c *Config) any { return &c.Corpus }},
 		{Key: "valid", Category: CategoryData, Usage: "validation text or shards; repeatable (default: every 20th training document)", Value: func(c *Config) any { return &c.Valid }},
 		{Key: "vocab", Category: CategoryData, Usage: "vocab.txt to use (default: the shards' own, or one trained on the text)", Value: func(c *Config) any { return &c.Vocab }},
-		{Key: "vocab_size", Aliases: []string{"V"}, Category: CategoryData, Usage: "size of a vocabulary to train", Value: func(c *Config) any { return &c.VocabSize }},
+		{Key: "vocab_size", Aliases: []string{"V"}, Category: CategoryData, Usage: "size of the vocabulary to train, or that the given one must have", Value: func(c *Config) any { return &c.VocabSize }},
 		{Key: "seq_len", Aliases: []string{"S"}, Category: CategoryData, Usage: "sequence length in tokens", Value: func(c *Config) any { return &c.SeqLen }},
 		{Key: "mlm_probability", Category: CategoryData, Usage: "fraction of tokens to mask", Value: func(c *Config) any { return &c.MLMProbability }},
 
@@ -77,8 +77,8 @@ func Settings() []Setting {
 		{Key: "max_grad_norm", Aliases: []string{"clip"}, Category: CategoryOptim, Usage: "clip the global gradient norm (0: off)", Value: func(c *Config) any { return &c.MaxGradNorm }},
 		{Key: "seed", Category: CategoryOptim, Usage: "seed of every random draw", Value: func(c *Config) any { return &c.Seed }},
 
-		{Key: "device", Aliases: []string{"d"}, Category: CategoryRunning, Usage: "auto|cpu|cuda|sim", Value: func(c *Config) any { return &c.Device }, Running: true},
-		{Key: "precision", Category: CategoryRunning, Usage: "fp32|bf16", Value: func(c *Config) any { return &c.Precision }},
+		{Key: "device", Aliases: []string{"d"}, Category: CategoryRunning, Usage: "auto|cpu (this build has neither cuda nor sim)", Value: func(c *Config) any { return &c.Device }, Running: true},
+		{Key: "precision", Category: CategoryRunning, Usage: "fp32 (bf16: not on the cpu)", Value: func(c *Config) any { return &c.Precision }},
 		{Key: "threads", Aliases: []string{"t"}, Category: CategoryRunning, Usage: "CPU threads (0: one a core)", Value: func(c *Config) any { return &c.Threads }, Running: true},
 		{Key: "output_dir", Aliases: []string{"out", "o"}, Category: CategoryRunning, Usage: "run folder (default: a new one under runs/)", Value: func(c *Config) any { return &c.OutputDir }, Running: true},
 		{Key: "resume", Aliases: []string{"r"}, Category: CategoryRunning, Usage: "go on with the run in output-dir", Value: func(c *Config) any { return &c.Resume }, Running: true},
