@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/urfave/cli/v2"
 
@@ -18,8 +19,8 @@ func evalCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "corpus", Aliases: []string{"c"}, Usage: "text or shards; repeatable (default: the run's validation set)"},
 			&cli.StringFlag{Name: "vocab", Usage: "vocab.txt; must be the checkpoint's"},
 			&cli.IntFlag{Name: "batches", Usage: "at most this many batches (0: all)"},
-			&cli.StringFlag{Name: "device", Aliases: []string{"d"}, Value: "auto", Usage: "auto|cpu|cuda|sim"},
-			&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU threads (0: one a core)"},
+			settingFlag("device"),
+			settingFlag("threads"),
 			jsonFlag(),
 		},
 		Action: evalAction,
@@ -48,8 +49,11 @@ func evalAction(c *cli.Context) error {
 	if err := requireFlags(c, "checkpoint"); err != nil {
 		return err
 	}
-	if c.Int("batches") < 0 || c.Int("threads") < 0 {
-		return usageError("eval: found a negative number of batches or threads, expected 0 or more")
+	if err := requireRange(c, 0, math.MaxInt32, "batches"); err != nil {
+		return err
+	}
+	if err := requireRange(c, 0, train.MaxThreads, "threads"); err != nil {
+		return err
 	}
 	m, trained, err := train.LoadModel(c.String("checkpoint"), openBackend, func(config *train.Config) {
 		config.Device, config.Threads = c.String("device"), c.Int("threads")

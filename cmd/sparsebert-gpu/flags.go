@@ -8,12 +8,15 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/train"
 )
 
-// configFlags makes the flags of the settings that keep accepts, and --config.
-func configFlags(keep func(train.Setting) bool) []cli.Flag {
-	defaults := train.DefaultConfig()
+// configVariable is the environment variable of --config.
+const configVariable = train.EnvironmentPrefix + "CONFIG"
+
+// configFlags makes the flags of the settings that keep accepts, with the values
+// of defaults, and --config.
+func configFlags(defaults train.Config, keep func(train.Setting) bool) []cli.Flag {
 	flags := []cli.Flag{&cli.StringFlag{
 		Name: "config", Usage: "YAML `FILE` with the flags as keys; a flag is over the environment, the environment over the file",
-		EnvVars: []string{"SPARSEBERT_CONFIG"}, Category: train.CategoryRunning,
+		EnvVars: []string{configVariable}, Category: train.CategoryRunning,
 	}}
 	for _, s := range train.Settings() {
 		if keep(s) {
@@ -21,6 +24,18 @@ func configFlags(keep func(train.Setting) bool) []cli.Flag {
 		}
 	}
 	return flags
+}
+
+// settingFlag makes the flag of one setting for a command that takes few of them.
+func settingFlag(key string) cli.Flag {
+	defaults := train.DefaultConfig()
+	for _, s := range train.Settings() {
+		if s.Key == key {
+			s.Category = "" // in the one list of the command's flags
+			return configFlag(s, &defaults)
+		}
+	}
+	panic("no setting " + key) // a fault of the caller, found by building the command
 }
 
 // allSettings keeps every setting.

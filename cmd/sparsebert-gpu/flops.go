@@ -17,9 +17,9 @@ func flopsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "flops",
 		Usage: "parameters, FLOPs and memory of a configuration, part by part",
-		Description: "Takes the flags of train that say what is computed. Without --vocab-size the vocabulary\n" +
-			"is BERT's, 30522 tokens.",
-		Flags:  append(configFlags(shapes), jsonFlag()),
+		Description: "Takes the flags of train that say what is computed. The vocabulary has BERT's size unless\n" +
+			"--vocab-size says otherwise.",
+		Flags:  append(configFlags(flopsDefaults(), shapes), jsonFlag()),
 		Action: flopsAction,
 	}
 }
@@ -39,10 +39,15 @@ func shapes(s train.Setting) bool {
 // bertVocab is the size of the vocabulary that BERT was published with.
 const bertVocab = 30522
 
+// flopsDefaults is the configuration that flops starts from.
+func flopsDefaults() train.Config {
+	c := train.DefaultConfig()
+	c.VocabSize = bertVocab
+	return c
+}
+
 func flopsAction(c *cli.Context) error {
-	base := train.DefaultConfig()
-	base.VocabSize = bertVocab
-	config, err := readConfig(c, base, shapes)
+	config, err := readConfig(c, flopsDefaults(), shapes)
 	if err != nil {
 		return err
 	}

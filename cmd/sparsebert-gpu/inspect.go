@@ -152,7 +152,7 @@ func writePNG(path string, t *sparse.Topology) (err error) {
 	}
 	f, err := os.Create(path)
 	if err != nil {
-		return fmt.Errorf("write picture: %w", err)
+		return usageError("png: found %v, expected a file that can be written", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := png.Encode(f, img); err != nil {

@@ -71,27 +71,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	for _, cmd := range app.Commands {
 		cmd.OnUsageError = onUsageError
 		cmd.HideHelpCommand = true
-		cmd.Before = noStrayArguments
+		cmd.Before = beforeCommand
 	}
 	return app
-}
-
-// onUsageError turns the flag parser's complaint into one line.
-func onUsageError(c *cli.Context, err error, _ bool) error {
-	name := c.App.Name
-	if c.Command != nil && c.Command.Name != "" {
-		name = c.Command.Name
-	}
-	return usageError("%s: %v; see `sparsebert-gpu %s --help`", name, err, strings.TrimPrefix(name, "sparsebert-gpu"))
-}
-
-// noStrayArguments rejects whatever is not a flag. The flag parser stops at the
-// first such argument and would silently ignore every flag after it.
-func noStrayArguments(c *cli.Context) error {
-	if c.Args().Present() {
-		return usageError("%s: found argument %q, expected flags only", c.Command.Name, c.Args().First())
-	}
-	return nil
 }
 
 // commandNames lists the commands for an error message.
@@ -101,27 +83,6 @@ func commandNames(app *cli.App) string {
 		names = append(names, c.Name)
 	}
 	return strings.Join(names, ", ")
-}
-
-// foldUnderscores lets --max_steps stand for --max-steps. Values, and whatever
-// follows --, are left alone.
-func foldUnderscores(args []string) []string {
-	out := append([]string(nil), args...)
-	for i, a := range out {
-		if a == "--" {
-			break
-		}
-		if !strings.HasPrefix(a, "--") || i == 0 {
-			continue
-		}
-		name, value, hasValue := strings.Cut(a, "=")
-		name = strings.ReplaceAll(name, "_", "-")
-		if hasValue {
-			name += "=" + value
-		}
-		out[i] = name
-	}
-	return out
 }
 
 // errUsage marks errors of the command line itself.
@@ -156,15 +117,4 @@ func exitCode(err error) int {
 		}
 	}
 	return exitFailed
-}
-
-// requireFlags checks that flags were given. (The flag parser's own way prints
-// the whole help.)
-func requireFlags(c *cli.Context, names ...string) error {
-	for _, name := range names {
-		if !c.IsSet(name) {
-			return usageError("%s: found no --%s, expected one", c.Command.Name, name)
-		}
-	}
-	return nil
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/train"
 )
 
@@ -50,7 +49,7 @@ func tree(t *testing.T, dir string) []string {
 }
 
 func TestEverySettingHasAFlag(t *testing.T) {
-	flags := configFlags(allSettings)
+	flags := configFlags(train.DefaultConfig(), allSettings)
 	if len(flags) != len(train.Settings())+1 {
 		t.Errorf("found %d flags, expected one for each of %d settings and --config", len(flags), len(train.Settings()))
 	}
@@ -144,84 +143,6 @@ func TestConfigPrecedence(t *testing.T) {
 	}
 }
 
-// Each gets one line with the words given, exit code 2, and writes nothing.
-func TestBadInput(t *testing.T) {
-	scratch := t.TempDir()
-	file := func(name, text string) string {
-		path := filepath.Join(scratch, name)
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	words := "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\n"
-	text := file("good.txt", strings.Repeat("The cat sat. The dog ran away.\n\n", 200))
-	for _, bad := range []struct {
-		name string
-		args []string
-		says []string
-	}{
-		{"unknown command", []string{"tran"}, []string{"tran", "train"}},
-		{"unknown flag", quick("@", "--sparsty", "0.5"), []string{"sparsty"}},
-		{"stray argument", append([]string{"train", "more"}, quick("@")[1:]...), []string{`"more"`}},
-		{"stray argument at the end", quick("@", "more"), []string{`"more"`}},
-		{"wrong type", quick("@", "--max-steps", "many"), []string{"many"}},
-		{"no value", []string{"train", "--max-steps"}, []string{"max-steps"}},
-		{"NaN rate", quick("@", "--lr", "NaN"), []string{"learning_rate", "NaN"}},
-		{"negative rate", quick("@", "--lr=-1"), []string{"learning_rate", "-1"}},
-		{"heads", quick("@", "--heads", "3"), []string{"heads", "3"}},
-		{"blocks", quick("@", "--hidden", "40", "--block-size", "16"), []string{"block"}},
-		{"sparsity", quick("@", "--sparsity", "0.99999"), []string{"sparsity"}},
-		{"warm-up", quick("@", "--warmup-steps", "99"), []string{"warmup_steps", "99"}},
-		{"sequence", quick("@", "--seq-len", "1000"), []string{"seq_len", "1000", "512"}},
-		{"missing config", quick("@", "--config", filepath.Join(scratch, "none.yaml")), []string{"none.yaml"}},
-		{"unknown key", quick("@", "--config", file("u.yaml", "sped: 1\n")), []string{"u.yaml:1", "sped"}},
-		{"duplicate key", quick("@", "--config", file("d.yaml", "seed: 1\nseed: 2\n")), []string{"d.yaml:2", "seed"}},
-		{"missing corpus", quick("@", "--corpus", filepath.Join(scratch, "none.txt")), []string{"none.txt"}},
-		{"empty corpus", quick("@", "--corpus", file("empty.txt", "")), []string{"empty.txt"}},
-		{"binary corpus", quick("@", "--corpus", file("bin.txt", "ab\x00\x01\x02cd\n")), []string{"bin.txt:1"}},
-		{"invalid UTF-8", quick("@", "--corpus", file("utf.txt", "fine\nbad \xff\xfe here\n")), []string{"utf.txt:2"}},
-		{"short corpus", quick("@", "--corpus", file("short.txt", "Two words.\n\nThree more words.\n")), []string{"found", "expected"}},
-		{"missing vocabulary", quick("@", "--corpus", text, "--vocab", filepath.Join(scratch, "none.vocab")), []string{"none.vocab"}},
-		{"empty vocabulary", quick("@", "--corpus", text, "--vocab", file("v0", "")), []string{"v0"}},
-		{"duplicate token", quick("@", "--corpus", text, "--vocab", file("v1", words+"the\n")), []string{"v1:7", "the"}},
-		{"no mask token", quick("@", "--corpus", text, "--vocab", file("v2", strings.Replace(words, "[MASK]\n", "", 1))), []string{"v2", "[MASK]"}},
-		{"device", quick("@", "--device", "cuda"), []string{"cuda"}},
-		{"no such run", []string{"train", "--resume", "--output-dir", filepath.Join(scratch, "gone")}, []string{"gone"}},
-		{"eval without checkpoint", []string{"eval"}, []string{"checkpoint"}},
-		{"eval of nothing", []string{"eval", "--checkpoint", filepath.Join(scratch, "gone")}, []string{"gone"}},
-		{"prepare without corpus", []string{"prepare", "--out", "@"}, []string{"corpus"}},
-		{"flops of no model", []string{"flops", "--model", "huge"}, []string{"huge"}},
-		{"verify of no device", []string{"verify", "--device", "abacus"}, []string{"abacus"}},
-	} {
-		t.Run(bad.name, func(t *testing.T) {
-			parent := t.TempDir()
-			args := slices.Clone(bad.args)
-			for i, a := range args {
-				if a == "@" {
-					args[i] = filepath.Join(parent, "out")
-				}
-			}
-			t.Chdir(parent)
-			code, out, errs := invoke(args...)
-			if code != exitUsage {
-				t.Errorf("exit code %d, expected %d", code, exitUsage)
-			}
-			if out != "" || strings.Count(errs, "\n") != 1 {
-				t.Errorf("expected one line on stderr and nothing else, found %q and %q", errs, out)
-			}
-			for _, word := range bad.says {
-				if !strings.Contains(errs, word) {
-					t.Errorf("found %q, expected it to name %s", errs, word)
-				}
-			}
-			if left := tree(t, parent); len(left) > 1 {
-				t.Errorf("something was written: %v", left)
-			}
-		})
-	}
-}
-
 func TestDryRunWritesNothing(t *testing.T) {
 	parent := t.TempDir()
 	code, out, errs := invoke(quick(filepath.Join(parent, "run"), "--dry-run")...)
@@ -263,22 +184,6 @@ func TestFLOPsOfThePaper(t *testing.T) {
 		if d := ledger.FLOPs - c.want; !(max(d, -d) <= c.unit) {
 			t.Errorf("%v: found %.5g, expected %.4g", c.args, ledger.FLOPs, c.want)
 		}
-	}
-}
-
-func TestFolderInUse(t *testing.T) {
-	dir := t.TempDir()
-	if code, _, errs := invoke(quick(filepath.Join(dir, "run"))...); code != exitDone {
-		t.Fatal(errs)
-	}
-	lock, err := checkpoint.Lock(filepath.Join(dir, "run"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lock.Unlock()
-	code, _, errs := invoke("train", "--resume", "--output-dir", filepath.Join(dir, "run"))
-	if code != exitUsage || !strings.Contains(errs, "in use") {
-		t.Errorf("exit code %d: %s", code, errs)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
 )
 
 func prepareCommand() *cli.Command {
@@ -22,7 +23,7 @@ func prepareCommand() *cli.Command {
 			&cli.StringFlag{Name: "out", Aliases: []string{"o", "output-dir"}, Usage: "folder for the shards, new or empty"},
 			&cli.StringFlag{Name: "vocab", Usage: "vocab.txt to use (default: train one)"},
 			&cli.IntFlag{Name: "vocab-size", Aliases: []string{"V"}, Value: bertVocab, Usage: "size of the vocabulary to train"},
-			&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU threads (0: one a core)"},
+			settingFlag("threads"),
 			&cli.IntFlag{Name: "shard-tokens", Usage: "tokens of one shard (0: about 16 million)"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
 		},
@@ -32,6 +33,9 @@ func prepareCommand() *cli.Command {
 
 func prepareAction(c *cli.Context) error {
 	if err := requireFlags(c, "corpus", "out"); err != nil {
+		return err
+	}
+	if err := requireRange(c, 0, train.MaxThreads, "threads"); err != nil {
 		return err
 	}
 	log := newLogger(c.App.ErrWriter, c.Bool("quiet"), false)

@@ -18,7 +18,7 @@ import (
 )
 
 // asProgram makes this test binary behave as the program itself.
-const asProgram = "SPARSEBERT_TEST_AS_PROGRAM"
+const asProgram = "RUN_AS_SPARSEBERT_GPU"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {

@@ -34,7 +34,7 @@ func untilSignal(parent context.Context, stderr io.Writer) (ctx context.Context,
 			if s == syscall.SIGTERM {
 				first = stopSignal{"SIGTERM", exitSIGTERM}
 			}
-			fmt.Fprintf(stderr, "\n%s: finishing the step and saving; once more to exit at once\n", first.name)
+			fmt.Fprintf(stderr, "\n%s: stopping; a step in progress is finished and saved first; once more to exit at once\n", first.name)
 			cancel(first)
 		}
 	}()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/oracle"
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -24,10 +26,10 @@ func verifyCommand() *cli.Command {
 			"all gradients with Gorgonia's automatic differentiation in float64; then topology updates with\n" +
 			"the definition in package sparse, bit for bit. Exit code 1 when anything differs.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "device", Aliases: []string{"d"}, Value: "auto", Usage: "auto|cpu|cuda|sim"},
-			&cli.StringFlag{Name: "precision", Value: "fp32", Usage: "fp32|bf16"},
-			&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU threads (0: one a core)"},
-			&cli.IntSliceFlag{Name: "block-size", Aliases: []string{"B"}, Usage: "block sizes to check; repeatable (default: all)"},
+			settingFlag("device"),
+			settingFlag("precision"),
+			settingFlag("threads"),
+			&cli.IntSliceFlag{Name: "block-size", Aliases: []string{"B"}, Usage: "block sizes to check; 0 is dense; repeatable (default: 0 and all of 1, 4, 8, 16, 32, 64)"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of weights and batch"},
 			&cli.BoolFlag{Name: "verbose", Usage: "a line for each tensor"},
 		},
@@ -36,8 +38,8 @@ func verifyCommand() *cli.Command {
 }
 
 func verifyAction(c *cli.Context) error {
-	if c.Int("threads") < 0 {
-		return usageError("threads: found %d, expected 0 (one a core) or more", c.Int("threads"))
+	if err := requireRange(c, 0, train.MaxThreads, "threads"); err != nil {
+		return err
 	}
 	open := func() (backend.Backend, error) {
 		return openBackend(c.String("device"), c.String("precision"), c.Int("threads"))
@@ -46,11 +48,16 @@ func verifyAction(c *cli.Context) error {
 	if len(blocks) == 0 {
 		blocks = []int{0, 1, 4, 8, 16, 32, 64} // 0: dense
 	}
+	for _, block := range blocks {
+		if err := verifiedCase(block, c.Uint64("seed")).Config.Validate(); err != nil {
+			return err
+		}
+	}
 	w := c.App.Writer
 	bad := 0
 	for _, block := range blocks {
-		if err := c.Context.Err(); err != nil {
-			return err
+		if c.Context.Err() != nil {
+			return context.Cause(c.Context)
 		}
 		failures, err := verifyGradients(w, open, block, c.Uint64("seed"), c.Bool("verbose"))
 		if err != nil {
@@ -69,14 +76,22 @@ func verifyAction(c *cli.Context) error {
 	return nil
 }
 
+// verifiedCase is the small model with blocks of one size, 0 meaning dense.
+func verifiedCase(block int, seed uint64) oracle.Case {
+	if block == 0 {
+		return oracle.SmallCase(model.Dense, 0, seed)
+	}
+	return oracle.SmallCase(model.Dynamic, block, seed)
+}
+
 // verifyGradients compares one small model, block 0 meaning dense, and returns
 // the number of quantities out of tolerance.
 func verifyGradients(w io.Writer, open func() (backend.Backend, error), block int, seed uint64, verbose bool) (int, error) {
-	method, name := model.Dynamic, fmt.Sprintf("B = %d", block)
+	name := fmt.Sprintf("B = %d", block)
 	if block == 0 {
-		method, name = model.Dense, "dense"
+		name = "dense"
 	}
-	small := oracle.SmallCase(method, block, seed)
+	small := verifiedCase(block, seed)
 	b, err := open()
 	if err != nil {
 		return 0, err
