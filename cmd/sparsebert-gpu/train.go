@@ -17,23 +17,25 @@ func trainCommand() *cli.Command {
 		Description: "The run folder gets config.yaml, environment.json, vocab.txt, metrics.jsonl, TensorBoard\n" +
 			"events and checkpoints. SIGINT and SIGTERM finish the step, save and exit; --resume goes on.\n" +
 			"Every flag may also stand in the file of --config, or in the environment (SPARSEBERT_MAX_STEPS).",
-		Flags:  configFlags(allSettings),
+		Flags:  configFlags(train.DefaultConfig(), allSettings),
 		Action: trainAction,
 	}
 }
 
 func trainAction(c *cli.Context) error {
-	base := train.DefaultConfig()
-	if c.Bool("resume") && c.String("output-dir") != "" {
-		// Only what is given now is compared with the run's own configuration.
-		var err error
-		if base, err = train.ReadRunConfig(c.String("output-dir")); err != nil {
-			return err
-		}
-	}
-	config, err := readConfig(c, base, allSettings)
+	config, err := readConfig(c, train.DefaultConfig(), allSettings)
 	if err != nil {
 		return err
+	}
+	if config.Resume && config.OutputDir != "" {
+		// Only what is given now is compared with the run's own configuration.
+		base, err := train.ReadRunConfig(config.OutputDir)
+		if err != nil {
+			return err
+		}
+		if config, err = readConfig(c, base, allSettings); err != nil {
+			return err
+		}
 	}
 	log := newLogger(c.App.ErrWriter, config.Quiet, config.JSONLogs)
 	if config.DryRun {

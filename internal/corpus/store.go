@@ -103,6 +103,9 @@ func (s *Store) addRun(sec *section, first, end int) {
 	s.tokens += int64(sec.sentence(endSent) - sec.sentence(firstSent))
 }
 
+// Name returns what errors call the corpus: its paths.
+func (s *Store) Name() string { return s.name }
+
 // Documents returns the number of documents.
 func (s *Store) Documents() int { return s.documents }
 

@@ -76,6 +76,13 @@ func loading(name string, err error) error {
 	return fmt.Errorf("loading %s: %w", name, err)
 }
 
+// CheckPaths makes those checks of Load on paths that need no reading: that each
+// is there, not empty, and a file or a folder with files or shards in it.
+func CheckPaths(paths []string) error {
+	_, err := groupPaths(paths)
+	return err
+}
+
 // group is either one folder of shards or a run of text files.
 type group struct {
 	shards string

@@ -48,6 +48,14 @@ func LoadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(
 		if vocab, err = corpus.LoadVocab(c.Vocab); err != nil {
 			return nil, err
 		}
+		if err := c.checkVocabSize(vocab, c.Vocab); err != nil {
+			return nil, err
+		}
+	}
+	if len(c.Valid) > 0 { // a wrong name must not wait for the training text
+		if err := corpus.CheckPaths(c.Valid); err != nil {
+			return nil, err
+		}
 	}
 	var train, valid *corpus.Store
 	switch {
@@ -75,6 +83,9 @@ func LoadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(
 			return nil, err
 		}
 	}
+	if err := c.checkVocabSize(vocab, train.Name()); err != nil {
+		return nil, err
+	}
 	d := &Data{
 		Vocab: vocab, UnigramEntropy: corpus.UnigramEntropy(valid),
 		TrainTokens: train.Tokens(), ValidTokens: valid.Tokens(), Fingerprint: fingerprint(train),
@@ -88,6 +99,18 @@ func LoadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(
 		return nil, err
 	}
 	return d, nil
+}
+
+// vocabSizeGiven tells whether the configuration asks for a size of its own.
+func (c *Config) vocabSizeGiven() bool { return c.VocabSize != DefaultConfig().VocabSize }
+
+// checkVocabSize refuses a vocabulary that was not trained here and has another
+// size than was asked for; from says where it is from.
+func (c *Config) checkVocabSize(v *corpus.Vocab, from string) error {
+	if c.vocabSizeGiven() && c.VocabSize != v.Size() {
+		return usagef("%s: found a vocabulary of %d tokens, expected the vocab_size %d", from, v.Size(), c.VocabSize)
+	}
+	return nil
 }
 
 // LoadEvalData reads another corpus than the run's for evaluation. Data.Train

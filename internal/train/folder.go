@@ -111,6 +111,7 @@ func (f *folder) path(name string) string { return filepath.Join(f.dir, name) }
 // describe writes what a reader needs to understand the run: the resolved
 // configuration, the environment, the vocabulary.
 func (f *folder) describe(c Config, vocab *corpus.Vocab, device string) error {
+	c.Resume = false // of this process, not of a run made from the file
 	text, err := c.Encode()
 	if err != nil {
 		return err

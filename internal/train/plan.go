@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
+	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
@@ -49,10 +51,10 @@ func (c *Config) resolveModel(vocabSize int) (model.Config, error) {
 	m.Dropout = c.Dropout
 	m.VocabSize = vocabSize
 	if m.Method, err = model.ParseMethod(c.Method); err != nil {
-		return m, usagef("method: %v", err)
+		return m, err
 	}
 	if m.Init, err = model.ParseInit(c.Init); err != nil {
-		return m, usagef("init: %v", err)
+		return m, err
 	}
 	m.InitRescale = c.Rescale
 	m.Sparsity = c.Sparsity
@@ -110,6 +112,9 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 	if p.Model, err = c.resolveModel(vocabSize); err != nil {
 		return err
 	}
+	if err := c.resolvePaths(); err != nil {
+		return err
+	}
 	c.VocabSize = vocabSize
 	if c.Epochs > 0 {
 		perStep := float64(c.BatchSize * c.Accumulation)
@@ -139,6 +144,26 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 		}
 		if p.UpdateAt, err = sparse.UpdateSteps(c.MaxSteps, c.Updates); err != nil {
 			return usagef("updates: %v", err)
+		}
+	}
+	return nil
+}
+
+// resolvePaths makes the paths of the data absolute, so that a run can be resumed
+// and evaluated from any folder.
+func (c *Config) resolvePaths() error {
+	var err error
+	c.Corpus, c.Valid = slices.Clone(c.Corpus), slices.Clone(c.Valid)
+	for _, list := range [][]string{c.Corpus, c.Valid} {
+		for i := range list {
+			if list[i], err = filepath.Abs(list[i]); err != nil {
+				return fmt.Errorf("find the corpus: %w", err)
+			}
+		}
+	}
+	if c.Vocab != "" {
+		if c.Vocab, err = filepath.Abs(c.Vocab); err != nil {
+			return fmt.Errorf("find the vocabulary: %w", err)
 		}
 	}
 	return nil

@@ -42,6 +42,9 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 		if saved, vocab, err = readState(found); err != nil {
 			return nil, err
 		}
+		if err := sameRun(c, saved); err != nil {
+			return nil, err
+		}
 	}
 	if r.plan, err = newPlan(ctx, c, vocab, r.watch.Loading); err != nil {
 		return nil, err
@@ -55,9 +58,6 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 		return nil, fmt.Errorf("build the model: %w", err)
 	}
 	if found != nil {
-		if key, was, is, ok := Differs(saved.Config, r.plan.Config); ok {
-			return nil, usagef("%s: found %s, expected %s as in the run to resume", key, is, was)
-		}
 		if saved.Corpus != r.plan.Data.Fingerprint {
 			return nil, usagef("corpus: found text with other documents, sentences or token counts in %v, expected the text that the run began with", r.plan.Config.Corpus)
 		}
@@ -76,6 +76,30 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 		return nil, err
 	}
 	return r.train(ctx)
+}
+
+// sameRun checks, before any data is read, that what c says of the numbers of the
+// run is what the checkpoint was made with.
+func sameRun(c Config, saved state) error {
+	if err := c.checkNumbers(); err != nil {
+		return err
+	}
+	if c.VocabSize != saved.Config.VocabSize && c.vocabSizeGiven() {
+		return usagef("vocab_size: found %d, expected %d as in the run to resume", c.VocabSize, saved.Config.VocabSize)
+	}
+	now := Plan{Config: c}
+	if c.Epochs > 0 && c.Epochs == saved.Config.Epochs {
+		now.Config.MaxSteps = saved.Config.MaxSteps // which the epochs came to
+	}
+	now.Config.Epochs = 0
+	if err := now.resolve(saved.Config.VocabSize, unknownExamples); err != nil {
+		return err
+	}
+	now.Config.Epochs = c.Epochs
+	if key, was, is, ok := Differs(saved.Config, now.Config); ok {
+		return usagef("%s: found %s, expected %s as in the run to resume", key, is, was)
+	}
+	return nil
 }
 
 // readState decodes a checkpoint's state and its vocabulary.
