@@ -25,7 +25,7 @@ func TestFullDiskWhileSaving(t *testing.T) {
 	text := smallCorpus(t)
 	count := &faultfs.FS{Base: checkpoint.OS{}}
 	c := smallRun(text, filepath.Join(t.TempDir(), "count"))
-	c.MaxSteps, c.SaveSteps, c.EvalSteps = 4, 2, 0
+	c.MaxSteps, c.Updates, c.SaveSteps, c.EvalSteps = 4, 2, 2, 0
 	if _, err := train.RunOn(t.Context(), count, c, openCPU, &observer{}); err != nil {
 		t.Fatal(err)
 	}
