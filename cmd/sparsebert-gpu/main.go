@@ -111,7 +111,7 @@ func exitCode(err error) int {
 	case errors.Is(err, errUsage), train.IsUsage(err):
 		return exitUsage
 	}
-	for _, kind := range []error{checkpoint.ErrCorrupt, checkpoint.ErrNewer, checkpoint.ErrNone, checkpoint.ErrInUse} {
+	for _, kind := range []error{checkpoint.ErrCorrupt, checkpoint.ErrNewer, checkpoint.ErrNone, checkpoint.ErrUnreadable, checkpoint.ErrInUse} {
 		if errors.Is(err, kind) {
 			return exitUsage
 		}

@@ -20,6 +20,10 @@ var (
 	// verification.
 	ErrNone = errors.New("no usable checkpoint")
 
+	// ErrUnreadable is wrapped when the system does not let a checkpoint, or the
+	// folder that holds the checkpoints, be read.
+	ErrUnreadable = errors.New("checkpoint cannot be read")
+
 	// ErrInUse is wrapped by [Lock] when another run holds the folder.
 	ErrInUse = errors.New("folder in use by another run")
 )

@@ -66,12 +66,15 @@ func list(dir string) ([]candidate, error) {
 
 // Latest returns the newest checkpoint of dir whose every byte is verified (see
 // [Load]), and, newest first, those newer ones that are not good, with the
-// reason for each. It wraps [ErrNone] where none is good, and fs.ErrNotExist
-// where there is no dir.
+// reason for each. It wraps [ErrNone] where none is good, fs.ErrNotExist where
+// there is no dir, and [ErrUnreadable] where it cannot be read.
 func Latest(dir string) (*Checkpoint, []Skipped, error) {
 	all, err := list(dir)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("looking for checkpoints: %w", err)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	var skipped []Skipped
 	for _, c := range all {
@@ -96,7 +99,7 @@ func Resolve(path string) (*Checkpoint, []Skipped, error) {
 		return nil, nil, fmt.Errorf("%s: %w: found no such folder, expected a step-N folder, a checkpoints folder or a run folder", path, ErrNone)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("looking for a checkpoint: %w", err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	if !info.IsDir() {
 		return nil, nil, fmt.Errorf("%s: %w: found a file, expected a step-N folder, a checkpoints folder or a run folder", path, ErrNone)
@@ -104,7 +107,7 @@ func Resolve(path string) (*Checkpoint, []Skipped, error) {
 	// The name of the folder counts, also where the path is "." or ends in "..".
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("looking for a checkpoint: %w", err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	_, isStep := parseStep(filepath.Base(abs))
 	if !isStep {
@@ -119,7 +122,7 @@ func Resolve(path string) (*Checkpoint, []Skipped, error) {
 	if info, err := os.Stat(inRun); err == nil && info.IsDir() {
 		return Latest(inRun)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("looking for a checkpoint: %w", err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	return Latest(path)
 }

@@ -25,9 +25,19 @@ type Checkpoint struct {
 // each. It holds no tensor in memory.
 //
 // It wraps [ErrCorrupt] for anything damaged or missing, [ErrNewer] for a
-// version above [Version], and fs.ErrNotExist where there is no such folder.
+// version above [Version], [ErrUnreadable] for what the system does not let be
+// read, and fs.ErrNotExist where there is no such folder.
 // Files that the manifest does not name are ignored.
 func Load(path string) (*Checkpoint, error) {
+	c, err := load(path)
+	if err == nil || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNewer) || errors.Is(err, fs.ErrNotExist) {
+		return c, err
+	}
+	return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+}
+
+// load is Load, without ErrUnreadable.
+func load(path string) (*Checkpoint, error) {
 	manifestPath := filepath.Join(path, ManifestName)
 	m, err := readManifest(manifestPath)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -103,6 +103,9 @@ func (r *Reader) Close() error {
 	return r.closer.Close()
 }
 
+// Path returns the name of the file, as given to [Open] or [NewReader].
+func (r *Reader) Path() string { return r.file }
+
 // Metadata returns the file's free text fields; nil if it has none.
 func (r *Reader) Metadata() map[string]string { return r.header.metadata }
 

@@ -130,7 +130,7 @@ func (r *runner) save() error {
 	}
 	path, err := checkpoint.SaveOn(r.disk, r.checkpoints(), r.done, files, s, hash)
 	if err != nil {
-		return fmt.Errorf("save the checkpoint of step %d: %w", r.done, err)
+		return err
 	}
 	if keep := r.plan.Config.SaveTotalLimit; keep > 0 {
 		if err := checkpoint.PruneOn(r.disk, r.checkpoints(), keep); err != nil {

@@ -102,12 +102,15 @@ func sameRun(c Config, saved state) error {
 	return nil
 }
 
-// readState decodes a checkpoint's state and its vocabulary.
+// readState decodes a checkpoint's state and its vocabulary, and checks them.
 func readState(c *checkpoint.Checkpoint) (state, *corpus.Vocab, error) {
 	var s state
 	file := filepath.Join(c.Path, checkpoint.ManifestName)
 	if err := json.Unmarshal(c.State, &s); err != nil {
 		return s, nil, fmt.Errorf("%s: state: found %w, expected a training state: %w", file, err, checkpoint.ErrCorrupt)
+	}
+	if err := s.Model.Validate(); err != nil {
+		return s, nil, fmt.Errorf("%s: model: %w: %w", file, err, checkpoint.ErrCorrupt)
 	}
 	vocab, err := corpus.NewVocab(s.Vocab)
 	if err != nil {

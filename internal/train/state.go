@@ -208,7 +208,7 @@ func readTopology(row model.Tensor, w, o *checkpoint.Reader) (*sparse.Topology, 
 	}
 	t, err := sparse.NewTopology(row.Shape(), rows, cols)
 	if err != nil {
-		return nil, fmt.Errorf("%s: topology of %s: %w: %w", modelFile, row.Name, err, checkpoint.ErrCorrupt)
+		return nil, fmt.Errorf("%s: topology of %s: %w: %w", w.Path(), row.Name, err, checkpoint.ErrCorrupt)
 	}
 	if o == nil {
 		return t, nil
@@ -221,7 +221,7 @@ func readTopology(row model.Tensor, w, o *checkpoint.Reader) (*sparse.Topology, 
 		return nil, err
 	}
 	if err := t.Check(); err != nil {
-		return nil, fmt.Errorf("%s: topology of %s: %w: %w", optimizerFile, row.Name, err, checkpoint.ErrCorrupt)
+		return nil, fmt.Errorf("%s: topology of %s: %w: %w", o.Path(), row.Name, err, checkpoint.ErrCorrupt)
 	}
 	return t, nil
 }
