@@ -29,9 +29,10 @@ const (
 )
 
 func main() {
-	ctx, stop := untilSignal(context.Background(), os.Stderr)
+	stderr := &screen{File: os.Stderr}
+	ctx, stop := untilSignal(context.Background(), stderr.notify)
 	defer stop()
-	os.Exit(run(ctx, os.Args, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args, os.Stdout, stderr))
 }
 
 // run is the program: args[0] is its name. It writes at most one line about an

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,8 +17,8 @@ func (s stopSignal) Error() string { return "stopped by " + s.name }
 
 // untilSignal returns a context that the first SIGINT or SIGTERM ends, with a
 // stopSignal as its cause, so that work in progress is finished and saved. The
-// second signal exits at once. stop releases the signals.
-func untilSignal(parent context.Context, stderr io.Writer) (ctx context.Context, stop func()) {
+// second signal exits at once. notify tells the user. stop releases the signals.
+func untilSignal(parent context.Context, notify func(line string)) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
@@ -34,7 +32,7 @@ func untilSignal(parent context.Context, stderr io.Writer) (ctx context.Context,
 			if s == syscall.SIGTERM {
 				first = stopSignal{"SIGTERM", exitSIGTERM}
 			}
-			fmt.Fprintf(stderr, "\n%s: stopping; a step in progress is finished and saved first; once more to exit at once\n", first.name)
+			notify(first.name + ": stopping; a step in progress is finished and saved first; once more to exit at once")
 			cancel(first)
 		}
 	}()

@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/train"
@@ -29,20 +27,15 @@ func newLogger(w io.Writer, quiet, asJSON bool) zerolog.Logger {
 	return zerolog.New(w).Level(level).With().Timestamp().Logger()
 }
 
-// isTerminal tells whether w is a terminal.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
 // watcher shows a run: a progress bar on a terminal, log lines elsewhere.
 type watcher struct {
-	log  zerolog.Logger
-	bars *mpb.Progress // nil off a terminal
-	bar  *mpb.Bar
-	load *loading
-	loss atomic.Uint64 // bits of the last step's loss: the bar is drawn by another goroutine
-	dir  string
+	screen *screen // told of the bar; nil in tests
+	log    zerolog.Logger
+	bars   *mpb.Progress // nil off a terminal
+	bar    *mpb.Bar
+	load   *loading
+	loss   atomic.Uint64 // bits of the last step's loss: the bar is drawn by another goroutine
+	dir    string
 }
 
 // newWatcher makes the watcher of one run.
@@ -59,6 +52,10 @@ func (w *watcher) drawOn(out io.Writer, options ...mpb.ContainerOption) {
 	options = append([]mpb.ContainerOption{mpb.WithOutput(out), mpb.WithWidth(48), mpb.WithRefreshRate(200 * time.Millisecond)}, options...)
 	w.bars = mpb.New(options...)
 	w.log = newLogger(w.bars, false, false)
+	if s, ok := out.(*screen); ok {
+		w.screen = s
+		s.setBar(w.bars)
+	}
 	w.load.log = w.log
 }
 
@@ -90,6 +87,9 @@ func (w *watcher) close() {
 	}
 	if w.bar != nil {
 		w.bar.Abort(false)
+	}
+	if w.screen != nil {
+		w.screen.setBar(nil)
 	}
 	w.bars.Wait()
 }

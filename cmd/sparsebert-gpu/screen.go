@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// screen is standard error with, at times, a progress bar at its end.
+type screen struct {
+	*os.File
+	mu    sync.Mutex
+	above io.Writer // writes above the bar; nil while there is none
+}
+
+// setBar says that what is written to above appears above a bar; nil ends that.
+func (s *screen) setBar(above io.Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.above = above
+}
+
+// notify writes a line from any goroutine, above the bar where there is one: the
+// bar would wipe out what is written below it.
+func (s *screen) notify(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.above != nil {
+		if _, err := fmt.Fprintln(s.above, line); err == nil {
+			return
+		}
+	}
+	fmt.Fprintf(s.File, "\n%s\n", line) // what the terminal echoed of the key stands on the line before
+}
+
+// isTerminal tells whether w is a terminal.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(interface{ Fd() uintptr })
+	return ok && term.IsTerminal(int(f.Fd()))
+}
