@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
@@ -43,9 +44,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if code == exitDone {
 		return code
 	}
-	fmt.Fprintf(stderr, "sparsebert-gpu: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	line := strings.ReplaceAll(err.Error(), "\n", " ")
+	if logged, ok := errors.AsType[loggedError](err); ok {
+		logged.log.Error().Msg(line)
+	} else {
+		fmt.Fprintf(stderr, "sparsebert-gpu: %s\n", line)
+	}
 	return code
 }
+
+// loggedError is an error that is to be told as a line of a log.
+type loggedError struct {
+	error
+	log zerolog.Logger
+}
+
+func (e loggedError) Unwrap() error { return e.error }
 
 // newApp puts the commands together.
 func newApp(stdout, stderr io.Writer) *cli.App {

@@ -60,10 +60,11 @@ func prepareAction(c *cli.Context) error {
 // stageProgress shows the stages of a command: one bar a stage on a terminal,
 // log lines elsewhere. done ends the bars.
 func stageProgress(c *cli.Context, log zerolog.Logger) (report func(stage string, done, total int64), done func()) {
-	if !isTerminal(c.App.ErrWriter) || c.Bool("quiet") {
+	s, ok := c.App.ErrWriter.(*screen)
+	if !ok || !isTerminal(s) || c.Bool("quiet") {
 		return newLoading(log).report, func() {}
 	}
-	bars := mpb.New(mpb.WithOutput(c.App.ErrWriter), mpb.WithWidth(48), mpb.WithRefreshRate(200*time.Millisecond))
+	bars := mpb.New(mpb.WithOutput(s.File), mpb.WithWidth(48), mpb.WithRefreshRate(200*time.Millisecond))
 	var bar *mpb.Bar
 	var current string
 	end := func() {
@@ -71,6 +72,7 @@ func stageProgress(c *cli.Context, log zerolog.Logger) (report func(stage string
 			bar.SetTotal(-1, true)
 		}
 	}
+	s.setBar(bars)
 	report = func(stage string, n, total int64) {
 		if stage != current {
 			end()
@@ -80,7 +82,11 @@ func stageProgress(c *cli.Context, log zerolog.Logger) (report func(stage string
 		bar.SetTotal(max(total, n), false)
 		bar.SetCurrent(n)
 	}
-	return report, func() { end(); bars.Wait() }
+	return report, func() {
+		end()
+		s.setBar(nil)
+		bars.Wait()
+	}
 }
 
 // warnSkipped names checkpoints that are newer than the one in use but damaged.

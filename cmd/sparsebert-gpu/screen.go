@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/term"
 )
 
@@ -13,7 +14,8 @@ import (
 type screen struct {
 	*os.File
 	mu    sync.Mutex
-	above io.Writer // writes above the bar; nil while there is none
+	above io.Writer       // writes above the bar; nil while there is none
+	log   *zerolog.Logger // takes the notices where all lines are to be JSON; else nil
 }
 
 // setBar says that what is written to above appears above a bar; nil ends that.
@@ -23,11 +25,22 @@ func (s *screen) setBar(above io.Writer) {
 	s.above = above
 }
 
+// setLog makes notices lines of a log.
+func (s *screen) setLog(log zerolog.Logger) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log = &log
+}
+
 // notify writes a line from any goroutine, above the bar where there is one: the
 // bar would wipe out what is written below it.
 func (s *screen) notify(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.log != nil {
+		s.log.Warn().Msg(line)
+		return
+	}
 	if s.above != nil {
 		if _, err := fmt.Fprintln(s.above, line); err == nil {
 			return

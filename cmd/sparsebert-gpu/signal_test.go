@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -87,6 +88,29 @@ func TestExitCodes(t *testing.T) {
 	} {
 		if got := exitCode(err); got != want {
 			t.Errorf("%v: found %d, expected %d", err, got, want)
+		}
+	}
+}
+
+// With --json-logs every line of stderr is JSON: notices and errors too.
+func TestJSONLogs(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	cmd, out := start(t, dir, quick(dir, "--max-steps", "1000000", "--updates", "1", "--quiet=false", "--json-logs", "--logging-steps", "100")...)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	_, _, errs := invoke("train", "--json-logs", "--corpus", filepath.Join(dir, "none"))
+	text := out.String() + errs
+	for line := range strings.Lines(text) {
+		var record map[string]any
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+	for _, want := range []string{`"training"`, "SIGTERM: stopping", `"saved"`, "stopped after step", "nothing there"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("found %q, expected %q in it", text, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/train"
@@ -38,8 +39,20 @@ func trainAction(c *cli.Context) error {
 		}
 	}
 	log := newLogger(c.App.ErrWriter, config.Quiet, config.JSONLogs)
+	err = trainRun(c, config, log)
+	if err != nil && config.JSONLogs {
+		err = loggedError{err, log}
+	}
+	return err
+}
+
+// trainRun carries out the run of a configuration.
+func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 	if config.DryRun {
 		return dryRun(c.Context, c.App.Writer, config)
+	}
+	if s, ok := c.App.ErrWriter.(*screen); ok && config.JSONLogs {
+		s.setLog(log)
 	}
 	watch := newWatcher(log, c.App.ErrWriter, config)
 	summary, err := train.Run(c.Context, config, openBackend, watch)

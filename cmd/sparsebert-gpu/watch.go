@@ -29,7 +29,7 @@ func newLogger(w io.Writer, quiet, asJSON bool) zerolog.Logger {
 
 // watcher shows a run: a progress bar on a terminal, log lines elsewhere.
 type watcher struct {
-	screen *screen // told of the bar; nil in tests
+	screen *screen // told of the bar; nil without one
 	log    zerolog.Logger
 	bars   *mpb.Progress // nil off a terminal
 	bar    *mpb.Bar
@@ -41,8 +41,10 @@ type watcher struct {
 // newWatcher makes the watcher of one run.
 func newWatcher(log zerolog.Logger, w io.Writer, c train.Config) *watcher {
 	watch := &watcher{log: log, load: newLoading(log)}
-	if isTerminal(w) && !c.Quiet && !c.JSONLogs {
-		watch.drawOn(w)
+	if s, ok := w.(*screen); ok && isTerminal(s) && !c.Quiet && !c.JSONLogs {
+		watch.drawOn(s.File)
+		watch.screen = s
+		s.setBar(watch.bars)
 	}
 	return watch
 }
@@ -52,10 +54,6 @@ func (w *watcher) drawOn(out io.Writer, options ...mpb.ContainerOption) {
 	options = append([]mpb.ContainerOption{mpb.WithOutput(out), mpb.WithWidth(48), mpb.WithRefreshRate(200 * time.Millisecond)}, options...)
 	w.bars = mpb.New(options...)
 	w.log = newLogger(w.bars, false, false)
-	if s, ok := out.(*screen); ok {
-		w.screen = s
-		s.setBar(w.bars)
-	}
 	w.load.log = w.log
 }
 
