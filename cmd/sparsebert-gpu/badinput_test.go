@@ -185,7 +185,16 @@ func packed(t *testing.T, text string) string {
 	return out.String()
 }
 
+// skipShort keeps the race run short.
+func skipShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine that TestTrainEvalInspect does not start")
+	}
+}
+
 func TestBadCorpus(t *testing.T) {
+	skipShort(t)
 	in := newInputs(t)
 	text := in.file("good.txt", goodText)
 	run := in.none("run")
@@ -242,6 +251,7 @@ func (in inputs) link(name string) string {
 }
 
 func TestBadVocabulary(t *testing.T) {
+	skipShort(t)
 	in := newInputs(t)
 	text := in.file("good.txt", goodText)
 	shards, run := in.none("shards"), in.none("run")
@@ -289,6 +299,7 @@ func TestBadVocabulary(t *testing.T) {
 }
 
 func TestBadFolders(t *testing.T) {
+	skipShort(t)
 	in := newInputs(t)
 	text := in.file("good.txt", goodText)
 	full := in.folder("full")

@@ -125,6 +125,7 @@ func header(old, new string) func([]byte) []byte {
 // A checkpoint whose checksums are right and whose content is not is refused in
 // one line that names the file and the place.
 func TestForgedCheckpoint(t *testing.T) {
+	skipShort(t)
 	in := newInputs(t)
 	text := in.file("good.txt", goodText)
 	dir := in.none("run")
