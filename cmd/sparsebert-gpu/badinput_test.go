@@ -232,6 +232,7 @@ func TestBadCorpus(t *testing.T) {
 	}
 	short := in.file("short.txt", "Two words.\n\nThree more words.\n")
 	for _, bad := range []badInput{
+		{"vocabulary too large for the text", quick("@", "--corpus", short, "--vocab-size", "5000"), []string{"vocabulary", "short.txt", "5000"}},
 		{"short corpus", quick("@", "--corpus", short, "--valid", text, "--vocab-size", "20"), []string{"short.txt: found", "tokens, expected at least 29"}},
 		{"nothing left to validate on", quick("@", "--corpus", short, "--vocab-size", "20"), []string{"short.txt: found 2 documents"}},
 		{"short validation text", quick("@", "--corpus", text, "--valid", short, "--vocab-size", "30"), []string{"short.txt: found", "tokens, expected at least 29"}},

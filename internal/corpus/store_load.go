@@ -111,6 +111,14 @@ func groupPaths(paths []string) ([]group, error) {
 	return groups, nil
 }
 
+// nameFiles names the text of a corpus in an error.
+func nameFiles(files []string) string {
+	if len(files) == 1 {
+		return files[0]
+	}
+	return fmt.Sprintf("%s and %d more files", files[0], len(files)-1)
+}
+
 // trainVocab trains a vocabulary of size tokens on the text in files.
 func trainVocab(ctx context.Context, files []string, size, threads int, progress Progress) (*Vocab, error) {
 	words, err := countWords(ctx, readFiles(files, "count words", progress), threads)
@@ -119,6 +127,9 @@ func trainVocab(ctx context.Context, files []string, size, threads int, progress
 	}
 	progress.report("train vocabulary", 0, 1)
 	v, err := TrainVocab(ctx, words, size)
+	if bad := (*DataError)(nil); errors.As(err, &bad) {
+		bad.Path = fmt.Sprintf("%s: %s", bad.Path, nameFiles(files))
+	}
 	if err != nil {
 		return nil, err
 	}
