@@ -15,7 +15,7 @@ internal/checkpoint/faultfs internal/checkpoint
 internal/corpus           internal/philox
 sparse                    internal/philox
 model                     sparse internal/backend internal/philox
-internal/cpu              sparse internal/backend internal/philox internal/cpu/kernel       internal/philox
+internal/cpu              sparse internal/backend internal/philox internal/cpu/kernel
 internal/cpu/kernel       internal/philox
 internal/cpu/reference    sparse internal/backend internal/philox
 internal/backendtest      sparse internal/backend internal/philox internal/cpu/reference
