@@ -18,6 +18,7 @@ model                     sparse internal/backend internal/philox
 internal/cpu              sparse internal/backend internal/philox internal/cpu/kernel
 internal/cpu/kernel       internal/philox
 internal/cpu/reference    sparse internal/backend internal/philox
+internal/ptxsim
 internal/backendtest      sparse internal/backend internal/philox internal/cpu/reference
 internal/oracle           model sparse internal/philox
 internal/train            model sparse internal/backend internal/philox internal/corpus internal/checkpoint internal/metrics

@@ -1,0 +1,260 @@
+package ptxsim
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+// spaceOf returns the space that a generic address lies in.
+func (w *warp) spaceOf(addr uint64) space {
+	switch addr & windowMask {
+	case sharedWindow:
+		return spaceShared
+	case localWindow:
+		return spaceLocal
+	}
+	if a, _ := w.blk.launch.dev.find(addr); a != nil && a.readOnly {
+		return spaceConst
+	}
+	return spaceGlobal
+}
+
+// access returns the n bytes at addr for one lane and the space they are in,
+// after all checks; nil if there was a fault. size is the alignment.
+func (w *warp) access(lane int, sp space, addr uint64, n int, k accessKind) (data, state []byte, at space) {
+	if sp == spaceGeneric {
+		if sp = w.spaceOf(addr); sp == spaceShared || sp == spaceLocal {
+			addr &^= windowMask
+		}
+	}
+	if addr&uint64(n-1) != 0 {
+		w.fail(lane, ErrMisaligned, "%d bytes at %v address %#x", n, sp, addr)
+		return nil, nil, sp
+	}
+	var bad *violation
+	switch sp {
+	case spaceShared:
+		data, state, bad = w.blk.shared.check(addr, n, k, uint16(w.id*warpSize+lane), w.epoch)
+	case spaceLocal:
+		data, state, bad = w.localBytes(lane, addr, n, k)
+	case spaceParam:
+		p := w.blk.launch.params
+		if addr > uint64(len(p)) || addr+uint64(n) > uint64(len(p)) {
+			bad = &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes at %d of the %d bytes of parameters", n, addr, len(p))}
+		} else {
+			data = p[addr : addr+uint64(n)]
+		}
+	default:
+		data, state, bad = w.blk.launch.dev.check(addr, n, k.write())
+		if bad == nil && sp == spaceConst {
+			if a, _ := w.blk.launch.dev.find(addr); !a.readOnly {
+				data, bad = nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes at %s, which is not constant memory", n, a.label)}
+			}
+		}
+	}
+	if bad != nil {
+		w.fail(lane, bad.kind, "%s", bad.detail)
+	}
+	return data, state, sp
+}
+
+func (w *warp) localBytes(lane int, addr uint64, n int, k accessKind) (data, state []byte, bad *violation) {
+	size := uint64(w.prog.localSize)
+	if addr > size || addr+uint64(n) > size {
+		return nil, nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes of local memory at %s", n, describe(w.prog.localVars, addr))}
+	}
+	from := uint64(lane)*size + addr
+	data, state = w.local[from:from+uint64(n)], w.state[from:from+uint64(n)]
+	for i, st := range state {
+		switch {
+		case st&stateValid == 0:
+			return nil, nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes of local memory at %s", n, describe(w.prog.localVars, addr))}
+		case !k.write() && st&stateWritten == 0:
+			return nil, nil, &violation{ErrUninitialized, "local memory at " + describe(w.prog.localVars, addr+uint64(i))}
+		}
+	}
+	return data, state, nil
+}
+
+// markWritten sets the written bit of each byte.
+func markWritten(state []byte) {
+	for i := range state {
+		state[i] |= stateWritten
+	}
+}
+
+// place is the address operand of a memory instruction.
+type place struct {
+	space space
+	base  int    // register
+	off   uint64 // added to it
+}
+
+// place reads address operand i for an instruction on space sp.
+func (x *building) place(i int, sp space) place {
+	o := x.in.args[i]
+	if o.kind != opAddress {
+		x.bad("operand %d is not an address", i+1)
+	}
+	switch {
+	case o.sym == nil:
+		return place{sp, x.constant(0), o.imm}
+	case o.sym.space == spaceReg && (o.sym.typ.kind == kindPred || o.sym.typ.bits < 32):
+		x.bad("register %s cannot hold an address", o.sym.name)
+	case o.sym.space == spaceReg:
+		return place{sp, x.reg(o.sym), o.imm}
+	case sp == spaceGeneric:
+		x.bad("variable %s needs a generic address", o.sym.name)
+	case sp == spaceParam && !o.sym.kernel && o.sym.space == spaceParam:
+		return place{spaceLocal, x.address(o.sym, 0), o.imm}
+	case o.sym.space != sp:
+		x.bad("variable %s is in %v memory, expected %v", o.sym.name, o.sym.space, sp)
+	}
+	return place{sp, x.address(o.sym, 0), o.imm}
+}
+
+// classes of the memory instructions on each space.
+var memoryClass = map[space]Class{
+	spaceGeneric: Global, spaceGlobal: Global, spaceShared: Shared, spaceLocal: Local, spaceConst: Move, spaceParam: Move,
+}
+
+// cacheHints are modifiers without effect here.
+var cacheHints = []string{
+	"ca", "cg", "cs", "lu", "cv", "wb", "wt", "nc", "weak", "cta", "cluster", "gpu", "sys",
+	"L1::evict_normal", "L1::evict_unchanged", "L1::evict_first", "L1::evict_last", "L1::no_allocate",
+	"L2::64B", "L2::128B", "L2::256B",
+}
+
+// memory reads the modifiers that ld and st share: the space, the hints, the
+// number of elements, whether the access is strong, and the type.
+func (x *building) memory() (sp space, t typ, n int, strong bool) {
+	t = x.typ(func(t typ) bool { return t.kind != kindPred && t.bits >= 8 && t.kind != kindHalf2 })
+	n = 1
+	switch x.opt("v2", "v4") {
+	case "v2":
+		n = 2
+	case "v4":
+		n = 4
+	}
+	if n*t.bytes() > 16 {
+		x.bad("more than 16 bytes")
+	}
+	strong = x.opt("volatile", "relaxed", "acquire", "release") != ""
+	sp = spaces[x.opt("global", "shared", "shared::cta", "local", "const", "param")]
+	for x.opt(cacheHints...) != "" {
+	}
+	x.class = memoryClass[sp]
+	return sp, t, n, strong
+}
+
+// vector returns the n operands of a memory instruction's value.
+func (x *building) vector(i, n int) []operand {
+	o := x.in.args[i]
+	if n == 1 && o.kind != opVector {
+		return []operand{o}
+	}
+	if o.kind != opVector || len(o.sub) != n {
+		x.bad("operand %d is not a vector of %d", i+1, n)
+	}
+	return o.sub
+}
+
+func buildLd(x *building) exec {
+	sp, t, n, strong := x.memory()
+	x.nargs(2, 2)
+	at := x.place(1, sp)
+	if sp == spaceParam && at.space == spaceParam && x.returnsToCaller() {
+		x.bad("only named parameters can be loaded in a function")
+	}
+	size := t.bytes()
+	var dst []int
+	var extend []uint64
+	for _, o := range x.vector(0, n) {
+		dst = append(dst, x.dstOperand(o, t, true))
+		e := t.mask()
+		if o.kind == opReg && t.signed() {
+			e = o.sym.typ.mask()
+		}
+		extend = append(extend, e)
+	}
+	k := plainRead
+	if strong {
+		k = strongRead
+	}
+	return func(w *warp, m uint32) {
+		var global, shared request
+		base := w.r[at.base] // a destination may be the base
+		for ; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
+			addr := base[l] + at.off
+			data, _, sp := w.access(l, at.space, addr, n*size, k)
+			if data == nil {
+				return
+			}
+			for i, d := range dst {
+				v := load(data[i*size:], size)
+				if t.signed() {
+					v = uint64(sext(v, t.bits))
+				}
+				w.r[d][l] = v & extend[i]
+			}
+			switch sp {
+			case spaceGlobal:
+				global.put(addr)
+			case spaceShared:
+				shared.put(addr)
+			}
+		}
+		w.count.GlobalLoadBytes += int64(global.n * n * size)
+		w.count.GlobalLoadSectors += global.sectors()
+		w.count.SharedConflicts += shared.conflicts(n * size)
+	}
+}
+
+// returnsToCaller reports whether the current function is a .func.
+func (d *decoder) returnsToCaller() bool {
+	_, isFunc := d.returns[d.fn]
+	return isFunc
+}
+
+func buildSt(x *building) exec {
+	sp, t, n, strong := x.memory()
+	x.nargs(2, 2)
+	at := x.place(0, sp)
+	if sp == spaceConst || at.space == spaceParam {
+		x.bad("constant memory and parameters of a kernel cannot be written")
+	}
+	size := t.bytes()
+	var src []int
+	for _, o := range x.vector(1, n) {
+		src = append(src, x.srcOperand(o, t, true))
+	}
+	k := plainWrite
+	if strong {
+		k = strongWrite
+	}
+	return func(w *warp, m uint32) {
+		var global, shared request
+		for ; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
+			addr := w.r[at.base][l] + at.off
+			data, state, sp := w.access(l, at.space, addr, n*size, k)
+			if data == nil {
+				return
+			}
+			for i, s := range src {
+				store(data[i*size:], size, w.r[s][l])
+			}
+			markWritten(state)
+			switch sp {
+			case spaceGlobal:
+				global.put(addr)
+			case spaceShared:
+				shared.put(addr)
+			}
+		}
+		w.count.GlobalStoreBytes += int64(global.n * n * size)
+		w.count.GlobalStoreSectors += global.sectors()
+		w.count.SharedConflicts += shared.conflicts(n * size)
+	}
+}

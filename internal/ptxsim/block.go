@@ -1,0 +1,179 @@
+package ptxsim
+
+import "fmt"
+
+// blockRun executes blocks of one launch, one after another.
+type blockRun struct {
+	launch   *launchState
+	symbols  map[*symbol]Ptr
+	ctaid    Dim3
+	warps    []*warp
+	shared   *shared
+	barriers [16]barrier
+	count    Counters
+}
+
+// barrier is one of a block's 16.
+type barrier struct {
+	arrived  int // threads, in whole warps
+	expected int
+	warps    []*warp // that wait
+	thread   int     // one that waits, for errors
+	pc       int
+	votes    []vote
+}
+
+// vote is what a warp brings to bar.red.
+type vote struct {
+	w      *warp
+	finish func(w *warp, total barrierSum)
+	sum    barrierSum
+}
+
+// barrierSum counts the predicates of the threads at a bar.red.
+type barrierSum struct{ yes, threads int }
+
+// sliceInstructions is how long a warp runs before the next one has a turn, so
+// that a warp that spins on another's flag does not spin for ever.
+const sliceInstructions = 1 << 14
+
+func newBlockRun(st *launchState) *blockRun {
+	prog := st.kernel.prog
+	b := &blockRun{launch: st, symbols: st.symbols, shared: newShared(st.sharedVars)}
+	threads := st.block.count()
+	for id := 0; id*warpSize < threads; id++ {
+		w := &warp{
+			blk: b, id: id, all: fullMask, prog: prog, count: &b.count,
+			r: make([][warpSize]uint64, prog.regs), p: make([]uint32, prog.preds),
+			local: make([]byte, warpSize*prog.localSize), state: make([]byte, warpSize*prog.localSize),
+		}
+		if left := threads - id*warpSize; left < warpSize {
+			w.all = 1<<left - 1
+		}
+		b.warps = append(b.warps, w)
+	}
+	return b
+}
+
+// tid returns the coordinates of a linear thread.
+func (b *blockRun) tid(i int) Dim3 { return b.launch.block.at(i) }
+
+// run executes the block at ctaid.
+func (b *blockRun) run(ctaid Dim3) error {
+	b.ctaid = ctaid
+	b.shared.reset()
+	b.barriers = [16]barrier{}
+	for _, w := range b.warps {
+		w.reset(ctaid)
+	}
+	for steps := int64(0); ; {
+		ran, done := false, 0
+		for _, w := range b.warps {
+			if w.status == warpReady {
+				ran = true
+				w.steps = 0
+				w.run(sliceInstructions)
+				steps += w.steps
+				if w.fault != nil {
+					return w.fault
+				}
+			}
+			if w.status == warpDone {
+				done++
+			}
+		}
+		if done == len(b.warps) {
+			return b.ended()
+		}
+		if !ran {
+			return b.stuck()
+		}
+		if err := b.launch.ctx.Err(); err != nil {
+			return fmt.Errorf("ptxsim: kernel %s, block %v: %w", b.launch.kernel.name, ctaid, err)
+		}
+		if steps > b.launch.dev.opt.MaxInstruction {
+			w := b.warps[0]
+			for _, o := range b.warps {
+				if o.status == warpReady {
+					w = o
+					break
+				}
+			}
+			w.failAt(min(w.pc, len(w.prog.code)-1), 0, ErrDeadlock, "the block has executed %d instructions and goes on", steps)
+			return w.fault
+		}
+	}
+}
+
+// ended finds barriers that some threads still expect others at.
+func (b *blockRun) ended() error {
+	for i, r := range b.barriers {
+		if r.arrived > 0 {
+			w := b.warps[0]
+			w.failAt(r.pc, r.thread, ErrDivergent, "%d threads arrived at barrier %d, expected %d", r.arrived, i, r.expected)
+			return w.fault
+		}
+	}
+	return nil
+}
+
+// stuck reports a barrier that cannot complete.
+func (b *blockRun) stuck() error {
+	for i, r := range b.barriers {
+		if len(r.warps) > 0 {
+			w := r.warps[0]
+			w.failAt(r.pc, 0, ErrDivergent, "%d threads arrived at barrier %d, expected %d: the others have ended or wait elsewhere", r.arrived, i, r.expected)
+			return w.fault
+		}
+	}
+	return fmt.Errorf("ptxsim: kernel %s, block %v: %w", b.launch.kernel.name, b.ctaid, ErrDeadlock)
+}
+
+// arrive counts warp w in at barrier id; expected is a number of threads, 0 for
+// the whole block. If wait is set the warp stops until the barrier completes,
+// and finish, if not nil, is then called with the sum of all votes.
+func (b *blockRun) arrive(w *warp, id, expected int, wait bool, sum barrierSum, finish func(*warp, barrierSum)) {
+	if id < 0 || id >= len(b.barriers) {
+		w.fail(0, ErrDivergent, "barrier %d, expected 0 to %d", id, len(b.barriers)-1)
+		return
+	}
+	if expected == 0 {
+		expected = len(b.warps) * warpSize
+	}
+	r := &b.barriers[id]
+	switch {
+	case expected%warpSize != 0 || expected > len(b.warps)*warpSize || expected < 0:
+		w.fail(0, ErrDivergent, "barrier %d for %d threads, expected a multiple of %d up to the block's", id, expected, warpSize)
+		return
+	case r.arrived > 0 && r.expected != expected:
+		w.fail(0, ErrDivergent, "barrier %d for %d threads, but others came to it for %d", id, expected, r.expected)
+		return
+	}
+	r.arrived += warpSize
+	r.expected, r.pc, r.thread = expected, w.pc-1, w.id*warpSize
+	r.votes = append(r.votes, vote{w, finish, sum})
+	if wait {
+		w.status = warpAtBarrier
+		r.warps = append(r.warps, w)
+	}
+	if r.arrived < expected {
+		return
+	}
+	var total barrierSum
+	for _, v := range r.votes {
+		total.yes += v.sum.yes
+		total.threads += v.sum.threads
+	}
+	for _, v := range r.votes {
+		if v.finish != nil {
+			v.finish(v.w, total)
+		}
+	}
+	for _, o := range r.warps {
+		o.status = warpReady
+	}
+	b.barriers[id] = barrier{warps: r.warps[:0], votes: r.votes[:0]}
+	// A barrier of a part of the block also counts as one of the whole: that can
+	// hide a race between the others, and never invents one.
+	b.shared.epoch++
+}

@@ -1,0 +1,238 @@
+package ptxsim
+
+import "math/bits"
+
+func isValue(t typ) bool {
+	return t.kind <= kindInt && t.bits >= 16 || isFloating(t)
+}
+
+// comparison returns the test that an operator names for type t; nil if there is none.
+func comparison(op string, t typ, ftz bool) func(a, b uint64) bool {
+	if !t.integer() {
+		get := func(v uint64) float64 {
+			if ftz {
+				v = flush(v)
+			}
+			return decodeFloat(v, t)
+		}
+		ordered := map[string]func(a, b float64) bool{
+			"eq": func(a, b float64) bool { return a == b }, "ne": func(a, b float64) bool { return a < b || a > b },
+			"lt": func(a, b float64) bool { return a < b }, "le": func(a, b float64) bool { return a <= b },
+			"gt": func(a, b float64) bool { return a > b }, "ge": func(a, b float64) bool { return a >= b },
+			"equ": func(a, b float64) bool { return !(a < b || a > b) }, "neu": func(a, b float64) bool { return a != b },
+			"ltu": func(a, b float64) bool { return !(a >= b) }, "leu": func(a, b float64) bool { return !(a > b) },
+			"gtu": func(a, b float64) bool { return !(a <= b) }, "geu": func(a, b float64) bool { return !(a < b) },
+			"num": func(a, b float64) bool { return a == a && b == b }, "nan": func(a, b float64) bool { return a != a || b != b },
+		}
+		f := ordered[op]
+		if f == nil {
+			return nil
+		}
+		return func(a, b uint64) bool { return f(get(a), get(b)) }
+	}
+	equal := map[string]func(a, b uint64) bool{
+		"eq": func(a, b uint64) bool { return a == b }, "ne": func(a, b uint64) bool { return a != b },
+	}
+	if f := equal[op]; f != nil || t.kind == kindBits {
+		return f
+	}
+	if t.signed() {
+		n := t.bits
+		return map[string]func(a, b uint64) bool{
+			"lt": func(a, b uint64) bool { return sext(a, n) < sext(b, n) }, "le": func(a, b uint64) bool { return sext(a, n) <= sext(b, n) },
+			"gt": func(a, b uint64) bool { return sext(a, n) > sext(b, n) }, "ge": func(a, b uint64) bool { return sext(a, n) >= sext(b, n) },
+		}[op]
+	}
+	lt, le := func(a, b uint64) bool { return a < b }, func(a, b uint64) bool { return a <= b }
+	gt, ge := func(a, b uint64) bool { return a > b }, func(a, b uint64) bool { return a >= b }
+	return map[string]func(a, b uint64) bool{"lt": lt, "le": le, "gt": gt, "ge": ge, "lo": lt, "ls": le, "hi": gt, "hs": ge}[op]
+}
+
+// compare reads the operator of setp or set, and the predicate that is
+// combined with the result, and returns how to compute the lanes' answers.
+func (x *building) compare(t typ, extra int) func(w *warp, m uint32) (yes, no uint32) {
+	x.class = Move
+	ftz := t == f32 && x.has("ftz")
+	join := x.opt("and", "or", "xor")
+	if len(x.mods) == 0 {
+		x.bad("expected a comparison")
+	}
+	f := comparison(x.mods[0], t, ftz)
+	if f == nil {
+		x.bad("comparison .%s is not supported for type %v", x.mods[0], t)
+	}
+	x.mods = x.mods[1:]
+	a, b := x.src(1, t), x.src(2, t)
+	c, neg := predTrue, false
+	if join == "" {
+		x.nargs(3, 3)
+		join = "and"
+	} else {
+		x.nargs(4, 4)
+		c, neg = x.pred(x.in.args[extra])
+	}
+	return func(w *warp, m uint32) (yes, no uint32) {
+		ra, rb := &w.r[a], &w.r[b]
+		for ; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m) & 31
+			if f(ra[l], rb[l]) {
+				yes |= 1 << l
+			}
+		}
+		with := w.predicate(c, neg)
+		switch no = ^yes; join {
+		case "and":
+			return yes & with, no & with
+		case "or":
+			return yes | with, no | with
+		}
+		return yes ^ with, no ^ with
+	}
+}
+
+// buildSetp: p = (a op b) join c, q = !(a op b) join c.
+func buildSetp(x *building) exec {
+	t := x.typ(isValue)
+	x.nargs(3, 4)
+	o := x.in.args[0]
+	q := -1
+	if o.kind == opPair {
+		q, o = x.dstPred(o.sub[1]), o.sub[0]
+	}
+	p := x.dstPred(o)
+	f := x.compare(t, 3)
+	return func(w *warp, m uint32) {
+		yes, no := f(w, m)
+		w.setPredicate(p, m, yes)
+		if q >= 0 {
+			w.setPredicate(q, m, no)
+		}
+	}
+}
+
+// buildSet: all ones or 1.0 where the comparison holds, else 0.
+func buildSet(x *building) exec {
+	t := x.typ(isValue)
+	to := x.typ(func(t typ) bool { return t == u32 || t == types["s32"] || t == f32 })
+	x.nargs(3, 4)
+	d := x.dst(0, to)
+	f := x.compare(t, 3)
+	one := to.mask()
+	if to == f32 {
+		one = 0x3F800000
+	}
+	return func(w *warp, m uint32) {
+		yes, _ := f(w, m)
+		for ; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
+			w.r[d][l] = 0
+			if yes>>l&1 != 0 {
+				w.r[d][l] = one
+			}
+		}
+	}
+}
+
+func buildSelp(x *building) exec {
+	x.class = Move
+	t := x.typ(isValue)
+	x.nargs(4, 4)
+	d, a, b := x.dst(0, t), x.src(1, t), x.src(2, t)
+	p, neg := x.pred(x.in.args[3])
+	return func(w *warp, m uint32) {
+		rd, ra, rb := &w.r[d], &w.r[a], &w.r[b]
+		for yes := w.predicate(p, neg); m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m) & 31
+			if yes>>l&1 != 0 {
+				rd[l] = ra[l]
+			} else {
+				rd[l] = rb[l]
+			}
+		}
+	}
+}
+
+// buildSlct: a where c >= 0, else b.
+func buildSlct(x *building) exec {
+	x.class = Move
+	by := x.typ(func(t typ) bool { return t == types["s32"] || t == f32 })
+	t := x.typ(isValue)
+	ftz := by == f32 && x.has("ftz")
+	x.nargs(4, 4)
+	return map3(x.dst(0, t), x.src(1, t), x.src(2, t), x.src(3, by), func(a, b, c uint64) uint64 {
+		if ftz {
+			c = flush(c)
+		}
+		if by == f32 && fromF32(c) >= 0 || by != f32 && sext(c, 32) >= 0 {
+			return a
+		}
+		return b
+	})
+}
+
+// buildMov copies, takes addresses, packs and unpacks.
+func buildMov(x *building) exec {
+	x.class = Move
+	t := x.typ(func(t typ) bool { return t.kind == kindPred || isValue(t) })
+	x.nargs(2, 2)
+	to, from := x.in.args[0], x.in.args[1]
+	switch {
+	case t.kind == kindPred:
+		d := x.dstPred(to)
+		a, neg := x.pred(from)
+		return func(w *warp, m uint32) { w.setPredicate(d, m, w.predicate(a, neg)) }
+	case to.kind == opVector:
+		part := x.part(t, to)
+		a := x.src(1, t)
+		var dst []int
+		for _, o := range to.sub {
+			dst = append(dst, x.dstOperand(o, part, false))
+		}
+		return func(w *warp, m uint32) {
+			v := w.r[a]
+			for ; m != 0; m &= m - 1 {
+				l := bits.TrailingZeros32(m)
+				for i, d := range dst {
+					w.r[d][l] = v[l] >> (i * part.bits) & part.mask()
+				}
+			}
+		}
+	case from.kind == opVector:
+		part := x.part(t, from)
+		d := x.dst(0, t)
+		var src []int
+		for _, o := range from.sub {
+			src = append(src, x.srcOperand(o, part, false))
+		}
+		return func(w *warp, m uint32) {
+			for ; m != 0; m &= m - 1 {
+				l := bits.TrailingZeros32(m)
+				v := uint64(0)
+				for i, a := range src {
+					v |= w.r[a][l] << (i * part.bits)
+				}
+				w.r[d][l] = v
+			}
+		}
+	}
+	d, a := x.dst(0, t), x.src(1, t)
+	return func(w *warp, m uint32) {
+		if m == fullMask {
+			w.r[d] = w.r[a]
+			return
+		}
+		for ; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m) & 31
+			w.r[d][l] = w.r[a][l]
+		}
+	}
+}
+
+// part returns the type of one of the parts that make up t.
+func (x *building) part(t typ, o operand) typ {
+	n := len(o.sub)
+	if n != 2 && n != 4 || t.bits/n < 16 {
+		x.bad("a vector of %d does not make %d bits", n, t.bits)
+	}
+	return typ{kindBits, t.bits / n}
+}

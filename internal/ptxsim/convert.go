@@ -1,0 +1,236 @@
+package ptxsim
+
+import (
+	"math"
+	"math/bits"
+)
+
+// conversion is what cvt was asked for.
+type conversion struct {
+	from, to       typ
+	mode           string
+	ftz, sat, relu bool
+	integralFloat  bool // float to float, rounded to an integer
+}
+
+func isCvt(t typ) bool {
+	return t.kind != kindPred && t.kind != kindBits && t.kind != kindHalf2 && t.bits >= 8
+}
+
+func buildCvt(x *building) exec {
+	x.class = Convert
+	from := x.typ(func(t typ) bool { return isCvt(t) && !(t.kind == kindBF16 && t.bits == 32) })
+	to := x.typ(func(t typ) bool { return isCvt(t) || t.kind == kindHalf2 })
+	c := conversion{from: from, to: to, ftz: x.has("ftz"), sat: x.has("sat"), relu: x.has("relu")}
+	if c.to.kind == kindBF16 && c.to.bits == 32 || c.to.kind == kindHalf2 {
+		return x.packed(c)
+	}
+	x.nargs(2, 2)
+	toFloat, fromFloat := !to.integer(), !from.integer()
+	if c.ftz && from != f32 && to != f32 {
+		x.bad("modifier .ftz needs type .f32")
+	}
+	if c.relu && (to.bits != 16 || from != f32) {
+		x.bad("modifier .relu needs a conversion from .f32 to 16 bits")
+	}
+	if c.sat && toFloat && to != f32 {
+		x.bad("modifier .sat is not supported here")
+	}
+	switch {
+	case fromFloat && !toFloat:
+		c.mode = x.need("rni", "rzi", "rmi", "rpi")
+	case fromFloat && toFloat && from == to:
+		c.mode = x.opt("rni", "rzi", "rmi", "rpi")
+		c.integralFloat = c.mode != ""
+	case fromFloat && toFloat && to.bits < from.bits:
+		c.mode = x.need("rn", "rz", "rm", "rp")
+	case toFloat && !fromFloat:
+		c.mode = x.need("rn", "rz", "rm", "rp")
+		if c.mode != "rn" && (from.bits == 64 || to == f64) {
+			x.bad("rounding .%s is not supported here", c.mode)
+		}
+	case fromFloat && toFloat && from.bits == 16 && to.bits == 16:
+		x.bad("conversion between 16-bit floats is not supported")
+	}
+	if to.bits == 16 && toFloat && c.mode != "rn" && c.mode != "rz" && c.mode != "" {
+		x.bad("rounding .%s is not supported here", c.mode)
+	}
+	o := x.in.args[0]
+	d, a := x.dstOperand(o, to, true), x.srcOperand(x.in.args[1], from, true)
+	extend := ^uint64(0)
+	if o.kind == opReg {
+		extend = o.sym.typ.mask()
+	}
+	mask := from.mask()
+	if to.signed() {
+		return map1(d, a, func(v uint64) uint64 { return uint64(sext(c.apply(v&mask), to.bits)) & extend })
+	}
+	return map1(d, a, func(v uint64) uint64 { return c.apply(v & mask) })
+}
+
+// packed builds cvt.rn{.relu}.bf16x2.f32 d, a, b: a goes to the high half.
+func (x *building) packed(c conversion) exec {
+	x.nargs(3, 3)
+	if c.from != f32 || c.ftz || c.sat {
+		x.bad("only a conversion of two .f32 without .ftz and .sat is supported")
+	}
+	c.mode = x.need("rn", "rz")
+	to := typ{c.to.kind, 16}
+	if c.to.kind == kindHalf2 {
+		to.kind = kindFloat
+	}
+	one := conversion{from: f32, to: to, mode: c.mode, relu: c.relu}
+	return map2(x.dst(0, b32), x.src(1, f32), x.src(2, f32), func(a, b uint64) uint64 { return one.apply(a)<<16 | one.apply(b) })
+}
+
+// apply converts one value.
+func (c *conversion) apply(v uint64) uint64 {
+	if c.ftz && c.from == f32 {
+		v = flush(v)
+	}
+	var r uint64
+	switch {
+	case c.from.integer() && c.to.integer():
+		return c.intToInt(v)
+	case c.from.integer():
+		r = c.intToFloat(v)
+	case c.to.integer():
+		return c.floatToInt(decodeFloat(v, c.from))
+	default:
+		r = c.floatToFloat(v)
+	}
+	if c.to == f32 {
+		if c.sat {
+			r = saturate(r)
+		}
+		if c.ftz {
+			r = flush(r)
+		}
+	}
+	return r
+}
+
+func (c *conversion) intToInt(v uint64) uint64 {
+	if c.from.signed() {
+		v = uint64(sext(v, c.from.bits))
+	}
+	if c.sat {
+		top := c.to.mask()
+		if c.to.signed() {
+			top >>= 1
+		}
+		switch {
+		case c.from.signed() && int64(v) < 0 && !c.to.signed():
+			return 0
+		case c.from.signed() && int64(v) < 0:
+			v = uint64(max(int64(v), -int64(top)-1))
+		case v > top:
+			v = top
+		}
+	}
+	return v & c.to.mask()
+}
+
+func (c *conversion) intToFloat(v uint64) uint64 {
+	signed := c.from.signed()
+	s := sext(v, c.from.bits)
+	switch {
+	case c.from.bits == 64 && c.to == f32 && signed:
+		return bits32(float32(s))
+	case c.from.bits == 64 && c.to == f32:
+		return bits32(float32(v))
+	}
+	f := float64(v)
+	if signed {
+		f = float64(s)
+	}
+	return encodeFloat(f, c.to, c.mode)
+}
+
+func encodeFloat(f float64, t typ, mode string) uint64 {
+	switch {
+	case t == f32:
+		return bits32(to32(f, mode))
+	case t == f64:
+		return bits64(f)
+	case t.kind == kindBF16:
+		return toBF16(f, mode)
+	}
+	return toF16(f, mode)
+}
+
+func roundIntegral(f float64, mode string) float64 {
+	switch mode {
+	case "rni":
+		return math.RoundToEven(f)
+	case "rzi":
+		return math.Trunc(f)
+	case "rmi":
+		return math.Floor(f)
+	}
+	return math.Ceil(f)
+}
+
+// floatToInt rounds and clamps to the range of the type; NaN gives 0.
+func (c *conversion) floatToInt(f float64) uint64 {
+	f = roundIntegral(f, c.mode)
+	top := math.Ldexp(1, c.to.bits)
+	if c.to.signed() {
+		top /= 2
+	}
+	switch {
+	case f != f:
+		return 0
+	case f >= top && c.to.signed():
+		return c.to.mask() >> 1
+	case f >= top:
+		return c.to.mask()
+	case c.to.signed():
+		return uint64(int64(max(f, -top))) & c.to.mask()
+	case f <= 0:
+		return 0
+	}
+	return uint64(f)
+}
+
+func (c *conversion) floatToFloat(v uint64) uint64 {
+	f := decodeFloat(v, c.from)
+	if c.integralFloat {
+		f = roundIntegral(f, c.mode)
+	}
+	if c.relu && f < 0 {
+		f = 0
+	}
+	return encodeFloat(f, c.to, c.mode)
+}
+
+// buildCvta converts between an address of a space and a generic address.
+// Global and constant addresses are generic ones.
+func buildCvta(x *building) exec {
+	x.class = Convert
+	t := x.typ(func(t typ) bool { return t == types["u64"] })
+	to := x.has("to")
+	sp := spaces[x.need("global", "shared", "shared::cta", "local", "const", "param")]
+	window := map[space]uint64{spaceShared: sharedWindow, spaceLocal: localWindow}[sp]
+	if to {
+		window = -window
+	}
+	return x.op1(t, func(a uint64) uint64 { return a + window })
+}
+
+func buildIsspacep(x *building) exec {
+	x.class = Convert
+	sp := spaces[x.need("global", "shared", "shared::cta", "local", "const")]
+	x.nargs(2, 2)
+	d, a := x.dstPred(x.in.args[0]), x.src(1, b64)
+	return func(w *warp, m uint32) {
+		p := uint32(0)
+		for l := m; l != 0; l &= l - 1 {
+			i := bits.TrailingZeros32(l)
+			if w.spaceOf(w.r[a][i]) == sp {
+				p |= 1 << i
+			}
+		}
+		w.setPredicate(d, m, p)
+	}
+}

@@ -1,0 +1,141 @@
+package ptxsim
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// Class sorts instructions for the counters.
+type Class uint8
+
+// The classes of instructions.
+const (
+	Integer  Class = iota // integer and logic arithmetic
+	Float                 // floating-point arithmetic and approximations
+	Convert               // cvt, cvta
+	Move                  // mov, selp, setp, predicates, loads of parameters and constants
+	Control               // branches, calls, exits
+	Barrier               // barriers and fences
+	WarpWide              // shuffles, votes, matches, redux
+	Global                // loads and stores of global memory, and through generic addresses
+	Shared                // loads and stores of shared memory
+	Local                 // loads and stores of local memory and of function parameters
+	Atomic                // atom, red
+	Async                 // cp.async and its groups
+	LdMatrix              // ldmatrix
+	Matrix                // mma
+	classes
+)
+
+var classNames = [classes]string{"integer", "float", "convert", "move", "control", "barrier", "warp", "global", "shared", "local", "atomic", "async", "ldmatrix", "matrix"}
+
+// String returns the class's name in lower case.
+func (c Class) String() string {
+	if c >= classes {
+		return "unknown"
+	}
+	return classNames[c]
+}
+
+// Counters says what a launch did, summed over all its blocks. A sector is 32
+// aligned bytes of global memory; each warp instruction counts the different
+// sectors that it touches (no cache is modelled).
+type Counters struct {
+	Warp   [classes]int64 // instructions issued by warps, by class
+	Thread [classes]int64 // the same, times the lanes that executed them
+
+	GlobalLoadBytes    int64 // asked for by lanes, cp.async included
+	GlobalStoreBytes   int64
+	GlobalLoadSectors  int64
+	GlobalStoreSectors int64
+	GlobalAtomics      int64 // lanes that executed an atomic on global memory
+
+	// SharedConflicts counts the passes over the 32 banks of 4 bytes beyond those
+	// that an access needs anyway (1 for up to 4 bytes per lane and for each 8 x 8
+	// matrix, 2 for 8 bytes, 4 for 16).
+	SharedConflicts int64
+	SharedAtomics   int64
+}
+
+// Instructions returns the number of warp instructions and of thread
+// instructions of all classes.
+func (c *Counters) Instructions() (warp, thread int64) {
+	for i := range classes {
+		warp += c.Warp[i]
+		thread += c.Thread[i]
+	}
+	return warp, thread
+}
+
+func (c *Counters) add(o *Counters) {
+	for i := range classes {
+		c.Warp[i] += o.Warp[i]
+		c.Thread[i] += o.Thread[i]
+	}
+	c.GlobalLoadBytes += o.GlobalLoadBytes
+	c.GlobalStoreBytes += o.GlobalStoreBytes
+	c.GlobalLoadSectors += o.GlobalLoadSectors
+	c.GlobalStoreSectors += o.GlobalStoreSectors
+	c.GlobalAtomics += o.GlobalAtomics
+	c.SharedConflicts += o.SharedConflicts
+	c.SharedAtomics += o.SharedAtomics
+}
+
+// request collects the addresses of one warp instruction.
+type request struct {
+	addr [warpSize]uint64
+	n    int
+}
+
+func (q *request) put(addr uint64) {
+	q.addr[q.n] = addr
+	q.n++
+}
+
+// sectors counts the different 32-byte sectors. An aligned access of at most
+// 32 bytes lies in one.
+func (q *request) sectors() int64 {
+	var seen [warpSize]uint64
+	n := 0
+	for _, a := range q.addr[:q.n] {
+		s := a >> 5
+		if n > 0 && seen[n-1] == s {
+			continue
+		}
+		if !slices.Contains(seen[:n], s) {
+			seen[n] = s
+			n++
+		}
+	}
+	return int64(n)
+}
+
+// conflicts counts the extra passes of an access of size bytes per lane to
+// shared memory: lanes go together up to 128 bytes a pass.
+func (q *request) conflicts(size int) int64 {
+	group := min(warpSize, warpSize*4/max(size, 4))
+	extra := int64(0)
+	for i := 0; i < q.n; i += group {
+		var words [warpSize]uint64
+		var count [32]int
+		n, worst := 0, 0
+		for _, a := range q.addr[i:min(i+group, q.n)] {
+			for b := 0; b < max(size, 4); b += 4 {
+				word := (a + uint64(b)) >> 2
+				if slices.Contains(words[:n], word) {
+					continue
+				}
+				words[n] = word
+				n++
+				count[word%32]++
+				worst = max(worst, count[word%32])
+			}
+		}
+		if worst > 1 {
+			extra += int64(worst - 1)
+		}
+	}
+	return extra
+}
+
+func lanes(m uint32) int64 { return int64(bits.OnesCount32(m)) }

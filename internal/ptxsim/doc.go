@@ -1,0 +1,50 @@
+// Package ptxsim executes NVIDIA PTX text on the CPU and checks more than a GPU
+// does. It is for tests, and for machines without a GPU.
+//
+//	m, err := ptxsim.Parse("axpy.ptx", text)
+//	d := ptxsim.NewDevice(ptxsim.Options{})
+//	x, err := d.Alloc(4*n, "x")
+//	err = d.CopyIn(x, bytes)
+//	counters, err := d.Launch(ctx, m.Kernel("axpy"), ptxsim.Dim3{X: grid}, ptxsim.Dim3{X: 128}, 0, ptxsim.Addr(x), ptxsim.U32(n))
+//
+// # What is executed
+//
+// The part of PTX 8.4 for sm_80 that nvcc makes of kernels without textures and
+// floating-point atomics: integer, float32 and float64 arithmetic, conversions
+// with f16 and bf16, fma, min and max of bf16; control flow and calls of .func
+// without recursion; loads, stores and integer atomics; barriers, shuffles,
+// votes, match, redux; cp.async, ldmatrix, and mma.sync m16n8k8 and m16n8k16 of
+// bf16 or f16 with float32 accumulation. Anything else is an error of Parse.
+//
+// # Execution
+//
+// A warp is 32 threads, each with a program counter of its own. Of the lanes
+// that can go on, those with the smallest counter do, together: paths meet again
+// where they join in the text, which makes any control flow right and that of
+// nvcc fast. A warp-wide instruction waits until all lanes that its membermask
+// names stand at it. The warps of a block take turns. Lanes of one warp that
+// spin for each other would spin for ever; Options.MaxInstruction and the
+// context end that.
+//
+// # What is checked
+//
+// Every access to memory: bounds, alignment, use after Free, writes to constant
+// memory, and reads of bytes that nothing wrote. Allocations lie 1 TiB apart;
+// shared and local variables have gaps between them. In shared memory a race is
+// an error: two threads touch a byte between two barriers, one of them
+// writes, and they are not both atomic or volatile; bar.warp.sync orders the threads of its
+// warp. The target of a cp.async is out of reach from its issue to
+// its thread's wait, and for other threads to the barrier after that. A barrier
+// that some thread of the block does not reach, an exited or missing lane in a
+// membermask, and a matrix instruction in an incomplete warp are errors.
+// Races between blocks in global memory are not found.
+//
+// # Arithmetic
+//
+// Rounding, .ftz, .sat, shifts beyond the width and NaN are as the PTX manual
+// says; a NaN result is 0x7FFFFFFF in float32 and 0x7FF8000000000000 in float64.
+// The .approx functions are float64 functions rounded once, so nearer to the
+// truth than hardware; div.approx of divisors above 2^126 does not underflow to
+// 0 here. mma adds in float32 in ascending k (see buildMma). Integer division
+// by 0 gives all ones, a remainder by 0 the dividend.
+package ptxsim

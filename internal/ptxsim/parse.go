@@ -1,0 +1,311 @@
+package ptxsim
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Module is parsed and decoded PTX. It is immutable: any number of devices
+// may launch its kernels.
+type Module struct {
+	name    string
+	kernels map[string]*Kernel
+	funcs   map[string]*function
+	globals []*symbol // .global and .const variables in order of declaration
+	top     *scope
+}
+
+// Kernel is one .entry of a module.
+type Kernel struct {
+	name   string
+	module *Module
+	fn     *function
+	prog   *program
+}
+
+// Name returns the kernel's name in the PTX text.
+func (k *Kernel) Name() string { return k.name }
+
+// ParamSizes returns the size in bytes of each parameter.
+func (k *Kernel) ParamSizes() []int {
+	sizes := make([]int, len(k.fn.params))
+	for i, p := range k.fn.params {
+		sizes[i] = p.size
+	}
+	return sizes
+}
+
+// SharedBytes returns the bytes of the kernel's static shared variables,
+// without the gaps that the simulator leaves between them.
+func (k *Kernel) SharedBytes() int { return k.prog.sharedStatic }
+
+// Kernel returns the kernel called name, or nil.
+func (m *Module) Kernel(name string) *Kernel { return m.kernels[name] }
+
+// Kernels returns the names of all kernels, sorted.
+func (m *Module) Kernels() []string { return slices.Sorted(maps.Keys(m.kernels)) }
+
+// function is an .entry or .func.
+type function struct {
+	name    string
+	line    int
+	results []*symbol
+	params  []*symbol
+	body    []inst
+	defined bool
+	maxTid  []int // .maxntid, nil if absent
+	reqTid  []int // .reqntid, nil if absent
+	vars    []*symbol
+	scope   *scope
+}
+
+const (
+	maxRegisters = 1 << 16 // per declaration
+	maxVariable  = 1 << 28 // bytes
+)
+
+// Parse reads and decodes PTX text. name stands for the text in errors. An
+// instruction, modifier, type or directive that the simulator does not execute
+// is an error that wraps ErrLoad and names it and its line.
+func Parse(name, text string) (*Module, error) {
+	toks, err := lex(name, text)
+	if err != nil {
+		return nil, err
+	}
+	m := &Module{name: name, kernels: map[string]*Kernel{}, funcs: map[string]*function{}, top: newScope(nil)}
+	p := &parser{file: name, toks: toks, mod: m, scope: m.top}
+	p.run(p.module)
+	if p.err != nil {
+		return nil, p.err
+	}
+	if err := decodeModule(m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+type parser struct {
+	file  string
+	toks  []token
+	pos   int
+	mod   *Module
+	scope *scope
+	fn    *function
+	err   error
+}
+
+// stop is what fail panics with, to leave the descent; run recovers it.
+type stop struct{}
+
+func (p *parser) run(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(stop); !ok {
+				panic(r)
+			}
+		}
+	}()
+	f()
+}
+
+func (p *parser) fail(line int, format string, args ...any) {
+	p.err = loadError(p.file, line, format, args...)
+	panic(stop{})
+}
+
+func (p *parser) peek() token { return p.toks[p.pos] }
+
+func (p *parser) next() token {
+	t := p.toks[p.pos]
+	if t.kind != tokEnd {
+		p.pos++
+	}
+	return t
+}
+
+// accept takes the next token if it reads text.
+func (p *parser) accept(text string) bool {
+	if t := p.peek(); t.text == text && (t.kind == tokPunct || t.kind == tokWord) {
+		p.pos++
+		return true
+	}
+	return false
+}
+
+func (p *parser) expect(text string) {
+	if t := p.peek(); !p.accept(text) {
+		p.fail(t.line, "found %q, expected %q", t.text, text)
+	}
+}
+
+func (p *parser) word(what string) token {
+	t := p.next()
+	if t.kind != tokWord {
+		p.fail(t.line, "found %q, expected %s", t.text, what)
+	}
+	return t
+}
+
+// integer reads a literal from lo to hi.
+func (p *parser) integer(what string, lo, hi int) int {
+	t := p.next()
+	v, err := strconv.ParseInt(strings.TrimSuffix(t.text, "U"), 0, 64)
+	if t.kind != tokNumber || err != nil || v < int64(lo) || v > int64(hi) {
+		p.fail(t.line, "found %q, expected %s from %d to %d", t.text, what, lo, hi)
+	}
+	return int(v)
+}
+
+func (p *parser) skipLine() {
+	line := p.peek().line
+	for p.peek().kind != tokEnd && p.peek().line == line {
+		p.pos++
+	}
+}
+
+func (p *parser) module() {
+	extern := false
+	for {
+		t := p.next()
+		switch {
+		case t.kind == tokEnd:
+			return
+		case t.kind != tokWord:
+			p.fail(t.line, "found %q, expected a directive", t.text)
+		}
+		switch t.text {
+		case ".version":
+			p.next()
+		case ".target":
+			p.word("a target")
+			for p.accept(",") {
+				p.word("a target")
+			}
+		case ".address_size":
+			if n := p.integer("an address size", 32, 64); n != 64 {
+				p.fail(t.line, "address size %d, expected 64", n)
+			}
+		case ".visible", ".weak":
+		case ".extern":
+			extern = true
+			continue
+		case ".file":
+			p.skipLine()
+		case ".entry", ".func":
+			p.function(t.text == ".entry")
+		case ".global", ".const", ".shared":
+			p.variable(spaces[t.text[1:]], extern)
+		case ".pragma":
+			p.next()
+			p.expect(";")
+		default:
+			p.fail(t.line, "directive %s is not supported", t.text)
+		}
+		extern = false
+	}
+}
+
+// variable reads what follows .global, .const, .shared, .local or .param up to
+// the semicolon.
+func (p *parser) variable(sp space, extern bool) {
+	y := p.declaration(sp)
+	y.extern = extern
+	if extern && (sp != spaceShared || y.size != 0) {
+		p.fail(y.line, "extern variable %s: only unsized shared arrays are supported", y.name)
+	}
+	if !extern && y.size == 0 {
+		p.fail(y.line, "variable %s has no size", y.name)
+	}
+	if p.accept("=") {
+		if sp != spaceGlobal && sp != spaceConst {
+			p.fail(y.line, "variable %s: a %v variable cannot have an initial value", y.name, sp)
+		}
+		y.init = p.initializer(y)
+	}
+	p.expect(";")
+	p.declare(y)
+	switch {
+	case sp == spaceGlobal || sp == spaceConst:
+		p.mod.globals = append(p.mod.globals, y)
+	case p.fn != nil:
+		p.fn.vars = append(p.fn.vars, y)
+	}
+}
+
+func (p *parser) declare(y *symbol) {
+	if p.scope.names[y.name] != nil {
+		p.fail(y.line, "%s is declared twice", y.name)
+	}
+	p.scope.names[y.name] = y
+}
+
+// declaration reads [.align n] type name[size]... ; size 0 means name[].
+func (p *parser) declaration(sp space) *symbol {
+	y := &symbol{space: sp, declared: p.fn}
+	for p.accept(".align") {
+		y.align = p.integer("an alignment", 1, 1<<16)
+		if y.align&(y.align-1) != 0 {
+			p.fail(p.peek().line, "alignment %d is not a power of two", y.align)
+		}
+	}
+	t := p.word("a type")
+	ty, ok := types[strings.TrimPrefix(t.text, ".")]
+	if !ok || ty.kind == kindPred || t.text[0] != '.' {
+		p.fail(t.line, "type %s is not supported in a variable", t.text)
+	}
+	for p.peek().text == ".ptr" { // .ptr .global .align n: a hint
+		p.pos++
+		for slices.Contains([]string{".global", ".shared", ".const", ".local"}, p.peek().text) {
+			p.pos++
+		}
+		if p.accept(".align") {
+			p.integer("an alignment", 1, 1<<16)
+		}
+	}
+	name := p.word("a name")
+	y.name, y.line, y.typ, y.size = name.text, name.line, ty, ty.bytes()
+	y.align = max(y.align, ty.bytes())
+	for p.accept("[") {
+		if p.accept("]") {
+			y.size = 0
+			break
+		}
+		y.size *= p.integer("an array length", 0, maxVariable)
+		if y.size > maxVariable {
+			p.fail(name.line, "variable %s is larger than %d bytes", y.name, maxVariable)
+		}
+		p.expect("]")
+	}
+	return y
+}
+
+// initializer reads a literal or a list of literals in braces.
+func (p *parser) initializer(y *symbol) []byte {
+	var out []byte
+	one := func() {
+		o := p.literal()
+		v, err := o.bits(y.typ)
+		if err != nil {
+			p.fail(y.line, "initial value of %s: %v", y.name, err)
+		}
+		for i := range y.typ.bytes() {
+			out = append(out, byte(v>>(8*i)))
+		}
+		if len(out) > y.size {
+			p.fail(y.line, "variable %s has %d bytes and more initial values", y.name, y.size)
+		}
+	}
+	if !p.accept("{") {
+		one()
+		return out
+	}
+	for !p.accept("}") {
+		one()
+		if p.peek().text != "}" {
+			p.expect(",")
+		}
+	}
+	return out
+}

@@ -1,0 +1,105 @@
+package ptxsim
+
+// op is one decoded instruction.
+type op struct {
+	exec  func(w *warp, m uint32)
+	guard int // predicate, -1 if none
+	neg   bool
+	class Class
+	line  int
+	text  string // mnemonic, for errors
+}
+
+// Predicates that every program has.
+const (
+	predFalse = iota
+	predTrue
+	firstPred
+)
+
+// program is a kernel with all functions that it calls, decoded. Operands that
+// are literals, addresses or special registers are registers that are filled
+// before the start, so that every source operand is a register.
+type program struct {
+	kernel, file string
+	code         []op
+	entry        int
+	regs, preds  int
+	consts       []constant
+	specials     []special
+	params       []int // offsets of the kernel's parameters
+	paramBytes   int
+
+	sharedVars   []variable // static
+	sharedStatic int        // bytes, without gaps
+	dynamicAt    int        // address of dynamic shared memory
+	localVars    []variable
+	localSize    int  // bytes per thread
+	ordered      bool // blocks must run one after another
+}
+
+// constant fills a register; sym's address on the device is added.
+type constant struct {
+	reg   int
+	value uint64
+	sym   *symbol
+}
+
+// special fills a register from the thread's coordinates.
+type special struct {
+	reg   int
+	value func(w *warp, ctaid Dim3, lane int) uint64
+}
+
+func dim(d Dim3, axis byte) uint64 {
+	switch axis {
+	case 'x':
+		return uint64(d.X)
+	case 'y':
+		return uint64(d.Y)
+	}
+	return uint64(d.Z)
+}
+
+// specialRegister returns how to compute a special register; nil if it is unknown.
+func specialRegister(name string) func(w *warp, ctaid Dim3, lane int) uint64 {
+	if n := len(name); n > 2 && name[n-2] == '.' && name[n-1] >= 'x' && name[n-1] <= 'z' {
+		axis := name[n-1]
+		switch name[:n-2] {
+		case "%tid":
+			return func(w *warp, _ Dim3, l int) uint64 { return dim(w.blk.tid(w.id*warpSize+l), axis) }
+		case "%ntid":
+			return func(w *warp, _ Dim3, _ int) uint64 { return dim(w.blk.launch.block, axis) }
+		case "%ctaid":
+			return func(_ *warp, c Dim3, _ int) uint64 { return dim(c, axis) }
+		case "%nctaid":
+			return func(w *warp, _ Dim3, _ int) uint64 { return dim(w.blk.launch.grid, axis) }
+		}
+		return nil
+	}
+	switch name {
+	case "%laneid":
+		return func(_ *warp, _ Dim3, l int) uint64 { return uint64(l) }
+	case "%warpid":
+		return func(w *warp, _ Dim3, _ int) uint64 { return uint64(w.id) }
+	case "%nwarpid":
+		return func(w *warp, _ Dim3, _ int) uint64 { return uint64(len(w.blk.warps)) }
+	case "WARP_SZ":
+		return func(*warp, Dim3, int) uint64 { return warpSize }
+	case "%lanemask_eq":
+		return func(_ *warp, _ Dim3, l int) uint64 { return 1 << l }
+	case "%lanemask_lt":
+		return func(_ *warp, _ Dim3, l int) uint64 { return 1<<l - 1 }
+	case "%lanemask_le":
+		return func(_ *warp, _ Dim3, l int) uint64 { return 2<<l - 1 }
+	case "%lanemask_gt":
+		return func(_ *warp, _ Dim3, l int) uint64 { return fullMask &^ (2<<l - 1) }
+	case "%lanemask_ge":
+		return func(_ *warp, _ Dim3, l int) uint64 { return fullMask &^ (1<<l - 1) }
+	case "%dynamic_smem_size":
+		return func(w *warp, _ Dim3, _ int) uint64 { return uint64(w.blk.launch.dynamic) }
+	}
+	return nil
+}
+
+func alignUp(n, a int) int { return (n + a - 1) &^ (a - 1) }

@@ -1,0 +1,270 @@
+package ptxsim
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+)
+
+const (
+	warpSize = 32
+	fullMask = 0xFFFFFFFF
+)
+
+// group is a set of lanes that stand at the same instruction.
+type group struct {
+	pc   int
+	mask uint32
+}
+
+type warpState uint8
+
+const (
+	warpReady warpState = iota
+	warpAtBarrier
+	warpDone
+)
+
+// warp executes 32 threads. One group of lanes is active; others wait with
+// their own program counters, and the group with the smallest one always goes
+// first, so that groups merge where their paths meet. Since every lane has its
+// own counter this is right for any control flow, irreducible too. Lanes that
+// come to a warp-wide instruction before the lanes that it names are parked
+// until those arrive.
+type warp struct {
+	blk   *blockRun
+	id    int
+	all   uint32 // lanes that the block has
+	prog  *program
+	r     [][warpSize]uint64 // register, lane
+	p     []uint32           // predicate: a bit per lane
+	local []byte             // lane-major
+	state []byte             // of local
+	count *Counters
+
+	pc, nextPC int // nextPC: smallest pc of waiting
+	active     uint32
+	live       uint32
+	waiting    []group
+	parked     []group
+	status     warpState
+	epoch      uint32 // bar.warp.sync count
+	async      asyncCopies
+	steps      int64
+	fault      *Fault
+}
+
+// reset prepares the warp for a new block.
+func (w *warp) reset(ctaid Dim3) {
+	clear(w.r)
+	clear(w.p)
+	w.p[predTrue] = fullMask
+	for _, c := range w.prog.consts {
+		v := c.value
+		if c.sym != nil {
+			v += uint64(w.blk.symbols[c.sym])
+		}
+		w.setAll(c.reg, v)
+	}
+	for _, s := range w.prog.specials {
+		for l := range warpSize {
+			w.r[s.reg][l] = s.value(w, ctaid, l)
+		}
+	}
+	clear(w.state)
+	for l := range warpSize {
+		for _, v := range w.prog.localVars {
+			at := l*w.prog.localSize + v.off
+			fill(w.state[at:at+v.size], stateValid)
+		}
+	}
+	w.pc, w.nextPC = w.prog.entry, math.MaxInt
+	w.active, w.live = w.all, w.all
+	w.waiting, w.parked = w.waiting[:0], w.parked[:0]
+	w.status, w.epoch, w.fault = warpReady, 0, nil
+	w.async = asyncCopies{pending: w.async.pending[:0]}
+}
+
+func (w *warp) setAll(reg int, v uint64) {
+	for l := range warpSize {
+		w.r[reg][l] = v
+	}
+}
+
+// run executes up to budget instructions, or until the warp waits, ends or faults.
+func (w *warp) run(budget int) {
+	code := w.prog.code
+	for range budget {
+		if w.pc >= w.nextPC || w.active == 0 {
+			if !w.reschedule() {
+				return
+			}
+		}
+		o := &code[w.pc]
+		w.pc++
+		m := w.active
+		if o.guard >= 0 {
+			g := w.p[o.guard]
+			if o.neg {
+				g = ^g
+			}
+			m &= g
+			if m == 0 {
+				continue
+			}
+		}
+		w.count.Warp[o.class]++
+		w.count.Thread[o.class] += lanes(m)
+		o.exec(w, m)
+		if w.status != warpReady || w.fault != nil {
+			return
+		}
+	}
+	w.steps += int64(budget)
+}
+
+// reschedule makes the group with the smallest program counter active, merged
+// with all others that stand there. False: no lane can go on.
+func (w *warp) reschedule() bool {
+	if w.active != 0 {
+		w.waiting = append(w.waiting, group{w.pc, w.active})
+	}
+	if len(w.waiting) == 0 {
+		w.active = 0
+		if w.live == 0 {
+			w.status = warpDone
+		} else {
+			w.faultParked()
+		}
+		return false
+	}
+	w.pc = math.MaxInt
+	for _, g := range w.waiting {
+		w.pc = min(w.pc, g.pc)
+	}
+	w.active, w.nextPC = 0, math.MaxInt
+	keep := w.waiting[:0]
+	for _, g := range w.waiting {
+		if g.pc == w.pc {
+			w.active |= g.mask
+		} else {
+			w.nextPC = min(w.nextPC, g.pc)
+			keep = append(keep, g)
+		}
+	}
+	w.waiting = keep
+	return true
+}
+
+// wait takes the lanes of m from the active group and lets them go on at pc later.
+func (w *warp) wait(pc int, m uint32) {
+	w.active &^= m
+	w.waiting = append(w.waiting, group{pc, m})
+	w.nextPC = min(w.nextPC, pc)
+}
+
+// branch sends the lanes of m to target.
+func (w *warp) branch(target int, m uint32) {
+	if m == w.active {
+		w.pc = target
+	} else if m != 0 {
+		w.wait(target, m)
+	}
+}
+
+// gather brings the lanes that are parked at the current instruction back into
+// the active group. The instruction is unguarded.
+func (w *warp) gather() {
+	keep := w.parked[:0]
+	for _, g := range w.parked {
+		if g.pc == w.pc-1 {
+			w.active |= g.mask
+		} else {
+			keep = append(keep, g)
+		}
+	}
+	w.parked = keep
+}
+
+// park takes the lanes of m from the active group until others arrive.
+func (w *warp) park(m uint32) {
+	w.active &^= m
+	w.parked = append(w.parked, group{w.pc - 1, m})
+}
+
+// together is for instructions that all threads of the warp must execute at
+// once: it reports whether they are all here, and parks those that are not
+// the last.
+func (w *warp) together() bool {
+	w.gather()
+	switch {
+	case w.live != w.all:
+		l := bits.TrailingZeros32(w.active)
+		w.failAt(w.pc-1, l, ErrDivergent, "lanes %#x of the warp have exited and cannot take part in %s", w.all&^w.live, w.prog.code[w.pc-1].text)
+		return false
+	case w.active != w.all:
+		w.park(w.active)
+		return false
+	}
+	return true
+}
+
+// members runs f for each set of active lanes that give the same membermask
+// and are all here; the others are parked. Lanes may come in several disjoint sets.
+func (w *warp) members(mask int, f func(m uint32)) {
+	w.gather()
+	for left := w.active; left != 0; {
+		l := bits.TrailingZeros32(left)
+		want := uint32(w.r[mask][l])
+		have := uint32(0)
+		for k := range warpSize {
+			if left>>k&1 != 0 && uint32(w.r[mask][k]) == want {
+				have |= 1 << k
+			}
+		}
+		left &^= have
+		switch {
+		case have&^want != 0:
+			w.fail(bits.TrailingZeros32(have&^want), ErrDivergent, "the thread's lane is not in its own membermask %#x", want)
+			return
+		case want&^w.live != 0:
+			w.fail(l, ErrDivergent, "membermask %#x names lanes %#x, which have exited or do not exist", want, want&^w.live)
+			return
+		case have != want:
+			w.park(have)
+		default:
+			f(have)
+			if w.fault != nil {
+				return
+			}
+		}
+	}
+}
+
+// faultParked reports that the parked groups wait for lanes that cannot come.
+func (w *warp) faultParked() {
+	g := w.parked[0]
+	detail := ""
+	for _, o := range w.parked[1:] {
+		detail += fmt.Sprintf(", lanes %#x at line %d (%s)", o.mask, w.prog.code[o.pc].line, w.prog.code[o.pc].text)
+	}
+	if detail == "" {
+		detail = ", and no other lane of the warp comes"
+	}
+	w.failAt(g.pc, bits.TrailingZeros32(g.mask), ErrDivergent, "lanes %#x wait at %s%s", g.mask, w.prog.code[g.pc].text, detail)
+}
+
+// fail records a fault of the current instruction.
+func (w *warp) fail(lane int, kind error, format string, args ...any) {
+	w.failAt(w.pc-1, lane, kind, format, args...)
+}
+
+func (w *warp) failAt(pc, lane int, kind error, format string, args ...any) {
+	if w.fault != nil {
+		return
+	}
+	w.fault = &Fault{
+		Kind: kind, Kernel: w.prog.kernel, File: w.prog.file, Line: w.prog.code[pc].line,
+		Block: w.blk.ctaid, Thread: w.blk.tid(w.id*warpSize + lane), Detail: fmt.Sprintf(format, args...),
+	}
+}
