@@ -115,8 +115,8 @@ func buildBfi(x *building) exec {
 
 // buildPrmt: each byte of the result is chosen among the eight bytes of b:a.
 func buildPrmt(x *building) exec {
+	mode := x.opt("f4e", "b4e", "rc8", "ecl", "ecr", "rc16") // after the type
 	t := x.typ(func(t typ) bool { return t == b32 })
-	mode := x.opt("f4e", "b4e", "rc8", "ecl", "ecr", "rc16")
 	return x.op3(t, func(a, b, c uint64) uint64 {
 		r := uint64(0)
 		for i := range 4 {
