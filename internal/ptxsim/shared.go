@@ -33,7 +33,7 @@ func describe(vars []variable, addr uint64) string {
 	if best < 0 {
 		return fmt.Sprintf("address %#x, before every variable", addr)
 	}
-	return fmt.Sprintf("%s+%d, which has %d bytes", vars[best].name, addr-uint64(vars[best].off), vars[best].size)
+	return fmt.Sprintf("%s+%d (size %d)", vars[best].name, addr-uint64(vars[best].off), vars[best].size)
 }
 
 // cell remembers who touched a byte of shared memory last. Epochs are those of

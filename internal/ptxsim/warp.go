@@ -248,8 +248,8 @@ func (w *warp) faultParked() {
 	for _, o := range w.parked[1:] {
 		detail += fmt.Sprintf(", lanes %#x at line %d (%s)", o.mask, w.prog.code[o.pc].line, w.prog.code[o.pc].text)
 	}
-	if detail == "" {
-		detail = ", and no other lane of the warp comes"
+	if gone := w.all &^ w.live; gone != 0 {
+		detail += fmt.Sprintf(", lanes %#x have exited", gone)
 	}
 	w.failAt(g.pc, bits.TrailingZeros32(g.mask), ErrDivergent, "lanes %#x wait at %s%s", g.mask, w.prog.code[g.pc].text, detail)
 }
