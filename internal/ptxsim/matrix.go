@@ -102,7 +102,12 @@ func buildMma(x *building) exec {
 		return out
 	}
 	d, a, b, c := regs(0, 4, f32), regs(1, k/4, b32), regs(2, k/8, b32), regs(3, 4, f32)
-	decode := func(v uint64) float32 { return float32(decodeFloat(v&0xFFFF, in)) }
+	decode := func(v uint64) (lo, hi float32) {
+		if in.kind == kindBF16 {
+			return fromBF16(v & 0xFFFF), fromBF16(v >> 16)
+		}
+		return float32(fromF16(v & 0xFFFF)), float32(fromF16(v >> 16))
+	}
 	return func(w *warp, _ uint32) {
 		if !w.together() || !w.full() {
 			return
@@ -112,25 +117,30 @@ func buildMma(x *building) exec {
 		for i, r := range a {
 			for l, v := range &w.r[r] {
 				row, col := l/4+8*(i%2), 2*(l%4)+8*(i/2)
-				ma[row][col], ma[row][col+1] = decode(v), decode(v>>16)
+				ma[row][col], ma[row][col+1] = decode(v)
 			}
 		}
 		for i, r := range b {
 			for l, v := range &w.r[r] {
 				col, row := l/4, 2*(l%4)+8*i
-				mb[col][row], mb[col][row+1] = decode(v), decode(v>>16)
+				mb[col][row], mb[col][row+1] = decode(v)
 			}
 		}
 		var out [4][warpSize]uint64
-		for i, r := range c {
-			for l, v := range &w.r[r] {
-				row, col := &ma[l/4+8*(i/2)], &mb[2*(l%4)+i%2]
-				sum := fromF32(v)
-				for j := range k {
-					sum += float32(row[j] * col[j])
-				}
-				out[i][l] = bits32(sum)
+		for l := range warpSize {
+			// The four sums of a lane do not depend on each other.
+			g, t := l/4, l%4
+			r0, r1 := ma[g][:k], ma[g+8][:k]
+			c0, c1 := mb[2*t][:k], mb[2*t+1][:k]
+			s0, s1 := fromF32(w.r[c[0]][l]), fromF32(w.r[c[1]][l])
+			s2, s3 := fromF32(w.r[c[2]][l]), fromF32(w.r[c[3]][l])
+			for j := range r0 {
+				s0 += float32(r0[j] * c0[j])
+				s1 += float32(r0[j] * c1[j])
+				s2 += float32(r1[j] * c0[j])
+				s3 += float32(r1[j] * c1[j])
 			}
+			out[0][l], out[1][l], out[2][l], out[3][l] = bits32(s0), bits32(s1), bits32(s2), bits32(s3)
 		}
 		for i, r := range d {
 			w.r[r] = out[i]

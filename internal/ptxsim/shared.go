@@ -1,6 +1,9 @@
 package ptxsim
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 // Shared memory begins at 1 KiB, as on the hardware, and each variable is
 // followed by a gap that belongs to none. Gaps and variables are multiples of
@@ -97,25 +100,59 @@ func (s *shared) check(addr uint64, n int, k accessKind, thread uint16, warpEpoc
 		return nil, nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes of shared memory at %s", n, describe(s.vars, addr))}
 	}
 	data, state = s.data[addr:addr+uint64(n)], s.state[addr:addr+uint64(n)]
-	for i, st := range state {
-		switch {
-		case st&stateValid == 0:
-			return nil, nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes of shared memory at %s", n, describe(s.vars, addr))}
-		case st&statePending != 0:
-			return nil, nil, &violation{ErrUninitialized, fmt.Sprintf("cp.async to shared memory at %s is under way", describe(s.vars, addr+uint64(i)))}
-		case !k.write() && st&stateWritten == 0:
-			return nil, nil, &violation{ErrUninitialized, "shared memory at " + describe(s.vars, addr+uint64(i))}
+	if !(n == 4 || n == 8 || n == 16) || !stateFine(state, k) {
+		if bad := s.checkState(addr, state, k); bad != nil {
+			return nil, nil, bad
 		}
 	}
+	// The bytes of an access mostly have one history: judge the first, and copy
+	// the outcome to those that were equal to it.
 	cells := s.cells[addr : addr+uint64(n)]
+	var before, after cell
 	for i := range cells {
 		c := &cells[i]
+		if i > 0 && *c == before {
+			*c = after
+			continue
+		}
 		if other, what := c.conflict(s.epoch, warpEpoch, thread, k); what != "" {
 			return nil, nil, &violation{ErrRace, fmt.Sprintf("shared memory at %s, which %s %s since the last barrier", describe(s.vars, addr+uint64(i)), other, what)}
 		}
+		before = *c
 		c.record(s.epoch, warpEpoch, thread, k)
+		after = *c
 	}
 	return data, state, nil
+}
+
+// stateFine reports that all bytes, a multiple of 4, can be accessed, four at a time.
+func stateFine(state []byte, k accessKind) bool {
+	const each = 0x01010101
+	care, want := uint32(each*(stateValid|statePending|stateWritten)), uint32(each*(stateValid|stateWritten))
+	if k.write() {
+		care, want = each*(stateValid|statePending), each*stateValid
+	}
+	for ; len(state) >= 4; state = state[4:] {
+		if binary.LittleEndian.Uint32(state)&care != want {
+			return false
+		}
+	}
+	return true
+}
+
+// checkState says what is wrong with the first byte that cannot be accessed.
+func (s *shared) checkState(addr uint64, state []byte, k accessKind) *violation {
+	for i, st := range state {
+		switch {
+		case st&stateValid == 0:
+			return &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes of shared memory at %s", len(state), describe(s.vars, addr))}
+		case st&statePending != 0:
+			return &violation{ErrUninitialized, fmt.Sprintf("cp.async to shared memory at %s is under way", describe(s.vars, addr+uint64(i)))}
+		case !k.write() && st&stateWritten == 0:
+			return &violation{ErrUninitialized, "shared memory at " + describe(s.vars, addr+uint64(i))}
+		}
+	}
+	return nil
 }
 
 // ordered reports whether an access of warp a at epoch ea comes before one of
