@@ -116,19 +116,27 @@ func (q *request) conflicts(size int) int64 {
 	group := min(warpSize, warpSize*4/max(size, 4))
 	extra := int64(0)
 	for i := 0; i < q.n; i += group {
-		var words [warpSize]uint64
+		var first [32]uint64 // the word that came to each bank first, plus 1
+		var others [warpSize]uint64
 		var count [32]int
 		n, worst := 0, 0
 		for _, a := range q.addr[i:min(i+group, q.n)] {
 			for b := 0; b < max(size, 4); b += 4 {
 				word := (a + uint64(b)) >> 2
-				if slices.Contains(words[:n], word) {
+				bank := word % 32
+				switch {
+				case first[bank] == word+1:
 					continue
+				case first[bank] == 0:
+					first[bank] = word + 1
+				case slices.Contains(others[:n], word):
+					continue
+				default:
+					others[n] = word
+					n++
 				}
-				words[n] = word
-				n++
-				count[word%32]++
-				worst = max(worst, count[word%32])
+				count[bank]++
+				worst = max(worst, count[bank])
 			}
 		}
 		if worst > 1 {

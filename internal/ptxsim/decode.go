@@ -1,6 +1,7 @@
 package ptxsim
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -39,7 +40,8 @@ func decodeModule(m *Module) error {
 		}
 		k.prog = prog
 	}
-	for _, fn := range m.funcs {
+	for _, name := range slices.Sorted(maps.Keys(m.funcs)) {
+		fn := m.funcs[name]
 		if !fn.defined {
 			continue
 		}

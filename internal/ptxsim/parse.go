@@ -243,7 +243,7 @@ func (p *parser) declare(y *symbol) {
 
 // declaration reads [.align n] type name[size]... ; size 0 means name[].
 func (p *parser) declaration(sp space) *symbol {
-	y := &symbol{space: sp, declared: p.fn}
+	y := &symbol{space: sp}
 	for p.accept(".align") {
 		y.align = p.integer("an alignment", 1, 1<<16)
 		if y.align&(y.align-1) != 0 {

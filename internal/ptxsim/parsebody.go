@@ -155,7 +155,7 @@ func (p *parser) formals(kernel bool) []*symbol {
 		if y.size == 0 {
 			p.fail(y.line, "parameter %s has no size", y.name)
 		}
-		y.kernel, y.formal = kernel, !kernel
+		y.kernel = kernel
 		p.declare(y)
 		out = append(out, y)
 		if p.peek().text != ")" {

@@ -45,7 +45,7 @@ type cell struct {
 	writeEpoch, writeWarpEpoch uint32
 	readEpoch, readWarpEpoch   uint32
 	writer, reader             uint16 // thread; reader may be manyInWarp|warp or manyInBlock
-	atomic                     bool   // the write was atomic or otherwise strong
+	strong                     uint32 // 1: the write was atomic or otherwise strong; no padding, so that cells compare fast
 }
 
 const (
@@ -161,7 +161,7 @@ func ordered(a, b uint16, ea, eb uint32) bool { return a == b && ea < eb }
 
 // conflict names the earlier access with which this one races, if any.
 func (c *cell) conflict(epoch, warpEpoch uint32, thread uint16, k accessKind) (other, what string) {
-	if c.writeEpoch == epoch && c.writer != thread && !(k.strong() && c.atomic) &&
+	if c.writeEpoch == epoch && c.writer != thread && !(k.strong() && c.strong == 1) &&
 		!ordered(c.writer/warpSize, thread/warpSize, c.writeWarpEpoch, warpEpoch) {
 		return fmt.Sprintf("thread %d", c.writer), "wrote"
 	}
@@ -183,7 +183,10 @@ func (c *cell) conflict(epoch, warpEpoch uint32, thread uint16, k accessKind) (o
 
 func (c *cell) record(epoch, warpEpoch uint32, thread uint16, k accessKind) {
 	if k.write() {
-		c.writeEpoch, c.writeWarpEpoch, c.writer, c.atomic = epoch, warpEpoch, thread, k.strong()
+		c.writeEpoch, c.writeWarpEpoch, c.writer, c.strong = epoch, warpEpoch, thread, 0
+		if k.strong() {
+			c.strong = 1
+		}
 		return
 	}
 	if k.strong() {

@@ -82,10 +82,8 @@ type symbol struct {
 	init  []byte // initial value of a .global or .const variable, shorter than size where zeros follow
 	line  int
 
-	extern   bool // .extern .shared name[]: the launch's dynamic shared memory
-	kernel   bool // parameter of an .entry
-	formal   bool // parameter or result of a .func
-	declared *function
+	extern bool // .extern .shared name[]: the launch's dynamic shared memory
+	kernel bool // parameter of an .entry
 }
 
 // scope maps the names of one pair of braces.
