@@ -45,7 +45,7 @@ func (w *warp) access(lane int, sp space, addr uint64, n int, k accessKind) (dat
 			data = p[addr : addr+uint64(n)]
 		}
 	default:
-		data, state, bad = w.blk.launch.dev.check(addr, n, k.write())
+		data, state, bad = w.global(addr, n, k.write())
 		if bad == nil && sp == spaceConst {
 			if a, _ := w.blk.launch.dev.find(addr); !a.readOnly {
 				data, bad = nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes at %s, which is not constant memory", n, a.label)}

@@ -71,7 +71,7 @@ func buildCp(x *building) exec {
 				return
 			}
 			if take > 0 {
-				data, _, bad := w.blk.launch.dev.check(addr, take, false)
+				data, _, bad := w.global(addr, take, false)
 				if bad != nil {
 					w.fail(l, bad.kind, "%s", bad.detail)
 					return

@@ -7,6 +7,7 @@ type blockRun struct {
 	launch   *launchState
 	symbols  map[*symbol]Ptr
 	ctaid    Dim3
+	index    int // linear ctaid
 	warps    []*warp
 	shared   *shared
 	barriers [16]barrier
@@ -58,9 +59,10 @@ func newBlockRun(st *launchState) *blockRun {
 // tid returns the coordinates of a linear thread.
 func (b *blockRun) tid(i int) Dim3 { return b.launch.block.at(i) }
 
-// run executes the block at ctaid.
-func (b *blockRun) run(ctaid Dim3) error {
-	b.ctaid = ctaid
+// run executes the block with linear index i.
+func (b *blockRun) run(i int) error {
+	ctaid := b.launch.grid.at(i)
+	b.ctaid, b.index = ctaid, i
 	b.shared.reset()
 	b.barriers = [16]barrier{}
 	for _, w := range b.warps {

@@ -37,7 +37,8 @@
 // its thread's wait, and for other threads to the barrier after that. A barrier
 // that some thread of the block does not reach, an exited or missing lane in a
 // membermask, and a matrix instruction in an incomplete warp are errors.
-// Races between blocks in global memory are not found.
+// Options.BlockRaces also finds races between blocks in global memory, in kernels
+// without global atomics and fences, at the price of parallelism.
 //
 // # Arithmetic
 //

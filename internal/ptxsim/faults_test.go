@@ -128,6 +128,31 @@ func TestFirstFaultOfManyBlocks(t *testing.T) {
 	}
 }
 
+// Blocks cannot wait for each other, so that what one writes no other may touch.
+func TestRacesBetweenBlocks(t *testing.T) {
+	const block = "mov.u32 %r1, %ctaid.x; mad.wide.u32 %d1, %r1, 4, %d0; setp.eq.u32 %p1, %r1, 3;"
+	for _, c := range []struct {
+		body, detail string // no detail: no race
+	}{
+		{"ld.global.u32 %r2, [%d0]; st.global.u32 [%d1+16], %r2; ld.global.u32 %r2, [%d1+16];", ""},
+		{"st.global.u8 [%d1], %r1; st.global.u8 [%d1+1], %r1;", ""},
+		{"red.global.add.u32 [%d0], 1;", ""},
+		{"st.global.u32 [%d0], 1;", "out+0, which block 0 of this launch wrote"},
+		{"st.global.u16 [%d1+2], %r1; ld.global.u32 %r2, [%d1]; @%p1 st.global.u32 [%d0+4], %r2;", "out+4, which block 1 of this launch read"},
+		{"ld.global.u32 %r2, [%d0+32]; @%p1 st.global.u32 [%d0+32], 1;", "out+32, which several blocks of this launch read"},
+		{"@!%p1 bra W; ld.global.u32 %r2, [%d0+20]; bra.uni E; W: ld.global.u32 %r2, [%d1+16]; E: @%p1 st.global.u32 [%d0+16], 1;", "out+16, which block 0 of this launch read"},
+	} {
+		d := NewDevice(Options{BlockRaces: true})
+		_, err := d.Launch(t.Context(), parseBody(t, block+c.body), Dim3{X: 4}, Dim3{X: 1}, 0, Addr(upload(t, d, "out", make([]byte, 64))))
+		switch {
+		case c.detail == "" && err != nil:
+			t.Errorf("%s: found %v, expected no race", c.body, err)
+		case c.detail != "" && (!errors.Is(err, ErrRace) || !strings.Contains(err.Error(), c.detail)):
+			t.Errorf("%s: found %v, expected a race at %s", c.body, err, c.detail)
+		}
+	}
+}
+
 func TestDeviceMemory(t *testing.T) {
 	d := NewDevice(Options{MemoryBytes: 100})
 	p := reserve(t, d, "p", 60)

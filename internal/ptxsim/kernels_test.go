@@ -91,7 +91,7 @@ func TestGemm(t *testing.T) {
 	for _, s := range []struct{ m, n, k int }{{32, 32, 32}, {64, 96, 160}} {
 		a, fa := bf16Data(r, s.m*s.k)
 		b, fb := bf16Data(r, s.n*s.k)
-		d := NewDevice(Options{})
+		d := NewDevice(Options{BlockRaces: true})
 		out := reserve(t, d, "c", 4*s.m*s.n)
 		c := mustLaunch(t, d, k, Dim3{X: s.n / 32, Y: s.m / 32}, Dim3{X: 128}, 0,
 			Addr(upload(t, d, "a", a)), Addr(upload(t, d, "b", b)), Addr(out), U32(uint32(s.n)), U32(uint32(s.k)))
@@ -138,7 +138,7 @@ func TestRowSum(t *testing.T) {
 			for i := range x {
 				x[i] = r.Float32()
 			}
-			d := NewDevice(Options{})
+			d := NewDevice(Options{BlockRaces: true})
 			out := reserve(t, d, "out", 4*rows)
 			mustLaunch(t, d, k, Dim3{X: rows}, Dim3{X: threads}, 0, Addr(upload(t, d, "x", x)), Addr(out), U32(uint32(n)))
 			for i, got := range download[float32](t, d, out, rows) {
@@ -162,7 +162,7 @@ func TestElementwise(t *testing.T) {
 		x = append(x, float32(r.NormFloat64()))
 	}
 	n := len(x)
-	d := NewDevice(Options{})
+	d := NewDevice(Options{BlockRaces: true})
 	out := reserve(t, d, "out", 4*10*n)
 	mustLaunch(t, d, k, Dim3{X: (n + 95) / 96}, Dim3{X: 96}, 0, Addr(upload(t, d, "x", x)), Addr(out), U32(uint32(n)))
 	got := download[float32](t, d, out, 10*n)
@@ -210,7 +210,7 @@ func roundBF16Bits(f float32) uint16 {
 func TestPhiloxKeys(t *testing.T) {
 	k := loadKernel(t, "select.ptx", "philox_keys")
 	const n, seed = 257, 0x123456789ABCDEF0
-	d := NewDevice(Options{})
+	d := NewDevice(Options{BlockRaces: true})
 	out := reserve(t, d, "keys", 8*n)
 	mustLaunch(t, d, k, Dim3{X: 3}, Dim3{X: 100}, 0, Addr(out), U32(n), U64(seed), U32(7), U32(11), U32(uint32(philox.Regrow)))
 	for i, got := range download[uint64](t, d, out, n) {

@@ -30,6 +30,7 @@ type launchState struct {
 	symbols     map[*symbol]Ptr
 	sharedVars  []variable
 	ctx         context.Context
+	races       *blockRaces // nil if races between blocks are not looked for
 }
 
 // Launch runs a kernel to its end: grid blocks of block threads, sharedBytes of
@@ -40,7 +41,8 @@ type launchState struct {
 // several goroutines unless the kernel uses atomics or fences on global memory,
 // through which blocks may depend on each other; then they run in order. In
 // both cases the results are the same in every run, if no two blocks touch the
-// same byte of global memory and one of them writes it without atomics.
+// same byte of global memory and one of them writes it without atomics, which
+// Options.BlockRaces checks.
 //
 // The error is a *Fault of the first block, in order, that met one (blocks
 // after it may or may not have run), or wraps ErrLaunch, or is ctx's. Counters
@@ -63,8 +65,12 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 
 	blocks := st.grid.count()
 	workers := min(d.opt.Threads, blocks)
-	if k.prog.ordered {
+	switch {
+	case k.prog.ordered:
 		workers = 1
+	case d.opt.BlockRaces:
+		workers = 1
+		st.races = &blockRaces{owners: make([][]owner, len(d.slots))}
 	}
 	var (
 		next, stopAt atomic.Int64
@@ -81,7 +87,7 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 			if i >= stopAt.Load() {
 				break
 			}
-			if err := b.run(st.grid.at(int(i))); err != nil {
+			if err := b.run(int(i)); err != nil {
 				mu.Lock()
 				if i < stopAt.Load() {
 					stopAt.Store(i)
