@@ -73,9 +73,9 @@ func (b *blockRun) run(i int) error {
 		for _, w := range b.warps {
 			if w.status == warpReady {
 				ran = true
-				w.steps = 0
+				before := w.steps
 				w.run(sliceInstructions)
-				steps += w.steps
+				steps += w.steps - before
 				if w.fault != nil {
 					return w.fault
 				}
@@ -93,7 +93,7 @@ func (b *blockRun) run(i int) error {
 		if err := b.launch.ctx.Err(); err != nil {
 			return fmt.Errorf("ptxsim: kernel %s, block %v: %w", b.launch.kernel.name, ctaid, err)
 		}
-		if steps > b.launch.dev.opt.MaxInstruction {
+		if steps > b.launch.dev.opt.MaxInstructions {
 			w := b.warps[0]
 			for _, o := range b.warps {
 				if o.status == warpReady {

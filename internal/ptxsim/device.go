@@ -10,11 +10,11 @@ import (
 
 // Options are the limits of a device; zero values mean the defaults.
 type Options struct {
-	MemoryBytes    int64 // global memory; default 4 GiB
-	SharedBytes    int   // shared memory of a block, static and dynamic; default 232448, as on an H100
-	Threads        int   // goroutines that run blocks; default GOMAXPROCS
-	BlockRaces     bool  // find races between blocks in global memory, in kernels without global atomics and fences; on one goroutine, with 8 bytes more for each byte touched
-	MaxInstruction int64 // warp instructions that one block may execute before ErrDeadlock; default 1 << 33
+	MemoryBytes     int64 // global memory; default 4 GiB
+	SharedBytes     int   // shared memory of a block, static and dynamic; default 232448, as on an H100
+	Threads         int   // goroutines that run blocks; default GOMAXPROCS
+	BlockRaces      bool  // find races between blocks in global memory, in kernels without global atomics and fences; on one goroutine, with 8 bytes more for each byte touched
+	MaxInstructions int64 // warp instructions that one block may execute before ErrDeadlock; default 1 << 33
 }
 
 // Device holds global memory and runs kernels, one at a time. Its methods may
@@ -39,8 +39,8 @@ func NewDevice(opt Options) *Device {
 	if opt.Threads <= 0 {
 		opt.Threads = runtime.GOMAXPROCS(0)
 	}
-	if opt.MaxInstruction == 0 {
-		opt.MaxInstruction = 1 << 33
+	if opt.MaxInstructions == 0 {
+		opt.MaxInstructions = 1 << 33
 	}
 	return &Device{opt: opt, slots: make([]*allocation, 1), symbols: map[*Module]map[*symbol]Ptr{}}
 }

@@ -23,7 +23,7 @@
 // where they join in the text, which makes any control flow right and that of
 // nvcc fast. A warp-wide instruction waits until all lanes that its membermask
 // names stand at it. The warps of a block take turns. Lanes of one warp that
-// spin for each other would spin for ever; Options.MaxInstruction and the
+// spin for each other would spin for ever; Options.MaxInstructions and the
 // context end that.
 //
 // # What is checked

@@ -67,6 +67,7 @@ func TestPlantedFaults(t *testing.T) {
 		{"write of a constant", 1, "mov.u64 %d1, table;\nst.global.u32 [%d1], 0;", ErrReadOnly, 10, 0, "table+0"},
 		{"constant load of global memory", 1, "ld.const.u32 %r1, [%d0];", ErrOutOfBounds, 9, 0, "not constant"},
 		{"trap", 3, "setp.eq.u32 %p1, %r30, 2;\n@%p1 trap;", ErrTrap, 10, 2, ""},
+		{"endless loop of barriers", 64, "L: bar.sync 0; bra.uni L;", ErrDeadlock, 9, 0, "instructions"},
 		{"endless loop", 1, "L: bra.uni L;", ErrDeadlock, 9, 0, "instructions"},
 	} {
 		text := strings.Replace(kernelText("mov.u32 %r30, %tid.x; mov.u32 %r31, %laneid;\n"+c.body), ".visible", ".const .b32 table[4];.visible", 1)
@@ -75,7 +76,7 @@ func TestPlantedFaults(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		d := NewDevice(Options{MaxInstruction: 1 << 16})
+		d := NewDevice(Options{MaxInstructions: 1 << 16})
 		out := reserve(t, d, "out", 64)
 		if err := d.CopyIn(out, make([]byte, 32)); err != nil {
 			t.Fatal(err)

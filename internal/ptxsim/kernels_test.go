@@ -12,7 +12,8 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
 )
 
-// The kernels of this file are compiled from the .cu files beside their PTX.
+// The kernels of this file are compiled from the .cu files beside their PTX by
+// nvcc 12.4 with -arch=compute_80 -ptx; comments and empty lines were removed.
 
 func loadKernel(t testing.TB, file, kernel string) *Kernel {
 	t.Helper()

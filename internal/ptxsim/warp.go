@@ -95,6 +95,7 @@ func (w *warp) setAll(reg int, v uint64) {
 func (w *warp) run(budget int) {
 	code := w.prog.code
 	for range budget {
+		w.steps++
 		if w.pc >= w.nextPC || w.active == 0 {
 			if !w.reschedule() {
 				return
@@ -120,7 +121,6 @@ func (w *warp) run(budget int) {
 			return
 		}
 	}
-	w.steps += int64(budget)
 }
 
 // reschedule makes the group with the smallest program counter active, merged
