@@ -190,7 +190,7 @@ func (c *cell) record(epoch, warpEpoch uint32, thread uint16, k accessKind) {
 		return
 	}
 	if k.strong() {
-		return // a strong read races with plain writes only, which conflict finds from the other side
+		return // races with plain writes only: one before it is found, one after it is not
 	}
 	switch warp := thread / warpSize; {
 	case c.readEpoch != epoch:
