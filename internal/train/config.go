@@ -131,8 +131,8 @@ const (
 )
 
 // shortestPhase is the least number of steps between two topology updates that
-// the default leaves. In shorter phases newborn blocks, which start at zero,
-// have no time to grow: nearly all are pruned again at once (docs/results.md).
+// the default leaves, so that a newborn block, which starts at zero, is trained
+// at all before it is judged. A guess: docs/results.md tells what was measured.
 const shortestPhase = 100
 
 // defaultPhases is the number of phases when the configuration leaves it open:
