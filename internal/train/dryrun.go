@@ -50,8 +50,21 @@ func DryRun(ctx context.Context, c Config) (*Dry, error) {
 	if err := checkFolder(c.OutputDir, c.Resume); err != nil {
 		return nil, err
 	}
-	p, err := NewPlan(ctx, c, nil)
+	var from resumePoint
+	if c.Resume {
+		if err := checkUnlocked(c.OutputDir); err != nil {
+			return nil, err
+		}
+		var err error
+		if from, err = findResumePoint(c); err != nil {
+			return nil, err
+		}
+	}
+	p, err := newPlan(ctx, c, from.vocab, nil)
 	if err != nil {
+		return nil, err
+	}
+	if err := from.sameText(p); err != nil {
 		return nil, err
 	}
 	d := &Dry{Plan: p, Dir: c.OutputDir, FreeBytes: freeBytes(existingParent(c.OutputDir))}
@@ -60,6 +73,9 @@ func DryRun(ctx context.Context, c Config) (*Dry, error) {
 	}
 	table, err := model.Table(p.Model)
 	if err != nil {
+		return nil, err
+	}
+	if err := from.checkTensors(table); err != nil {
 		return nil, err
 	}
 	if d.CheckpointBytes, err = CheckpointBytes(table); err != nil {

@@ -241,3 +241,41 @@ func TestResumeNoticesAnotherText(t *testing.T) {
 		t.Errorf("found %v, expected an error about the corpus for which IsUsage holds", err)
 	}
 }
+
+// A dry run of a resume looks at everything that the resume itself would, and
+// writes nothing.
+func TestDryRunOfAResume(t *testing.T) {
+	text := smallCorpus(t)
+	c := smallRun(text, filepath.Join(t.TempDir(), "run"))
+	c.MaxSteps = 8
+	if _, err := train.Run(t.Context(), c, openCPU, &observer{}); err != nil {
+		t.Fatal(err)
+	}
+	c.Resume = true
+	if _, err := train.DryRun(t.Context(), c); err != nil {
+		t.Fatalf("a run that can be resumed: %v", err)
+	}
+	lock, err := checkpoint.Lock(c.OutputDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.DryRun(t.Context(), c); !errors.Is(err, checkpoint.ErrInUse) {
+		t.Errorf("folder in use: found %v, expected ErrInUse", err)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	other := c
+	other.LearningRate *= 2
+	other.LearningRate++
+	if _, err := train.DryRun(t.Context(), other); !train.IsUsage(err) || !strings.Contains(err.Error(), "learning_rate") {
+		t.Errorf("another learning rate: found %v, expected an error that names it", err)
+	}
+	weights := filepath.Join(c.OutputDir, checkpoint.FolderName, "step-8", "model.safetensors")
+	if err := os.Truncate(weights, 100); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.DryRun(t.Context(), c); !errors.Is(err, checkpoint.ErrCorrupt) {
+		t.Errorf("a damaged checkpoint: found %v, expected ErrCorrupt", err)
+	}
+}

@@ -93,6 +93,19 @@ func checkWritable(dir string) error {
 	return nil
 }
 
+// checkUnlocked says whether another run holds the folder. It makes no lock file
+// where there is none.
+func checkUnlocked(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, checkpoint.LockName)); err != nil {
+		return nil
+	}
+	lock, err := checkpoint.Lock(dir)
+	if err != nil {
+		return err
+	}
+	return lock.Unlock()
+}
+
 // openFolder makes the folder where needed and locks it.
 func openFolder(dir string) (*folder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -30,23 +30,11 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 	}
 	defer r.folder.lock.Unlock()
 
-	found, skipped, err := checkpoint.Latest(r.checkpoints())
-	if errors.Is(err, checkpoint.ErrNone) && len(skipped) == 0 || errors.Is(err, fs.ErrNotExist) {
-		found = nil // stopped before its first checkpoint: begin again
-	} else if err != nil {
+	from, err := findResumePoint(c)
+	if err != nil {
 		return nil, err
 	}
-	var vocab *corpus.Vocab
-	var saved state
-	if found != nil {
-		if saved, vocab, err = readState(found); err != nil {
-			return nil, err
-		}
-		if err := sameRun(c, saved); err != nil {
-			return nil, err
-		}
-	}
-	if r.plan, err = newPlan(ctx, c, vocab, r.watch.Loading); err != nil {
+	if r.plan, err = newPlan(ctx, c, from.vocab, r.watch.Loading); err != nil {
 		return nil, err
 	}
 	b, err := open(c.Device, c.Precision, c.Threads)
@@ -57,16 +45,16 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 	if r.model, err = model.New(b, r.plan.Model, r.plan.options()); err != nil {
 		return nil, fmt.Errorf("build the model: %w", err)
 	}
-	if found != nil {
-		if saved.Corpus != r.plan.Data.Fingerprint {
-			return nil, usagef("corpus: found text with other documents, sentences or token counts in %v, expected the text that the run began with", r.plan.Config.Corpus)
-		}
-		if err := restore(r.model, found, true); err != nil {
+	if err := from.sameText(r.plan); err != nil {
+		return nil, err
+	}
+	if from.found != nil {
+		if err := restore(r.model, from.found, true); err != nil {
 			return nil, err
 		}
-		r.done, r.window, r.summary = found.Step, saved.Window, saved.Summary
+		r.done, r.window, r.summary = from.found.Step, from.saved.Window, from.saved.Summary
 	}
-	for _, s := range skipped {
+	for _, s := range from.skipped {
 		r.watch.Skipped(s.Path, s.Err)
 	}
 	if err := metrics.TruncateAfter(r.folder.path(metrics.FileName), r.done); err != nil {
@@ -76,6 +64,57 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 		return nil, err
 	}
 	return r.train(ctx)
+}
+
+// resumePoint is where a run goes on.
+type resumePoint struct {
+	found   *checkpoint.Checkpoint // nil: the run was stopped before its first checkpoint and begins again
+	skipped []checkpoint.Skipped   // newer ones that are damaged
+	saved   state
+	vocab   *corpus.Vocab
+}
+
+// findResumePoint finds the newest good checkpoint of the run in c.OutputDir and
+// checks, before any data is read, that c continues its run.
+func findResumePoint(c Config) (p resumePoint, err error) {
+	p.found, p.skipped, err = checkpoint.Latest(filepath.Join(c.OutputDir, checkpoint.FolderName))
+	if errors.Is(err, checkpoint.ErrNone) && len(p.skipped) == 0 || errors.Is(err, fs.ErrNotExist) {
+		return resumePoint{}, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	if p.saved, p.vocab, err = readState(p.found); err != nil {
+		return p, err
+	}
+	return p, sameRun(c, p.saved)
+}
+
+// sameText checks that the data of a plan is what the run began with.
+func (p resumePoint) sameText(plan *Plan) error {
+	if p.found != nil && p.saved.Corpus != plan.Data.Fingerprint {
+		return usagef("corpus: found text with other documents, sentences or token counts in %v, expected the text that the run began with", plan.Config.Corpus)
+	}
+	return nil
+}
+
+// checkTensors checks that the checkpoint's files hold the tensors of a
+// parameter table.
+func (p resumePoint) checkTensors(table []model.Tensor) error {
+	if p.found == nil {
+		return nil
+	}
+	weights, optimizer := tensorInfos(table)
+	for name, want := range map[string][]checkpoint.Info{modelFile: weights, optimizerFile: optimizer} {
+		r, err := openFile(p.found, name, want)
+		if err != nil {
+			return err
+		}
+		if err := r.Close(); err != nil {
+			return fmt.Errorf("close %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // sameRun checks, before any data is read, that what c says of the numbers of the
