@@ -36,6 +36,7 @@ package backendtest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
@@ -49,13 +50,25 @@ type Options struct {
 	// outputs must have equal bits. Nil: the check runs twice on the one backend,
 	// which must repeat itself.
 	Other func(t *testing.T) backend.Backend
+	// Ops are the groups of checks to run, by name; nil: all. It is for a backend
+	// that grows, and for runs that look at one operation; a name that no group
+	// has is an error.
+	Ops []string
 }
 
 // Run runs the suite. open returns a new backend with no error on it; it is
 // called once or more per operation, and the suite closes what it opened.
 func Run(t *testing.T, open func(t *testing.T) backend.Backend, o Options) {
 	t.Helper()
+	for _, op := range o.Ops {
+		if !slices.ContainsFunc(groups(), func(g group) bool { return g.op == op }) {
+			t.Errorf("found no checks of %q", op)
+		}
+	}
 	for _, group := range groups() {
+		if o.Ops != nil && !slices.Contains(o.Ops, group.op) {
+			continue
+		}
 		t.Run(group.op, func(t *testing.T) {
 			dev := &lazy{open: func() backend.Backend { return open(t) }}
 			other := dev

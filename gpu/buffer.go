@@ -1,0 +1,125 @@
+package gpu
+
+import (
+	"math"
+	"unsafe"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+)
+
+// buffer is a device array.
+type buffer struct {
+	owner *Backend
+	name  string
+	dtype backend.DType
+	n     int
+	p     Ptr // 0 when n is 0
+}
+
+func (x *buffer) DType() backend.DType { return x.dtype }
+func (x *buffer) Len() int             { return x.n }
+
+// Alloc implements backend.Backend for F32, BF16 and I32.
+func (b *Backend) Alloc(name string, dt backend.DType, n int) backend.Buffer {
+	return b.alloc(name, dt, n)
+}
+
+func (b *Backend) alloc(name string, dt backend.DType, n int) *buffer {
+	x := &buffer{owner: b, name: name, dtype: dt, n: max(n, 0)}
+	switch {
+	case n < 0:
+		b.fail("Alloc %s: found %d elements, expected 0 or more", name, n)
+	case dt != backend.F32 && dt != backend.I32 && dt != backend.BF16:
+		b.fail("Alloc %s: found dtype %v, expected float32, bfloat16 or int32", name, dt)
+	case n > math.MaxInt64/dt.Size():
+		b.fail("Alloc %s: found %d elements, expected what fits the device", name, n)
+	default:
+		x.p = b.take("Alloc "+name, name, int64(n)*int64(dt.Size()))
+		if b.ok() {
+			b.mem += int64(n) * int64(dt.Size())
+		}
+	}
+	return x
+}
+
+// MemoryBytes implements backend.Backend.
+func (b *Backend) MemoryBytes() int64 { return b.mem }
+
+// WorkingBytes is the device memory beyond MemoryBytes: copies of weights in the
+// order of the matrix instructions, scratch and tables.
+func (b *Backend) WorkingBytes() int64 { return b.working }
+
+// WriteFloats implements backend.Backend.
+func (b *Backend) WriteFloats(dst backend.Buffer, off int, src []float32) {
+	c := b.check("WriteFloats")
+	d := c.floats("dst", dst, 0)
+	c.window(d, off, len(src))
+	if !c.ok() || len(src) == 0 {
+		return
+	}
+	if d.dtype == backend.BF16 {
+		half := make([]uint16, len(src))
+		for i, v := range src {
+			half[i] = toBF16(v)
+		}
+		c.in(d, off, bytesOf(half))
+		return
+	}
+	c.in(d, off, bytesOf(src))
+}
+
+// WriteInts implements backend.Backend.
+func (b *Backend) WriteInts(dst backend.Buffer, off int, src []int32) {
+	c := b.check("WriteInts")
+	d := c.buffer("dst", dst, backend.I32, 0)
+	c.window(d, off, len(src))
+	if c.ok() && len(src) > 0 {
+		c.in(d, off, bytesOf(src))
+	}
+}
+
+// ReadFloats implements backend.Backend.
+func (b *Backend) ReadFloats(dst []float32, src backend.Buffer, off int) error {
+	c := b.check("ReadFloats")
+	s := c.floats("src", src, 0)
+	c.window(s, off, len(dst))
+	if b.Sync() != nil || len(dst) == 0 {
+		return b.err
+	}
+	if s.dtype == backend.BF16 {
+		half := make([]uint16, len(dst))
+		b.keep("ReadFloats", b.drv.CopyOut(0, bytesOf(half), s.at(off)))
+		for i, v := range half {
+			dst[i] = math.Float32frombits(uint32(v) << 16)
+		}
+	} else {
+		b.keep("ReadFloats", b.drv.CopyOut(0, bytesOf(dst), s.at(off)))
+	}
+	return b.err
+}
+
+// at returns the address of element i.
+func (x *buffer) at(i int) Ptr { return x.p + Ptr(i*x.dtype.Size()) }
+
+// in copies bytes to d from element off on.
+func (c checker) in(d *buffer, off int, bytes []byte) {
+	c.b.keep(c.op, c.b.drv.CopyIn(0, d.at(off), bytes))
+}
+
+// bytesOf returns the memory of a slice. Hosts with a GPU are little-endian, as
+// the device is.
+func bytesOf[E any](s []E) []byte {
+	if len(s) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), len(s)*int(unsafe.Sizeof(s[0])))
+}
+
+// toBF16 rounds to the nearest bfloat16, ties to even.
+func toBF16(v float32) uint16 {
+	bits := math.Float32bits(v)
+	if v != v {
+		return uint16(bits>>16) | 1<<6 // a NaN stays one
+	}
+	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
+}

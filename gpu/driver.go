@@ -1,0 +1,121 @@
+package gpu
+
+import (
+	"fmt"
+	"time"
+)
+
+// Ptr is an address in device memory; 0 is none.
+type Ptr uint64
+
+// Dim3 is the size of a grid or a block. Y and Z of 0 mean 1.
+type Dim3 struct{ X, Y, Z int }
+
+// String returns the three sizes in parentheses.
+func (d Dim3) String() string { return fmt.Sprintf("(%d,%d,%d)", d.X, max(d.Y, 1), max(d.Z, 1)) }
+
+// Handles of a driver's objects. Those of one driver mean nothing to another.
+// Stream 0 is the default stream; 0 of the others is none.
+type (
+	Module   uint64
+	Function uint64
+	Stream   uint64
+	Event    uint64
+	Graph    uint64
+)
+
+// Properties are what launches depend on.
+type Properties struct {
+	Major, Minor    int   // compute capability
+	Multiprocessors int   // SMs
+	SharedBytes     int   // most shared memory of a block, opted in for
+	SharedPerSM     int   // shared memory of a multiprocessor
+	MemoryBytes     int64 // global memory
+}
+
+// Driver is the part of a GPU driver that the backend needs. Package cudadriver
+// implements it for NVIDIA's, package simdriver with a simulator.
+//
+// Calls return at once where the work can be queued; work of one stream runs in
+// order. A driver may be used from several goroutines, one call at a time goes
+// through. Every error is an *Error. Copies to and from the host wait for the
+// stream's earlier work and for themselves unless the host memory is pinned,
+// when the caller must not touch it before the next Sync of the stream.
+type Driver interface {
+	// Name is "cuda" or "sim".
+	Name() string
+	// Describe names hardware and driver, for records.
+	Describe() string
+	Properties() Properties
+
+	// Alloc returns the address of n bytes, aligned to 256; their content is
+	// undefined. label names the memory in errors. n is at least 1.
+	Alloc(n int64, label string) (Ptr, error)
+	Free(p Ptr) error
+	// Memory returns the free and the total bytes of the device.
+	Memory() (free, total int64, err error)
+	// AllocPinned returns page-locked host memory, FreePinned gives it back.
+	AllocPinned(n int) ([]byte, error)
+	FreePinned(b []byte) error
+
+	// CopyIn copies src to the device, CopyOut from it, Copy within it, and
+	// Memset sets n bytes to v.
+	CopyIn(s Stream, dst Ptr, src []byte) error
+	CopyOut(s Stream, dst []byte, src Ptr) error
+	Copy(s Stream, dst, src Ptr, n int64) error
+	Memset(s Stream, dst Ptr, v byte, n int64) error
+
+	// Load compiles PTX text; name stands for it in errors.
+	Load(name string, ptx []byte) (Module, error)
+	Function(m Module, name string) (Function, error)
+	// Launch queues a kernel: shared bytes of dynamic shared memory, and each
+	// argument in the low bytes of one word, whatever its size.
+	Launch(s Stream, f Function, grid, block Dim3, shared int, args []uint64) error
+
+	NewStream() (Stream, error)
+	// Sync waits for the stream's work and returns its error.
+	Sync(s Stream) error
+	NewEvent() (Event, error)
+	Record(e Event, s Stream) error
+	// Elapsed waits for both events and returns the time from the first to the second.
+	Elapsed(from, to Event) (time.Duration, error)
+
+	// BeginCapture makes the following launches, copies within the device and
+	// memsets on s part of a graph instead of running them; EndCapture returns
+	// the graph, which LaunchGraph runs as often as wanted. Copies to and from
+	// the host, Sync and Alloc are errors while capturing.
+	BeginCapture(s Stream) error
+	EndCapture(s Stream) (Graph, error)
+	LaunchGraph(g Graph, s Stream) error
+	FreeGraph(g Graph) error
+
+	// Close frees everything, and makes every later call an error.
+	Close() error
+}
+
+// Error is the failure of a driver call.
+type Error struct {
+	Op          string // the call: "launch", "allocate", ...
+	What        string // the kernel, module or memory, where there is one
+	Grid, Block Dim3   // of a launch
+	Code        int    // the driver's code; 0 where it has none
+	Err         error  // the driver's words
+}
+
+// Error returns one line with all that is known.
+func (e *Error) Error() string {
+	s := e.Op
+	if e.What != "" {
+		s += " " + e.What
+	}
+	if e.Grid.X != 0 {
+		s += fmt.Sprintf(", grid %v, block %v", e.Grid, e.Block)
+	}
+	if e.Code != 0 {
+		s += fmt.Sprintf(", driver code %d", e.Code)
+	}
+	return s + ": " + e.Err.Error()
+}
+
+// Unwrap returns Err.
+func (e *Error) Unwrap() error { return e.Err }

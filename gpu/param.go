@@ -1,0 +1,189 @@
+package gpu
+
+import (
+	"math"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// param is a trainable tensor on the device.
+type param struct {
+	owner        *Backend
+	spec         backend.ParamSpec
+	values, grad *buffer
+	m, v         *buffer
+	topo         *deviceTopology // nil: dense
+	scores       *buffer         // growth scores; nil until asked for
+
+	// Working copies in bfloat16, [nnzb][B][B] in the order of fragment_index
+	// (kernels/include/stream.cuh): of W for the forward product and of W^T for
+	// the input gradient. 0 where no kernel reads them.
+	forward, backward ptrBF16
+}
+
+// deviceTopology is a sparse.Topology in device memory, field by field.
+type deviceTopology struct {
+	sparse.Shape
+	nnz             int
+	rows, cols      ptrI32 // [nnzb]
+	born, newAt     ptrI32 // [nnzb]
+	explored        Ptr    // [ceil(positions/64)] words of 64 bits
+	rowPtr, rowSlot ptrI32 // [block rows + 1], [nnzb]
+	colPtr, colSlot ptrI32 // [block columns + 1], [nnzb]
+	table           int    // index in the topology manager's table of tensors
+	updated         bool   // the manager's statistics are those of an update
+}
+
+func (p *param) Spec() backend.ParamSpec { return p.spec }
+func (p *param) Sparse() bool            { return p.topo != nil }
+func (p *param) Values() backend.Buffer  { return p.values }
+func (p *param) Grad() backend.Buffer    { return p.grad }
+func (p *param) M() backend.Buffer       { return p.m }
+func (p *param) V() backend.Buffer       { return p.v }
+
+func (p *param) NNZ() int {
+	if p.topo == nil {
+		return 0
+	}
+	return p.topo.nnz
+}
+
+// NewParam implements backend.Backend.
+func (b *Backend) NewParam(spec backend.ParamSpec) backend.Param {
+	c := b.check("NewParam " + spec.Name)
+	c.atLeast("rows", spec.Out, 1)
+	c.atLeast("columns", spec.In, 1)
+	if c.ok() && spec.Out > math.MaxInt32/spec.In {
+		c.fail("shape: found [%d, %d], expected at most %d elements", spec.Out, spec.In, math.MaxInt32)
+	}
+	p := &param{owner: b, spec: spec}
+	p.spec.Topology = nil
+	n := 0
+	if c.ok() {
+		n = spec.Out * spec.In
+	}
+	t := spec.Topology
+	if t != nil && c.ok() {
+		if err := t.Check(); err != nil {
+			c.fail("%w", err)
+		} else if t.Out != spec.Out || t.In != spec.In {
+			c.fail("topology: found shape [%d, %d], expected [%d, %d]", t.Out, t.In, spec.Out, spec.In)
+		} else {
+			n = t.NNZ() * t.BlockSize()
+		}
+	}
+	for _, x := range []struct {
+		part string
+		dst  **buffer
+	}{{"", &p.values}, {" gradient", &p.grad}, {" first moment", &p.m}, {" second moment", &p.v}} {
+		*x.dst = b.alloc(spec.Name+x.part, backend.F32, n)
+	}
+	if t != nil && c.ok() {
+		p.topo = c.newTopology(spec.Name, t)
+		if b.act == backend.BF16 && t.Block >= 16 {
+			p.forward = ptrBF16(b.take(c.op, spec.Name+" forward copy", 2*int64(n)))
+			p.backward = ptrBF16(b.take(c.op, spec.Name+" backward copy", 2*int64(n)))
+			b.working += 4 * int64(n)
+		}
+		b.register(p)
+	}
+	return p
+}
+
+// newTopology gives a topology memory on the device and copies t there.
+func (c checker) newTopology(name string, t *sparse.Topology) *deviceTopology {
+	d := &deviceTopology{Shape: t.Shape, nnz: t.NNZ()}
+	for _, f := range d.fields(t) {
+		*f.at = c.b.take(c.op, name+" "+f.name, int64(len(f.host)))
+	}
+	m := t.SparseMemory(t.NNZ())
+	c.b.mem += m.Indices + m.History + m.Explored
+	c.upload(d, t)
+	return d
+}
+
+// field is one array of a topology, here and there.
+type field struct {
+	name string
+	at   *Ptr
+	host []byte
+}
+
+// fields pairs the arrays of d with those of t.
+func (d *deviceTopology) fields(t *sparse.Topology) []field {
+	return []field{
+		{"rows", (*Ptr)(&d.rows), bytesOf(t.Rows)}, {"columns", (*Ptr)(&d.cols), bytesOf(t.Cols)},
+		{"births", (*Ptr)(&d.born), bytesOf(t.Born)}, {"updates", (*Ptr)(&d.newAt), bytesOf(t.NewAt)},
+		{"explored bits", &d.explored, bytesOf(t.Explored)},
+		{"row bounds", (*Ptr)(&d.rowPtr), bytesOf(t.RowPtr)}, {"row view", (*Ptr)(&d.rowSlot), bytesOf(t.RowSlot)},
+		{"column bounds", (*Ptr)(&d.colPtr), bytesOf(t.ColPtr)}, {"column view", (*Ptr)(&d.colSlot), bytesOf(t.ColSlot)},
+	}
+}
+
+func (c checker) upload(d *deviceTopology, t *sparse.Topology) {
+	for _, f := range d.fields(t) {
+		if c.ok() {
+			c.b.keep(c.op, c.b.drv.CopyIn(0, *f.at, f.host))
+		}
+	}
+}
+
+// SetTopology implements backend.Backend.
+func (b *Backend) SetTopology(p backend.Param, t *sparse.Topology) {
+	c := b.check("SetTopology")
+	q := c.sparse("parameter", p)
+	switch {
+	case q == nil:
+	case t == nil:
+		c.fail("%s: found no topology, expected one", q.spec.Name)
+	case t.Shape != q.topo.Shape || t.NNZ() != q.topo.nnz:
+		c.fail("%s: found %d blocks of %+v, expected %d of %+v", q.spec.Name, t.NNZ(), t.Shape, q.topo.nnz, q.topo.Shape)
+	default:
+		if err := t.Check(); err != nil {
+			c.fail("%s: %w", q.spec.Name, err)
+			return
+		}
+		q.topo.updated = false
+		c.upload(q.topo, t)
+	}
+}
+
+// Topology implements backend.Backend.
+func (b *Backend) Topology(p backend.Param) (*sparse.Topology, error) {
+	c := b.check("Topology")
+	q := c.param("parameter", p)
+	if b.Sync() != nil || q.topo == nil {
+		return nil, b.err
+	}
+	d := q.topo
+	words := (d.Positions() + 63) / 64
+	t := &sparse.Topology{
+		Shape: d.Shape, Rows: make([]int32, d.nnz), Cols: make([]int32, d.nnz), Born: make([]int32, d.nnz), NewAt: make([]int32, d.nnz),
+		Explored: make([]uint64, words),
+		RowPtr:   make([]int32, d.BlockRows()+1), RowSlot: make([]int32, d.nnz),
+		ColPtr: make([]int32, d.BlockCols()+1), ColSlot: make([]int32, d.nnz),
+	}
+	for _, f := range d.fields(t) {
+		b.keep(c.op, b.drv.CopyOut(0, f.host, *f.at))
+	}
+	return t, b.err
+}
+
+// Refresh implements backend.Backend: it makes the working copies again.
+func (b *Backend) Refresh(params []backend.Param) {
+	c := b.check("Refresh")
+	for _, p := range params {
+		q := c.param("parameter", p)
+		if !c.ok() {
+			return
+		}
+		if q.forward == 0 {
+			continue
+		}
+		b.k.packFragments(grid(q.values.n, 256, 4096), Dim3{X: 256}, 0, q.forward, q.backward, ptrF32(q.values.p), int32(q.topo.Block), int32(q.topo.nnz))
+	}
+}
+
+// grid returns a grid for n threads in blocks of size, of at most most blocks.
+func grid(n, size, most int) Dim3 { return Dim3{X: min(most, max(1, (n+size-1)/size))} }

@@ -1,0 +1,126 @@
+package gpu
+
+// The launch shapes of the tensor-core products. They depend on shapes and on
+// the device, never on the topology, so that a captured launch stays right when
+// the topology moves.
+
+// reservedShared is what the hardware keeps of each thread block's shared memory.
+const reservedShared = 1024
+
+// streamShape is a launch of kernels/include/stream.cuh.
+type streamShape struct {
+	grid, block  Dim3
+	tile, shared int
+}
+
+// stream chooses the shape of a product of t tokens with contraction k and n
+// outputs: the most tokens whose rows fit shared memory, of 64, 32 and 16, two
+// thread blocks to a multiprocessor if that leaves at least 32 (one loads while
+// the other multiplies). When the tokens do not fill the device, the outputs are
+// split.
+func (b *Backend) stream(c checker, t, k, n, block int) streamShape {
+	s := streamFor(b.prop, t, k, n, block)
+	if s.tile == 0 {
+		c.fail("contraction: found %d elements, expected at most %d (16 tokens of it must fit the %d bytes of shared memory of this device)",
+			k, (b.prop.SharedBytes/16-16)/2, b.prop.SharedBytes)
+	}
+	return s
+}
+
+func streamFor(p Properties, t, k, n, block int) streamShape {
+	row := 2*k + 16
+	fits := func(tile, blocks int) bool {
+		return tile*row <= p.SharedBytes && blocks*(tile*row+reservedShared) <= p.SharedPerSM
+	}
+	s := streamShape{block: Dim3{X: 256}}
+	switch {
+	case fits(64, 2):
+		s.tile = 64
+	case fits(32, 2):
+		s.tile = 32
+	case fits(32, 1):
+		s.tile, s.block.X = 32, 512
+	case fits(16, 1):
+		s.tile, s.block.X = 16, 512
+	default:
+		return s
+	}
+	for s.tile > 16 && t <= s.tile/2 {
+		s.tile /= 2
+	}
+	s.shared = s.tile * row
+	tiles, items := (t+s.tile-1)/s.tile, n/min(block, 32)
+	split := 1
+	if tiles < p.Multiprocessors {
+		split = min(items, p.Multiprocessors/tiles)
+	}
+	if items/split < s.block.X/32 {
+		s.block.X = 32 * max(4, items/split)
+	}
+	s.grid = Dim3{X: tiles, Y: split}
+	return s
+}
+
+// The constants of kernels/include/outer.cuh.
+const (
+	outerThreads = 384
+	outerPieces  = 192 // pieces of 16 x 16 a thread block
+	outerStages  = 4
+	outerStatic  = 6 << 10 // shared memory of the tables, at most
+)
+
+// outerShape is a launch of kernels/include/outer.cuh.
+type outerShape struct {
+	grid   Dim3
+	shared int
+}
+
+// outerFor chooses the shape of a weight gradient of nnz blocks over t tokens:
+// as few thread blocks along the active blocks as the registers allow, so that x
+// and dy are read by few of them, and as many ranges of tokens as fill the device.
+func outerFor(p Properties, t, out, in, block, nnz int) outerShape {
+	side, room := block/16, p.SharedBytes-outerStatic
+	groups := (nnz*side*side + outerPieces - 1) / outerPieces
+	for ; ; groups++ {
+		// One stage of the worst case, in which all rows and columns differ, must fit.
+		per := (nnz + groups - 1) / groups
+		rows, cols := min(per, out/block), min(per, in/block)
+		stage, sums := 16*((rows+cols)*2*block+16), outerSums(rows, block)
+		if stage+sums > room && per > 1 {
+			continue
+		}
+		ranges := max(1, min(p.Multiprocessors/groups, (t+63)/64))
+		return outerShape{Dim3{X: groups, Y: ranges}, min(sums+outerStages*stage, room)}
+	}
+}
+
+// outerSums is the bytes of the column sums of so many block rows.
+func outerSums(rows, block int) int { return (rows*block*4 + 127) / 128 * 128 }
+
+// outer runs the weight gradient of p, and the bias gradient if v is not nil.
+func (b *Backend) outer(c checker, p, v *param, dy, x ptrBF16, t int) {
+	d := p.topo
+	s := outerFor(b.prop, t, d.Out, d.In, d.Block, d.nnz)
+	var bias, partial, partialBias ptrF32
+	if v != nil {
+		bias = ptrF32(v.grad.p)
+	}
+	n, ranges := p.grad.n, s.grid.Y
+	if ranges > 1 {
+		partial = ptrF32(b.reserve(c.op, &b.scratch, "partial sums", 4*int64(ranges)*int64(n+d.Out)))
+		partialBias = partial + ptrF32(4*ranges*n)
+	}
+	if !c.ok() {
+		return
+	}
+	launch := map[int]func(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, dy, x ptrBF16, rowPtr, rowSlot, rows, cols ptrI32, tokens, in, out, nnzb, bytes int32){
+		16: b.k.sddB16, 32: b.k.sddB32, 64: b.k.sddB64}[d.Block]
+	launch(s.grid, Dim3{X: outerThreads}, s.shared, ptrF32(p.grad.p), bias, partial, partialBias, dy, x, d.rowPtr, d.rowSlot, d.rows, d.cols,
+		int32(t), int32(d.In), int32(d.Out), int32(d.nnz), int32(s.shared))
+	if ranges > 1 {
+		b.k.sddReduce(grid(n, 256, 4*b.prop.Multiprocessors), Dim3{X: 256}, 0, ptrF32(p.grad.p), partial, int32(n), int32(ranges))
+		if v != nil {
+			b.k.sddReduce(grid(d.Out, 256, 4*b.prop.Multiprocessors), Dim3{X: 256}, 0, bias, partialBias, int32(d.Out), int32(ranges))
+		}
+	}
+}

@@ -1,0 +1,8 @@
+// Input gradient of any weight, float32: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r, 2: dx = r
+// gelu'(pre), dx may be pre. block 0: dense values, no view. launch: any; see plain.cuh.
+#include "plain.cuh"
+
+extern "C" __global__ void dds_plain_f32(float *dx, const float *dy, const float *values, const int *col_ptr, const int *col_slot,
+                                       const int *rows, const float *pre, int mode, int tokens, int in, int out, int block) {
+  dds_plain(dx, dy, pre, mode, {values, col_ptr, col_slot, rows, block, in, out, true}, tokens);
+}

@@ -1,0 +1,192 @@
+// The forward product and the input gradient of a block-sparse weight on tensor
+// cores: out [T, N] = in [T, K] M, in bfloat16 with float32 sums.
+//
+// M is the weight seen from one side. Its output blocks are the groups of a
+// view: ptr [N/B + 1] bounds group g in slots, which lists the active blocks of
+// the group; inner [nnzb] is each slot's block index along K. weight holds each
+// slot's B x B values as fragments of the matrix instruction (fragment_index).
+//
+// A block of threads keeps `tile` tokens (16, 32 or 64) of `in` in shared
+// memory, all K columns of them, so that each is read once; the active blocks
+// stream past, 16 bytes a lane, straight from L2 into registers. A warp takes
+// one item at a time, all tokens of min(B, 32) outputs, and the next one from a
+// counter when it is done, so that groups of different lengths even out.
+//
+//   launch: grid (ceil(T/tile), any), block a multiple of 32 up to 512,
+//   dynamic shared memory tile (2K + 16) bytes. Rows of 2K + 16 bytes start in
+//   different banks, since K is a multiple of 16.
+#pragma once
+#include "mma.cuh"
+#include "numbers.cuh"
+
+// fragment_index is where element (n, k) of a block stands in its slot's
+// fragments; n counts outputs, k inputs of the product. 16 x 16 pieces are
+// stored one after another, outputs outermost; in a piece lane 4g + t holds 8
+// elements: for both n-tiles j of the instruction k = 2t, 2t+1, 2t+8, 2t+9. The
+// outputs of a piece are permuted so that lane t of the sums holds the outputs
+// 4t to 4t + 3: column c of tile j is output 4 (c/2) + 2j + c%2.
+__host__ __device__ inline int fragment_index(int B, int n, int k) {
+  int piece = (n / 16) * (B / 16) + k / 16;
+  n %= 16;
+  k %= 16;
+  int lane = 4 * (2 * (n / 4) + n % 2) + k % 8 / 2;
+  return (piece * 32 + lane) * 8 + (n / 2 % 2) * 4 + k / 8 * 2 + k % 2;
+}
+
+struct StreamArgs {
+  const bf16 *in, *weight;
+  const int *ptr, *slots, *inner;
+  int tokens, k, n, tile;
+};
+
+// load_tile copies the rows of this block of threads to shared memory, zeros
+// beyond the last token.
+__device__ inline void load_tile(const StreamArgs &a, char *tile) {
+  int stride = 2 * a.k + 16, first = blockIdx.x * a.tile;
+  for (int row = threadIdx.x / 32; row < a.tile; row += blockDim.x / 32) {
+    bool there = first + row < a.tokens;
+    const bf16 *from = a.in + (there ? (size_t)(first + row) * a.k : 0);
+    unsigned to = shared_address(tile + row * stride);
+    for (int c = threadIdx.x % 32; c < a.k / 8; c += 32) copy16(to + 16 * c, from + (there ? 8 * c : 0), there ? 16 : 0);
+  }
+  copy_commit();
+  copy_wait<0>();
+}
+
+// stream_item sums one item: acc[m][q] is the 16 x 8 piece of tokens 16m and
+// outputs 8q (permuted, see above) of group g; half says which 32 outputs of
+// the group.
+template <int B, int MT>
+__device__ inline void stream_item(const StreamArgs &a, unsigned tile, int g, int half, float (&acc)[MT][B < 32 ? 2 : 4][4]) {
+  constexpr int Q = B < 32 ? 1 : 2; // pieces of 16 outputs
+  constexpr int steps = B / 16;
+  int lane = threadIdx.x % 32;
+  unsigned stride = 2 * a.k + 16;
+  // The lane's row and column of ldmatrix: tokens 0-7, 8-15, then the same 8 columns on.
+  unsigned at = tile + (lane % 16) * stride + lane / 16 * 16;
+  int begin = a.ptr[g], end = a.ptr[g + 1];
+  for (int base = begin; base < end; base += 32) {
+    int slot = 0, column = 0, count = min(32, end - base);
+    if (lane < count) {
+      slot = a.slots[base + lane];
+      column = a.inner[slot];
+    }
+    // The next step's weights, of small blocks the next two steps', are under way
+    // while one is used, as far as 128 registers go.
+    constexpr int depth = Q == 1 ? 3 : 2;
+    uint4 w[depth][Q];
+    auto fetch = [&](uint4(&to)[Q], int step) {
+      int s = __shfl_sync(~0u, slot, step / steps);
+      const uint4 *from = reinterpret_cast<const uint4 *>(a.weight) + (size_t)s * (B * B / 8) + lane;
+#pragma unroll
+      for (int q = 0; q < Q; q++) to[q] = __ldg(from + ((2 * half + q) * steps + step % steps) * 32);
+    };
+    int last = count * steps;
+#pragma unroll
+    for (int d = 0; d < depth - 1; d++) fetch(w[d], min(d, last - 1));
+    for (int step = 0; step < last; step++) {
+      fetch(w[depth - 1], min(step + depth - 1, last - 1));
+      unsigned from = at + __shfl_sync(~0u, column, step / steps) * (2 * B) + step % steps * 32;
+#pragma unroll
+      for (int m = 0; m < MT; m++) {
+        unsigned x[4];
+        ldmatrix4(x, from + m * 16 * stride);
+#pragma unroll
+        for (int q = 0; q < Q; q++) {
+          mma(acc[m][2 * q], x, w[0][q].x, w[0][q].y);
+          mma(acc[m][2 * q + 1], x, w[0][q].z, w[0][q].w);
+        }
+      }
+#pragma unroll
+      for (int d = 0; d < depth - 1; d++)
+#pragma unroll
+        for (int q = 0; q < Q; q++) w[d][q] = w[d + 1][q];
+    }
+  }
+}
+
+// stream_tile runs all items of this block of threads with MT pieces of 16
+// tokens. finish(token, n, v) takes the sums of outputs n to n + 3.
+template <int B, int MT, class Finish>
+__device__ inline void stream_tile(const StreamArgs &a, char *shared, int *next, Finish finish) {
+  constexpr int out = B < 32 ? B : 32;
+  int lane = threadIdx.x % 32, items = a.n / out;
+  unsigned tile = shared_address(shared);
+  for (;;) {
+    int i = 0;
+    if (lane == 0) i = atomicAdd(next, 1);
+    i = __shfl_sync(~0u, i, 0) * gridDim.y + blockIdx.y;
+    if (i >= items) return;
+    float acc[MT][out / 8][4];
+#pragma unroll
+    for (int m = 0; m < MT; m++)
+#pragma unroll
+      for (int q = 0; q < out / 8; q++)
+#pragma unroll
+        for (int r = 0; r < 4; r++) acc[m][q][r] = 0;
+    stream_item<B, MT>(a, tile, i / (B / out), i % (B / out), acc);
+    unrolled<2 * MT>([&](auto piece) {
+      constexpr int m = piece.value / 2, row = piece.value % 2;
+      int token = blockIdx.x * a.tile + 8 * piece.value + lane / 4;
+      if (token < a.tokens) {
+#pragma unroll
+        for (int q = 0; q < out / 16; q++) {
+          float v[4] = {acc[m][2 * q][2 * row], acc[m][2 * q][2 * row + 1], acc[m][2 * q + 1][2 * row], acc[m][2 * q + 1][2 * row + 1]};
+          finish(token, i * out + 16 * q + lane % 4 * 4, v);
+        }
+      }
+    });
+  }
+}
+
+// stream_product is the whole kernel.
+template <int B, class Finish>
+__device__ inline void stream_product(const StreamArgs &a, Finish finish) {
+  extern __shared__ __align__(16) char shared[];
+  __shared__ int next;
+  if (threadIdx.x == 0) next = 0;
+  load_tile(a, shared);
+  __syncthreads();
+  switch (a.tile) {
+  case 64: stream_tile<B, 4>(a, shared, &next, finish); break;
+  case 32: stream_tile<B, 2>(a, shared, &next, finish); break;
+  default: stream_tile<B, 1>(a, shared, &next, finish); break;
+  }
+}
+
+// dsd_product: y [T, O] = x W^T + bias; with pre: pre = x W^T + bias, y = gelu(pre).
+// bias, y and pre may be null.
+template <int B>
+__device__ inline void dsd_product(bf16 *y, bf16 *pre, const StreamArgs &a, const float *bias) {
+  stream_product<B>(a, [=](int token, int n, float(&v)[4]) {
+    if (bias) {
+      float4 b = *reinterpret_cast<const float4 *>(bias + n);
+      v[0] += b.x;
+      v[1] += b.y;
+      v[2] += b.z;
+      v[3] += b.w;
+    }
+    size_t at = (size_t)token * a.n + n;
+    if (pre) {
+      *reinterpret_cast<uint2 *>(pre + at) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
+#pragma unroll
+      for (int i = 0; i < 4; i++) v[i] = gelu(v[i]);
+    }
+    if (y) *reinterpret_cast<uint2 *>(y + at) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
+  });
+}
+
+// dds_product: r = dy W; mode 0: dx = r, 1: dx += r, 2: dx = r gelu'(pre). dx may be pre.
+template <int B>
+__device__ inline void dds_product(bf16 *dx, const bf16 *pre, int mode, const StreamArgs &a) {
+  stream_product<B>(a, [=](int token, int n, float(&v)[4]) {
+    size_t at = (size_t)token * a.n + n;
+    if (mode) {
+      uint2 old = *reinterpret_cast<const uint2 *>((mode == 1 ? dx : pre) + at);
+      float o[4] = {low(old.x), high(old.x), low(old.y), high(old.y)};
+#pragma unroll
+      for (int i = 0; i < 4; i++) v[i] = mode == 1 ? v[i] + o[i] : v[i] * gelu_slope(o[i]);
+    }
+    *reinterpret_cast<uint2 *>(dx + at) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
+  });
+}
