@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Who may import whom (ARCHITECTURE.md). Each line of the table names a package
-# and all packages of this module that it may import, tests not counted.
+# and all packages of this module that it may import, tests not counted. Files
+# with the build tag nvidia are looked at as well; that needs no CUDA.
 # `imports.sh --self-test` proves that a forbidden import is found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,7 +20,16 @@ internal/cpu              sparse internal/backend internal/philox internal/cpu/k
 internal/cpu/kernel       internal/philox
 internal/cpu/reference    sparse internal/backend internal/philox
 internal/ptxsim
+kernels
+kernels/gen
+gpu                       kernels sparse internal/backend internal/philox
+gpu/simdriver             gpu internal/ptxsim
+gpu/cudadriver            gpu
+gpu/faultdriver           gpu
+gpu/drivertest            gpu
 internal/backendtest      sparse internal/backend internal/philox internal/cpu/reference
+internal/bench            sparse internal/backend internal/philox
+internal/nvidia
 internal/oracle           model sparse internal/philox
 internal/train            model sparse internal/backend internal/philox internal/corpus internal/checkpoint internal/metrics
 cmd/sparsebert-gpu        *
@@ -47,22 +57,52 @@ check() {
           q = substr($i, length(module) + 1)
           if (!((p, q) in allowed)) { print p " imports " q ": not allowed"; bad = 1 }
         }
-        if ($i == "C") { print p " uses cgo: not allowed"; bad = 1 }
-        if (index($i, "gorgonia.org/") == 1 && p != "internal/oracle") { print p " imports " $i ": only internal/oracle may"; bad = 1 }
+        if ($i == "C" && p != "gpu/cudadriver") { print p " uses cgo: only gpu/cudadriver may"; bad = 1 }
+        may = ""
+        if (index($i "/", "gorgonia.org/") == 1) may = "internal/oracle"
+        if (index($i "/", "gorgonia.org/cu/") == 1) may = "gpu/cudadriver"
+        if (may != "" && p != may) { print p " imports " $i ": only " may " may"; bad = 1 }
       }
     }
     END { exit bad }'
 }
 
+# imports FOLDER prints the lines for the packages of the module there, without
+# the tag and with it. cgo is switched on since files that use it are else left out.
+imports() {
+  local tags
+  for tags in '' nvidia; do
+    (cd "$1" && CGO_ENABLED=1 go list -e -tags "$tags" -f '{{.ImportPath}}{{range .Imports}} {{.}}{{end}}' ./...)
+  done | sort -u
+}
+
 if [ "${1:-}" = --self-test ]; then
-  for planted in "sparse $module/internal/backend" "model $module/internal/cpu" "model gorgonia.org/tensor" "internal/newcomer fmt"; do
-    if echo "$module/$planted" | check >/dev/null; then
-      echo "imports.sh: did not find the planted fault: $planted" >&2
-      exit 1
-    fi
+  planted() {
+    echo "imports.sh: did not find the planted fault: $*" >&2
+    exit 1
+  }
+  for line in "sparse $module/internal/backend" "model $module/internal/cpu" "model gorgonia.org/tensor" "internal/newcomer fmt" \
+    "gpu gorgonia.org/cu" "internal/oracle gorgonia.org/cu" "internal/oracle gorgonia.org/cu/blas" "gpu/cudadriver gorgonia.org/gorgonia" \
+    "gpu C" "internal/oracle C" "kernels $module/sparse" "model $module/gpu" "gpu $module/gpu/simdriver" "gpu/cudadriver $module/internal/ptxsim"; do
+    if echo "$module/$line" | check >/dev/null; then planted "$line"; fi
+  done
+  for line in "gpu/cudadriver C gorgonia.org/cu $module/gpu" "internal/oracle gorgonia.org/gorgonia $module/model" "sparse fmt"; do
+    echo "$module/$line" | check || { echo "imports.sh: found a fault where there is none: $line" >&2; exit 1; }
+  done
+  dir=$(mktemp -d)
+  trap 'rm -rf "$dir"' EXIT
+  printf 'module %s\n\ngo 1.26.0\n' "$module" >"$dir/go.mod"
+  mkdir "$dir/sparse"
+  printf 'package sparse\n' >"$dir/sparse/a.go"
+  imports "$dir" | check || { echo "imports.sh: found a fault where there is none" >&2; exit 1; }
+  for tag in nvidia '!nvidia'; do
+    for import in '"C"' '_ "gorgonia.org/cu"' "_ \"$module/model\""; do
+      printf '//go:build %s\n\npackage sparse\n\nimport %s\n' "$tag" "$import" >"$dir/sparse/b.go"
+      if imports "$dir" | check >/dev/null; then planted "$import in a file for $tag"; fi
+    done
   done
   echo "imports.sh: self-test passed"
   exit 0
 fi
-go list -f '{{.ImportPath}}{{range .Imports}} {{.}}{{end}}' ./... | check
+imports . | check
 echo "imports: as the table says"

@@ -82,8 +82,10 @@ type Driver interface {
 
 	// BeginCapture makes the following launches, copies within the device and
 	// memsets on s part of a graph instead of running them; EndCapture returns
-	// the graph, which LaunchGraph runs as often as wanted. Copies to and from
-	// the host, Sync and Alloc are errors while capturing.
+	// the graph, which LaunchGraph runs as often as wanted. While capturing, all
+	// other calls but EndCapture and Close are errors (launches, copies within the
+	// device and memsets on other streams run as usual), and after any error
+	// EndCapture fails too.
 	BeginCapture(s Stream) error
 	EndCapture(s Stream) (Graph, error)
 	LaunchGraph(g Graph, s Stream) error

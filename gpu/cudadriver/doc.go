@@ -1,0 +1,40 @@
+// Package cudadriver implements gpu.Driver for NVIDIA's driver, libcuda. Its code
+// needs the build tag nvidia, cgo and the headers of a CUDA 12 toolkit; without
+// the tag the package holds a reader of PTX signatures only.
+//
+// A process that links it and runs where there is no GPU or driver exits at
+// once with status 1: gorgonia.org/cu calls cuInit when it is initialised.
+//
+// # Threads and memory
+//
+// Each driver has a context of its own on an OS thread of its own, through which
+// all its calls go. Stream 0 is a stream of the driver, not CUDA's default stream,
+// which would wait for all others and cannot be captured. Device memory is plain
+// (cuMemAlloc), never managed. Addresses of copies and memsets are compared with
+// the allocations before CUDA sees them. A kernel that goes wrong shows in a
+// later call, at the latest in Sync; run with CUDA_LAUNCH_BLOCKING=1 in the
+// environment to see which. After such an error every call fails until the
+// process ends: that is how CUDA works.
+//
+// While a stream is captured only Launch, Copy, Memset, EndCapture, Close and the
+// calls without an error go through; an error of any call spoils the capture, and
+// EndCapture fails. CUDA's own rules are laxer in part and depend on its version.
+//
+// # What is used of gorgonia.org/cu, and what is not
+//
+// cu v0.9.6 does devices, the context, memory, memsets, copies within the device,
+// modules' functions, launches, streams and events. Done here instead:
+//
+//   - loading modules: cu.LoadDataEx hides a Go pointer in a uintptr to pass C a
+//     log buffer, against cgo's rules, and does not keep the buffer alive;
+//   - copies to and from the host: cu returns before an asynchronous copy is
+//     done, when C must no longer hold a Go pointer; here copy and wait are one call;
+//   - pinned memory, function attributes, capture and graphs of it, names of
+//     errors: cu lacks them.
+//
+// Of no use to us: cu.Ctx keeps its errors in a field that the next call
+// overwrites and panics if the context cannot be made; the BatchedContext returns
+// errors late. cu.Function.Launch reads 8 bytes of each argument, which is why
+// gpu.Driver's are 8 bytes, and trusts their number, which is why it is compared
+// here with the kernel's signature.
+package cudadriver

@@ -1,0 +1,235 @@
+//go:build nvidia
+
+package cudadriver
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/sparsebert/sparsebert-gpu/gpu"
+	"gorgonia.org/cu"
+)
+
+// Options choose the GPU.
+type Options struct {
+	Device int // index of the GPU among those that CUDA_VISIBLE_DEVICES leaves, from 0
+}
+
+// Driver is one GPU with a context of its own. See the package's comment.
+type Driver struct {
+	describe   string
+	properties gpu.Properties
+	work       chan func() // to the thread that owns the context
+
+	mu        sync.Mutex // held for the length of a call
+	closed    bool
+	ctx       cu.CUContext
+	memory    ranges
+	pinned    [][]byte
+	modules   []module // a handle is its index + 1, here and below
+	functions []*function
+	streams   []cu.Stream // a handle is its index: 0 is the default stream
+	events    []cu.Event
+	graphs    map[gpu.Graph]execGraph
+	lastGraph gpu.Graph
+	capture   *capture // nil if no stream is captured
+}
+
+var _ gpu.Driver = (*Driver)(nil)
+
+// capture is a graph in the making.
+type capture struct {
+	stream  gpu.Stream
+	spoiled error // the first error since it began
+}
+
+// New opens a GPU. The error says how many there are, or what CUDA said. (Where
+// there is none, the process has exited before; see the package's comment.)
+func New(opt Options) (*Driver, error) {
+	d := &Driver{work: make(chan func()), graphs: map[gpu.Graph]execGraph{}}
+	go d.thread()
+	var err error
+	d.do(func() { err = d.open(opt.Device) })
+	if err != nil {
+		err = wrap("open device", fmt.Sprint(opt.Device), err)
+		close(d.work)
+		return nil, err
+	}
+	return d, nil
+}
+
+// thread runs all calls. It ends locked, so that the OS thread ends with it and
+// with whatever CUDA keeps for the thread.
+func (d *Driver) thread() {
+	runtime.LockOSThread()
+	for f := range d.work {
+		f()
+	}
+}
+
+// do runs f on the driver's thread and waits for it.
+func (d *Driver) do(f func()) {
+	done := make(chan struct{})
+	d.work <- func() {
+		defer close(done)
+		f()
+	}
+	<-done
+}
+
+// open makes the context and the default stream.
+func (d *Driver) open(index int) error {
+	count, err := cu.NumDevices()
+	if err != nil {
+		return own(err)
+	}
+	if index < 0 || index >= count {
+		return fmt.Errorf("found %d devices, expected an index from 0 to %d", count, count-1)
+	}
+	dev, err := cu.GetDevice(index)
+	if err != nil {
+		return own(err)
+	}
+	name, err := dev.Name()
+	if err != nil {
+		return own(err)
+	}
+	p := &d.properties
+	for _, a := range []struct {
+		attribute cu.DeviceAttribute
+		value     *int
+	}{
+		{cu.ComputeCapabilityMajor, &p.Major},
+		{cu.ComputeCapabilityMinor, &p.Minor},
+		{cu.MultiprocessorCount, &p.Multiprocessors},
+		{sharedPerBlockOptin, &p.SharedBytes},
+		{cu.MaxSharedMemoryPerMultiprocessor, &p.SharedPerSM},
+	} {
+		if *a.value, err = dev.Attribute(a.attribute); err != nil {
+			return own(err)
+		}
+	}
+	if p.MemoryBytes, err = dev.TotalMem(); err != nil {
+		return own(err)
+	}
+	v := cu.Version()
+	d.describe = fmt.Sprintf("%s, compute capability %d.%d, driver for CUDA %d.%d", name, p.Major, p.Minor, v/1000, v%1000/10)
+	if d.ctx, err = dev.MakeContext(cu.SchedAuto); err != nil {
+		return own(err)
+	}
+	s, err := cu.MakeStream(cu.NonBlocking)
+	if err != nil {
+		if e := d.ctx.Destroy(); e != nil {
+			return fmt.Errorf("%w (and then, on the way back: %w)", own(err), own(e))
+		}
+		return own(err)
+	}
+	d.streams = []cu.Stream{s}
+	return nil
+}
+
+var (
+	errClosed   = errors.New("the driver is closed")
+	errCaptured = errors.New("not allowed while a stream is captured")
+)
+
+// call runs f on the thread if the driver is open, and makes an *gpu.Error of
+// its error. Any error spoils an open capture; forbidden calls are an error in one.
+func (d *Driver) call(op, what string, forbidden bool, f func() error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var err error
+	switch {
+	case d.closed:
+		err = errClosed
+	case forbidden && d.capture != nil:
+		err = errCaptured
+	default:
+		d.do(func() { err = f() })
+	}
+	if err == nil {
+		return nil
+	}
+	err = wrap(op, what, err)
+	if d.capture != nil && d.capture.spoiled == nil {
+		d.capture.spoiled = err
+	}
+	return err
+}
+
+// wrap makes an *gpu.Error of err with CUDA's code, unless it is one.
+func wrap(op, what string, err error) error {
+	if e, ok := err.(*gpu.Error); ok {
+		return e
+	}
+	e := &gpu.Error{Op: op, What: what, Err: err}
+	if r, ok := errors.AsType[Result](err); ok {
+		e.Code = int(r)
+	}
+	return e
+}
+
+// Name returns "cuda".
+func (d *Driver) Name() string { return "cuda" }
+
+// Describe names the GPU and the newest CUDA that the driver serves.
+func (d *Driver) Describe() string { return d.describe }
+
+// Properties returns what the GPU says of itself.
+func (d *Driver) Properties() gpu.Properties { return d.properties }
+
+// Close waits for all work and frees everything, pinned memory too: slices of
+// it must not be touched any more. It goes on after an error and returns the
+// first. Every later call is an error, a second Close too.
+func (d *Driver) Close() error {
+	return d.call("close", "", false, func() error {
+		d.closed = true
+		err := d.release()
+		d.capture = nil
+		close(d.work)
+		return err
+	})
+}
+
+// release gives back everything and returns the first error.
+func (d *Driver) release() error {
+	var first error
+	note := func(err error) {
+		if first == nil {
+			first = own(err)
+		}
+	}
+	if d.capture != nil {
+		// A spoiled capture's end reports what spoiled it, which is known.
+		_, err := endCapture(d.streams[d.capture.stream], false)
+		if d.capture.spoiled == nil {
+			note(err)
+		}
+	}
+	for _, s := range d.streams {
+		note(s.Synchronize())
+	}
+	for _, g := range d.graphs {
+		note(g.destroy())
+	}
+	for i := range d.events {
+		note(cu.DestroyEvent(&d.events[i]))
+	}
+	for i := range d.streams {
+		note(d.streams[i].Destroy())
+	}
+	for _, m := range d.modules {
+		note(m.mod.Unload())
+	}
+	for _, b := range d.pinned {
+		note(freePinned(b))
+	}
+	for _, r := range d.memory {
+		note(cu.MemFree(cu.DevicePtr(r.start)))
+	}
+	note(d.ctx.Destroy())
+	d.memory, d.pinned, d.modules, d.functions, d.streams, d.events, d.graphs = nil, nil, nil, nil, nil, nil, nil
+	return first
+}

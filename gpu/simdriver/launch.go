@@ -1,0 +1,183 @@
+package simdriver
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/sparsebert/sparsebert-gpu/gpu"
+	"github.com/sparsebert/sparsebert-gpu/internal/ptxsim"
+)
+
+// parsed holds the modules of the process: reading PTX is slow, tests open many
+// drivers, and modules are immutable.
+var parsed sync.Map // of parsedKey to func() (*ptxsim.Module, error)
+
+type parsedKey struct {
+	name string
+	hash [sha256.Size]byte
+}
+
+func parse(name string, ptx []byte) (*ptxsim.Module, error) {
+	key := parsedKey{name, sha256.Sum256(ptx)}
+	once, found := parsed.Load(key)
+	if !found {
+		text := string(ptx)
+		once, _ = parsed.LoadOrStore(key, sync.OnceValues(func() (*ptxsim.Module, error) { return ptxsim.Parse(name, text) }))
+	}
+	return once.(func() (*ptxsim.Module, error))()
+}
+
+// Load reads PTX text; name stands for it in errors. A kernel with more static
+// shared memory than CUDA promises, 48 KiB, is an error.
+func (d *Driver) Load(name string, ptx []byte) (h gpu.Module, err error) {
+	err = d.call("load module", name, true, func() error {
+		if !bytes.Contains(ptx, []byte(".version")) {
+			return fmt.Errorf("%w: found no .version directive, expected one", ptxsim.ErrLoad)
+		}
+		m, err := parse(name, ptx)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(d.modules, m) {
+			// Its variables have memory here already; a second load gets its own.
+			if m, err = ptxsim.Parse(name, string(ptx)); err != nil {
+				return err
+			}
+		}
+		for _, k := range m.Kernels() {
+			if n := m.Kernel(k).SharedBytes(); n > staticBytes {
+				return fmt.Errorf("kernel %s has %d bytes of static shared memory, expected at most %d", k, n, staticBytes)
+			}
+		}
+		d.modules = append(d.modules, m)
+		h = gpu.Module(len(d.modules))
+		return nil
+	})
+	return h, err
+}
+
+// Function returns the module's kernel called name.
+func (d *Driver) Function(m gpu.Module, name string) (f gpu.Function, err error) {
+	err = d.call("find kernel", name, true, func() error {
+		if m == 0 || m > gpu.Module(len(d.modules)) {
+			return fmt.Errorf("module %d: no such module", m)
+		}
+		k := d.modules[m-1].Kernel(name)
+		if k == nil {
+			return fmt.Errorf("not in the module, which has %v", d.modules[m-1].Kernels())
+		}
+		d.functions = append(d.functions, k)
+		f = gpu.Function(len(d.functions))
+		return nil
+	})
+	return f, err
+}
+
+// Launch runs a kernel to its end, or makes it part of the graph if s is
+// captured. Each argument is the low bytes of its word. The error wraps the
+// *ptxsim.Fault of a kernel that went wrong.
+func (d *Driver) Launch(s gpu.Stream, f gpu.Function, grid, block gpu.Dim3, shared int, args []uint64) error {
+	return d.call("launch", "", false, func() error {
+		if f == 0 || f > gpu.Function(len(d.functions)) {
+			return fmt.Errorf("function %d: no such function", f)
+		}
+		k := d.functions[f-1]
+		fail := func(err error) error {
+			return &gpu.Error{Op: "launch", What: k.Name(), Grid: grid, Block: block, Err: err}
+		}
+		if _, err := d.stream(s); err != nil {
+			return fail(err)
+		}
+		values, err := d.check(k, grid, block, shared, args)
+		if err != nil {
+			return fail(err)
+		}
+		return d.submit(s, func() error {
+			c, err := d.dev.Launch(context.Background(), k, ptxsim.Dim3(grid), ptxsim.Dim3(block), shared, values...)
+			if err != nil {
+				return fail(err)
+			}
+			total := d.counters[k.Name()]
+			total.Launches++
+			accumulate(reflect.ValueOf(&total.Counters).Elem(), reflect.ValueOf(c))
+			d.counters[k.Name()] = total
+			return nil
+		})
+	})
+}
+
+// check finds what a GPU's driver finds before a launch, so that it is found
+// during a capture too, and marshals the arguments.
+func (d *Driver) check(k *ptxsim.Kernel, grid, block gpu.Dim3, shared int, args []uint64) ([][]byte, error) {
+	sizes := k.ParamSizes()
+	if len(args) != len(sizes) {
+		return nil, fmt.Errorf("%w: %d arguments, expected %d", ptxsim.ErrLaunch, len(args), len(sizes))
+	}
+	values := make([][]byte, len(sizes))
+	for i, n := range sizes {
+		if n > 8 {
+			return nil, fmt.Errorf("%w: argument %d has %d bytes, expected at most 8", ptxsim.ErrLaunch, i, n)
+		}
+		values[i] = binary.LittleEndian.AppendUint64(nil, args[i])[:n]
+	}
+	if static := k.SharedBytes(); shared < 0 || shared > d.opt.SharedBytes-static {
+		return nil, fmt.Errorf("%w: %d static and %d dynamic bytes of shared memory, expected at most %d", ptxsim.ErrLaunch, static, shared, d.opt.SharedBytes)
+	}
+	for _, v := range []struct {
+		what    string
+		d       gpu.Dim3
+		x, y, z int
+	}{{"grid", grid, 1<<31 - 1, 65535, 65535}, {"block", block, 1024, 1024, 64}} {
+		if v.d.X < 1 || v.d.Y < 0 || v.d.Z < 0 || v.d.X > v.x || v.d.Y > v.y || v.d.Z > v.z {
+			return nil, fmt.Errorf("%w: %s %v, expected 1 to (%d,%d,%d)", ptxsim.ErrLaunch, v.what, v.d, v.x, v.y, v.z)
+		}
+	}
+	if n := block.X * max(block.Y, 1) * max(block.Z, 1); n > 1024 {
+		return nil, fmt.Errorf("%w: %d threads in a block, expected at most 1024", ptxsim.ErrLaunch, n)
+	}
+	return values, nil
+}
+
+// Counters are what the launches of a kernel did, those that failed not counted.
+type Counters struct {
+	Launches int64
+	ptxsim.Counters
+}
+
+// accumulate adds every number of from, a struct or array of integers, to total.
+func accumulate(total, from reflect.Value) {
+	switch from.Kind() {
+	case reflect.Int64:
+		total.SetInt(total.Int() + from.Int())
+	case reflect.Struct:
+		for i := range from.NumField() {
+			accumulate(total.Field(i), from.Field(i))
+		}
+	case reflect.Array:
+		for i := range from.Len() {
+			accumulate(total.Index(i), from.Index(i))
+		}
+	}
+}
+
+// Counters returns what was done since New or ResetCounters, by name of the
+// kernel. It works after Close too.
+func (d *Driver) Counters() map[string]Counters {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.counters)
+}
+
+// ResetCounters sets all counters to 0.
+func (d *Driver) ResetCounters() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.counters)
+}
