@@ -1,0 +1,105 @@
+# shellcheck shell=bash disable=SC2154 # scratch comes from the script that reads this
+# kernels.sh --self-test, which reads this file: plants each kind of fault and
+# expects it found. The compiler and the assembler are the real ones.
+
+fail() { die "self-test: $*"; }
+
+# The smallest tree: two kernels, one of which has a header and static code.
+small=$scratch/small
+mkdir -p "$small/kernels/include" "$small/gpu" "$small/kernels/build"
+cp kernels/Makefile "$small/kernels"
+CGO_ENABLED=0 go build -o "$small/kernels/build/gen" ./kernels/gen
+echo '__device__ __noinline__ static float grow(float x) { return x * 3; }' >"$small/kernels/include/grow.cuh"
+cat >"$small/kernels/dsd_a.cu" <<'KERNEL'
+// y = 3 y, after a comment that PTX must not hold.
+#include "grow.cuh"
+extern "C" __global__ void dsd_a(float *y) { y[threadIdx.x] = grow(y[threadIdx.x]); }
+KERNEL
+cat >"$small/kernels/b_sm90a.cu" <<'KERNEL'
+// Waits.
+extern "C" __global__ void b_sm90a(int n) { asm volatile("wgmma.fence.sync.aligned;"); }
+KERNEL
+compile() { make -s -C "$1/kernels" >"$scratch/log" 2>&1; }
+made() { rm -rf "$scratch/made" && mkdir "$scratch/made" && cp -r "$small/kernels/ptx" "$small/gpu/launch_gen.go" "$scratch/made"; }
+compile "$small" || fail "cannot make two kernels: $(cat "$scratch/log")"
+made
+same "$small" "$scratch/made" >"$scratch/log" || fail "found a fault where there is none: $(cat "$scratch/log")"
+if grep -rE '//|small' "$small/kernels/ptx"; then fail "found a comment or a path in PTX"; fi
+
+# The same from a copy elsewhere, made at another time.
+cp -r "$small" "$scratch/elsewhere"
+rm -r "$scratch/elsewhere/kernels/ptx" "$scratch"/elsewhere/kernels/build/*.ptx
+touch "$scratch"/elsewhere/kernels/*.cu
+if ! { compile "$scratch/elsewhere" && same "$scratch/elsewhere" "$scratch/made"; }; then fail "another folder makes other PTX"; fi
+
+# make follows headers, stops at an error and takes away what has no source.
+before=$(stat -c %y "$small/kernels/ptx/b_sm90a.ptx")
+echo "// other" >>"$small/kernels/ptx/dsd_a.ptx"
+if ! { compile "$small" && same "$small" "$scratch/made"; }; then fail "make left PTX that came from elsewhere"; fi
+sed -i 's/x \* 3/x * 5/' "$small/kernels/include/grow.cuh"
+compile "$small" || fail "cannot make kernels after a change: $(cat "$scratch/log")"
+if same "$small" "$scratch/made" >/dev/null; then fail "make did not follow a header"; fi
+[ "$before" = "$(stat -c %y "$small/kernels/ptx/b_sm90a.ptx")" ] || fail "make made a kernel again that had not changed"
+echo 'int left(' >>"$small/kernels/dsd_a.cu"
+for time in first second; do
+  if compile "$small"; then fail "make went on after an error of nvcc, the $time time"; fi
+done
+cat >"$scratch/half-nvcc" <<'NVCC'
+#!/usr/bin/env bash
+while [ "$1" != -o ]; do shift; done
+echo half >"$2"
+exit 1
+NVCC
+chmod +x "$scratch/half-nvcc"
+if NVCC=$scratch/half-nvcc compile "$small"; then fail "make went on after a compiler that died"; fi
+[ ! -e "$small/kernels/build/dsd_a.ptx" ] || fail "make left a file that is not whole"
+sed -i '$d' "$small/kernels/dsd_a.cu"
+sed -i 's/x \* 5/x * 3/' "$small/kernels/include/grow.cuh"
+mv "$small/kernels/b_sm90a.cu" "$scratch"
+compile "$small" && [ ! -e "$small/kernels/ptx/b_sm90a.ptx" ] || fail "make left PTX whose source is gone"
+mv "$scratch/b_sm90a.cu" "$small/kernels"
+if ! { compile "$small" && same "$small" "$scratch/made"; }; then fail "make did not come back to where it was"; fi
+
+# plant NAME EXPECTED COMMAND changes a copy of the tree.
+plant() {
+  rm -rf "$scratch/tree" && cp -r "$small" "$scratch/tree"
+  (cd "$scratch/tree" && eval "$3")
+  if same "$scratch/tree" "$scratch/made" >"$scratch/log"; then fail "did not find $1"; fi
+  grep -q "$2" "$scratch/log" || fail "$1: found $(cat "$scratch/log"), expected $2"
+}
+plant "a changed line of PTX" "dsd_a.ptx: stale" "sed -i 's/mul.f32/add.f32/' kernels/ptx/dsd_a.ptx"
+plant "a line less" "dsd_a.ptx: stale" "sed -i '\$d' kernels/ptx/dsd_a.ptx"
+plant "missing PTX" "b_sm90a.ptx: missing" "rm kernels/ptx/b_sm90a.ptx"
+plant "no PTX at all" "dsd_a.ptx: missing" "rm kernels/ptx/*.ptx"
+plant "surplus PTX" "c.ptx: surplus" "cp kernels/ptx/dsd_a.ptx kernels/ptx/c.ptx"
+plant "a stale launcher" "launch_gen.go: stale" "sed -i 's/n int32/n uint32/' gpu/launch_gen.go"
+plant "a missing launcher" "launch_gen.go: stale" "rm gpu/launch_gen.go"
+
+# ptxas: a spill fails where it must, and is shown elsewhere.
+report "$scratch/made" >"$scratch/log" || fail "found a spill where there is none: $(cat "$scratch/log")"
+grep -qE '^dsd_a .* 0 .* 0 ' "$scratch/log" || fail "found no row of dsd_a in $(cat "$scratch/log")"
+grep -qE '^b_sm90a .* - .* 0 ' "$scratch/log" || fail "found no row of b_sm90a in $(cat "$scratch/log")"
+cat >"$small/kernels/slow.cu" <<'KERNEL'
+// Keeps 128 numbers in at most 64 registers.
+extern "C" __global__ void __launch_bounds__(1024) slow(float *y) {
+  float a[128];
+#pragma unroll
+  for (int i = 0; i < 128; i++) a[i] = y[i * 1024 + threadIdx.x];
+  __syncthreads();
+#pragma unroll
+  for (int i = 0; i < 128; i++) y[i * 1024 + threadIdx.x] = a[127 - i] * a[i];
+}
+KERNEL
+sed 's/void __launch_bounds__(1024) slow/void __launch_bounds__(1024) sdd_slow/' "$small/kernels/slow.cu" >"$small/kernels/sdd_slow.cu"
+compile "$small" || fail "cannot make a slow kernel: $(cat "$scratch/log")"
+made
+if report "$scratch/made" >"$scratch/log"; then fail "did not find a spill"; fi
+grep -q '^sdd_slow: spills on sm_80 sm_90a' "$scratch/log" || fail "found $(cat "$scratch/log"), expected a spill of sdd_slow"
+rm "$scratch/made/ptx/sdd_slow.ptx"
+report "$scratch/made" >"$scratch/log" || fail "found a fault in a spill that is allowed: $(cat "$scratch/log")"
+grep -qE '^slow .* [1-9][0-9]* .* [1-9]' "$scratch/log" || fail "found no spilled bytes in the row of slow: $(cat "$scratch/log")"
+sed -i 's/mul\.f32/mul.f33/' "$scratch/made/ptx/slow.ptx"
+if report "$scratch/made" >/dev/null; then fail "did not find PTX that cannot be assembled"; fi
+: >"$scratch/empty"
+if figures "$scratch/empty" >/dev/null; then fail "took nothing for a report of ptxas"; fi
+echo "kernels.sh: self-test passed"

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# Makes the committed PTX and launchers again with the pinned nvcc and compares;
+# assembles the PTX and reports registers and spills; checks the nvidia build.
+# The tree is not touched.
+#   kernels.sh --write      writes PTX and launchers into the tree, for kernels that changed
+#   kernels.sh --self-test  proves that each kind of fault is found
+set -euo pipefail
+cd "$(dirname "$0")/.."
+staticcheck_version=v0.7.0
+must_not_spill='dsd_*|dds_*|sdd_*' # what a training step spends its time in
+targets='sm_80 sm_90a'
+jobs=$(nproc)
+
+die() { echo "kernels.sh: $*" >&2; exit 1; }
+
+# toolkit sets up the pinned nvcc, or fails in one line.
+toolkit() {
+  local tool settings
+  for tool in make g++; do
+    command -v $tool >/dev/null && continue
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then die "found no $tool, expected it for nvcc"; fi
+    { apt-get update -q && apt-get install -yq $tool; } >&2
+  done
+  settings=$(ci/cuda-toolkit.sh --pinned --env) || exit 1
+  eval "$settings"
+}
+
+# make_into FOLDER makes all PTX and the launchers there.
+make_into() { make -s -C kernels -j"$jobs" -O BUILD="$1/build" PTX="$1/ptx" LAUNCH="$1/launch_gen.go"; }
+
+# same TREE MADE compares kernels/ptx and gpu/launch_gen.go with what was made.
+same() {
+  local bad=0 file committed
+  for file in "$2"/ptx/*.ptx; do
+    committed=kernels/ptx/$(basename "$file")
+    if [ ! -f "$1/$committed" ]; then
+      echo "$committed: missing"
+      bad=1
+    elif ! diff "$1/$committed" "$file" >"$2/diff"; then
+      echo "$committed: stale: < found, > expected"
+      head -n 6 "$2/diff"
+      bad=1
+    fi
+  done
+  for file in "$1"/kernels/ptx/*.ptx; do
+    [ -f "$2/ptx/$(basename "$file")" ] || { echo "kernels/ptx/$(basename "$file"): surplus: there is no such kernel"; bad=1; }
+  done
+  cmp -s "$1/gpu/launch_gen.go" "$2/launch_gen.go" || { echo "gpu/launch_gen.go: stale"; bad=1; }
+  return $bad
+}
+
+# assemble FOLDER TARGET NAME leaves what ptxas says of FOLDER/ptx/NAME.ptx.
+assemble() {
+  ptxas -v "-arch=$2" -o "$1/asm/$3.$2.cubin" "$1/ptx/$3.ptx" >"$1/asm/$3.$2" 2>&1 || { cat "$1/asm/$3.$2"; return 1; }
+}
+export -f assemble
+
+# figures FILE prints registers, spilled bytes, static shared memory and stack.
+figures() {
+  awk '
+    {
+      for (i = 1; i < NF; i++) {
+        if ($(i + 1) ~ /^registers/) { registers = $i; found = 1 }
+        if ($(i + 1) != "bytes") continue
+        if ($(i + 2) ~ /^smem/) shared = $i
+        if ($(i + 2) == "spill") spill += $i
+        if ($(i + 2) == "stack" && $i > stack) stack = $i
+      }
+    }
+    END { print registers + 0, spill + 0, shared + 0, stack + 0; exit !found }' "$1"
+}
+
+# report FOLDER assembles FOLDER/ptx for every GPU that it runs on and prints a row a kernel.
+report() {
+  local bad=0 file name target of row numbers spilled
+  mkdir -p "$1/asm"
+  for file in "$1"/ptx/*.ptx; do
+    name=$(basename "$file" .ptx)
+    for target in $targets; do
+      if [[ $name == *_sm90a && $target != sm_90a ]]; then continue; fi
+      echo "$1 $target $name"
+    done
+  done | xargs -P "$jobs" -L 1 bash -c 'assemble "$@"' assemble || return 1
+  of=$(for target in $targets; do printf ' | %-6s %4s %6s %6s %6s' "$target" regs spill shared stack; done)
+  printf '%-24s%s\n' kernel "$of"
+  for file in "$1"/ptx/*.ptx; do
+    name=$(basename "$file" .ptx) row='' spilled=''
+    for target in $targets; do
+      numbers='- - - -'
+      if [ -f "$1/asm/$name.$target" ]; then
+        numbers=$(figures "$1/asm/$name.$target") || { echo "$name: ptxas reported no registers for $target"; bad=1; }
+        [ "$(cut -d ' ' -f 2 <<<"$numbers")" = 0 ] || spilled="$spilled $target"
+      fi
+      # shellcheck disable=SC2086 # four words
+      row+=$(printf ' | %-6s %4s %6s %6s %6s' '' $numbers)
+    done
+    printf '%-24s%s\n' "$name" "$row"
+    if [ -n "$spilled" ] && [[ $name == @($must_not_spill) ]]; then
+      echo "$name: spills on$spilled, expected none"
+      bad=1
+    fi
+  done
+  return $bad
+}
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+case ${1:-} in
+--self-test)
+  toolkit
+  # shellcheck source=ci/kernels-test.sh
+  . ci/kernels-test.sh ;;
+--write)
+  toolkit
+  make -s -C kernels -j"$jobs" -O
+  echo "kernels: PTX and launchers are as the sources say" ;;
+'')
+  toolkit
+  make_into "$scratch"
+  same . "$scratch" || die "the committed files are not what the sources make; ci/kernels.sh --write makes them"
+  report "$scratch" || die "ptxas: see above"
+  export CGO_ENABLED=1
+  go vet -tags nvidia ./...
+  go build -tags nvidia -o "$scratch/bin/" ./...
+  go run "honnef.co/go/tools/cmd/staticcheck@$staticcheck_version" -tags nvidia ./...
+  echo "kernels: as committed" ;;
+*) die "found $1, expected --write or --self-test" ;;
+esac

@@ -1,0 +1,175 @@
+package gpu
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/ptxsim"
+	"github.com/sparsebert/sparsebert-gpu/kernels"
+)
+
+// TestParamSizes: the launchers pass what the PTX takes.
+func TestParamSizes(t *testing.T) {
+	if got, want := slices.Sorted(maps.Keys(kernelParams)), kernels.Names(); !slices.Equal(got, want) {
+		t.Errorf("found launchers of %v, expected %v, of which there is PTX (ci/kernels.sh --write makes both)", got, want)
+	}
+	for _, name := range kernels.Names() {
+		ptx, err := kernels.PTX(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, "_sm90a") { // the simulator knows no such instructions
+			ptx = withoutBody(ptx)
+		}
+		m, err := ptxsim.Parse(name+".ptx", ptx)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		var want []int
+		for _, p := range kernelParams[name] {
+			want = append(want, p.bytes)
+		}
+		if got := m.Kernel(name).ParamSizes(); !slices.Equal(got, want) {
+			t.Errorf("%s: found parameters of %v bytes in the PTX, expected %v, as the launcher passes", name, got, want)
+		}
+	}
+}
+
+// withoutBody returns PTX of one kernel that returns at once.
+func withoutBody(ptx string) string {
+	entry := strings.Index(ptx, ".entry")
+	head, _, _ := strings.Cut(ptx[entry:], "{")
+	top, _, _ := strings.Cut(ptx, ".address_size")
+	top = strings.Replace(top, "sm_90a", "sm_80", 1)
+	return top + ".address_size 64\n.visible " + head + "{\n\tret;\n}\n"
+}
+
+func TestWithoutBody(t *testing.T) {
+	const ptx = ".version 8.4\n.target sm_90a\n.address_size 64\n.extern .shared .align 16 .b8 s[];\n" +
+		".visible .entry k_sm90a(\n\t.param .u64 k_0,\n\t.param .u32 k_1\n)\n.maxntid 128, 1, 1\n{\n\twgmma.fence.sync.aligned;\n\tret;\n}\n"
+	m, err := ptxsim.Parse("k", withoutBody(ptx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Kernel("k_sm90a").ParamSizes(); !slices.Equal(got, []int{8, 4}) {
+		t.Errorf("found parameters of %v bytes, expected 8 and 4", got)
+	}
+}
+
+// recorder notes the calls of a launcher. A call whose name is in fail fails.
+type recorder struct {
+	Driver // nil: the launcher calls nothing else
+	calls  []string
+	args   []uint64
+	fail   string
+	props  Properties
+}
+
+var errPlanted = errors.New("planted")
+
+func (r *recorder) call(name string) error {
+	r.calls = append(r.calls, name)
+	if name == r.fail {
+		return &Error{Op: name, Err: errPlanted}
+	}
+	return nil
+}
+
+func (r *recorder) Properties() Properties                        { return r.props }
+func (r *recorder) Load(string, []byte) (Module, error)           { return 1, r.call("load") }
+func (r *recorder) Function(_ Module, _ string) (Function, error) { return 7, r.call("function") }
+func (r *recorder) Sync(Stream) error                             { return r.call("sync") }
+func (r *recorder) Launch(_ Stream, _ Function, _, _ Dim3, _ int, args []uint64) error {
+	r.args = args
+	return r.call("launch")
+}
+
+// anyKernel returns a kernel's name and as many words as it takes.
+func anyKernel(t *testing.T) (string, []uint64) {
+	t.Helper()
+	for _, name := range kernels.Names() {
+		if !strings.HasSuffix(name, "_sm90a") {
+			return name, make([]uint64, len(kernelParams[name]))
+		}
+	}
+	t.Fatal("found no kernel")
+	return "", nil
+}
+
+func TestLaunch(t *testing.T) {
+	name, args := anyKernel(t)
+	args[0] = 99
+	r := &recorder{}
+	l := newLauncher(r, 3)
+	l.launch(name, Dim3{X: 1}, Dim3{X: 32}, 0, args...)
+	l.debug = true
+	l.launch(name, Dim3{X: 1}, Dim3{X: 32}, 0, args...)
+	if l.err != nil || !slices.Equal(r.args, args) {
+		t.Errorf("found arguments %v and error %v, expected %v and none", r.args, l.err, args)
+	}
+	if want := []string{"load", "function", "launch", "launch", "sync"}; !slices.Equal(r.calls, want) {
+		t.Errorf("found calls %v, expected %v", r.calls, want)
+	}
+}
+
+func TestFirstErrorStays(t *testing.T) {
+	name, args := anyKernel(t)
+	for _, fail := range []string{"load", "function", "launch", "sync"} {
+		r := &recorder{fail: fail}
+		l := newLauncher(r, 3)
+		l.debug = true
+		l.launch(name, Dim3{X: 1}, Dim3{X: 32}, 0, args...)
+		first, calls := l.err, len(r.calls)
+		if !errors.Is(first, errPlanted) {
+			t.Errorf("%s fails: found error %v, expected the driver's", fail, first)
+		}
+		l.launch(name, Dim3{X: 1}, Dim3{X: 32}, 0)
+		if l.err != first || len(r.calls) != calls {
+			t.Errorf("%s fails: found error %v and calls %v after it, expected no more", fail, l.err, r.calls)
+		}
+	}
+}
+
+func TestLaunchRefuses(t *testing.T) {
+	name, args := anyKernel(t)
+	for _, c := range []struct {
+		name string
+		args []uint64
+		want string
+	}{
+		{"no_such", nil, `found no kernel "no_such"`},
+		{name, args[1:], "arguments, expected"},
+	} {
+		r := &recorder{}
+		l := newLauncher(r, 3)
+		l.launch(c.name, Dim3{X: 1}, Dim3{X: 32}, 0, c.args...)
+		if l.err == nil || !strings.Contains(l.err.Error(), c.want) || len(r.calls) != 0 {
+			t.Errorf("%s: found error %v and calls %v, expected %s and none", c.name, l.err, r.calls, c.want)
+		}
+	}
+}
+
+// TestLoad: a kernel is loaded once, and one for another GPU not at all.
+func TestLoad(t *testing.T) {
+	name, _ := anyKernel(t)
+	r := &recorder{}
+	l := newLauncher(r, 0)
+	if err := l.load(name, name); err != nil || len(r.calls) != 2 {
+		t.Errorf("found error %v and calls %v, expected one load", err, r.calls)
+	}
+	for _, special := range kernels.Names() {
+		if !strings.HasSuffix(special, "_sm90a") {
+			continue
+		}
+		for minor, ok := range []bool{true, false} {
+			l := newLauncher(&recorder{props: Properties{Major: 9, Minor: minor}}, 0)
+			if err := l.load(special); (err == nil) != ok {
+				t.Errorf("%s on 9.%d: found error %v", special, minor, err)
+			}
+		}
+	}
+}
