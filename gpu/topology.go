@@ -1,12 +1,262 @@
 package gpu
 
-// topologyManager updates the topologies of all sparse parameters on the device.
-type topologyManager struct{}
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
 
-func (b *Backend) startTopology() error { return nil }
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
 
-// register adds a sparse parameter to the manager's table.
-func (b *Backend) register(p *param) {}
+// topologyManager updates topologies on the device. The host hands over the
+// numbers of an update and starts three kernels; it learns of statistics and
+// faults when it next waits. Device memory holds
+//
+//	table    a topologyTensor for every sparse parameter, in order of creation
+//	reports  a topologyReport for each
+//	update   the numbers of the update
+//	list     indices in table of the parameters to update
+//
+// The launches depend on the shapes in the list alone, so they can be recorded and
+// replayed with other numbers. Adding a sparse parameter makes recordings void.
+type topologyManager struct {
+	params  []*param // by index in table
+	host    []topologyTensor
+	stale   bool    // host differs from table
+	listed  []int32 // what list holds
+	reports []topologyReport
+	pending bool // an update ran since reports was read
 
-// topologyErrors fails the backend when an update met an error on the device.
-func (b *Backend) topologyErrors() {}
+	capacity         int64 // of table, reports and list
+	table, reportsAt Ptr
+	listAt, updateAt Ptr
+	mail             []byte // pinned memory from which numbers are copied
+	mailed           int    // bytes of it that may not be copied yet
+}
+
+const mailBytes = 1 << 12
+
+var topologyKernels = []string{"topology_norms", "topology_update", "topology_zero"}
+
+func (b *Backend) startTopology() error {
+	mail, err := b.drv.AllocPinned(mailBytes)
+	b.keep("New", err)
+	b.topo.mail, b.topo.updateAt = mail, b.take("New", "topology update", updateBytes)
+	b.working += updateBytes
+	return b.err
+}
+
+// register adds a sparse parameter to the table, whose memory is there already.
+func (b *Backend) register(p *param) {
+	m, d := &b.topo, p.topo
+	op := "NewParam " + p.spec.Name
+	t := topologyTensor{
+		rows: Ptr(d.rows), cols: Ptr(d.cols), born: Ptr(d.born), newAt: Ptr(d.newAt), explored: Ptr(d.explored),
+		rowPtr: Ptr(d.rowPtr), rowSlot: Ptr(d.rowSlot), colPtr: Ptr(d.colPtr), colSlot: Ptr(d.colSlot),
+		values: p.values.p, m: p.m.p, v: p.v.p, forward: Ptr(p.forward), backward: Ptr(p.backward),
+		block: int32(d.Block), blockRows: int32(d.BlockRows()), blockCols: int32(d.BlockCols()), nnzb: int32(d.nnz),
+		tensor: uint32(p.spec.Index),
+	}
+	n := t.scratchArrays(d.Shape, d.nnz, 0)
+	t.scratchArrays(d.Shape, d.nnz, b.take(op, p.spec.Name+" topology scratch", n))
+	b.working += n
+	d.table = len(m.host)
+	m.params, m.host, m.stale = append(m.params, p), append(m.host, t), true
+}
+
+// UpdateTopology implements backend.Optimiser. What is wrong on the device (a
+// norm that is not finite, say) becomes an error at the next Sync or read.
+func (b *Backend) UpdateTopology(params []backend.Param, u sparse.Update) {
+	c := b.check("UpdateTopology")
+	list := c.updated(params, u)
+	if c.ok() && len(list) > 0 {
+		c.writeUpdate(list, u)
+		c.launchUpdate(list)
+	}
+}
+
+// updated checks an update's arguments and returns the indices of the sparse
+// parameters in the table.
+func (c checker) updated(params []backend.Param, u sparse.Update) []int32 {
+	var list []int32
+	for _, p := range params {
+		q := c.param("parameter", p)
+		if !c.ok() {
+			return nil
+		}
+		if q.topo == nil {
+			continue
+		}
+		if len(list) == 0 {
+			if err := u.Check(); err != nil {
+				c.fail("%s: topology update %d: %w", q.spec.Name, u.Number, err)
+			}
+		}
+		if i := q.spec.Index; i < 0 || int64(i) > math.MaxUint32 {
+			c.fail("%s: topology update %d: %w: found tensor %d, expected 0 to %d", q.spec.Name, u.Number, sparse.ErrArgument, i, uint32(math.MaxUint32))
+		}
+		if slices.Contains(list, int32(q.topo.table)) {
+			c.fail("%s: found the parameter twice, expected it once", q.spec.Name)
+		}
+		if u.Growth == sparse.GrowGradient {
+			q.growScores()
+		}
+		list = append(list, int32(q.topo.table))
+	}
+	return list
+}
+
+// writeUpdate copies the numbers of an update to the device, and the table and
+// the list where those there are others. It also does what cannot be recorded.
+func (c checker) writeUpdate(list []int32, u sparse.Update) {
+	b, m := c.b, &c.b.topo
+	b.keep(c.op, b.k.load(topologyKernels...))
+	c.growTable()
+	if m.stale && c.ok() {
+		b.keep(c.op, b.drv.CopyIn(0, m.table, bytesOf(m.host)))
+		m.stale = false
+	}
+	if !slices.Equal(m.listed, list) {
+		c.send(m.listAt, bytesOf(list))
+		m.listed = append(m.listed[:0], list...)
+	}
+	c.send(m.updateAt, bytesOf([]topologyUpdate{deviceUpdate(u)}))
+	m.pending = true
+	for _, i := range list {
+		m.params[i].topo.updated = true
+	}
+}
+
+// growTable makes room for all parameters.
+func (c checker) growTable() {
+	b, m := c.b, &c.b.topo
+	n := int64(len(m.host))
+	if n <= m.capacity || !c.ok() {
+		return
+	}
+	n = max(n, 2*m.capacity, 64)
+	for _, a := range []struct {
+		label string
+		at    *Ptr
+		bytes int64
+	}{{"topology table", &m.table, tensorBytes}, {"topology reports", &m.reportsAt, reportBytes}, {"topology list", &m.listAt, 4}} {
+		p := b.take(c.op, a.label, n*a.bytes)
+		if old := *a.at; old != 0 && c.ok() {
+			b.keep(c.op, b.drv.Copy(0, p, old, m.capacity*a.bytes)) // reports stay
+			b.keep(c.op, b.drv.Free(old))
+			delete(b.live, old)
+		}
+		*a.at = p
+		b.working += (n - m.capacity) * a.bytes
+	}
+	m.capacity, m.stale, m.listed = n, true, nil
+}
+
+// send copies data to the device without waiting for the work before it, as long
+// as there is room in pinned memory.
+func (c checker) send(to Ptr, data []byte) {
+	m := &c.b.topo
+	if len(data) > len(m.mail)-m.mailed && c.ok() {
+		c.b.keep(c.op, c.b.drv.Sync(0))
+		m.mailed = 0
+	}
+	if len(data) <= len(m.mail) {
+		data = m.mail[m.mailed:][:copy(m.mail[m.mailed:], data)]
+		m.mailed += len(data)
+	}
+	if c.ok() {
+		c.b.keep(c.op, c.b.drv.CopyIn(0, to, data))
+	}
+}
+
+// launchUpdate starts the kernels of an update of the parameters in list.
+func (c checker) launchUpdate(list []int32) {
+	if !c.ok() {
+		return
+	}
+	m := &c.b.topo
+	positions, norms, elements := 0, 0, 0
+	for _, i := range list {
+		d := m.params[i].topo
+		positions = max(positions, d.Positions())
+		norms = max(norms, d.nnz*min(d.BlockSize(), 32))
+		elements = max(elements, d.nnz*d.BlockSize())
+	}
+	table, indices, update, reports := ptrTopologyTensor(m.table), ptrI32(m.listAt), ptrTopologyUpdate(m.updateAt), ptrTopologyReport(m.reportsAt)
+	// A grid's second size counts tensors; at most 64 blocks share one.
+	over := func(n int) Dim3 { return Dim3{X: grid(n, 256, 64).X, Y: len(list)} }
+	c.b.k.topologyNorms(over(norms), Dim3{X: 256}, 0, table, indices, update)
+	threads := min(1024, max(128, 1<<bits.Len(uint(positions-1)/8)))
+	c.b.k.topologyUpdate(Dim3{X: len(list)}, Dim3{X: threads}, 0, table, indices, update, reports)
+	c.b.k.topologyZero(over(elements/4), Dim3{X: 256}, 0, table, indices, reports)
+}
+
+// topologyErrors fails the backend when an update met an error on the device. It
+// is called when all work is done.
+func (b *Backend) topologyErrors() {
+	m := &b.topo
+	m.mailed = 0
+	if !m.pending {
+		return
+	}
+	m.pending = false
+	if n := min(int64(len(m.host)), m.capacity); n > int64(len(m.reports)) {
+		m.reports = append(m.reports, make([]topologyReport, n-int64(len(m.reports)))...)
+	}
+	b.keep("UpdateTopology", b.drv.CopyOut(0, bytesOf(m.reports), m.reportsAt))
+	for i := range m.reports {
+		if err := m.reports[i].err(int(m.host[i].blockCols)); err != nil && b.ok() {
+			b.keep("UpdateTopology", fmt.Errorf("%s: %w", m.params[i].spec.Name, err))
+		}
+	}
+}
+
+// UpdateStats implements backend.Optimiser.
+func (b *Backend) UpdateStats(params []backend.Param) ([]sparse.Stats, error) {
+	c := b.check("UpdateStats")
+	var list []*param
+	for _, p := range params {
+		if q := c.param("parameter", p); q != nil && q.topo != nil {
+			list = append(list, q)
+		}
+	}
+	if b.Sync() != nil {
+		return nil, b.err
+	}
+	var stats []sparse.Stats
+	for _, q := range list {
+		if d := q.topo; d.updated {
+			stats = append(stats, b.topo.reports[d.table].stats(d))
+			continue
+		}
+		t, err := b.Topology(q)
+		if err != nil {
+			return nil, err
+		}
+		stats = append(stats, t.Stats(b.step.Step))
+	}
+	return stats, b.err
+}
+
+// GrowScores implements backend.Optimiser. A dense parameter has none: that is
+// an error.
+func (b *Backend) GrowScores(w backend.Param) backend.Buffer {
+	c := b.check("GrowScores")
+	if q := c.sparse("w", w); q != nil {
+		return q.growScores()
+	}
+	return &buffer{owner: b, name: "growth scores", dtype: backend.F32}
+}
+
+// growScores allocates the scores at the first call.
+func (p *param) growScores() *buffer {
+	if p.scores == nil {
+		p.scores = p.owner.alloc(p.spec.Name+" growth scores", backend.F32, p.topo.Positions())
+		m := &p.owner.topo
+		m.host[p.topo.table].scores = p.scores.p
+		m.stale = true
+	}
+	return p.scores
+}

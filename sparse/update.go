@@ -85,7 +85,9 @@ func (t *Topology) UpdateIn(s *Scratch, values, grow []float32, u Update, tensor
 	return change, nil
 }
 
-func (u Update) check(t *Topology, values, grow []float32, tensor int) error {
+// Check returns an error (ErrArgument) that names the first number of the update
+// that is out of range.
+func (u Update) Check() error {
 	switch {
 	case u.Number < 1 || u.Number > math.MaxInt32:
 		return fmt.Errorf("%w: found update number %d, expected 1 to %d", ErrArgument, u.Number, math.MaxInt32)
@@ -94,10 +96,19 @@ func (u Update) check(t *Topology, values, grow []float32, tensor int) error {
 	case !(u.PruneRatio >= 0 && u.PruneRatio <= 1):
 		return fmt.Errorf("%w: found pruning ratio %v, expected 0 to 1", ErrArgument, u.PruneRatio)
 	case u.Norm > LInf:
-		return fmt.Errorf("%w: found %s", ErrArgument, u.Norm)
+		return fmt.Errorf("%w: found %s, expected a norm that is known", ErrArgument, u.Norm)
 	case u.Growth > GrowFanIn:
-		return fmt.Errorf("%w: found %s", ErrArgument, u.Growth)
-	case len(values) != t.NNZ()*t.BlockSize():
+		return fmt.Errorf("%w: found %s, expected a growth that is known", ErrArgument, u.Growth)
+	}
+	return nil
+}
+
+// check is Check with the other arguments of an update.
+func (u Update) check(t *Topology, values, grow []float32, tensor int) error {
+	if err := u.Check(); err != nil {
+		return err
+	}
+	if len(values) != t.NNZ()*t.BlockSize() {
 		return fmt.Errorf("%w: found %d values, expected %d", ErrArgument, len(values), t.NNZ()*t.BlockSize())
 	}
 	if u.Growth == GrowGradient {

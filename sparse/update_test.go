@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
@@ -283,5 +284,35 @@ func TestUpdateByHand(t *testing.T) {
 	want := sparse.Stats{Pruned: 2, Explored: 6, Positions: 8, Active: 4, MeanAge: 15, EmptyCols: 2}
 	if change.Stats != want {
 		t.Errorf("stats %+v, want %+v", change.Stats, want)
+	}
+}
+
+// TestUpdateCheck: Check says of the numbers what an update says of them.
+func TestUpdateCheck(t *testing.T) {
+	topo, err := sparse.StartTopology(sparse.Shape{Out: 8, In: 8, Block: 4}, 2, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := sparse.Update{Number: 1, PruneRatio: 0.5}
+	if err := good.Check(); err != nil {
+		t.Errorf("found error %v, expected none", err)
+	}
+	for _, change := range []func(u *sparse.Update){
+		func(u *sparse.Update) { u.Number = 0 },
+		func(u *sparse.Update) { u.Number = math.MaxInt32 + 1 },
+		func(u *sparse.Update) { u.Step = -1 },
+		func(u *sparse.Update) { u.Step = math.MaxInt32 + 1 },
+		func(u *sparse.Update) { u.PruneRatio = math.NaN() },
+		func(u *sparse.Update) { u.PruneRatio = 1.5 },
+		func(u *sparse.Update) { u.Norm = sparse.LInf + 1 },
+		func(u *sparse.Update) { u.Growth = sparse.GrowFanIn + 1 },
+	} {
+		u := good
+		change(&u)
+		err := u.Check()
+		_, full := topo.Update(make([]float32, 32), nil, u, 0)
+		if err == nil || full == nil || !errors.Is(err, sparse.ErrArgument) || !strings.HasSuffix(full.Error(), err.Error()) {
+			t.Errorf("%+v: found error %v, expected that of Update, %v", u, err, full)
+		}
 	}
 }

@@ -1,0 +1,41 @@
+package gpu
+
+import (
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// WriteUpdate is the part of UpdateTopology that comes before the launches.
+func (b *Backend) WriteUpdate(params []backend.Param, u sparse.Update) {
+	c := b.check("UpdateTopology")
+	if list := c.updated(params, u); c.ok() {
+		c.writeUpdate(list, u)
+	}
+}
+
+// LaunchUpdate is the rest of it.
+func (b *Backend) LaunchUpdate(params []backend.Param) {
+	c := b.check("UpdateTopology")
+	if list := c.updated(params, sparse.Update{Number: 1}); c.ok() {
+		c.launchUpdate(list)
+	}
+}
+
+// TopologyArray returns where an array of p's topology lies.
+func TopologyArray(p backend.Param, name string) Ptr {
+	for _, f := range p.(*param).topo.fields(&sparse.Topology{}) {
+		if f.name == name {
+			return *f.at
+		}
+	}
+	panic("no such array: " + name)
+}
+
+// Address returns where a buffer lies.
+func Address(x backend.Buffer) Ptr { return x.(*buffer).p }
+
+// WorkingCopies returns where p's working copies lie, 0 where there are none.
+func WorkingCopies(p backend.Param) (forward, backward Ptr) {
+	q := p.(*param)
+	return Ptr(q.forward), Ptr(q.backward)
+}

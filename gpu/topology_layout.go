@@ -1,0 +1,87 @@
+package gpu
+
+import (
+	"unsafe"
+
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// The structs of kernels/include/topology.cuh, field by field and byte by byte.
+type (
+	// topologyTensor describes a block-sparse parameter to the kernels.
+	topologyTensor struct {
+		rows, cols, born, newAt           Ptr
+		explored                          Ptr
+		rowPtr, rowSlot, colPtr, colSlot  Ptr
+		values, m, v                      Ptr
+		forward, backward                 Ptr
+		scores                            Ptr
+		norms                             Ptr
+		state                             Ptr
+		groups                            Ptr
+		grown, newborn                    Ptr
+		block, blockRows, blockCols, nnzb int32
+		tensor, _                         uint32
+	}
+
+	// topologyUpdate is a sparse.Update.
+	topologyUpdate struct {
+		seed                                  uint64
+		ratio                                 float64
+		number, step, norm, growth, regrow, _ int32
+	}
+
+	// topologyReport is what the last update did to one tensor, or its first fault.
+	topologyReport struct {
+		fault, index, found, expected                                int32
+		number, norm                                                 int32
+		pruned, removedNew, returned, explored, emptyRows, emptyCols int32
+		ages                                                         int64
+	}
+)
+
+const (
+	tensorBytes = int64(unsafe.Sizeof(topologyTensor{}))
+	updateBytes = int64(unsafe.Sizeof(topologyUpdate{}))
+	reportBytes = int64(unsafe.Sizeof(topologyReport{}))
+)
+
+// scratchArrays returns the memory that updates of a tensor of that shape need
+// beside it, and sets its addresses in t once p is known.
+func (t *topologyTensor) scratchArrays(s sparse.Shape, nnzb int, p Ptr) int64 {
+	groups := (int64(s.Positions()) + 31) / 32
+	n := int64(0)
+	for _, a := range []struct {
+		at    *Ptr
+		bytes int64
+	}{
+		{&t.state, 32 * groups}, {&t.norms, 8 * int64(nnzb)}, {&t.groups, 8 * groups},
+		{&t.grown, 4 * int64(nnzb)}, {&t.newborn, 4 * int64(nnzb)},
+	} {
+		*a.at = p + Ptr(n)
+		n += (a.bytes + 15) &^ 15 // the kernels read and write 16 bytes at once
+	}
+	return n
+}
+
+// deviceUpdate returns u as the kernels read it.
+func deviceUpdate(u sparse.Update) topologyUpdate {
+	d := topologyUpdate{
+		seed: u.Seed, ratio: u.PruneRatio,
+		number: int32(u.Number), step: int32(u.Step), norm: int32(u.Norm), growth: int32(u.Growth),
+	}
+	if u.RegrowPruned {
+		d.regrow = 1
+	}
+	return d
+}
+
+// stats returns the statistics of a tensor after its update.
+func (r *topologyReport) stats(d *deviceTopology) sparse.Stats {
+	return sparse.Stats{
+		Pruned: int(r.pruned), RemovedNew: int(r.removedNew), Returned: int(r.returned),
+		Explored: int(r.explored), Positions: d.Positions(), Active: d.nnz,
+		MeanAge:   float64(r.ages) / float64(d.nnz),
+		EmptyRows: int(r.emptyRows), EmptyCols: int(r.emptyCols),
+	}
+}

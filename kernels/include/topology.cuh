@@ -1,0 +1,119 @@
+// Topology updates on the device: what the kernels topology_norms, topology_update
+// and topology_zero share. The rules are those of package sparse, bit for bit.
+#pragma once
+#include <stddef.h>
+
+#include "numbers.cuh"
+#include "philox.cuh"
+
+// The four structs have twins in gpu/topology_layout.go, and a test that compares.
+
+// TopologyTensor is a block-sparse weight: sparse.Topology, the arrays of nnzb
+// blocks that go with it (0 where there is none), and scratch.
+struct TopologyTensor {
+  int *rows, *cols, *born, *new_at; // [nnzb]
+  unsigned *explored;               // a bit per position, padded to 64
+  int *row_ptr, *row_slot, *col_ptr, *col_slot;
+  float *values, *m, *v;   // [nnzb][B][B]
+  bf16 *forward, *backward; // [nnzb][B][B] or 0
+  float *scores;           // [positions] or 0
+
+  unsigned long long *norms; // [nnzb] bits of the norm << 32 | position
+  unsigned char *state;      // Mark bits per position, padded to 32
+  uint2 *groups;             // 32 positions: active bits, and active positions before
+  int *grown, *newborn;      // [nnzb] positions to grow, slots of the new blocks; ascending
+
+  int block, block_rows, block_cols, nnzb;
+  unsigned tensor, reserved; // Philox coordinate c
+};
+
+// TopologyUpdate is a sparse.Update.
+struct TopologyUpdate {
+  unsigned long long seed;
+  double ratio;
+  int number, step, norm, growth, regrow, reserved;
+};
+
+// TopologyReport is what an update did to one tensor, or why it did nothing: the
+// first fault stays.
+struct TopologyReport {
+  int fault, index, found, expected; // fault 0: none
+  int number, norm;                  // of the update
+  int pruned, removed_new, returned, explored, empty_rows, empty_cols;
+  long long ages;
+};
+
+static_assert(sizeof(TopologyTensor) == 184 && sizeof(TopologyUpdate) == 40 && sizeof(TopologyReport) == 56, "as in Go");
+
+// Constants of package sparse.
+enum { NORM_L1, NORM_L2, NORM_LINF };
+enum { GROW_RANDOM, GROW_GRADIENT, GROW_FAN_IN };
+
+// Fault says what is wrong, in the order in which faults are reported. gpu/
+// topology_report.go has the words.
+enum Fault {
+  NO_FAULT,
+  BAD_ROW,
+  BAD_COL,
+  BAD_COUNT,
+  BAD_BORN,
+  BAD_NEW_AT,
+  BAD_START,
+  NOT_EXPLORED,
+  EXPLORED_BEYOND,
+  BAD_ROW_PTR,
+  BAD_ROW_SLOT,
+  BAD_COL_PTR,
+  BAD_COL_SLOT,
+  SCORE_NOT_FINITE,
+  NORM_NOT_FINITE,
+  AFTER_COMMIT,
+};
+
+// Mark says what an update knows of a position.
+enum Mark : unsigned char { ACTIVE = 1, PRUNED = 2, GROWN = 4 };
+
+// Marks are those of 32 positions, a bit each.
+struct Marks {
+  unsigned active, pruned, grown;
+};
+
+// gather returns bit b of each of four bytes.
+__device__ inline unsigned gather(unsigned bytes, int b) { return ((bytes >> b & 0x01010101u) * 0x10204080u) >> 28; }
+
+__device__ inline Marks marks(const unsigned char *state, unsigned group) {
+  const uint4 *p = (const uint4 *)(state + group * (size_t)32);
+  uint4 lo = p[0], hi = p[1];
+  unsigned bytes[8] = {lo.x, lo.y, lo.z, lo.w, hi.x, hi.y, hi.z, hi.w};
+  Marks m = {0, 0, 0};
+#pragma unroll
+  for (int i = 0; i < 8; i++) {
+    m.active |= gather(bytes[i], 0) << 4 * i;
+    m.pruned |= gather(bytes[i], 1) << 4 * i;
+    m.grown |= gather(bytes[i], 2) << 4 * i;
+  }
+  return m;
+}
+
+// active_before returns the number of active positions below p.
+__device__ inline unsigned active_before(const uint2 *groups, unsigned p) {
+  uint2 g = groups[p / 32];
+  return g.y + __popc(g.x & ((1u << p % 32) - 1));
+}
+
+// moves is sparse.Update.Moves.
+__device__ inline unsigned moves(const TopologyUpdate &u, unsigned active, unsigned positions) {
+  unsigned k = (unsigned)floor(__dmul_rn(u.ratio, (double)active));
+  return u.regrow ? k : min(k, positions - active);
+}
+
+// descending maps a finite score to a key that falls as the score rises; -0 and
+// +0 have one key.
+__device__ inline unsigned descending(float score) {
+  unsigned b = __float_as_uint(score);
+  if (b << 1 == 0) b = 0;
+  return b >> 31 ? b : ~b & 0x7fffffffu;
+}
+
+// is_finite works on bits.
+__device__ inline bool is_finite(unsigned bits) { return (bits & 0x7f800000u) != 0x7f800000u; }
