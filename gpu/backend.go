@@ -32,7 +32,10 @@ type Backend struct {
 	mem     int64            // as MemoryBytes counts
 	working int64            // bytes beyond it: working copies, scratch, tables
 	scratch region           // partial sums
+	steps   stepScalars
+	status  deviceStatus
 	topo    topologyManager
+	lists   []*tensorList // of the optimiser
 }
 
 // region is device memory that grows when more is asked for.
@@ -48,7 +51,11 @@ func New(drv Driver, o Options) (*Backend, error) {
 	}
 	b := &Backend{drv: drv, prop: drv.Properties(), k: newLauncher(drv, 0), act: o.Activation, live: map[Ptr]struct{}{}}
 	b.k.debug = o.Debug
-	if err := b.startTopology(); err != nil {
+	err := b.startStep()
+	if err == nil {
+		err = b.startTopology()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gpu backend: %w", err), drv.Close())
 	}
 	return b, nil
@@ -84,15 +91,16 @@ func (b *Backend) Close() error {
 func (b *Backend) Sync() error {
 	if b.ok() {
 		b.keep("Sync", b.drv.Sync(0))
+		b.steps.used = 0
+	}
+	if b.ok() {
+		b.statusErrors()
 	}
 	if b.ok() {
 		b.topologyErrors()
 	}
 	return b.err
 }
-
-// BeginStep sets the scalars of the operations that follow.
-func (b *Backend) BeginStep(s backend.StepScalars) { b.step = s }
 
 // ok says whether operations may still run.
 func (b *Backend) ok() bool {

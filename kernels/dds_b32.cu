@@ -5,5 +5,5 @@
 extern "C" __global__ void __launch_bounds__(512)
     dds_b32(bf16 *dx, const bf16 *dy, const bf16 *weight, const int *col_ptr, const int *col_slot, const int *rows,
             const bf16 *pre, int mode, int tokens, int in, int out, int tile) {
-  dds_product<32>(dx, pre, mode, {dy, weight, col_ptr, col_slot, rows, tokens, out, in, tile});
+  stream_product<32>({dy, weight, col_ptr, col_slot, rows, tokens, out, in, tile}, DdsFinish{dx, pre, mode, in});
 }

@@ -5,5 +5,5 @@
 extern "C" __global__ void __launch_bounds__(512)
     dsd_b32(bf16 *y, bf16 *pre, const bf16 *x, const bf16 *weight, const int *row_ptr, const int *row_slot, const int *cols,
             const float *bias, int tokens, int in, int out, int tile) {
-  dsd_product<32>(y, pre, {x, weight, row_ptr, row_slot, cols, tokens, in, out, tile}, bias);
+  stream_product<32>({x, weight, row_ptr, row_slot, cols, tokens, in, out, tile}, DsdFinish{y, pre, bias, out});
 }

@@ -1,10 +1,11 @@
 // Weight gradient, blocks of 16, bfloat16: grad [nnzb][16][16] += dy^T x on the active blocks, bias
 // [O] += column sums of dy; or, with gridDim.y ranges of tokens, partial and
-// partial_bias of each range (=). bias null: not wanted. Design and launch: outer.cuh.
+// partial_bias of each range (=). bias null: not wanted. The wider of dy and x is
+// a, the other b; swapped says that a is x. Design and launch: outer.cuh.
 #include "outer.cuh"
 
 extern "C" __global__ void __launch_bounds__(384, 1)
-    sdd_b16(float *grad, float *bias, float *partial, float *partial_bias, const bf16 *dy, const bf16 *x, const int *row_ptr,
-            const int *row_slot, const int *rows, const int *cols, int tokens, int in, int out, int nnzb, int bytes) {
-  outer_product<16>({grad, bias, partial, partial_bias, dy, x, row_ptr, row_slot, rows, cols, tokens, in, out, nnzb, bytes});
+    sdd_b16(float *grad, float *bias, float *partial, float *partial_bias, const bf16 *a, const bf16 *b, const int *ptr,
+            const int *slots, const int *at_a, const int *at_b, int tokens, int wide, int narrow, int nnzb, int bytes, bool swapped) {
+  outer_product<16>({grad, bias, partial, partial_bias, a, b, ptr, slots, at_a, at_b, tokens, wide, narrow, nnzb, bytes, swapped});
 }

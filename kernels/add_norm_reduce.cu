@@ -1,0 +1,19 @@
+// Gradients of gamma and beta: dgamma [h] and dbeta [h] += sum over blocks of partial [blocks][2][h] (+=),
+// each warp taking every so many of them, and then the warps in order. Moves 4 bytes an element of
+// partial. launch: grid ceil(2h/32), block a multiple of 32 up to 1024.
+
+extern "C" __global__ void __launch_bounds__(1024) add_norm_reduce(float *dgamma, float *dbeta, const float *partial, int blocks, int h) {
+  __shared__ float sums[32][32];
+  int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32, c = blockIdx.x * 32 + lane;
+  float sum = 0;
+  if (c < 2 * h) {
+#pragma unroll 4
+    for (int b = warp; b < blocks; b += warps) sum += partial[(size_t)b * 2 * h + c];
+  }
+  sums[warp][lane] = sum;
+  __syncthreads();
+  if (warp > 0 || c >= 2 * h) return;
+  for (int w = 1; w < warps; w++) sum += sums[w][lane];
+  float *to = c < h ? dgamma + c : dbeta + (c - h);
+  *to += sum;
+}

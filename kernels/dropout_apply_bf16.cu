@@ -1,0 +1,7 @@
+// Dropout, bfloat16: y [n] = dropout(x) (=), y may be x. It is its own backward.
+// Moves 4 bytes an element. launch: any, best a thread for 8 elements; see pointwise.cuh.
+#include "pointwise.cuh"
+
+extern "C" __global__ void dropout_apply_bf16(bf16 *y, const bf16 *x, const StepScalars *step, float rate, int site, long long n) {
+  dropout_apply(y, x, keep_of(step, rate, site), n);
+}

@@ -1,0 +1,8 @@
+// Rows by index, bfloat16: dst [n][h] = src[index[i]] (=), zeros where the index is negative.
+// An index of `rows` or more is reported to bad. Moves 4 bytes an element, in pieces of 16 where h
+// is a multiple of 8. launch: grid any, block a multiple of 32; a warp a row; see rowcopy.cuh.
+#include "rowcopy.cuh"
+
+extern "C" __global__ void gather_bf16(bf16 *dst, const bf16 *src, const int *index, int n, int h, int rows, unsigned long long *bad) {
+  gather(dst, src, index, n, h, rows, bad);
+}

@@ -1,0 +1,52 @@
+// Dropout whose mask is drawn again where it is needed and never stored: element
+// i of a site is kept when word i%4 of Philox at {i/4, step, micro<<16 | site} is
+// at least the rate (backend.Dropout). What is dropped is 0, whatever it was.
+#pragma once
+#include "philox.cuh"
+#include "step.cuh"
+
+// Keep says which elements of a dropout site survive in the present step.
+struct Keep {
+  unsigned long long seed;
+  unsigned step, place;
+  unsigned least; // of the 24 bits that decide; 0: everything survives
+  float factor;   // of the survivors
+
+  __device__ bool on() const { return least != 0; }
+  __device__ bool word(unsigned w) const { return w >> 8 >= least; }
+  // draw decides on the elements 4a to 4a + 3: bits 0 to 3.
+  __device__ unsigned draw(unsigned a) const {
+    uint4 w = philox(seed, PHILOX_DROPOUT, a, step, place);
+    return word(w.x) | word(w.y) << 1 | word(w.z) << 2 | word(w.w) << 3;
+  }
+  // one decides on element i.
+  __device__ unsigned one(unsigned long long i) const { return draw((unsigned)(i / 4)) >> (i % 4) & 1; }
+
+  // drop applies the dropout to v, the elements from i on: one, or a multiple of
+  // 4 where i is one too.
+  template <int W>
+  __device__ void drop(float (&v)[W], unsigned long long i) const {
+    if (!on()) return;
+    if constexpr (W == 1) {
+      v[0] = one(i) ? v[0] * factor : 0.0f;
+    } else {
+#pragma unroll
+      for (int j = 0; j < W; j += 4) {
+        unsigned bits = draw((unsigned)(i / 4) + j / 4);
+#pragma unroll
+        for (int k = 0; k < 4; k++) v[j + k] = bits >> k & 1 ? v[j + k] * factor : 0.0f;
+      }
+    }
+  }
+};
+
+__device__ inline Keep keep_of(const StepScalars *s, float rate, int site) {
+  Keep k;
+  k.seed = s->seed;
+  k.step = (unsigned)s->step;
+  k.place = (unsigned)s->micro << 16 | (unsigned)site;
+  // unit32(w) >= rate, in integers: rate 2^24 is exact.
+  k.least = s->train ? (unsigned)ceilf(rate * 16777216.0f) : 0;
+  k.factor = k.least ? 1.0f / (1.0f - rate) : 1.0f;
+  return k;
+}

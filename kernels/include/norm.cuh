@@ -1,0 +1,175 @@
+// residual + dropout + LayerNorm and its backward, a warp a row. A row of up to
+// 1024 elements whose width is a multiple of 8 is read once and stays in
+// registers; other rows are read again, from L2.
+#pragma once
+#include "dropout.cuh"
+#include "rowcopy.cuh"
+
+const int NORM_GROUPS = 4; // of 8 elements, that a lane keeps
+
+// for_columns calls f(k, c) for the columns from c on, W of them, that belong to
+// this lane: k counts them as a compile-time constant, or is 0 with G = 0.
+template <int W, int G, class F>
+__device__ __forceinline__ void for_columns(int h, F f) {
+  int lane = threadIdx.x % 32;
+  if constexpr (G > 0) {
+    unrolled<G>([&](auto k) {
+      int c = (k.value * 32 + lane) * W;
+      if (c < h) f(k, c);
+    });
+  } else {
+    for (int c = lane * W; c < h; c += 32 * W) f(index_constant<0>{}, c);
+  }
+}
+
+template <class T>
+struct Norm {
+  T *y, *z;
+  float *mean, *rstd;
+  const T *residual, *sub; // sub null: none
+  const float *gamma, *beta;
+  int tokens, h;
+};
+
+// add_norm: z = residual + dropout(sub), y = gamma (z - mean) rstd + beta. The
+// statistics are those of z as it is stored, which the backward reads.
+template <int W, int G, class T>
+__device__ inline void add_norm_w(const Norm<T> &n, const Keep &keep) {
+  int h = n.h;
+  float z[G ? G : 1][W];
+  FOR_ROWS(t, n.tokens) {
+    size_t row = (size_t)t * h;
+    float sum = 0, squares = 0;
+    for_columns<W, G>(h, [&](auto k, int c) {
+      float(&v)[W] = z[k.value];
+      load_n(v, n.residual + row + c);
+      if (n.sub) {
+        float s[W];
+        load_n(s, n.sub + row + c);
+        keep.drop(s, row + c);
+#pragma unroll
+        for (int i = 0; i < W; i++) v[i] += s[i];
+      }
+      store_n(n.z + row + c, v);
+#pragma unroll
+      for (int i = 0; i < W; i++) {
+        v[i] = rounded(n.z, v[i]);
+        sum += v[i];
+      }
+    });
+    float mean = warp_sum(sum) / h;
+    for_columns<W, G>(h, [&](auto k, int c) {
+      float(&v)[W] = z[k.value];
+      if (!G) load_n(v, n.z + row + c);
+#pragma unroll
+      for (int i = 0; i < W; i++) squares += (v[i] - mean) * (v[i] - mean);
+    });
+    float rstd = 1.0f / sqrtf(warp_sum(squares) / h + 1e-12f);
+    for_columns<W, G>(h, [&](auto k, int c) {
+      float(&v)[W] = z[k.value], gamma[W], beta[W];
+      if (!G) load_n(v, n.z + row + c);
+      load_n(gamma, n.gamma + c);
+      load_n(beta, n.beta + c);
+#pragma unroll
+      for (int i = 0; i < W; i++) v[i] = gamma[i] * ((v[i] - mean) * rstd) + beta[i];
+      store_n(n.y + row + c, v);
+    });
+    if (threadIdx.x % 32 == 0) {
+      n.mean[t] = mean;
+      n.rstd[t] = rstd;
+    }
+  }
+}
+
+template <class T>
+__device__ inline void add_norm(const Norm<T> &n, const Keep &keep) {
+  if (n.h % 8)
+    add_norm_w<1, 0>(n, keep);
+  else if (n.h <= NORM_GROUPS * 32 * 8)
+    add_norm_w<8, NORM_GROUPS>(n, keep);
+  else
+    add_norm_w<8, 0>(n, keep);
+}
+
+template <class T>
+struct NormGrad {
+  T *dresidual, *dsub; // dsub null: not wanted
+  const T *dy, *z;
+  const float *mean, *rstd, *gamma;
+  float *partial; // [blocks][dgamma, dbeta][h]
+  int tokens, h;
+};
+
+// add_norm_grad: with xhat = (z - mean) rstd and g = gamma dy, dz = rstd (g -
+// mean(g) - xhat mean(g xhat)); dresidual = dz, dsub = dropout(dz). Each warp sums
+// dgamma = dy xhat and dbeta = dy of its rows in shared memory, which a lane shares
+// with no other, and the block leaves the sum of its warps in partial.
+template <int W, int G, class T>
+__device__ inline void add_norm_grad_w(const NormGrad<T> &n, const Keep &keep, float *shared) {
+  int h = n.h;
+  float dy[G ? G : 1][W], xhat[G ? G : 1][W];
+  float *dgamma = shared + threadIdx.x / 32 * 2 * h, *dbeta = dgamma + h;
+  for_columns<W, G>(h, [&](auto, int c) {
+    float zero[W] = {};
+    store_n(dgamma + c, zero);
+    store_n(dbeta + c, zero);
+  });
+  FOR_ROWS(t, n.tokens) {
+    size_t row = (size_t)t * h;
+    float mean = n.mean[t], rstd = n.rstd[t], sum = 0, dot = 0;
+    auto fetch = [&](auto k, int c) {
+      load_n(dy[k.value], n.dy + row + c);
+      load_n(xhat[k.value], n.z + row + c);
+#pragma unroll
+      for (int i = 0; i < W; i++) xhat[k.value][i] = (xhat[k.value][i] - mean) * rstd;
+    };
+    for_columns<W, G>(h, fetch);
+    for_columns<W, G>(h, [&](auto k, int c) {
+      float(&d)[W] = dy[k.value], (&x)[W] = xhat[k.value], gamma[W], a[W], b[W];
+      if (!G) fetch(k, c);
+      load_n(gamma, n.gamma + c);
+      load_n(a, dgamma + c);
+      load_n(b, dbeta + c);
+#pragma unroll
+      for (int i = 0; i < W; i++) {
+        a[i] += d[i] * x[i];
+        b[i] += d[i];
+        sum += d[i] * gamma[i];
+        dot += d[i] * gamma[i] * x[i];
+      }
+      store_n(dgamma + c, a);
+      store_n(dbeta + c, b);
+    });
+    sum = warp_sum(sum) / h;
+    dot = warp_sum(dot) / h;
+    for_columns<W, G>(h, [&](auto k, int c) {
+      float(&d)[W] = dy[k.value], (&x)[W] = xhat[k.value], gamma[W];
+      if (!G) fetch(k, c);
+      load_n(gamma, n.gamma + c);
+#pragma unroll
+      for (int i = 0; i < W; i++) d[i] = rstd * (d[i] * gamma[i] - sum - x[i] * dot);
+      store_n(n.dresidual + row + c, d);
+      if (n.dsub) {
+        keep.drop(d, row + c);
+        store_n(n.dsub + row + c, d);
+      }
+    });
+  }
+  __syncthreads();
+  for (int c = threadIdx.x; c < 2 * h; c += blockDim.x) {
+    float sum = 0;
+    for (int w = 0; w < (int)blockDim.x / 32; w++) sum += shared[w * 2 * h + c];
+    n.partial[(size_t)blockIdx.x * 2 * h + c] = sum;
+  }
+}
+
+template <class T>
+__device__ inline void add_norm_grad(const NormGrad<T> &n, const Keep &keep) {
+  extern __shared__ __align__(16) float shared[];
+  if (n.h % 8)
+    add_norm_grad_w<1, 0>(n, keep, shared);
+  else if (n.h <= NORM_GROUPS * 32 * 8)
+    add_norm_grad_w<8, NORM_GROUPS>(n, keep, shared);
+  else
+    add_norm_grad_w<8, 0>(n, keep, shared);
+}

@@ -1,0 +1,50 @@
+// W elements at a time, as float32 in registers: 8 where the address is a
+// multiple of 16 bytes, which makes accesses of 16 bytes, or 1.
+#pragma once
+#include "numbers.cuh"
+
+__device__ inline void load_n(float (&v)[1], const float *p) { v[0] = *p; }
+__device__ inline void load_n(float (&v)[1], const bf16 *p) { v[0] = load(p); }
+__device__ inline void load_n(float (&v)[8], const float *p) {
+  float4 a = reinterpret_cast<const float4 *>(p)[0], b = reinterpret_cast<const float4 *>(p)[1];
+  v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w, v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
+}
+__device__ inline void load_n(float (&v)[8], const bf16 *p) {
+  uint4 a = *reinterpret_cast<const uint4 *>(p);
+  v[0] = low(a.x), v[1] = high(a.x), v[2] = low(a.y), v[3] = high(a.y);
+  v[4] = low(a.z), v[5] = high(a.z), v[6] = low(a.w), v[7] = high(a.w);
+}
+
+__device__ inline void store_n(float *p, const float (&v)[1]) { *p = v[0]; }
+__device__ inline void store_n(bf16 *p, const float (&v)[1]) { store(p, v[0]); }
+__device__ inline void store_n(float *p, const float (&v)[8]) {
+  reinterpret_cast<float4 *>(p)[0] = make_float4(v[0], v[1], v[2], v[3]);
+  reinterpret_cast<float4 *>(p)[1] = make_float4(v[4], v[5], v[6], v[7]);
+}
+__device__ inline void store_n(bf16 *p, const float (&v)[8]) {
+  *reinterpret_cast<uint4 *>(p) = make_uint4(pack(v[0], v[1]), pack(v[2], v[3]), pack(v[4], v[5]), pack(v[6], v[7]));
+}
+
+// rounded is v as it is after a store and a load.
+__device__ inline float rounded(const float *, float v) { return v; }
+__device__ inline float rounded(const bf16 *, float v) { return __bfloat162float(__float2bfloat16_rn(v)); }
+
+// warp_sum adds up the lanes' values in a fixed order; every lane gets the sum.
+__device__ inline float warp_sum(float v) {
+#pragma unroll
+  for (int d = 16; d; d /= 2) v += __shfl_xor_sync(~0u, v, d);
+  return v;
+}
+
+// for_groups calls f for the elements 8g to 8g + 7 of n with W = 8, one group a
+// thread, and for the rest one by one with W = 1: f(first, width_constant).
+template <int N>
+struct width {
+  static constexpr int value = N;
+};
+template <class F>
+__device__ inline void for_groups(long long n, F f) {
+  long long threads = (long long)gridDim.x * blockDim.x, me = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+  for (long long g = me; g < n / 8; g += threads) f(8 * g, width<8>{});
+  for (long long e = n / 8 * 8 + me; e < n; e += threads) f(e, width<1>{});
+}
