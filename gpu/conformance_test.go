@@ -18,9 +18,9 @@ type firstHalf struct {
 
 type rest struct{ backend.Backend }
 
-func open(act backend.DType) func(t *testing.T) backend.Backend {
+func open(act backend.DType, multiprocessors int) func(t *testing.T) backend.Backend {
 	return func(t *testing.T) backend.Backend {
-		b, err := gpu.New(simdriver.New(simdriver.Options{}), gpu.Options{Activation: act})
+		b, err := gpu.New(simdriver.New(simdriver.Options{Multiprocessors: multiprocessors}), gpu.Options{Activation: act})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +31,14 @@ func open(act backend.DType) func(t *testing.T) backend.Backend {
 func TestConformance(t *testing.T) {
 	for _, act := range []backend.DType{backend.F32, backend.BF16} {
 		t.Run(act.String(), func(t *testing.T) {
-			backendtest.Run(t, open(act), backendtest.Options{Ops: []string{"DSD", "DDS", "SDD"}})
+			backendtest.Run(t, open(act, 132), backendtest.Options{Ops: []string{
+				"Memory", "DSD", "DDS", "SDD", "Embed", "EmbedGrad", "AddNorm", "AddNormGrad", "DropoutApply", "Gather", "ScatterAdd",
+				"Zero", "Tanh", "TanhGrad", "GELUGrad", "CrossEntropy", "SetTopology", "UpdateTopology",
+			}})
 		})
 	}
+	// A device with few multiprocessors gets its launches cut differently.
+	t.Run("few multiprocessors", func(t *testing.T) {
+		backendtest.Run(t, open(backend.BF16, 3), backendtest.Options{Ops: []string{"DSD", "DDS", "SDD"}})
+	})
 }

@@ -2,57 +2,353 @@
 
 package gpu
 
+import "math"
+
 // Addresses in device memory, by what lies there.
 type (
-	ptrBF16 Ptr
-	ptrF32  Ptr
-	ptrI32  Ptr
+	ptrBF16           Ptr
+	ptrF32            Ptr
+	ptrF64            Ptr
+	ptrFloat2         Ptr
+	ptrI32            Ptr
+	ptrInt2           Ptr
+	ptrRowPair        Ptr
+	ptrStepScalars    Ptr
+	ptrTensor         Ptr
+	ptrTopologyReport Ptr
+	ptrTopologyTensor Ptr
+	ptrTopologyUpdate Ptr
+	ptrU64            Ptr
 )
 
 // kernelParams holds the parameters of every kernel, in order.
 var kernelParams = map[string][]kernelParam{
-	"column_sums_bf16": {{"sums", 8}, {"x", 8}, {"tokens", 4}, {"n", 4}},
-	"column_sums_f32":  {{"sums", 8}, {"x", 8}, {"tokens", 4}, {"n", 4}},
-	"dds_b16":          {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
-	"dds_b32":          {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
-	"dds_b64":          {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
-	"dds_plain_bf16":   {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
-	"dds_plain_f32":    {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
-	"dsd_b16":          {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
-	"dsd_b32":          {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
-	"dsd_b64":          {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
-	"dsd_plain_bf16":   {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
-	"dsd_plain_f32":    {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
-	"pack_fragments":   {{"forward", 8}, {"backward", 8}, {"values", 8}, {"block_", 4}, {"nnzb", 4}},
-	"sdd_b16":          {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
-	"sdd_b32":          {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
-	"sdd_b64":          {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
-	"sdd_plain_bf16":   {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}, {"count", 8}},
-	"sdd_plain_f32":    {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}, {"count", 8}},
-	"sdd_reduce":       {{"to", 8}, {"partial", 8}, {"n", 4}, {"ranges", 4}},
+	"adamw":                    {{"tensors", 8}, {"chunks", 8}, {"norm", 8}, {"step", 8}, {"logBeta1", 8}, {"logBeta2", 8}, {"beta1", 4}, {"beta2", 4}, {"eps", 4}, {"weightDecay", 4}, {"lasso", 4}, {"maxNorm", 4}},
+	"add_norm_bf16":            {{"y", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"residual", 8}, {"sub", 8}, {"gamma", 8}, {"beta", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"tokens", 4}, {"h", 4}},
+	"add_norm_f32":             {{"y", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"residual", 8}, {"sub", 8}, {"gamma", 8}, {"beta", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"tokens", 4}, {"h", 4}},
+	"add_norm_grad_bf16":       {{"dresidual", 8}, {"dsub", 8}, {"dy", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"gamma", 8}, {"partial", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"tokens", 4}, {"h", 4}},
+	"add_norm_grad_f32":        {{"dresidual", 8}, {"dsub", 8}, {"dy", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"gamma", 8}, {"partial", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"tokens", 4}, {"h", 4}},
+	"add_norm_reduce":          {{"dgamma", 8}, {"dbeta", 8}, {"partial", 8}, {"blocks", 4}, {"h", 4}},
+	"add_rows_bf16":            {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
+	"add_rows_f32":             {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
+	"attention_d128":           {{"ctx", 8}, {"lse", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_d64":            {{"ctx", 8}, {"lse", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_dkv_d128":       {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_dkv_d64":        {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_dkv_plain_bf16": {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_dkv_plain_f32":  {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_dq_d128":        {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_dq_d64":         {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_dq_plain_bf16":  {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_dq_plain_f32":   {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_plain_bf16":     {{"ctx", 8}, {"lse", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_plain_f32":      {{"ctx", 8}, {"lse", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"block_grad":               {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
+	"block_grad_plain_bf16":    {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
+	"block_grad_plain_f32":     {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
+	"column_sums_bf16":         {{"sums", 8}, {"x", 8}, {"tokens", 4}, {"n", 4}},
+	"column_sums_f32":          {{"sums", 8}, {"x", 8}, {"tokens", 4}, {"n", 4}},
+	"cross_entropy_bf16":       {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"grad", 4}, {"bad", 8}},
+	"cross_entropy_f32":        {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"grad", 4}, {"bad", 8}},
+	"cross_entropy_sum":        {{"stats", 8}, {"result", 8}, {"labels", 8}, {"rows", 4}, {"c", 4}},
+	"dds_b16":                  {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dds_b32":                  {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dds_b64":                  {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dds_plain_bf16":           {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
+	"dds_plain_f32":            {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
+	"dds_wide_b16":             {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dds_wide_b32":             {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dds_wide_b64":             {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dropout_apply_bf16":       {{"y", 8}, {"x", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"n", 8}},
+	"dropout_apply_f32":        {{"y", 8}, {"x", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"n", 8}},
+	"dsd_b16":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dsd_b32":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dsd_b64":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dsd_plain_bf16":           {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
+	"dsd_plain_f32":            {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
+	"dsd_wide_b16":             {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dsd_wide_b32":             {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dsd_wide_b64":             {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"embed_bf16":               {{"z", 8}, {"ids", 8}, {"segments", 8}, {"word", 8}, {"pos", 8}, {"typ", 8}, {"words", 4}, {"types", 4}, {"tokens", 4}, {"seq", 4}, {"h", 4}, {"badId", 8}, {"badSegment", 8}},
+	"embed_f32":                {{"z", 8}, {"ids", 8}, {"segments", 8}, {"word", 8}, {"pos", 8}, {"typ", 8}, {"words", 4}, {"types", 4}, {"tokens", 4}, {"seq", 4}, {"h", 4}, {"badId", 8}, {"badSegment", 8}},
+	"gather_bf16":              {{"dst", 8}, {"src", 8}, {"index", 8}, {"n", 4}, {"h", 4}, {"rows", 4}, {"bad", 8}},
+	"gather_f32":               {{"dst", 8}, {"src", 8}, {"index", 8}, {"n", 4}, {"h", 4}, {"rows", 4}, {"bad", 8}},
+	"gelu_grad_bf16":           {{"dx", 8}, {"dy", 8}, {"pre", 8}, {"n", 8}},
+	"gelu_grad_f32":            {{"dx", 8}, {"dy", 8}, {"pre", 8}, {"n", 8}},
+	"grad_norm":                {{"norm", 8}, {"partial", 8}, {"n", 4}},
+	"grad_squares":             {{"partial", 8}, {"tensors", 8}, {"chunks", 8}},
+	"join_rows_bf16":           {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"n", 4}, {"h", 4}},
+	"join_rows_f32":            {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"n", 4}, {"h", 4}},
+	"pack_fragments":           {{"forward", 8}, {"backward", 8}, {"values", 8}, {"block_", 4}, {"nnzb", 4}},
+	"scatter_add_bf16":         {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
+	"sdd_b16":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"wide", 4}, {"narrow", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_b32":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"wide", 4}, {"narrow", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_b64":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"wide", 4}, {"narrow", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_plain_bf16":           {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}, {"count", 8}},
+	"sdd_plain_f32":            {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}, {"count", 8}},
+	"sdd_reduce":               {{"to", 8}, {"partial", 8}, {"n", 4}, {"ranges", 4}},
+	"sort_rows":                {{"pairs", 8}, {"index", 8}, {"segments", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"n", 4}, {"seq", 4}, {"skip", 4}, {"badIndex", 8}, {"badSegment", 8}},
+	"tanh_bf16":                {{"y", 8}, {"x", 8}, {"n", 8}},
+	"tanh_f32":                 {{"y", 8}, {"x", 8}, {"n", 8}},
+	"tanh_grad_bf16":           {{"dx", 8}, {"dy", 8}, {"y", 8}, {"n", 8}},
+	"tanh_grad_f32":            {{"dx", 8}, {"dy", 8}, {"y", 8}, {"n", 8}},
+	"topology_norms":           {{"tensors", 8}, {"list", 8}, {"update", 8}},
+	"topology_update":          {{"tensors", 8}, {"list", 8}, {"update", 8}, {"reports", 8}},
+	"topology_zero":            {{"tensors", 8}, {"list", 8}, {"reports", 8}},
+	"zero_grad":                {{"tensors", 8}, {"chunks", 8}},
 }
 
 // A launcher may be here before the code that calls it.
 var _ = []any{
+	(*launcher).adamw,
+	(*launcher).addNormBf16,
+	(*launcher).addNormF32,
+	(*launcher).addNormGradBf16,
+	(*launcher).addNormGradF32,
+	(*launcher).addNormReduce,
+	(*launcher).addRowsBf16,
+	(*launcher).addRowsF32,
+	(*launcher).attentionD128,
+	(*launcher).attentionD64,
+	(*launcher).attentionDkvD128,
+	(*launcher).attentionDkvD64,
+	(*launcher).attentionDkvPlainBf16,
+	(*launcher).attentionDkvPlainF32,
+	(*launcher).attentionDqD128,
+	(*launcher).attentionDqD64,
+	(*launcher).attentionDqPlainBf16,
+	(*launcher).attentionDqPlainF32,
+	(*launcher).attentionPlainBf16,
+	(*launcher).attentionPlainF32,
+	(*launcher).blockGrad,
+	(*launcher).blockGradPlainBf16,
+	(*launcher).blockGradPlainF32,
 	(*launcher).columnSumsBf16,
 	(*launcher).columnSumsF32,
+	(*launcher).crossEntropyBf16,
+	(*launcher).crossEntropyF32,
+	(*launcher).crossEntropySum,
 	(*launcher).ddsB16,
 	(*launcher).ddsB32,
 	(*launcher).ddsB64,
 	(*launcher).ddsPlainBf16,
 	(*launcher).ddsPlainF32,
+	(*launcher).ddsWideB16,
+	(*launcher).ddsWideB32,
+	(*launcher).ddsWideB64,
+	(*launcher).dropoutApplyBf16,
+	(*launcher).dropoutApplyF32,
 	(*launcher).dsdB16,
 	(*launcher).dsdB32,
 	(*launcher).dsdB64,
 	(*launcher).dsdPlainBf16,
 	(*launcher).dsdPlainF32,
+	(*launcher).dsdWideB16,
+	(*launcher).dsdWideB32,
+	(*launcher).dsdWideB64,
+	(*launcher).embedBf16,
+	(*launcher).embedF32,
+	(*launcher).gatherBf16,
+	(*launcher).gatherF32,
+	(*launcher).geluGradBf16,
+	(*launcher).geluGradF32,
+	(*launcher).gradNorm,
+	(*launcher).gradSquares,
+	(*launcher).joinRowsBf16,
+	(*launcher).joinRowsF32,
 	(*launcher).packFragments,
+	(*launcher).scatterAddBf16,
 	(*launcher).sddB16,
 	(*launcher).sddB32,
 	(*launcher).sddB64,
 	(*launcher).sddPlainBf16,
 	(*launcher).sddPlainF32,
 	(*launcher).sddReduce,
+	(*launcher).sortRows,
+	(*launcher).tanhBf16,
+	(*launcher).tanhF32,
+	(*launcher).tanhGradBf16,
+	(*launcher).tanhGradF32,
+	(*launcher).topologyNorms,
+	(*launcher).topologyUpdate,
+	(*launcher).topologyZero,
+	(*launcher).zeroGrad,
+}
+
+func boolWord(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// adamw launches kernels/adamw.cu:
+// One step of AdamW over all tensors, unless norm [1] is not finite. With g the gradient times min(1, max_norm/norm):
+// m = beta1 m + (1-beta1) g,  v = beta2 v + (1-beta2) g^2,
+// W -= lr ( (m/(1-beta1^a)) / (sqrt(v/(1-beta2^a)) + eps) + weight_decay W ),
+// a = step + 1, less the birth of the block in a block-sparse tensor, whose blocks then shrink by lasso = lambda wstd:
+// W -= lr lasso B W / sqrt(sum W^2 + 1e-6).
+func (l *launcher) adamw(grid, block Dim3, shared int, tensors ptrTensor, chunks ptrInt2, norm ptrF32, step ptrStepScalars, logBeta1, logBeta2 float64, beta1, beta2, eps, weightDecay, lasso, maxNorm float32) {
+	l.launch("adamw", grid, block, shared, uint64(tensors), uint64(chunks), uint64(norm), uint64(step), math.Float64bits(logBeta1), math.Float64bits(logBeta2), uint64(math.Float32bits(beta1)), uint64(math.Float32bits(beta2)), uint64(math.Float32bits(eps)), uint64(math.Float32bits(weightDecay)), uint64(math.Float32bits(lasso)), uint64(math.Float32bits(maxNorm)))
+}
+
+// addNormBf16 launches kernels/add_norm_bf16.cu:
+// Residual, dropout and LayerNorm, bfloat16: z [T][h] = residual + dropout(sub), y [T][h] = gamma (z - mean)
+// rstd + beta, mean and rstd [T] of z, rstd = 1/sqrt(var + 1e-12) (all =). sub may be null, z may be
+// residual or sub. Moves 8 bytes an element, 6 without sub: each tensor once for rows of up to 1024 whose
+// width is a multiple of 8. launch: grid any, block a multiple of 32; a warp a row; see norm.cuh.
+func (l *launcher) addNormBf16(grid, block Dim3, shared int, y, z ptrBF16, mean, rstd ptrF32, residual, sub ptrBF16, gamma, beta ptrF32, step ptrStepScalars, rate float32, site, tokens, h int32) {
+	l.launch("add_norm_bf16", grid, block, shared, uint64(y), uint64(z), uint64(mean), uint64(rstd), uint64(residual), uint64(sub), uint64(gamma), uint64(beta), uint64(step), uint64(math.Float32bits(rate)), uint64(uint32(site)), uint64(uint32(tokens)), uint64(uint32(h)))
+}
+
+// addNormF32 launches kernels/add_norm_f32.cu:
+// Residual, dropout and LayerNorm, float32: z [T][h] = residual + dropout(sub), y [T][h] = gamma (z - mean)
+// rstd + beta, mean and rstd [T] of z, rstd = 1/sqrt(var + 1e-12) (all =). sub may be null, z may be
+// residual or sub. Moves 16 bytes an element, 12 without sub: each tensor once for rows of up to 1024 whose
+// width is a multiple of 8. launch: grid any, block a multiple of 32; a warp a row; see norm.cuh.
+func (l *launcher) addNormF32(grid, block Dim3, shared int, y, z, mean, rstd, residual, sub, gamma, beta ptrF32, step ptrStepScalars, rate float32, site, tokens, h int32) {
+	l.launch("add_norm_f32", grid, block, shared, uint64(y), uint64(z), uint64(mean), uint64(rstd), uint64(residual), uint64(sub), uint64(gamma), uint64(beta), uint64(step), uint64(math.Float32bits(rate)), uint64(uint32(site)), uint64(uint32(tokens)), uint64(uint32(h)))
+}
+
+// addNormGradBf16 launches kernels/add_norm_grad_bf16.cu:
+// Backward of add_norm, bfloat16: dresidual [T][h] = dz, dsub [T][h] = dropout(dz) (=), and partial
+// [blocks][dgamma, dbeta][h] (=) sums of each thread block's rows, which add_norm_reduce adds up. dsub
+// may be null, dresidual may be dy. Moves 8 bytes an element, 6 without dsub: each tensor once for rows of
+// up to 1024 whose width is a multiple of 8.
+func (l *launcher) addNormGradBf16(grid, block Dim3, shared int, dresidual, dsub, dy, z ptrBF16, mean, rstd, gamma, partial ptrF32, step ptrStepScalars, rate float32, site, tokens, h int32) {
+	l.launch("add_norm_grad_bf16", grid, block, shared, uint64(dresidual), uint64(dsub), uint64(dy), uint64(z), uint64(mean), uint64(rstd), uint64(gamma), uint64(partial), uint64(step), uint64(math.Float32bits(rate)), uint64(uint32(site)), uint64(uint32(tokens)), uint64(uint32(h)))
+}
+
+// addNormGradF32 launches kernels/add_norm_grad_f32.cu:
+// Backward of add_norm, float32: dresidual [T][h] = dz, dsub [T][h] = dropout(dz) (=), and partial
+// [blocks][dgamma, dbeta][h] (=) sums of each thread block's rows, which add_norm_reduce adds up. dsub
+// may be null, dresidual may be dy. Moves 16 bytes an element, 12 without dsub: each tensor once for rows of
+// up to 1024 whose width is a multiple of 8.
+func (l *launcher) addNormGradF32(grid, block Dim3, shared int, dresidual, dsub, dy, z, mean, rstd, gamma, partial ptrF32, step ptrStepScalars, rate float32, site, tokens, h int32) {
+	l.launch("add_norm_grad_f32", grid, block, shared, uint64(dresidual), uint64(dsub), uint64(dy), uint64(z), uint64(mean), uint64(rstd), uint64(gamma), uint64(partial), uint64(step), uint64(math.Float32bits(rate)), uint64(uint32(site)), uint64(uint32(tokens)), uint64(uint32(h)))
+}
+
+// addNormReduce launches kernels/add_norm_reduce.cu:
+// Gradients of gamma and beta: dgamma [h] and dbeta [h] += sum over blocks of partial [blocks][2][h] (+=),
+// each warp taking every so many of them, and then the warps in order. Moves 4 bytes an element of
+// partial. launch: grid ceil(2h/32), block a multiple of 32 up to 1024.
+func (l *launcher) addNormReduce(grid, block Dim3, shared int, dgamma, dbeta, partial ptrF32, blocks, h int32) {
+	l.launch("add_norm_reduce", grid, block, shared, uint64(dgamma), uint64(dbeta), uint64(partial), uint64(uint32(blocks)), uint64(uint32(h)))
+}
+
+// addRowsBf16 launches kernels/add_rows_bf16.cu:
+// Sums of rows by index, bfloat16 into float32: to [rows][h] += from [n][h], row (row, i) of pairs taking row i
+// (+=), in the order of i; edges [lists][ceil(n/64)][2][h] gets what join_rows adds. Moves 2 bytes an
+// element of each list, and each target row in and out once.
+func (l *launcher) addRowsBf16(grid, block Dim3, shared int, to0, to1, to2 ptrF32, rows0, rows1, rows2 int32, pairs ptrRowPair, edges ptrF32, from ptrBF16, n, h int32) {
+	l.launch("add_rows_bf16", grid, block, shared, uint64(to0), uint64(to1), uint64(to2), uint64(uint32(rows0)), uint64(uint32(rows1)), uint64(uint32(rows2)), uint64(pairs), uint64(edges), uint64(from), uint64(uint32(n)), uint64(uint32(h)))
+}
+
+// addRowsF32 launches kernels/add_rows_f32.cu:
+// Sums of rows by index, float32 into float32: to [rows][h] += from [n][h], row (row, i) of pairs taking row i
+// (+=), in the order of i; edges [lists][ceil(n/64)][2][h] gets what join_rows adds. Moves 4 bytes an
+// element of each list, and each target row in and out once.
+func (l *launcher) addRowsF32(grid, block Dim3, shared int, to0, to1, to2 ptrF32, rows0, rows1, rows2 int32, pairs ptrRowPair, edges, from ptrF32, n, h int32) {
+	l.launch("add_rows_f32", grid, block, shared, uint64(to0), uint64(to1), uint64(to2), uint64(uint32(rows0)), uint64(uint32(rows1)), uint64(uint32(rows2)), uint64(pairs), uint64(edges), uint64(from), uint64(uint32(n)), uint64(uint32(h)))
+}
+
+// attentionD128 launches kernels/attention_d128.cu:
+// Attention on tensor cores, bfloat16, head sizes that are a multiple of 8 up to 128: ctx = dropout(softmax(q k^T
+// scale)) v and lse, the log sum exp of the scaled scores (=). rate and site name the dropout.
+func (l *launcher) attentionD128(grid, block Dim3, shared int, ctx ptrBF16, lse ptrF32, q, k, v ptrBF16, lengths ptrI32, status ptrU64, step ptrStepScalars, seq, heads, head int32, scale, rate float32, site int32) {
+	l.launch("attention_d128", grid, block, shared, uint64(ctx), uint64(lse), uint64(q), uint64(k), uint64(v), uint64(lengths), uint64(status), uint64(step), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+}
+
+// attentionD64 launches kernels/attention_d64.cu:
+// Attention on tensor cores, bfloat16, head sizes that are a multiple of 8 up to 64: ctx = dropout(softmax(q k^T
+// scale)) v and lse, the log sum exp of the scaled scores (=). rate and site name the dropout.
+func (l *launcher) attentionD64(grid, block Dim3, shared int, ctx ptrBF16, lse ptrF32, q, k, v ptrBF16, lengths ptrI32, status ptrU64, step ptrStepScalars, seq, heads, head int32, scale, rate float32, site int32) {
+	l.launch("attention_d64", grid, block, shared, uint64(ctx), uint64(lse), uint64(q), uint64(k), uint64(v), uint64(lengths), uint64(status), uint64(step), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+}
+
+// attentionDkvD128 launches kernels/attention_dkv_d128.cu:
+// Attention's gradients of keys and values on tensor cores, bfloat16, head sizes that are a multiple of 8 up to 128:
+// dk = ds^T q scale and dv = (p r)^T dctx (=), 0 in rows at or beyond the length. delta is from attention_dq_d128.
+func (l *launcher) attentionDkvD128(grid, block Dim3, shared int, dk, dv, dctx, q, k, v ptrBF16, lse, delta ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, seq, heads, head int32, scale, rate float32, site int32) {
+	l.launch("attention_dkv_d128", grid, block, shared, uint64(dk), uint64(dv), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(lse), uint64(delta), uint64(lengths), uint64(status), uint64(step), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+}
+
+// attentionDkvD64 launches kernels/attention_dkv_d64.cu:
+// Attention's gradients of keys and values on tensor cores, bfloat16, head sizes that are a multiple of 8 up to 64:
+// dk = ds^T q scale and dv = (p r)^T dctx (=), 0 in rows at or beyond the length. delta is from attention_dq_d64.
+func (l *launcher) attentionDkvD64(grid, block Dim3, shared int, dk, dv, dctx, q, k, v ptrBF16, lse, delta ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, seq, heads, head int32, scale, rate float32, site int32) {
+	l.launch("attention_dkv_d64", grid, block, shared, uint64(dk), uint64(dv), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(lse), uint64(delta), uint64(lengths), uint64(status), uint64(step), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+}
+
+// attentionDkvPlainBf16 launches kernels/attention_dkv_plain_bf16.cu:
+// Attention's gradients of keys and values, bfloat16: dk = ds^T q scale and dv = (p r)^T dctx (=), with the names of
+// attention_dq_plain_bf16, whose delta it reads. Rows at or beyond the length are 0.
+func (l *launcher) attentionDkvPlainBf16(grid, block Dim3, shared int, dk, dv, dctx, q, k, v ptrBF16, lse, delta ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, count, seq, heads, head int32, scale, rate float32, site int32) {
+	l.launch("attention_dkv_plain_bf16", grid, block, shared, uint64(dk), uint64(dv), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(lse), uint64(delta), uint64(lengths), uint64(status), uint64(step), uint64(uint32(count)), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+}
+
+// attentionDkvPlainF32 launches kernels/attention_dkv_plain_f32.cu:
+// Attention's gradients of keys and values, float32: dk = ds^T q scale and dv = (p r)^T dctx (=), with the names of
+// attention_dq_plain_f32, whose delta it reads. Rows at or beyond the length are 0.
+func (l *launcher) attentionDkvPlainF32(grid, block Dim3, shared int, dk, dv, dctx, q, k, v, lse, delta ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, count, seq, heads, head int32, scale, rate float32, site int32) {
+	l.launch("attention_dkv_plain_f32", grid, block, shared, uint64(dk), uint64(dv), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(lse), uint64(delta), uint64(lengths), uint64(status), uint64(step), uint64(uint32(count)), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+}
+
+// attentionDqD128 launches kernels/attention_dq_d128.cu:
+// Attention's gradient of the queries on tensor cores, bfloat16, head sizes that are a multiple of 8 up to 128: dq =
+// ds k scale (=), and delta [batch heads, seq] (=) for attention_dkv_d128.
+func (l *launcher) attentionDqD128(grid, block Dim3, shared int, dq ptrBF16, delta ptrF32, dctx, q, k, v, ctx ptrBF16, lse ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, seq, heads, head int32, scale, rate float32, site int32) {
+	l.launch("attention_dq_d128", grid, block, shared, uint64(dq), uint64(delta), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(ctx), uint64(lse), uint64(lengths), uint64(status), uint64(step), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+}
+
+// attentionDqD64 launches kernels/attention_dq_d64.cu:
+// Attention's gradient of the queries on tensor cores, bfloat16, head sizes that are a multiple of 8 up to 64: dq =
+// ds k scale (=), and delta [batch heads, seq] (=) for attention_dkv_d64.
+func (l *launcher) attentionDqD64(grid, block Dim3, shared int, dq ptrBF16, delta ptrF32, dctx, q, k, v, ctx ptrBF16, lse ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, seq, heads, head int32, scale, rate float32, site int32) {
+	l.launch("attention_dq_d64", grid, block, shared, uint64(dq), uint64(delta), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(ctx), uint64(lse), uint64(lengths), uint64(status), uint64(step), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+}
+
+// attentionDqPlainBf16 launches kernels/attention_dq_plain_bf16.cu:
+// Attention's gradient of the queries, bfloat16: dq (=), and delta [count, seq] (=) for attention_dkv_plain_bf16.
+func (l *launcher) attentionDqPlainBf16(grid, block Dim3, shared int, dq ptrBF16, delta ptrF32, dctx, q, k, v, ctx ptrBF16, lse ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, count, seq, heads, head int32, scale, rate float32, site int32) {
+	l.launch("attention_dq_plain_bf16", grid, block, shared, uint64(dq), uint64(delta), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(ctx), uint64(lse), uint64(lengths), uint64(status), uint64(step), uint64(uint32(count)), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+}
+
+// attentionDqPlainF32 launches kernels/attention_dq_plain_f32.cu:
+// Attention's gradient of the queries, float32: dq (=), and delta [count, seq] (=) for attention_dkv_plain_f32.
+func (l *launcher) attentionDqPlainF32(grid, block Dim3, shared int, dq, delta, dctx, q, k, v, ctx, lse ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, count, seq, heads, head int32, scale, rate float32, site int32) {
+	l.launch("attention_dq_plain_f32", grid, block, shared, uint64(dq), uint64(delta), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(ctx), uint64(lse), uint64(lengths), uint64(status), uint64(step), uint64(uint32(count)), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+}
+
+// attentionPlainBf16 launches kernels/attention_plain_bf16.cu:
+// Attention, bfloat16: ctx = dropout(softmax(q k^T scale)) v and lse, the log sum exp of the scaled scores (=).
+func (l *launcher) attentionPlainBf16(grid, block Dim3, shared int, ctx ptrBF16, lse ptrF32, q, k, v ptrBF16, lengths ptrI32, status ptrU64, step ptrStepScalars, count, seq, heads, head int32, scale, rate float32, site int32) {
+	l.launch("attention_plain_bf16", grid, block, shared, uint64(ctx), uint64(lse), uint64(q), uint64(k), uint64(v), uint64(lengths), uint64(status), uint64(step), uint64(uint32(count)), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+}
+
+// attentionPlainF32 launches kernels/attention_plain_f32.cu:
+// Attention, float32: ctx = dropout(softmax(q k^T scale)) v and lse, the log sum exp of the scaled scores (=).
+func (l *launcher) attentionPlainF32(grid, block Dim3, shared int, ctx, lse, q, k, v ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, count, seq, heads, head int32, scale, rate float32, site int32) {
+	l.launch("attention_plain_f32", grid, block, shared, uint64(ctx), uint64(lse), uint64(q), uint64(k), uint64(v), uint64(lengths), uint64(status), uint64(step), uint64(uint32(count)), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+}
+
+// blockGrad launches kernels/block_grad.cu:
+// Growth scores on tensor cores, bfloat16: scores [O/B, I/B] += L1 norms of the blocks of dy^T x, dy [T, O], x [T, I];
+// O and I are multiples of 8. launch: grid (ceil(I / 64), ceil(O / 64)), block 128; see block_grad.cuh.
+func (l *launcher) blockGrad(grid, block Dim3, shared int, scores ptrF32, dy, x ptrBF16, tokens, in, out, block_ int32) {
+	l.launch("block_grad", grid, block, shared, uint64(scores), uint64(dy), uint64(x), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
+}
+
+// blockGradPlainBf16 launches kernels/block_grad_plain_bf16.cu:
+// Growth scores, bfloat16: scores [O/B, I/B] += L1 norms of the blocks of dy^T x, dy [T, O], x [T, I]. Any shape.
+func (l *launcher) blockGradPlainBf16(grid, block Dim3, shared int, scores ptrF32, dy, x ptrBF16, tokens, in, out, block_ int32) {
+	l.launch("block_grad_plain_bf16", grid, block, shared, uint64(scores), uint64(dy), uint64(x), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
+}
+
+// blockGradPlainF32 launches kernels/block_grad_plain_f32.cu:
+// Growth scores, float32: scores [O/B, I/B] += L1 norms of the blocks of dy^T x, dy [T, O], x [T, I]. Any shape.
+func (l *launcher) blockGradPlainF32(grid, block Dim3, shared int, scores, dy, x ptrF32, tokens, in, out, block_ int32) {
+	l.launch("block_grad_plain_f32", grid, block, shared, uint64(scores), uint64(dy), uint64(x), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
 }
 
 // columnSumsBf16 launches kernels/column_sums_bf16.cu:
@@ -65,6 +361,31 @@ func (l *launcher) columnSumsBf16(grid, block Dim3, shared int, sums ptrF32, x p
 // Bias gradient, float32: sums [n] += column sums of x [T, n]. launch: any; see plain.cuh.
 func (l *launcher) columnSumsF32(grid, block Dim3, shared int, sums, x ptrF32, tokens, n int32) {
 	l.launch("column_sums_f32", grid, block, shared, uint64(sums), uint64(x), uint64(uint32(tokens)), uint64(uint32(n)))
+}
+
+// crossEntropyBf16 launches kernels/cross_entropy_bf16.cu:
+// Cross-entropy, bfloat16: result [rows] = loss -log softmax(logits [rows][c])[label] and 1 or 0, whether the
+// label has the largest logit, the first of several (=); with grad 1 the logits become scale (softmax -
+// onehot), scale being the step's for loss 0 (MLM) or 1 (NSP). Rows of negative labels give zeros
+// and no result; labels of c or more are reported. Moves 2 bytes a logit, with grad 4 and 2 more from L2.
+func (l *launcher) crossEntropyBf16(grid, block Dim3, shared int, result ptrFloat2, logits ptrBF16, labels ptrI32, step ptrStepScalars, loss, rows, c, grad int32, bad ptrU64) {
+	l.launch("cross_entropy_bf16", grid, block, shared, uint64(result), uint64(logits), uint64(labels), uint64(step), uint64(uint32(loss)), uint64(uint32(rows)), uint64(uint32(c)), uint64(uint32(grad)), uint64(bad))
+}
+
+// crossEntropyF32 launches kernels/cross_entropy_f32.cu:
+// Cross-entropy, float32: result [rows] = loss -log softmax(logits [rows][c])[label] and 1 or 0, whether the
+// label has the largest logit, the first of several (=); with grad 1 the logits become scale (softmax -
+// onehot), scale being the step's for loss 0 (MLM) or 1 (NSP). Rows of negative labels give zeros
+// and no result; labels of c or more are reported. Moves 4 bytes a logit, with grad 8 and 4 more from L2.
+func (l *launcher) crossEntropyF32(grid, block Dim3, shared int, result ptrFloat2, logits ptrF32, labels ptrI32, step ptrStepScalars, loss, rows, c, grad int32, bad ptrU64) {
+	l.launch("cross_entropy_f32", grid, block, shared, uint64(result), uint64(logits), uint64(labels), uint64(step), uint64(uint32(loss)), uint64(uint32(rows)), uint64(uint32(c)), uint64(uint32(grad)), uint64(bad))
+}
+
+// crossEntropySum launches kernels/cross_entropy_sum.cu:
+// Adds the results of cross_entropy to stats [3]: the losses, the number of rows and the hits (+=), of the
+// rows with a label, in float64 and a fixed order. Moves 12 bytes a row.
+func (l *launcher) crossEntropySum(grid, block Dim3, shared int, stats ptrF32, result ptrFloat2, labels ptrI32, rows, c int32) {
+	l.launch("cross_entropy_sum", grid, block, shared, uint64(stats), uint64(result), uint64(labels), uint64(uint32(rows)), uint64(uint32(c)))
 }
 
 // ddsB16 launches kernels/dds_b16.cu:
@@ -102,6 +423,39 @@ func (l *launcher) ddsPlainF32(grid, block Dim3, shared int, dx, dy, values ptrF
 	l.launch("dds_plain_f32", grid, block, shared, uint64(dx), uint64(dy), uint64(values), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
 }
 
+// ddsWideB16 launches kernels/dds_wide_b16.cu:
+// Input gradient, blocks of 16, contraction wider than outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
+// 2: dx = r gelu'(pre), dx may be pre. Design and launch: wide.cuh.
+func (l *launcher) ddsWideB16(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out int32) {
+	l.launch("dds_wide_b16", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
+}
+
+// ddsWideB32 launches kernels/dds_wide_b32.cu:
+// Input gradient, blocks of 32, contraction wider than outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
+// 2: dx = r gelu'(pre), dx may be pre. Design and launch: wide.cuh.
+func (l *launcher) ddsWideB32(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out int32) {
+	l.launch("dds_wide_b32", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
+}
+
+// ddsWideB64 launches kernels/dds_wide_b64.cu:
+// Input gradient, blocks of 64, contraction wider than outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
+// 2: dx = r gelu'(pre), dx may be pre. Design and launch: wide.cuh.
+func (l *launcher) ddsWideB64(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out int32) {
+	l.launch("dds_wide_b64", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
+}
+
+// dropoutApplyBf16 launches kernels/dropout_apply_bf16.cu:
+// Dropout, bfloat16: y [n] = dropout(x) (=), y may be x. It is its own backward.
+func (l *launcher) dropoutApplyBf16(grid, block Dim3, shared int, y, x ptrBF16, step ptrStepScalars, rate float32, site int32, n int64) {
+	l.launch("dropout_apply_bf16", grid, block, shared, uint64(y), uint64(x), uint64(step), uint64(math.Float32bits(rate)), uint64(uint32(site)), uint64(n))
+}
+
+// dropoutApplyF32 launches kernels/dropout_apply_f32.cu:
+// Dropout, float32: y [n] = dropout(x) (=), y may be x. It is its own backward.
+func (l *launcher) dropoutApplyF32(grid, block Dim3, shared int, y, x ptrF32, step ptrStepScalars, rate float32, site int32, n int64) {
+	l.launch("dropout_apply_f32", grid, block, shared, uint64(y), uint64(x), uint64(step), uint64(math.Float32bits(rate)), uint64(uint32(site)), uint64(n))
+}
+
 // dsdB16 launches kernels/dsd_b16.cu:
 // Forward product, blocks of 16, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). Design and launch: stream.cuh.
@@ -137,6 +491,91 @@ func (l *launcher) dsdPlainF32(grid, block Dim3, shared int, y, pre, x, values p
 	l.launch("dsd_plain_f32", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(values), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
 }
 
+// dsdWideB16 launches kernels/dsd_wide_b16.cu:
+// Forward product, blocks of 16, contraction wider than outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
+// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: wide.cuh.
+func (l *launcher) dsdWideB16(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out int32) {
+	l.launch("dsd_wide_b16", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
+}
+
+// dsdWideB32 launches kernels/dsd_wide_b32.cu:
+// Forward product, blocks of 32, contraction wider than outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
+// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: wide.cuh.
+func (l *launcher) dsdWideB32(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out int32) {
+	l.launch("dsd_wide_b32", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
+}
+
+// dsdWideB64 launches kernels/dsd_wide_b64.cu:
+// Forward product, blocks of 64, contraction wider than outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
+// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: wide.cuh.
+func (l *launcher) dsdWideB64(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out int32) {
+	l.launch("dsd_wide_b64", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
+}
+
+// embedBf16 launches kernels/embed_bf16.cu:
+// Sum of the three embeddings, bfloat16: z [T][h] = word[ids[t]] + pos[t mod seq] + typ[segments[t]] (=).
+func (l *launcher) embedBf16(grid, block Dim3, shared int, z ptrBF16, ids, segments ptrI32, word, pos, typ ptrF32, words, types, tokens, seq, h int32, badId, badSegment ptrU64) {
+	l.launch("embed_bf16", grid, block, shared, uint64(z), uint64(ids), uint64(segments), uint64(word), uint64(pos), uint64(typ), uint64(uint32(words)), uint64(uint32(types)), uint64(uint32(tokens)), uint64(uint32(seq)), uint64(uint32(h)), uint64(badId), uint64(badSegment))
+}
+
+// embedF32 launches kernels/embed_f32.cu:
+// Sum of the three embeddings, float32: z [T][h] = word[ids[t]] + pos[t mod seq] + typ[segments[t]] (=).
+func (l *launcher) embedF32(grid, block Dim3, shared int, z ptrF32, ids, segments ptrI32, word, pos, typ ptrF32, words, types, tokens, seq, h int32, badId, badSegment ptrU64) {
+	l.launch("embed_f32", grid, block, shared, uint64(z), uint64(ids), uint64(segments), uint64(word), uint64(pos), uint64(typ), uint64(uint32(words)), uint64(uint32(types)), uint64(uint32(tokens)), uint64(uint32(seq)), uint64(uint32(h)), uint64(badId), uint64(badSegment))
+}
+
+// gatherBf16 launches kernels/gather_bf16.cu:
+// Rows by index, bfloat16: dst [n][h] = src[index[i]] (=), zeros where the index is negative.
+func (l *launcher) gatherBf16(grid, block Dim3, shared int, dst, src ptrBF16, index ptrI32, n, h, rows int32, bad ptrU64) {
+	l.launch("gather_bf16", grid, block, shared, uint64(dst), uint64(src), uint64(index), uint64(uint32(n)), uint64(uint32(h)), uint64(uint32(rows)), uint64(bad))
+}
+
+// gatherF32 launches kernels/gather_f32.cu:
+// Rows by index, float32: dst [n][h] = src[index[i]] (=), zeros where the index is negative.
+func (l *launcher) gatherF32(grid, block Dim3, shared int, dst, src ptrF32, index ptrI32, n, h, rows int32, bad ptrU64) {
+	l.launch("gather_f32", grid, block, shared, uint64(dst), uint64(src), uint64(index), uint64(uint32(n)), uint64(uint32(h)), uint64(uint32(rows)), uint64(bad))
+}
+
+// geluGradBf16 launches kernels/gelu_grad_bf16.cu:
+// Backward of GELU, bfloat16: dx [n] = dy gelu'(pre) (=), dx may be dy or pre.
+func (l *launcher) geluGradBf16(grid, block Dim3, shared int, dx, dy, pre ptrBF16, n int64) {
+	l.launch("gelu_grad_bf16", grid, block, shared, uint64(dx), uint64(dy), uint64(pre), uint64(n))
+}
+
+// geluGradF32 launches kernels/gelu_grad_f32.cu:
+// Backward of GELU, float32: dx [n] = dy gelu'(pre) (=), dx may be dy or pre.
+func (l *launcher) geluGradF32(grid, block Dim3, shared int, dx, dy, pre ptrF32, n int64) {
+	l.launch("gelu_grad_f32", grid, block, shared, uint64(dx), uint64(dy), uint64(pre), uint64(n))
+}
+
+// gradNorm launches kernels/grad_norm.cu:
+// The norm of all gradients: norm [1] = sqrt of the sum of partial [n], which grad_squares made (=).
+func (l *launcher) gradNorm(grid, block Dim3, shared int, norm ptrF32, partial ptrF64, n int32) {
+	l.launch("grad_norm", grid, block, shared, uint64(norm), uint64(partial), uint64(uint32(n)))
+}
+
+// gradSquares launches kernels/grad_squares.cu:
+// The sum of squared gradients of each chunk, in float64: partial [chunks] (=), for grad_norm.
+func (l *launcher) gradSquares(grid, block Dim3, shared int, partial ptrF64, tensors ptrTensor, chunks ptrInt2) {
+	l.launch("grad_squares", grid, block, shared, uint64(partial), uint64(tensors), uint64(chunks))
+}
+
+// joinRowsBf16 launches kernels/join_rows_bf16.cu:
+// Finishes sums of rows by index into bfloat16: to [rows][h] += sums of the rows that several chunks of
+// 64 pairs share (+=), in the order of the chunks; edges are those of add_rows. Moves 4 bytes an element
+// of the edges. launch: grid (any, lists), block a multiple of 32; see rowsum.cuh.
+func (l *launcher) joinRowsBf16(grid, block Dim3, shared int, to0, to1, to2 ptrBF16, rows0, rows1, rows2 int32, pairs ptrRowPair, edges ptrF32, n, h int32) {
+	l.launch("join_rows_bf16", grid, block, shared, uint64(to0), uint64(to1), uint64(to2), uint64(uint32(rows0)), uint64(uint32(rows1)), uint64(uint32(rows2)), uint64(pairs), uint64(edges), uint64(uint32(n)), uint64(uint32(h)))
+}
+
+// joinRowsF32 launches kernels/join_rows_f32.cu:
+// Finishes sums of rows by index into float32: to [rows][h] += sums of the rows that several chunks of
+// 64 pairs share (+=), in the order of the chunks; edges are those of add_rows. Moves 4 bytes an element
+// of the edges. launch: grid (any, lists), block a multiple of 32; see rowsum.cuh.
+func (l *launcher) joinRowsF32(grid, block Dim3, shared int, to0, to1, to2 ptrF32, rows0, rows1, rows2 int32, pairs ptrRowPair, edges ptrF32, n, h int32) {
+	l.launch("join_rows_f32", grid, block, shared, uint64(to0), uint64(to1), uint64(to2), uint64(uint32(rows0)), uint64(uint32(rows1)), uint64(uint32(rows2)), uint64(pairs), uint64(edges), uint64(uint32(n)), uint64(uint32(h)))
+}
+
 // packFragments launches kernels/pack_fragments.cu:
 // Makes the bfloat16 copies of block-sparse weights that the products read:
 // forward, of W for dsd, and backward, of W^T for dds, in the order of
@@ -145,28 +584,39 @@ func (l *launcher) packFragments(grid, block Dim3, shared int, forward, backward
 	l.launch("pack_fragments", grid, block, shared, uint64(forward), uint64(backward), uint64(values), uint64(uint32(block_)), uint64(uint32(nnzb)))
 }
 
+// scatterAddBf16 launches kernels/scatter_add_bf16.cu:
+// Sums of rows by index, bfloat16 into bfloat16: to [rows][h] += from [n][h], row (row, i) of pairs taking row i
+// (+=), in the order of i; edges [lists][ceil(n/64)][2][h] gets what join_rows adds. Moves 2 bytes an
+// element of each list, and each target row in and out once.
+func (l *launcher) scatterAddBf16(grid, block Dim3, shared int, to0, to1, to2 ptrBF16, rows0, rows1, rows2 int32, pairs ptrRowPair, edges ptrF32, from ptrBF16, n, h int32) {
+	l.launch("scatter_add_bf16", grid, block, shared, uint64(to0), uint64(to1), uint64(to2), uint64(uint32(rows0)), uint64(uint32(rows1)), uint64(uint32(rows2)), uint64(pairs), uint64(edges), uint64(from), uint64(uint32(n)), uint64(uint32(h)))
+}
+
 // sddB16 launches kernels/sdd_b16.cu:
 // Weight gradient, blocks of 16, bfloat16: grad [nnzb][16][16] += dy^T x on the active blocks, bias
 // [O] += column sums of dy; or, with gridDim.y ranges of tokens, partial and
-// partial_bias of each range (=). bias null: not wanted. Design and launch: outer.cuh.
-func (l *launcher) sddB16(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, dy, x ptrBF16, rowPtr, rowSlot, rows, cols ptrI32, tokens, in, out, nnzb, bytes int32) {
-	l.launch("sdd_b16", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(dy), uint64(x), uint64(rowPtr), uint64(rowSlot), uint64(rows), uint64(cols), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(nnzb)), uint64(uint32(bytes)))
+// partial_bias of each range (=). bias null: not wanted. The wider of dy and x is
+// a, the other b; swapped says that a is x. Design and launch: outer.cuh.
+func (l *launcher) sddB16(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, a, b ptrBF16, ptr, slots, atA, atB ptrI32, tokens, wide, narrow, nnzb, bytes int32, swapped bool) {
+	l.launch("sdd_b16", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(a), uint64(b), uint64(ptr), uint64(slots), uint64(atA), uint64(atB), uint64(uint32(tokens)), uint64(uint32(wide)), uint64(uint32(narrow)), uint64(uint32(nnzb)), uint64(uint32(bytes)), boolWord(swapped))
 }
 
 // sddB32 launches kernels/sdd_b32.cu:
 // Weight gradient, blocks of 32, bfloat16: grad [nnzb][32][32] += dy^T x on the active blocks, bias
 // [O] += column sums of dy; or, with gridDim.y ranges of tokens, partial and
-// partial_bias of each range (=). bias null: not wanted. Design and launch: outer.cuh.
-func (l *launcher) sddB32(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, dy, x ptrBF16, rowPtr, rowSlot, rows, cols ptrI32, tokens, in, out, nnzb, bytes int32) {
-	l.launch("sdd_b32", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(dy), uint64(x), uint64(rowPtr), uint64(rowSlot), uint64(rows), uint64(cols), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(nnzb)), uint64(uint32(bytes)))
+// partial_bias of each range (=). bias null: not wanted. The wider of dy and x is
+// a, the other b; swapped says that a is x. Design and launch: outer.cuh.
+func (l *launcher) sddB32(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, a, b ptrBF16, ptr, slots, atA, atB ptrI32, tokens, wide, narrow, nnzb, bytes int32, swapped bool) {
+	l.launch("sdd_b32", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(a), uint64(b), uint64(ptr), uint64(slots), uint64(atA), uint64(atB), uint64(uint32(tokens)), uint64(uint32(wide)), uint64(uint32(narrow)), uint64(uint32(nnzb)), uint64(uint32(bytes)), boolWord(swapped))
 }
 
 // sddB64 launches kernels/sdd_b64.cu:
 // Weight gradient, blocks of 64, bfloat16: grad [nnzb][64][64] += dy^T x on the active blocks, bias
 // [O] += column sums of dy; or, with gridDim.y ranges of tokens, partial and
-// partial_bias of each range (=). bias null: not wanted. Design and launch: outer.cuh.
-func (l *launcher) sddB64(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, dy, x ptrBF16, rowPtr, rowSlot, rows, cols ptrI32, tokens, in, out, nnzb, bytes int32) {
-	l.launch("sdd_b64", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(dy), uint64(x), uint64(rowPtr), uint64(rowSlot), uint64(rows), uint64(cols), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(nnzb)), uint64(uint32(bytes)))
+// partial_bias of each range (=). bias null: not wanted. The wider of dy and x is
+// a, the other b; swapped says that a is x. Design and launch: outer.cuh.
+func (l *launcher) sddB64(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, a, b ptrBF16, ptr, slots, atA, atB ptrI32, tokens, wide, narrow, nnzb, bytes int32, swapped bool) {
+	l.launch("sdd_b64", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(a), uint64(b), uint64(ptr), uint64(slots), uint64(atA), uint64(atB), uint64(uint32(tokens)), uint64(uint32(wide)), uint64(uint32(narrow)), uint64(uint32(nnzb)), uint64(uint32(bytes)), boolWord(swapped))
 }
 
 // sddPlainBf16 launches kernels/sdd_plain_bf16.cu:
@@ -188,4 +638,69 @@ func (l *launcher) sddPlainF32(grid, block Dim3, shared int, grad, dy, x ptrF32,
 // order: to [n] += sum over range of partial [range][n] (+=).
 func (l *launcher) sddReduce(grid, block Dim3, shared int, to, partial ptrF32, n, ranges int32) {
 	l.launch("sdd_reduce", grid, block, shared, uint64(to), uint64(partial), uint64(uint32(n)), uint64(uint32(ranges)))
+}
+
+// sortRows launches kernels/sort_rows.cu:
+// Sorts lists of n target rows, for sums by row: pairs [lists][2][n], of which the first [n] of a list
+// are assigned (=) pairs (row, element) in ascending order; the rest is scratch. List 0 is index, list
+// 1 segments, list 2 the positions i mod seq. An index of rows0 or more, or a negative one unless skip
+// is 1, is reported and sorted behind all others, as is what is skipped. Moves 16 bytes an element and
+// pass, of which there is one for each 8 bits of a row number.
+func (l *launcher) sortRows(grid, block Dim3, shared int, pairs ptrRowPair, index, segments ptrI32, rows0, rows1, rows2, n, seq, skip int32, badIndex, badSegment ptrU64) {
+	l.launch("sort_rows", grid, block, shared, uint64(pairs), uint64(index), uint64(segments), uint64(uint32(rows0)), uint64(uint32(rows1)), uint64(uint32(rows2)), uint64(uint32(n)), uint64(uint32(seq)), uint64(uint32(skip)), uint64(badIndex), uint64(badSegment))
+}
+
+// tanhBf16 launches kernels/tanh_bf16.cu:
+// Hyperbolic tangent, bfloat16: y [n] = tanh(x) (=), y may be x.
+func (l *launcher) tanhBf16(grid, block Dim3, shared int, y, x ptrBF16, n int64) {
+	l.launch("tanh_bf16", grid, block, shared, uint64(y), uint64(x), uint64(n))
+}
+
+// tanhF32 launches kernels/tanh_f32.cu:
+// Hyperbolic tangent, float32: y [n] = tanh(x) (=), y may be x.
+func (l *launcher) tanhF32(grid, block Dim3, shared int, y, x ptrF32, n int64) {
+	l.launch("tanh_f32", grid, block, shared, uint64(y), uint64(x), uint64(n))
+}
+
+// tanhGradBf16 launches kernels/tanh_grad_bf16.cu:
+// Backward of tanh, bfloat16: dx [n] = dy (1 - y^2) (=), dx may be dy or y.
+func (l *launcher) tanhGradBf16(grid, block Dim3, shared int, dx, dy, y ptrBF16, n int64) {
+	l.launch("tanh_grad_bf16", grid, block, shared, uint64(dx), uint64(dy), uint64(y), uint64(n))
+}
+
+// tanhGradF32 launches kernels/tanh_grad_f32.cu:
+// Backward of tanh, float32: dx [n] = dy (1 - y^2) (=), dx may be dy or y.
+func (l *launcher) tanhGradF32(grid, block Dim3, shared int, dx, dy, y ptrF32, n int64) {
+	l.launch("tanh_grad_f32", grid, block, shared, uint64(dx), uint64(dy), uint64(y), uint64(n))
+}
+
+// topologyNorms launches kernels/topology_norms.cu:
+// Norms of the active blocks of the listed tensors, for pruning: norms [nnzb] (=)
+// the bits of the float32 norm << 32 | position, summed in the order of
+// sparse.BlockNorm: lane l of 32 takes elements l, l+32, ..., then lanes fold in
+// halves. L1, sum of squares without fused multiply-add, or largest bit pattern.
+func (l *launcher) topologyNorms(grid, block Dim3, shared int, tensors ptrTopologyTensor, list ptrI32, update ptrTopologyUpdate) {
+	l.launch("topology_norms", grid, block, shared, uint64(tensors), uint64(list), uint64(update))
+}
+
+// topologyUpdate launches kernels/topology_update.cu:
+// One topology update of each listed tensor by the rules of package sparse, whose
+// results it matches bit for bit: prunes the blocks with the smallest norms (which
+// topology_norms wrote), grows as many, and rebuilds both views.
+func (l *launcher) topologyUpdate(grid, block Dim3, shared int, tensors ptrTopologyTensor, list ptrI32, update ptrTopologyUpdate, reports ptrTopologyReport) {
+	l.launch("topology_update", grid, block, shared, uint64(tensors), uint64(list), uint64(update), uint64(reports))
+}
+
+// topologyZero launches kernels/topology_zero.cu:
+// After topology_update: values, both moments and both working copies of the
+// newborn blocks, and all growth scores, of the listed tensors = 0. Tensors with a
+// fault stay as they are.
+func (l *launcher) topologyZero(grid, block Dim3, shared int, tensors ptrTopologyTensor, list ptrI32, reports ptrTopologyReport) {
+	l.launch("topology_zero", grid, block, shared, uint64(tensors), uint64(list), uint64(reports))
+}
+
+// zeroGrad launches kernels/zero_grad.cu:
+// Gradients of all tensors = 0. launch: grid the number of chunks, block 256; see optimiser.cuh.
+func (l *launcher) zeroGrad(grid, block Dim3, shared int, tensors ptrTensor, chunks ptrInt2) {
+	l.launch("zero_grad", grid, block, shared, uint64(tensors), uint64(chunks))
 }

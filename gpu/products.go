@@ -67,14 +67,20 @@ func (b *Backend) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
 	}
 	d := p.views()
 	if p.tensorCores() {
-		s := b.stream(c, t, in, out, d.Block)
+		s := b.stream(c, t, in, out, d.Block, d.nnz)
 		if !c.ok() {
+			return
+		}
+		y, pre, x, size := ptrBF16(ys.p), ptrBF16(at(pres)), ptrBF16(xs.p), [3]int32{int32(t), int32(in), int32(out)}
+		if s.wide {
+			launch := map[int]func(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out int32){
+				16: b.k.dsdWideB16, 32: b.k.dsdWideB32, 64: b.k.dsdWideB64}[d.Block]
+			launch(s.grid, s.block, s.shared, y, pre, x, p.forward, d.rowPtr, d.rowSlot, d.cols, vec, size[0], size[1], size[2])
 			return
 		}
 		launch := map[int]func(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out, tile int32){
 			16: b.k.dsdB16, 32: b.k.dsdB32, 64: b.k.dsdB64}[d.Block]
-		launch(s.grid, s.block, s.shared, ptrBF16(ys.p), ptrBF16(at(pres)), ptrBF16(xs.p), p.forward, d.rowPtr, d.rowSlot, d.cols, vec,
-			int32(t), int32(in), int32(out), int32(s.tile))
+		launch(s.grid, s.block, s.shared, y, pre, x, p.forward, d.rowPtr, d.rowSlot, d.cols, vec, size[0], size[1], size[2], int32(s.tile))
 		return
 	}
 	values, g := ptrF32(p.values.p), grid(t*out, 256, 1<<20)
@@ -104,14 +110,20 @@ func (b *Backend) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backen
 	}
 	d := p.views()
 	if p.tensorCores() {
-		s := b.stream(c, t, out, in, d.Block)
+		s := b.stream(c, t, out, in, d.Block, d.nnz)
 		if !c.ok() {
+			return
+		}
+		dx, dy, pre, size := ptrBF16(dxs.p), ptrBF16(dys.p), ptrBF16(at(pres)), [3]int32{int32(t), int32(in), int32(out)}
+		if s.wide {
+			launch := map[int]func(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out int32){
+				16: b.k.ddsWideB16, 32: b.k.ddsWideB32, 64: b.k.ddsWideB64}[d.Block]
+			launch(s.grid, s.block, s.shared, dx, dy, p.backward, d.colPtr, d.colSlot, d.rows, pre, int32(mode), size[0], size[1], size[2])
 			return
 		}
 		launch := map[int]func(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out, tile int32){
 			16: b.k.ddsB16, 32: b.k.ddsB32, 64: b.k.ddsB64}[d.Block]
-		launch(s.grid, s.block, s.shared, ptrBF16(dxs.p), ptrBF16(dys.p), p.backward, d.colPtr, d.colSlot, d.rows, ptrBF16(at(pres)),
-			int32(mode), int32(t), int32(in), int32(out), int32(s.tile))
+		launch(s.grid, s.block, s.shared, dx, dy, p.backward, d.colPtr, d.colSlot, d.rows, pre, int32(mode), size[0], size[1], size[2], int32(s.tile))
 		return
 	}
 	values, g := ptrF32(p.values.p), grid(t*in, 256, 1<<20)

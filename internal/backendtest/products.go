@@ -26,22 +26,34 @@ func (c productCase) weight(d *draws) paramData {
 }
 
 // productCases are weights of every block size, non-square both ways, with one
-// block, some and all, and token counts that fit no tile.
+// block, some and all, and token counts around the tiles of 16, 64 and 128 that
+// backends like. Some are long enough, one way or both, to be cut into several
+// pieces.
 func productCases() []productCase {
 	var list []productCase
 	for _, s := range []struct{ block, rows, cols int }{
 		{0, 40, 24}, {0, 7, 83}, {0, 130, 2}, {0, 150, 270},
 		{1, 7, 40}, {1, 65, 9}, {4, 10, 3}, {4, 3, 17}, {8, 5, 3}, {8, 2, 11},
 		{16, 3, 5}, {16, 4, 1}, {16, 9, 17}, {32, 1, 3}, {32, 4, 2}, {64, 3, 1}, {64, 1, 2},
+		{16, 3, 59}, {16, 65, 4}, {32, 26, 25}, {64, 2, 15},
 	} {
 		size, all := max(1, s.block), s.rows*s.cols
 		counts := []int{1, (all + 2) / 3, all}
 		if s.block == 0 {
 			counts = []int{0}
 		}
-		for _, nnzb := range counts {
-			for _, tokens := range []int{1, 3, 7, 33, 130} {
-				list = append(list, productCase{s.rows * size, s.cols * size, s.block, nnzb, tokens})
+		for k, nnzb := range counts {
+			for _, tokens := range []int{1, 7, 15, 16, 17, 33, 127, 129, 1000} {
+				c := productCase{s.rows * size, s.cols * size, s.block, nnzb, tokens}
+				// A long case with few of its token counts, the rest at one density each.
+				work := tokens * max(nnzb*size*size, c.out*c.in/8)
+				if s.block == 0 {
+					work = tokens * c.out * c.in
+				}
+				if work > 3<<20 || work > 1<<19 && tokens < 1000 && tokens%3 != k {
+					continue
+				}
+				list = append(list, c)
 			}
 		}
 	}

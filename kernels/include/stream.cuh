@@ -33,6 +33,13 @@ __host__ __device__ inline int fragment_index(int B, int n, int k) {
   return (piece * 32 + lane) * 8 + (n / 2 % 2) * 4 + k / 8 * 2 + k % 2;
 }
 
+// fragment_element is the first of the elements that a lane holds of a piece: the
+// others are (n, k+1), (n, k+8), (n, k+9) and the same four of n + 2.
+__host__ __device__ inline void fragment_element(int lane, int &n, int &k) {
+  n = lane / 8 * 4 + lane / 4 % 2;
+  k = lane % 4 * 2;
+}
+
 struct StreamArgs {
   const bf16 *in, *weight;
   const int *ptr, *slots, *inner;
@@ -53,55 +60,53 @@ __device__ inline void load_tile(const StreamArgs &a, char *tile) {
   copy_wait<0>();
 }
 
-// stream_item sums one item: acc[m][q] is the 16 x 8 piece of tokens 16m and
-// outputs 8q (permuted, see above) of group g; half says which 32 outputs of
-// the group.
+// Item is a warp's next work: all tokens of min(B, 32) outputs. Finding its
+// blocks takes three loads that depend on each other (bounds, slots, inner
+// indices), so they are issued while the items before it are computed.
+struct Item {
+  int i;             // which one; beyond the last: none
+  int begin, end;    // entries of its group in the view
+  int slot, column;  // of this lane's entry, begin + lane
+};
+
+// stream_blocks adds up to 32 active blocks to acc; lane j knows slot and
+// column of the j-th. half says which 32 outputs of the group.
 template <int B, int MT>
-__device__ inline void stream_item(const StreamArgs &a, unsigned tile, int g, int half, float (&acc)[MT][B < 32 ? 2 : 4][4]) {
+__device__ inline void stream_blocks(const StreamArgs &a, unsigned at, unsigned stride, int slot, int column, int count, int half,
+                                     float (&acc)[MT][B < 32 ? 2 : 4][4]) {
   constexpr int Q = B < 32 ? 1 : 2; // pieces of 16 outputs
   constexpr int steps = B / 16;
-  int lane = threadIdx.x % 32;
-  unsigned stride = 2 * a.k + 16;
-  // The lane's row and column of ldmatrix: tokens 0-7, 8-15, then the same 8 columns on.
-  unsigned at = tile + (lane % 16) * stride + lane / 16 * 16;
-  int begin = a.ptr[g], end = a.ptr[g + 1];
-  for (int base = begin; base < end; base += 32) {
-    int slot = 0, column = 0, count = min(32, end - base);
-    if (lane < count) {
-      slot = a.slots[base + lane];
-      column = a.inner[slot];
-    }
-    // The next step's weights, of small blocks the next two steps', are under way
-    // while one is used, as far as 128 registers go.
-    constexpr int depth = Q == 1 ? 3 : 2;
-    uint4 w[depth][Q];
-    auto fetch = [&](uint4(&to)[Q], int step) {
-      int s = __shfl_sync(~0u, slot, step / steps);
-      const uint4 *from = reinterpret_cast<const uint4 *>(a.weight) + (size_t)s * (B * B / 8) + lane;
+  // The next step's weights, of small blocks the next two steps', are under way
+  // while one is used, as far as 128 registers go.
+  constexpr int depth = Q == 1 ? 3 : 2;
+  uint4 w[depth][Q];
+  auto fetch = [&](uint4(&to)[Q], int step) {
+    int s = __shfl_sync(~0u, slot, step / steps);
+    const uint4 *from = reinterpret_cast<const uint4 *>(a.weight) + (size_t)s * (B * B / 8) + threadIdx.x % 32;
 #pragma unroll
-      for (int q = 0; q < Q; q++) to[q] = __ldg(from + ((2 * half + q) * steps + step % steps) * 32);
-    };
-    int last = count * steps;
+    for (int q = 0; q < Q; q++) to[q] = __ldg(from + ((2 * half + q) * steps + step % steps) * 32);
+  };
+  int last = count * steps;
 #pragma unroll
-    for (int d = 0; d < depth - 1; d++) fetch(w[d], min(d, last - 1));
-    for (int step = 0; step < last; step++) {
-      fetch(w[depth - 1], min(step + depth - 1, last - 1));
-      unsigned from = at + __shfl_sync(~0u, column, step / steps) * (2 * B) + step % steps * 32;
+  for (int d = 0; d < depth - 1; d++)
+    if (d < last) fetch(w[d], d);
+  for (int step = 0; step < last; step++) {
+    if (step + depth - 1 < last) fetch(w[depth - 1], step + depth - 1);
+    unsigned from = at + __shfl_sync(~0u, column, step / steps) * (2 * B) + step % steps * 32;
 #pragma unroll
-      for (int m = 0; m < MT; m++) {
-        unsigned x[4];
-        ldmatrix4(x, from + m * 16 * stride);
+    for (int m = 0; m < MT; m++) {
+      unsigned x[4];
+      ldmatrix4(x, from + m * 16 * stride);
 #pragma unroll
-        for (int q = 0; q < Q; q++) {
-          mma(acc[m][2 * q], x, w[0][q].x, w[0][q].y);
-          mma(acc[m][2 * q + 1], x, w[0][q].z, w[0][q].w);
-        }
+      for (int q = 0; q < Q; q++) {
+        mma(acc[m][2 * q], x, w[0][q].x, w[0][q].y);
+        mma(acc[m][2 * q + 1], x, w[0][q].z, w[0][q].w);
       }
-#pragma unroll
-      for (int d = 0; d < depth - 1; d++)
-#pragma unroll
-        for (int q = 0; q < Q; q++) w[d][q] = w[d + 1][q];
     }
+#pragma unroll
+    for (int d = 0; d < depth - 1; d++)
+#pragma unroll
+      for (int q = 0; q < Q; q++) w[d][q] = w[d + 1][q];
   }
 }
 
@@ -111,12 +116,32 @@ template <int B, int MT, class Finish>
 __device__ inline void stream_tile(const StreamArgs &a, char *shared, int *next, Finish finish) {
   constexpr int out = B < 32 ? B : 32;
   int lane = threadIdx.x % 32, items = a.n / out;
-  unsigned tile = shared_address(shared);
-  for (;;) {
+  unsigned stride = 2 * a.k + 16;
+  // The lane's row and column of ldmatrix: tokens 0-7, 8-15, then the same 8 columns on.
+  unsigned at = shared_address(shared) + (lane % 16) * stride + lane / 16 * 16;
+  auto claim = [&](Item &t) {
     int i = 0;
     if (lane == 0) i = atomicAdd(next, 1);
-    i = __shfl_sync(~0u, i, 0) * gridDim.y + blockIdx.y;
-    if (i >= items) return;
+    t.i = __shfl_sync(~0u, i, 0) * gridDim.y + blockIdx.y;
+    if (t.i < items) {
+      t.begin = __ldg(a.ptr + t.i / (B / out));
+      t.end = __ldg(a.ptr + t.i / (B / out) + 1);
+    }
+  };
+  auto slots = [&](Item &t) {
+    if (t.i < items && lane < t.end - t.begin) t.slot = __ldg(a.slots + t.begin + lane);
+  };
+  auto columns = [&](Item &t) {
+    if (t.i < items && lane < t.end - t.begin) t.column = __ldg(a.inner + t.slot);
+  };
+  Item now{}, then{}, later{};
+  claim(now);
+  claim(then);
+  slots(now);
+  columns(now);
+  while (now.i < items) {
+    claim(later);
+    slots(then);
     float acc[MT][out / 8][4];
 #pragma unroll
     for (int m = 0; m < MT; m++)
@@ -124,7 +149,17 @@ __device__ inline void stream_tile(const StreamArgs &a, char *shared, int *next,
       for (int q = 0; q < out / 8; q++)
 #pragma unroll
         for (int r = 0; r < 4; r++) acc[m][q][r] = 0;
-    stream_item<B, MT>(a, tile, i / (B / out), i % (B / out), acc);
+    int half = now.i % (B / out);
+    stream_blocks<B, MT>(a, at, stride, now.slot, now.column, min(32, now.end - now.begin), half, acc);
+    for (int base = now.begin + 32; base < now.end; base += 32) {
+      int slot = 0, column = 0, count = min(32, now.end - base);
+      if (lane < count) {
+        slot = __ldg(a.slots + base + lane);
+        column = __ldg(a.inner + slot);
+      }
+      stream_blocks<B, MT>(a, at, stride, slot, column, count, half, acc);
+    }
+    columns(then);
     unrolled<2 * MT>([&](auto piece) {
       constexpr int m = piece.value / 2, row = piece.value % 2;
       int token = blockIdx.x * a.tile + 8 * piece.value + lane / 4;
@@ -132,10 +167,12 @@ __device__ inline void stream_tile(const StreamArgs &a, char *shared, int *next,
 #pragma unroll
         for (int q = 0; q < out / 16; q++) {
           float v[4] = {acc[m][2 * q][2 * row], acc[m][2 * q][2 * row + 1], acc[m][2 * q + 1][2 * row], acc[m][2 * q + 1][2 * row + 1]};
-          finish(token, i * out + 16 * q + lane % 4 * 4, v);
+          finish(token, now.i * out + 16 * q + lane % 4 * 4, v);
         }
       }
     });
+    now = then;
+    then = later;
   }
 }
 
@@ -154,39 +191,44 @@ __device__ inline void stream_product(const StreamArgs &a, Finish finish) {
   }
 }
 
-// dsd_product: y [T, O] = x W^T + bias; with pre: pre = x W^T + bias, y = gelu(pre).
-// bias, y and pre may be null.
-template <int B>
-__device__ inline void dsd_product(bf16 *y, bf16 *pre, const StreamArgs &a, const float *bias) {
-  stream_product<B>(a, [=](int token, int n, float(&v)[4]) {
+// DsdFinish ends a forward product: y [T, O] = x W^T + bias; with pre: pre = x W^T
+// + bias, y = gelu(pre). bias, y and pre may be null.
+struct DsdFinish {
+  bf16 *y, *pre;
+  const float *bias;
+  int n;
+  __device__ inline void operator()(int token, int at, float (&v)[4]) const {
     if (bias) {
-      float4 b = *reinterpret_cast<const float4 *>(bias + n);
+      float4 b = *reinterpret_cast<const float4 *>(bias + at);
       v[0] += b.x;
       v[1] += b.y;
       v[2] += b.z;
       v[3] += b.w;
     }
-    size_t at = (size_t)token * a.n + n;
+    size_t e = (size_t)token * n + at;
     if (pre) {
-      *reinterpret_cast<uint2 *>(pre + at) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
+      *reinterpret_cast<uint2 *>(pre + e) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
 #pragma unroll
-      for (int i = 0; i < 4; i++) v[i] = gelu(v[i]);
+      for (int i = 0; i < 4; i++) v[i] = fast_gelu(v[i]);
     }
-    if (y) *reinterpret_cast<uint2 *>(y + at) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
-  });
-}
+    if (y) *reinterpret_cast<uint2 *>(y + e) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
+  }
+};
 
-// dds_product: r = dy W; mode 0: dx = r, 1: dx += r, 2: dx = r gelu'(pre). dx may be pre.
-template <int B>
-__device__ inline void dds_product(bf16 *dx, const bf16 *pre, int mode, const StreamArgs &a) {
-  stream_product<B>(a, [=](int token, int n, float(&v)[4]) {
-    size_t at = (size_t)token * a.n + n;
+// DdsFinish ends an input gradient, r = dy W; mode 0: dx = r, 1: dx += r, 2: dx =
+// r gelu'(pre). dx may be pre.
+struct DdsFinish {
+  bf16 *dx;
+  const bf16 *pre;
+  int mode, n;
+  __device__ inline void operator()(int token, int at, float (&v)[4]) const {
+    size_t e = (size_t)token * n + at;
     if (mode) {
-      uint2 old = *reinterpret_cast<const uint2 *>((mode == 1 ? dx : pre) + at);
+      uint2 old = *reinterpret_cast<const uint2 *>((mode == 1 ? dx : pre) + e);
       float o[4] = {low(old.x), high(old.x), low(old.y), high(old.y)};
 #pragma unroll
-      for (int i = 0; i < 4; i++) v[i] = mode == 1 ? v[i] + o[i] : v[i] * gelu_slope(o[i]);
+      for (int i = 0; i < 4; i++) v[i] = mode == 1 ? v[i] + o[i] : v[i] * fast_gelu_slope(o[i]);
     }
-    *reinterpret_cast<uint2 *>(dx + at) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
-  });
-}
+    *reinterpret_cast<uint2 *>(dx + e) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
+  }
+};
