@@ -9,11 +9,11 @@
 struct Keep {
   unsigned long long seed;
   unsigned step, place;
-  unsigned least; // of the 24 bits that decide; 0: everything survives
+  unsigned least; // word of a survivor; 0: everything survives
   float factor;   // of the survivors
 
   __device__ bool on() const { return least != 0; }
-  __device__ bool word(unsigned w) const { return w >> 8 >= least; }
+  __device__ bool word(unsigned w) const { return w >= least; }
   // draw decides on the elements 4a to 4a + 3: bits 0 to 3.
   __device__ unsigned draw(unsigned a) const {
     uint4 w = philox(seed, PHILOX_DROPOUT, a, step, place);
@@ -45,8 +45,8 @@ __device__ inline Keep keep_of(const StepScalars *s, float rate, int site) {
   k.seed = s->seed;
   k.step = (unsigned)s->step;
   k.place = (unsigned)s->micro << 16 | (unsigned)site;
-  // unit32(w) >= rate, in integers: rate 2^24 is exact.
-  k.least = s->train ? (unsigned)ceilf(rate * 16777216.0f) : 0;
+  // The upper 24 bits of a word times 2^-24 >= rate, in integers: rate 2^24 is exact, and less than 2^24.
+  k.least = s->train ? (unsigned)ceilf(rate * 16777216.0f) << 8 : 0;
   k.factor = k.least ? 1.0f / (1.0f - rate) : 1.0f;
   return k;
 }

@@ -7,6 +7,13 @@ __device__ inline unsigned shared_address(const void *p) { return (unsigned)__cv
 __device__ inline void copy16(unsigned to, const void *from, int used) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(used) : "memory");
 }
+// copy8 and copy4 are the same for fewer bytes.
+__device__ inline void copy8(unsigned to, const void *from, int used) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;" ::"r"(to), "l"(from), "r"(used) : "memory");
+}
+__device__ inline void copy4(unsigned to, const void *from, int used) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(from), "r"(used) : "memory");
+}
 __device__ inline void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 // copy_wait waits until at most N of this thread's groups are under way.
 template <int N>
@@ -20,6 +27,11 @@ __device__ inline void ldmatrix4(unsigned (&d)[4], unsigned row) {
 __device__ inline void ldmatrix4_trans(unsigned (&d)[4], unsigned row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3]) : "r"(row) : "memory");
+}
+
+// ldmatrix2_trans loads two, by the addresses of lanes 0 to 15.
+__device__ inline void ldmatrix2_trans(unsigned (&d)[2], unsigned row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0,%1}, [%2];" : "=r"(d[0]), "=r"(d[1]) : "r"(row) : "memory");
 }
 
 // mma: c += a b, a 16 x 16 by rows, b 16 x 8 by columns, bfloat16; c 16 x 8, float32.

@@ -1,0 +1,11 @@
+// Attention's gradients of keys and values, bfloat16: dk = ds^T q scale and dv = (p r)^T dctx (=), with the names of
+// attention_dq_plain_bf16, whose delta it reads. Rows at or beyond the length are 0.
+// launch: grid (ceil(count seq / 4), ceil(head / 128)), block 128, where count is batch heads; see attention_plain.cuh.
+#include "attention_plain.cuh"
+
+extern "C" __global__ void __launch_bounds__(128, 8) attention_dkv_plain_bf16(bf16 *dk, bf16 *dv, const bf16 *dctx, const bf16 *q, const bf16 *k, const bf16 *v,
+                                                                     const float *lse, const float *delta, const int *lengths,
+                                                                     unsigned long long *status, const StepScalars *step, int count, int seq,
+                                                                     int heads, int head, float scale, float rate, int site) {
+  attention_dkv_plain(dk, dv, dctx, q, k, v, lse, delta, lengths, status, Heads{seq, heads, head}, count, scale, keep_of(step, rate, site));
+}

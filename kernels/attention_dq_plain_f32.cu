@@ -1,0 +1,11 @@
+// Attention's gradient of the queries, float32: dq (=), and delta [count, seq] (=) for attention_dkv_plain_f32.
+// With p the probabilities and r the factors of dropout: dp = r (dctx v^T), ds = p (dp - delta), dq = ds k scale.
+// launch: grid (ceil(count seq / 4), ceil(head / 128)), block 128, where count is batch heads; see attention_plain.cuh.
+#include "attention_plain.cuh"
+
+extern "C" __global__ void __launch_bounds__(128) attention_dq_plain_f32(float *dq, float *delta, const float *dctx, const float *q, const float *k, const float *v,
+                                                                    const float *ctx, const float *lse, const int *lengths,
+                                                                    unsigned long long *status, const StepScalars *step, int count, int seq,
+                                                                    int heads, int head, float scale, float rate, int site) {
+  attention_dq_plain(dq, delta, dctx, q, k, v, ctx, lse, lengths, status, Heads{seq, heads, head}, count, scale, keep_of(step, rate, site));
+}
