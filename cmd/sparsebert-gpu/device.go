@@ -1,19 +1,76 @@
 package main
 
 import (
+	"github.com/sparsebert/sparsebert-gpu/gpu"
+	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
 )
 
+// resolveDevice is the device that a name means in this build. auto is the GPU
+// in the build for it, which useTwin starts where there is one.
+func resolveDevice(name string) string {
+	switch {
+	case name != "auto":
+		return name
+	case hasCUDA:
+		return "cuda"
+	default:
+		return "cpu"
+	}
+}
+
 // openBackend opens the device that a configuration names.
 func openBackend(device, precision string, threads int) (backend.Backend, error) {
-	switch device {
-	case "auto", "cpu":
-		if precision != "fp32" {
-			return nil, usageError("precision: found %s, expected fp32 (the cpu device has no other)", precision)
+	switch name := resolveDevice(device); name {
+	case "cpu":
+		b, err := openCPU(precision, threads)
+		if err != nil {
+			return nil, err // and no pointer in the interface
 		}
-		return cpu.New(cpu.Options{Threads: threads})
+		return b, nil
+	case "sim", "cuda":
+		b, _, err := openGPU(name, precision, threads)
+		if err != nil {
+			return nil, err
+		}
+		return b, nil
 	default:
-		return nil, usageError("device: found %s, expected auto or cpu (this build has no GPU backend)", device)
+		return nil, unknownDevice(name)
 	}
+}
+
+func unknownDevice(name string) error {
+	return usageError("device: found %q, expected one of auto, cpu, cuda, sim", name)
+}
+
+func openCPU(precision string, threads int) (*cpu.Backend, error) {
+	if precision != "fp32" {
+		return nil, usageError("precision: found %s, expected fp32 (the cpu device has no other)", precision)
+	}
+	return cpu.New(cpu.Options{Threads: threads})
+}
+
+// openGPU opens "cuda" or "sim". Threads are those of the simulator.
+func openGPU(name, precision string, threads int) (*gpu.Backend, gpu.Driver, error) {
+	var o gpu.Options
+	switch precision {
+	case "fp32":
+		o.Activation = backend.F32
+	case "bf16":
+		o.Activation = backend.BF16
+	default:
+		return nil, nil, usageError("precision: found %q, expected fp32 or bf16", precision)
+	}
+	var d gpu.Driver
+	if name == "sim" {
+		d = simdriver.New(simdriver.Options{Threads: threads})
+	} else {
+		var err error
+		if d, err = openCUDA(); err != nil {
+			return nil, nil, err
+		}
+	}
+	b, err := gpu.New(d, o)
+	return b, d, err
 }

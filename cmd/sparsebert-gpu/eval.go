@@ -20,6 +20,7 @@ func evalCommand() *cli.Command {
 			&cli.StringFlag{Name: "vocab", Usage: "vocab.txt; must be the checkpoint's"},
 			&cli.IntFlag{Name: "batches", Usage: "at most this many batches (0: all)"},
 			settingFlag("device"),
+			&cli.StringFlag{Name: "precision", Usage: "fp32|bf16 (default: as in training; fp32 on the cpu)"},
 			settingFlag("threads"),
 			jsonFlag(),
 		},
@@ -55,8 +56,17 @@ func evalAction(c *cli.Context) error {
 	if err := requireRange(c, 0, train.MaxThreads, "threads"); err != nil {
 		return err
 	}
+	if err := useTwin(c.Context, c.String("device")); err != nil {
+		return err
+	}
 	m, trained, err := train.LoadModel(c.String("checkpoint"), openBackend, func(config *train.Config) {
 		config.Device, config.Threads = c.String("device"), c.Int("threads")
+		switch {
+		case c.IsSet("precision"):
+			config.Precision = c.String("precision")
+		case resolveDevice(config.Device) == "cpu":
+			config.Precision = "fp32" // whatever it was trained in: weights are float32
+		}
 	})
 	if err != nil {
 		return err

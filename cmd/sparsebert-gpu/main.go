@@ -30,6 +30,9 @@ const (
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == probeFlag {
+		os.Exit(probe(os.Stdout, os.Stderr))
+	}
 	stderr := &screen{File: os.Stderr}
 	ctx, stop := untilSignal(context.Background(), stderr.notify)
 	defer stop()
@@ -73,7 +76,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		DisableSliceFlagSeparator: true,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run prints and exits
 		Commands: []*cli.Command{
-			trainCommand(), evalCommand(), prepareCommand(), flopsCommand(), inspectCommand(), verifyCommand(),
+			trainCommand(), evalCommand(), prepareCommand(), flopsCommand(), inspectCommand(), benchCommand(), verifyCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

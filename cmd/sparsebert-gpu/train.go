@@ -51,6 +51,9 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 	if config.DryRun {
 		return dryRun(c.Context, c.App.Writer, config)
 	}
+	if err := useTwin(c.Context, config.Device); err != nil {
+		return err
+	}
 	if s, ok := c.App.ErrWriter.(*screen); ok && config.JSONLogs {
 		s.setLog(log)
 	}

@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# gpu.sh --self-test: a GPU machine played by scripts. Needs no GPU, Go or CUDA.
+# shellcheck disable=SC2015 # fail exits
+set -euo pipefail
+script=$(dirname "$(readlink -f "$0")")/gpu.sh
+top=$(mktemp -d)
+trap 'rm -rf "$top"' EXIT
+fail() {
+  echo "gpu.sh: self-test: $*" >&2
+  sed 's/^/  it said: /' "$top/said" >&2
+  exit 1
+}
+
+# player FILE makes the script on its standard input a command.
+player() {
+  cat >"$1"
+  chmod +x "$1"
+}
+mkdir "$top/fake" "$top/bin" "$top/rest"
+for folder in /bin /usr/bin; do
+  find "$folder/" -maxdepth 1 -type f,l -exec ln -sft "$top/rest" {} +
+done
+rm -f "$top"/rest/{nvidia-smi,compute-sanitizer,python3,go}
+real_python=$(command -v python3 || true)
+player "$top/fake/nvidia-smi" <<'FAKE'
+#!/bin/sh
+case "${FAULT:-} $*" in
+smi*) echo "NVIDIA-SMI has failed"; echo "for two reasons"; exit 9 ;;
+none*) echo "No devices were found" ;;
+*query*) echo "NVIDIA H100 80GB \"HBM3\", 550.54.15" ;;
+*) echo all ;;
+esac
+FAKE
+player "$top/fake/compute-sanitizer" <<'FAKE'
+#!/bin/sh
+while [ "$1" != "${1%.test}" ] || { shift; true; }; do case $1 in *.test) exec "$@" ;; esac; done
+FAKE
+player "$top/fake/python3" <<'FAKE'
+#!/bin/sh
+[ "${FAULT:-}" != torch ] || { echo "products.py: found no PyTorch, expected one" >&2; exit 1; }
+[ "${FAULT:-}" != peers ] || { echo "products.py: cuBLAS: out of memory" >&2; exit 1; }
+for word; do case $last in --out) echo '{}' >"$word" ;; esac; last=$word; done
+FAKE
+player "$top/bin/cudadriver.test" <<'FAKE'
+#!/bin/sh
+[ "${FAULT:-}" != driver ] || { echo "--- FAIL: TestConformance"; exit 1; }
+echo "--- PASS: TestConformance (1.00s)"
+FAKE
+player "$top/bin/gpu.test" <<'FAKE'
+#!/bin/sh
+[ "${FAULT:-}" != untested ] || { echo "testing: warning: no tests to run"; echo PASS; exit; }
+echo "--- PASS: TestCUDA (1.00s)"
+FAKE
+player "$top/bin/sparsebert-gpu" <<'FAKE'
+#!/bin/sh
+case "${FAULT:-} $1" in
+"train train") echo "sparsebert-gpu: the loss was NaN" >&2; exit 3 ;;
+"bench bench") echo '[{"op"'; echo 'sparsebert-gpu: out of "memory"' >&2; exit 1 ;;
+"slow bench") exec sleep 60 ;;
+*" bench") echo '[]' ;;
+esac
+FAKE
+player "$top/bin/sparsebert-gpu-cuda" </dev/null
+echo v1 >"$top/bin/version"
+
+# gpu OPTION... runs the script with the fakes, with its words in $top/said.
+gpu() { env -i PATH="${where:-$top/fake:$top/rest}" FAULT="${FAULT:-}" GPU_STEP_SECONDS="${LIMIT:-30}" bash "$script" "$@" >"$top/said" 2>&1; }
+# bad CODE WORDS OPTION... expects that exit code, and one line with these words.
+bad() {
+  local code=$1 words=$2 status=0
+  shift 2
+  gpu "$@" || status=$?
+  [ $status = "$code" ] && [ "$(wc -l <"$top/said")" = 1 ] && grep -q -- "$words" "$top/said" || fail "$*: exit code $status, expected $code and one line that says: $words"
+}
+# ran CODE FAULT expects a whole run with that exit code; $out is its folder.
+ran() {
+  local status=0
+  rm -rf "$top/results"
+  FAULT=$2 gpu --run "$top/bin" --out "$top/results" || status=$?
+  [ $status = "$1" ] || fail "$2: exit code $status, expected $1"
+  out=$(echo "$top"/results/*)
+  [[ $out =~ /20[0-9-]*-nvidia-h100-80gb-hbm3$ ]] || fail "$2: results in $out"
+  [ "$(wc -l <"$out/summary.txt")" = 9 ] || fail "$2: $(wc -l <"$out/summary.txt") steps, expected 9"
+  if [ -n "$real_python" ]; then "$real_python" -m json.tool "$out/summary.json" >/dev/null || fail "$2: summary.json is no JSON"; fi
+}
+# says STEP STATUS WORDS expects a line of the summary.
+says() { grep -q "^$1  *$2 .*$3" "$out/summary.txt" || fail "found no \"$1 $2 $3\" in $(cat "$out/summary.txt")"; }
+
+bad 2 "found --wrong" --wrong
+bad 2 "found no folder" --run
+bad 2 "expected one of them" --run "$top/bin" --build "$top/bin"
+bad 1 "found no folder" --run "$top/none"
+where=$top/rest bad 1 "found no nvidia-smi, expected an NVIDIA GPU" --run "$top/bin"
+where=$top/rest bad 1 "found no nvidia-smi, expected an NVIDIA GPU"
+where=$top/rest bad 1 "found no go" --build "$top/built"
+FAULT=smi bad 1 "has failed for two reasons" --run "$top/bin"
+FAULT=none bad 1 "No devices were found" --run "$top/bin"
+mkdir "$top/half"
+cp "$top/bin/sparsebert-gpu" "$top/half"
+bad 1 "found no program $top/half/sparsebert-gpu-cuda" --run "$top/half"
+
+ran 0 ''
+for step in driver backend memcheck racecheck verify-fp32 verify-bf16 train bench peers; do says $step passed ''; done
+grep -q 550.54.15 "$out/machine.txt" && grep -q '"driver": "550.54.15"' "$out/summary.json" && grep -q '^bench: .* bench --device cuda' "$out/commands.txt" &&
+  [ -s "$out/bench.json" ] && [ -s "$out/peers.json" ] || fail "the results are not whole: $(ls "$out")"
+FAULT='' gpu --run "$top/bin" --out "$top/results" && [ -d "$out-2" ] || fail "a second run on one day: no folder of its own"
+
+ran 1 driver; says driver FAILED 'exit code 1'; says bench passed ''
+ran 1 untested; says backend FAILED 'nothing was tested'
+ran 1 train; says train FAILED 'exit code 3: .*NaN'
+ran 1 bench; says bench FAILED 'out of "memory"'
+[ ! -e "$out/bench.json" ] || fail "kept half a bench.json"
+LIMIT=1 ran 1 slow; says bench FAILED 'ran past 1 s'
+ran 0 torch; says peers skipped 'found no PyTorch'
+ran 1 peers; says peers FAILED 'out of memory'
+mv "$top/fake/compute-sanitizer" "$top/fake/python3" "$top"
+ran 0 ''; says memcheck skipped 'no compute-sanitizer'; says peers skipped 'no python3'
+
+# The peers' script as far as it goes without PyTorch.
+peers=$(dirname "$script")/../bench/peers/products.py
+if [ -n "$real_python" ]; then
+  run_peers() { PYTHONDONTWRITEBYTECODE=1 "$real_python" -I "$peers" "$@" >"$top/said" 2>&1; }
+  run_peers --dry-run --op dsd,sdd --block 16,64 --tokens 128 || fail "the peers' dry run failed"
+  [ "$(grep -c 'cuBLAS dense, torch BSR, sparsebert-gpu bench --device cuda' "$top/said")" = 8 ] && grep -q '^8 cases' "$top/said" || fail "the peers' dry run lists other cases"
+  grep -q '^dsd B=16 s=0.9 T=128 768x3072: 922 blocks' "$top/said" || fail "the peers' dry run counts other blocks"
+  for wrong in "--block 24" "--shape 768" "--shape 100x100" "--sparsity 1" "--sparsity nan" "--tokens 0" "--rounds x" "--what 1"; do
+    status=0
+    # shellcheck disable=SC2086 # two words
+    run_peers --dry-run $wrong || status=$?
+    [ $status = 2 ] && [ "$(wc -l <"$top/said")" = 1 ] || fail "the peers' script took $wrong: exit code $status"
+  done
+  if ! "$real_python" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
+    status=0
+    run_peers || status=$?
+    [ $status = 1 ] && [ "$(wc -l <"$top/said")" = 1 ] && grep -q 'expected' "$top/said" || fail "the peers' script without PyTorch or GPU: exit code $status"
+  fi
+else
+  echo "gpu.sh: self-test: found no python3: bench/peers was not looked at"
+fi
+echo "gpu.sh: self-test passed"

@@ -1,0 +1,32 @@
+//go:build nvidia
+
+package gpu_test
+
+import (
+	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/gpu"
+	"github.com/sparsebert/sparsebert-gpu/gpu/cudadriver"
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/backendtest"
+)
+
+// TestCUDA runs the conformance suite on the GPU. Where there is none, the test
+// binary does not start (see package cudadriver).
+func TestCUDA(t *testing.T) {
+	for _, act := range []backend.DType{backend.F32, backend.BF16} {
+		t.Run(act.String(), func(t *testing.T) {
+			backendtest.Run(t, func(t *testing.T) backend.Backend {
+				d, err := cudadriver.New(cudadriver.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := gpu.New(d, gpu.Options{Activation: act})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return b
+			}, backendtest.Options{})
+		})
+	}
+}

@@ -1,0 +1,86 @@
+package gpu
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+)
+
+// ProductKernel names the way in which the product op ("dsd", "dds", "sdd") of p
+// over so many tokens is computed. For records and tables.
+func (b *Backend) ProductKernel(op string, p backend.Param, tokens int) string {
+	q, ok := p.(*param)
+	switch {
+	case !ok || q == nil:
+		return ""
+	case q.tensorCores() && q.topo == nil:
+		return "tensor cores, dense"
+	case q.tensorCores():
+		return fmt.Sprintf("tensor cores, blocks of %d", q.blockSize())
+	case q.topo == nil:
+		return "plain, dense"
+	default:
+		return "plain"
+	}
+}
+
+// Timer returns a function that runs work, which queues operations, and returns
+// the time from the first to the last of them on the device's own clock.
+func (b *Backend) Timer() (func(work func()) (time.Duration, error), error) {
+	var events [2]Event
+	for i := range events {
+		var err error
+		if events[i], err = b.drv.NewEvent(); err != nil {
+			return nil, err
+		}
+	}
+	return func(work func()) (time.Duration, error) {
+		if err := b.drv.Record(events[0], b.k.stream); err != nil {
+			return 0, err
+		}
+		work()
+		if err := b.drv.Record(events[1], b.k.stream); err != nil {
+			return 0, err
+		}
+		if err := b.Sync(); err != nil {
+			return 0, err
+		}
+		return b.drv.Elapsed(events[0], events[1])
+	}, nil
+}
+
+// CopyRate returns the bytes a second, read and written together, of the driver's
+// own copy of n bytes within the device's memory: the best of a few.
+func (b *Backend) CopyRate(n int64) (rate float64, err error) {
+	var ends [2]Ptr
+	for i := range ends {
+		if ends[i], err = b.drv.Alloc(n, "copy"); err != nil {
+			return 0, err
+		}
+		defer func() {
+			if e := b.drv.Free(ends[i]); err == nil {
+				err = e
+			}
+		}()
+	}
+	if err := b.drv.Memset(b.k.stream, ends[1], 0x5a, n); err != nil {
+		return 0, err
+	}
+	timed, err := b.Timer()
+	if err != nil {
+		return 0, err
+	}
+	for range 5 {
+		var queued error
+		took, err := timed(func() { queued = b.drv.Copy(b.k.stream, ends[0], ends[1], n) })
+		if err == nil {
+			err = queued
+		}
+		if err != nil {
+			return 0, err
+		}
+		rate = max(rate, 2*float64(n)/max(took.Seconds(), 1e-9))
+	}
+	return rate, nil
+}

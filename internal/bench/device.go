@@ -1,0 +1,77 @@
+package bench
+
+import (
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+)
+
+// Device is the part of a backend that its products need. Every backend.Backend
+// is one.
+type Device interface {
+	Name() string
+	Describe() string
+	Activation() backend.DType
+	Alloc(name string, dt backend.DType, n int) backend.Buffer
+	NewParam(spec backend.ParamSpec) backend.Param
+	WriteFloats(dst backend.Buffer, off int, src []float32)
+	Refresh(params []backend.Param)
+	Sync() error
+	backend.Products
+}
+
+// What a device may have besides.
+type (
+	// namer names the way in which a product is computed.
+	namer interface {
+		ProductKernel(op string, p backend.Param, tokens int) string
+	}
+	// timer returns a function that times queued work on the device itself.
+	timer interface {
+		Timer() (func(work func()) (time.Duration, error), error)
+	}
+	// copier measures a plain copy of n bytes within the device's memory, in bytes
+	// read and written a second.
+	copier interface {
+		CopyRate(n int64) (float64, error)
+	}
+	// threader tells the number of threads.
+	threader interface{ Threads() int }
+)
+
+// kernel names how d computes a product, "" if it does not say.
+func kernel(d Device, op string, p backend.Param, tokens int) string {
+	if n, ok := d.(namer); ok {
+		return n.ProductKernel(op, p, tokens)
+	}
+	return ""
+}
+
+// threads is the number of d's threads, 0 where that means nothing.
+func threads(d Device) int {
+	if t, ok := d.(threader); ok {
+		return t.Threads()
+	}
+	return 0
+}
+
+// precision is what --precision calls the activations' dtype.
+func precision(d Device) string {
+	switch d.Activation() {
+	case backend.F32:
+		return "fp32"
+	case backend.BF16:
+		return "bf16"
+	}
+	return d.Activation().String()
+}
+
+// wallClock times work up to the end of what it queued.
+func wallClock(d Device) func(work func()) (time.Duration, error) {
+	return func(work func()) (time.Duration, error) {
+		start := time.Now()
+		work()
+		err := d.Sync()
+		return time.Since(start), err
+	}
+}
