@@ -184,12 +184,16 @@ func buildLd(x *building) exec {
 	return func(w *warp, m uint32) {
 		var global, shared request
 		base := w.r[at.base] // a destination may be the base
+		v := w.window(at.space, base[bits.TrailingZeros32(m)&31]+at.off)
 		for ; m != 0; m &= m - 1 {
-			l := bits.TrailingZeros32(m)
+			l := bits.TrailingZeros32(m) & 31
 			addr := base[l] + at.off
-			data, _, sp := w.access(l, at.space, addr, n*size, k)
+			sp := spaceGlobal
+			data, _ := v.bytes(addr, n*size, false)
 			if data == nil {
-				return
+				if data, _, sp = w.access(l, at.space, addr, n*size, k); data == nil {
+					return
+				}
 			}
 			for i, d := range dst {
 				v := load(data[i*size:], size)
@@ -235,12 +239,16 @@ func buildSt(x *building) exec {
 	}
 	return func(w *warp, m uint32) {
 		var global, shared request
+		v := w.window(at.space, w.r[at.base][bits.TrailingZeros32(m)&31]+at.off)
 		for ; m != 0; m &= m - 1 {
-			l := bits.TrailingZeros32(m)
+			l := bits.TrailingZeros32(m) & 31
 			addr := w.r[at.base][l] + at.off
-			data, state, sp := w.access(l, at.space, addr, n*size, k)
+			sp := spaceGlobal
+			data, state := v.bytes(addr, n*size, true)
 			if data == nil {
-				return
+				if data, state, sp = w.access(l, at.space, addr, n*size, k); data == nil {
+					return
+				}
 			}
 			for i, s := range src {
 				store(data[i*size:], size, w.r[s][l])

@@ -95,19 +95,24 @@ func (q *request) put(addr uint64) {
 // sectors counts the different 32-byte sectors. An aligned access of at most
 // 32 bytes lies in one.
 func (q *request) sectors() int64 {
-	var seen [warpSize]uint64
-	n := 0
+	var seen [2 * warpSize]uint64 // a hash table of sectors + 1
+	n, last := int64(0), uint64(0)
 	for _, a := range q.addr[:q.n] {
-		s := a >> 5
-		if n > 0 && seen[n-1] == s {
+		s := a>>5 + 1
+		if s == last {
 			continue
 		}
-		if !slices.Contains(seen[:n], s) {
-			seen[n] = s
+		last = s
+		i := s * 0x9E3779B97F4A7C15 >> 58
+		for seen[i] != 0 && seen[i] != s {
+			i = (i + 1) % (2 * warpSize)
+		}
+		if seen[i] == 0 {
+			seen[i] = s
 			n++
 		}
 	}
-	return int64(n)
+	return n
 }
 
 // conflicts counts the extra passes of an access of size bytes per lane to

@@ -21,6 +21,9 @@ func (x *building) floatMods(t typ, modes ...string) floatMods {
 	return f
 }
 
+// plain says that nothing but rounding to nearest is asked for.
+func (f floatMods) plain() bool { return (f.mode == "" || f.mode == "rn") && !f.ftz && !f.sat }
+
 func (f floatMods) in(v uint64) float32 {
 	if f.ftz {
 		v = flush(v)
@@ -52,11 +55,14 @@ func saturate(v uint64) uint64 {
 
 // buildFloat2 builds d = f(a, b). lacks returns what a float64 result lacks;
 // nil where it is exact for float32 operands.
-func buildFloat2(x *building, t typ, f func(a, b float64) float64, lacks func(a, b, s float64) float64) exec {
+// loop is the same for float32 without modifiers; nil: none.
+func buildFloat2(x *building, t typ, f func(a, b float64) float64, lacks func(a, b, s float64) float64, loop loop2) exec {
 	o := x.floatMods(t, "rn", "rz", "rm", "rp")
 	switch {
 	case t == f64:
 		return x.op2(t, func(a, b uint64) uint64 { return bits64(f(fromF64(a), fromF64(b))) })
+	case o.plain() && loop != nil:
+		return x.loop2(t, loop)
 	case o.mode == "" || o.mode == "rn":
 		// 53 bits are enough for one addition or product of 24-bit numbers: rounding
 		// twice to nearest is rounding once.
@@ -83,6 +89,9 @@ func buildFloatFma(x *building, t typ) exec {
 	o := x.floatMods(t, "rn", "rz", "rm", "rp")
 	if t == f64 {
 		return x.op3(t, func(a, b, c uint64) uint64 { return bits64(math.FMA(fromF64(a), fromF64(b), fromF64(c))) })
+	}
+	if o.plain() {
+		return x.loop3(t, fmaLoop)
 	}
 	return x.op3(t, func(a, b, c uint64) uint64 { return o.out(fma32(o.in(a), o.in(b), o.in(c), o.mode)) })
 }

@@ -15,19 +15,18 @@ func isArith(t typ) bool { return isInt(t) || isFloating(t) }
 func buildAdd(x *building) exec {
 	t := x.typ(isArith)
 	if !t.integer() {
-		return buildFloat2(x, t, func(a, b float64) float64 { return a + b }, addError)
+		return buildFloat2(x, t, func(a, b float64) float64 { return a + b }, addError, addFloatLoop)
 	}
 	if x.has("sat") {
 		return x.saturating(t, 1)
 	}
-	mask := t.mask()
-	return x.op2(t, func(a, b uint64) uint64 { return (a + b) & mask })
+	return x.loop2(t, addLoop(t.mask()))
 }
 
 func buildSub(x *building) exec {
 	t := x.typ(isArith)
 	if !t.integer() {
-		return buildFloat2(x, t, func(a, b float64) float64 { return a - b }, func(a, b, s float64) float64 { return addError(a, -b, s) })
+		return buildFloat2(x, t, func(a, b float64) float64 { return a - b }, func(a, b, s float64) float64 { return addError(a, -b, s) }, nil)
 	}
 	if x.has("sat") {
 		return x.saturating(t, -1)
@@ -78,7 +77,7 @@ func (x *building) wide(t typ) typ {
 func buildMul(x *building) exec {
 	t := x.typ(isArith)
 	if !t.integer() {
-		return buildFloat2(x, t, func(a, b float64) float64 { return a * b }, nil)
+		return buildFloat2(x, t, func(a, b float64) float64 { return a * b }, nil, mulFloatLoop)
 	}
 	switch x.need("lo", "hi", "wide") {
 	case "hi":
@@ -112,8 +111,7 @@ func buildMad(x *building) exec {
 			return (hi<<n + lo + c) & mask
 		})
 	}
-	mask := t.mask()
-	return x.op3(t, func(a, b, c uint64) uint64 { return (a*b + c) & mask })
+	return x.loop3(t, madLoop(t.mask()))
 }
 
 func buildDiv(x *building) exec {
