@@ -1,7 +1,6 @@
 package gpu
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
@@ -11,18 +10,10 @@ import (
 // over so many tokens is computed. For records and tables.
 func (b *Backend) ProductKernel(op string, p backend.Param, tokens int) string {
 	q, ok := p.(*param)
-	switch {
-	case !ok || q == nil:
+	if !ok || q == nil {
 		return ""
-	case q.tensorCores() && q.topo == nil:
-		return "tensor cores, dense"
-	case q.tensorCores():
-		return fmt.Sprintf("tensor cores, blocks of %d", q.blockSize())
-	case q.topo == nil:
-		return "plain, dense"
-	default:
-		return "plain"
 	}
+	return b.kernelOf(op, q, tokens)
 }
 
 // Timer returns a function that runs work, which queues operations, and returns

@@ -50,6 +50,8 @@ func TestProductKernel(t *testing.T) {
 				switch {
 				case matrix > 0 && block == 0:
 					want = "tensor cores, dense"
+				case matrix > 0 && (block == 1 || block == 4 && op == "sdd"):
+					want = "tensor cores, as a dense product"
 				case matrix > 0:
 					want = fmt.Sprintf("tensor cores, blocks of %d", block)
 				case block == 0:

@@ -46,14 +46,16 @@ var kernelParams = map[string][]kernelParam{
 	"block_grad":               {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
 	"block_grad_plain_bf16":    {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
 	"block_grad_plain_f32":     {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
-	"column_sums_bf16":         {{"sums", 8}, {"x", 8}, {"tokens", 4}, {"n", 4}},
 	"column_sums_f32":          {{"sums", 8}, {"x", 8}, {"tokens", 4}, {"n", 4}},
 	"cross_entropy_bf16":       {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"grad", 4}, {"bad", 8}},
 	"cross_entropy_f32":        {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"grad", 4}, {"bad", 8}},
 	"cross_entropy_sum":        {{"stats", 8}, {"result", 8}, {"labels", 8}, {"rows", 4}, {"c", 4}},
 	"dds_b16":                  {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_b32":                  {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dds_b4":                   {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"columns", 8}, {"colPtr", 8}, {"counts", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_b64":                  {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dds_b8":                   {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"columns", 8}, {"colPtr", 8}, {"counts", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dds_dense":                {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"pre", 8}, {"mode", 4}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}},
 	"dds_plain_bf16":           {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
 	"dds_plain_f32":            {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
 	"dds_wide_b16":             {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
@@ -63,7 +65,10 @@ var kernelParams = map[string][]kernelParam{
 	"dropout_apply_f32":        {{"y", 8}, {"x", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"n", 8}},
 	"dsd_b16":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_b32":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dsd_b4":                   {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"columns", 8}, {"rowPtr", 8}, {"counts", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_b64":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dsd_b8":                   {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"columns", 8}, {"rowPtr", 8}, {"counts", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dsd_dense":                {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"bias", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}},
 	"dsd_plain_bf16":           {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
 	"dsd_plain_f32":            {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
 	"dsd_wide_b16":             {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
@@ -79,12 +84,16 @@ var kernelParams = map[string][]kernelParam{
 	"grad_squares":             {{"partial", 8}, {"tensors", 8}, {"chunks", 8}},
 	"join_rows_bf16":           {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"n", 4}, {"h", 4}},
 	"join_rows_f32":            {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"n", 4}, {"h", 4}},
+	"pack_b4":                  {{"weight", 8}, {"columns", 8}, {"counts", 8}, {"values", 8}, {"ptr", 8}, {"slots", 8}, {"inner", 8}, {"groups", 4}, {"down", 4}},
+	"pack_b8":                  {{"weight", 8}, {"columns", 8}, {"counts", 8}, {"values", 8}, {"ptr", 8}, {"slots", 8}, {"inner", 8}, {"groups", 4}, {"down", 4}},
+	"pack_dense":               {{"copy", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"in", 4}, {"out", 4}, {"pitch", 4}},
 	"pack_fragments":           {{"forward", 8}, {"backward", 8}, {"values", 8}, {"block_", 4}, {"nnzb", 4}},
 	"scatter_add_bf16":         {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
 	"sdd_b16":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"wide", 4}, {"narrow", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b32":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"wide", 4}, {"narrow", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b64":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"wide", 4}, {"narrow", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
-	"sdd_plain_bf16":           {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}, {"count", 8}},
+	"sdd_b8":                   {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"ptr", 8}, {"slots", 8}, {"inner", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"byColumns", 4}, {"bytes", 4}},
+	"sdd_dense":                {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}, {"size", 4}},
 	"sdd_plain_f32":            {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}, {"count", 8}},
 	"sdd_reduce":               {{"to", 8}, {"partial", 8}, {"n", 4}, {"ranges", 4}},
 	"sort_rows":                {{"pairs", 8}, {"index", 8}, {"segments", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"n", 4}, {"seq", 4}, {"skip", 4}, {"badIndex", 8}, {"badSegment", 8}},
@@ -123,14 +132,16 @@ var _ = []any{
 	(*launcher).blockGrad,
 	(*launcher).blockGradPlainBf16,
 	(*launcher).blockGradPlainF32,
-	(*launcher).columnSumsBf16,
 	(*launcher).columnSumsF32,
 	(*launcher).crossEntropyBf16,
 	(*launcher).crossEntropyF32,
 	(*launcher).crossEntropySum,
 	(*launcher).ddsB16,
 	(*launcher).ddsB32,
+	(*launcher).ddsB4,
 	(*launcher).ddsB64,
+	(*launcher).ddsB8,
+	(*launcher).ddsDense,
 	(*launcher).ddsPlainBf16,
 	(*launcher).ddsPlainF32,
 	(*launcher).ddsWideB16,
@@ -140,7 +151,10 @@ var _ = []any{
 	(*launcher).dropoutApplyF32,
 	(*launcher).dsdB16,
 	(*launcher).dsdB32,
+	(*launcher).dsdB4,
 	(*launcher).dsdB64,
+	(*launcher).dsdB8,
+	(*launcher).dsdDense,
 	(*launcher).dsdPlainBf16,
 	(*launcher).dsdPlainF32,
 	(*launcher).dsdWideB16,
@@ -156,12 +170,16 @@ var _ = []any{
 	(*launcher).gradSquares,
 	(*launcher).joinRowsBf16,
 	(*launcher).joinRowsF32,
+	(*launcher).packB4,
+	(*launcher).packB8,
+	(*launcher).packDense,
 	(*launcher).packFragments,
 	(*launcher).scatterAddBf16,
 	(*launcher).sddB16,
 	(*launcher).sddB32,
 	(*launcher).sddB64,
-	(*launcher).sddPlainBf16,
+	(*launcher).sddB8,
+	(*launcher).sddDense,
 	(*launcher).sddPlainF32,
 	(*launcher).sddReduce,
 	(*launcher).sortRows,
@@ -351,12 +369,6 @@ func (l *launcher) blockGradPlainF32(grid, block Dim3, shared int, scores, dy, x
 	l.launch("block_grad_plain_f32", grid, block, shared, uint64(scores), uint64(dy), uint64(x), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
 }
 
-// columnSumsBf16 launches kernels/column_sums_bf16.cu:
-// Bias gradient, bfloat16: sums [n] += column sums of x [T, n]. launch: any; see plain.cuh.
-func (l *launcher) columnSumsBf16(grid, block Dim3, shared int, sums ptrF32, x ptrBF16, tokens, n int32) {
-	l.launch("column_sums_bf16", grid, block, shared, uint64(sums), uint64(x), uint64(uint32(tokens)), uint64(uint32(n)))
-}
-
 // columnSumsF32 launches kernels/column_sums_f32.cu:
 // Bias gradient, float32: sums [n] += column sums of x [T, n]. launch: any; see plain.cuh.
 func (l *launcher) columnSumsF32(grid, block Dim3, shared int, sums, x ptrF32, tokens, n int32) {
@@ -402,11 +414,35 @@ func (l *launcher) ddsB32(grid, block Dim3, shared int, dx, dy, weight ptrBF16, 
 	l.launch("dds_b32", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
 }
 
+// ddsB4 launches kernels/dds_b4.cu:
+// Input gradient, blocks of 4, bfloat16: r [T, I] = dy [T, O] W; mode 0: dx = r, 1: dx
+// += r, 2: dx = r gelu'(pre); dx may be pre. weight, columns and counts come from
+// pack_b4 of the column view. Design and launch: gather.cuh, quads.cuh.
+func (l *launcher) ddsB4(grid, block Dim3, shared int, dx, dy, weight ptrBF16, columns, colPtr, counts ptrI32, pre ptrBF16, mode, tokens, in, out, tile int32) {
+	l.launch("dds_b4", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(columns), uint64(colPtr), uint64(counts), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
+}
+
 // ddsB64 launches kernels/dds_b64.cu:
 // Input gradient, blocks of 64, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
 // 2: dx = r gelu'(pre), dx may be pre. Design and launch: stream.cuh.
 func (l *launcher) ddsB64(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out, tile int32) {
 	l.launch("dds_b64", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
+}
+
+// ddsB8 launches kernels/dds_b8.cu:
+// Input gradient, blocks of 8, bfloat16: r [T, I] = dy [T, O] W; mode 0: dx = r, 1: dx
+// += r, 2: dx = r gelu'(pre); dx may be pre. weight, columns and counts come from
+// pack_b8 of the column view. Design and launch: gather.cuh, pairs.cuh.
+func (l *launcher) ddsB8(grid, block Dim3, shared int, dx, dy, weight ptrBF16, columns, colPtr, counts ptrI32, pre ptrBF16, mode, tokens, in, out, tile int32) {
+	l.launch("dds_b8", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(columns), uint64(colPtr), uint64(counts), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
+}
+
+// ddsDense launches kernels/dds_dense.cu:
+// Input gradient, dense or unstructured weight, bfloat16: r [T, I] = dy [T, O] W; mode
+// 0: dx = r, 1: dx += r, 2: dx = r gelu'(pre); dx may be pre. weight is the copy of
+// pack_dense [O][pitch]; values and the column view only of an unstructured W.
+func (l *launcher) ddsDense(grid, block Dim3, shared int, dx, dy, weight, pre ptrBF16, mode int32, values ptrF32, colPtr, colSlot, rows ptrI32, tokens, in, out, pitch int32) {
+	l.launch("dds_dense", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(pre), uint64(uint32(mode)), uint64(values), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(pitch)))
 }
 
 // ddsPlainBf16 launches kernels/dds_plain_bf16.cu:
@@ -470,11 +506,35 @@ func (l *launcher) dsdB32(grid, block Dim3, shared int, y, pre, x, weight ptrBF1
 	l.launch("dsd_b32", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
 }
 
+// dsdB4 launches kernels/dsd_b4.cu:
+// Forward product, blocks of 4, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
+// pre also pre = x W^T + bias and y = gelu(pre). weight, columns and counts come
+// from pack_b4 of the row view. Design and launch: gather.cuh, quads.cuh.
+func (l *launcher) dsdB4(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, columns, rowPtr, counts ptrI32, bias ptrF32, tokens, in, out, tile int32) {
+	l.launch("dsd_b4", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(columns), uint64(rowPtr), uint64(counts), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
+}
+
 // dsdB64 launches kernels/dsd_b64.cu:
 // Forward product, blocks of 64, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). Design and launch: stream.cuh.
 func (l *launcher) dsdB64(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out, tile int32) {
 	l.launch("dsd_b64", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
+}
+
+// dsdB8 launches kernels/dsd_b8.cu:
+// Forward product, blocks of 8, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
+// pre also pre = x W^T + bias and y = gelu(pre). weight, columns and counts come
+// from pack_b8 of the row view. Design and launch: gather.cuh, pairs.cuh.
+func (l *launcher) dsdB8(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, columns, rowPtr, counts ptrI32, bias ptrF32, tokens, in, out, tile int32) {
+	l.launch("dsd_b8", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(columns), uint64(rowPtr), uint64(counts), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
+}
+
+// dsdDense launches kernels/dsd_dense.cu:
+// Forward product, dense or unstructured weight, bfloat16: y [T, O] = x [T, I] W^T +
+// bias (=); with pre also pre = x W^T + bias and y = gelu(pre). weight is the copy
+// of pack_dense [O][pitch]; values and the row view only of an unstructured W.
+func (l *launcher) dsdDense(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, bias, values ptrF32, rowPtr, rowSlot, cols ptrI32, tokens, in, out, pitch int32) {
+	l.launch("dsd_dense", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(bias), uint64(values), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(pitch)))
 }
 
 // dsdPlainBf16 launches kernels/dsd_plain_bf16.cu:
@@ -576,6 +636,27 @@ func (l *launcher) joinRowsF32(grid, block Dim3, shared int, to0, to1, to2 ptrF3
 	l.launch("join_rows_f32", grid, block, shared, uint64(to0), uint64(to1), uint64(to2), uint64(uint32(rows0)), uint64(uint32(rows1)), uint64(uint32(rows2)), uint64(pairs), uint64(edges), uint64(uint32(n)), uint64(uint32(h)))
 }
 
+// packB4 launches kernels/pack_b4.cu:
+// Copies a weight with blocks of 4 in the order that dsd_b4 (down = 0, row view)
+// or dds_b4 (down = 1, column view) reads (=). Layout and launch: pack.cuh, quads.cuh.
+func (l *launcher) packB4(grid, block Dim3, shared int, weight ptrBF16, columns, counts ptrI32, values ptrF32, ptr, slots, inner ptrI32, groups, down int32) {
+	l.launch("pack_b4", grid, block, shared, uint64(weight), uint64(columns), uint64(counts), uint64(values), uint64(ptr), uint64(slots), uint64(inner), uint64(uint32(groups)), uint64(uint32(down)))
+}
+
+// packB8 launches kernels/pack_b8.cu:
+// Copies a weight with blocks of 8 in the order that dsd_b8 (down = 0, row view)
+// or dds_b8 (down = 1, column view) reads (=). Layout and launch: pack.cuh, pairs.cuh.
+func (l *launcher) packB8(grid, block Dim3, shared int, weight ptrBF16, columns, counts ptrI32, values ptrF32, ptr, slots, inner ptrI32, groups, down int32) {
+	l.launch("pack_b8", grid, block, shared, uint64(weight), uint64(columns), uint64(counts), uint64(values), uint64(ptr), uint64(slots), uint64(inner), uint64(uint32(groups)), uint64(uint32(down)))
+}
+
+// packDense launches kernels/pack_dense.cu:
+// Copies a weight to bfloat16 as dsd_dense and dds_dense read it: copy [O][pitch],
+// zeros beyond column I and, of an unstructured weight, where it is inactive (=).
+func (l *launcher) packDense(grid, block Dim3, shared int, copy ptrBF16, values ptrF32, rowPtr, rowSlot, cols ptrI32, in, out, pitch int32) {
+	l.launch("pack_dense", grid, block, shared, uint64(copy), uint64(values), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(pitch)))
+}
+
 // packFragments launches kernels/pack_fragments.cu:
 // Makes the bfloat16 copies of block-sparse weights that the products read:
 // forward, of W for dsd, and backward, of W^T for dds, in the order of
@@ -619,11 +700,25 @@ func (l *launcher) sddB64(grid, block Dim3, shared int, grad, bias, partial, par
 	l.launch("sdd_b64", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(a), uint64(b), uint64(ptr), uint64(slots), uint64(atA), uint64(atB), uint64(uint32(tokens)), uint64(uint32(wide)), uint64(uint32(narrow)), uint64(uint32(nnzb)), uint64(uint32(bytes)), boolWord(swapped))
 }
 
-// sddPlainBf16 launches kernels/sdd_plain_bf16.cu:
-// Weight gradient of any weight, bfloat16: grad [count] += dy^T x on the active blocks. block 0: dense,
-// rows and cols unused. launch: any; see plain.cuh.
-func (l *launcher) sddPlainBf16(grid, block Dim3, shared int, grad ptrF32, dy, x ptrBF16, rows, cols ptrI32, tokens, in, out, block_ int32, count int64) {
-	l.launch("sdd_plain_bf16", grid, block, shared, uint64(grad), uint64(dy), uint64(x), uint64(rows), uint64(cols), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)), uint64(count))
+// sddB8 launches kernels/sdd_b8.cu:
+// Weight gradient, blocks of 8, bfloat16: grad [nnzb][8][8] += dy^T x on the active
+// blocks and, with bias, bias [O] += column sums of dy; dy [T, O], x [T, I]. ptr,
+// slots and inner are the row view, or the column view with by_columns. With more
+// than one range of tokens: partial and partial_bias (=). Design and launch:
+// outer_pairs.cuh.
+func (l *launcher) sddB8(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, dy, x ptrBF16, ptr, slots, inner ptrI32, tokens, in, out, nnzb, byColumns, bytes int32) {
+	l.launch("sdd_b8", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(dy), uint64(x), uint64(ptr), uint64(slots), uint64(inner), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(nnzb)), uint64(uint32(byColumns)), uint64(uint32(bytes)))
+}
+
+// sddDense launches kernels/sdd_dense.cu:
+// Weight gradient, bfloat16: grad += dy^T x on all elements of a dense weight (block
+// 0, grad [O][I]) or on the active blocks of a block-sparse one (grad
+// [nnzb][block][block]; the product is dense, and what is not active is dropped);
+// with bias, bias [O] += column sums of dy; dy [T, O], x [T, I]. With more than one
+// range of tokens: partial [range][size] and partial_bias [range][O] (=), size
+// elements a range. launch: grid (ceil(I/128), ceil(O/128), ranges), see dense.cuh.
+func (l *launcher) sddDense(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, dy, x ptrBF16, rowPtr, rowSlot, cols ptrI32, tokens, in, out, block_, size int32) {
+	l.launch("sdd_dense", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(dy), uint64(x), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)), uint64(uint32(size)))
 }
 
 // sddPlainF32 launches kernels/sdd_plain_f32.cu:

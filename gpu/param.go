@@ -16,10 +16,12 @@ type param struct {
 	topo         *deviceTopology // nil: dense
 	scores       *buffer         // growth scores; nil until asked for
 
-	// Working copies in bfloat16, [nnzb][B][B] in the order of fragment_index
-	// (kernels/include/stream.cuh): of W for the forward product and of W^T for
-	// the input gradient. 0 where no kernel reads them.
-	forward, backward ptrBF16
+	// Working copies in bfloat16 of the values, for the products; 0 where no
+	// kernel reads them. Refresh makes them again.
+	path              path
+	forward, backward ptrBF16         // fragments: W and W^T, [nnzb][B][B] in the order of fragment_index (kernels/include/stream.cuh)
+	gathered          [2]gatheredCopy // of the row view and of the column view
+	rows              ptrBF16         // rowMajor: [O][pitch]
 }
 
 // deviceTopology is a sparse.Topology in device memory, field by field.
@@ -57,7 +59,7 @@ func (b *Backend) NewParam(spec backend.ParamSpec) backend.Param {
 	if c.ok() && spec.Out > math.MaxInt32/spec.In {
 		c.fail("shape: found [%d, %d], expected at most %d elements", spec.Out, spec.In, math.MaxInt32)
 	}
-	p := &param{owner: b, spec: spec}
+	p := &param{owner: b, spec: spec, path: pathOf(b.act, spec.Topology)}
 	p.spec.Topology = nil
 	n := 0
 	if c.ok() {
@@ -81,12 +83,9 @@ func (b *Backend) NewParam(spec backend.ParamSpec) backend.Param {
 	}
 	if t != nil && c.ok() {
 		p.topo = c.newTopology(spec.Name, t)
-		if b.act == backend.BF16 && t.Block >= 16 {
-			p.forward = ptrBF16(b.take(c.op, spec.Name+" forward copy", 2*int64(n)))
-			p.backward = ptrBF16(b.take(c.op, spec.Name+" backward copy", 2*int64(n)))
-			b.working += 4 * int64(n)
-		}
+		c.makeCopies(p)
 		b.register(p)
+		b.refresh(p)
 	}
 	return p
 }
@@ -168,21 +167,6 @@ func (b *Backend) Topology(p backend.Param) (*sparse.Topology, error) {
 		b.keep(c.op, b.drv.CopyOut(0, f.host, *f.at))
 	}
 	return t, b.err
-}
-
-// Refresh implements backend.Backend: it makes the working copies again.
-func (b *Backend) Refresh(params []backend.Param) {
-	c := b.check("Refresh")
-	for _, p := range params {
-		q := c.param("parameter", p)
-		if !c.ok() {
-			return
-		}
-		if q.forward == 0 {
-			continue
-		}
-		b.k.packFragments(grid(q.values.n, 256, 4096), Dim3{X: 256}, 0, q.forward, q.backward, ptrF32(q.values.p), int32(q.topo.Block), int32(q.topo.nnz))
-	}
 }
 
 // grid returns a grid for n threads in blocks of size, of at most most blocks.

@@ -4,10 +4,6 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 )
 
-// tensorCores says whether the products of p run on tensor cores: bfloat16
-// activations and blocks of 16 or more.
-func (p *param) tensorCores() bool { return p.forward != 0 }
-
 // blockSize returns the block size for kernels: 0 when dense.
 func (p *param) blockSize() int32 {
 	if p.topo == nil {
@@ -66,7 +62,15 @@ func (b *Backend) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
 		vec = ptrF32(v.values.p)
 	}
 	d := p.views()
-	if p.tensorCores() {
+	switch p.path {
+	case pathRows:
+		b.dsdRows(c, p, ptrBF16(ys.p), ptrBF16(at(pres)), ptrBF16(xs.p), vec, t)
+		return
+	case pathGathered:
+		if b.dsdGathered(p, ptrBF16(ys.p), ptrBF16(at(pres)), ptrBF16(xs.p), vec, t) {
+			return
+		}
+	case pathFragments:
 		s := b.stream(c, t, in, out, d.Block, d.nnz)
 		if !c.ok() {
 			return
@@ -109,7 +113,15 @@ func (b *Backend) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backen
 		return
 	}
 	d := p.views()
-	if p.tensorCores() {
+	switch p.path {
+	case pathRows:
+		b.ddsRows(c, p, ptrBF16(dxs.p), ptrBF16(dys.p), ptrBF16(at(pres)), int32(mode), t)
+		return
+	case pathGathered:
+		if b.ddsGathered(p, ptrBF16(dxs.p), ptrBF16(dys.p), ptrBF16(at(pres)), int32(mode), t) {
+			return
+		}
+	case pathFragments:
 		s := b.stream(c, t, out, in, d.Block, d.nnz)
 		if !c.ok() {
 			return
@@ -144,19 +156,19 @@ func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 	if !c.ok() || t == 0 {
 		return
 	}
-	if p.tensorCores() {
+	switch p.path {
+	case pathRows:
+		b.sddRows(c, p, v, ptrBF16(dys.p), ptrBF16(xs.p), t)
+		return
+	case pathGathered:
+		b.sddGathered(c, p, v, ptrBF16(dys.p), ptrBF16(xs.p), t)
+		return
+	case pathFragments:
 		b.outer(c, p, v, ptrBF16(dys.p), ptrBF16(xs.p), t)
 		return
 	}
 	d, n := p.views(), p.grad.n
 	g, cols := grid(n, 256, 1<<20), grid(out, 256, 1<<20)
-	if b.act == backend.BF16 {
-		b.k.sddPlainBf16(g, Dim3{X: 256}, 0, ptrF32(p.grad.p), ptrBF16(dys.p), ptrBF16(xs.p), d.rows, d.cols, int32(t), int32(in), int32(out), p.blockSize(), int64(n))
-		if v != nil {
-			b.k.columnSumsBf16(cols, Dim3{X: 256}, 0, ptrF32(v.grad.p), ptrBF16(dys.p), int32(t), int32(out))
-		}
-		return
-	}
 	b.k.sddPlainF32(g, Dim3{X: 256}, 0, ptrF32(p.grad.p), ptrF32(dys.p), ptrF32(xs.p), d.rows, d.cols, int32(t), int32(in), int32(out), p.blockSize(), int64(n))
 	if v != nil {
 		b.k.columnSumsF32(cols, Dim3{X: 256}, 0, ptrF32(v.grad.p), ptrF32(dys.p), int32(t), int32(out))

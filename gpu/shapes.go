@@ -141,15 +141,7 @@ func outerSums(rows, block int) int { return (rows*block*4 + 127) / 128 * 128 }
 func (b *Backend) outer(c checker, p, v *param, dy, x ptrBF16, t int) {
 	d := p.topo
 	s := outerFor(b.prop, t, d.Out, d.In, d.Block, d.nnz)
-	var bias, partial, partialBias ptrF32
-	if v != nil {
-		bias = ptrF32(v.grad.p)
-	}
-	n, ranges := p.grad.n, s.grid.Y
-	if ranges > 1 {
-		partial = ptrF32(b.reserve(c.op, &b.scratch, "partial sums", 4*int64(ranges)*int64(n+d.Out)))
-		partialBias = partial + ptrF32(4*ranges*n)
-	}
+	bias, partial, partialBias := b.partials(c, p, v, s.grid.Y)
 	if !c.ok() {
 		return
 	}
@@ -162,10 +154,33 @@ func (b *Backend) outer(c checker, p, v *param, dy, x ptrBF16, t int) {
 		launch(s.grid, Dim3{X: outerThreads}, s.shared, ptrF32(p.grad.p), bias, partial, partialBias, dy, x, d.rowPtr, d.rowSlot, d.rows, d.cols,
 			int32(t), int32(d.Out), int32(d.In), int32(d.nnz), int32(s.shared), false)
 	}
-	if ranges > 1 {
-		b.k.sddReduce(grid(n, 256, 4*b.prop.Multiprocessors), Dim3{X: 256}, 0, ptrF32(p.grad.p), partial, int32(n), int32(ranges))
-		if v != nil {
-			b.k.sddReduce(grid(d.Out, 256, 4*b.prop.Multiprocessors), Dim3{X: 256}, 0, bias, partialBias, int32(d.Out), int32(ranges))
-		}
+	b.reducePartials(p, v, partial, partialBias, s.grid.Y)
+}
+
+// partials returns where a weight gradient puts its sums: the bias gradient, 0
+// when v is nil, and, for more than one range of tokens, each range's own.
+func (b *Backend) partials(c checker, p, v *param, ranges int) (bias, partial, partialBias ptrF32) {
+	if v != nil {
+		bias = ptrF32(v.grad.p)
+	}
+	if n := p.grad.n; ranges > 1 {
+		partial = ptrF32(b.reserve(c.op, &b.scratch, "partial sums", 4*int64(ranges)*int64(n+p.spec.Out)))
+		partialBias = partial + ptrF32(4*ranges*n)
+	}
+	return bias, partial, partialBias
+}
+
+// reducePartials adds them to the gradients, in the order of the tokens.
+func (b *Backend) reducePartials(p, v *param, partial, partialBias ptrF32, ranges int) {
+	if ranges < 2 {
+		return
+	}
+	add := func(to *param, partial ptrF32) {
+		n := to.grad.n
+		b.k.sddReduce(grid(n, 256, 4*b.prop.Multiprocessors), Dim3{X: 256}, 0, ptrF32(to.grad.p), partial, int32(n), int32(ranges))
+	}
+	add(p, partial)
+	if v != nil {
+		add(v, partialBias)
 	}
 }

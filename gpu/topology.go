@@ -191,6 +191,9 @@ func (c checker) launchUpdate(list []int32) {
 	threads := min(1024, max(128, 1<<bits.Len(uint(positions-1)/8)))
 	c.b.k.topologyUpdate(Dim3{X: len(list)}, Dim3{X: threads}, 0, table, indices, update, reports)
 	c.b.k.topologyZero(over(elements/4), Dim3{X: 256}, 0, table, indices, reports)
+	for _, i := range list {
+		c.b.follow(m.params[i])
+	}
 }
 
 // topologyErrors fails the backend when an update met an error on the device. It

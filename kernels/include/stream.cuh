@@ -16,8 +16,8 @@
 //   dynamic shared memory tile (2K + 16) bytes. Rows of 2K + 16 bytes start in
 //   different banks, since K is a multiple of 16.
 #pragma once
+#include "finish.cuh"
 #include "mma.cuh"
-#include "numbers.cuh"
 
 // fragment_index is where element (n, k) of a block stands in its slot's
 // fragments; n counts outputs, k inputs of the product. 16 x 16 pieces are
@@ -190,45 +190,3 @@ __device__ inline void stream_product(const StreamArgs &a, Finish finish) {
   default: stream_tile<B, 1>(a, shared, &next, finish); break;
   }
 }
-
-// DsdFinish ends a forward product: y [T, O] = x W^T + bias; with pre: pre = x W^T
-// + bias, y = gelu(pre). bias, y and pre may be null.
-struct DsdFinish {
-  bf16 *y, *pre;
-  const float *bias;
-  int n;
-  __device__ inline void operator()(int token, int at, float (&v)[4]) const {
-    if (bias) {
-      float4 b = *reinterpret_cast<const float4 *>(bias + at);
-      v[0] += b.x;
-      v[1] += b.y;
-      v[2] += b.z;
-      v[3] += b.w;
-    }
-    size_t e = (size_t)token * n + at;
-    if (pre) {
-      *reinterpret_cast<uint2 *>(pre + e) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
-#pragma unroll
-      for (int i = 0; i < 4; i++) v[i] = fast_gelu(v[i]);
-    }
-    if (y) *reinterpret_cast<uint2 *>(y + e) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
-  }
-};
-
-// DdsFinish ends an input gradient, r = dy W; mode 0: dx = r, 1: dx += r, 2: dx =
-// r gelu'(pre). dx may be pre.
-struct DdsFinish {
-  bf16 *dx;
-  const bf16 *pre;
-  int mode, n;
-  __device__ inline void operator()(int token, int at, float (&v)[4]) const {
-    size_t e = (size_t)token * n + at;
-    if (mode) {
-      uint2 old = *reinterpret_cast<const uint2 *>((mode == 1 ? dx : pre) + e);
-      float o[4] = {low(old.x), high(old.x), low(old.y), high(old.y)};
-#pragma unroll
-      for (int i = 0; i < 4; i++) v[i] = mode == 1 ? v[i] + o[i] : v[i] * fast_gelu_slope(o[i]);
-    }
-    *reinterpret_cast<uint2 *>(dx + e) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
-  }
-};
