@@ -106,7 +106,7 @@ const (
 	outerThreads = 384
 	outerPieces  = 192 // pieces of 16 x 16 a thread block
 	outerStages  = 4
-	outerStatic  = 6 << 10 // shared memory of the tables, at most
+	outerStatic  = 8 << 10 // shared memory of the tables, at most
 )
 
 // outerShape is a launch of kernels/include/outer.cuh.

@@ -115,7 +115,8 @@ func TestTraffic(t *testing.T) {
 						t.Errorf("found %d bank conflicts, expected none in the inner loops", r.conflicts)
 					}
 					pieces := (shape.Positions() + 5) / 10 * (block / 16) * (block / 16)
-					if want := int64(pieces * tokens / 16 * 2); r.matrix != want {
+					// A warp of sdd that is short of blocks multiplies some in vain.
+					if want := int64(pieces * tokens / 16 * 2); r.matrix < want || float64(r.matrix) > 1.05*float64(want) || op != "sdd" && r.matrix != want {
 						t.Errorf("found %d matrix instructions, expected %d", r.matrix, want)
 					}
 				})

@@ -44,14 +44,21 @@ template <int B>
 struct OuterTables {
   static constexpr int most = outer_warps * outer_pieces / ((B / 16) * (B / 16));
   int slot[most], at_a[most], at_b[most];
-  int place[most];          // rank in a << 16 | rank in b
+  // By warp and block of it: rank in a << 16 | rank in b. A warp with fewer blocks
+  // than it has room for multiplies those of ranks 0 and drops the sums: that costs
+  // less than branches, past which nothing is loaded ahead.
+  int place[most];
   int of_a[most], of_b[most]; // block columns by rank
   int counts[2];            // different ones in a and in b
+  // Where each 16 bytes of a stage's row come from: the element of a's row or,
+  // below 0, ~ that of b's.
+  int source[2 * most * (B / 8)];
 };
 
-// outer_index fills the tables from the entries [first, first + n) of the view.
+// outer_index fills the tables from the entries [first, first + n) of the view, of
+// which each warp takes `share`.
 template <int B>
-__device__ inline void outer_index(const OuterArgs &g, OuterTables<B> &t, int first, int n) {
+__device__ inline void outer_index(const OuterArgs &g, OuterTables<B> &t, int first, int n, int share) {
   int i = threadIdx.x;
   if (i < 2) t.counts[i] = 0;
   if (i < n) {
@@ -84,7 +91,15 @@ __device__ inline void outer_index(const OuterArgs &g, OuterTables<B> &t, int fi
     if (new_b) t.of_b[rank_b] = t.at_b[i];
   }
   __syncthreads();
-  if (i < n) t.place[i] = rank_a << 16 | rank_b;
+  constexpr int blocks = OuterTables<B>::most / outer_warps;
+  if (i < OuterTables<B>::most) t.place[i] = 0;
+  __syncthreads();
+  if (i < n) t.place[i / share * blocks + i % share] = rank_a << 16 | rank_b;
+  int na = t.counts[0];
+  for (int c = i; c < (na + t.counts[1]) * (B / 8); c += blockDim.x) {
+    int k = c / (B / 8), inside = c % (B / 8) * 8;
+    t.source[c] = k < na ? t.of_a[k] * B + inside : ~(t.of_b[k - na] * B + inside);
+  }
   __syncthreads();
 }
 
@@ -92,23 +107,28 @@ __device__ inline void outer_index(const OuterArgs &g, OuterTables<B> &t, int fi
 // the columns of a, then those of b, then 16 bytes that shift the banks.
 template <int B>
 __device__ inline void outer_stage(const OuterArgs &g, const OuterTables<B> &t, unsigned stage, int stride, int token, int end) {
-  constexpr int chunks = B / 8; // 16 bytes each
-  int na = t.counts[0], all = (na + t.counts[1]) * chunks;
-  for (int row = threadIdx.x / 32; row < 16; row += outer_warps) {
-    bool there = token + row < end;
-    size_t at = there ? token + row : 0;
-    for (int c = threadIdx.x % 32; c < all; c += 32) {
-      int k = c / chunks;
-      const bf16 *from = k < na ? g.a + at * g.wide + t.of_a[k] * B : g.b + at * g.narrow + t.of_b[k - na] * B;
-      copy16(stage + row * stride + 16 * c, from + c % chunks * 8, there ? 16 : 0);
+  // A warp takes 32 x 16 bytes of four rows at a time.
+  int all = (t.counts[0] + t.counts[1]) * (B / 8), tasks = (all + 31) / 32 * 4;
+  for (int task = threadIdx.x / 32; task < tasks; task += outer_warps) {
+    int c = task / 4 * 32 + threadIdx.x % 32, row = task % 4 * 4;
+    if (c >= all) continue;
+    int source = t.source[c], width = source < 0 ? g.narrow : g.wide;
+    const bf16 *base = source < 0 ? g.b + ~source : g.a + source, *from = base + (size_t)(token + row) * width;
+    unsigned to = stage + row * stride + 16 * c;
+#pragma unroll
+    for (int r = 0; r < 4; r++) {
+      bool there = token + row + r < end;
+      copy16(to, there ? from : base, there ? 16 : 0);
+      from += width;
+      to += stride;
     }
   }
 }
 
 // outer_multiply adds a stage's products to a warp's sums: acc[u] is the piece u
-// % (B/16)^2 of its active block u / (B/16)^2. mine is its first block, n their number.
+// % (B/16)^2 of its block u / (B/16)^2.
 template <int B>
-__device__ inline void outer_multiply(const OuterTables<B> &t, unsigned stage, int stride, int mine, int n, float (&acc)[outer_pieces][2][4]) {
+__device__ inline void outer_multiply(const OuterTables<B> &t, unsigned stage, int stride, float (&acc)[outer_pieces][2][4]) {
   constexpr int side = B / 16, blocks = outer_pieces / (side * side);
   constexpr int part = side < 2 ? side : 2; // pieces of a in registers at a time
   int lane = threadIdx.x % 32;
@@ -116,12 +136,16 @@ __device__ inline void outer_multiply(const OuterTables<B> &t, unsigned stage, i
   // instruction wants its fragments.
   unsigned a = stage + (lane % 8 + lane / 16 * 8) * stride + lane / 8 % 2 * 16;
   unsigned b = stage + (lane % 16) * stride + lane / 16 * 16 + t.counts[0] * (2 * B);
+  const int *places = t.place + threadIdx.x / 32 * blocks;
+  // Of small blocks the next fragment of b is on its way while one is used.
+  constexpr int ahead = side == 1 ? 2 : 1;
+  auto fetch = [&](unsigned(&q)[4], int place, int j) { ldmatrix4_trans(q, b + (place & 0xffff) * (2 * B) + j * 32); };
   int before = -1;
-  unsigned p[part][4];
+  unsigned p[part][4], q[ahead][4];
+  if (ahead > 1) fetch(q[0], places[0], 0);
   unrolled<blocks>([&](auto block) {
     constexpr int u = block.value;
-    if (u >= n) return;
-    int place = t.place[mine + u], column = place >> 16;
+    int place = places[u], column = place >> 16;
 #pragma unroll
     for (int h = 0; h < side; h += part) {
       if (column != before || side > part) { // blocks that share it follow each other
@@ -131,13 +155,13 @@ __device__ inline void outer_multiply(const OuterTables<B> &t, unsigned stage, i
       }
 #pragma unroll
       for (int j = 0; j < side; j++) {
-        unsigned q[4];
-        ldmatrix4_trans(q, b + (place & 0xffff) * (2 * B) + j * 32);
+        if (ahead == 1) fetch(q[0], place, j);
+        if (ahead > 1 && u + 1 < blocks) fetch(q[(u + 1) % ahead], places[u + 1], 0);
 #pragma unroll
         for (int i = 0; i < part; i++) {
           float(&c)[2][4] = acc[(u * side + h + i) * side + j];
-          mma(c[0], p[i], q[0], q[1]);
-          mma(c[1], p[i], q[2], q[3]);
+          mma(c[0], p[i], q[u % ahead][0], q[u % ahead][1]);
+          mma(c[1], p[i], q[u % ahead][2], q[u % ahead][3]);
         }
       }
     }
@@ -238,7 +262,8 @@ __device__ inline void outer_product(const OuterArgs &g) {
   int per = (g.nnzb + gridDim.x - 1) / gridDim.x, first = blockIdx.x * per, n = min(per, g.nnzb - first);
   int range = (((g.tokens + 15) / 16 + gridDim.y - 1) / gridDim.y) * 16;
   int begin = min((int)blockIdx.y * range, g.tokens), end = min(begin + range, g.tokens);
-  outer_index<B>(g, t, first, n);
+  int share = max(1, (n + outer_warps - 1) / outer_warps);
+  outer_index<B>(g, t, first, n, share);
 
   int na = t.counts[0], nb = t.counts[1], stride = (na + nb) * (2 * B) + 16;
   int columns = (g.swapped ? nb : na) * B, dy_at = g.swapped ? na * (2 * B) : 0;
@@ -250,7 +275,7 @@ __device__ inline void outer_product(const OuterArgs &g) {
     for (int c = threadIdx.x; c < columns; c += blockDim.x) sums[c] = 0;
   __syncthreads();
 
-  int share = (max(n, 0) + outer_warps - 1) / outer_warps, mine = min((int)threadIdx.x / 32 * share, n), count = min(share, n - mine);
+  int mine = min((int)threadIdx.x / 32 * share, max(n, 0)), count = min(share, n - mine);
   float acc[outer_pieces][2][4];
 #pragma unroll
   for (int u = 0; u < outer_pieces; u++)
@@ -274,7 +299,7 @@ __device__ inline void outer_product(const OuterArgs &g) {
       copy_commit();
     }
     char *stage = ring + s % stages * 16 * stride;
-    outer_multiply<B>(t, shared_address(stage), stride, mine, count, acc);
+    if (count > 0) outer_multiply<B>(t, shared_address(stage), stride, acc);
     if (g.bias) outer_column_sums(stage + dy_at, stride, columns, sums);
     if (stages == 1) {
       __syncthreads();

@@ -93,15 +93,20 @@ __device__ inline void stream_blocks(const StreamArgs &a, unsigned at, unsigned 
   for (int step = 0; step < last; step++) {
     if (step + depth - 1 < last) fetch(w[depth - 1], step + depth - 1);
     unsigned from = at + __shfl_sync(~0u, column, step / steps) * (2 * B) + step % steps * 32;
+    // Of small blocks all fragments of the tokens are on their way at once.
+    constexpr int batch = Q == 1 ? MT : 1;
 #pragma unroll
-    for (int m = 0; m < MT; m++) {
-      unsigned x[4];
-      ldmatrix4(x, from + m * 16 * stride);
+    for (int m = 0; m < MT; m += batch) {
+      unsigned x[batch][4];
 #pragma unroll
-      for (int q = 0; q < Q; q++) {
-        mma(acc[m][2 * q], x, w[0][q].x, w[0][q].y);
-        mma(acc[m][2 * q + 1], x, w[0][q].z, w[0][q].w);
-      }
+      for (int i = 0; i < batch; i++) ldmatrix4(x[i], from + (m + i) * 16 * stride);
+#pragma unroll
+      for (int i = 0; i < batch; i++)
+#pragma unroll
+        for (int q = 0; q < Q; q++) {
+          mma(acc[m + i][2 * q], x[i], w[0][q].x, w[0][q].y);
+          mma(acc[m + i][2 * q + 1], x[i], w[0][q].z, w[0][q].w);
+        }
     }
 #pragma unroll
     for (int d = 0; d < depth - 1; d++)
