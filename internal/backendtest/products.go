@@ -50,7 +50,11 @@ func productCases() []productCase {
 				if s.block == 0 {
 					work = tokens * c.out * c.in
 				}
-				if work > 3<<20 || work > 1<<19 && tokens < 1000 && tokens%3 != k {
+				most := 3 << 20
+				if all <= 15 {
+					most = 16 << 20 // every block size has such a shape, and meets every token count
+				}
+				if work > most || work > 1<<19 && tokens < 1000 && tokens%3 != k {
 					continue
 				}
 				list = append(list, c)
