@@ -10,6 +10,7 @@ type blockRun struct {
 	index    int // linear ctaid
 	warps    []*warp
 	shared   *shared
+	memory   *blockMemory
 	barriers [16]barrier
 	count    Counters
 }
@@ -38,14 +39,19 @@ type barrierSum struct{ yes, threads int }
 // that a warp that spins on another's flag does not spin for ever.
 const sliceInstructions = 1 << 14
 
+// newBlockRun returns what a goroutine needs for the blocks of a launch, made of
+// the memory of an earlier one where there is enough.
 func newBlockRun(st *launchState) *blockRun {
 	prog := st.kernel.prog
-	b := &blockRun{launch: st, symbols: st.symbols, shared: newShared(st.sharedVars)}
+	b := &blockRun{launch: st, symbols: st.symbols}
+	m := st.dev.takeMemory()
+	b.shared = m.forShared(st.sharedVars)
+	b.memory = m
 	threads := st.block.count()
 	for id := 0; id*warpSize < threads; id++ {
 		w := &warp{
 			blk: b, id: id, all: fullMask, prog: prog, count: &b.count,
-			r: make([][warpSize]uint64, prog.regs), p: make([]uint32, prog.preds),
+			r: m.registers(id, prog.regs), p: make([]uint32, prog.preds),
 			local: make([]byte, warpSize*prog.localSize), state: make([]byte, warpSize*prog.localSize),
 		}
 		if left := threads - id*warpSize; left < warpSize {
@@ -54,6 +60,55 @@ func newBlockRun(st *launchState) *blockRun {
 		b.warps = append(b.warps, w)
 	}
 	return b
+}
+
+// blockMemory is the large memory of a blockRun, kept from launch to launch: a
+// launch of a few small blocks would spend its time on making it.
+type blockMemory struct {
+	shared *shared
+	warps  [][][warpSize]uint64 // registers of each warp
+}
+
+// takeMemory returns memory that no one uses; giveMemory gives it back. Several
+// goroutines of a launch may call them, which holds d.mu.
+func (d *Device) takeMemory() *blockMemory {
+	d.memoryMu.Lock()
+	defer d.memoryMu.Unlock()
+	if n := len(d.memory); n > 0 {
+		m := d.memory[n-1]
+		d.memory = d.memory[:n-1]
+		return m
+	}
+	return new(blockMemory)
+}
+
+func (d *Device) giveMemory(m *blockMemory) {
+	d.memoryMu.Lock()
+	defer d.memoryMu.Unlock()
+	d.memory = append(d.memory, m)
+}
+
+// forShared returns shared memory with these variables; see newShared.
+func (m *blockMemory) forShared(vars []variable) *shared {
+	if s := sharedSize(vars); m.shared == nil || cap(m.shared.data) < s {
+		m.shared = newShared(vars)
+	} else {
+		// The epoch goes on, so that nothing in cells is of the present.
+		m.shared.data, m.shared.state, m.shared.cells = m.shared.data[:s], m.shared.state[:s], m.shared.cells[:s]
+		m.shared.vars = vars
+	}
+	return m.shared
+}
+
+// registers returns n registers for warp id; reset clears them.
+func (m *blockMemory) registers(id, n int) [][warpSize]uint64 {
+	for len(m.warps) <= id {
+		m.warps = append(m.warps, nil)
+	}
+	if cap(m.warps[id]) < n {
+		m.warps[id] = make([][warpSize]uint64, n)
+	}
+	return m.warps[id][:n]
 }
 
 // tid returns the coordinates of a linear thread.

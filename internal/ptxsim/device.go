@@ -26,6 +26,9 @@ type Device struct {
 	slots   []*allocation
 	used    int64
 	symbols map[*Module]map[*symbol]Ptr
+
+	memoryMu sync.Mutex
+	memory   []*blockMemory // that no launch uses
 }
 
 // NewDevice returns a device with empty memory.

@@ -96,6 +96,7 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 				mu.Unlock()
 			}
 		}
+		d.giveMemory(b.memory)
 		mu.Lock()
 		total.add(&b.count)
 		mu.Unlock()

@@ -63,12 +63,17 @@ type shared struct {
 }
 
 func newShared(vars []variable) *shared {
+	n := sharedSize(vars)
+	return &shared{data: make([]byte, n), state: make([]byte, n), cells: make([]cell, n), vars: vars}
+}
+
+// sharedSize is the bytes up to and with the gap after the last variable.
+func sharedSize(vars []variable) int {
 	end := sharedBase
 	for _, v := range vars {
 		end = max(end, v.off+v.size)
 	}
-	end += sharedGuard
-	return &shared{data: make([]byte, end), state: make([]byte, end), cells: make([]cell, end), vars: vars}
+	return end + sharedGuard
 }
 
 // reset makes the memory that of a new block.
