@@ -80,7 +80,7 @@ ran() {
   [ $status = "$1" ] || fail "$2: exit code $status, expected $1"
   out=$(echo "$top"/results/*)
   [[ $out =~ /20[0-9-]*-nvidia-h100-80gb-hbm3$ ]] || fail "$2: results in $out"
-  [ "$(wc -l <"$out/summary.txt")" = 9 ] || fail "$2: $(wc -l <"$out/summary.txt") steps, expected 9"
+  [ "$(wc -l <"$out/summary.txt")" = 12 ] || fail "$2: $(wc -l <"$out/summary.txt") steps, expected 12"
   if [ -n "$real_python" ]; then "$real_python" -m json.tool "$out/summary.json" >/dev/null || fail "$2: summary.json is no JSON"; fi
 }
 # says STEP STATUS WORDS expects a line of the summary.
@@ -100,9 +100,9 @@ cp "$top/bin/sparsebert-gpu" "$top/half"
 bad 1 "found no program $top/half/sparsebert-gpu-cuda" --run "$top/half"
 
 ran 0 ''
-for step in driver backend memcheck racecheck verify-fp32 verify-bf16 train bench peers; do says $step passed ''; done
+for step in driver backend memcheck racecheck verify-fp32 verify-bf16 train bench crossover step peers-products peers-bert_step; do says $step passed ''; done
 grep -q 550.54.15 "$out/machine.txt" && grep -q '"driver": "550.54.15"' "$out/summary.json" && grep -q '^bench: .* bench --device cuda' "$out/commands.txt" &&
-  [ -s "$out/bench.json" ] && [ -s "$out/peers.json" ] || fail "the results are not whole: $(ls "$out")"
+  [ -s "$out/bench.json" ] && [ -s "$out/step.json" ] && [ -s "$out/peers-products.json" ] && [ -s "$out/peers-bert_step.json" ] || fail "the results are not whole: $(ls "$out")"
 FAULT='' gpu --run "$top/bin" --out "$top/results" && [ -d "$out-2" ] || fail "a second run on one day: no folder of its own"
 
 ran 1 driver; says driver FAILED 'exit code 1'; says bench passed ''
@@ -111,28 +111,44 @@ ran 1 train; says train FAILED 'exit code 3: .*NaN'
 ran 1 bench; says bench FAILED 'out of "memory"'
 [ ! -e "$out/bench.json" ] || fail "kept half a bench.json"
 LIMIT=1 ran 1 slow; says bench FAILED 'ran past 1 s'
-ran 0 torch; says peers skipped 'found no PyTorch'
-ran 1 peers; says peers FAILED 'out of memory'
+ran 0 torch; says peers-products skipped 'found no PyTorch'; says peers-bert_step skipped 'found no PyTorch'
+ran 1 peers; says peers-products FAILED 'out of memory'
 mv "$top/fake/compute-sanitizer" "$top/fake/python3" "$top"
-ran 0 ''; says memcheck skipped 'no compute-sanitizer'; says peers skipped 'no python3'
+ran 0 ''; says memcheck skipped 'no compute-sanitizer'; says peers-products skipped 'no python3'
 
-# The peers' script as far as it goes without PyTorch.
-peers=$(dirname "$script")/../bench/peers/products.py
+# The peers' scripts as far as they go without PyTorch.
+peers=$(dirname "$script")/../bench/peers
 if [ -n "$real_python" ]; then
-  run_peers() { PYTHONDONTWRITEBYTECODE=1 "$real_python" -I "$peers" "$@" >"$top/said" 2>&1; }
-  run_peers --dry-run --op dsd,sdd --block 16,64 --tokens 128 || fail "the peers' dry run failed"
-  [ "$(grep -c 'cuBLAS dense, torch BSR, sparsebert-gpu bench --device cuda' "$top/said")" = 8 ] && grep -q '^8 cases' "$top/said" || fail "the peers' dry run lists other cases"
-  grep -q '^dsd B=16 s=0.9 T=128 768x3072: 922 blocks' "$top/said" || fail "the peers' dry run counts other blocks"
-  for wrong in "--block 24" "--shape 768" "--shape 100x100" "--sparsity 1" "--sparsity nan" "--tokens 0" "--rounds x" "--what 1"; do
-    status=0
-    # shellcheck disable=SC2086 # two words
-    run_peers --dry-run $wrong || status=$?
-    [ $status = 2 ] && [ "$(wc -l <"$top/said")" = 1 ] || fail "the peers' script took $wrong: exit code $status"
-  done
+  run_peers() { # SCRIPT OPTION...
+    local name=$1
+    shift
+    PYTHONDONTWRITEBYTECODE=1 "$real_python" -I "$peers/$name.py" "$@" >"$top/said" 2>&1
+  }
+  # refused SCRIPT OPTIONS... expects exit code 2 and one line for each.
+  refused() {
+    local name=$1 wrong
+    shift
+    for wrong; do
+      status=0
+      # shellcheck disable=SC2086 # two words
+      run_peers "$name" --dry-run $wrong || status=$?
+      [ $status = 2 ] && [ "$(wc -l <"$top/said")" = 1 ] || fail "$name.py took $wrong: exit code $status"
+    done
+  }
+  run_peers products --dry-run --op dsd,sdd --block 16,64 --tokens 128 || fail "the dry run of products.py failed"
+  [ "$(grep -c 'cuBLAS dense, torch BSR, sparsebert-gpu bench --device cuda' "$top/said")" = 8 ] && grep -q '^8 cases' "$top/said" || fail "the dry run of products.py lists other cases"
+  grep -q '^dsd B=16 s=0.9 T=128 768x3072: 922 blocks' "$top/said" || fail "the dry run of products.py counts other blocks"
+  refused products "--block 24" "--shape 768" "--shape 100x100" "--sparsity 1" "--sparsity nan" "--tokens 0" "--rounds x" "--what 1"
+  run_peers bert_step --dry-run --model base,tiny --block 16,32 --batch-size 64 || fail "the dry run of bert_step.py failed"
+  [ "$(grep -c 'PyTorch dense, sparsebert-gpu bench --step --device cuda' "$top/said")" = 4 ] && grep -q '^4 cases' "$top/said" || fail "the dry run of bert_step.py lists other cases"
+  grep -q '^base s=0.9 B=16 64x128 tokens, 1216 masked, dropout 0.1:' "$top/said" || fail "the dry run of bert_step.py counts other positions"
+  refused bert_step "--block 24" "--model huge" "--batch-size 0" "--seq-len 4" "--sparsity 1" "--sparsity nan" "--rounds x" "--what 1"
   if ! "$real_python" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
-    status=0
-    run_peers || status=$?
-    [ $status = 1 ] && [ "$(wc -l <"$top/said")" = 1 ] && grep -q 'expected' "$top/said" || fail "the peers' script without PyTorch or GPU: exit code $status"
+    for name in products bert_step; do
+      status=0
+      run_peers $name || status=$?
+      [ $status = 1 ] && [ "$(wc -l <"$top/said")" = 1 ] && grep -q 'expected' "$top/said" || fail "$name.py without PyTorch or GPU: exit code $status"
+    done
   fi
 else
   echo "gpu.sh: self-test: found no python3: bench/peers was not looked at"

@@ -29,14 +29,13 @@ build() { # DIR
   local dir settings
   dir=$(cd "$1" && pwd)
   command -v go >/dev/null || die "found no go, expected Go 1.26 to build with"
+  ci/build-cuda.sh "$dir" || exit 1
   settings=$(ci/cuda-toolkit.sh --env) || exit 1
   eval "$settings"
-  CGO_ENABLED=0 go build -ldflags="-s -w" -o "$dir/sparsebert-gpu" ./cmd/sparsebert-gpu
   export CGO_ENABLED=1
-  go build -tags nvidia -ldflags="-s -w" -o "$dir/sparsebert-gpu-cuda" ./cmd/sparsebert-gpu
-  go test -tags nvidia -ldflags="-s -w" -c -o "$dir/gpu.test" ./gpu
-  go test -tags nvidia -ldflags="-s -w" -c -o "$dir/cudadriver.test" ./gpu/cudadriver
-  { git describe --always --dirty 2>/dev/null || echo "no version"; go version; } >"$dir/version"
+  go test -trimpath -tags nvidia,netgo,osusergo -ldflags="-s -w" -c -o "$dir/gpu.test" ./gpu
+  go test -trimpath -tags nvidia,netgo,osusergo -ldflags="-s -w" -c -o "$dir/cudadriver.test" ./gpu/cudadriver
+  "$dir/sparsebert-gpu" --version >"$dir/version"
   echo "gpu.sh: built $dir: sparsebert-gpu sparsebert-gpu-cuda gpu.test cudadriver.test"
 }
 
@@ -45,7 +44,7 @@ quote() { printf '"%s"' "$(tr -d '\000-\037' <<<"$1" | sed 's/[\\"]/\\&/g')"; }
 
 # note NAME STATUS SECONDS WHY adds a step to the summary and says it.
 note() {
-  printf '%-11s %-8s %5s s  %s\n' "$1" "$2" "$3" "$4" | tee -a "$out/summary.txt"
+  printf '%-15s %-8s %5s s  %s\n' "$1" "$2" "$3" "$4" | tee -a "$out/summary.txt"
   steps+="${steps:+,}
     {\"step\": $(quote "$1"), \"status\": \"$2\", \"seconds\": $3, \"why\": $(quote "$4"), \"command\": $(quote "${command[*]:-}")}"
   if [ "$2" = FAILED ]; then failed=1; fi
@@ -134,12 +133,19 @@ run() { # DIR
   step train train.txt
   command=("$ours" bench --device cuda --dense=false --block "1,4,8,16,32,64" --shape "768x3072,3072x768" --json)
   step bench bench.json
-  command=(python3 bench/peers/products.py --binary "$ours" --out "$out/peers.json")
-  if command -v python3 >/dev/null; then
-    SKIP='found no PyTorch|found no GPU that PyTorch' step peers peers.txt
-  else
-    note peers skipped 0 "found no python3"
-  fi
+  command=("$ours" bench --crossover --device cuda --block "1,4,8,16,32,64" --shape "768x3072,3072x768" --json)
+  step crossover crossover.json
+  command=("$ours" bench --step --device cuda --sparsity "0,0.9" --block "16,32,64" --json)
+  step step step.json
+  local peer
+  for peer in products bert_step; do
+    command=(python3 "bench/peers/$peer.py" --binary "$ours" --out "$out/peers-$peer.json")
+    if command -v python3 >/dev/null; then
+      SKIP='found no PyTorch|found no GPU that PyTorch' step "peers-$peer" "peers-$peer.txt"
+    else
+      note "peers-$peer" skipped 0 "found no python3"
+    fi
+  done
 
   printf '{\n  "gpu": %s,\n  "driver": %s,\n  "date": %s,\n  "program": %s,\n  "steps": [%s\n  ]\n}\n' "$(quote "$name")" "$(quote "$driver")" \
     "$(quote "$(date -u +%Y-%m-%dT%H:%M:%SZ)")" "$(quote "$(head -n 1 "$dir/version" 2>/dev/null || echo unknown)")" "$steps" >"$out/summary.json"

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"strings"
+
 	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
@@ -41,7 +45,26 @@ func openBackend(device, precision string, threads int) (backend.Backend, error)
 }
 
 func unknownDevice(name string) error {
-	return usageError("device: found %q, expected one of auto, cpu, cuda, sim", name)
+	how := ""
+	if strings.HasPrefix(name, "cuda") {
+		how = "; of several GPUs, CUDA_VISIBLE_DEVICES chooses one"
+	}
+	return usageError("device: found %q, expected one of auto, cpu, cuda, sim%s", name, how)
+}
+
+// outOfMemory says whether a GPU had too little memory.
+func outOfMemory(err error) bool {
+	const code = 2 // CUDA_ERROR_OUT_OF_MEMORY
+	e, ok := errors.AsType[*gpu.Error](err)
+	return ok && e.Code == code
+}
+
+// withRemedy adds to an error what the user can do, where that is not plain.
+func withRemedy(err error) error {
+	if outOfMemory(err) {
+		return fmt.Errorf("%w: found too little memory on the GPU, expected more; take a smaller batch or model (flops and train --dry-run say what each needs), or stop what else uses the GPU (nvidia-smi)", err)
+	}
+	return err
 }
 
 func openCPU(precision string, threads int) (*cpu.Backend, error) {
@@ -72,5 +95,8 @@ func openGPU(name, precision string, threads int) (*gpu.Backend, gpu.Driver, err
 		}
 	}
 	b, err := gpu.New(d, o)
-	return b, d, err
+	if err != nil {
+		return nil, nil, usage{err} // nothing was begun
+	}
+	return b, d, nil
 }

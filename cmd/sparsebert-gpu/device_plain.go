@@ -9,5 +9,5 @@ const hasCUDA = false
 
 // openCUDA fails: useTwin has handed over before, or said why it could not.
 func openCUDA() (gpu.Driver, error) {
-	return nil, usageError("device: found cuda in a build without it, expected one with the tag nvidia")
+	return nil, usageError("found a build without cuda in the place of %s, expected one with the tag nvidia; ci/build-cuda.sh builds both", twinName)
 }

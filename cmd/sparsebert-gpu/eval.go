@@ -56,7 +56,7 @@ func evalAction(c *cli.Context) error {
 	if err := requireRange(c, 0, train.MaxThreads, "threads"); err != nil {
 		return err
 	}
-	if err := useTwin(c.Context, c.String("device")); err != nil {
+	if err := useTwin(c.Context, c.String("device"), noteTo(c.App.ErrWriter)); err != nil {
 		return err
 	}
 	m, trained, err := train.LoadModel(c.String("checkpoint"), openBackend, func(config *train.Config) {

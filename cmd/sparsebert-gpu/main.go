@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if code == exitDone {
 		return code
 	}
-	line := strings.ReplaceAll(err.Error(), "\n", " ")
+	line := strings.ReplaceAll(withRemedy(err).Error(), "\n", " ")
 	if logged, ok := errors.AsType[loggedError](err); ok {
 		logged.log.Error().Msg(line)
 	} else {
@@ -69,6 +69,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
 		Name:            "sparsebert-gpu",
 		Usage:           "pre-train BERT with dynamic block sparsity",
+		Version:         describeVersion(),
 		HideHelpCommand: true,
 		Writer:          stdout,
 		ErrWriter:       stderr,
@@ -115,6 +116,12 @@ type commandLineError string
 
 func (e commandLineError) Error() string        { return string(e) }
 func (e commandLineError) Is(target error) bool { return target == errUsage }
+
+// usage gives an error exit code 2.
+type usage struct{ error }
+
+func (e usage) Unwrap() error        { return e.error }
+func (e usage) Is(target error) bool { return target == errUsage }
 
 // exitCode maps an error to the exit code.
 func exitCode(err error) int {

@@ -51,7 +51,7 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 	if config.DryRun {
 		return dryRun(c.Context, c.App.Writer, config)
 	}
-	if err := useTwin(c.Context, config.Device); err != nil {
+	if err := useTwin(c.Context, config.Device, func(note string) { log.Warn().Msg(note) }); err != nil {
 		return err
 	}
 	if s, ok := c.App.ErrWriter.(*screen); ok && config.JSONLogs {
@@ -61,6 +61,9 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 	summary, err := train.Run(c.Context, config, openBackend, watch)
 	watch.close()
 	if err != nil {
+		if watch.dir == "" && outOfMemory(err) {
+			return usage{err} // before the first step: nothing was written
+		}
 		var signal stopSignal
 		if errors.As(err, &signal) && errors.Is(err, train.ErrStopped) {
 			log.Info().Str("resume", "sparsebert-gpu train --resume --output-dir "+watch.dir).Msg("stopped")

@@ -60,7 +60,7 @@ func runInstalled(t *testing.T, program string, args ...string) (code int, stdou
 // A twin that has a GPU takes over: the same arguments, its own exit code, the
 // same process.
 func TestTwinTakesOver(t *testing.T) {
-	program := install(t, `if [ "$*" = --probe-cuda ]; then echo "a GPU"; exit 0; fi
+	program := install(t, `if [ "$*" = --probe-cuda ]; then echo "a warning of the driver"; echo "sparsebert-gpu-cuda `+buildVersion()+`"; echo "a GPU"; exit 0; fi
 printf '%s|' "$0" "$@"
 kill -TERM $$
 `)
@@ -81,20 +81,69 @@ kill -TERM $$
 	}
 }
 
+// Every way in which the twin can be missing, too old or unable to use the GPU is
+// one line that says what to do. (With a real twin and a played driver:
+// ci/build-cuda.sh --self-test.)
 func TestTwinThatCannot(t *testing.T) {
+	loader := func(words string) string {
+		return `echo "sparsebert-gpu-cuda: ` + words + `" >&2; exit 127`
+	}
 	for _, c := range []struct{ name, twin, says string }{
-		{"none", "", "expected it beside this program"},
-		{"no library", "echo sparsebert-gpu-cuda: error while loading shared libraries: libcuda.so.1: cannot open >&2; exit 127", "device: cuda cannot be used: error while loading shared libraries: libcuda.so.1: cannot open; "},
+		{"none", "", "found no sparsebert-gpu-cuda, expected it beside this program in "},
+		{"no library", loader("error while loading shared libraries: libcuda.so.1: cannot open shared object file: No such file or directory"), "found no libcuda.so.1 (cannot open shared object file), expected NVIDIA's driver 550 or newer, for CUDA 12.4; install it"},
+		{"broken library", loader("error while loading shared libraries: libcuda.so.1: file too short"), "found a broken libcuda.so.1 (file too short), expected"},
+		{"another library", loader("error while loading shared libraries: libx.so.3: cannot open shared object file: No such file or directory"), "found no libx.so.3, expected"},
+		{"driver without a function", loader("symbol lookup error: sparsebert-gpu-cuda: undefined symbol: cuGraphNodeSetEnabled"), "too old for this program (it lacks cuGraphNodeSetEnabled), expected"},
+		{"old C library", loader("/lib/x86_64-linux-gnu/libc.so.6: version \\`GLIBC_2.38' not found (required by sparsebert-gpu-cuda)"), "expected glibc 2.38 or newer"},
 		{"no GPU", "echo; echo first; echo sparsebert-gpu-cuda: found no NVIDIA GPU. >&2; exit 2", "device: cuda cannot be used: found no NVIDIA GPU; "},
-		{"without a word", "exit 3", "exit status 3"},
+		{"without a word", "exit 3", "ended without a word (exit status 3)"},
 		{"killed", "kill -KILL $$", "killed"},
+		{"another version", "echo sparsebert-gpu-cuda v0.0.1; echo a GPU", "found version v0.0.1, expected " + buildVersion() + " as this program has; build both anew"},
+		{"no version", "echo a GPU", "found no version, expected " + buildVersion()},
+	} {
+		t.Run(c.name, func(t *testing.T) { refused(t, install(t, c.twin), c.says) })
+	}
+}
+
+// refused runs the installed program and expects the one line.
+func refused(t *testing.T, program, says string) {
+	t.Helper()
+	code, out, errs := runInstalled(t, program, "bench", "--device", "cuda")
+	if code != exitUsage || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, says) || !strings.Contains(errs, "or use --device cpu") {
+		t.Errorf("exit code %d, found %q and %q, expected %q", code, out, errs, says)
+	}
+}
+
+// What stands in the twin's place and is no program that can be started.
+func TestTwinThatCannotStart(t *testing.T) {
+	for _, c := range []struct {
+		name, says string
+		make       func(path string) error
+	}{
+		{"not executable", "may not be run, expected a program; chmod +x", func(path string) error { return os.WriteFile(path, nil, 0o644) }},
+		{"folder", "found a folder, expected", func(path string) error { return os.Mkdir(path, 0o755) }},
+		{"dangling link", "found no sparsebert-gpu-cuda", func(path string) error { return os.Symlink("nowhere", path) }},
+		{"no program", "found no program for this system and processor", func(path string) error { return os.WriteFile(path, []byte("\x7fELF"), 0o755) }},
+		{"no loader", "found no loader for it, expected a system with glibc", func(path string) error { return os.WriteFile(path, []byte("#!/no/loader\n"), 0o755) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			code, out, errs := runInstalled(t, install(t, c.twin), "bench", "--device", "cuda")
-			if code != exitUsage || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, c.says) || !strings.Contains(errs, "--device cpu") {
-				t.Errorf("exit code %d, found %q and %q, expected %q", code, out, errs, c.says)
+			program := install(t, "")
+			if err := c.make(filepath.Join(filepath.Dir(program), twinName)); err != nil {
+				t.Fatal(err)
 			}
+			refused(t, program, c.says)
 		})
+	}
+}
+
+// auto on a machine whose GPU cannot be used for want of a twin goes on, and says so.
+func TestAutoWithoutTwin(t *testing.T) {
+	defer func(f func() string) { missingGPU = f }(missingGPU)
+	missingGPU = func() string { return "" }
+	var notes []string
+	err := useTwin(context.Background(), "auto", func(note string) { notes = append(notes, note) })
+	if err != nil || len(notes) != 1 || !strings.Contains(notes[0], "found no "+twinName) || !strings.Contains(notes[0], "the GPU of this machine is not used") {
+		t.Errorf("found error %v and notes %q", err, notes)
 	}
 }
 
@@ -106,7 +155,7 @@ func TestTwinThatIsNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, _, errs := runInstalled(t, program, "bench", "--device", "cuda")
-	if code != exitUsage || !strings.Contains(errs, "expected one with the tag nvidia") || strings.Count(errs, "\n") != 1 {
+	if code != exitUsage || !strings.Contains(errs, "found a build without cuda in the place of "+twinName+", expected one with the tag nvidia") || strings.Count(errs, "\n") != 1 {
 		t.Errorf("exit code %d: %q", code, errs)
 	}
 }
@@ -126,7 +175,7 @@ func TestTwinThatHangs(t *testing.T) {
 // auto goes on without a GPU, and cpu and sim never ask for one.
 func TestDevicesOfThisProcess(t *testing.T) {
 	for _, device := range []string{"cpu", "sim", "abacus"} {
-		if err := useTwin(context.Background(), device); err != nil {
+		if err := useTwin(context.Background(), device, nil); err != nil {
 			t.Errorf("%s: %v", device, err)
 		}
 	}

@@ -47,7 +47,7 @@ func verifyAction(c *cli.Context) error {
 	if err := requireRange(c, 0, train.MaxThreads, "threads"); err != nil {
 		return err
 	}
-	if err := useTwin(c.Context, c.String("device")); err != nil {
+	if err := useTwin(c.Context, c.String("device"), noteTo(c.App.ErrWriter)); err != nil {
 		return err
 	}
 	open := func() (backend.Backend, error) {

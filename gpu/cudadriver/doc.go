@@ -2,8 +2,10 @@
 // needs the build tag nvidia, cgo and the headers of a CUDA 12 toolkit; without
 // the tag the package holds a reader of PTX signatures only.
 //
-// A process that links it and runs where there is no GPU or driver exits at
-// once with status 1: gorgonia.org/cu calls cuInit when it is initialised.
+// A process that links it and runs where driver or GPU are missing or too old
+// exits at once with status 2 and one line (package preflight), since
+// gorgonia.org/cu calls cuInit when it is initialised; without libcuda.so.1 the
+// loader ends it with status 127.
 //
 // # Threads and memory
 //

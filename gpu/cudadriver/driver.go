@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/sparsebert/sparsebert-gpu/gpu"
+	"github.com/sparsebert/sparsebert-gpu/gpu/cudadriver/preflight" // ends the process where package cu would
 	"gorgonia.org/cu"
 )
 
@@ -45,8 +46,9 @@ type capture struct {
 	spoiled error // the first error since it began
 }
 
-// New opens a GPU. The error says how many there are, or what CUDA said. (Where
-// there is none, the process has exited before; see the package's comment.)
+// New opens a GPU that the kernels can run on. The error says what is wrong with
+// it, how many there are, or what CUDA said. (Where there is none, the process
+// has exited before; see the package's comment.)
 func New(opt Options) (*Driver, error) {
 	d := &Driver{work: make(chan func()), graphs: map[gpu.Graph]execGraph{}}
 	go d.thread()
@@ -85,6 +87,9 @@ func (d *Driver) open(index int) error {
 	if err != nil {
 		return own(err)
 	}
+	if count == 0 {
+		return hinted(noDevice)
+	}
 	if index < 0 || index >= count {
 		return fmt.Errorf("found %d devices, expected an index from 0 to %d", count, count-1)
 	}
@@ -92,17 +97,19 @@ func (d *Driver) open(index int) error {
 	if err != nil {
 		return own(err)
 	}
-	name, err := dev.Name()
+	g, err := identify(dev)
 	if err != nil {
 		return own(err)
 	}
+	if preflight.OldGPU(g, nil) != "" {
+		return errors.New(preflight.OldGPU(g, siblings(count, index)))
+	}
 	p := &d.properties
+	p.Major, p.Minor = g.Major, g.Minor
 	for _, a := range []struct {
 		attribute cu.DeviceAttribute
 		value     *int
 	}{
-		{cu.ComputeCapabilityMajor, &p.Major},
-		{cu.ComputeCapabilityMinor, &p.Minor},
 		{cu.MultiprocessorCount, &p.Multiprocessors},
 		{sharedPerBlockOptin, &p.SharedBytes},
 		{cu.MaxSharedMemoryPerMultiprocessor, &p.SharedPerSM},
@@ -115,9 +122,9 @@ func (d *Driver) open(index int) error {
 		return own(err)
 	}
 	v := cu.Version()
-	d.describe = fmt.Sprintf("%s, compute capability %d.%d, driver for CUDA %d.%d", name, p.Major, p.Minor, v/1000, v%1000/10)
+	d.describe = fmt.Sprintf("%s, compute capability %d.%d, driver for CUDA %d.%d", g.Name, p.Major, p.Minor, v/1000, v%1000/10)
 	if d.ctx, err = dev.MakeContext(cu.SchedAuto); err != nil {
-		return own(err)
+		return hinted(own(err))
 	}
 	s, err := cu.MakeStream(cu.NonBlocking)
 	if err != nil {
@@ -128,6 +135,50 @@ func (d *Driver) open(index int) error {
 	}
 	d.streams = []cu.Stream{s}
 	return nil
+}
+
+// noDevice is CUDA_ERROR_NO_DEVICE.
+const noDevice Result = 100
+
+// identify asks a device who it is.
+func identify(dev cu.Device) (g preflight.GPU, err error) {
+	if g.Name, err = dev.Name(); err != nil {
+		return g, err
+	}
+	g.Major, g.Minor, err = dev.ComputeCapability()
+	return g, err
+}
+
+// siblings are the other GPUs that can be asked, for an error message.
+func siblings(count, index int) []preflight.GPU {
+	var all []preflight.GPU
+	for i := range count {
+		dev, err := cu.GetDevice(i)
+		if err != nil || i == index {
+			continue
+		}
+		g, err := identify(dev)
+		if err != nil {
+			continue
+		}
+		id, err := dev.UUID()
+		if err != nil {
+			continue
+		}
+		g.UUID = "GPU-" + id.String()
+		all = append(all, g)
+	}
+	return all
+}
+
+// hinted adds what is behind an error of CUDA and what to do.
+func hinted(err error) error {
+	if r, ok := errors.AsType[Result](err); ok {
+		if hint := preflight.Hint(int(r)); hint != "" {
+			return fmt.Errorf("%s (%w)", hint, err)
+		}
+	}
+	return err
 }
 
 var (

@@ -1,10 +1,10 @@
 //go:build nvidia
 
 // These tests need a GPU. Where there is none the test binary ends before any
-// test, and before a TestMain: package cu calls cuInit when it is initialised
-// and exits with status 1 ("Error in initialization"), so that no test can
-// check and skip. A run without a GPU therefore fails loudly, and never passes.
-// Before this, the loader ends a binary that finds no libcuda.so.1.
+// test, and before a TestMain: package preflight says in one line what is wrong
+// and exits with status 2 before package cu does so in its own words, so that no
+// test can check and skip. A run without a GPU therefore fails loudly, and never
+// passes. Before this, the loader ends a binary that finds no libcuda.so.1.
 
 package cudadriver
 

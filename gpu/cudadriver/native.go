@@ -120,7 +120,7 @@ func loadModule(ptx []byte) (cu.Module, error) {
 		if line := oneLine(string(said)); line != "" {
 			err = fmt.Errorf("%w: %s", err, line)
 		}
-		return cu.Module{}, err
+		return cu.Module{}, hinted(err)
 	}
 	return *(*cu.Module)(unsafe.Pointer(&m)), nil
 }

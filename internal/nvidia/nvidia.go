@@ -1,11 +1,6 @@
 // Package nvidia finds out whether the machine shows an NVIDIA GPU, without
-// NVIDIA's libraries.
-//
-// In the build with the tag nvidia it also looks when it is initialised, and
-// ends a process that has no GPU with one line and exit code 2: gorgonia.org/cu
-// would end it a moment later in its own words. It depends on os alone, so that
-// Go, which initialises packages by import path among those that are ready,
-// takes it before gorgonia.org/cu.
+// NVIDIA's libraries. It depends on os alone: see package preflight of
+// gpu/cudadriver, which asks the libraries.
 package nvidia
 
 import "os"
