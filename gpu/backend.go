@@ -15,8 +15,11 @@ type Options struct {
 	// Activation is the dtype of activations: backend.F32 (the zero value) or
 	// backend.BF16. Sums, masters, gradients and moments are float32 in both.
 	Activation backend.DType
-	// Debug waits after every launch, so that a fault names its kernel.
+	// Debug waits after every launch, so that a fault names its kernel. It implies
+	// NoGraphs.
 	Debug bool
+	// NoGraphs runs recorded sequences call by call, with the same results.
+	NoGraphs bool
 }
 
 // Backend is the GPU backend; see backend.Backend for the operations.
@@ -28,14 +31,31 @@ type Backend struct {
 	err  error // the first error; it sticks
 	step backend.StepScalars
 
-	live    map[Ptr]struct{} // allocations
-	mem     int64            // as MemoryBytes counts
-	working int64            // bytes beyond it: working copies, scratch, tables
-	scratch region           // partial sums
-	steps   stepScalars
+	live    map[Ptr]allocation
+	taken   int64  // bytes of live
+	peak    int64  // the most that taken ever was
+	mem     int64  // as MemoryBytes counts
+	working int64  // bytes beyond it: working copies, scratch, tables
+	scratch region // partial sums
+	staging staging
+	stepAt  Ptr // the step's scalars
 	status  deviceStatus
+	checked int // launches before the last look at status
 	topo    topologyManager
 	lists   []*tensorList // of the optimiser
+	laps    laps
+
+	recorded  map[any]*recording
+	recording bool // within Record
+	direct    bool // without graphs
+	moves     int  // allocations so far: a recording that is older may name memory that has moved
+	options   Options
+}
+
+// allocation is device memory in use.
+type allocation struct {
+	label string
+	bytes int64
 }
 
 // region is device memory that grows when more is asked for.
@@ -49,14 +69,20 @@ func New(drv Driver, o Options) (*Backend, error) {
 	if o.Activation != backend.F32 && o.Activation != backend.BF16 {
 		return nil, fmt.Errorf("gpu backend: activations: found %v, expected float32 or bfloat16", o.Activation)
 	}
-	b := &Backend{drv: drv, prop: drv.Properties(), k: newLauncher(drv, 0), act: o.Activation, live: map[Ptr]struct{}{}}
+	b := &Backend{
+		drv: drv, prop: drv.Properties(), k: newLauncher(drv, 0), act: o.Activation, live: map[Ptr]allocation{},
+		recorded: map[any]*recording{}, direct: o.Debug || o.NoGraphs, options: o,
+	}
 	b.k.debug = o.Debug
-	err := b.startStep()
-	if err == nil {
-		err = b.startTopology()
+	err := b.startStaging()
+	for _, start := range []func() error{b.startStep, b.startTopology} {
+		if err == nil {
+			err = start()
+		}
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("gpu backend: %w", err), drv.Close())
+		err = fmt.Errorf("gpu backend: %w", err)
+		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil
 }
@@ -89,11 +115,12 @@ func (b *Backend) Close() error {
 
 // Sync waits for all queued work and returns the first error.
 func (b *Backend) Sync() error {
-	if b.ok() {
+	if b.outside("Sync") {
 		b.keep("Sync", b.drv.Sync(0))
-		b.steps.used = 0
+		b.staging.released()
 	}
-	if b.ok() {
+	if b.ok() && b.checked != b.k.queued {
+		b.checked = b.k.queued
 		b.statusErrors()
 	}
 	if b.ok() {
@@ -134,9 +161,19 @@ func (b *Backend) take(op, label string, n int64) Ptr {
 		b.keep(op, err)
 		return 0
 	}
-	b.live[p] = struct{}{}
+	b.live[p] = allocation{label, n}
+	b.taken += n
+	b.peak = max(b.peak, b.taken)
+	b.moves++
 	b.keep(op, b.drv.Memset(0, p, 0, n))
 	return p
+}
+
+// release frees what take returned, once the work that is queued is done.
+func (b *Backend) release(op string, p Ptr) {
+	b.keep(op, b.drv.Free(p))
+	b.taken -= b.live[p].bytes
+	delete(b.live, p)
 }
 
 // reserve makes r hold n bytes at least; their content is undefined.
@@ -145,8 +182,7 @@ func (b *Backend) reserve(op string, r *region, label string, n int64) Ptr {
 		return r.p
 	}
 	if r.p != 0 {
-		delete(b.live, r.p)
-		b.keep(op, b.drv.Free(r.p))
+		b.release(op, r.p)
 		b.working -= r.n
 	}
 	*r = region{b.take(op, label, n), n}

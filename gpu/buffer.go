@@ -68,13 +68,13 @@ func (b *Backend) WriteFloats(dst backend.Buffer, off int, src []float32) {
 	c.in(d, off, bytesOf(src))
 }
 
-// WriteInts implements backend.Backend.
+// WriteInts implements backend.Backend. Batches come with it: it does not wait.
 func (b *Backend) WriteInts(dst backend.Buffer, off int, src []int32) {
 	c := b.check("WriteInts")
 	d := c.buffer("dst", dst, backend.I32, 0)
 	c.window(d, off, len(src))
-	if c.ok() && len(src) > 0 {
-		c.in(d, off, bytesOf(src))
+	if c.ok() {
+		b.stage(c.op, d.at(off), bytesOf(src))
 	}
 }
 
@@ -103,7 +103,9 @@ func (x *buffer) at(i int) Ptr { return x.p + Ptr(i*x.dtype.Size()) }
 
 // in copies bytes to d from element off on.
 func (c checker) in(d *buffer, off int, bytes []byte) {
-	c.b.keep(c.op, c.b.drv.CopyIn(0, d.at(off), bytes))
+	if c.b.outside(c.op) {
+		c.b.keep(c.op, c.b.drv.CopyIn(0, d.at(off), bytes))
+	}
 }
 
 // bytesOf returns the memory of a slice. Hosts with a GPU are little-endian, as

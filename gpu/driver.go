@@ -31,6 +31,8 @@ type Properties struct {
 	SharedBytes     int   // most shared memory of a block, opted in for
 	SharedPerSM     int   // shared memory of a multiprocessor
 	MemoryBytes     int64 // global memory
+	ReservedBytes   int64 // what code, graphs and the driver may yet take of it
+	PageBytes       int64 // allocations of this size or more take whole pages; 0: none do
 }
 
 // Driver is the part of a GPU driver that the backend needs. Package cudadriver
@@ -40,7 +42,8 @@ type Properties struct {
 // order. A driver may be used from several goroutines, one call at a time goes
 // through. Every error is an *Error. Copies to and from the host wait for the
 // stream's earlier work and for themselves unless the host memory is pinned,
-// when the caller must not touch it before the next Sync of the stream.
+// when the caller must not touch it before the next Sync of the stream, or Wait
+// for an event that was recorded after the copy.
 type Driver interface {
 	// Name is "cuda" or "sim".
 	Name() string
@@ -77,6 +80,9 @@ type Driver interface {
 	Sync(s Stream) error
 	NewEvent() (Event, error)
 	Record(e Event, s Stream) error
+	// Wait waits for what was queued on the event's stream before it was recorded,
+	// and returns its error. An event that was never recorded is one.
+	Wait(e Event) error
 	// Elapsed waits for both events and returns the time from the first to the second.
 	Elapsed(from, to Event) (time.Duration, error)
 

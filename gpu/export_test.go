@@ -39,3 +39,6 @@ func WorkingCopies(p backend.Param) (forward, backward Ptr) {
 	q := p.(*param)
 	return Ptr(q.forward), Ptr(q.backward)
 }
+
+// NewPlanDriver returns the driver of a plan for the device of drv.
+func NewPlanDriver(drv Driver) Driver { return newPlanDriver(drv) }

@@ -22,6 +22,7 @@ type launcher struct {
 	fn     map[string]Function // those that are loaded
 	err    error
 	debug  bool // wait for each launch, so that a fault names its kernel
+	queued int  // launches
 }
 
 func newLauncher(drv Driver, stream Stream) *launcher {
@@ -70,6 +71,7 @@ func (l *launcher) try(name string, grid, block Dim3, shared int, args []uint64)
 	if err := l.load(name); err != nil {
 		return err
 	}
+	l.queued++
 	err := l.drv.Launch(l.stream, l.fn[name], grid, block, shared, args)
 	if err == nil && l.debug {
 		err = l.drv.Sync(l.stream)

@@ -121,6 +121,7 @@ func (d *deviceTopology) fields(t *sparse.Topology) []field {
 }
 
 func (c checker) upload(d *deviceTopology, t *sparse.Topology) {
+	c.b.outside(c.op)
 	for _, f := range d.fields(t) {
 		if c.ok() {
 			c.b.keep(c.op, c.b.drv.CopyIn(0, *f.at, f.host))

@@ -24,7 +24,7 @@ type smallRig struct {
 
 func newSmallRig(t *testing.T, o simdriver.Options) *smallRig {
 	t.Helper()
-	d := simdriver.New(o)
+	d := simulated(t, o)
 	b, err := gpu.New(d, gpu.Options{Activation: backend.BF16})
 	if err != nil {
 		t.Fatal(err)

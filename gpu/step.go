@@ -16,26 +16,12 @@ type deviceStep struct {
 	_                  int32
 }
 
-const (
-	stepBytes = int(unsafe.Sizeof(deviceStep{}))
-	stepSlots = 64
-)
-
-// stepScalars hands the scalars of a step to the kernels. They are copied from a
-// ring of pinned memory, so that BeginStep does not wait for the work before it.
-type stepScalars struct {
-	device Ptr
-	pinned []byte
-	used   int // slots whose copy may not be finished
-}
+const stepBytes = int64(unsafe.Sizeof(deviceStep{}))
 
 // startStep allocates the scalars, all zero until the first BeginStep.
 func (b *Backend) startStep() error {
-	b.steps.device = b.take("New", "step scalars", int64(stepBytes))
-	b.working += int64(stepBytes)
-	pinned, err := b.drv.AllocPinned(stepSlots * stepBytes)
-	b.keep("New", err)
-	b.steps.pinned = pinned
+	b.stepAt = b.take("New", "step scalars", stepBytes)
+	b.working += stepBytes
 	return b.err
 }
 
@@ -45,19 +31,12 @@ func (b *Backend) BeginStep(s backend.StepScalars) {
 		return
 	}
 	b.step = s
-	if b.steps.used == stepSlots {
-		b.keep("BeginStep", b.drv.Sync(0))
-		b.steps.used = 0
-	}
 	d := deviceStep{seed: s.Seed, step: s.Step, micro: int32(s.Micro), lr: s.LR, mlmScale: s.MLMScale, nspScale: s.NSPScale}
 	if s.Train {
 		d.train = 1
 	}
-	slot := b.steps.pinned[b.steps.used*stepBytes:][:stepBytes]
-	copy(slot, bytesOf([]deviceStep{d}))
-	b.keep("BeginStep", b.drv.CopyIn(0, b.steps.device, slot))
-	b.steps.used++
+	b.stage("BeginStep", b.stepAt, bytesOf([]deviceStep{d}))
 }
 
 // scalars returns the address of the step's scalars.
-func (b *Backend) scalars() ptrStepScalars { return ptrStepScalars(b.steps.device) }
+func (b *Backend) scalars() ptrStepScalars { return ptrStepScalars(b.stepAt) }

@@ -32,18 +32,15 @@ type topologyManager struct {
 	capacity         int64 // of table, reports and list
 	table, reportsAt Ptr
 	listAt, updateAt Ptr
-	mail             []byte // pinned memory from which numbers are copied
-	mailed           int    // bytes of it that may not be copied yet
 }
 
-const mailBytes = 1 << 12
+// topologySequence names the recorded launches of an update of a list.
+type topologySequence string
 
 var topologyKernels = []string{"topology_norms", "topology_update", "topology_zero"}
 
 func (b *Backend) startTopology() error {
-	mail, err := b.drv.AllocPinned(mailBytes)
-	b.keep("New", err)
-	b.topo.mail, b.topo.updateAt = mail, b.take("New", "topology update", updateBytes)
+	b.topo.updateAt = b.take("New", "topology update", updateBytes)
 	b.working += updateBytes
 	return b.err
 }
@@ -73,7 +70,7 @@ func (b *Backend) UpdateTopology(params []backend.Param, u sparse.Update) {
 	list := c.updated(params, u)
 	if c.ok() && len(list) > 0 {
 		c.writeUpdate(list, u)
-		c.launchUpdate(list)
+		b.Record(topologySequence(bytesOf(list)), func() { c.launchUpdate(list) })
 	}
 }
 
@@ -119,10 +116,10 @@ func (c checker) writeUpdate(list []int32, u sparse.Update) {
 		m.stale = false
 	}
 	if !slices.Equal(m.listed, list) {
-		c.send(m.listAt, bytesOf(list))
+		b.stage(c.op, m.listAt, bytesOf(list))
 		m.listed = append(m.listed[:0], list...)
 	}
-	c.send(m.updateAt, bytesOf([]topologyUpdate{deviceUpdate(u)}))
+	b.stage(c.op, m.updateAt, bytesOf([]topologyUpdate{deviceUpdate(u)}))
 	m.pending = true
 	for _, i := range list {
 		m.params[i].topo.updated = true
@@ -145,30 +142,12 @@ func (c checker) growTable() {
 		p := b.take(c.op, a.label, n*a.bytes)
 		if old := *a.at; old != 0 && c.ok() {
 			b.keep(c.op, b.drv.Copy(0, p, old, m.capacity*a.bytes)) // reports stay
-			b.keep(c.op, b.drv.Free(old))
-			delete(b.live, old)
+			b.release(c.op, old)
 		}
 		*a.at = p
 		b.working += (n - m.capacity) * a.bytes
 	}
 	m.capacity, m.stale, m.listed = n, true, nil
-}
-
-// send copies data to the device without waiting for the work before it, as long
-// as there is room in pinned memory.
-func (c checker) send(to Ptr, data []byte) {
-	m := &c.b.topo
-	if len(data) > len(m.mail)-m.mailed && c.ok() {
-		c.b.keep(c.op, c.b.drv.Sync(0))
-		m.mailed = 0
-	}
-	if len(data) <= len(m.mail) {
-		data = m.mail[m.mailed:][:copy(m.mail[m.mailed:], data)]
-		m.mailed += len(data)
-	}
-	if c.ok() {
-		c.b.keep(c.op, c.b.drv.CopyIn(0, to, data))
-	}
 }
 
 // launchUpdate starts the kernels of an update of the parameters in list.
@@ -200,7 +179,6 @@ func (c checker) launchUpdate(list []int32) {
 // is called when all work is done.
 func (b *Backend) topologyErrors() {
 	m := &b.topo
-	m.mailed = 0
 	if !m.pending {
 		return
 	}

@@ -134,12 +134,17 @@ func (c *calls) Launch(s gpu.Stream, f gpu.Function, grid, block gpu.Dim3, share
 	c.list = append(c.list, "launch")
 	return c.Driver.Launch(s, f, grid, block, shared, args)
 }
+func (c *calls) LaunchGraph(g gpu.Graph, s gpu.Stream) error {
+	c.list = append(c.list, "graph")
+	return c.Driver.LaunchGraph(g, s)
+}
 func (c *calls) Sync(s gpu.Stream) error {
 	c.list = append(c.list, "sync")
 	return c.Driver.Sync(s)
 }
 
-// TestUpdateDoesNotWait: an update copies its numbers and launches, no more.
+// TestUpdateDoesNotWait: an update copies its numbers and launches, no more; the
+// third is one launch.
 func TestUpdateDoesNotWait(t *testing.T) {
 	d := &calls{Driver: simdriver.New(simdriver.Options{})}
 	b, err := gpu.New(d, gpu.Options{})
@@ -150,12 +155,13 @@ func TestUpdateDoesNotWait(t *testing.T) {
 	w := &twins{t: t, b: b}
 	w.add(0, tensor{4, 3, 3, 4})
 	w.add(1, tensor{8, 3, 3, 4})
-	for number := 1; number <= 3; number++ {
+	launches := []string{"copy in", "launch", "launch", "launch"}
+	for number, want := range [][]string{nil, append(launches, "graph"), {"copy in", "graph"}} {
 		d.list = nil
-		b.UpdateTopology(params(w.list), sparse.Update{Number: number, PruneRatio: 0.5})
-	}
-	if want := []string{"copy in", "launch", "launch", "launch"}; !slices.Equal(d.list, want) {
-		t.Errorf("found calls %v, expected %v", d.list, want)
+		b.UpdateTopology(params(w.list), sparse.Update{Number: number + 1, PruneRatio: 0.5})
+		if want != nil && !slices.Equal(d.list, want) {
+			t.Errorf("update %d: found calls %v, expected %v", number, d.list, want)
+		}
 	}
 	if err := b.Sync(); err != nil {
 		t.Error(err)

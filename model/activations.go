@@ -35,6 +35,8 @@ type layerActivations struct {
 // of the same layer. In the heads, the gradient of the transform's output goes
 // into transY, that of the masked hidden states into transZ, that of the [CLS]
 // hidden states into pooled.
+//
+// With Options.Recompute all layers share one set but for ffnY, their output.
 type activations struct {
 	ids, segments backend.Buffer // I32 [T]
 	lengths       backend.Buffer // I32 [MicroBatch]
@@ -83,7 +85,13 @@ func newActivations(c Config, o Options, dtype backend.DType, alloc allocator) *
 	acc := func(name string, n int) backend.Buffer { return alloc(partActivations, name, backend.F32, n) }
 	a.embZ, a.embY = act("embedding sums", th), act("embeddings", th)
 	a.embMean, a.embRstd = acc("embedding means", t), acc("embedding deviations", t)
-	for range c.Layers {
+	for l := range c.Layers {
+		if l > 0 && o.Recompute {
+			shared := a.layers[0]
+			shared.ffnY = act("layer output", th)
+			a.layers = append(a.layers, shared)
+			continue
+		}
 		a.layers = append(a.layers, layerActivations{
 			q: act("queries", th), k: act("keys", th), v: act("values", th), ctx: act("attention context", th),
 			lse:   acc("attention log sums", o.MicroBatch*c.Heads*o.SeqLen),

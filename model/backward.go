@@ -6,8 +6,13 @@ import "github.com/sparsebert/sparsebert-gpu/internal/backend"
 // column sums of dy, and the growth scores when this pass collects them.
 func (m *Model) weightGrad(p linear, dy, x backend.Buffer, t int) {
 	m.b.SDD(p.w, p.b, dy, x, t)
-	if m.grow && p.w.Sparse() {
-		m.b.BlockGradL1(p.w, dy, x, t)
+	m.growthScores(p.w, dy, x, t)
+}
+
+// growthScores queues a sparse weight's growth scores when this pass collects them.
+func (m *Model) growthScores(w backend.Param, dy, x backend.Buffer, t int) {
+	if m.grow && w.Sparse() {
+		m.b.BlockGradL1(w, dy, x, t)
 	}
 }
 
@@ -15,6 +20,9 @@ func (m *Model) weightGrad(p linear, dy, x backend.Buffer, t int) {
 // sequences. gradY holds the gradient of lastHidden.
 func (m *Model) encodeGrad(n int) {
 	for l := len(m.net.layers) - 1; l >= 0; l-- {
+		if m.opt.Recompute && l < len(m.net.layers)-1 {
+			m.encodeLayer(l, n) // the layer above used its buffers
+		}
 		m.encodeLayerGrad(l, n)
 	}
 	b, a, t := m.b, m.act, n*m.opt.SeqLen
@@ -47,10 +55,28 @@ func (m *Model) encodeLayerGrad(l, n int) {
 	dctx, dq, dk, dv := a.ffnZ, a.attnZ, a.attnY, a.ffnY
 	b.DDS(dctx, dsub, p.attnOut.w, t, backend.Assign, nil)
 	b.AttentionGrad(dq, dk, dv, dctx, a.q, a.k, a.v, a.ctx, a.lse, m.act.lengths, m.attn(n), m.dropout(siteAttention, l))
-	m.weightGrad(p.query, dq, x, t)
-	m.weightGrad(p.key, dk, x, t)
-	m.weightGrad(p.value, dv, x, t)
-	b.DDS(dy, dq, p.query.w, t, backend.Accumulate, nil)
-	b.DDS(dy, dk, p.key.w, t, backend.Accumulate, nil)
-	b.DDS(dy, dv, p.value.w, t, backend.Accumulate, nil)
+	m.projectGrad(p, dy, []backend.Buffer{dq, dk, dv}, x, t)
+}
+
+// projectGrad is the backward of project: weight and bias gradients from d, those of
+// query, key and value, and dx += sum of d[i] Wi.
+func (m *Model) projectGrad(p *layer, dx backend.Buffer, d []backend.Buffer, x backend.Buffer, t int) {
+	w, bias := p.projections()
+	s, shared := m.b.(backend.SharedInput)
+	if shared {
+		s.SDDShared(w, bias, d, x, t)
+	}
+	for i := range w {
+		if !shared {
+			m.b.SDD(w[i], bias[i], d[i], x, t)
+		}
+		m.growthScores(w[i], d[i], x, t)
+	}
+	if shared {
+		s.DDSShared(dx, d, w, t)
+		return
+	}
+	for i := range w {
+		m.b.DDS(dx, d[i], w[i], t, backend.Accumulate, nil)
+	}
 }

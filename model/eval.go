@@ -29,12 +29,15 @@ func (m *Model) Eval(batch Batch) (EvalSums, error) {
 	if err := batch.validate(m.cfg, m.opt); err != nil {
 		return EvalSums{}, fmt.Errorf("evaluation: %w", err)
 	}
+	m.ahead = uploaded{} // evaluation takes the place of what is there
 	m.zeroStats()
 	m.b.BeginStep(backend.StepScalars{Seed: m.opt.Seed})
 	rows := m.upload(batch)
-	m.encode(batch.Size)
-	m.mlmHead(rows, false)
-	m.nspHead(batch.Size, false)
+	m.record(sequence{what: "evaluation", size: batch.Size, rows: rows}, func() {
+		m.encode(batch.Size)
+		m.mlmHead(rows, false)
+		m.nspHead(batch.Size, false)
+	})
 	s, err := m.readStats()
 	if err != nil {
 		return EvalSums{}, fmt.Errorf("evaluation: %w", err)

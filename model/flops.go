@@ -48,7 +48,8 @@ func NonEmbeddingFLOPs(c Config, seq int) (float64, error) {
 }
 
 // flopParts is the account for one sequence. The heads run on o.MaxMasked
-// positions and on [CLS]. Elementwise work (LayerNorm, GELU, dropout, softmax)
+// positions and on [CLS]. With o.Recompute all layers but the last run forward
+// twice. Elementwise work (LayerNorm, GELU, dropout, softmax)
 // and the optimiser are not counted.
 func flopParts(c Config, table []Tensor, o Options) []FLOPPart {
 	order := []string{
@@ -67,6 +68,9 @@ func flopParts(c Config, table []Tensor, o Options) []FLOPPart {
 			d = c.Density()
 		}
 		p.Theoretical += each * d * float64(t.Elements())
+		if o.Recompute && t.Encoder && t.Layer < c.Layers-1 {
+			each *= 4. / 3
+		}
 		p.Executed += each * float64(t.Stored())
 		p.Dense += each * float64(t.Elements())
 	}
@@ -98,6 +102,9 @@ func flopParts(c Config, table []Tensor, o Options) []FLOPPart {
 	scores := parts[FLOPsAttentionScores]
 	scores.Theoretical = 3 * forward * 2 * s * s * h * l
 	scores.Executed = executed * 2 * s * s * h * l
+	if o.Recompute {
+		scores.Executed += forward * 2 * s * s * h * (l - 1)
+	}
 	scores.Dense = scores.Executed
 	// Two additions of a row forward, three into the gradients backward.
 	sums := parts[FLOPsEmbedding]

@@ -60,9 +60,7 @@ func (m *Model) encode(n int) {
 func (m *Model) encodeLayer(l, n int) {
 	b, a, p, x, t := m.b, &m.act.layers[l], &m.net.layers[l], m.layerInput(l), n*m.opt.SeqLen
 
-	b.DSD(a.q, nil, x, p.query.w, p.query.b, t)
-	b.DSD(a.k, nil, x, p.key.w, p.key.b, t)
-	b.DSD(a.v, nil, x, p.value.w, p.value.b, t)
+	m.project(p, []backend.Buffer{a.q, a.k, a.v}, x, t)
 	b.Attention(a.ctx, a.lse, a.q, a.k, a.v, m.act.lengths, m.attn(n), m.dropout(siteAttention, l))
 	b.DSD(a.attnZ, nil, a.ctx, p.attnOut.w, p.attnOut.b, t)
 	b.AddNorm(a.attnY, a.attnZ, a.attnMean, a.attnRstd, x, a.attnZ,
@@ -72,4 +70,17 @@ func (m *Model) encodeLayer(l, n int) {
 	b.DSD(a.ffnZ, nil, a.up, p.down.w, p.down.b, t)
 	b.AddNorm(a.ffnY, a.ffnZ, a.ffnMean, a.ffnRstd, a.attnY, a.ffnZ,
 		p.ffnNorm.gamma, p.ffnNorm.beta, t, m.dropout(siteFFN, l))
+}
+
+// project queues the query, key and value of a layer: out[i] = x Wi^T + bi, in one
+// pass over x where the device can.
+func (m *Model) project(p *layer, out []backend.Buffer, x backend.Buffer, t int) {
+	w, bias := p.projections()
+	if s, ok := m.b.(backend.SharedInput); ok {
+		s.DSDShared(out, x, w, bias, t)
+		return
+	}
+	for i := range w {
+		m.b.DSD(out[i], nil, x, w[i], bias[i], t)
+	}
 }

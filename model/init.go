@@ -29,10 +29,17 @@ func startTopology(t Tensor, c Config, seed uint64) (*sparse.Topology, error) {
 // initialChunk is the number of values that are made at a time.
 const initialChunk = 1 << 20
 
+// valueless is a backend that may keep no values (package traffic): drawing them
+// would take most of its time.
+type valueless interface{ Valueless() bool }
+
 // initialise writes a parameter's first values.
 func initialise(b backend.Backend, p backend.Param, t Tensor, topo *sparse.Topology, c Config, seed uint64) {
 	if t.Start == StartZero {
 		return // NewParam zeroes
+	}
+	if v, ok := b.(valueless); ok && v.Valueless() {
+		return
 	}
 	draw := drawer(t, c, seed)
 	n := t.Stored()

@@ -16,8 +16,13 @@ type Options struct {
 	Seed       uint64
 
 	// FixedMasked runs the MLM head on all MicroBatch*MaxMasked slots, so that no
-	// launch depends on the batch. Else it runs on the used slots alone.
+	// launch depends on the batch and a backend.Recorder may repeat what it did for
+	// another. Else it runs on the used slots alone, and nothing is recorded.
 	FixedMasked bool
+
+	// Recompute keeps of each encoder layer only its output, and runs the layer
+	// forward again in the backward pass. The results are the same to the bit.
+	Recompute bool
 }
 
 // validate checks o for a model of configuration c.
@@ -60,11 +65,18 @@ type Model struct {
 	grow bool
 	// Host staging of the masked slots that the MLM head runs on.
 	pos, labels []int32
+	// ahead is the batch that is on the device already, see StepArgs.Next.
+	ahead uploaded
 }
 
 // New allocates a model on b and sets its initial values. Errors about c and o
 // wrap ErrConfig; others are the backend's.
 func New(b backend.Backend, c Config, o Options) (*Model, error) {
+	return newModel(b, c, o, false)
+}
+
+// newModel is New, or a plan of it: without values, and with any topologies.
+func newModel(b backend.Backend, c Config, o Options, plan bool) (*Model, error) {
 	table, err := Table(c)
 	if err != nil {
 		return nil, err
@@ -73,8 +85,9 @@ func New(b backend.Backend, c Config, o Options) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{b: b, cfg: c, opt: o, table: table, params: make([]backend.Param, len(table))}
+	start := topologies{plan: plan}
 	for i, t := range table {
-		topo, err := startTopology(t, c, o.Seed)
+		topo, err := start.of(t, c, o.Seed)
 		if err != nil {
 			return nil, fmt.Errorf("starting topology of %s: %w", t.Name, err)
 		}
@@ -87,7 +100,9 @@ func New(b backend.Backend, c Config, o Options) (*Model, error) {
 				b.GrowScores(m.params[i]) // take the memory now, not in the middle of a run
 			}
 		}
-		initialise(b, m.params[i], t, topo, c, o.Seed)
+		if !plan {
+			initialise(b, m.params[i], t, topo, c, o.Seed)
+		}
 	}
 	if m.net, err = newNetwork(table, m.params, c.Layers); err != nil {
 		return nil, err

@@ -20,6 +20,11 @@ type layer struct {
 	ffnNorm                    norm
 }
 
+// projections are the weights and biases that make query, key and value of x.
+func (p *layer) projections() (w, b []backend.Param) {
+	return []backend.Param{p.query.w, p.key.w, p.value.w}, []backend.Param{p.query.b, p.key.b, p.value.b}
+}
+
 // network gives the parameters their roles.
 type network struct {
 	word, pos, typ backend.Param

@@ -22,6 +22,10 @@ type StepArgs struct {
 	// none is due. Its Step is set to Step+1. With sparse.GrowGradient the growth
 	// scores are those of this step's micro-batches.
 	Update *sparse.Update
+	// Next is the first micro-batch of the step that will follow, where it is known.
+	// Step then hands it to the device before it waits, so that neither waits for
+	// the other at the start of the next step. It must not change until then.
+	Next *Batch
 }
 
 // StepResult is what a step measured, before its parameter update.
@@ -54,7 +58,7 @@ func (m *Model) Step(a StepArgs, micro []Batch) (StepResult, error) {
 	}
 	scalars := backend.StepScalars{Seed: m.opt.Seed, Step: a.Step, Train: true, LR: float32(a.LR)}
 	m.grow = a.Update != nil && collectsGrowth(m.cfg)
-	r, err := m.accumulate(scalars, micro)
+	r, err := m.accumulate(scalars, micro, a.Next)
 	m.grow = false
 	if err != nil {
 		return r, err
@@ -62,7 +66,9 @@ func (m *Model) Step(a StepArgs, micro []Batch) (StepResult, error) {
 	if err := m.checkFinite(r); err != nil {
 		return r, err
 	}
-	m.b.AdamW(m.params, m.act.gradNorm, a.Adam)
+	m.record(sequence{what: "optimiser", adam: a.Adam}, func() {
+		m.b.AdamW(m.params, m.act.gradNorm, a.Adam)
+	})
 	if a.Update != nil {
 		u := *a.Update
 		u.Step = a.Step + 1
@@ -79,12 +85,13 @@ func (m *Model) Step(a StepArgs, micro []Batch) (StepResult, error) {
 // that of step 0 with train, off without. It does not reject numbers that are
 // not finite.
 func (m *Model) Gradients(micro []Batch, train bool) (StepResult, error) {
-	return m.accumulate(backend.StepScalars{Seed: m.opt.Seed, Train: train}, micro)
+	return m.accumulate(backend.StepScalars{Seed: m.opt.Seed, Train: train}, micro, nil)
 }
 
 // accumulate runs forward and backward over the micro-batches and reads losses
-// and norm. The scale of each loss is 1 over its count in all micro-batches.
-func (m *Model) accumulate(s backend.StepScalars, micro []Batch) (StepResult, error) {
+// and norm. The scale of each loss is 1 over its count in all micro-batches. next
+// is the micro-batch to upload behind them, or nil.
+func (m *Model) accumulate(s backend.StepScalars, micro []Batch, next *Batch) (StepResult, error) {
 	var r StepResult
 	if len(micro) < 1 || len(micro) > math.MaxUint16 {
 		return r, fmt.Errorf("%w: found %d micro-batches, expected 1 to %d", ErrBatch, len(micro), math.MaxUint16)
@@ -99,21 +106,16 @@ func (m *Model) accumulate(s backend.StepScalars, micro []Batch) (StepResult, er
 	}
 	s.MLMScale, s.NSPScale = reciprocal(r.Masked), reciprocal(r.Pairs)
 
-	m.b.ZeroGrad(m.params)
-	m.zeroStats()
 	for i, batch := range micro {
 		s.Micro = i
 		m.b.BeginStep(s)
 		rows := m.upload(batch)
-		m.encode(batch.Size)
-		m.mlmHead(rows, true)
-		m.nspHead(batch.Size, true)
-		m.b.Zero(m.act.gradY, batch.Size*m.opt.SeqLen*m.cfg.Hidden)
-		m.mlmHeadGrad(rows)
-		m.nspHeadGrad(batch.Size)
-		m.encodeGrad(batch.Size)
+		q := sequence{what: "gradients", size: batch.Size, rows: rows, first: i == 0, last: i == len(micro)-1, grow: m.grow}
+		m.record(q, func() { m.gradients(q) })
 	}
-	m.b.GradNorm(m.act.gradNorm, m.params)
+	if next != nil && next.validate(m.cfg, m.opt) == nil { // else the next step says what is wrong
+		m.uploadAhead(*next)
+	}
 
 	e, err := m.readStats()
 	if err != nil {
@@ -129,9 +131,66 @@ func (m *Model) accumulate(s backend.StepScalars, micro []Batch) (StepResult, er
 	return r, nil
 }
 
-// upload copies a batch to the device and returns the number of rows that the
-// MLM head runs on: the used masked slots, moved together, and at least one.
+// gradients queues forward and backward of one micro-batch.
+func (m *Model) gradients(q sequence) {
+	if q.first {
+		m.b.ZeroGrad(m.params)
+		m.zeroStats()
+	}
+	m.encode(q.size)
+	m.mlmHead(q.rows, true)
+	m.nspHead(q.size, true)
+	m.b.Zero(m.act.gradY, q.size*m.opt.SeqLen*m.cfg.Hidden)
+	m.mlmHeadGrad(q.rows)
+	m.nspHeadGrad(q.size)
+	m.encodeGrad(q.size)
+	if q.last {
+		m.b.GradNorm(m.act.gradNorm, m.params)
+	}
+}
+
+// sequence names a sequence of operations, whose calls follow from it alone.
+type sequence struct {
+	m           *Model // set by record
+	what        string
+	size, rows  int  // sequences, rows of the MLM head
+	first, last bool // micro-batch of a step
+	grow        bool
+	adam        backend.AdamConfig
+}
+
+// record runs a sequence, which a device may repeat from a recording.
+func (m *Model) record(q sequence, work func()) {
+	if !m.opt.FixedMasked {
+		work()
+		return
+	}
+	q.m = m
+	backend.Record(m.b, q, work)
+}
+
+// uploaded says which batch is on the device.
+type uploaded struct {
+	ids  *int32 // the first of its ids; nil: none
+	size int
+	rows int
+}
+
+// uploadAhead uploads the micro-batch of the next step.
+func (m *Model) uploadAhead(batch Batch) {
+	rows := m.upload(batch)
+	m.ahead = uploaded{&batch.IDs[0], batch.Size, rows}
+}
+
+// upload copies a batch to the device, unless it is there, and returns the number
+// of rows that the MLM head runs on: the used masked slots, moved together, and
+// at least one.
 func (m *Model) upload(batch Batch) int {
+	ahead := m.ahead
+	m.ahead = uploaded{}
+	if ahead.ids == &batch.IDs[0] && ahead.size == batch.Size {
+		return ahead.rows
+	}
 	b, a := m.b, m.act
 	b.WriteInts(a.ids, 0, batch.IDs)
 	b.WriteInts(a.segments, 0, batch.Segments)

@@ -74,6 +74,9 @@ func openCPU(precision string, threads int) (*cpu.Backend, error) {
 	return cpu.New(cpu.Options{Threads: threads})
 }
 
+// newSim makes the simulated GPU; tests let it fail.
+var newSim = func(o simdriver.Options) gpu.Driver { return simdriver.New(o) }
+
 // openGPU opens "cuda" or "sim". Threads are those of the simulator.
 func openGPU(name, precision string, threads int) (*gpu.Backend, gpu.Driver, error) {
 	var o gpu.Options
@@ -87,7 +90,7 @@ func openGPU(name, precision string, threads int) (*gpu.Backend, gpu.Driver, err
 	}
 	var d gpu.Driver
 	if name == "sim" {
-		d = simdriver.New(simdriver.Options{Threads: threads})
+		d = newSim(simdriver.Options{Threads: threads})
 	} else {
 		var err error
 		if d, err = openCUDA(); err != nil {
@@ -96,7 +99,7 @@ func openGPU(name, precision string, threads int) (*gpu.Backend, gpu.Driver, err
 	}
 	b, err := gpu.New(d, o)
 	if err != nil {
-		return nil, nil, usage{err} // nothing was begun
+		return nil, nil, err
 	}
 	return b, d, nil
 }

@@ -30,7 +30,7 @@ func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print JSON
 // shapes keeps the settings on which parameters, FLOPs and memory depend.
 func shapes(s train.Setting) bool {
 	switch s.Key {
-	case "seq_len", "vocab_size", "mlm_probability", "batch_size", "precision", "growth":
+	case "seq_len", "vocab_size", "mlm_probability", "batch_size", "gradient_checkpointing", "precision", "growth":
 		return true
 	}
 	return s.Category == train.CategoryModel || s.Category == train.CategorySparsity
@@ -105,7 +105,7 @@ func mebibytes(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(byte
 
 // dryRun checks everything that train would, and prints what it would take.
 func dryRun(ctx context.Context, w io.Writer, config train.Config) error {
-	d, err := train.DryRun(ctx, config)
+	d, err := train.DryRun(ctx, config, openBackend)
 	if err != nil {
 		return err
 	}
@@ -123,6 +123,12 @@ func dryRun(ctx context.Context, w io.Writer, config train.Config) error {
 		fmt.Fprintf(w, " (%s free)", mebibytes(d.FreeBytes))
 	}
 	fmt.Fprintln(w)
+	if m := d.Device; m != nil {
+		fmt.Fprintf(w, "memory: %d bytes on %s, which has %d of %d free\n", m.Plan.Bytes, m.Device, m.Free, m.Total)
+		if err := m.Err(); err != nil {
+			return err
+		}
+	}
 	if d.FreeBytes >= 0 && d.FreeBytes < d.DiskBytes {
 		return fmt.Errorf("disk: found %s free, expected %s", mebibytes(d.FreeBytes), mebibytes(d.DiskBytes))
 	}

@@ -48,11 +48,11 @@ func trainAction(c *cli.Context) error {
 
 // trainRun carries out the run of a configuration.
 func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
-	if config.DryRun {
-		return dryRun(c.Context, c.App.Writer, config)
-	}
 	if err := useTwin(c.Context, config.Device, func(note string) { log.Warn().Msg(note) }); err != nil {
 		return err
+	}
+	if config.DryRun {
+		return dryRun(c.Context, c.App.Writer, config)
 	}
 	if s, ok := c.App.ErrWriter.(*screen); ok && config.JSONLogs {
 		s.setLog(log)

@@ -18,6 +18,11 @@ type Options struct {
 	Device int // index of the GPU among those that CUDA_VISIBLE_DEVICES leaves, from 0
 }
 
+const (
+	reservedBytes = 512 << 20 // for kernels, graphs and printf buffers: a guess, not seen on hardware
+	pageBytes     = 2 << 20   // of the GPU's memory
+)
+
 // Driver is one GPU with a context of its own. See the package's comment.
 type Driver struct {
 	describe   string
@@ -33,6 +38,7 @@ type Driver struct {
 	functions []*function
 	streams   []cu.Stream // a handle is its index: 0 is the default stream
 	events    []cu.Event
+	recorded  map[gpu.Event]bool
 	graphs    map[gpu.Graph]execGraph
 	lastGraph gpu.Graph
 	capture   *capture // nil if no stream is captured
@@ -50,7 +56,7 @@ type capture struct {
 // it, how many there are, or what CUDA said. (Where there is none, the process
 // has exited before; see the package's comment.)
 func New(opt Options) (*Driver, error) {
-	d := &Driver{work: make(chan func()), graphs: map[gpu.Graph]execGraph{}}
+	d := &Driver{work: make(chan func()), recorded: map[gpu.Event]bool{}, graphs: map[gpu.Graph]execGraph{}}
 	go d.thread()
 	var err error
 	d.do(func() { err = d.open(opt.Device) })
@@ -121,6 +127,7 @@ func (d *Driver) open(index int) error {
 	if p.MemoryBytes, err = dev.TotalMem(); err != nil {
 		return own(err)
 	}
+	p.ReservedBytes, p.PageBytes = reservedBytes, pageBytes
 	v := cu.Version()
 	d.describe = fmt.Sprintf("%s, compute capability %d.%d, driver for CUDA %d.%d", g.Name, p.Major, p.Minor, v/1000, v%1000/10)
 	if d.ctx, err = dev.MakeContext(cu.SchedAuto); err != nil {

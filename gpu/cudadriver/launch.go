@@ -212,7 +212,26 @@ func (d *Driver) Record(e gpu.Event, s gpu.Stream) error {
 		if err != nil {
 			return err
 		}
-		return own(ev.Record(st))
+		if err := ev.Record(st); err != nil {
+			return own(err)
+		}
+		d.recorded[e] = true
+		return nil
+	})
+}
+
+// Wait waits for the event. That one was recorded is checked here: CUDA would
+// take it for done.
+func (d *Driver) Wait(e gpu.Event) error {
+	return d.call("wait for event", "", true, func() error {
+		ev, err := d.event(e)
+		if err != nil {
+			return err
+		}
+		if !d.recorded[e] {
+			return fmt.Errorf("event %d was never recorded", e)
+		}
+		return own(ev.Synchronize())
 	})
 }
 

@@ -175,6 +175,7 @@ func events(b *bench) {
 	}
 	_, err = b.d.Elapsed(from, to)
 	b.fails("time between events never recorded", err)
+	b.fails("wait for an event never recorded", b.d.Wait(to), "wait for event")
 	const n = 1 << 16
 	s, err := b.d.NewStream()
 	b.must(err)
@@ -184,6 +185,7 @@ func events(b *bench) {
 		b.must(b.d.Record(from, s))
 		b.must(b.d.Launch(s, f, x(n/256), x(256), 0, []uint64{uint64(y), uint64(v), f32(1), n}))
 		b.must(b.d.Record(to, s))
+		b.must(b.d.Wait(to))
 		took, err := b.d.Elapsed(from, to)
 		b.must(err)
 		if wall := time.Since(start); took <= 0 || took > wall {
@@ -210,6 +212,7 @@ func badHandles(b *bench) {
 	b.fails("record on an unknown stream", b.d.Record(e, bad))
 	_, err = b.d.Elapsed(e, bad)
 	b.fails("time to an unknown event", err)
+	b.fails("wait for an unknown event", b.d.Wait(bad))
 	_, err = b.d.Function(bad, "axpy")
 	b.fails("function of an unknown module", err)
 	b.fails("launch of no graph", b.d.LaunchGraph(0, 0))

@@ -127,6 +127,18 @@ func pinned(b *bench) {
 	if !bytes.Equal(out[1:], bytesOf(n)[1:]) {
 		b.Error("pinned memory differs after a copy in and out")
 	}
+	// An event between two copies: the first is done once it was waited for.
+	e, err := b.d.NewEvent()
+	b.must(err)
+	b.must(b.d.CopyOut(s, out[:64], p))
+	b.must(b.d.Record(e, s))
+	b.must(b.d.CopyIn(s, p, in[64:]))
+	clear(in[:64])
+	b.must(b.d.Wait(e))
+	if !bytes.Equal(out[:64], bytesOf(64)) {
+		b.Error("pinned memory differs after a wait for an event after the copy")
+	}
+	b.must(b.d.Sync(s))
 	if _, err := b.d.AllocPinned(0); err == nil {
 		b.Error("0 pinned bytes: no error, expected one")
 	}

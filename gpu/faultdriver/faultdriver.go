@@ -53,7 +53,7 @@ var releases = []string{"Free", "FreePinned", "FreeGraph", "Close"}
 
 var ops = append([]string{
 	"Memory", "Alloc", "AllocPinned", "CopyIn", "CopyOut", "Copy", "Memset", "Load", "Function", "Launch",
-	"NewStream", "Sync", "NewEvent", "Record", "Elapsed", "BeginCapture", "EndCapture", "LaunchGraph",
+	"NewStream", "Sync", "NewEvent", "Record", "Wait", "Elapsed", "BeginCapture", "EndCapture", "LaunchGraph",
 }, releases...)
 
 // Ops returns the names that Plan.Op may have: the methods that return an error.
@@ -254,6 +254,14 @@ func (d *Driver) Record(e gpu.Event, s gpu.Stream) error {
 		return err
 	}
 	return d.inner.Record(e, s)
+}
+
+// Wait implements gpu.Driver.
+func (d *Driver) Wait(e gpu.Event) error {
+	if err := d.fail("Wait", ""); err != nil {
+		return err
+	}
+	return d.inner.Wait(e)
 }
 
 // Elapsed implements gpu.Driver.

@@ -75,6 +75,7 @@ func steps(d gpu.Driver) []step {
 		}},
 		{"CopyOut", func() error { return d.CopyOut(s, word, p) }},
 		{"Record", func() error { return d.Record(e, s) }},
+		{"Wait", func() error { return d.Wait(e) }},
 		{"Elapsed", func() error { _, err = d.Elapsed(e, e); return err }},
 		{"Sync", func() error { return d.Sync(s) }},
 		{"BeginCapture", func() error { return d.BeginCapture(s) }},

@@ -5,9 +5,10 @@
 // Every call does its work before it returns. What a GPU leaves undefined is an
 // error here where it can be: reading memory that nothing wrote, races, accesses
 // out of bounds or after Free. A copy between the device and pinned memory is
-// finished by Sync, as on a GPU: until then the destination of a CopyOut holds
-// other bytes, Sync reports a source of a CopyIn that was changed too soon, and
-// a second copy with the same bytes is an error unless both read them.
+// finished by Sync, or by Wait for a later event, as on a GPU: until then the
+// destination of a CopyOut holds other bytes, Sync reports a source of a CopyIn
+// that was changed too soon, and a second copy with the same bytes is an error
+// unless both read them.
 //
 // While a stream is captured only Launch, Copy, Memset, EndCapture, Close and
 // the calls without an error go through; an error of any call spoils the

@@ -43,7 +43,7 @@ type Driver struct {
 	modules   []*ptxsim.Module // a handle is its index + 1, here and below
 	functions []*ptxsim.Kernel
 	streams   []*stream // a handle is its index: 0 is the default stream
-	events    []time.Time
+	events    []event
 	graphs    map[gpu.Graph]*graph
 	lastGraph gpu.Graph
 	capture   *capture // nil if no stream is captured
@@ -53,7 +53,17 @@ type Driver struct {
 var _ gpu.Driver = (*Driver)(nil)
 
 // stream holds the copies with pinned memory that its next Sync finishes.
-type stream struct{ pending []pending }
+type stream struct {
+	pending  []pending
+	finished int // copies that are
+}
+
+// event is a moment in a stream: after so many of its copies with pinned memory.
+type event struct {
+	at     time.Time // zero: never recorded
+	stream gpu.Stream
+	copies int
+}
 
 // New returns a driver of a device with empty memory.
 func New(opt Options) *Driver {
@@ -148,14 +158,14 @@ func (d *Driver) Sync(s gpu.Stream) error {
 		if err != nil {
 			return err
 		}
-		return st.finish()
+		return st.finish(st.finished + len(st.pending))
 	})
 }
 
 // NewEvent returns an event that is not recorded yet.
 func (d *Driver) NewEvent() (e gpu.Event, err error) {
 	err = d.call("create event", "", true, func() error {
-		d.events = append(d.events, time.Time{})
+		d.events = append(d.events, event{})
 		e = gpu.Event(len(d.events))
 		return nil
 	})
@@ -165,14 +175,38 @@ func (d *Driver) NewEvent() (e gpu.Event, err error) {
 // Record sets the event to the present time.
 func (d *Driver) Record(e gpu.Event, s gpu.Stream) error {
 	return d.call("record event", "", true, func() error {
-		if _, err := d.stream(s); err != nil {
+		st, err := d.stream(s)
+		if err != nil {
 			return err
 		}
 		if e == 0 || e > gpu.Event(len(d.events)) {
 			return fmt.Errorf("event %d: no such event", e)
 		}
-		d.events[e-1] = time.Now()
+		d.events[e-1] = event{time.Now(), s, st.finished + len(st.pending)}
 		return nil
+	})
+}
+
+// recorded returns an event that was recorded.
+func (d *Driver) recorded(e gpu.Event) (event, error) {
+	switch {
+	case e == 0 || e > gpu.Event(len(d.events)):
+		return event{}, fmt.Errorf("event %d: no such event", e)
+	case d.events[e-1].at.IsZero():
+		return event{}, fmt.Errorf("event %d was never recorded", e)
+	}
+	return d.events[e-1], nil
+}
+
+// Wait finishes the copies with pinned memory that came before the event, as
+// Sync does.
+func (d *Driver) Wait(e gpu.Event) error {
+	return d.call("wait for event", "", true, func() error {
+		ev, err := d.recorded(e)
+		if err != nil {
+			return err
+		}
+		return d.streams[ev.stream].finish(ev.copies)
 	})
 }
 
@@ -180,15 +214,14 @@ func (d *Driver) Record(e gpu.Event, s gpu.Stream) error {
 // one was never recorded.
 func (d *Driver) Elapsed(from, to gpu.Event) (t time.Duration, err error) {
 	err = d.call("measure time", "", true, func() error {
-		for _, e := range []gpu.Event{from, to} {
-			if e == 0 || e > gpu.Event(len(d.events)) {
-				return fmt.Errorf("event %d: no such event", e)
-			}
-			if d.events[e-1].IsZero() {
-				return fmt.Errorf("event %d was never recorded", e)
+		var ev [2]event
+		for i, e := range []gpu.Event{from, to} {
+			var err error
+			if ev[i], err = d.recorded(e); err != nil {
+				return err
 			}
 		}
-		t = d.events[to-1].Sub(d.events[from-1])
+		t = ev[1].at.Sub(ev[0].at)
 		return nil
 	})
 	return t, err

@@ -10,7 +10,8 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/ptxsim"
 )
 
-// pending is a copy with pinned memory that the next Sync of its stream finishes.
+// pending is a copy with pinned memory that the next Sync of its stream finishes,
+// or Wait for a later event.
 type pending struct {
 	host, data []byte // data is what host must hold then (in), or gets (out)
 	out        bool
@@ -21,9 +22,12 @@ const notYet = 0xA5
 
 var errChanged = errors.New("the pinned source of a copy was changed before the stream was synchronised")
 
-func (st *stream) finish() error {
-	list := st.pending
-	st.pending = nil
+// finish ends the stream's first n copies, counted from its beginning.
+func (st *stream) finish(n int) error {
+	n = max(0, n-st.finished)
+	list := st.pending[:n]
+	st.pending = st.pending[n:]
+	st.finished += n
 	for _, p := range list {
 		if !p.out && !bytes.Equal(p.host, p.data) {
 			return fmt.Errorf("%d bytes: %w", len(p.host), errChanged)

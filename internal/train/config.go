@@ -63,16 +63,17 @@ type Config struct {
 	RegrowPruned  bool    `yaml:"regrow_pruned"`
 	Distribution  string  `yaml:"distribution"`
 
-	MaxSteps     int64   `yaml:"max_steps"`
-	Epochs       float64 `yaml:"epochs"` // 0: max_steps counts
-	BatchSize    int     `yaml:"batch_size"`
-	Accumulation int     `yaml:"gradient_accumulation_steps"`
-	LearningRate float64 `yaml:"learning_rate"` // 0: the paper's rule
-	WarmupSteps  int64   `yaml:"warmup_steps"`  // -1: a tenth of the run, at most 10,000
-	WeightDecay  float64 `yaml:"weight_decay"`
-	GroupLasso   float64 `yaml:"group_lasso"`
-	MaxGradNorm  float64 `yaml:"max_grad_norm"`
-	Seed         uint64  `yaml:"seed"`
+	MaxSteps      int64   `yaml:"max_steps"`
+	Epochs        float64 `yaml:"epochs"` // 0: max_steps counts
+	BatchSize     int     `yaml:"batch_size"`
+	Accumulation  int     `yaml:"gradient_accumulation_steps"`
+	Checkpointing bool    `yaml:"gradient_checkpointing"`
+	LearningRate  float64 `yaml:"learning_rate"` // 0: the paper's rule
+	WarmupSteps   int64   `yaml:"warmup_steps"`  // -1: a tenth of the run, at most 10,000
+	WeightDecay   float64 `yaml:"weight_decay"`
+	GroupLasso    float64 `yaml:"group_lasso"`
+	MaxGradNorm   float64 `yaml:"max_grad_norm"`
+	Seed          uint64  `yaml:"seed"`
 
 	Device         string `yaml:"device"`
 	Precision      string `yaml:"precision"`
@@ -83,6 +84,7 @@ type Config struct {
 	SaveTotalLimit int    `yaml:"save_total_limit"`
 	EvalSteps      int64  `yaml:"eval_steps"` // 0: only at the end
 	EvalBatches    int    `yaml:"eval_batches"`
+	FinalBatches   int    `yaml:"final_eval_batches"` // 0: all
 	LoggingSteps   int64  `yaml:"logging_steps"`
 	DryRun         bool   `yaml:"dry_run"`
 	Quiet          bool   `yaml:"quiet"`
@@ -146,6 +148,9 @@ func defaultPhases(steps int64, block int) int {
 	return int(max(1, min(best, steps/shortestPhase)))
 }
 
+// maxAccumulation is the largest number of micro-batches in a step.
+const maxAccumulation = 1 << 15
+
 // MaxThreads is the largest number of threads that a device may be asked for.
 const MaxThreads = 1 << 12
 
@@ -170,7 +175,7 @@ func (c *Config) outOfRange() (key, wrong string) {
 		{"epochs", c.Epochs, 0, 1e6, "0 (max_steps counts) to 1000000"},
 		{"max_steps", float64(c.MaxSteps), 1, 1 << 31, "1 to 2147483648"},
 		{"batch_size", float64(c.BatchSize), 1, 1 << 20, "1 to 1048576"},
-		{"gradient_accumulation_steps", float64(c.Accumulation), 1, 1 << 15, "1 to 32768"},
+		{"gradient_accumulation_steps", float64(c.Accumulation), 1, maxAccumulation, "1 to 32768"},
 		{"warmup_steps", float64(c.WarmupSteps), -1, 1 << 31, "0 to 2147483648 (-1: a tenth of the run)"},
 		{"seq_len", float64(c.SeqLen), 8, 1 << 15, "8 to 32768"},
 		{"vocab_size", float64(c.VocabSize), 16, 1 << 20, "16 to 1048576"},
@@ -180,6 +185,7 @@ func (c *Config) outOfRange() (key, wrong string) {
 		{"save_total_limit", float64(c.SaveTotalLimit), 0, inf, "0 (all) or more"},
 		{"eval_steps", float64(c.EvalSteps), 0, inf, "0 (at the end) or more"},
 		{"eval_batches", float64(c.EvalBatches), 0, inf, "0 (the whole set) or more"},
+		{"final_eval_batches", float64(c.FinalBatches), 0, inf, "0 (the whole set) or more"},
 		{"logging_steps", float64(c.LoggingSteps), 1, inf, "1 or more"},
 	} {
 		if !(n.value >= n.min && n.value <= n.max) {

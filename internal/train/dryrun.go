@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
@@ -39,11 +40,14 @@ type Dry struct {
 	CheckpointBytes int64 // of one checkpoint's tensors
 	DiskBytes       int64 // of as many as exist at once
 	FreeBytes       int64 // of the file system; -1: unknown
+	// Device is the memory of the device; nil where it is the host's. The ledger
+	// has what it takes.
+	Device *DeviceMemory
 }
 
 // DryRun makes every check that Run makes before its first step, and writes
-// nothing.
-func DryRun(ctx context.Context, c Config) (*Dry, error) {
+// nothing. A device without the memory is no error of its own: see Dry.Device.
+func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
 	if c.OutputDir == "" {
 		c.OutputDir = DefaultOutputDir(c, time.Now())
 	}
@@ -68,7 +72,7 @@ func DryRun(ctx context.Context, c Config) (*Dry, error) {
 		return nil, err
 	}
 	d := &Dry{Plan: p, Dir: c.OutputDir, FreeBytes: freeBytes(existingParent(c.OutputDir))}
-	if d.Ledger, err = p.ledger(); err != nil {
+	if err := d.account(open); err != nil {
 		return nil, err
 	}
 	table, err := model.Table(p.Model)
@@ -91,6 +95,30 @@ func DryRun(ctx context.Context, c Config) (*Dry, error) {
 	}
 	d.DiskBytes = saves * d.CheckpointBytes
 	return d, nil
+}
+
+// account works out the ledger, with what the plan's device says of its memory.
+func (d *Dry) account(open Opener) (err error) {
+	p := d.Plan
+	if d.Ledger, err = p.ledger(); err != nil {
+		return err
+	}
+	b, err := open(p.Config.Device, p.Config.Precision, p.Config.Threads)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	if d.Device, err = p.deviceMemory(b); err != nil || d.Device == nil {
+		return err
+	}
+	dense := p.Model
+	dense.Method = model.Dense
+	plan, err := model.PlanMemory(b.(backend.Planner), dense, p.optionsOn(b))
+	if err != nil {
+		return err
+	}
+	d.Ledger.AddWorking(d.Device.Plan, plan)
+	return nil
 }
 
 // maxMasked is the number of masked slots of a sequence.

@@ -252,14 +252,14 @@ func TestDryRunOfAResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Resume = true
-	if _, err := train.DryRun(t.Context(), c); err != nil {
+	if _, err := train.DryRun(t.Context(), c, openCPU); err != nil {
 		t.Fatalf("a run that can be resumed: %v", err)
 	}
 	lock, err := checkpoint.Lock(c.OutputDir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := train.DryRun(t.Context(), c); !errors.Is(err, checkpoint.ErrInUse) {
+	if _, err := train.DryRun(t.Context(), c, openCPU); !errors.Is(err, checkpoint.ErrInUse) {
 		t.Errorf("folder in use: found %v, expected ErrInUse", err)
 	}
 	if err := lock.Unlock(); err != nil {
@@ -268,14 +268,14 @@ func TestDryRunOfAResume(t *testing.T) {
 	other := c
 	other.LearningRate *= 2
 	other.LearningRate++
-	if _, err := train.DryRun(t.Context(), other); !train.IsUsage(err) || !strings.Contains(err.Error(), "learning_rate") {
+	if _, err := train.DryRun(t.Context(), other, openCPU); !train.IsUsage(err) || !strings.Contains(err.Error(), "learning_rate") {
 		t.Errorf("another learning rate: found %v, expected an error that names it", err)
 	}
 	weights := filepath.Join(c.OutputDir, checkpoint.FolderName, "step-8", "model.safetensors")
 	if err := os.Truncate(weights, 100); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := train.DryRun(t.Context(), c); !errors.Is(err, checkpoint.ErrCorrupt) {
+	if _, err := train.DryRun(t.Context(), c, openCPU); !errors.Is(err, checkpoint.ErrCorrupt) {
 		t.Errorf("a damaged checkpoint: found %v, expected ErrCorrupt", err)
 	}
 }

@@ -13,6 +13,7 @@ type feed struct {
 	spare chan []*corpus.Batch
 	quit  chan struct{}
 	used  []*corpus.Batch
+	ahead []*corpus.Batch // of the step after, if peek found them
 	views []model.Batch
 }
 
@@ -61,11 +62,27 @@ func (f *feed) next() []model.Batch {
 	if f.used != nil {
 		f.spare <- f.used
 	}
-	f.used = <-f.ready
+	if f.used, f.ahead = f.ahead, nil; f.used == nil {
+		f.used = <-f.ready
+	}
 	for i, b := range f.used {
 		f.views[i] = modelBatch(b)
 	}
 	return f.views
+}
+
+// peek returns the first micro-batch of the step after the one in use, if it is
+// made already, else nil. It stays valid until that step is done.
+func (f *feed) peek() *model.Batch {
+	if f.ahead == nil {
+		select {
+		case f.ahead = <-f.ready:
+		default:
+			return nil
+		}
+	}
+	b := modelBatch(f.ahead[0])
+	return &b
 }
 
 // stop ends the filling; the feed must not be used afterwards.

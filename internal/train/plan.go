@@ -199,8 +199,32 @@ func (p *Plan) adam() backend.AdamConfig {
 func (p *Plan) options() model.Options {
 	return model.Options{
 		MicroBatch: p.Config.BatchSize, SeqLen: p.Config.SeqLen,
-		MaxMasked: p.Config.maxMasked(), Seed: p.Config.Seed,
+		MaxMasked: p.Config.maxMasked(), Seed: p.Config.Seed, Recompute: p.Config.Checkpointing,
 	}
+}
+
+// optionsOn is options for a device: one that records a step and repeats it needs
+// launches that do not depend on the batch.
+func (p *Plan) optionsOn(b backend.Backend) model.Options {
+	o := p.options()
+	_, o.FixedMasked = b.(backend.Recorder)
+	return o
+}
+
+// build makes the model on a device, if training it fits.
+func (p *Plan) build(b backend.Backend) (*model.Model, error) {
+	d, err := p.deviceMemory(b)
+	if err != nil {
+		return nil, err
+	}
+	if d != nil && d.Err() != nil {
+		return nil, d.Err()
+	}
+	m, err := model.New(b, p.Model, p.optionsOn(b))
+	if err != nil {
+		return nil, fmt.Errorf("build the model: %w", err)
+	}
+	return m, nil
 }
 
 // IsUsage reports whether err is the fault of what the user gave: a

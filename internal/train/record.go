@@ -76,14 +76,14 @@ func (r *runner) logUpdate(u sparse.Update, stats []sparse.Stats, took time.Dura
 	return nil
 }
 
-// evaluate measures the validation set: the whole of it at the end of the run.
-// A signal does not cut it short, since the checkpoint that follows must hold a
-// finished step with all of its records.
-func (r *runner) evaluate(ctx context.Context, whole bool) error {
+// evaluate measures the validation set, as much of it as the configuration says;
+// last: after the last step. A signal does not cut it short, since the checkpoint
+// that follows must hold a finished step with all of its records.
+func (r *runner) evaluate(ctx context.Context, last bool) error {
 	before := time.Now()
 	batches := r.plan.Config.EvalBatches
-	if whole {
-		batches = 0
+	if last {
+		batches = r.plan.Config.FinalBatches
 	}
 	rec, err := Evaluate(context.WithoutCancel(ctx), r.model, r.plan.Data.Valid, batches)
 	if err != nil {

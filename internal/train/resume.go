@@ -42,8 +42,8 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 		return nil, err
 	}
 	defer b.Close()
-	if r.model, err = model.New(b, r.plan.Model, r.plan.options()); err != nil {
-		return nil, fmt.Errorf("build the model: %w", err)
+	if r.model, err = r.plan.build(b); err != nil {
+		return nil, err
 	}
 	if err := from.sameText(r.plan); err != nil {
 		return nil, err
@@ -181,7 +181,7 @@ func LoadModel(path string, open Opener, change func(*Config)) (*model.Model, *T
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := model.New(b, s.Model, p.options())
+	m, err := model.New(b, s.Model, p.optionsOn(b))
 	if err == nil {
 		err = restore(m, found, false)
 	}

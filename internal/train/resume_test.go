@@ -147,11 +147,17 @@ type result struct {
 	metrics                   string
 }
 
-// resultOf reads a finished run's result.
+// resultOf reads the result of a finished run of 30 steps.
 func resultOf(t *testing.T, dir string) result {
 	t.Helper()
+	return resultAt(t, dir, 30)
+}
+
+// resultAt reads the result of a run that ended after a step.
+func resultAt(t *testing.T, dir string, step int64) result {
+	t.Helper()
 	found, skipped, err := checkpoint.Latest(filepath.Join(dir, checkpoint.FolderName))
-	if err != nil || len(skipped) > 0 || found.Step != 30 {
+	if err != nil || len(skipped) > 0 || found.Step != step {
 		t.Fatalf("%s: newest checkpoint %+v, skipped %v, error %v", dir, found, skipped, err)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))

@@ -118,8 +118,8 @@ func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, er
 		return nil, err
 	}
 	defer b.Close()
-	if r.model, err = model.New(b, r.plan.Model, r.plan.options()); err != nil {
-		return nil, fmt.Errorf("build the model: %w", err)
+	if r.model, err = r.plan.build(b); err != nil {
+		return nil, err
 	}
 	if r.folder, err = openFolder(c.OutputDir); err != nil {
 		return nil, err
@@ -168,7 +168,7 @@ func (r *runner) loop(ctx context.Context) error {
 	defer feed.stop()
 	r.window.since = time.Now()
 	for r.done < c.MaxSteps {
-		if err := r.step(feed.next()); err != nil {
+		if err := r.step(feed); err != nil {
 			return err
 		}
 		last := r.done == c.MaxSteps
@@ -199,12 +199,13 @@ func (r *runner) loop(ctx context.Context) error {
 func due(done, every int64) bool { return every > 0 && done%every == 0 }
 
 // step does one optimiser step and, where it is due, the topology update.
-func (r *runner) step(batches []model.Batch) error {
+func (r *runner) step(feed *feed) error {
 	c := &r.plan.Config
+	batches := feed.next()
 	args := model.StepArgs{
 		Step: r.done,
 		LR:   learningRate(r.plan.Peak, r.done, c.WarmupSteps, c.MaxSteps),
-		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1),
+		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Next: feed.peek(),
 	}
 	before := time.Now()
 	result, err := r.model.Step(args, batches)

@@ -1,0 +1,110 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// PlanMemory returns what training and evaluating a model of configuration c, built
+// for o, will take on the device of b, to the byte. It runs the same calls on a
+// backend that only counts, without initial values, and takes nothing from b.
+// Errors about c and o wrap ErrConfig.
+func PlanMemory(b backend.Planner, c Config, o Options) (backend.DeviceMemory, error) {
+	var none backend.DeviceMemory
+	p, err := b.Plan()
+	if err != nil {
+		return none, fmt.Errorf("plan of memory: %w", err)
+	}
+	defer p.Close() // it holds nothing
+	m, err := newModel(p, c, o, true)
+	if err != nil {
+		return none, err
+	}
+	batch := blankBatch(o)
+	for _, args := range planSteps(c) {
+		if _, err := m.Step(args, []Batch{batch}); err != nil {
+			return none, fmt.Errorf("plan of memory: %w", err)
+		}
+	}
+	if _, err := m.Eval(batch); err != nil {
+		return none, fmt.Errorf("plan of memory: %w", err)
+	}
+	return p.DeviceMemory(), p.Sync()
+}
+
+// planSteps are the kinds of step that training has.
+func planSteps(c Config) []StepArgs {
+	steps := []StepArgs{{}}
+	if c.Method == Dynamic {
+		steps = append(steps, StepArgs{Update: &sparse.Update{Number: 1, Growth: c.Growth}})
+	}
+	return steps
+}
+
+// blankBatch is a full batch in which there is nothing to predict.
+func blankBatch(o Options) Batch {
+	unused := func(n int) []int32 {
+		list := make([]int32, n)
+		for i := range list {
+			list[i] = -1
+		}
+		return list
+	}
+	return Batch{
+		Size: o.MicroBatch, IDs: make([]int32, o.MicroBatch*o.SeqLen), Segments: make([]int32, o.MicroBatch*o.SeqLen),
+		Lengths:   make([]int32, o.MicroBatch),
+		MaskedPos: unused(o.MicroBatch * o.MaxMasked), MaskedLabels: unused(o.MicroBatch * o.MaxMasked),
+		NSPLabels: unused(o.MicroBatch),
+	}
+}
+
+// topologies makes the first topology of each tensor. For a plan any of the
+// right size will do, and the same for all tensors of a shape.
+type topologies struct {
+	plan bool
+	made map[topologySize]*sparse.Topology
+}
+
+type topologySize struct {
+	sparse.Shape
+	nnz int
+}
+
+func (s *topologies) of(t Tensor, c Config, seed uint64) (*sparse.Topology, error) {
+	if !s.plan || !t.Sparse {
+		return startTopology(t, c, seed)
+	}
+	size := topologySize{t.Shape(), t.NNZ}
+	if made := s.made[size]; made != nil {
+		return made, nil
+	}
+	rows, cols := make([]int32, t.NNZ), make([]int32, t.NNZ)
+	for i := range rows {
+		rows[i], cols[i] = int32(i/size.BlockCols()), int32(i%size.BlockCols())
+	}
+	topo, err := sparse.NewTopology(size.Shape, rows, cols)
+	if err == nil {
+		if s.made == nil {
+			s.made = map[topologySize]*sparse.Topology{}
+		}
+		s.made[size] = topo
+	}
+	return topo, err
+}
+
+// AddWorking adds what the ledger's model takes on a device beside its buffers
+// and parameters to the account of memory; dense is that of the same model with
+// method dense, planned on the same backend.
+func (l *Ledger) AddWorking(own, dense backend.DeviceMemory) {
+	for i, p := range own.Working {
+		part := MemoryPart{Name: p.Name, Bytes: p.Bytes}
+		if i < len(dense.Working) {
+			part.Dense = dense.Working[i].Bytes
+		}
+		l.Memory = append(l.Memory, part)
+		l.MemoryBytes += part.Bytes
+		l.DenseMemoryBytes += part.Dense
+	}
+}
