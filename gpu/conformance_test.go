@@ -11,7 +11,7 @@ import (
 
 func open(act backend.DType, multiprocessors int) func(t *testing.T) backend.Backend {
 	return func(t *testing.T) backend.Backend {
-		b, err := gpu.New(simdriver.New(simdriver.Options{Multiprocessors: multiprocessors}), gpu.Options{Activation: act})
+		b, err := gpu.New(simulated(t, simdriver.Options{Multiprocessors: multiprocessors}), gpu.Options{Activation: act})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -27,6 +27,6 @@ func TestConformance(t *testing.T) {
 	}
 	// A device with few multiprocessors gets its launches cut differently.
 	t.Run("few multiprocessors", func(t *testing.T) {
-		backendtest.Run(t, open(backend.BF16, 3), backendtest.Options{Ops: []string{"DSD", "DDS", "SDD"}})
+		backendtest.Run(t, open(backend.BF16, 3), backendtest.Options{Ops: []string{"DSD", "DDS", "SDD", "SharedInput"}})
 	})
 }

@@ -58,6 +58,9 @@ var kernelParams = map[string][]kernelParam{
 	"dds_dense":                {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"pre", 8}, {"mode", 4}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}},
 	"dds_plain_bf16":           {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
 	"dds_plain_f32":            {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
+	"dds_three_b16":            {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dds_three_b32":            {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dds_three_b64":            {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dds_wide_b16":             {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dds_wide_b32":             {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dds_wide_b64":             {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
@@ -71,6 +74,9 @@ var kernelParams = map[string][]kernelParam{
 	"dsd_dense":                {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"bias", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}},
 	"dsd_plain_bf16":           {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
 	"dsd_plain_f32":            {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
+	"dsd_three_b16":            {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dsd_three_b32":            {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dsd_three_b64":            {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_wide_b16":             {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dsd_wide_b32":             {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dsd_wide_b64":             {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
@@ -96,6 +102,10 @@ var kernelParams = map[string][]kernelParam{
 	"sdd_dense":                {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}, {"size", 4}},
 	"sdd_plain_f32":            {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}, {"count", 8}},
 	"sdd_reduce":               {{"to", 8}, {"partial", 8}, {"n", 4}, {"ranges", 4}},
+	"sdd_three_b16":            {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_three_b32":            {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_three_b64":            {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_three_reduce":         {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"n", 4}, {"m", 4}, {"ranges", 4}},
 	"sort_rows":                {{"pairs", 8}, {"index", 8}, {"segments", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"n", 4}, {"seq", 4}, {"skip", 4}, {"badIndex", 8}, {"badSegment", 8}},
 	"tanh_bf16":                {{"y", 8}, {"x", 8}, {"n", 8}},
 	"tanh_f32":                 {{"y", 8}, {"x", 8}, {"n", 8}},
@@ -144,6 +154,9 @@ var _ = []any{
 	(*launcher).ddsDense,
 	(*launcher).ddsPlainBf16,
 	(*launcher).ddsPlainF32,
+	(*launcher).ddsThreeB16,
+	(*launcher).ddsThreeB32,
+	(*launcher).ddsThreeB64,
 	(*launcher).ddsWideB16,
 	(*launcher).ddsWideB32,
 	(*launcher).ddsWideB64,
@@ -157,6 +170,9 @@ var _ = []any{
 	(*launcher).dsdDense,
 	(*launcher).dsdPlainBf16,
 	(*launcher).dsdPlainF32,
+	(*launcher).dsdThreeB16,
+	(*launcher).dsdThreeB32,
+	(*launcher).dsdThreeB64,
 	(*launcher).dsdWideB16,
 	(*launcher).dsdWideB32,
 	(*launcher).dsdWideB64,
@@ -182,6 +198,10 @@ var _ = []any{
 	(*launcher).sddDense,
 	(*launcher).sddPlainF32,
 	(*launcher).sddReduce,
+	(*launcher).sddThreeB16,
+	(*launcher).sddThreeB32,
+	(*launcher).sddThreeB64,
+	(*launcher).sddThreeReduce,
 	(*launcher).sortRows,
 	(*launcher).tanhBf16,
 	(*launcher).tanhF32,
@@ -459,6 +479,27 @@ func (l *launcher) ddsPlainF32(grid, block Dim3, shared int, dx, dy, values ptrF
 	l.launch("dds_plain_f32", grid, block, shared, uint64(dx), uint64(dy), uint64(values), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
 }
 
+// ddsThreeB16 launches kernels/dds_three_b16.cu:
+// Input gradient of three weights with one input, blocks of 16, bfloat16: dx [T, I] += sum over i = 0, 1, 2
+// of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: wide.cuh.
+func (l *launcher) ddsThreeB16(grid, block Dim3, shared int, dx, dy0, dy1, dy2, weight0, weight1, weight2 ptrBF16, colPtr0, colPtr1, colPtr2, colSlot0, colSlot1, colSlot2, rows0, rows1, rows2 ptrI32, tokens, in, out int32) {
+	l.launch("dds_three_b16", grid, block, shared, uint64(dx), uint64(dy0), uint64(dy1), uint64(dy2), uint64(weight0), uint64(weight1), uint64(weight2), uint64(colPtr0), uint64(colPtr1), uint64(colPtr2), uint64(colSlot0), uint64(colSlot1), uint64(colSlot2), uint64(rows0), uint64(rows1), uint64(rows2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
+}
+
+// ddsThreeB32 launches kernels/dds_three_b32.cu:
+// Input gradient of three weights with one input, blocks of 32, bfloat16: dx [T, I] += sum over i = 0, 1, 2
+// of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: wide.cuh.
+func (l *launcher) ddsThreeB32(grid, block Dim3, shared int, dx, dy0, dy1, dy2, weight0, weight1, weight2 ptrBF16, colPtr0, colPtr1, colPtr2, colSlot0, colSlot1, colSlot2, rows0, rows1, rows2 ptrI32, tokens, in, out int32) {
+	l.launch("dds_three_b32", grid, block, shared, uint64(dx), uint64(dy0), uint64(dy1), uint64(dy2), uint64(weight0), uint64(weight1), uint64(weight2), uint64(colPtr0), uint64(colPtr1), uint64(colPtr2), uint64(colSlot0), uint64(colSlot1), uint64(colSlot2), uint64(rows0), uint64(rows1), uint64(rows2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
+}
+
+// ddsThreeB64 launches kernels/dds_three_b64.cu:
+// Input gradient of three weights with one input, blocks of 64, bfloat16: dx [T, I] += sum over i = 0, 1, 2
+// of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: wide.cuh.
+func (l *launcher) ddsThreeB64(grid, block Dim3, shared int, dx, dy0, dy1, dy2, weight0, weight1, weight2 ptrBF16, colPtr0, colPtr1, colPtr2, colSlot0, colSlot1, colSlot2, rows0, rows1, rows2 ptrI32, tokens, in, out int32) {
+	l.launch("dds_three_b64", grid, block, shared, uint64(dx), uint64(dy0), uint64(dy1), uint64(dy2), uint64(weight0), uint64(weight1), uint64(weight2), uint64(colPtr0), uint64(colPtr1), uint64(colPtr2), uint64(colSlot0), uint64(colSlot1), uint64(colSlot2), uint64(rows0), uint64(rows1), uint64(rows2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
+}
+
 // ddsWideB16 launches kernels/dds_wide_b16.cu:
 // Input gradient, blocks of 16, contraction wider than outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
 // 2: dx = r gelu'(pre), dx may be pre. Design and launch: wide.cuh.
@@ -549,6 +590,27 @@ func (l *launcher) dsdPlainBf16(grid, block Dim3, shared int, y, pre, x ptrBF16,
 // W^T + bias and y = gelu(pre). block 0: dense values, no view. launch: any; see plain.cuh.
 func (l *launcher) dsdPlainF32(grid, block Dim3, shared int, y, pre, x, values ptrF32, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out, block_ int32) {
 	l.launch("dsd_plain_f32", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(values), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
+}
+
+// dsdThreeB16 launches kernels/dsd_three_b16.cu:
+// Forward products of three weights with one input, blocks of 16, bfloat16: yi [T, O] = x
+// [T, I] Wi^T + biasi (=), i = 0, 1, 2. x is read once. Design and launch: stream.cuh.
+func (l *launcher) dsdThreeB16(grid, block Dim3, shared int, y0, y1, y2, x, weight0, weight1, weight2 ptrBF16, rowPtr0, rowPtr1, rowPtr2, rowSlot0, rowSlot1, rowSlot2, cols0, cols1, cols2 ptrI32, bias0, bias1, bias2 ptrF32, tokens, in, out, tile int32) {
+	l.launch("dsd_three_b16", grid, block, shared, uint64(y0), uint64(y1), uint64(y2), uint64(x), uint64(weight0), uint64(weight1), uint64(weight2), uint64(rowPtr0), uint64(rowPtr1), uint64(rowPtr2), uint64(rowSlot0), uint64(rowSlot1), uint64(rowSlot2), uint64(cols0), uint64(cols1), uint64(cols2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
+}
+
+// dsdThreeB32 launches kernels/dsd_three_b32.cu:
+// Forward products of three weights with one input, blocks of 32, bfloat16: yi [T, O] = x
+// [T, I] Wi^T + biasi (=), i = 0, 1, 2. x is read once. Design and launch: stream.cuh.
+func (l *launcher) dsdThreeB32(grid, block Dim3, shared int, y0, y1, y2, x, weight0, weight1, weight2 ptrBF16, rowPtr0, rowPtr1, rowPtr2, rowSlot0, rowSlot1, rowSlot2, cols0, cols1, cols2 ptrI32, bias0, bias1, bias2 ptrF32, tokens, in, out, tile int32) {
+	l.launch("dsd_three_b32", grid, block, shared, uint64(y0), uint64(y1), uint64(y2), uint64(x), uint64(weight0), uint64(weight1), uint64(weight2), uint64(rowPtr0), uint64(rowPtr1), uint64(rowPtr2), uint64(rowSlot0), uint64(rowSlot1), uint64(rowSlot2), uint64(cols0), uint64(cols1), uint64(cols2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
+}
+
+// dsdThreeB64 launches kernels/dsd_three_b64.cu:
+// Forward products of three weights with one input, blocks of 64, bfloat16: yi [T, O] = x
+// [T, I] Wi^T + biasi (=), i = 0, 1, 2. x is read once. Design and launch: stream.cuh.
+func (l *launcher) dsdThreeB64(grid, block Dim3, shared int, y0, y1, y2, x, weight0, weight1, weight2 ptrBF16, rowPtr0, rowPtr1, rowPtr2, rowSlot0, rowSlot1, rowSlot2, cols0, cols1, cols2 ptrI32, bias0, bias1, bias2 ptrF32, tokens, in, out, tile int32) {
+	l.launch("dsd_three_b64", grid, block, shared, uint64(y0), uint64(y1), uint64(y2), uint64(x), uint64(weight0), uint64(weight1), uint64(weight2), uint64(rowPtr0), uint64(rowPtr1), uint64(rowPtr2), uint64(rowSlot0), uint64(rowSlot1), uint64(rowSlot2), uint64(cols0), uint64(cols1), uint64(cols2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
 }
 
 // dsdWideB16 launches kernels/dsd_wide_b16.cu:
@@ -733,6 +795,44 @@ func (l *launcher) sddPlainF32(grid, block Dim3, shared int, grad, dy, x ptrF32,
 // order: to [n] += sum over range of partial [range][n] (+=).
 func (l *launcher) sddReduce(grid, block Dim3, shared int, to, partial ptrF32, n, ranges int32) {
 	l.launch("sdd_reduce", grid, block, shared, uint64(to), uint64(partial), uint64(uint32(n)), uint64(uint32(ranges)))
+}
+
+// sddThreeB16 launches kernels/sdd_three_b16.cu:
+// Weight gradients of three weights with one input, blocks of 16, bfloat16: gradi [nnzb][16][16] += dyi^T x
+// on the active blocks and biasi [O] += column sums of dyi, i = 0, 1, 2; or, with
+// gridDim.y ranges of tokens, partial [3][range][nnzb 16 16 + O] (=), of each weight
+// first the gradients of all ranges, then the column sums. The biases are all null
+// or none. ptr, slots: the row views, or with swapped, where x is the wider, the column views.
+func (l *launcher) sddThreeB16(grid, block Dim3, shared int, grad0, grad1, grad2, bias0, bias1, bias2, partial ptrF32, dy0, dy1, dy2, x ptrBF16, ptr0, ptr1, ptr2, slots0, slots1, slots2, rows0, rows1, rows2, cols0, cols1, cols2 ptrI32, tokens, in, out, nnzb, bytes int32, swapped bool) {
+	l.launch("sdd_three_b16", grid, block, shared, uint64(grad0), uint64(grad1), uint64(grad2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(partial), uint64(dy0), uint64(dy1), uint64(dy2), uint64(x), uint64(ptr0), uint64(ptr1), uint64(ptr2), uint64(slots0), uint64(slots1), uint64(slots2), uint64(rows0), uint64(rows1), uint64(rows2), uint64(cols0), uint64(cols1), uint64(cols2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(nnzb)), uint64(uint32(bytes)), boolWord(swapped))
+}
+
+// sddThreeB32 launches kernels/sdd_three_b32.cu:
+// Weight gradients of three weights with one input, blocks of 32, bfloat16: gradi [nnzb][32][32] += dyi^T x
+// on the active blocks and biasi [O] += column sums of dyi, i = 0, 1, 2; or, with
+// gridDim.y ranges of tokens, partial [3][range][nnzb 32 32 + O] (=), of each weight
+// first the gradients of all ranges, then the column sums. The biases are all null
+// or none. ptr, slots: the row views, or with swapped, where x is the wider, the column views.
+func (l *launcher) sddThreeB32(grid, block Dim3, shared int, grad0, grad1, grad2, bias0, bias1, bias2, partial ptrF32, dy0, dy1, dy2, x ptrBF16, ptr0, ptr1, ptr2, slots0, slots1, slots2, rows0, rows1, rows2, cols0, cols1, cols2 ptrI32, tokens, in, out, nnzb, bytes int32, swapped bool) {
+	l.launch("sdd_three_b32", grid, block, shared, uint64(grad0), uint64(grad1), uint64(grad2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(partial), uint64(dy0), uint64(dy1), uint64(dy2), uint64(x), uint64(ptr0), uint64(ptr1), uint64(ptr2), uint64(slots0), uint64(slots1), uint64(slots2), uint64(rows0), uint64(rows1), uint64(rows2), uint64(cols0), uint64(cols1), uint64(cols2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(nnzb)), uint64(uint32(bytes)), boolWord(swapped))
+}
+
+// sddThreeB64 launches kernels/sdd_three_b64.cu:
+// Weight gradients of three weights with one input, blocks of 64, bfloat16: gradi [nnzb][64][64] += dyi^T x
+// on the active blocks and biasi [O] += column sums of dyi, i = 0, 1, 2; or, with
+// gridDim.y ranges of tokens, partial [3][range][nnzb 64 64 + O] (=), of each weight
+// first the gradients of all ranges, then the column sums. The biases are all null
+// or none. ptr, slots: the row views, or with swapped, where x is the wider, the column views.
+func (l *launcher) sddThreeB64(grid, block Dim3, shared int, grad0, grad1, grad2, bias0, bias1, bias2, partial ptrF32, dy0, dy1, dy2, x ptrBF16, ptr0, ptr1, ptr2, slots0, slots1, slots2, rows0, rows1, rows2, cols0, cols1, cols2 ptrI32, tokens, in, out, nnzb, bytes int32, swapped bool) {
+	l.launch("sdd_three_b64", grid, block, shared, uint64(grad0), uint64(grad1), uint64(grad2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(partial), uint64(dy0), uint64(dy1), uint64(dy2), uint64(x), uint64(ptr0), uint64(ptr1), uint64(ptr2), uint64(slots0), uint64(slots1), uint64(slots2), uint64(rows0), uint64(rows1), uint64(rows2), uint64(cols0), uint64(cols1), uint64(cols2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(nnzb)), uint64(uint32(bytes)), boolWord(swapped))
+}
+
+// sddThreeReduce launches kernels/sdd_three_reduce.cu:
+// Adds up what sdd_three_b* left, of three weights and their biases at once: gradi [n]
+// and biasi [m] += sum over range of partial [3][range][n], then [range][m] (+=), in
+// the order of the ranges. The biases are all null or none.
+func (l *launcher) sddThreeReduce(grid, block Dim3, shared int, grad0, grad1, grad2, bias0, bias1, bias2, partial ptrF32, n, m, ranges int32) {
+	l.launch("sdd_three_reduce", grid, block, shared, uint64(grad0), uint64(grad1), uint64(grad2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(partial), uint64(uint32(n)), uint64(uint32(m)), uint64(uint32(ranges)))
 }
 
 // sortRows launches kernels/sort_rows.cu:

@@ -7,5 +7,6 @@
 extern "C" __global__ void __launch_bounds__(384, 1)
     sdd_b64(float *grad, float *bias, float *partial, float *partial_bias, const bf16 *a, const bf16 *b, const int *ptr,
             const int *slots, const int *at_a, const int *at_b, int tokens, int wide, int narrow, int nnzb, int bytes, bool swapped) {
-  outer_product<64>({grad, bias, partial, partial_bias, a, b, ptr, slots, at_a, at_b, tokens, wide, narrow, nnzb, bytes, swapped});
+  outer_product<64>({grad, bias, partial, partial_bias, a, b, ptr, slots, at_a, at_b, tokens, wide, narrow, nnzb, bytes, swapped,
+                     (int)blockIdx.x, (int)gridDim.x});
 }

@@ -30,24 +30,26 @@ func benchCommand() *cli.Command {
 	precision.EnvVars, threads.EnvVars = []string{train.EnvironmentPrefix + "PRECISION"}, []string{train.EnvironmentPrefix + "THREADS"}
 	return &cli.Command{
 		Name:  "bench",
-		Usage: "time the three products, block-sparse beside dense: useful GFLOP/s, GB/s, fraction of the floor",
+		Usage: "time the three products, block-sparse beside dense, or a whole training step",
 		Description: "Flags take lists (--block 16,32); every combination is a case. Operands rotate\n" +
 			"beyond the last cache, sparse and dense take turns, the median over the repeats counts. On the\n" +
-			"device sim the simulator's counters are printed instead, which are no times. How to read it\n" +
-			"all: docs/benchmarks.md.",
-		Flags: []cli.Flag{
+			"device sim the simulator's counters are printed instead, which are no times. --crossover says\n" +
+			"from which sparsity on sparse is faster, --step is about a whole step. How to read it all:\n" +
+			"docs/benchmarks.md.",
+		Flags: append([]cli.Flag{
 			settingFlag("device"),
 			list("op", "dsd (forward), dds (input gradient), sdd (weight gradient) (default: all three)"),
 			list("block", "1|4|8|16|32|64 (default: 16)", "block-size", "B"),
-			list("sparsity", "fraction of inactive blocks (default: 0.9)", "s"),
+			list("sparsity", "fraction of inactive blocks (default: 0.9; with --crossover 0.5 to 0.95)", "s"),
 			list("tokens", "tokens in the batch (default: 4096; cuda 65536, sim 256)", "T"),
 			list("shape", "INxOUT of the weight (default: 768x3072)"),
 			precision,
 			threads,
-			&cli.IntFlag{Name: "repeats", Value: 11, Usage: "samples of each product"},
+			&cli.IntFlag{Name: "repeats", Value: 11, Usage: "samples of each product, or steps"},
 			&cli.BoolFlag{Name: "dense", Value: true, Usage: "time the dense product too"},
+			&cli.BoolFlag{Name: "crossover", Usage: "from which sparsity on sparse is faster than dense here"},
 			jsonFlag(),
-		},
+		}, benchStepFlags(list)...),
 		Action: benchAction,
 	}
 }
@@ -72,17 +74,28 @@ func benchAction(c *cli.Context) error {
 		return err
 	}
 	// First of all, since the twin's defaults are others.
-	if err := useTwin(c.Context, c.String("device")); err != nil {
+	if err := useTwin(c.Context, c.String("device"), noteTo(c.App.ErrWriter)); err != nil {
+		return err
+	}
+	if err := together(c); err != nil {
 		return err
 	}
 	cases, setups, err := benchGrid(c)
 	if err != nil {
 		return err
 	}
+	run := func() error { return benchAll(c, setups, cases) }
+	if c.Bool("step") {
+		steps, err := stepGrid(c, setups[0].device)
+		if err != nil {
+			return err
+		}
+		run = func() error { return benchSteps(c, setups, steps) }
+	}
 	// In a goroutine, so that a signal need not wait for a long product; a short
 	// one may end, and close its device.
 	finished := make(chan error, 1)
-	go func() { finished <- benchAll(c, setups, cases) }()
+	go func() { finished <- run() }()
 	select {
 	case err := <-finished:
 		return err
@@ -101,6 +114,13 @@ func benchGrid(c *cli.Context) ([]bench.Case, []setup, error) {
 	if benchTokens[device] == "" {
 		return nil, nil, unknownDevice(device)
 	}
+	sparsities := "0.9"
+	if c.Bool("crossover") {
+		if device == "sim" || !c.Bool("dense") {
+			return nil, nil, usageError("bench: --crossover: found it with %s, expected a device that can be timed and the dense product beside", map[bool]string{true: "the device sim", false: "--dense=false"}[device == "sim"])
+		}
+		sparsities = "0.5,0.6,0.7,0.8,0.9,0.95"
+	}
 	cases := []bench.Case{{}}
 	for _, axis := range []struct {
 		flag, standard string
@@ -108,7 +128,7 @@ func benchGrid(c *cli.Context) ([]bench.Case, []setup, error) {
 	}{
 		{"shape", "768x3072", func(c *bench.Case, word string) string { return readShape(c, word) }},
 		{"tokens", benchTokens[device], func(c *bench.Case, word string) string { return readInt(&c.Tokens, word) }},
-		{"sparsity", "0.9", func(c *bench.Case, word string) string { return readFloat(&c.Sparsity, word) }},
+		{"sparsity", sparsities, func(c *bench.Case, word string) string { return readFloat(&c.Sparsity, word) }},
 		{"block", "16", func(c *bench.Case, word string) string { return readInt(&c.Block, word) }},
 		{"op", strings.Join(bench.Ops, ","), func(c *bench.Case, word string) string { c.Op = word; return "" }},
 	} {
@@ -123,6 +143,9 @@ func benchGrid(c *cli.Context) ([]bench.Case, []setup, error) {
 			}
 		}
 		cases = next
+	}
+	if c.Bool("step") { // which has cases of its own
+		cases = nil
 	}
 	for _, one := range cases {
 		if err := one.Check(); err != nil {
@@ -199,17 +222,20 @@ func benchAll(c *cli.Context, setups []setup, cases []bench.Case) error {
 			return err
 		}
 	}
-	all, table := []bench.Result{}, timeTable{w: w}
+	all, table, crossover := []bench.Result{}, timeTable{w: w}, c.Bool("crossover")
 	for _, s := range setups {
 		for _, one := range cases {
 			r, err := benchCase(c.Context, s, one, o)
 			if err != nil {
 				return err
 			}
-			if all = append(all, r); !asJSON {
+			if all = append(all, r); !asJSON && !crossover {
 				table.row(r)
 			}
 		}
+	}
+	if crossover {
+		return printCrossovers(w, asJSON, bench.Crossovers(all), o.Repeats)
 	}
 	if asJSON {
 		return printJSON(w, all)
@@ -311,21 +337,26 @@ func lastLevelCache(dir string) int64 {
 // enoughMemory refuses cases that the machine cannot hold, where Linux says how
 // much it can: the kernel would end the process without a word.
 func enoughMemory(cases []bench.Case, o bench.Options, meminfo string) error {
-	text, err := os.ReadFile(meminfo)
-	if err != nil {
-		return nil
-	}
-	free := int64(math.MaxInt64)
-	for line := range strings.Lines(string(text)) {
-		var kib int64
-		if _, err := fmt.Sscanf(line, "MemAvailable: %d kB", &kib); err == nil {
-			free = kib << 10
-		}
-	}
+	free := freeMemory(meminfo)
 	for _, c := range cases {
 		if need := bench.Need(c, 4, o.CacheBytes, !o.NoDense); need > free {
 			return usageError("bench: %d tokens of %dx%d: found %s of memory, expected %s; give fewer tokens or --dense=false", c.Tokens, c.In, c.Out, mebibytes(free), mebibytes(need))
 		}
 	}
 	return nil
+}
+
+// freeMemory is what Linux says is free, as much as can be where it says nothing.
+func freeMemory(meminfo string) int64 {
+	text, err := os.ReadFile(meminfo)
+	if err != nil {
+		return math.MaxInt64
+	}
+	for line := range strings.Lines(string(text)) {
+		var kib int64
+		if _, err := fmt.Sscanf(line, "MemAvailable: %d kB", &kib); err == nil {
+			return kib << 10
+		}
+	}
+	return math.MaxInt64
 }

@@ -120,6 +120,7 @@ func groups() []group {
 		{"DSD", dsdChecks()},
 		{"DDS", ddsChecks()},
 		{"SDD", sddChecks()},
+		{"SharedInput", sharedChecks()},
 		{"Embed", embedChecks()},
 		{"EmbedGrad", embedGradChecks()},
 		{"AddNorm", addNormChecks()},

@@ -35,6 +35,7 @@ struct OuterArgs {
   const int *at_a, *at_b;        // [nnzb] block column of each slot in a and in b
   int tokens, wide, narrow, nnzb, bytes;
   bool swapped;
+  int group, groups; // which of the thread blocks along the active blocks this is
 };
 
 constexpr int outer_warps = 12, outer_pieces = 16; // pieces of 16 x 16 a warp
@@ -196,7 +197,7 @@ __device__ inline void outer_bias(const OuterArgs &g, const OuterTables<B> &t, c
   for (int r = 0; r < out / B; r++) {
     bool mine;
     if (g.swapped) {
-      mine = r % gridDim.x == blockIdx.x;
+      mine = r % g.groups == g.group;
     } else {
       int owner = min(g.ptr[r], g.nnzb - 1);
       mine = owner >= first && owner < first + n;
@@ -259,7 +260,7 @@ template <int B>
 __device__ inline void outer_product(const OuterArgs &g) {
   extern __shared__ __align__(16) char shared[];
   __shared__ OuterTables<B> t;
-  int per = (g.nnzb + gridDim.x - 1) / gridDim.x, first = blockIdx.x * per, n = min(per, g.nnzb - first);
+  int per = (g.nnzb + g.groups - 1) / g.groups, first = g.group * per, n = min(per, g.nnzb - first);
   int range = (((g.tokens + 15) / 16 + gridDim.y - 1) / gridDim.y) * 16;
   int begin = min((int)blockIdx.y * range, g.tokens), end = min(begin + range, g.tokens);
   int share = max(1, (n + outer_warps - 1) / outer_warps);

@@ -181,17 +181,30 @@ __device__ inline void stream_tile(const StreamArgs &a, char *shared, int *next,
   }
 }
 
-// stream_product is the whole kernel.
+// stream_products is the whole kernel for S weights of equal shapes that share
+// `in`, one after the other past the tile; a warp goes on to the next weight when
+// no items are left of one. source(i) are the arguments of the i-th, finish(i)
+// takes its sums.
+template <int B, int S, class Source, class Finish>
+__device__ inline void stream_products(Source source, Finish finish) {
+  extern __shared__ __align__(16) char shared[];
+  __shared__ int next[S];
+  if (threadIdx.x < S) next[threadIdx.x] = 0;
+  load_tile(source(0), shared);
+  __syncthreads();
+  // A copy of the code for each weight: its pointers then need no registers.
+  auto all = [&](auto pieces) {
+    unrolled<S>([&](auto i) { stream_tile<B, pieces.value>(source(i.value), shared, next + i.value, finish(i.value)); });
+  };
+  switch (source(0).tile) {
+  case 64: all(index_constant<4>{}); break;
+  case 32: all(index_constant<2>{}); break;
+  default: all(index_constant<1>{}); break;
+  }
+}
+
+// stream_product is stream_products of one weight.
 template <int B, class Finish>
 __device__ inline void stream_product(const StreamArgs &a, Finish finish) {
-  extern __shared__ __align__(16) char shared[];
-  __shared__ int next;
-  if (threadIdx.x == 0) next = 0;
-  load_tile(a, shared);
-  __syncthreads();
-  switch (a.tile) {
-  case 64: stream_tile<B, 4>(a, shared, &next, finish); break;
-  case 32: stream_tile<B, 2>(a, shared, &next, finish); break;
-  default: stream_tile<B, 1>(a, shared, &next, finish); break;
-  }
+  stream_products<B, 1>([&](int) { return a; }, [&](int) { return finish; });
 }

@@ -19,10 +19,16 @@ constexpr int wide_tile = 64, wide_columns = 256, wide_stages = 3;
 constexpr int wide_stride = 2 * wide_columns + 16; // an odd number of 16 bytes: rows start in different banks
 constexpr int wide_stage = wide_tile * wide_stride;
 
+// Several weights, whose products add up, follow each other along the contraction:
+// the stages of `in` of the first, then those of the second, with inner indices
+// counted through (wide_sum). The upper bits of a slot say of which weight it is.
+constexpr int wide_source_shift = 29;
+
 // wide_list writes a warp's active blocks, those of groups [g0, g1), ordered by
 // stage: their slot and, in the second word, their inner index << 2 | group - g0.
+// source is the number of the weight, before the inner indices of those before it.
 template <int B>
-__device__ inline void wide_list(const StreamArgs &a, int2 *list, int g0, int g1) {
+__device__ inline void wide_list(const StreamArgs &a, int2 *list, int g0, int g1, int source, int before) {
   constexpr int groups = 64 / B;
   int lane = threadIdx.x % 32, at = 0;
   int next[groups] = {}, end[groups] = {}, slot[groups] = {}, inner[groups], done[groups] = {};
@@ -48,7 +54,7 @@ __device__ inline void wide_list(const StreamArgs &a, int2 *list, int g0, int g1
         // The entries of a group ascend, so those of this stage follow the done ones.
         bool here = lane >= done[q] && inner[q] < stop;
         int count = __popc(__ballot_sync(~0u, here));
-        if (here) list[at + lane - done[q]] = make_int2(slot[q], inner[q] << 2 | q);
+        if (here) list[at + lane - done[q]] = make_int2(slot[q] | source << wide_source_shift, (before + inner[q]) << 2 | q);
         at += count;
         done[q] += count;
         if (done[q] < 32) break;
@@ -59,44 +65,53 @@ __device__ inline void wide_list(const StreamArgs &a, int2 *list, int g0, int g1
   __syncwarp();
 }
 
-// wide_load starts copying stage s: 256 columns of 64 tokens, zeros beyond the
-// last token, nothing beyond the last column.
-__device__ inline void wide_load(const StreamArgs &a, unsigned ring, int s) {
+// wide_load starts copying stage s of the ring: 256 columns of 64 tokens from
+// column first on, zeros beyond the last token, nothing beyond the last column.
+__device__ inline void wide_load(const StreamArgs &a, const bf16 *in, unsigned ring, int s, int first) {
   unsigned to = ring + s % wide_stages * wide_stage;
-  int first = blockIdx.x * wide_tile, chunks = min(wide_columns, a.k - s * wide_columns) / 8;
+  int token = blockIdx.x * wide_tile, chunks = min(wide_columns, a.k - first) / 8;
   for (int row = threadIdx.x / 32; row < wide_tile; row += blockDim.x / 32) {
-    bool there = first + row < a.tokens;
-    const bf16 *from = a.in + (there ? (size_t)(first + row) * a.k + s * wide_columns : 0);
+    bool there = token + row < a.tokens;
+    const bf16 *from = in + (there ? (size_t)(token + row) * a.k + first : 0);
     int c = threadIdx.x % 32;
     if (c < chunks) copy16(to + row * wide_stride + 16 * c, from + (there ? 8 * c : 0), there ? 16 : 0);
   }
 }
 
-// wide_product is the whole kernel. finish(token, n, v) takes the sums of outputs n to n + 3.
-template <int B, class Finish>
-__device__ inline void wide_product(const StreamArgs &a, Finish finish) {
+// wide_sum is the whole kernel, for the sum of S products of equal shapes.
+// source(i) are the arguments of the i-th, finish(token, n, v) takes the sums of
+// outputs n to n + 3.
+template <int B, int S, class Source, class Finish>
+__device__ inline void wide_sum(Source source, Finish finish) {
   constexpr int P = B < 32 ? 1 : 2;            // pieces of 16 outputs a step
   constexpr int parts = 4 / P;                 // steps differ in which pieces of the warp they add to
   constexpr int halves = B == 64 ? 2 : 1;      // of a block's outputs
   constexpr int steps = B / 16 * halves;       // of a block
   constexpr int depth = P == 1 ? 3 : 2;        // steps of weights in registers
   extern __shared__ __align__(16) char shared[];
+  const StreamArgs a = source(0);
   int lane = threadIdx.x % 32, warps = blockDim.x / 32;
   int n0 = (blockIdx.y * warps + threadIdx.x / 32) * 64, out = min(64, a.n - n0);
   unsigned ring = shared_address(shared);
-  int last = (a.k + wide_columns - 1) / wide_columns;
-#pragma unroll
-  for (int s = 0; s < wide_stages - 1; s++) {
-    if (s < last) wide_load(a, ring, s);
+  int each = (a.k + wide_columns - 1) / wide_columns, last = S * each; // stages
+  auto start = [&](int s) {
+    int i = S == 1 ? 0 : s / each;
+    if (s < last) wide_load(a, source(i).in, ring, s, (s - i * each) * wide_columns);
     copy_commit();
-  }
+  };
+#pragma unroll
+  for (int s = 0; s < wide_stages - 1; s++) start(s);
   int g0 = n0 / B, g1 = g0 + max(out, 0) / B, count = 0;
   int2 *list = reinterpret_cast<int2 *>(shared + wide_stages * wide_stage);
   if (out > 0) {
-    int start = a.ptr[g0];
-    list += start - a.ptr[blockIdx.y * warps * (64 / B)];
-    count = (a.ptr[g1] - start) * steps;
-    wide_list<B>(a, list, g0, g1);
+#pragma unroll
+    for (int i = 0; i < S; i++) list += source(i).ptr[g0] - source(i).ptr[blockIdx.y * warps * (64 / B)];
+#pragma unroll
+    for (int i = 0; i < S; i++) {
+      wide_list<B>(source(i), list + count, g0, g1, i, i * each * (wide_columns / B));
+      count += source(i).ptr[g1] - source(i).ptr[g0];
+    }
+    count *= steps;
   }
 
   float acc[4][8][4];
@@ -109,7 +124,10 @@ __device__ inline void wide_product(const StreamArgs &a, Finish finish) {
 
   uint4 w[depth][P];
   auto fetch = [&](uint4(&to)[P], int step) {
-    const uint4 *from = reinterpret_cast<const uint4 *>(a.weight) + (size_t)list[step / steps].x * (B * B / 8) + lane;
+    unsigned slot = list[step / steps].x;
+    const bf16 *weight = S == 1 ? a.weight : source(slot >> wide_source_shift).weight;
+    if (S > 1) slot &= (1u << wide_source_shift) - 1;
+    const uint4 *from = reinterpret_cast<const uint4 *>(weight) + (size_t)slot * (B * B / 8) + lane;
 #pragma unroll
     for (int p = 0; p < P; p++) to[p] = __ldg(from + ((P * (step % halves) + p) * (B / 16) + step % steps / halves) * 32);
   };
@@ -122,8 +140,7 @@ __device__ inline void wide_product(const StreamArgs &a, Finish finish) {
   for (int s = 0; s < last; s++) {
     copy_wait<wide_stages - 2>();
     __syncthreads();
-    if (s + wide_stages - 1 < last) wide_load(a, ring, s + wide_stages - 1);
-    copy_commit();
+    start(s + wide_stages - 1);
     unsigned stage = at + s % wide_stages * wide_stage;
     for (; step < count; step++) {
       int entry = list[step / steps].y, column = (entry >> 2) * B + step % steps / halves * 16;
@@ -161,4 +178,10 @@ __device__ inline void wide_product(const StreamArgs &a, Finish finish) {
       }
     }
   });
+}
+
+// wide_product is wide_sum of one weight.
+template <int B, class Finish>
+__device__ inline void wide_product(const StreamArgs &a, Finish finish) {
+  wide_sum<B, 1>([&](int) { return a; }, finish);
 }

@@ -1,0 +1,158 @@
+package traffic
+
+import (
+	"math"
+	"strings"
+
+	"github.com/sparsebert/sparsebert-gpu/gpu"
+	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+)
+
+// Machine is the GPU whose kernels and launch shapes the formulas are about.
+type Machine struct {
+	gpu.Properties
+	Activation backend.DType
+}
+
+// H200 is an H200 with activations of that dtype.
+func H200(act backend.DType) Machine {
+	return Machine{gpu.Properties{Major: 9, Multiprocessors: 132, SharedBytes: 227 << 10, SharedPerSM: 228 << 10, MemoryBytes: 141e9}, act}
+}
+
+const f32 = 4 // bytes
+
+// act is the bytes of n activations.
+func (m Machine) act(n int) int64 { return int64(n) * int64(m.Activation.Size()) }
+
+// weight is what the formulas need of a parameter that products use.
+type weight struct {
+	out, in, block, nnz, n int // n: values
+}
+
+func weightOf(p backend.Param) weight {
+	s := p.Spec()
+	w := weight{out: s.Out, in: s.In, n: p.Values().Len()}
+	if p.Sparse() {
+		w.nnz = p.NNZ()
+		w.block = int(math.Round(math.Sqrt(float64(w.n / w.nnz))))
+	}
+	return w
+}
+
+// view is the bytes of one index view and the indices that it leads to.
+func (w weight) view(groups int) int64 {
+	if w.block <= 1 { // products read a copy with every position
+		return 0
+	}
+	return f32 * int64(2*w.nnz+groups/w.block+1)
+}
+
+// values is the bytes of the weight as a product reads it: the float32 master for
+// float32 activations, else a bfloat16 copy, which has every position for dense
+// weights and blocks of 1.
+func (m Machine) values(w weight) int64 {
+	switch {
+	case m.Activation != backend.BF16:
+		return f32 * int64(w.n)
+	case w.block == 1:
+		return 2 * int64(w.out) * int64(w.in)
+	}
+	return 2 * int64(w.n)
+}
+
+func (m Machine) cut(op string, w weight, t int) gpu.Cut {
+	return gpu.CutOf(m.Properties, m.Activation, op, t, w.out, w.in, w.block, w.nnz)
+}
+
+// product begins a call: its FLOPs are those on active blocks.
+func product(op string, t int, ws ...backend.Param) Call {
+	c := Call{Op: op}
+	for _, p := range ws {
+		c.FLOPs += 2 * int64(t) * int64(p.Values().Len())
+		name := short(p.Spec().Name)
+		if c.Tensor == "" {
+			c.Tensor = name
+			continue
+		}
+		c.Tensor += "," + name[strings.LastIndexByte(name, '.')+1:]
+	}
+	return c
+}
+
+// DSD: x, the weight and its row view once; y, and with it pre.
+func (m Machine) dsd(w, b backend.Param, t int, pre bool) Call {
+	c, v := product("DSD", t, w), weightOf(w)
+	cut := m.cut("dsd", v, t)
+	c.reads("x", m.act(t*v.in), cut.X)
+	c.reads("weight", m.values(v)+v.view(v.out), cut.W)
+	if b != nil {
+		// Each store of sums reads its part: of 8 tokens, on dense.cuh of one.
+		times := (t + 7) / 8
+		if v.block <= 1 {
+			times = t
+		}
+		c.reads("bias", f32*int64(v.out), times)
+	}
+	c.write("y", m.act(t*v.out))
+	if pre {
+		c.write("pre", m.act(t*v.out))
+	}
+	return c
+}
+
+// DDS: dy, the weight and its column view once; what dx was, or pre; dx.
+func (m Machine) dds(w backend.Param, t int, mode backend.DDSMode) Call {
+	c, v := product("DDS", t, w), weightOf(w)
+	cut := m.cut("dds", v, t)
+	c.reads("dy", m.act(t*v.out), cut.Y)
+	c.reads("weight", m.values(v)+v.view(v.in), cut.W)
+	switch mode {
+	case backend.Accumulate:
+		c.read("dx", m.act(t*v.in))
+	case backend.TimesGELU:
+		c.read("pre", m.act(t*v.in))
+	}
+	c.write("dx", m.act(t*v.in))
+	return c
+}
+
+// SDD: dy and x once, the gradient in and out, and a partial one for each range of
+// tokens when there are several.
+func (m Machine) sdd(w, b backend.Param, t int) Call {
+	c, v := product("SDD", t, w), weightOf(w)
+	cut := m.cut("sdd", v, t)
+	c.reads("dy", m.act(t*v.out), cut.Y)
+	c.reads("x", m.act(t*v.in), cut.X)
+	n := int64(v.n)
+	if b != nil {
+		n += int64(v.out)
+		if m.Activation != backend.BF16 { // its own kernel
+			c.read("dy", m.act(t*v.out))
+		}
+	}
+	c.read("grad", f32*n)
+	c.write("grad", f32*n)
+	if v.block > 0 {
+		c.read("view", f32*int64(3*v.nnz))
+	}
+	if cut.Ranges > 1 {
+		c.scratch("partial", f32*n*int64(cut.Ranges))
+	}
+	return c
+}
+
+// normSide is the side of the piece of a dense gradient that a thread block of
+// kernels/include/block_grad.cuh works out.
+const normSide = 64
+
+// BlockGradL1: dy and x by every piece of the dense gradient, the scores in and out.
+func (m Machine) blockGrad(w backend.Param, t int) Call {
+	c, v := product("BlockGradL1", t, w), weightOf(w)
+	c.FLOPs = 2 * int64(t) * int64(v.out) * int64(v.in)
+	c.reads("dy", m.act(t*v.out), (v.in+normSide-1)/normSide)
+	c.reads("x", m.act(t*v.in), (v.out+normSide-1)/normSide)
+	scores := f32 * int64(v.out/v.block) * int64(v.in/v.block)
+	c.read("scores", scores)
+	c.write("scores", scores)
+	return c
+}
