@@ -120,7 +120,7 @@ refused "$fake" CONTEXT=2 -- 'too little free memory' 'nvidia-smi'
 refused "$fake" CONTEXT=46 -- 'taken by another process' 'CUDA_VISIBLE_DEVICES'
 refused "$fake" LOAD=222 -- 'too old for this program' 'driver 550 or newer' 'ptxas fatal: played'
 refused "$fake" LOAD=221 -- 'libnvidia-ptxjitcompiler.so.1' 'NVIDIA_DRIVER_CAPABILITIES'
-refused "$fake" MEMORY=3000000 -- 'CUDA_ERROR_OUT_OF_MEMORY' 'take a smaller batch or model'
+refused "$fake" MEMORY=3000000 -- 'free on cuda' 'not even micro-batches of 1 would fit'
 # In the run: a failure of the run.
 status=0
 on "$fake" LAUNCH=700 -- "$made/$plain" train --device cuda --quiet --output-dir "$top/run" || status=$?
