@@ -50,6 +50,9 @@ func TestTrainOnTheSimulator(t *testing.T) {
 }
 
 func TestVerifyOnTheSimulator(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: the race detector sees the same goroutines in TestTrainOnTheSimulator")
+	}
 	for _, precision := range []string{"fp32", "bf16"} {
 		code, out, errs := invoke("verify", "--device", "sim", "--precision", precision, "--block-size", "16")
 		if code != exitDone || !strings.Contains(out, "verified") {
