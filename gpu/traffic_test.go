@@ -92,8 +92,9 @@ const matrixClass = 13
 
 // TestTraffic holds the products to the byte floor: each activation read or
 // written once, no bank conflicts in an inner loop, no matrix instruction too
-// many. What thread blocks read again is counted apart for dsd and dds (weights)
-// and within 1.6 of the floor in all for sdd (the narrow side).
+// many. What thread blocks read again is counted apart for dsd and dds (weights);
+// with the narrow side's rereads sdd is within 1.5 times the floor, 1.55 at B = 16,
+// where five thread blocks are needed (docs/kernels.md).
 func TestTraffic(t *testing.T) {
 	const tokens = 512
 	for _, op := range []string{"dsd", "dds", "sdd"} {
@@ -107,8 +108,12 @@ func TestTraffic(t *testing.T) {
 					if once > 1.1 {
 						t.Errorf("without rereads: found %.3f times the byte floor, expected at most 1.1", once)
 					}
-					if op == "sdd" && all > 1.6 {
-						t.Errorf("found %.3f times the byte floor, expected at most 1.6", all)
+					most := 1.5
+					if block == 16 {
+						most = 1.55
+					}
+					if op == "sdd" && all > most {
+						t.Errorf("found %.3f times the byte floor, expected at most %v", all, most)
 					}
 					// A few come from the tables that a thread block of sdd makes at its start.
 					if r.conflicts > 64 || op != "sdd" && r.conflicts > 0 {

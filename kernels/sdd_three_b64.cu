@@ -5,7 +5,6 @@
 // or none. ptr, slots: the row views, or with swapped, where x is the wider, the column views.
 // launch: grid (3 times the thread blocks along the active blocks, ranges); the rest, and the
 // design: outer.cuh.
-#include "outer.cuh"
 #include "three.cuh"
 
 extern "C" __global__ void __launch_bounds__(384, 1)
@@ -13,16 +12,6 @@ extern "C" __global__ void __launch_bounds__(384, 1)
                   const bf16 *dy1, const bf16 *dy2, const bf16 *x, const int *ptr0, const int *ptr1, const int *ptr2, const int *slots0,
                   const int *slots1, const int *slots2, const int *rows0, const int *rows1, const int *rows2, const int *cols0,
                   const int *cols1, const int *cols2, int tokens, int in, int out, int nnzb, int bytes, bool swapped) {
-  int groups = gridDim.x / 3, i = blockIdx.x / groups;
-  Floats grad{grad0, grad1, grad2}, bias{bias0, bias1, bias2};
-  ConstBf16s dy{dy0, dy1, dy2};
-  ConstInts ptr{ptr0, ptr1, ptr2}, slots{slots0, slots1, slots2}, rows{rows0, rows1, rows2}, cols{cols0, cols1, cols2};
-  float *sums = partial + (size_t)i * gridDim.y * (nnzb * (64 * 64) + out);
-  OuterArgs g = {grad[i], bias[i], sums, sums + (size_t)gridDim.y * nnzb * (64 * 64), dy[i], x, ptr[i], slots[i], rows[i], cols[i],
-                 tokens, out, in, nnzb, bytes, swapped, (int)blockIdx.x - i * groups, groups};
-  if (swapped) {
-    g.a = x, g.b = dy[i], g.at_a = cols[i], g.at_b = rows[i];
-    g.wide = in, g.narrow = out;
-  }
-  outer_product<64>(g);
+  sdd_three_product<64>({grad0, grad1, grad2}, {bias0, bias1, bias2}, partial, {dy0, dy1, dy2}, x, {ptr0, ptr1, ptr2},
+                        {slots0, slots1, slots2}, {rows0, rows1, rows2}, {cols0, cols1, cols2}, tokens, in, out, nnzb, bytes, swapped);
 }
