@@ -122,7 +122,7 @@ if [ -n "$real_python" ]; then
   run_peers() { # SCRIPT OPTION...
     local name=$1
     shift
-    PYTHONDONTWRITEBYTECODE=1 "$real_python" -I "$peers/$name.py" "$@" >"$top/said" 2>&1
+    PYTHONDONTWRITEBYTECODE=1 "$real_python" -E -s "$peers/$name.py" "$@" >"$top/said" 2>&1
   }
   # refused SCRIPT OPTIONS... expects exit code 2 and one line for each.
   refused() {

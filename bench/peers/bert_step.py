@@ -12,7 +12,6 @@ Needs PyTorch with CUDA; --dry-run needs nothing. Prints a table, and writes JSO
 with --out. docs/benchmarks.md says how to read it.
 """
 
-import argparse
 import datetime
 import itertools
 import json
@@ -24,6 +23,8 @@ import subprocess
 import sys
 import time
 
+from commandline import Parser, fail, listed, whole
+
 # Layers, hidden size, heads and feed-forward size of sparsebert-gpu's models.
 MODELS = {
     "tiny": (2, 128, 2, 512), "mini": (4, 256, 4, 1024), "small": (4, 512, 8, 2048),
@@ -31,42 +32,6 @@ MODELS = {
 }  # fmt: skip
 BLOCKS = (1, 4, 8, 16, 32, 64)
 POSITIONS = 512
-
-
-def fail(code, text):
-    """Ends the program with one line."""
-    print("bert_step.py: " + " ".join(str(text).split()), file=sys.stderr)
-    sys.exit(code)
-
-
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        fail(2, message + "; see --help")
-
-
-def listed(convert, check, expected):
-    """An argparse type: a list of values at commas."""
-
-    def parse(text):
-        values = []
-        for word in text.split(","):
-            try:
-                value = convert(word)
-            except ValueError:
-                value = None
-            if value is None or not check(value):
-                raise argparse.ArgumentTypeError(f"found {word!r}, expected {expected}")
-            values.append(value)
-        return values
-
-    return parse
-
-
-def whole(word):
-    """An argparse type: a whole number, 1 or more."""
-    if not word.isdigit() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"found {word!r}, expected 1 or more")
-    return int(word)
 
 
 def arguments():
