@@ -111,7 +111,7 @@ func (o *attnOp) task(w, i int) {
 func (o *attnOp) multiply(c []float32, ldc int, a []float32, lda int, b []float32, ldb, m, n, inner int) {
 	for i := 0; i < m; i += 16 {
 		for j := 0; j < n; j += 16 {
-			o.b.k.Outer16(c[i*ldc+j:], ldc, a[i:], lda, b[j:], ldb, wholeSegment, inner, noBias[:], 0)
+			o.b.k.Outer16(c[i*ldc+j:], ldc, a[i:], lda, b[j:], ldb, inner, false, noBias[:], 0)
 		}
 	}
 }

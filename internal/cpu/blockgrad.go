@@ -20,6 +20,11 @@ func (p *param) growScores() *buffer {
 	return p.scores
 }
 
+// scoreOp adds the L1 norms of the blocks of a dense gradient to the scores. A task is
+// one block row, or the block rows that fit in 16 rows: so much of the dense
+// gradient exists at a time.
+type scoreOp struct{ gradOp }
+
 // BlockGradL1 implements backend.Optimiser.
 func (b *Backend) BlockGradL1(w backend.Param, dy, x backend.Buffer, t int) {
 	c := b.check("BlockGradL1")
@@ -28,29 +33,59 @@ func (b *Backend) BlockGradL1(w backend.Param, dy, x backend.Buffer, t int) {
 	if !c.ok() {
 		return
 	}
-	o := b.gradient(c, q, dy, x, t)
-	o.scores = q.growScores().f
-	if !c.ok() || t == 0 {
-		return
+	scores := q.growScores().f
+	o := &b.ops.score
+	o.gradOp = *b.gradient(c, q, dy, x, t)
+	o.scores, o.width, o.layout, o.byX = scores, 16, byToken, false
+	if c.ok() && t > 0 {
+		b.pool.run(chunks(q.spec.Out, max(16, q.topo.Block)), o)
 	}
-	o.run(gradScores, chunks(q.spec.Out, max(16, q.topo.Block)), 0)
+	o.release()
+	b.ops.grad.release()
 }
 
-// score adds the norms of one block row, or of the block rows that fit in 16
-// rows. Only 16 rows of the dense gradient exist at a time.
-func (o *gradOp) score(ws *workspace, i int) {
-	t := o.q.topo
-	size := t.Block
+func (o *scoreOp) task(w, i int) {
+	ws, t := &o.b.work[w], o.q.topo
+	size, in := t.Block, o.x.n
 	first := i * max(16, size)
-	ws.strip = grow(ws.strip, 16*o.x.n)
+	ws.row = grow(ws.row, 16*in)
 	for row := first; row < min(first+max(16, size), o.dy.n); row += 16 {
-		clear(ws.strip)
-		o.strip(ws, ws.strip, row)
+		o.rows(ws, ws.row, row)
 		for r := row; r < min(row+16, o.dy.n); r++ {
-			g := ws.strip[(r-row)*o.x.n : (r-row+1)*o.x.n]
+			g := ws.row[(r-row)*in : (r-row+1)*in]
 			s := o.scores[r/size*t.BlockCols():][:t.BlockCols()]
 			for c := range s {
 				s[c] += o.b.k.Sum1(g[c*size : (c+1)*size])
+			}
+		}
+	}
+}
+
+// rows computes 16 rows of the dense gradient, of all tokens. The operands are read
+// where they lie: an update comes once in many steps.
+func (o *scoreOp) rows(ws *workspace, dst []float32, row int) {
+	in := o.x.n
+	clear(dst)
+	for t0 := 0; t0 < o.t; t0 += o.chunk {
+		n := min(o.chunk, o.t-t0)
+		ws.panel = grow(ws.panel, 2*16*stride(n))
+		dy, lddy := o.dy.all[t0*o.dy.n+row:], o.dy.n
+		if row+16 > o.dy.n {
+			dy, lddy = ws.panel, 16
+			o.packStrip(dy, &o.dy, row, t0, n)
+		}
+		for col := 0; col < in; col += 16 {
+			if col+16 <= in {
+				o.b.k.Outer16(dst[col:], in, dy, lddy, o.x.all[t0*in+col:], in, n, true, noBias[:], 0)
+				continue
+			}
+			x, tile := ws.panel[16*stride(n):], ws.tile[:256]
+			o.packStrip(x, &o.x, col, t0, n)
+			o.b.k.Outer16(tile, 16, dy, lddy, x, 16, n, false, noBias[:], 0)
+			for i := range 16 {
+				for j := range in - col {
+					dst[i*in+col+j] += tile[i*16+j]
+				}
 			}
 		}
 	}

@@ -55,7 +55,9 @@ func makeSlice[E any](n int) (s []E, err error) {
 			err = fmt.Errorf("%d elements: %v", n, r)
 		}
 	}()
-	return make([]E, n), nil
+	s = make([]E, n)
+	hugePages(s)
+	return s, nil
 }
 
 // MemoryBytes implements backend.Backend. Scratch of running operations is not counted.

@@ -35,9 +35,10 @@ var _ backend.Backend = (*Backend)(nil)
 // these, so that starting an operation allocates nothing.
 type opStates struct {
 	tiles     tileOp
-	spmv      spmvOp
+	lanes     laneOp
 	pack      packOp
 	grad      gradOp
+	score     scoreOp
 	embed     embedOp
 	rows      rowCopyOp
 	norm      normOp

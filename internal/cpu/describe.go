@@ -23,6 +23,11 @@ func (b *Backend) ProductKernel(op string, p backend.Param, tokens int) string {
 	}
 }
 
+// Floats returns the memory of a float32 buffer of this backend: for programs that
+// compute on the same operands by other means. It is an error of the backend,
+// and nil, if x is anything else.
+func (b *Backend) Floats(x backend.Buffer) []float32 { return b.check("Floats").floats("buffer", x, 0) }
+
 // CopyRate returns the bytes a second, read and written together, of a plain copy
 // of n bytes by as many threads as the backend has: the best of a few.
 func (b *Backend) CopyRate(n int64) (float64, error) {

@@ -86,13 +86,31 @@ func (p *param) index() {
 		}
 		return
 	}
-	p.rowSegs, p.colSegs = grow(p.rowSegs, t.NNZ()), grow(p.colSegs, t.NNZ())
-	panel, block := int32(t.Block*kernel.Rows), int32(t.BlockSize())
+	per := t.Block / min(t.Block, kernel.Strip)
+	p.rowSegs, p.colSegs = grow(p.rowSegs, t.NNZ()*per), grow(p.colSegs, t.NNZ()*per)
 	for i, s := range t.RowSlot {
-		p.rowSegs[i] = kernel.Seg{A: t.Cols[s] * panel, B: s * block}
+		segments(p.rowSegs[i*per:(i+1)*per], t.Block, t.Cols[s], s)
 	}
 	for i, s := range t.ColSlot {
-		p.colSegs[i] = kernel.Seg{A: t.Rows[s] * panel, B: s * block}
+		segments(p.colSegs[i*per:(i+1)*per], t.Block, t.Rows[s], s)
+	}
+}
+
+// segments lists the stretches of the inner dimension that the block in a slot
+// covers: one for each strip of the panel, or a part of one. The block stands with
+// its inner dimension first. Blocks of 4 x 4 are for kernel.Lanes tokens instead.
+func segments(dst []kernel.Seg, block int, inner, slot int32) {
+	first := int(inner) * block
+	if block == 4 {
+		dst[0] = kernel.Seg{A: int32(first * kernel.Lanes), B: slot * 16}
+		return
+	}
+	for j := range dst {
+		k := first + j*kernel.Strip
+		dst[j] = kernel.Seg{
+			A: int32(k/kernel.Strip*kernel.Strip*kernel.Rows + k%kernel.Strip),
+			B: int32(int(slot)*block*block + j*kernel.Strip*block),
+		}
 	}
 }
 

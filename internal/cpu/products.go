@@ -88,8 +88,8 @@ func (b *Backend) multiply(p *product, q *param, byColumn bool) {
 	switch {
 	case q.topo == nil:
 		b.multiplyDense(p, q, byColumn)
-	case q.topo.Block == 1:
-		b.multiplyElements(p, q, byColumn)
+	case q.topo.Block < 8:
+		b.multiplyLanes(p, q, byColumn)
 	default:
 		b.multiplyBlocks(p, q, byColumn)
 	}
@@ -100,45 +100,47 @@ func (b *Backend) multiplyBlocks(p *product, q *param, byColumn bool) {
 	t := q.topo
 	o := &b.ops.tiles
 	o.product = *p
-	o.width = min(t.Block, 16)
-	o.subs = t.Block / o.width
-	o.kseg, o.ldb = t.Block, t.Block
+	o.width = min(t.Block, kernel.Strip)
+	subs := t.Block / o.width
+	o.blocks = kernel.Blocks{LDB: t.Block, Per: subs, Subs: subs}
 	if byColumn {
-		o.segs, o.ptr, o.weights = q.colSegs, t.ColPtr, q.values.f
+		o.blocks.Segs, o.blocks.Ptr, o.blocks.Values = q.colSegs, t.ColPtr, q.values.f
 	} else {
-		// The tile wants rows of W^T: each block is turned once per call,
+		// The tile wants rows of W^T: each block is turned once a call,
 		// which is little beside its use by every token.
 		pk := &b.ops.pack
 		*pk = packOp{b: b, kind: packBlocks, src: q.values.f, dst: grow(pk.dst, len(q.values.f)), block: t.Block, n: t.NNZ()}
 		b.pool.run(chunks(t.NNZ(), packedBlocks), pk)
-		o.segs, o.ptr, o.weights = q.rowSegs, t.RowPtr, pk.dst
+		o.blocks.Segs, o.blocks.Ptr, o.blocks.Values = q.rowSegs, t.RowPtr, pk.dst
 	}
 	o.run()
 }
 
 // multiplyDense sets up the tiles of a dense weight, packed in strips of 16
-// output columns, the last one padded with zeros.
+// output columns. What reaches over either edge is zeros.
 func (b *Backend) multiplyDense(p *product, q *param, byColumn bool) {
-	strips := chunks(p.n, 16)
+	strips, inner := chunks(p.n, kernel.Strip), chunks(p.k, kernel.Strip)
+	size := inner * kernel.Strip * kernel.Strip
 	pk := &b.ops.pack
 	kind := packTransposed
 	if byColumn {
 		kind = packStraight
 	}
-	*pk = packOp{b: b, kind: kind, src: q.values.f, dst: grow(pk.dst, strips*16*p.k), rows: p.k, n: p.n}
+	*pk = packOp{b: b, kind: kind, src: q.values.f, dst: grow(pk.dst, strips*size), rows: p.k, n: p.n, size: size}
 	b.pool.run(strips, pk)
 
 	o := &b.ops.tiles
 	o.product = *p
-	o.width, o.subs = 16, 1
-	o.kseg, o.ldb = p.k, 16
-	o.stripSegs, o.stripPtr = grow(o.stripSegs, strips), grow(o.stripPtr, strips+1)
+	o.width = kernel.Strip
+	o.stripSegs, o.stripPtr = grow(o.stripSegs, strips*inner), grow(o.stripPtr, strips+1)
 	for s := range strips {
-		o.stripSegs[s] = kernel.Seg{B: int32(s * 16 * p.k)}
+		for j := range inner {
+			o.stripSegs[s*inner+j] = kernel.Seg{A: int32(j * kernel.Strip * kernel.Rows), B: int32(s*size + j*kernel.Strip*kernel.Strip)}
+		}
 		o.stripPtr[s] = int32(s)
 	}
 	o.stripPtr[strips] = int32(strips)
-	o.segs, o.ptr, o.weights = o.stripSegs, o.stripPtr, pk.dst
+	o.blocks = kernel.Blocks{Values: pk.dst, LDB: kernel.Strip, Segs: o.stripSegs, Ptr: o.stripPtr, Per: inner, Subs: 1}
 	o.run()
 }
 
@@ -161,6 +163,7 @@ type packOp struct {
 	block    int // B, of packBlocks
 	rows     int // inner size of a strip
 	n        int // blocks, or output columns of a dense weight
+	size     int // of a strip, with its padding
 }
 
 func (o *packOp) task(_, i int) {
@@ -173,8 +176,8 @@ func (o *packOp) task(_, i int) {
 		return
 	}
 	cols := min(16, o.n-i*16)
-	dst := o.dst[i*16*o.rows : (i+1)*16*o.rows]
-	if cols < 16 {
+	dst := o.dst[i*o.size : (i+1)*o.size]
+	if cols < 16 || 16*o.rows < o.size {
 		clear(dst)
 	}
 	if o.kind == packTransposed {

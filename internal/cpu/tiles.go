@@ -2,127 +2,165 @@ package cpu
 
 import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 
-// tileOp runs a product in tiles of kernel.Rows tokens by width columns.
-//
-// Strip s covers the columns from s*width on. Its segments are those of row (or
-// column) s/subs of the view, and the weights start sub*width elements into
-// each block: a block wider than a tile is subs strips.
+// tileOp runs a product in tiles of kernel.Rows tokens by width columns. A task is
+// one panel of tokens.
 type tileOp struct {
 	product
-	width, subs int
-	segs        []kernel.Seg
-	ptr         []int32
-	kseg, ldb   int
-	weights     []float32
+	width  int // of a strip of output columns
+	blocks kernel.Blocks
 
-	mul       kernel.Mul
-	group     int // panels of a task
-	lastBias  [16]float32
-	stripSegs []kernel.Seg
+	mul       kernel.Tile
+	panel     int // elements of a panel
+	lastBias  [kernel.Strip]float32
+	stripSegs []kernel.Seg // of a dense weight
 	stripPtr  []int32
 }
 
 // noBias starts the sums of a tile at zero.
-var noBias [16]float32
+var noBias [kernel.Strip]float32
 
-// panelBudget is the number of elements that the panels of a task may fill: half of
-// a usual second-level cache.
-const panelBudget = 1 << 17
+const (
+	// runColumns is how many columns are computed at a time: few enough for GELU
+	// to find them in a near cache, enough to make long runs for it.
+	runColumns = 128
+	// streamBytes is the size from which on a result goes past the caches: the next
+	// operation would not find it there.
+	streamBytes = 16 << 20
+)
 
 func (o *tileOp) run() {
-	switch k := o.b.k; o.width {
-	case 16:
-		o.mul = k.Tile16
-	case 8:
-		o.mul = k.Tile8
-	default:
-		o.mul = k.Tile4
+	o.mul = o.b.k.Tile16
+	if o.width == 8 {
+		o.mul = o.b.k.Tile8
 	}
 	if tail := o.n % o.width; tail != 0 && o.bias != nil {
-		o.lastBias = [16]float32{}
+		o.lastBias = [kernel.Strip]float32{}
 		copy(o.lastBias[:], o.bias[o.n-tail:o.n])
 	}
-	// Several panels share the weights that pass through the nearest cache, as
-	// long as there is a good number of tasks.
-	panels := chunks(o.t, kernel.Rows)
-	o.group = min(max(panels/16, 1), 4, max(panelBudget/(o.k*kernel.Rows), 1))
-	o.b.pool.run(chunks(panels, o.group), o)
-	o.product = product{}
+	o.panel = chunks(o.k, kernel.Strip) * kernel.Strip * kernel.Rows
+	for w := range o.b.work {
+		o.b.work[w].ready = 0
+	}
+	o.b.pool.run(chunks(o.t, kernel.Rows), o)
+	o.product, o.blocks = product{}, kernel.Blocks{}
 }
 
-// task computes the tokens of one group of panels.
+// tokens returns the tokens of task i, none beyond the last.
+func (o *tileOp) tokens(i int) (first, n int) {
+	first = min(i*kernel.Rows, o.t)
+	return first, min(kernel.Rows, o.t-first)
+}
+
+// task computes the tokens of one panel, and meanwhile copies the panel of the next
+// task, which this thread most probably gets.
 func (o *tileOp) task(w, i int) {
 	ws := &o.b.work[w]
-	first := i * o.group * kernel.Rows
-	tokens := min(o.group*kernel.Rows, o.t-first)
-	panel := o.k * kernel.Rows
-	ws.panel = grow(ws.panel, o.group*panel)
-	for p := 0; p*kernel.Rows < tokens; p++ {
-		rows := min(kernel.Rows, tokens-p*kernel.Rows)
-		dst := ws.panel[p*panel : (p+1)*panel]
-		if rows < kernel.Rows {
-			clear(dst)
-		}
-		o.b.k.Transpose(dst, kernel.Rows, o.src[(first+p*kernel.Rows)*o.k:], o.k, rows, o.k)
+	first, rows := o.tokens(i)
+	if ws.ready != i+1 {
+		ws.panel = grow(ws.panel, o.panel)
+		o.fill(ws.panel, o.src[first*o.k:], rows)
+	} else {
+		ws.panel, ws.ahead = ws.ahead, ws.panel
 	}
+	from, n := o.tokens(i + 1)
+	ws.ahead = grow(ws.ahead, o.panel)
+	ahead := &ws.copying
+	*ahead = kernel.Ahead{Src: o.src[from*o.k : (from+n)*o.k], Dst: ws.ahead, Cols: o.k}
+	// The later, the less of it has left the cache when it is wanted.
+	runs := chunks(o.n, runColumns)
+	lines := len(o.blocks.Segs) * o.blocks.Subs * o.width / 2
+	late := runs - 1 - runs*len(ahead.Src)/kernel.Strip*5/4/max(lines, 1)
 
-	out := o.dst[first*o.n : (first+tokens)*o.n]
-	if o.finish == timesGrad {
-		ws.result = grow(ws.result, len(out))
-		out = ws.result
+	for r := range runs {
+		meanwhile := ahead
+		if r < late {
+			meanwhile = nil
+		}
+		o.columns(ws, first, rows, r*runColumns, min(runColumns, o.n-r*runColumns), meanwhile)
 	}
-	for s := range chunks(o.n, o.width) {
-		o.strip(ws, s, out, tokens)
-	}
-	switch rows := o.other; o.finish {
-	case alsoGELU:
-		o.b.k.GELU(rows[first*o.n:(first+tokens)*o.n], out)
-	case timesGrad:
-		o.b.k.GELUGrad(o.dst[first*o.n:(first+tokens)*o.n], out, rows[first*o.n:(first+tokens)*o.n])
-	}
+	// What did not fit in, from the row on that was begun.
+	done := ahead.Done / o.k
+	o.fill(ws.ahead[done*kernel.Strip:], ahead.Src[done*o.k:], n-done)
+	ws.ready = i + 2
+	*ahead = kernel.Ahead{}
 }
 
-// strip computes width columns for the tokens in ws.panel.
-func (o *tileOp) strip(ws *workspace, s int, out []float32, tokens int) {
-	view, sub := s/o.subs, s%o.subs
-	segs := o.segs[o.ptr[view]:o.ptr[view+1]]
-	weights := o.weights[sub*o.width:]
-	col := s * o.width
-	cols := min(o.width, o.n-col)
-	start := noBias[:]
-	if o.bias != nil {
-		if start = o.bias[col:]; cols < o.width {
-			start = o.lastBias[:]
+// fill copies rows into a panel. Rows that there are not are left as they were: what
+// is computed of them is thrown away.
+func (o *tileOp) fill(dst, src []float32, rows int) {
+	if rows == 0 {
+		return
+	}
+	if tail := o.k % kernel.Strip; tail != 0 {
+		for r := range rows {
+			clear(dst[(o.k-tail)*kernel.Rows+r*kernel.Strip+tail:][:kernel.Strip-tail])
 		}
 	}
-	for p := 0; p*kernel.Rows < tokens; p++ {
-		panel := ws.panel[p*o.k*kernel.Rows:]
-		rows := min(kernel.Rows, tokens-p*kernel.Rows)
-		c := out[p*kernel.Rows*o.n+col:]
-		switch {
-		case rows == kernel.Rows && cols == o.width && o.finish == add:
-			o.mul(c, o.n, panel, kernel.Rows, weights, o.ldb, segs, o.kseg, c, o.n)
-		case rows == kernel.Rows && cols == o.width:
-			o.mul(c, o.n, panel, kernel.Rows, weights, o.ldb, segs, o.kseg, start, 0)
-		default:
-			o.edge(ws, c, rows, cols, panel, weights, segs, start)
-		}
-	}
+	o.b.k.Panel(dst, src, o.k, rows, o.k)
 }
 
-// edge is a tile that reaches over the end of the tokens or of the columns: it
-// is computed whole beside the matrix, and the part that exists is copied.
-func (o *tileOp) edge(ws *workspace, c []float32, rows, cols int, panel, weights []float32, segs []kernel.Seg, start []float32) {
-	tile := ws.tile[:]
-	ldi := 0
+// columns computes the columns from col on for the tokens in ws.panel, of which rows
+// exist, and what follows the sums.
+func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kernel.Ahead) {
+	at := first*o.n + col
+	out, ld := o.dst[at:], o.n
+	mode := kernel.Store
 	if o.finish == add {
-		for i := range rows {
-			copy(tile[i*o.width:i*o.width+cols], c[i*o.n:])
-		}
-		start, ldi = tile, o.width
+		mode = kernel.AddTo
+	} else if o.finish == store && 4*o.t*o.n >= streamBytes {
+		mode = kernel.Stream
 	}
-	o.mul(tile, o.width, panel, kernel.Rows, weights, o.ldb, segs, o.kseg, start, ldi)
-	for i := range rows {
-		copy(c[i*o.n:i*o.n+cols], tile[i*o.width:])
+	// What reaches over the end of the tokens or of the columns is computed beside the
+	// matrix, and the part that exists is copied.
+	whole := cols / o.width
+	if rows < kernel.Rows {
+		whole = 0
+	}
+	if o.finish == timesGrad {
+		ws.result = grow(ws.result, kernel.Rows*runColumns)
+		out, ld, whole = ws.result, runColumns, chunks(cols, o.width)
+	}
+	if whole > 0 {
+		o.strips(out, ld, ws.panel, col, whole, mode, ahead)
+	}
+	if done := whole * o.width; done < cols {
+		beside := grow(ws.result, kernel.Rows*runColumns)
+		ws.result = beside
+		for r := range rows {
+			if mode == kernel.AddTo {
+				copy(beside[r*runColumns:][:cols-done], out[r*ld+done:])
+			}
+		}
+		o.strips(beside, runColumns, ws.panel, col+done, chunks(cols-done, o.width), mode, ahead)
+		for r := range rows {
+			copy(out[r*ld+done:][:cols-done], beside[r*runColumns:])
+		}
+	}
+	if o.finish != alsoGELU && o.finish != timesGrad {
+		return
+	}
+	for r := range rows {
+		lo, hi := at+r*o.n, at+r*o.n+cols
+		if sums := out[r*ld:][:cols]; o.finish == alsoGELU {
+			o.b.k.GELU(o.other[lo:hi], sums)
+		} else {
+			o.b.k.GELUGrad(o.dst[lo:hi], sums, o.other[lo:hi])
+		}
+	}
+}
+
+// strips computes strips of columns from col on into c.
+func (o *tileOp) strips(c []float32, ldc int, panel []float32, col, n int, mode kernel.Mode, ahead *kernel.Ahead) {
+	first := col / o.width
+	switch {
+	case o.bias == nil:
+		o.mul(c, ldc, panel, &o.blocks, first, n, noBias[:], 0, mode, ahead)
+	case col+n*o.width <= o.n:
+		o.mul(c, ldc, panel, &o.blocks, first, n, o.bias[col:], o.width, mode, ahead)
+	default: // the last strip's bias is padded
+		if n > 1 {
+			o.mul(c, ldc, panel, &o.blocks, first, n-1, o.bias[col:], o.width, mode, ahead)
+		}
+		o.mul(c[(n-1)*o.width:], ldc, panel, &o.blocks, first+n-1, 1, o.lastBias[:], 0, mode, nil)
 	}
 }

@@ -6,55 +6,52 @@ import (
 )
 
 const (
-	gradTokens  = 256     // tokens that pass through a tile before it is stored
-	gradTasks   = 32      // tasks of a sparse weight gradient, whatever the threads
-	gradBudget  = 1 << 20 // elements of the packed activations
-	packColumns = 128     // columns of a packing task
-	longRow     = 512     // rows beyond this length are packed
-	biasColumns = 64      // columns of a bias task
+	// chunkBudget is the number of elements of the narrow activation that a chunk of
+	// tokens may have: less than half of a usual second-level cache.
+	chunkBudget = 100 << 10
+	leastChunk  = 32   // tokens of a chunk, at the least
+	mostChunk   = 1024 // and at the most
+	biasColumns = 64   // columns of a bias task
 )
 
-// wholeSegment is the list of a tile with one stretch.
-var wholeSegment = []kernel.Seg{{}}
-
-// gradOp computes weight gradients. Tasks beyond those of the weight sum the
-// bias gradient.
+// gradOp computes weight gradients, dy^T x where the weight is.
 //
-// Reading 16 columns of many long rows would use a few sets of the cache only,
-// so such activations are first packed, as many tokens at a time as the budget allows:
-// column c of token k is then element c%16 + 16*(k + stride*(c/16)). The blocks
-// of a weight of 1 x 1 blocks want whole columns instead: token k at k + stride*c,
-// with zeros behind up to a multiple of 16 tokens.
+// The tokens pass in chunks. Of the two activations the narrow one is packed, so
+// that a chunk of it stays in the second-level cache. The wide one is passed strip
+// after strip: a strip of columns meets all blocks of its rows (or columns) of the
+// weight while it is in the nearest cache, and the next strip is asked for meanwhile.
+// A task is a range of strips of the wide side and goes through all tokens, so every block
+// has one writer and its own order of sums whatever the threads. Tasks beyond
+// those sum the bias gradient.
 type gradOp struct {
-	b           *Backend
-	q           *param
-	kind        gradKind
-	bias        []float32 // gradient; nil: none
-	scores      []float32
-	dy, x       operand
-	t           int
-	from, count int // the tokens of this round
-	weightTasks int
+	b       *Backend
+	q       *param
+	layout  gradLayout
+	width   int       // columns of a strip
+	byX     bool      // x is the wide side
+	bias    []float32 // gradient; nil: none
+	dy, x   operand
+	t       int
+	chunk   int   // tokens that pass at a time
+	bounds  []int // of the tasks, in strips of the wide side (by blocks of the view)
+	scores  []float32
+	visit   []int32 // slots in the order of the wide side's view
+	pointer []int32
 }
 
 // operand is one of the two activations that a weight gradient multiplies.
 type operand struct {
-	all    []float32
-	n      int  // columns
-	pack   bool // read from packed
-	packed []float32
-	stride int // tokens that packed holds
+	all []float32
+	n   int // columns
 }
 
-type gradKind uint8
+// gradLayout is how a thread packs a strip: [tokens][width], or turned, a column after
+// the other.
+type gradLayout uint8
 
 const (
-	gradPack     gradKind = iota // pack the tokens of this round
-	gradTurn                     // the same by whole columns
-	gradBlocks                   // B > 1
-	gradElements                 // B = 1
-	gradDense                    // strips of 16 rows
-	gradScores                   // L1 norms of the dense gradient's blocks
+	byToken  gradLayout = iota
+	byColumn            // for B < 8, whose kernels run along the tokens
 )
 
 // SDD implements backend.Products.
@@ -72,203 +69,261 @@ func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 			o.bias, biasTasks = bq.grad.f, chunks(q.spec.Out, biasColumns)
 		}
 	}
-	if !c.ok() || t == 0 {
-		return
+	if c.ok() && t > 0 {
+		o.split()
+		b.pool.run(len(o.bounds)-1+biasTasks, o)
 	}
-	switch {
-	case q.topo == nil:
-		o.run(gradDense, chunks(q.spec.Out, 16), biasTasks)
-	case q.topo.Block > 1:
-		o.run(gradBlocks, gradTasks, biasTasks)
-	default:
-		o.run(gradElements, gradTasks, biasTasks)
-	}
+	o.release()
 }
 
-// gradient sets up the operands of a weight gradient.
+// gradient sets up a weight gradient.
 func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gradOp {
 	o := &b.ops.grad
-	*o = gradOp{
-		b: b, q: q, t: t,
-		dy: operand{n: q.spec.Out, packed: o.dy.packed},
-		x:  operand{n: q.spec.In, packed: o.x.packed},
-	}
+	*o = gradOp{b: b, q: q, t: t, bounds: o.bounds, width: kernel.Strip}
+	o.dy.n, o.x.n = q.spec.Out, q.spec.In
 	o.dy.all, o.x.all = c.floats("dy", dy, t*o.dy.n), c.floats("x", x, t*o.x.n)
+	o.byX = o.x.n > o.dy.n
+	if q.topo != nil {
+		o.width = min(q.topo.Block, kernel.Strip)
+		if o.visit, o.pointer = q.topo.RowSlot, q.topo.RowPtr; o.byX {
+			o.visit, o.pointer = q.topo.ColSlot, q.topo.ColPtr
+		}
+	}
+	if o.width < 8 {
+		o.layout = byColumn
+	}
+	_, narrow := o.sides()
+	o.chunk = min(mostChunk, max(leastChunk, chunkBudget/narrow.n/16*16))
 	return o
 }
 
-// run goes through the tokens in rounds: pack, then the weight's tasks.
-func (o *gradOp) run(kind gradKind, weightTasks, biasTasks int) {
-	columns := 0
-	for _, a := range []*operand{&o.dy, &o.x} {
-		// A ragged edge is packed too, so that it gets its padding.
-		a.pack = kind == gradElements || a.n > longRow || a.n%16 != 0
-		if a.pack {
-			columns += a.n
-		}
+// release drops what belongs to the caller.
+func (o *gradOp) release() { *o = gradOp{bounds: o.bounds} }
+
+// sides returns the operands by their width.
+func (o *gradOp) sides() (wide, narrow *operand) {
+	if o.byX {
+		return &o.x, &o.dy
 	}
-	tokens := o.t
-	if columns > 0 {
-		tokens = min(o.t, max(1, gradBudget/columns/gradTokens)*gradTokens)
-	}
-	for _, a := range []*operand{&o.dy, &o.x} {
-		if a.stride = chunks(tokens, 16) * 16; a.pack {
-			a.packed = grow(a.packed, a.stride*chunks(a.n, 16)*16)
-		}
-	}
-	packTasks := o.dy.packTasks() + o.x.packTasks()
-	for o.from = 0; o.from < o.t; o.from += tokens {
-		o.count = min(tokens, o.t-o.from)
-		if o.kind = gradPack; kind == gradElements {
-			o.kind = gradTurn
-		}
-		o.b.pool.run(packTasks, o)
-		o.kind, o.weightTasks = kind, weightTasks
-		tasks := weightTasks
-		if o.from+tokens >= o.t {
-			tasks += biasTasks
-		}
-		o.b.pool.run(tasks, o)
-	}
-	o.q, o.dy.all, o.x.all, o.bias, o.scores = nil, nil, nil, nil, nil
+	return &o.dy, &o.x
 }
 
-func (a *operand) packTasks() int {
-	if !a.pack {
-		return 0
+// split cuts the wide side into a range for each thread, of equal numbers of blocks.
+// Not more than one: each packs the narrow side for itself.
+func (o *gradOp) split() {
+	wide, _ := o.sides()
+	rows := chunks(wide.n, kernel.Strip)
+	if o.q.topo != nil {
+		rows = len(o.pointer) - 1
 	}
-	return chunks(a.n, packColumns)
+	tasks := min(o.b.pool.threads, rows)
+	o.bounds = grow(o.bounds, tasks+1)
+	o.bounds[0] = 0
+	for i, r := 1, 0; i <= tasks; i++ {
+		if o.q.topo == nil {
+			r = rows * i / tasks
+		} else {
+			for r < rows && int(o.pointer[r])*tasks < o.q.topo.NNZ()*i {
+				r++
+			}
+		}
+		o.bounds[i] = r
+	}
+	o.bounds[tasks] = rows
 }
 
 func (o *gradOp) task(w, i int) {
 	ws := &o.b.work[w]
-	switch {
-	case o.kind <= gradTurn:
-		if n := o.dy.packTasks(); i < n {
-			o.packColumns(&o.dy, i*packColumns)
-		} else {
-			o.packColumns(&o.x, (i-n)*packColumns)
-		}
-	case o.kind == gradScores:
-		o.score(ws, i)
-	case i >= o.weightTasks:
-		o.biasSums(ws, i-o.weightTasks)
-	case o.kind == gradDense:
-		o.strip(ws, o.q.grad.f[i*16*o.x.n:], i*16)
-	case o.kind == gradElements:
-		o.elements(ws, i)
-	default:
-		o.blocks(i)
-	}
-}
-
-// packColumns packs the columns from col on for the tokens of this round.
-func (o *gradOp) packColumns(a *operand, col int) {
-	end := min(a.n, col+packColumns)
-	src := a.all[o.from*a.n:]
-	if o.kind == gradTurn {
-		o.b.k.Transpose(a.packed[col*a.stride:], a.stride, src[col:], a.n, o.count, end-col)
-		if o.count%16 != 0 {
-			for ; col < end; col++ {
-				clear(a.packed[col*a.stride+o.count:][:16-o.count%16])
-			}
-		}
+	if i -= len(o.bounds) - 1; i >= 0 {
+		o.biasSums(ws, i)
 		return
 	}
-	for ; col < end; col += 16 {
-		dst := a.packed[col*a.stride:]
-		if n := end - col; n >= 16 {
-			o.b.k.Copy16(dst, 16, src[col:], a.n, o.count)
-		} else {
-			clear(dst[:o.count*16])
-			for r := range o.count {
-				copy(dst[r*16:r*16+n], src[r*a.n+col:])
+	i += len(o.bounds) - 1
+	for t0 := 0; t0 < o.t; t0 += o.chunk {
+		n := min(o.chunk, o.t-t0)
+		o.pack(ws, t0, n)
+		switch {
+		case o.q.topo == nil:
+			o.dense(ws, o.bounds[i], o.bounds[i+1], t0, n)
+		case o.q.topo.Block == 1:
+			o.elements(ws, o.bounds[i], o.bounds[i+1], t0, n)
+		default:
+			o.blocks(ws, o.bounds[i], o.bounds[i+1], t0, n)
+		}
+	}
+}
+
+// pack packs the narrow side of a chunk into ws.panel, strip s from element
+// s*width*stride(n) on.
+func (o *gradOp) pack(ws *workspace, t0, n int) {
+	_, narrow := o.sides()
+	strips := chunks(narrow.n, o.width)
+	ws.panel = grow(ws.panel, strips*o.width*stride(n))
+	if o.layout == byColumn {
+		o.turn(ws.panel, narrow, 0, narrow.n, t0, n)
+		return
+	}
+	for s := range strips {
+		o.packStrip(ws.panel[s*o.width*stride(n):], narrow, s*o.width, t0, n)
+	}
+}
+
+// stride is the number of tokens to which n are padded.
+func stride(n int) int { return chunks(n, 16) * 16 }
+
+// packStrip copies a strip of columns of n tokens side by side, zeros for
+// columns that there are not.
+func (o *gradOp) packStrip(dst []float32, a *operand, col, t0, n int) {
+	src := a.all[t0*a.n+col:]
+	switch cols := min(o.width, a.n-col); cols {
+	case 16:
+		o.b.k.Copy16(dst, 16, src, a.n, n)
+	default:
+		if cols < o.width {
+			clear(dst[:n*o.width])
+		}
+		for r := range n {
+			copy(dst[r*o.width:r*o.width+cols], src[r*a.n:])
+		}
+	}
+}
+
+// turn packs columns one after the other, with zeros behind up to stride(n) tokens.
+func (o *gradOp) turn(dst []float32, a *operand, col, cols, t0, n int) {
+	ld := stride(n)
+	o.b.k.Transpose(dst, ld, a.all[t0*a.n+col:], a.n, n, cols)
+	if n < ld {
+		for c := range cols {
+			clear(dst[c*ld+n : (c+1)*ld])
+		}
+	}
+}
+
+// strip returns the wide side's strip from column col on and its row stride: where it
+// lies if it can be read there, else packed.
+func (o *gradOp) strip(ws *workspace, a *operand, col, t0, n int) ([]float32, int) {
+	if o.width == kernel.Strip && col+kernel.Strip <= a.n {
+		return a.all[t0*a.n+col:], a.n
+	}
+	ws.strip = grow(ws.strip, o.width*stride(n))
+	if o.layout == byColumn {
+		o.turn(ws.strip, a, col, o.width, t0, n)
+		return ws.strip, stride(n)
+	}
+	o.packStrip(ws.strip, a, col, t0, n)
+	return ws.strip, o.width
+}
+
+// soon returns the memory that the strip from column col on takes in the chunk from
+// t0 on, to be asked for, and its stride; something harmless if there is no such strip.
+func (o *gradOp) soon(a *operand, col, t0 int) ([]float32, int) {
+	if at := t0*a.n + col; col < a.n && at < len(a.all) {
+		return a.all[at:], a.n
+	}
+	return noBias[:], 0
+}
+
+// blocks adds the gradients of the blocks of rows lo to hi of the wide side's view.
+func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
+	t := o.q.topo
+	wide, _ := o.sides()
+	size, ld := t.Block, stride(n)
+	for r := lo; r < hi; r++ {
+		slots := o.visit[o.pointer[r]:o.pointer[r+1]]
+		for u := 0; u < size; u += o.width {
+			if len(slots) == 0 {
+				break
+			}
+			a, lda := o.strip(ws, wide, r*size+u, t0, n)
+			next, step := o.soon(wide, r*size+u+o.width, t0)
+			for _, s := range slots {
+				c := int(t.Cols[s])
+				if o.byX {
+					c = int(t.Rows[s])
+				}
+				for v := 0; v < size; v += o.width {
+					p := ws.panel[(c*size+v)*ld:]
+					d := int(s)*size*size + u*size + v
+					if o.byX {
+						d = int(s)*size*size + v*size + u
+					}
+					o.tile(o.q.grad.f[d:], size, a, lda, p, n, next, step)
+					next, step = noBias[:], 0
+				}
 			}
 		}
 	}
 }
 
-// at returns column col from this round's token t0 on, and the row stride.
-func (o *gradOp) at(a *operand, col, t0 int) ([]float32, int) {
-	if a.pack {
-		return a.packed[(col/16*a.stride+t0)*16+col%16:], 16
+// tile adds one tile: of the wide side's strip a and the narrow side's packed strip p.
+func (o *gradOp) tile(d []float32, ldd int, a []float32, lda int, p []float32, n int, next []float32, step int) {
+	ldp := o.width
+	if o.layout == byColumn {
+		ldp = stride(n)
 	}
-	return a.all[(o.from+t0)*a.n+col:], a.n
-}
-
-// span returns the part of nnzb slots, in row order, that task i handles.
-func span(nnzb, i int) (lo, hi int) { return nnzb * i / gradTasks, nnzb * (i + 1) / gradTasks }
-
-// blocks adds the gradients of a span of blocks.
-func (o *gradOp) blocks(i int) {
-	t := o.q.topo
-	size := t.Block
-	width, mul := 16, o.b.k.Outer16
-	switch size {
+	if o.byX {
+		a, lda, p, ldp = p, ldp, a, lda
+	}
+	switch o.width {
+	case 16:
+		o.b.k.Outer16(d, ldd, a, lda, p, ldp, n, true, next, step)
 	case 8:
-		width, mul = 8, o.b.k.Outer8
-	case 4:
-		width, mul = 4, o.b.k.Outer4
-	}
-	lo, hi := span(t.NNZ(), i)
-	for t0 := 0; t0 < o.count; t0 += gradTokens {
-		n := min(gradTokens, o.count-t0)
-		for _, s := range t.RowSlot[lo:hi] {
-			g := o.q.grad.f[int(s)*size*size : (int(s)+1)*size*size]
-			r, c := int(t.Rows[s])*size, int(t.Cols[s])*size
-			for u := 0; u < size; u += width {
-				dy, ldy := o.at(&o.dy, r+u, t0)
-				for v := 0; v < size; v += width {
-					x, ldx := o.at(&o.x, c+v, t0)
-					d := g[u*size+v:]
-					mul(d, size, dy, ldy, x, ldx, wholeSegment, n, d, size)
-				}
-			}
-		}
+		o.b.k.Outer8(d, ldd, a, lda, p, ldp, n, true, next, step)
+	default:
+		o.b.k.Dots4(d, ldd, a, lda, p, ldp, stride(n))
 	}
 }
 
-// strip adds to dst [16, in] the dense gradient of the rows from row on.
-func (o *gradOp) strip(ws *workspace, dst []float32, row int) {
-	rows, in := min(16, o.dy.n-row), o.x.n
-	mul := o.b.k.Outer16
-	for t0 := 0; t0 < o.count; t0 += gradTokens {
-		n := min(gradTokens, o.count-t0)
-		dy, ldy := o.at(&o.dy, row, t0)
-		for col := 0; col < in; col += 16 {
-			cols := min(16, in-col)
-			x, ldx := o.at(&o.x, col, t0)
-			d := dst[col:]
+// dense adds the gradients of strips lo to hi of the wide side.
+func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
+	wide, narrow := o.sides()
+	in := o.x.n
+	for s := lo; s < hi; s++ {
+		a, lda := o.strip(ws, wide, s*16, t0, n)
+		next, step := o.soon(wide, s*16+16, t0)
+		for v := 0; v < narrow.n; v += 16 {
+			row, col := s*16, v
+			if o.byX {
+				row, col = v, s*16
+			}
+			rows, cols := min(16, o.dy.n-row), min(16, in-col)
+			d, p := o.q.grad.f[row*in+col:], ws.panel[v*stride(n):]
 			if rows == 16 && cols == 16 {
-				mul(d, in, dy, ldy, x, ldx, wholeSegment, n, d, in)
-				continue
-			}
-			tile := ws.tile[:256]
-			mul(tile, 16, dy, ldy, x, ldx, wholeSegment, n, noBias[:], 0)
-			for i := range rows {
-				for j := range cols {
-					d[i*in+j] += tile[i*16+j]
+				o.tile(d, in, a, lda, p, n, next, step)
+			} else {
+				tile := ws.tile[:256]
+				clear(tile)
+				o.tile(tile, 16, a, lda, p, n, next, step)
+				for i := range rows {
+					for j := range cols {
+						d[i*in+j] += tile[i*16+j]
+					}
 				}
 			}
+			next, step = noBias[:], 0
 		}
 	}
 }
 
-// elements adds the gradients of a span of 1 x 1 blocks: dot products of columns.
-func (o *gradOp) elements(ws *workspace, i int) {
-	t := o.q.topo
-	lo, hi := span(t.NNZ(), i)
-	ws.row = grow(ws.row, hi-lo)
-	n := chunks(o.count, 16) * 16
-	for lo < hi {
-		r := t.Rows[t.RowSlot[lo]]
-		end := min(hi, int(t.RowPtr[r+1]))
-		dots := ws.row[:end-lo]
-		o.b.k.Dots(dots, o.dy.packed[int(r)*o.dy.stride:][:n], o.x.packed, o.x.stride, o.q.rowIdx[lo:end])
-		for j, s := range t.RowSlot[lo:end] {
-			o.q.grad.f[s] += dots[j]
+// elements adds the gradients of 1 x 1 blocks: dot products of columns.
+func (o *gradOp) elements(ws *workspace, lo, hi, t0, n int) {
+	wide, _ := o.sides()
+	ld := stride(n)
+	idx := o.q.rowIdx
+	if o.byX {
+		idx = o.q.colIdx
+	}
+	for r := lo; r < hi; r++ {
+		from, to := o.pointer[r], o.pointer[r+1]
+		if from == to {
+			continue
 		}
-		lo = end
+		a, _ := o.strip(ws, wide, r, t0, n)
+		ws.row = grow(ws.row, int(to-from))
+		o.b.k.Dots(ws.row, a[:ld], ws.panel, ld, idx[from:to])
+		for j, s := range o.visit[from:to] {
+			o.q.grad.f[s] += ws.row[j]
+		}
 	}
 }
 
@@ -277,9 +332,9 @@ func (o *gradOp) biasSums(ws *workspace, i int) {
 	n := o.dy.n
 	lo, hi := i*biasColumns, min((i+1)*biasColumns, n)
 	sum := ws.tile[:hi-lo]
-	for t0 := 0; t0 < o.t; t0 += gradTokens {
+	for t0 := 0; t0 < o.t; t0 += 256 {
 		clear(sum)
-		for t := t0; t < min(t0+gradTokens, o.t); t++ {
+		for t := t0; t < min(t0+256, o.t); t++ {
 			o.b.k.Axpy(sum, 1, o.dy.all[t*n+lo:t*n+hi])
 		}
 		o.b.k.Axpy(o.bias[lo:hi], 1, sum)

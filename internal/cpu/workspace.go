@@ -6,6 +6,9 @@ import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 // operation and stay.
 type workspace struct {
 	panel   []float32 // tokens in panel layout
+	ahead   []float32 // the panel of task ready-1 of a product, if ready is not 0
+	ready   int
+	copying kernel.Ahead
 	result  []float32 // sums of a product before they are finished
 	tile    [kernel.Rows * 16]float32
 	strip   []float32  // 16 rows of a dense weight gradient

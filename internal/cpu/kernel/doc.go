@@ -11,11 +11,12 @@
 //
 // # Panels
 //
-// A tile of [Rows] tokens by K features is stored as a panel: element (i, k) at
-// k*Rows+i. Then the Rows values that meet one row of a weight block lie side
-// by side, whatever the row stride of the activations was:
+// A tile of [Rows] tokens by K features is stored as a panel: strips of [Strip]
+// features, one after the other, in each the tokens one after the other. What a block
+// of the weight meets then lies in few pages and never in one set of the cache,
+// whatever the row stride of the activations was, and copying moves whole cache lines:
 //
-//	activations [T][K]            panel [K][Rows]
-//	t0   a00 a01 a02 ...          a00 a10 a20 ... (Rows tokens of feature 0)
-//	t0+1 a10 a11 a12 ...     =>   a01 a11 a21 ...
+//	activations [T][K]              panel [K/Strip][Rows][Strip]
+//	t0   a00 a01 ... a0F a0G ...    a00 ... a0F  a10 ... a1F  a20 ... (strip 0)
+//	t0+1 a10 a11 ... a1F a1G ... => a0G ...      a1G ...      a2G ... (strip 1)
 package kernel

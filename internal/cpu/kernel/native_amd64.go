@@ -2,7 +2,11 @@
 
 package kernel
 
-import "golang.org/x/sys/cpu"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 // native returns the assembly loops of a path, or nil where the processor
 // cannot run them. Functions that the assembly lacks are the Go ones.
@@ -11,8 +15,10 @@ func native(p Path) *Set {
 	s.Path = p
 	switch {
 	case p == AVX512 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
-		s.Tile16, s.Tile8, s.Tile4 = tile16AVX512, tile8AVX512, tile4AVX512
-		s.Outer16, s.Outer8, s.Outer4 = outer16AVX512, outer8AVX512, outer4AVX512
+		s.Tile16, s.Tile8 = runs(16, tile16AVX512), runs(8, tile8AVX512)
+		s.Outer16, s.Outer8 = outer16AVX512, outer8AVX512
+		s.Lanes4, s.Lanes4Turned, s.Dots4 = lanes4AVX512, lanes4TurnedAVX512, dots4AVX512
+		s.Panel = wholeStrips(panelAVX512)
 		s.SpMV = spmvAVX512
 		vectors(s, 16, &assembly{
 			dotAVX512, sumAVX512, sumSqDiffAVX512, maxAVX512, sumSqAVX512,
@@ -22,8 +28,10 @@ func native(p Path) *Set {
 			timesAVX512, dropoutAVX512, dotsAVX512,
 		})
 	case p == AVX2 && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
-		s.Tile16, s.Tile8, s.Tile4 = tile16AVX2, tile8AVX2, tile4AVX2
-		s.Outer16, s.Outer8, s.Outer4 = outer16AVX2, outer8AVX2, outer4AVX2
+		s.Tile16, s.Tile8 = runs(16, tile16AVX2), runs(8, tile8AVX2)
+		s.Outer16, s.Outer8 = outer16AVX2, outer8AVX2
+		s.Lanes4, s.Lanes4Turned, s.Dots4 = lanes4AVX2, lanes4TurnedAVX2, dots4AVX2
+		s.Panel = wholeStrips(panelAVX2)
 		s.SpMV = spmvAVX2
 		vectors(s, 8, &assembly{
 			dotAVX2, sumAVX2, sumSqDiffAVX2, maxAVX2, sumSqAVX2,
@@ -52,6 +60,72 @@ func transpose(dst []float32, ldd int, src []float32, lds int, rows, cols int) {
 	}
 	if r8 < rows {
 		transposeGo(dst[r8:], ldd, src[r8*lds:], lds, rows-r8, cols)
+	}
+}
+
+// wholeStrips leaves a last strip that is not whole, and rows beyond a multiple of 4, to
+// the Go loop.
+func wholeStrips(panel func(dst, src []float32, lds int, fours, strips int)) func(dst, src []float32, lds, rows, cols int) {
+	return func(dst, src []float32, lds, rows, cols int) {
+		r, c := rows&^3, cols/Strip*Strip
+		if r > 0 && c > 0 {
+			panel(dst, src, lds, r/4, c/Strip)
+		}
+		if r < rows {
+			panelGo(dst[r*Strip:], src[r*lds:], lds, rows-r, cols)
+		}
+		if c < cols {
+			panelGo(dst[c*Rows:], src[c:], lds, r, cols-c)
+		}
+	}
+}
+
+// tileRun is what a tile's assembly gets, and its state from strip to strip: pointers
+// as numbers, since they may end up behind their arrays, and strides in bytes.
+type tileRun struct {
+	c, ldc, a, b, ldb uintptr
+	segs, ptr, per    uintptr
+	subs, strips      int
+	start, startStep  uintptr
+	from, end, to     uintptr // what is copied meanwhile
+	left, row, wrap   uintptr
+	add, stream, sub  uint64
+}
+
+func address(x []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(x))) }
+
+// runs makes a Tile of the assembly for w columns.
+func runs(w int, f func(*tileRun)) Tile {
+	return func(c []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead) {
+		if strips <= 0 {
+			return
+		}
+		r := tileRun{
+			c: address(c), ldc: 4 * uintptr(ldc), a: address(a),
+			b: address(b.Values) + uintptr(4*w*(first%b.Subs)), ldb: 4 * uintptr(b.LDB),
+			segs: uintptr(unsafe.Pointer(unsafe.SliceData(b.Segs))), ptr: uintptr(unsafe.Pointer(&b.Ptr[first/b.Subs])), per: uintptr(b.Per),
+			subs: b.Subs, strips: strips, sub: uint64(b.Subs - first%b.Subs),
+			start: address(start), startStep: 4 * uintptr(step),
+		}
+		if mode == AddTo {
+			r.add = 1
+		}
+		if mode == Stream && w == Strip && r.c%64 == 0 && r.ldc%64 == 0 {
+			r.stream = 1
+		}
+		if ahead == nil || ahead.Cols%(2*Strip) != 0 {
+			f(&r)
+			return
+		}
+		row, at := ahead.Done/ahead.Cols, ahead.Done%ahead.Cols
+		from := address(ahead.Src)
+		r.from, r.end = from+4*uintptr(ahead.Done), from+4*uintptr(len(ahead.Src))
+		r.to = address(ahead.Dst) + 4*uintptr(at*Rows+row*Strip)
+		r.row = uintptr(ahead.Cols / Strip)
+		r.left = r.row - uintptr(at/Strip)
+		r.wrap = r.row*4*Strip*Rows - 4*Strip
+		f(&r)
+		ahead.Done = int(r.from-from) / 4
 	}
 }
 

@@ -5,6 +5,9 @@ import "fmt"
 // Rows is the number of tokens in a panel and of rows in a Tile.
 const Rows = 24
 
+// Strip is the number of columns that lie side by side in a panel.
+const Strip = 16
+
 // Lanes is the number of tokens that SpMV handles at once.
 const Lanes = 64
 
@@ -38,15 +41,54 @@ func (p Path) String() string {
 // B, in elements.
 type Seg struct{ A, B int32 }
 
-// Mul is a register tile. For an m x w tile (the sizes stand at the field of
-// Set that holds it)
+// Blocks is a weight as a Tile sees it, in strips of w output columns (16 or 8, the
+// Tile's).
+type Blocks struct {
+	Values []float32
+	LDB    int // row stride of a block
+	// Strips s*Subs to (s+1)*Subs-1 are made of the segments from Ptr[s]*Per to
+	// Ptr[s+1]*Per; strip s*Subs+i starts i*w elements into each block.
+	Segs      []Seg
+	Ptr       []int32
+	Per, Subs int
+}
+
+// Mode is what a Tile does with its sums.
+type Mode uint8
+
+// The modes. Stream is Store past the caches, if alignment allows: for results that
+// are too large to be found there later.
+const (
+	Store Mode = iota
+	AddTo
+	Stream
+)
+
+// Tile multiplies a panel with strips first to first+strips-1 of a weight:
 //
-//	c[i*ldc+j] = init[i*ldi+j] + sum over segs s, k < kseg of
-//	             a[s.A + k*aks + i] * b[s.B + k*ldb + j]
+//	c[i*ldc+j] = start[s*step + j%w] + sum over the segments g of strip first+s, k < w of
+//	             a[g.A + i*Strip + k] * Values[g.B + j%w + k*LDB (+ as Blocks says)],   s = j/w
 //
-// summed in this order. init may be c (ldi = ldc): the tile accumulates. With
-// ldi = 0 it is one row for all (a bias, zeros). Strides count elements.
-type Mul func(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+// for i < Rows, j < strips*w, summed in this order; AddTo adds what c held before. step is
+// w or 0. ahead, if not nil, is work to do meanwhile, as much as fits in.
+type Tile func(c []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead)
+
+// Ahead is the copying of rows that follow one another into a panel, as Panel does it,
+// of which the first Done elements are done.
+type Ahead struct {
+	Src  []float32 // rows of Cols elements
+	Dst  []float32
+	Cols int
+	Done int
+}
+
+// Outer is a register tile of a weight gradient, w x w (16 or 8):
+//
+//	c[i*ldc+j] = sum over k < n of a[k*lda+i] * b[k*ldb+j]
+//
+// plus what c held before if add is set. The cache lines of next[k*stride] will be
+// read soon; next may not be empty, and stride may be 0.
+type Outer func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
 
 // Set is the collection of loops of one path. No function keeps its arguments.
 // Unless a line says otherwise, slices of one call have equal lengths and
@@ -54,8 +96,21 @@ type Mul func(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, 
 type Set struct {
 	Path Path
 
-	Tile16, Tile8, Tile4    Mul // Rows x 16, 8, 4
-	Outer16, Outer8, Outer4 Mul // 16 x 16, 8 x 8, 4 x 4
+	Tile16, Tile8   Tile  // Rows x 16, Rows x 8
+	Outer16, Outer8 Outer // 16 x 16, 8 x 8
+
+	// Panel copies rows of activations into a panel: dst[c/Strip*Strip*Rows + r*Strip +
+	// c%Strip] = src[r*lds+c] for r < rows, c < cols.
+	Panel func(dst, src []float32, lds, rows, cols int)
+
+	// Lanes4 is four output rows of a product with 4 x 4 blocks for Lanes tokens:
+	// dst[j*Lanes+l] = start[j] + sum over segs s, k < 4 of w[s.B + 4*j+k] * x[s.A + k*Lanes + l].
+	// Lanes4Turned takes w[s.B + 4*k+j] instead. dst overlaps nothing.
+	Lanes4, Lanes4Turned func(dst, x []float32, segs []Seg, w, start []float32)
+
+	// Dots4 gives c[i*ldc+j] += sum over l < n of a[i*lda+l] * b[j*ldb+l] for i, j < 4. n is
+	// a multiple of 16.
+	Dots4 func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int)
 
 	// SpMV is one output row of a sparse product for Lanes tokens:
 	// dst[l] = init + sum over j of val[j] * x[idx[j]*Lanes + l]. dst has Lanes
@@ -164,13 +219,13 @@ func Paths() []Path {
 func goSet() *Set {
 	return &Set{
 		Path:    Go,
-		Tile16:  mulGo(Rows, 16),
-		Tile8:   mulGo(Rows, 8),
-		Tile4:   mulGo(Rows, 4),
-		Outer16: mulGo(16, 16),
-		Outer8:  mulGo(8, 8),
-		Outer4:  mulGo(4, 4),
-		SpMV:    spmvGo, Dots: dotsGo, Transpose: transposeGo, Copy16: copy16Go,
+		Tile16:  tileGo(16),
+		Tile8:   tileGo(8),
+		Outer16: outerGo(16),
+		Outer8:  outerGo(8),
+		Panel:   panelGo,
+		Lanes4:  lanes4Go(4, 1), Lanes4Turned: lanes4Go(1, 4), Dots4: dots4Go,
+		SpMV: spmvGo, Dots: dotsGo, Transpose: transposeGo, Copy16: copy16Go,
 		Dot: dotGo, Sum: sumGo, SumSq: sumSqGo, Sum1: sum1Go, Max: maxGo, Axpy: axpyGo, Scale: scaleGo,
 		Times: timesGo, Dropout: dropoutGo,
 		MaxInto: maxIntoGo, ExpSum: expSumGo, ExpShift: expShiftGo,

@@ -4,8 +4,7 @@ package kernel
 
 // The functions of kernel_amd64.s. Slices of the vector functions have a
 // multiple of 8 (AVX2) or 16 (AVX512) elements. The loop of each function is
-// the Go function of the same name with Go for the suffix: tile and outer are
-// mulGo with the sizes that Set gives.
+// the Go function of the same name with Go for the suffix, given the sizes that Set states.
 
 // transposeAVX2 is transposeGo for 8*rows8 rows and 8*cols8 columns, both positive.
 //
@@ -16,22 +15,56 @@ func transposeAVX2(dst *float32, ldd int, src *float32, lds int, rows8, cols8 in
 func copy16AVX2(dst []float32, ldd int, src []float32, lds int, rows int)
 
 //go:noescape
-func tile16AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+func tile16AVX2(run *tileRun)
 
 //go:noescape
-func tile8AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+func tile8AVX2(run *tileRun)
 
 //go:noescape
-func tile4AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+func outer16AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
 
 //go:noescape
-func outer16AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+func outer8AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
+
+// panelAVX2 is panelGo for whole strips and four rows at a time, at least one of either.
+//
+//go:noescape
+func panelAVX2(dst, src []float32, lds int, fours, strips int)
 
 //go:noescape
-func outer8AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+func lanes4AVX2(dst, x []float32, segs []Seg, w, start []float32)
 
 //go:noescape
-func outer4AVX2(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
+func lanes4TurnedAVX2(dst, x []float32, segs []Seg, w, start []float32)
+
+//go:noescape
+func dots4AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int)
+
+//go:noescape
+func tile16AVX512(run *tileRun)
+
+//go:noescape
+func tile8AVX512(run *tileRun)
+
+//go:noescape
+func outer16AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
+
+//go:noescape
+func outer8AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
+
+// panelAVX512 is panelGo for whole strips and four rows at a time, at least one of either.
+//
+//go:noescape
+func panelAVX512(dst, src []float32, lds int, fours, strips int)
+
+//go:noescape
+func lanes4AVX512(dst, x []float32, segs []Seg, w, start []float32)
+
+//go:noescape
+func lanes4TurnedAVX512(dst, x []float32, segs []Seg, w, start []float32)
+
+//go:noescape
+func dots4AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int)
 
 //go:noescape
 func spmvAVX2(dst, x []float32, idx []int32, val []float32, init float32)
@@ -86,24 +119,6 @@ func geluGradAVX2(y, r, x []float32)
 
 //go:noescape
 func adamAVX2(w, g, m, v []float32, a *AdamStep)
-
-//go:noescape
-func tile16AVX512(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
-
-//go:noescape
-func tile8AVX512(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
-
-//go:noescape
-func tile4AVX512(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
-
-//go:noescape
-func outer16AVX512(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
-
-//go:noescape
-func outer8AVX512(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
-
-//go:noescape
-func outer4AVX512(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int)
 
 //go:noescape
 func spmvAVX512(dst, x []float32, idx []int32, val []float32, init float32)

@@ -1,35 +1,103 @@
 package kernel
 
-// mulGo returns the plain loop of an m x w tile, m even and w a multiple of 4:
-// 2 x 4 accumulators at a time, which fit the registers.
-func mulGo(m, w int) Mul {
-	return func(c []float32, ldc int, a []float32, aks int, b []float32, ldb int, segs []Seg, kseg int, init []float32, ldi int) {
-		for i := 0; i < m; i += 2 {
-			for j := 0; j < w; j += 4 {
-				p, q := init[i*ldi+j:], init[(i+1)*ldi+j:]
-				p0, p1, p2, p3 := p[0], p[1], p[2], p[3]
-				q0, q1, q2, q3 := q[0], q[1], q[2], q[3]
-				for _, s := range segs {
-					ai, bi := int(s.A)+i, int(s.B)+j
-					for range kseg {
-						x, y := a[ai], a[ai+1]
-						r := b[bi : bi+4 : bi+4]
-						p0 += x * r[0]
-						p1 += x * r[1]
-						p2 += x * r[2]
-						p3 += x * r[3]
-						q0 += y * r[0]
-						q1 += y * r[1]
-						q2 += y * r[2]
-						q3 += y * r[3]
-						ai += aks
-						bi += ldb
-					}
-				}
-				d, e := c[i*ldc+j:], c[(i+1)*ldc+j:]
-				d[0], d[1], d[2], d[3] = p0, p1, p2, p3
-				e[0], e[1], e[2], e[3] = q0, q1, q2, q3
+// square is the plain loop of 2 x 4 sums, which fit the registers, over n steps. A's
+// two elements are i apart and k from step to step.
+func square(sum *[8]float32, a []float32, i, k int, b []float32, ldb, n int) {
+	p0, p1, p2, p3, q0, q1, q2, q3 := sum[0], sum[1], sum[2], sum[3], sum[4], sum[5], sum[6], sum[7]
+	at, from := 0, 0
+	for range n {
+		x, y := a[at], a[at+i]
+		r := b[from : from+4 : from+4]
+		p0 += x * r[0]
+		p1 += x * r[1]
+		p2 += x * r[2]
+		p3 += x * r[3]
+		q0 += y * r[0]
+		q1 += y * r[1]
+		q2 += y * r[2]
+		q3 += y * r[3]
+		at += k
+		from += ldb
+	}
+	*sum = [8]float32{p0, p1, p2, p3, q0, q1, q2, q3}
+}
+
+// put stores the sums of square in c, on top of what is there if add is set.
+func put(c []float32, ldc int, sum *[8]float32, add bool) {
+	for i := range 2 {
+		d, s := c[i*ldc:i*ldc+4], sum[4*i:4*i+4]
+		for j, v := range s {
+			if add {
+				v += d[j]
 			}
+			d[j] = v
+		}
+	}
+}
+
+func tileGo(w int) Tile {
+	return func(c []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, _ *Ahead) {
+		for s := range strips {
+			view, sub := (first+s)/b.Subs, (first+s)%b.Subs
+			segs := b.Segs[int(b.Ptr[view])*b.Per : int(b.Ptr[view+1])*b.Per]
+			for i := 0; i < Rows; i += 2 {
+				for j := 0; j < w; j += 4 {
+					r := start[s*step+j : s*step+j+4]
+					sum := [8]float32{r[0], r[1], r[2], r[3], r[0], r[1], r[2], r[3]}
+					for _, g := range segs {
+						square(&sum, a[int(g.A)+i*Strip:], Strip, 1, b.Values[int(g.B)+sub*w+j:], b.LDB, w)
+					}
+					put(c[i*ldc+s*w+j:], ldc, &sum, mode == AddTo)
+				}
+			}
+		}
+	}
+}
+
+func outerGo(w int) Outer {
+	return func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, _ []float32, _ int) {
+		for i := 0; i < w; i += 2 {
+			for j := 0; j < w; j += 4 {
+				var sum [8]float32
+				if n > 0 {
+					square(&sum, a[i:], 1, lda, b[j:], ldb, n)
+				}
+				put(c[i*ldc+j:], ldc, &sum, add)
+			}
+		}
+	}
+}
+
+func panelGo(dst, src []float32, lds, rows, cols int) {
+	for r := range rows {
+		for c := 0; c < cols; c += Strip {
+			n := min(Strip, cols-c)
+			copy(dst[c*Rows+r*Strip:][:n], src[r*lds+c:])
+		}
+	}
+}
+
+// lanes4Go takes the element of a block for output j and input k at j*sj + k*sk.
+func lanes4Go(sj, sk int) func(dst, x []float32, segs []Seg, w, start []float32) {
+	return func(dst, x []float32, segs []Seg, w, start []float32) {
+		for j := range 4 {
+			d := dst[j*Lanes : (j+1)*Lanes]
+			for l := range d {
+				d[l] = start[j]
+			}
+			for _, s := range segs {
+				for k := range 4 {
+					axpyGo(d, w[int(s.B)+j*sj+k*sk], x[int(s.A)+k*Lanes:int(s.A)+(k+1)*Lanes])
+				}
+			}
+		}
+	}
+}
+
+func dots4Go(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int) {
+	for i := range 4 {
+		for j := range 4 {
+			c[i*ldc+j] += dotGo(a[i*lda:i*lda+n], b[j*ldb:j*ldb+n])
 		}
 	}
 }

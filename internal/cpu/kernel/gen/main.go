@@ -47,19 +47,18 @@ func main() {
 	transpose()
 	copy16()
 	for _, s := range []isa{avx2, avx512} {
-		for _, t := range []struct {
-			name       string
-			rows, cols int
-		}{
-			{"tile16", 24, 16}, {"tile8", 24, 8}, {"tile4", 24, 4},
-			{"outer16", 16, 16}, {"outer8", 8, 8}, {"outer4", 4, 4},
-		} {
-			if s == avx512 {
-				mulAVX512(t.name, t.rows, t.cols)
-			} else {
-				mulAVX2(t.name, t.rows, t.cols)
-			}
+		tile := tileAVX2
+		if s == avx512 {
+			tile = tileAVX512
 		}
+		tile("tile16", 16)
+		tile("tile8", 8)
+		outer(s, "outer16", 16)
+		outer(s, "outer8", 8)
+		panel(s)
+		lanes4(s, "lanes4", false)
+		lanes4(s, "lanes4Turned", true)
+		dots4(s)
 		spmv(s)
 		dots(s)
 		reductions(s)

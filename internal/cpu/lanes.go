@@ -1,0 +1,94 @@
+package cpu
+
+import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
+
+// laneOp runs a product with a weight of 1 x 1 or 4 x 4 blocks, which are too
+// narrow for vectors of columns: vectors run along the tokens, kernel.Lanes of
+// them, and one row of blocks after another is computed.
+type laneOp struct {
+	product
+	block    int
+	byColumn bool
+	ptr      []int32 // view
+
+	// Of 1 x 1 blocks, in view order.
+	idx  []int32   // inner index of each element
+	slot []int32   // its slot
+	val  []float32 // its value, gathered by the run
+
+	segs []kernel.Seg // of 4 x 4 blocks
+	vals []float32    // values by slot
+}
+
+func (b *Backend) multiplyLanes(p *product, q *param, byColumn bool) {
+	o := &b.ops.lanes
+	*o = laneOp{product: *p, block: q.topo.Block, byColumn: byColumn, val: o.val, vals: q.values.f}
+	if o.ptr, o.idx, o.slot, o.segs = q.topo.RowPtr, q.rowIdx, q.topo.RowSlot, q.rowSegs; byColumn {
+		o.ptr, o.idx, o.slot, o.segs = q.topo.ColPtr, q.colIdx, q.topo.ColSlot, q.colSegs
+	}
+	if o.block == 1 {
+		o.val = grow(o.val, q.NNZ())
+		for i, s := range o.slot {
+			o.val[i] = o.vals[s]
+		}
+	}
+	b.pool.run(chunks(p.t, kernel.Lanes), o)
+	*o = laneOp{val: o.val}
+}
+
+func (o *laneOp) task(w, i int) {
+	ws := &o.b.work[w]
+	first := i * kernel.Lanes
+	tokens := min(kernel.Lanes, o.t-first)
+	ws.panel = grow(ws.panel, (o.k+o.n)*kernel.Lanes)
+	panel, sums := ws.panel[:o.k*kernel.Lanes], ws.panel[o.k*kernel.Lanes:]
+	if tokens < kernel.Lanes {
+		clear(panel)
+	}
+	o.b.k.Transpose(panel, kernel.Lanes, o.src[first*o.k:], o.k, tokens, o.k)
+	if o.block == 1 {
+		o.elements(sums, panel)
+	} else {
+		o.blocks(sums, panel)
+	}
+
+	dst := o.dst[first*o.n : (first+tokens)*o.n]
+	out := dst
+	if o.finish == add || o.finish == timesGrad {
+		ws.result = grow(ws.result, len(dst))
+		out = ws.result
+	}
+	o.b.k.Transpose(out, o.n, sums, kernel.Lanes, o.n, tokens)
+	switch o.finish {
+	case add:
+		o.b.k.Axpy(dst, 1, out)
+	case alsoGELU:
+		o.b.k.GELU(o.other[first*o.n:(first+tokens)*o.n], out)
+	case timesGrad:
+		o.b.k.GELUGrad(dst, out, o.other[first*o.n:(first+tokens)*o.n])
+	}
+}
+
+func (o *laneOp) elements(sums, panel []float32) {
+	for r := range o.n {
+		lo, hi := o.ptr[r], o.ptr[r+1]
+		start := float32(0)
+		if o.bias != nil {
+			start = o.bias[r]
+		}
+		o.b.k.SpMV(sums[r*kernel.Lanes:(r+1)*kernel.Lanes], panel, o.idx[lo:hi], o.val[lo:hi], start)
+	}
+}
+
+func (o *laneOp) blocks(sums, panel []float32) {
+	mul, start := o.b.k.Lanes4, noBias[:4]
+	if o.byColumn {
+		mul = o.b.k.Lanes4Turned
+	}
+	for r := range o.n / 4 {
+		if o.bias != nil {
+			start = o.bias[r*4 : r*4+4]
+		}
+		mul(sums[r*4*kernel.Lanes:(r+1)*4*kernel.Lanes], panel, o.segs[o.ptr[r]:o.ptr[r+1]], o.vals, start)
+	}
+}
