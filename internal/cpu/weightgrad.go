@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"math"
+
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 )
@@ -16,10 +18,12 @@ const (
 
 // gradOp computes weight gradients, dy^T x where the weight is.
 //
-// The tokens pass in chunks. Of the two activations the narrow one is packed, so
-// that a chunk of it stays in the second-level cache. The wide one is passed strip
-// after strip: a strip of columns meets all blocks of its rows (or columns) of the
-// weight while it is in the nearest cache, and the next strip is asked for meanwhile.
+// The tokens pass in chunks, of which the narrower activation stays in the
+// second-level cache. The wider one is passed strip after strip: a strip of columns
+// meets all blocks of its rows (or columns) of the weight, and the next strip is asked
+// for meanwhile. Strips of 16 columns are read where they lie; narrower ones, and
+// those at a ragged edge, are packed first.
+//
 // A task is a range of strips of the wide side and goes through all tokens, so every block
 // has one writer and its own order of sums whatever the threads. Tasks beyond
 // those sum the bias gradient.
@@ -164,8 +168,26 @@ func (o *gradOp) pack(ws *workspace, t0, n int) {
 		return
 	}
 	for s := range strips {
-		o.packStrip(ws.panel[s*o.width*stride(n):], narrow, s*o.width, t0, n)
+		if !o.direct(narrow, s*o.width) {
+			o.packStrip(ws.panel[s*o.width*stride(n):], narrow, s*o.width, t0, n)
+		}
 	}
+}
+
+// direct says whether a strip is read where it lies.
+func (o *gradOp) direct(a *operand, col int) bool {
+	return o.width == kernel.Strip && col+kernel.Strip <= a.n
+}
+
+// packed returns the narrow side's strip from column col on and its row stride.
+func (o *gradOp) packed(ws *workspace, a *operand, col, t0, n int) ([]float32, int) {
+	switch {
+	case o.direct(a, col):
+		return a.all[t0*a.n+col:], a.n
+	case o.layout == byColumn:
+		return ws.panel[col*stride(n):], stride(n)
+	}
+	return ws.panel[col*stride(n):], o.width
 }
 
 // stride is the number of tokens to which n are padded.
@@ -202,7 +224,7 @@ func (o *gradOp) turn(dst []float32, a *operand, col, cols, t0, n int) {
 // strip returns the wide side's strip from column col on and its row stride: where it
 // lies if it can be read there, else packed.
 func (o *gradOp) strip(ws *workspace, a *operand, col, t0, n int) ([]float32, int) {
-	if o.width == kernel.Strip && col+kernel.Strip <= a.n {
+	if o.direct(a, col) {
 		return a.all[t0*a.n+col:], a.n
 	}
 	ws.strip = grow(ws.strip, o.width*stride(n))
@@ -214,61 +236,93 @@ func (o *gradOp) strip(ws *workspace, a *operand, col, t0, n int) ([]float32, in
 	return ws.strip, o.width
 }
 
-// soon returns the memory that the strip from column col on takes in the chunk from
-// t0 on, to be asked for, and its stride; something harmless if there is no such strip.
-func (o *gradOp) soon(a *operand, col, t0 int) ([]float32, int) {
+// wish is memory that will be read soon, a line every stride elements.
+type wish struct {
+	next   []float32
+	stride int
+}
+
+var noWish = wish{noBias[:], 0}
+
+// soon wishes for the strip from column col on of the wide side.
+func (o *gradOp) soon(a *operand, col, t0 int) wish {
 	if at := t0*a.n + col; col < a.n && at < len(a.all) {
-		return a.all[at:], a.n
+		return wish{a.all[at:], a.n}
 	}
-	return noBias[:], 0
+	return noWish
+}
+
+// later takes n lines of the narrow side's next chunk from rest.
+func later(rest *[]float32, n int) wish {
+	if n *= kernel.Strip; len(*rest) >= n {
+		w := wish{*rest, kernel.Strip}
+		*rest = (*rest)[n:]
+		return w
+	}
+	return noWish
 }
 
 // blocks adds the gradients of the blocks of rows lo to hi of the wide side's view.
 func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 	t := o.q.topo
-	wide, _ := o.sides()
-	size, ld := t.Block, stride(n)
+	wide, narrow := o.sides()
+	size := t.Block
+	var rest []float32 // of the next chunk of the narrow side
 	for r := lo; r < hi; r++ {
 		slots := o.visit[o.pointer[r]:o.pointer[r+1]]
+		if len(slots) == 0 {
+			continue
+		}
+		if rest == nil && r >= hi-(hi-lo+3)/4 { // late, so that it is still there
+			rest = narrow.all[min(len(narrow.all), (t0+n)*narrow.n):min(len(narrow.all), (t0+n+o.chunk)*narrow.n)]
+		}
 		for u := 0; u < size; u += o.width {
-			if len(slots) == 0 {
-				break
-			}
 			a, lda := o.strip(ws, wide, r*size+u, t0, n)
-			next, step := o.soon(wide, r*size+u+o.width, t0)
+			w := o.soon(wide, o.following(r, u, lo, hi), t0)
 			for _, s := range slots {
 				c := int(t.Cols[s])
 				if o.byX {
 					c = int(t.Rows[s])
 				}
 				for v := 0; v < size; v += o.width {
-					p := ws.panel[(c*size+v)*ld:]
+					p, ldp := o.packed(ws, narrow, c*size+v, t0, n)
 					d := int(s)*size*size + u*size + v
 					if o.byX {
 						d = int(s)*size*size + v*size + u
 					}
-					o.tile(o.q.grad.f[d:], size, a, lda, p, n, next, step)
-					next, step = noBias[:], 0
+					o.tile(o.q.grad.f[d:], size, a, lda, p, ldp, n, w)
+					w = later(&rest, n)
 				}
 			}
 		}
 	}
 }
 
-// tile adds one tile: of the wide side's strip a and the narrow side's packed strip p.
-func (o *gradOp) tile(d []float32, ldd int, a []float32, lda int, p []float32, n int, next []float32, step int) {
-	ldp := o.width
-	if o.layout == byColumn {
-		ldp = stride(n)
+// following returns the column of the strip that comes after the one at u in row r,
+// in this chunk; behind the last one, of none.
+func (o *gradOp) following(r, u, lo, hi int) int {
+	size := o.q.topo.Block
+	if u += o.width; u < size {
+		return r*size + u
 	}
+	for r++; r < hi; r++ {
+		if o.pointer[r] < o.pointer[r+1] {
+			return r * size
+		}
+	}
+	return math.MaxInt
+}
+
+// tile adds one tile: of the wide side's strip a and the narrow side's strip p.
+func (o *gradOp) tile(d []float32, ldd int, a []float32, lda int, p []float32, ldp, n int, w wish) {
 	if o.byX {
 		a, lda, p, ldp = p, ldp, a, lda
 	}
 	switch o.width {
 	case 16:
-		o.b.k.Outer16(d, ldd, a, lda, p, ldp, n, true, next, step)
+		o.b.k.Outer16(d, ldd, a, lda, p, ldp, n, true, w.next, w.stride)
 	case 8:
-		o.b.k.Outer8(d, ldd, a, lda, p, ldp, n, true, next, step)
+		o.b.k.Outer8(d, ldd, a, lda, p, ldp, n, true, w.next, w.stride)
 	default:
 		o.b.k.Dots4(d, ldd, a, lda, p, ldp, stride(n))
 	}
@@ -280,27 +334,31 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 	in := o.x.n
 	for s := lo; s < hi; s++ {
 		a, lda := o.strip(ws, wide, s*16, t0, n)
-		next, step := o.soon(wide, s*16+16, t0)
+		w := noWish
+		if s+1 < hi {
+			w = o.soon(wide, s*16+16, t0)
+		}
 		for v := 0; v < narrow.n; v += 16 {
 			row, col := s*16, v
 			if o.byX {
 				row, col = v, s*16
 			}
 			rows, cols := min(16, o.dy.n-row), min(16, in-col)
-			d, p := o.q.grad.f[row*in+col:], ws.panel[v*stride(n):]
+			d := o.q.grad.f[row*in+col:]
+			p, ldp := o.packed(ws, narrow, v, t0, n)
 			if rows == 16 && cols == 16 {
-				o.tile(d, in, a, lda, p, n, next, step)
+				o.tile(d, in, a, lda, p, ldp, n, w)
 			} else {
 				tile := ws.tile[:256]
 				clear(tile)
-				o.tile(tile, 16, a, lda, p, n, next, step)
+				o.tile(tile, 16, a, lda, p, ldp, n, w)
 				for i := range rows {
 					for j := range cols {
 						d[i*in+j] += tile[i*16+j]
 					}
 				}
 			}
-			next, step = noBias[:], 0
+			w = noWish
 		}
 	}
 }
