@@ -55,7 +55,7 @@ type gradLayout uint8
 
 const (
 	byToken  gradLayout = iota
-	byColumn            // for B < 8, whose kernels run along the tokens
+	byColumn            // for B < 16, whose kernels run along the tokens
 )
 
 // SDD implements backend.Products.
@@ -93,11 +93,13 @@ func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gr
 			o.visit, o.pointer = q.topo.ColSlot, q.topo.ColPtr
 		}
 	}
-	if o.width < 8 {
+	budget := chunkBudget
+	if o.width < kernel.Strip {
 		o.layout = byColumn
+		budget *= 2 // the sums of the lanes cost as much as many tokens
 	}
 	_, narrow := o.sides()
-	o.chunk = min(mostChunk, max(leastChunk, chunkBudget/narrow.n/16*16))
+	o.chunk = min(mostChunk, max(leastChunk, budget/narrow.n/16*16))
 	return o
 }
 
@@ -222,16 +224,23 @@ func (o *gradOp) turn(dst []float32, a *operand, col, cols, t0, n int) {
 }
 
 // strip returns the wide side's strip from column col on and its row stride: where it
-// lies if it can be read there, else packed.
-func (o *gradOp) strip(ws *workspace, a *operand, col, t0, n int) ([]float32, int) {
+// lies if it can be read there, else packed. turned is the first column of what
+// ws.strip holds of this chunk, -1 at first.
+func (o *gradOp) strip(ws *workspace, a *operand, col, t0, n int, turned *int) ([]float32, int) {
 	if o.direct(a, col) {
 		return a.all[t0*a.n+col:], a.n
 	}
-	ws.strip = grow(ws.strip, o.width*stride(n))
 	if o.layout == byColumn {
-		o.turn(ws.strip, a, col, o.width, t0, n)
-		return ws.strip, stride(n)
+		// Sixteen columns at a time, which are whole cache lines.
+		group := col / kernel.Strip * kernel.Strip
+		if *turned != group {
+			*turned = group
+			ws.strip = grow(ws.strip, kernel.Strip*stride(n))
+			o.turn(ws.strip, a, group, min(kernel.Strip, a.n-group), t0, n)
+		}
+		return ws.strip[(col-group)*stride(n):], stride(n)
 	}
+	ws.strip = grow(ws.strip, o.width*stride(n))
 	o.packStrip(ws.strip, a, col, t0, n)
 	return ws.strip, o.width
 }
@@ -268,6 +277,7 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 	wide, narrow := o.sides()
 	size := t.Block
 	var rest []float32 // of the next chunk of the narrow side
+	turned := -1
 	for r := lo; r < hi; r++ {
 		slots := o.visit[o.pointer[r]:o.pointer[r+1]]
 		if len(slots) == 0 {
@@ -277,7 +287,7 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 			rest = narrow.all[min(len(narrow.all), (t0+n)*narrow.n):min(len(narrow.all), (t0+n+o.chunk)*narrow.n)]
 		}
 		for u := 0; u < size; u += o.width {
-			a, lda := o.strip(ws, wide, r*size+u, t0, n)
+			a, lda := o.strip(ws, wide, r*size+u, t0, n, &turned)
 			w := o.soon(wide, o.following(r, u, lo, hi), t0)
 			for _, s := range slots {
 				c := int(t.Cols[s])
@@ -318,22 +328,19 @@ func (o *gradOp) tile(d []float32, ldd int, a []float32, lda int, p []float32, l
 	if o.byX {
 		a, lda, p, ldp = p, ldp, a, lda
 	}
-	switch o.width {
-	case 16:
-		o.b.k.Outer16(d, ldd, a, lda, p, ldp, n, true, w.next, w.stride)
-	case 8:
-		o.b.k.Outer8(d, ldd, a, lda, p, ldp, n, true, w.next, w.stride)
-	default:
-		o.b.k.Dots4(d, ldd, a, lda, p, ldp, stride(n))
+	if o.layout == byColumn {
+		o.b.k.Dots4(d, ldd, a, lda, p, ldp, stride(n), o.width/4)
+		return
 	}
+	o.b.k.Outer16(d, ldd, a, lda, p, ldp, n, true, w.next, w.stride)
 }
 
 // dense adds the gradients of strips lo to hi of the wide side.
 func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 	wide, narrow := o.sides()
-	in := o.x.n
+	in, turned := o.x.n, -1
 	for s := lo; s < hi; s++ {
-		a, lda := o.strip(ws, wide, s*16, t0, n)
+		a, lda := o.strip(ws, wide, s*16, t0, n, &turned)
 		w := noWish
 		if s+1 < hi {
 			w = o.soon(wide, s*16+16, t0)
@@ -366,7 +373,7 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 // elements adds the gradients of 1 x 1 blocks: dot products of columns.
 func (o *gradOp) elements(ws *workspace, lo, hi, t0, n int) {
 	wide, _ := o.sides()
-	ld := stride(n)
+	ld, turned := stride(n), -1
 	idx := o.q.rowIdx
 	if o.byX {
 		idx = o.q.colIdx
@@ -376,7 +383,7 @@ func (o *gradOp) elements(ws *workspace, lo, hi, t0, n int) {
 		if from == to {
 			continue
 		}
-		a, _ := o.strip(ws, wide, r, t0, n)
+		a, _ := o.strip(ws, wide, r, t0, n, &turned)
 		ws.row = grow(ws.row, int(to-from))
 		o.b.k.Dots(ws.row, a[:ld], ws.panel, ld, idx[from:to])
 		for j, s := range o.visit[from:to] {

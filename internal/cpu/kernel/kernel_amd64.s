@@ -77,6 +77,180 @@ row:
 	VZEROUPPER
 	RET
 
+// func transposeAVX512(dst *float32, ldd int, src *float32, lds int, rows16 int, cols16 int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·transposeAVX512(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ ldd+8(FP), DX
+	SHLQ $0x02, DX
+	MOVQ lds+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ rows16+32(FP), SI
+
+row:
+	MOVQ cols16+40(FP), R9
+	MOVQ CX, DI
+	MOVQ AX, R8
+
+column:
+	MOVQ       DI, R10
+	VMOVUPS    (R10), Z0
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z1
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z2
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z3
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z4
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z5
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z6
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z7
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z8
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z9
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z10
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z11
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z12
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z13
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z14
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z15
+	PREFETCHT0 512(R10)
+	ADDQ       BX, R10
+	VUNPCKLPS  Z1, Z0, Z16
+	VUNPCKHPS  Z1, Z0, Z17
+	VUNPCKLPS  Z3, Z2, Z18
+	VUNPCKHPS  Z3, Z2, Z19
+	VUNPCKLPS  Z5, Z4, Z20
+	VUNPCKHPS  Z5, Z4, Z21
+	VUNPCKLPS  Z7, Z6, Z22
+	VUNPCKHPS  Z7, Z6, Z23
+	VUNPCKLPS  Z9, Z8, Z24
+	VUNPCKHPS  Z9, Z8, Z25
+	VUNPCKLPS  Z11, Z10, Z26
+	VUNPCKHPS  Z11, Z10, Z27
+	VUNPCKLPS  Z13, Z12, Z28
+	VUNPCKHPS  Z13, Z12, Z29
+	VUNPCKLPS  Z15, Z14, Z30
+	VUNPCKHPS  Z15, Z14, Z15
+	VUNPCKLPD  Z18, Z16, Z0
+	VUNPCKHPD  Z18, Z16, Z1
+	VUNPCKLPD  Z19, Z17, Z2
+	VUNPCKHPD  Z19, Z17, Z3
+	VUNPCKLPD  Z22, Z20, Z4
+	VUNPCKHPD  Z22, Z20, Z5
+	VUNPCKLPD  Z23, Z21, Z6
+	VUNPCKHPD  Z23, Z21, Z7
+	VUNPCKLPD  Z26, Z24, Z8
+	VUNPCKHPD  Z26, Z24, Z9
+	VUNPCKLPD  Z27, Z25, Z10
+	VUNPCKHPD  Z27, Z25, Z11
+	VUNPCKLPD  Z30, Z28, Z12
+	VUNPCKHPD  Z30, Z28, Z13
+	VUNPCKLPD  Z15, Z29, Z14
+	VUNPCKHPD  Z15, Z29, Z15
+	VSHUFF32X4 $0x88, Z4, Z0, Z16
+	VSHUFF32X4 $0xdd, Z4, Z0, Z20
+	VSHUFF32X4 $0x88, Z12, Z8, Z24
+	VSHUFF32X4 $0xdd, Z12, Z8, Z28
+	VSHUFF32X4 $0x88, Z5, Z1, Z17
+	VSHUFF32X4 $0xdd, Z5, Z1, Z21
+	VSHUFF32X4 $0x88, Z13, Z9, Z25
+	VSHUFF32X4 $0xdd, Z13, Z9, Z29
+	VSHUFF32X4 $0x88, Z6, Z2, Z18
+	VSHUFF32X4 $0xdd, Z6, Z2, Z22
+	VSHUFF32X4 $0x88, Z14, Z10, Z26
+	VSHUFF32X4 $0xdd, Z14, Z10, Z30
+	VSHUFF32X4 $0x88, Z7, Z3, Z19
+	VSHUFF32X4 $0xdd, Z7, Z3, Z23
+	VSHUFF32X4 $0x88, Z15, Z11, Z27
+	VSHUFF32X4 $0xdd, Z15, Z11, Z15
+	VSHUFF32X4 $0x88, Z24, Z16, Z0
+	VSHUFF32X4 $0x88, Z28, Z20, Z4
+	VSHUFF32X4 $0xdd, Z24, Z16, Z8
+	VSHUFF32X4 $0xdd, Z28, Z20, Z12
+	VSHUFF32X4 $0x88, Z25, Z17, Z1
+	VSHUFF32X4 $0x88, Z29, Z21, Z5
+	VSHUFF32X4 $0xdd, Z25, Z17, Z9
+	VSHUFF32X4 $0xdd, Z29, Z21, Z13
+	VSHUFF32X4 $0x88, Z26, Z18, Z2
+	VSHUFF32X4 $0x88, Z30, Z22, Z6
+	VSHUFF32X4 $0xdd, Z26, Z18, Z10
+	VSHUFF32X4 $0xdd, Z30, Z22, Z14
+	VSHUFF32X4 $0x88, Z27, Z19, Z3
+	VSHUFF32X4 $0x88, Z15, Z23, Z7
+	VSHUFF32X4 $0xdd, Z27, Z19, Z11
+	VSHUFF32X4 $0xdd, Z15, Z23, Z15
+	VMOVUPS    Z0, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z1, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z2, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z3, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z4, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z5, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z6, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z7, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z8, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z9, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z10, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z11, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z12, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z13, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z14, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z15, (R8)
+	ADDQ       DX, R8
+	ADDQ       $0x40, DI
+	DECQ       R9
+	JNZ        column
+	MOVQ       BX, R10
+	SHLQ       $0x04, R10
+	ADDQ       R10, CX
+	ADDQ       $0x40, AX
+	DECQ       SI
+	JNZ        row
+	VZEROUPPER
+	RET
+
 // func copy16AVX2(dst []float32, ldd int, src []float32, lds int, rows int)
 // Requires: AVX
 TEXT ·copy16AVX2(SB), NOSPLIT, $0-72
@@ -647,118 +821,6 @@ store:
 	ADDQ    $0x00000010, AX
 	DECQ    DX
 	JNZ     rows
-	VZEROUPPER
-	RET
-
-// func outer8AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
-// Requires: AVX, FMA3, MMX+
-TEXT ·outer8AVX2(SB), NOSPLIT, $0-144
-	MOVQ       a_base+32(FP), AX
-	MOVQ       c_base+0(FP), CX
-	MOVQ       ldc+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	VXORPS     X0, X0, X0
-	VXORPS     X1, X1, X1
-	VXORPS     X2, X2, X2
-	VXORPS     X3, X3, X3
-	VXORPS     X4, X4, X4
-	VXORPS     X5, X5, X5
-	VXORPS     X6, X6, X6
-	VXORPS     X7, X7, X7
-	MOVQ       b_base+64(FP), DX
-	MOVQ       lda+56(FP), SI
-	SHLQ       $0x02, SI
-	MOVQ       ldb+88(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       stride+136(FP), R8
-	SHLQ       $0x02, R8
-	MOVQ       next_base+112(FP), BX
-	MOVQ       n+96(FP), R9
-	TESTQ      R9, R9
-	JZ         finish
-
-step:
-	PREFETCHT1   (BX)
-	VMOVUPS      (DX), Y8
-	VBROADCASTSS (AX), Y9
-	VFMADD231PS  Y8, Y9, Y0
-	VBROADCASTSS 4(AX), Y9
-	VFMADD231PS  Y8, Y9, Y1
-	VBROADCASTSS 8(AX), Y9
-	VFMADD231PS  Y8, Y9, Y2
-	VBROADCASTSS 12(AX), Y9
-	VFMADD231PS  Y8, Y9, Y3
-	VBROADCASTSS 16(AX), Y9
-	VFMADD231PS  Y8, Y9, Y4
-	VBROADCASTSS 20(AX), Y9
-	VFMADD231PS  Y8, Y9, Y5
-	VBROADCASTSS 24(AX), Y9
-	VFMADD231PS  Y8, Y9, Y6
-	VBROADCASTSS 28(AX), Y9
-	VFMADD231PS  Y8, Y9, Y7
-	ADDQ         SI, AX
-	ADDQ         DI, DX
-	ADDQ         R8, BX
-	DECQ         R9
-	JNZ          step
-
-finish:
-	MOVQ   ldc+24(FP), AX
-	SHLQ   $0x02, AX
-	CMPB   add+104(FP), $0x00
-	JE     store
-	MOVQ   CX, DX
-	VADDPS (DX), Y0, Y0
-	ADDQ   AX, DX
-	VADDPS (DX), Y1, Y1
-	ADDQ   AX, DX
-	VADDPS (DX), Y2, Y2
-	ADDQ   AX, DX
-	VADDPS (DX), Y3, Y3
-	ADDQ   AX, DX
-	VADDPS (DX), Y4, Y4
-	ADDQ   AX, DX
-	VADDPS (DX), Y5, Y5
-	ADDQ   AX, DX
-	VADDPS (DX), Y6, Y6
-	ADDQ   AX, DX
-	VADDPS (DX), Y7, Y7
-	ADDQ   AX, DX
-
-store:
-	VMOVUPS Y0, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y1, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y2, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y3, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y4, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y5, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y6, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y7, (CX)
-	ADDQ    AX, CX
 	VZEROUPPER
 	RET
 
@@ -1403,18 +1465,28 @@ part2store:
 	VZEROUPPER
 	RET
 
-// func dots4AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int)
+// func dots4AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, fours int)
 // Requires: AVX, FMA3
-TEXT ·dots4AVX2(SB), NOSPLIT, $0-104
+TEXT ·dots4AVX2(SB), NOSPLIT, $0-112
 	MOVQ c_base+0(FP), AX
 	MOVQ ldc+24(FP), CX
 	SHLQ $0x02, CX
 	MOVQ a_base+32(FP), DX
 	MOVQ lda+56(FP), BX
 	SHLQ $0x02, BX
-	MOVQ $0x00000002, SI
+	MOVQ ldb+88(FP), SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	LEAQ (BX)(BX*2), R8
+	MOVQ fours+104(FP), R8
+	SHLQ $0x01, R8
 
 rows:
+	MOVQ fours+104(FP), R9
+	MOVQ b_base+64(FP), R11
+	MOVQ AX, R10
+
+cols:
 	VXORPS X0, X0, X0
 	VXORPS X1, X1, X1
 	VXORPS X2, X2, X2
@@ -1423,55 +1495,58 @@ rows:
 	VXORPS X5, X5, X5
 	VXORPS X6, X6, X6
 	VXORPS X7, X7, X7
-	MOVQ   b_base+64(FP), R8
-	MOVQ   n+96(FP), R9
-	MOVQ   DX, DI
-	MOVQ   ldb+88(FP), R10
-	SHLQ   $0x02, R10
-	LEAQ   (R10)(R10*2), R11
-	LEAQ   (BX)(BX*2), R12
-	SUBQ   $0x00000008, R9
+	MOVQ   n+96(FP), R14
+	MOVQ   DX, R12
+	MOVQ   R11, R13
+	SUBQ   $0x00000008, R14
 	JL     sum
 
 step:
-	VMOVUPS     (R8), Y8
-	VMOVUPS     (R8)(R10*1), Y9
-	VMOVUPS     (R8)(R10*2), Y10
-	VMOVUPS     (R8)(R11*1), Y11
-	VMOVUPS     (DI), Y12
+	VMOVUPS     (R13), Y8
+	VMOVUPS     (R13)(SI*1), Y9
+	VMOVUPS     (R13)(SI*2), Y10
+	VMOVUPS     (R13)(DI*1), Y11
+	VMOVUPS     (R12), Y12
 	VFMADD231PS Y8, Y12, Y0
 	VFMADD231PS Y9, Y12, Y1
 	VFMADD231PS Y10, Y12, Y2
 	VFMADD231PS Y11, Y12, Y3
-	VMOVUPS     (DI)(BX*1), Y12
+	VMOVUPS     (R12)(BX*1), Y12
 	VFMADD231PS Y8, Y12, Y4
 	VFMADD231PS Y9, Y12, Y5
 	VFMADD231PS Y10, Y12, Y6
 	VFMADD231PS Y11, Y12, Y7
-	ADDQ        $0x00000020, DI
-	ADDQ        $0x00000020, R8
-	SUBQ        $0x00000008, R9
+	ADDQ        $0x00000020, R12
+	ADDQ        $0x00000020, R13
+	SUBQ        $0x00000008, R14
 	JGE         step
 
 sum:
+	MOVQ         R10, R12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y2
 	VHADDPS      Y2, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VADDPS       (AX), X0, X0
-	VMOVUPS      X0, (AX)
-	ADDQ         CX, AX
+	VADDPS       (R12), X0, X0
+	VMOVUPS      X0, (R12)
+	ADDQ         CX, R12
 	VHADDPS      Y5, Y4, Y4
 	VHADDPS      Y7, Y6, Y6
 	VHADDPS      Y6, Y4, Y4
 	VEXTRACTF128 $0x01, Y4, X5
 	VADDPS       X5, X4, X4
-	VADDPS       (AX), X4, X4
-	VMOVUPS      X4, (AX)
+	VADDPS       (R12), X4, X4
+	VMOVUPS      X4, (R12)
+	ADDQ         CX, R12
+	ADDQ         $0x10, R10
+	LEAQ         (R11)(SI*4), R11
+	DECQ         R9
+	JNZ          cols
+	ADDQ         CX, AX
 	ADDQ         CX, AX
 	LEAQ         (DX)(BX*2), DX
-	DECQ         SI
+	DECQ         R8
 	JNZ          rows
 	VZEROUPPER
 	RET
@@ -4169,110 +4244,6 @@ store:
 	VZEROUPPER
 	RET
 
-// func outer8AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
-// Requires: AVX, AVX512F, AVX512VL, MMX+
-TEXT ·outer8AVX512(SB), NOSPLIT, $0-144
-	MOVQ       a_base+32(FP), AX
-	MOVQ       c_base+0(FP), CX
-	MOVQ       ldc+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	VXORPS     X0, X0, X0
-	VXORPS     X1, X1, X1
-	VXORPS     X2, X2, X2
-	VXORPS     X3, X3, X3
-	VXORPS     X4, X4, X4
-	VXORPS     X5, X5, X5
-	VXORPS     X6, X6, X6
-	VXORPS     X7, X7, X7
-	MOVQ       b_base+64(FP), DX
-	MOVQ       lda+56(FP), SI
-	SHLQ       $0x02, SI
-	MOVQ       ldb+88(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       stride+136(FP), R8
-	SHLQ       $0x02, R8
-	MOVQ       next_base+112(FP), BX
-	MOVQ       n+96(FP), R9
-	TESTQ      R9, R9
-	JZ         finish
-
-step:
-	PREFETCHT1       (BX)
-	VMOVUPS          (DX), Y8
-	VFMADD231PS.BCST (AX), Y8, Y0
-	VFMADD231PS.BCST 4(AX), Y8, Y1
-	VFMADD231PS.BCST 8(AX), Y8, Y2
-	VFMADD231PS.BCST 12(AX), Y8, Y3
-	VFMADD231PS.BCST 16(AX), Y8, Y4
-	VFMADD231PS.BCST 20(AX), Y8, Y5
-	VFMADD231PS.BCST 24(AX), Y8, Y6
-	VFMADD231PS.BCST 28(AX), Y8, Y7
-	ADDQ             SI, AX
-	ADDQ             DI, DX
-	ADDQ             R8, BX
-	DECQ             R9
-	JNZ              step
-
-finish:
-	MOVQ   ldc+24(FP), AX
-	SHLQ   $0x02, AX
-	CMPB   add+104(FP), $0x00
-	JE     store
-	MOVQ   CX, DX
-	VADDPS (DX), Y0, Y0
-	ADDQ   AX, DX
-	VADDPS (DX), Y1, Y1
-	ADDQ   AX, DX
-	VADDPS (DX), Y2, Y2
-	ADDQ   AX, DX
-	VADDPS (DX), Y3, Y3
-	ADDQ   AX, DX
-	VADDPS (DX), Y4, Y4
-	ADDQ   AX, DX
-	VADDPS (DX), Y5, Y5
-	ADDQ   AX, DX
-	VADDPS (DX), Y6, Y6
-	ADDQ   AX, DX
-	VADDPS (DX), Y7, Y7
-	ADDQ   AX, DX
-
-store:
-	VMOVUPS Y0, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y1, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y2, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y3, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y4, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y5, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y6, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Y7, (CX)
-	ADDQ    AX, CX
-	VZEROUPPER
-	RET
-
 // func panelAVX512(dst []float32, src []float32, lds int, fours int, strips int)
 // Requires: AVX, AVX512F
 TEXT ·panelAVX512(SB), NOSPLIT, $0-72
@@ -4614,16 +4585,27 @@ part0store:
 	VZEROUPPER
 	RET
 
-// func dots4AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int)
+// func dots4AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, fours int)
 // Requires: AVX, AVX512F
-TEXT ·dots4AVX512(SB), NOSPLIT, $0-104
-	MOVQ   c_base+0(FP), AX
-	MOVQ   ldc+24(FP), CX
-	SHLQ   $0x02, CX
-	MOVQ   a_base+32(FP), DX
-	MOVQ   lda+56(FP), BX
-	SHLQ   $0x02, BX
-	MOVQ   $0x00000001, SI
+TEXT ·dots4AVX512(SB), NOSPLIT, $0-112
+	MOVQ c_base+0(FP), AX
+	MOVQ ldc+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ a_base+32(FP), DX
+	MOVQ lda+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ ldb+88(FP), SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	LEAQ (BX)(BX*2), R8
+	MOVQ fours+104(FP), R9
+
+rows:
+	MOVQ fours+104(FP), R10
+	MOVQ b_base+64(FP), R12
+	MOVQ AX, R11
+
+cols:
 	VXORPS X0, X0, X0
 	VXORPS X1, X1, X1
 	VXORPS X2, X2, X2
@@ -4640,46 +4622,44 @@ TEXT ·dots4AVX512(SB), NOSPLIT, $0-104
 	VXORPS X13, X13, X13
 	VXORPS X14, X14, X14
 	VXORPS X15, X15, X15
-	MOVQ   b_base+64(FP), SI
-	MOVQ   n+96(FP), DI
-	MOVQ   ldb+88(FP), R8
-	SHLQ   $0x02, R8
-	LEAQ   (R8)(R8*2), R9
-	LEAQ   (BX)(BX*2), R10
-	SUBQ   $0x00000010, DI
+	MOVQ   n+96(FP), R15
+	MOVQ   DX, R13
+	MOVQ   R12, R14
+	SUBQ   $0x00000010, R15
 	JL     sum
 
 step:
-	VMOVUPS     (SI), Z16
-	VMOVUPS     (SI)(R8*1), Z17
-	VMOVUPS     (SI)(R8*2), Z18
-	VMOVUPS     (SI)(R9*1), Z19
-	VMOVUPS     (DX), Z20
+	VMOVUPS     (R14), Z16
+	VMOVUPS     (R14)(SI*1), Z17
+	VMOVUPS     (R14)(SI*2), Z18
+	VMOVUPS     (R14)(DI*1), Z19
+	VMOVUPS     (R13), Z20
 	VFMADD231PS Z16, Z20, Z0
 	VFMADD231PS Z17, Z20, Z1
 	VFMADD231PS Z18, Z20, Z2
 	VFMADD231PS Z19, Z20, Z3
-	VMOVUPS     (DX)(BX*1), Z20
+	VMOVUPS     (R13)(BX*1), Z20
 	VFMADD231PS Z16, Z20, Z4
 	VFMADD231PS Z17, Z20, Z5
 	VFMADD231PS Z18, Z20, Z6
 	VFMADD231PS Z19, Z20, Z7
-	VMOVUPS     (DX)(BX*2), Z20
+	VMOVUPS     (R13)(BX*2), Z20
 	VFMADD231PS Z16, Z20, Z8
 	VFMADD231PS Z17, Z20, Z9
 	VFMADD231PS Z18, Z20, Z10
 	VFMADD231PS Z19, Z20, Z11
-	VMOVUPS     (DX)(R10*1), Z20
+	VMOVUPS     (R13)(R8*1), Z20
 	VFMADD231PS Z16, Z20, Z12
 	VFMADD231PS Z17, Z20, Z13
 	VFMADD231PS Z18, Z20, Z14
 	VFMADD231PS Z19, Z20, Z15
-	ADDQ        $0x00000040, DX
-	ADDQ        $0x00000040, SI
-	SUBQ        $0x00000010, DI
+	ADDQ        $0x00000040, R13
+	ADDQ        $0x00000040, R14
+	SUBQ        $0x00000010, R15
 	JGE         step
 
 sum:
+	MOVQ          R11, R13
 	VEXTRACTF64X4 $0x01, Z0, Y16
 	VADDPS        Y16, Y0, Y0
 	VEXTRACTF64X4 $0x01, Z1, Y16
@@ -4693,57 +4673,68 @@ sum:
 	VHADDPS       Y2, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VADDPS        (AX), X0, X0
-	VMOVUPS       X0, (AX)
-	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z4, Y0
-	VADDPS        Y0, Y4, Y4
-	VEXTRACTF64X4 $0x01, Z5, Y0
-	VADDPS        Y0, Y5, Y5
-	VEXTRACTF64X4 $0x01, Z6, Y0
-	VADDPS        Y0, Y6, Y6
-	VEXTRACTF64X4 $0x01, Z7, Y0
-	VADDPS        Y0, Y7, Y7
+	VADDPS        (R13), X0, X0
+	VMOVUPS       X0, (R13)
+	ADDQ          CX, R13
+	VEXTRACTF64X4 $0x01, Z4, Y16
+	VADDPS        Y16, Y4, Y4
+	VEXTRACTF64X4 $0x01, Z5, Y16
+	VADDPS        Y16, Y5, Y5
+	VEXTRACTF64X4 $0x01, Z6, Y16
+	VADDPS        Y16, Y6, Y6
+	VEXTRACTF64X4 $0x01, Z7, Y16
+	VADDPS        Y16, Y7, Y7
 	VHADDPS       Y5, Y4, Y4
 	VHADDPS       Y7, Y6, Y6
 	VHADDPS       Y6, Y4, Y4
 	VEXTRACTF128  $0x01, Y4, X5
 	VADDPS        X5, X4, X4
-	VADDPS        (AX), X4, X4
-	VMOVUPS       X4, (AX)
-	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z8, Y0
-	VADDPS        Y0, Y8, Y8
-	VEXTRACTF64X4 $0x01, Z9, Y0
-	VADDPS        Y0, Y9, Y9
-	VEXTRACTF64X4 $0x01, Z10, Y0
-	VADDPS        Y0, Y10, Y10
-	VEXTRACTF64X4 $0x01, Z11, Y0
-	VADDPS        Y0, Y11, Y11
+	VADDPS        (R13), X4, X4
+	VMOVUPS       X4, (R13)
+	ADDQ          CX, R13
+	VEXTRACTF64X4 $0x01, Z8, Y16
+	VADDPS        Y16, Y8, Y8
+	VEXTRACTF64X4 $0x01, Z9, Y16
+	VADDPS        Y16, Y9, Y9
+	VEXTRACTF64X4 $0x01, Z10, Y16
+	VADDPS        Y16, Y10, Y10
+	VEXTRACTF64X4 $0x01, Z11, Y16
+	VADDPS        Y16, Y11, Y11
 	VHADDPS       Y9, Y8, Y8
 	VHADDPS       Y11, Y10, Y10
 	VHADDPS       Y10, Y8, Y8
 	VEXTRACTF128  $0x01, Y8, X9
 	VADDPS        X9, X8, X8
-	VADDPS        (AX), X8, X8
-	VMOVUPS       X8, (AX)
-	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z12, Y0
-	VADDPS        Y0, Y12, Y12
-	VEXTRACTF64X4 $0x01, Z13, Y0
-	VADDPS        Y0, Y13, Y13
-	VEXTRACTF64X4 $0x01, Z14, Y0
-	VADDPS        Y0, Y14, Y14
-	VEXTRACTF64X4 $0x01, Z15, Y0
-	VADDPS        Y0, Y15, Y15
+	VADDPS        (R13), X8, X8
+	VMOVUPS       X8, (R13)
+	ADDQ          CX, R13
+	VEXTRACTF64X4 $0x01, Z12, Y16
+	VADDPS        Y16, Y12, Y12
+	VEXTRACTF64X4 $0x01, Z13, Y16
+	VADDPS        Y16, Y13, Y13
+	VEXTRACTF64X4 $0x01, Z14, Y16
+	VADDPS        Y16, Y14, Y14
+	VEXTRACTF64X4 $0x01, Z15, Y16
+	VADDPS        Y16, Y15, Y15
 	VHADDPS       Y13, Y12, Y12
 	VHADDPS       Y15, Y14, Y14
 	VHADDPS       Y14, Y12, Y12
 	VEXTRACTF128  $0x01, Y12, X13
 	VADDPS        X13, X12, X12
-	VADDPS        (AX), X12, X12
-	VMOVUPS       X12, (AX)
+	VADDPS        (R13), X12, X12
+	VMOVUPS       X12, (R13)
+	ADDQ          CX, R13
+	ADDQ          $0x10, R11
+	LEAQ          (R12)(SI*4), R12
+	DECQ          R10
+	JNZ           cols
 	ADDQ          CX, AX
+	ADDQ          CX, AX
+	ADDQ          CX, AX
+	ADDQ          CX, AX
+	LEAQ          (DX)(BX*4), DX
+	DECQ          R9
+	JNZ           rows
 	VZEROUPPER
 	RET
 

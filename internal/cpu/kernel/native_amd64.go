@@ -16,7 +16,7 @@ func native(p Path) *Set {
 	switch {
 	case p == AVX512 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
 		s.Tile16, s.Tile8 = runs(16, tile16AVX512), runs(8, tile8AVX512)
-		s.Outer16, s.Outer8 = outer16AVX512, outer8AVX512
+		s.Outer16 = outer16AVX512
 		s.Lanes4, s.Lanes4Turned, s.Dots4 = lanes4AVX512, lanes4TurnedAVX512, dots4AVX512
 		s.Panel = wholeStrips(panelAVX512)
 		s.SpMV = spmvAVX512
@@ -29,7 +29,7 @@ func native(p Path) *Set {
 		})
 	case p == AVX2 && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
 		s.Tile16, s.Tile8 = runs(16, tile16AVX2), runs(8, tile8AVX2)
-		s.Outer16, s.Outer8 = outer16AVX2, outer8AVX2
+		s.Outer16 = outer16AVX2
 		s.Lanes4, s.Lanes4Turned, s.Dots4 = lanes4AVX2, lanes4TurnedAVX2, dots4AVX2
 		s.Panel = wholeStrips(panelAVX2)
 		s.SpMV = spmvAVX2
@@ -43,23 +43,30 @@ func native(p Path) *Set {
 	default:
 		return nil
 	}
-	s.Transpose, s.Copy16 = transpose, copy16AVX2
+	s.Transpose, s.Copy16 = transpose(8, transposeAVX2, transposeGo), copy16AVX2
+	if p == AVX512 {
+		s.Transpose = transpose(16, transposeAVX512, s.Transpose)
+	}
 	return s
 }
 
-// transpose does the whole 8 x 8 squares in assembly, the edges in Go.
-func transpose(dst []float32, ldd int, src []float32, lds int, rows, cols int) {
-	r8, c8 := rows&^7, cols&^7
-	if r8 > 0 && c8 > 0 {
-		transposeAVX2(&dst[0], ldd, &src[0], lds, r8/8, c8/8)
-	} else {
-		r8, c8 = 0, 0
-	}
-	if c8 < cols {
-		transposeGo(dst[c8*ldd:], ldd, src[c8:], lds, r8, cols-c8)
-	}
-	if r8 < rows {
-		transposeGo(dst[r8:], ldd, src[r8*lds:], lds, rows-r8, cols)
+// transpose does the whole squares of 16 x 16 or 8 x 8 in assembly, the edges by the next
+// smaller means.
+func transpose(size int, squares func(dst *float32, ldd int, src *float32, lds int, rows, cols int),
+	edge func(dst []float32, ldd int, src []float32, lds int, rows, cols int)) func(dst []float32, ldd int, src []float32, lds int, rows, cols int) {
+	return func(dst []float32, ldd int, src []float32, lds int, rows, cols int) {
+		r, c := rows/size*size, cols/size*size
+		if r > 0 && c > 0 {
+			squares(&dst[0], ldd, &src[0], lds, r/size, c/size)
+		} else {
+			r, c = 0, 0
+		}
+		if c < cols && r > 0 {
+			edge(dst[c*ldd:], ldd, src[c:], lds, r, cols-c)
+		}
+		if r < rows {
+			edge(dst[r:], ldd, src[r*lds:], lds, rows-r, cols)
+		}
 	}
 }
 

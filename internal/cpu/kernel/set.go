@@ -82,7 +82,7 @@ type Ahead struct {
 	Done int
 }
 
-// Outer is a register tile of a weight gradient, w x w (16 or 8):
+// Outer is a register tile of a weight gradient, w x w (16):
 //
 //	c[i*ldc+j] = sum over k < n of a[k*lda+i] * b[k*ldb+j]
 //
@@ -96,8 +96,8 @@ type Outer func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int
 type Set struct {
 	Path Path
 
-	Tile16, Tile8   Tile  // Rows x 16, Rows x 8
-	Outer16, Outer8 Outer // 16 x 16, 8 x 8
+	Tile16, Tile8 Tile  // Rows x 16, Rows x 8
+	Outer16       Outer // 16 x 16
 
 	// Panel copies rows of activations into a panel: dst[c/Strip*Strip*Rows + r*Strip +
 	// c%Strip] = src[r*lds+c] for r < rows, c < cols.
@@ -108,9 +108,9 @@ type Set struct {
 	// Lanes4Turned takes w[s.B + 4*k+j] instead. dst overlaps nothing.
 	Lanes4, Lanes4Turned func(dst, x []float32, segs []Seg, w, start []float32)
 
-	// Dots4 gives c[i*ldc+j] += sum over l < n of a[i*lda+l] * b[j*ldb+l] for i, j < 4. n is
-	// a multiple of 16.
-	Dots4 func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int)
+	// Dots4 gives c[i*ldc+j] += sum over l < n of a[i*lda+l] * b[j*ldb+l] for i, j < 4*fours.
+	// n is a multiple of 16, fours positive.
+	Dots4 func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n, fours int)
 
 	// SpMV is one output row of a sparse product for Lanes tokens:
 	// dst[l] = init + sum over j of val[j] * x[idx[j]*Lanes + l]. dst has Lanes
@@ -221,8 +221,7 @@ func goSet() *Set {
 		Path:    Go,
 		Tile16:  tileGo(16),
 		Tile8:   tileGo(8),
-		Outer16: outerGo(16),
-		Outer8:  outerGo(8),
+		Outer16: outerGo,
 		Panel:   panelGo,
 		Lanes4:  lanes4Go(4, 1), Lanes4Turned: lanes4Go(1, 4), Dots4: dots4Go,
 		SpMV: spmvGo, Dots: dotsGo, Transpose: transposeGo, Copy16: copy16Go,

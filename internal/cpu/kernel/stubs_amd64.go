@@ -11,6 +11,11 @@ package kernel
 //go:noescape
 func transposeAVX2(dst *float32, ldd int, src *float32, lds int, rows8, cols8 int)
 
+// transposeAVX512 is transposeGo for 16*rows16 rows and 16*cols16 columns, both positive.
+//
+//go:noescape
+func transposeAVX512(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)
+
 //go:noescape
 func copy16AVX2(dst []float32, ldd int, src []float32, lds int, rows int)
 
@@ -22,9 +27,6 @@ func tile8AVX2(run *tileRun)
 
 //go:noescape
 func outer16AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
-
-//go:noescape
-func outer8AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
 
 // panelAVX2 is panelGo for whole strips and four rows at a time, at least one of either.
 //
@@ -38,7 +40,7 @@ func lanes4AVX2(dst, x []float32, segs []Seg, w, start []float32)
 func lanes4TurnedAVX2(dst, x []float32, segs []Seg, w, start []float32)
 
 //go:noescape
-func dots4AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int)
+func dots4AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n, fours int)
 
 //go:noescape
 func tile16AVX512(run *tileRun)
@@ -48,9 +50,6 @@ func tile8AVX512(run *tileRun)
 
 //go:noescape
 func outer16AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
-
-//go:noescape
-func outer8AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
 
 // panelAVX512 is panelGo for whole strips and four rows at a time, at least one of either.
 //
@@ -64,7 +63,7 @@ func lanes4AVX512(dst, x []float32, segs []Seg, w, start []float32)
 func lanes4TurnedAVX512(dst, x []float32, segs []Seg, w, start []float32)
 
 //go:noescape
-func dots4AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int)
+func dots4AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n, fours int)
 
 //go:noescape
 func spmvAVX2(dst, x []float32, idx []int32, val []float32, init float32)

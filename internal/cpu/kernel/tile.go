@@ -54,16 +54,14 @@ func tileGo(w int) Tile {
 	}
 }
 
-func outerGo(w int) Outer {
-	return func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, _ []float32, _ int) {
-		for i := 0; i < w; i += 2 {
-			for j := 0; j < w; j += 4 {
-				var sum [8]float32
-				if n > 0 {
-					square(&sum, a[i:], 1, lda, b[j:], ldb, n)
-				}
-				put(c[i*ldc+j:], ldc, &sum, add)
+func outerGo(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, _ []float32, _ int) {
+	for i := 0; i < 16; i += 2 {
+		for j := 0; j < 16; j += 4 {
+			var sum [8]float32
+			if n > 0 {
+				square(&sum, a[i:], 1, lda, b[j:], ldb, n)
 			}
+			put(c[i*ldc+j:], ldc, &sum, add)
 		}
 	}
 }
@@ -94,9 +92,9 @@ func lanes4Go(sj, sk int) func(dst, x []float32, segs []Seg, w, start []float32)
 	}
 }
 
-func dots4Go(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int) {
-	for i := range 4 {
-		for j := range 4 {
+func dots4Go(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n, fours int) {
+	for i := range 4 * fours {
+		for j := range 4 * fours {
 			c[i*ldc+j] += dotGo(a[i*lda:i*lda+n], b[j*ldb:j*ldb+n])
 		}
 	}

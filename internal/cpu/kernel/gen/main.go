@@ -45,6 +45,7 @@ func narrow(n int) reg.VecVirtual {
 func main() {
 	ConstraintExpr("!noasm")
 	transpose()
+	transpose16()
 	copy16()
 	for _, s := range []isa{avx2, avx512} {
 		tile := tileAVX2
@@ -54,7 +55,6 @@ func main() {
 		tile("tile16", 16)
 		tile("tile8", 8)
 		outer(s, "outer16", 16)
-		outer(s, "outer8", 8)
 		panel(s)
 		lanes4(s, "lanes4", false)
 		lanes4(s, "lanes4Turned", true)

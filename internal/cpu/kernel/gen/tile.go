@@ -491,10 +491,10 @@ func lanes4(s isa, name string, turned bool) {
 	RET()
 }
 
-// dots4 emits the dot products of four vectors with four others, added to a 4 x 4
-// tile. AVX2 takes two of the first at a time.
+// dots4 emits the dot products of vectors in groups of four, added to as many 4 x 4
+// tiles. AVX2 takes two of the first at a time.
 func dots4(s isa) {
-	TEXT("dots4"+s.name, NOSPLIT, "func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int)")
+	TEXT("dots4"+s.name, NOSPLIT, "func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n, fours int)")
 	const size = 4
 	part := size
 	if s == avx2 {
@@ -502,20 +502,26 @@ func dots4(s isa) {
 	}
 	c, ldc := Load(Param("c").Base(), GP64()), bytes("ldc")
 	a, lda := Load(Param("a").Base(), GP64()), bytes("lda")
-	left := GP64()
-	MOVQ(U32(size/part), left)
+	ldb, ldb3, lda3 := bytes("ldb"), GP64(), GP64()
+	LEAQ(Mem{Base: ldb, Index: ldb, Scale: 2}, ldb3)
+	LEAQ(Mem{Base: lda, Index: lda, Scale: 2}, lda3)
+	rows := Load(Param("fours"), GP64())
+	if part < size {
+		SHLQ(U8(1), rows)
+	}
 	Label("rows")
+	cols, to, b := Load(Param("fours"), GP64()), GP64(), Load(Param("b").Base(), GP64())
+	MOVQ(c, to)
+	Label("cols")
 	acc := accumulators(part, size, s.lanes)
 	for i := range acc {
 		for _, r := range acc[i] {
 			VXORPS(r.AsX(), r.AsX(), r.AsX())
 		}
 	}
-	ap, bp, n := GP64(), Load(Param("b").Base(), GP64()), Load(Param("n"), GP64())
+	ap, bp, n := GP64(), GP64(), Load(Param("n"), GP64())
 	MOVQ(a, ap)
-	ldb, ldb3, lda3 := bytes("ldb"), GP64(), GP64()
-	LEAQ(Mem{Base: ldb, Index: ldb, Scale: 2}, ldb3)
-	LEAQ(Mem{Base: lda, Index: lda, Scale: 2}, lda3)
+	MOVQ(b, bp)
 	at := func(base, ld, ld3 reg.Register, i int) Mem {
 		switch i {
 		case 0:
@@ -545,17 +551,24 @@ func dots4(s isa) {
 	SUBQ(U32(s.lanes), n)
 	JGE(LabelRef("step"))
 	Label("sum")
+	p := GP64()
+	MOVQ(to, p)
 	for i := range acc {
 		total := fold4(s, acc[i])
-		VADDPS(Mem{Base: c}, total, total)
-		VMOVUPS(total, Mem{Base: c})
+		VADDPS(Mem{Base: p}, total, total)
+		VMOVUPS(total, Mem{Base: p})
+		ADDQ(ldc, p)
+	}
+	ADDQ(U8(16), to)
+	LEAQ(Mem{Base: b, Index: ldb, Scale: 4}, b)
+	DECQ(cols)
+	JNZ(LabelRef("cols"))
+	for range part {
 		ADDQ(ldc, c)
 	}
-	if part < size {
-		LEAQ(Mem{Base: a, Index: lda, Scale: uint8(part)}, a)
-		DECQ(left)
-		JNZ(LabelRef("rows"))
-	}
+	LEAQ(Mem{Base: a, Index: lda, Scale: uint8(part)}, a)
+	DECQ(rows)
+	JNZ(LabelRef("rows"))
 	VZEROUPPER()
 	RET()
 }
@@ -686,6 +699,71 @@ func transpose() {
 	LEAQ(Mem{Base: dst, Index: ldd, Scale: 8}, dst)
 	DECQ(cols)
 	JNZ(LabelRef("column"))
+	VZEROUPPER()
+	RET()
+}
+
+// transpose16 emits the transposition of 16 rows x 16 columns at a time, for AVX-512: whole
+// cache lines in, whole lines out, along 16 rows.
+func transpose16() {
+	TEXT("transposeAVX512", NOSPLIT, "func(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)")
+	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
+	ldd, lds := bytes("ldd"), bytes("lds")
+	rows := Load(Param("rows16"), GP64())
+	from, to, cols := GP64(), GP64(), GP64()
+	Label("row")
+	Load(Param("cols16"), cols)
+	MOVQ(src, from)
+	MOVQ(dst, to)
+	Label("column")
+	var x [16]reg.VecVirtual
+	p := GP64()
+	MOVQ(from, p)
+	for r := range x {
+		x[r] = ZMM()
+		VMOVUPS(Mem{Base: p}, x[r])
+		PREFETCHT0(Mem{Base: p, Disp: 512})
+		ADDQ(lds, p)
+	}
+	// In turns of 1, 2, 4 and 8: pairs of rows swap every other piece of that size.
+	var y [16]reg.VecVirtual
+	for r := 0; r < 16; r += 2 {
+		y[r], y[r+1] = ZMM(), ZMM()
+		VUNPCKLPS(x[r+1], x[r], y[r])
+		VUNPCKHPS(x[r+1], x[r], y[r+1])
+	}
+	for r := 0; r < 16; r += 4 {
+		for i := range 2 {
+			VUNPCKLPD(y[r+2+i], y[r+i], x[r+2*i])
+			VUNPCKHPD(y[r+2+i], y[r+i], x[r+2*i+1])
+		}
+	}
+	// x[4*g+c] holds column c of every lane of four columns, of rows 4*g to 4*g+3.
+	for c := range 4 {
+		VSHUFF32X4(U8(0x88), x[4+c], x[c], y[c])
+		VSHUFF32X4(U8(0xdd), x[4+c], x[c], y[4+c])
+		VSHUFF32X4(U8(0x88), x[12+c], x[8+c], y[8+c])
+		VSHUFF32X4(U8(0xdd), x[12+c], x[8+c], y[12+c])
+	}
+	for c := range 4 {
+		VSHUFF32X4(U8(0x88), y[8+c], y[c], x[c])
+		VSHUFF32X4(U8(0x88), y[12+c], y[4+c], x[4+c])
+		VSHUFF32X4(U8(0xdd), y[8+c], y[c], x[8+c])
+		VSHUFF32X4(U8(0xdd), y[12+c], y[4+c], x[12+c])
+	}
+	for c := range x {
+		VMOVUPS(x[c], Mem{Base: to})
+		ADDQ(ldd, to)
+	}
+	ADDQ(U8(64), from)
+	DECQ(cols)
+	JNZ(LabelRef("column"))
+	MOVQ(lds, p)
+	SHLQ(U8(4), p)
+	ADDQ(p, src)
+	ADDQ(U8(64), dst)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
 	VZEROUPPER()
 	RET()
 }
