@@ -13,7 +13,6 @@ const (
 	chunkBudget = 100 << 10
 	leastChunk  = 32   // tokens of a chunk, at the least
 	mostChunk   = 1024 // and at the most
-	biasColumns = 64   // columns of a bias task
 )
 
 // gradOp computes weight gradients, dy^T x where the weight is.
@@ -25,8 +24,7 @@ const (
 // those at a ragged edge, are packed first.
 //
 // A task is a range of strips of the wide side and goes through all tokens, so every block
-// has one writer and its own order of sums whatever the threads. Tasks beyond
-// those sum the bias gradient.
+// has one writer and its own order of sums whatever the threads.
 type gradOp struct {
 	b       *Backend
 	q       *param
@@ -67,15 +65,14 @@ func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 		return
 	}
 	o := b.gradient(c, q, dy, x, t)
-	biasTasks := 0
 	if bias != nil {
 		if bq := c.dense("b", bias, 1, q.spec.Out); bq != nil {
-			o.bias, biasTasks = bq.grad.f, chunks(q.spec.Out, biasColumns)
+			o.bias = bq.grad.f
 		}
 	}
 	if c.ok() && t > 0 {
 		o.split()
-		b.pool.run(len(o.bounds)-1+biasTasks, o)
+		b.pool.run(len(o.bounds)-1, o)
 	}
 	o.release()
 }
@@ -140,11 +137,6 @@ func (o *gradOp) split() {
 
 func (o *gradOp) task(w, i int) {
 	ws := &o.b.work[w]
-	if i -= len(o.bounds) - 1; i >= 0 {
-		o.biasSums(ws, i)
-		return
-	}
-	i += len(o.bounds) - 1
 	for t0 := 0; t0 < o.t; t0 += o.chunk {
 		n := min(o.chunk, o.t-t0)
 		o.pack(ws, t0, n)
@@ -156,6 +148,7 @@ func (o *gradOp) task(w, i int) {
 		default:
 			o.blocks(ws, o.bounds[i], o.bounds[i+1], t0, n)
 		}
+		o.biasSums(i, t0, n)
 	}
 }
 
@@ -392,16 +385,26 @@ func (o *gradOp) elements(ws *workspace, lo, hi, t0, n int) {
 	}
 }
 
-// biasSums adds the sums of biasColumns columns of dy.
-func (o *gradOp) biasSums(ws *workspace, i int) {
-	n := o.dy.n
-	lo, hi := i*biasColumns, min((i+1)*biasColumns, n)
-	sum := ws.tile[:hi-lo]
-	for t0 := 0; t0 < o.t; t0 += 256 {
-		clear(sum)
-		for t := t0; t < min(t0+256, o.t); t++ {
-			o.b.k.Axpy(sum, 1, o.dy.all[t*n+lo:t*n+hi])
+// biasSums adds the sums of the columns of dy over a chunk: each task those of an equal
+// share of the strips.
+func (o *gradOp) biasSums(i, t0, n int) {
+	if o.bias == nil {
+		return
+	}
+	tasks, strips := len(o.bounds)-1, chunks(o.dy.n, kernel.Strip)
+	for s := strips * i / tasks; s < strips*(i+1)/tasks; s++ {
+		col := s * kernel.Strip
+		dy := o.dy.all[t0*o.dy.n+col:]
+		if col+kernel.Strip <= o.dy.n {
+			o.b.k.Columns16(o.bias[col:], dy, o.dy.n, n)
+			continue
 		}
-		o.b.k.Axpy(o.bias[lo:hi], 1, sum)
+		for c := range o.dy.n - col {
+			sum := float32(0)
+			for r := range n {
+				sum += dy[r*o.dy.n+c]
+			}
+			o.bias[col+c] += sum
+		}
 	}
 }

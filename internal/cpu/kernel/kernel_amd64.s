@@ -278,6 +278,28 @@ done:
 	VZEROUPPER
 	RET
 
+// func touchSSE(x []float32, ldx int, rows int, lines int)
+// Requires: MMX+
+TEXT ·touchSSE(SB), NOSPLIT, $0-48
+	MOVQ x_base+0(FP), AX
+	MOVQ ldx+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ rows+32(FP), DX
+
+row:
+	MOVQ AX, BX
+	MOVQ lines+40(FP), SI
+
+line:
+	PREFETCHT1 (BX)
+	ADDQ       $0x40, BX
+	DECQ       SI
+	JNZ        line
+	ADDQ       CX, AX
+	DECQ       DX
+	JNZ        row
+	RET
+
 // func tile16AVX2(run *byte)
 // Requires: AVX, FMA3
 TEXT ·tile16AVX2(SB), NOSPLIT, $0-8
@@ -864,6 +886,66 @@ strip:
 	ADDQ    $0x00000100, AX
 	DECQ    SI
 	JNZ     rows
+	VZEROUPPER
+	RET
+
+// func columnsAVX2(sum []float32, x []float32, ldx int, rows int)
+// Requires: AVX
+TEXT ·columnsAVX2(SB), NOSPLIT, $0-64
+	MOVQ   sum_base+0(FP), AX
+	MOVQ   x_base+24(FP), CX
+	MOVQ   ldx+48(FP), DX
+	SHLQ   $0x02, DX
+	MOVQ   rows+56(FP), BX
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	SUBQ   $0x04, BX
+	JL     rest
+
+four:
+	VADDPS (CX), Y0, Y0
+	VADDPS 32(CX), Y1, Y1
+	ADDQ   DX, CX
+	VADDPS (CX), Y2, Y2
+	VADDPS 32(CX), Y3, Y3
+	ADDQ   DX, CX
+	VADDPS (CX), Y4, Y4
+	VADDPS 32(CX), Y5, Y5
+	ADDQ   DX, CX
+	VADDPS (CX), Y6, Y6
+	VADDPS 32(CX), Y7, Y7
+	ADDQ   DX, CX
+	SUBQ   $0x04, BX
+	JGE    four
+
+rest:
+	ADDQ $0x04, BX
+	JZ   end
+
+one:
+	VADDPS (CX), Y0, Y0
+	VADDPS 32(CX), Y1, Y1
+	ADDQ   DX, CX
+	DECQ   BX
+	JNZ    one
+
+end:
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y6, Y4, Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VADDPS  Y3, Y1, Y1
+	VADDPS  Y7, Y5, Y5
+	VADDPS  Y5, Y1, Y1
+	VADDPS  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
@@ -4276,6 +4358,52 @@ strip:
 	ADDQ    $0x00000100, AX
 	DECQ    SI
 	JNZ     rows
+	VZEROUPPER
+	RET
+
+// func columnsAVX512(sum []float32, x []float32, ldx int, rows int)
+// Requires: AVX, AVX512F
+TEXT ·columnsAVX512(SB), NOSPLIT, $0-64
+	MOVQ   sum_base+0(FP), AX
+	MOVQ   x_base+24(FP), CX
+	MOVQ   ldx+48(FP), DX
+	SHLQ   $0x02, DX
+	MOVQ   rows+56(FP), BX
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	SUBQ   $0x04, BX
+	JL     rest
+
+four:
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	ADDQ   DX, CX
+	VADDPS (CX), Z3, Z3
+	ADDQ   DX, CX
+	SUBQ   $0x04, BX
+	JGE    four
+
+rest:
+	ADDQ $0x04, BX
+	JZ   end
+
+one:
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	DECQ   BX
+	JNZ    one
+
+end:
+	VADDPS  Z1, Z0, Z0
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
 

@@ -18,7 +18,7 @@ func native(p Path) *Set {
 		s.Tile16, s.Tile8 = runs(16, tile16AVX512), runs(8, tile8AVX512)
 		s.Outer16 = outer16AVX512
 		s.Lanes4, s.Lanes4Turned, s.Dots4 = lanes4AVX512, lanes4TurnedAVX512, dots4AVX512
-		s.Panel = wholeStrips(panelAVX512)
+		s.Panel, s.Columns16 = wholeStrips(panelAVX512), columnsAVX512
 		s.SpMV = spmvAVX512
 		vectors(s, 16, &assembly{
 			dotAVX512, sumAVX512, sumSqDiffAVX512, maxAVX512, sumSqAVX512,
@@ -31,7 +31,7 @@ func native(p Path) *Set {
 		s.Tile16, s.Tile8 = runs(16, tile16AVX2), runs(8, tile8AVX2)
 		s.Outer16 = outer16AVX2
 		s.Lanes4, s.Lanes4Turned, s.Dots4 = lanes4AVX2, lanes4TurnedAVX2, dots4AVX2
-		s.Panel = wholeStrips(panelAVX2)
+		s.Panel, s.Columns16 = wholeStrips(panelAVX2), columnsAVX2
 		s.SpMV = spmvAVX2
 		vectors(s, 8, &assembly{
 			dotAVX2, sumAVX2, sumSqDiffAVX2, maxAVX2, sumSqAVX2,
@@ -42,6 +42,11 @@ func native(p Path) *Set {
 		})
 	default:
 		return nil
+	}
+	s.Touch = func(x []float32, ldx, rows, cols int) {
+		if rows > 0 && cols > 0 {
+			touchSSE(x, ldx, rows, (cols+Strip-1)/Strip)
+		}
 	}
 	s.Transpose, s.Copy16 = transpose(8, transposeAVX2, transposeGo), copy16AVX2
 	if p == AVX512 {

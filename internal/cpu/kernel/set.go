@@ -128,6 +128,12 @@ type Set struct {
 	// Copy16 gives dst[r*ldd + j] = src[r*lds + j] for r < rows, j < 16.
 	Copy16 func(dst []float32, ldd int, src []float32, lds int, rows int)
 
+	// Columns16 gives sum[j] += sum over r < rows of x[r*ldx + j] for j < 16.
+	Columns16 func(sum, x []float32, ldx int, rows int)
+
+	// Touch asks for the memory of rows of cols elements, ldx apart: a wish.
+	Touch func(x []float32, ldx, rows, cols int)
+
 	Dot   func(x, y []float32) float32              // sum x y
 	Sum   func(x []float32) float32                 // sum x
 	SumSq func(x []float32) float64                 // sum x^2, in float64
@@ -225,6 +231,7 @@ func goSet() *Set {
 		Panel:   panelGo,
 		Lanes4:  lanes4Go(4, 1), Lanes4Turned: lanes4Go(1, 4), Dots4: dots4Go,
 		SpMV: spmvGo, Dots: dotsGo, Transpose: transposeGo, Copy16: copy16Go,
+		Columns16: columns16Go, Touch: func([]float32, int, int, int) {},
 		Dot: dotGo, Sum: sumGo, SumSq: sumSqGo, Sum1: sum1Go, Max: maxGo, Axpy: axpyGo, Scale: scaleGo,
 		Times: timesGo, Dropout: dropoutGo,
 		MaxInto: maxIntoGo, ExpSum: expSumGo, ExpShift: expShiftGo,

@@ -16,6 +16,11 @@ func transposeAVX2(dst *float32, ldd int, src *float32, lds int, rows8, cols8 in
 //go:noescape
 func transposeAVX512(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)
 
+// touchSSE asks for lines of rows; rows and lines are positive.
+//
+//go:noescape
+func touchSSE(x []float32, ldx int, rows, lines int)
+
 //go:noescape
 func copy16AVX2(dst []float32, ldd int, src []float32, lds int, rows int)
 
@@ -32,6 +37,9 @@ func outer16AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb in
 //
 //go:noescape
 func panelAVX2(dst, src []float32, lds int, fours, strips int)
+
+//go:noescape
+func columnsAVX2(sum, x []float32, ldx int, rows int)
 
 //go:noescape
 func lanes4AVX2(dst, x []float32, segs []Seg, w, start []float32)
@@ -55,6 +63,9 @@ func outer16AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb 
 //
 //go:noescape
 func panelAVX512(dst, src []float32, lds int, fours, strips int)
+
+//go:noescape
+func columnsAVX512(sum, x []float32, ldx int, rows int)
 
 //go:noescape
 func lanes4AVX512(dst, x []float32, segs []Seg, w, start []float32)

@@ -47,6 +47,7 @@ func main() {
 	transpose()
 	transpose16()
 	copy16()
+	touch()
 	for _, s := range []isa{avx2, avx512} {
 		tile := tileAVX2
 		if s == avx512 {
@@ -56,6 +57,7 @@ func main() {
 		tile("tile8", 8)
 		outer(s, "outer16", 16)
 		panel(s)
+		columns(s)
 		lanes4(s, "lanes4", false)
 		lanes4(s, "lanes4Turned", true)
 		dots4(s)

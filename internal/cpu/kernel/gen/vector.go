@@ -312,3 +312,67 @@ func adam(s isa) {
 	VZEROUPPER()
 	RET()
 }
+
+// columns emits the addition of rows of 16 elements to one, in four partial sums.
+func columns(s isa) {
+	TEXT("columns"+s.name, NOSPLIT, "func(sum, x []float32, ldx int, rows int)")
+	sum, x := Load(Param("sum").Base(), GP64()), Load(Param("x").Base(), GP64())
+	ldx, rows := bytes("ldx"), Load(Param("rows"), GP64())
+	acc := accumulators(4, strip/s.lanes, s.lanes)
+	for i := range acc {
+		for _, r := range acc[i] {
+			VXORPS(r.AsX(), r.AsX(), r.AsX())
+		}
+	}
+	row := func(i int) {
+		for v, r := range acc[i] {
+			VADDPS(Mem{Base: x, Disp: 4 * s.lanes * v}, r, r)
+		}
+		ADDQ(ldx, x)
+	}
+	SUBQ(U8(4), rows)
+	JL(LabelRef("rest"))
+	Label("four")
+	for i := range acc {
+		row(i)
+	}
+	SUBQ(U8(4), rows)
+	JGE(LabelRef("four"))
+	Label("rest")
+	ADDQ(U8(4), rows)
+	JZ(LabelRef("end"))
+	Label("one")
+	row(0)
+	DECQ(rows)
+	JNZ(LabelRef("one"))
+	Label("end")
+	for v := range acc[0] {
+		VADDPS(acc[1][v], acc[0][v], acc[0][v])
+		VADDPS(acc[3][v], acc[2][v], acc[2][v])
+		VADDPS(acc[2][v], acc[0][v], acc[0][v])
+		VADDPS(Mem{Base: sum, Disp: 4 * s.lanes * v}, acc[0][v], acc[0][v])
+		VMOVUPS(acc[0][v], Mem{Base: sum, Disp: 4 * s.lanes * v})
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// touch emits the request for the lines of rows.
+func touch() {
+	TEXT("touchSSE", NOSPLIT, "func(x []float32, ldx int, rows, lines int)")
+	x, ldx := Load(Param("x").Base(), GP64()), bytes("ldx")
+	rows := Load(Param("rows"), GP64())
+	p, n := GP64(), GP64()
+	Label("row")
+	MOVQ(x, p)
+	Load(Param("lines"), n)
+	Label("line")
+	PREFETCHT1(Mem{Base: p})
+	ADDQ(U8(64), p)
+	DECQ(n)
+	JNZ(LabelRef("line"))
+	ADDQ(ldx, x)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	RET()
+}
