@@ -82,6 +82,7 @@ func (o *tileOp) task(w, i int) {
 	done := ahead.Done / o.k
 	o.fill(ws.ahead[done*kernel.Strip:], ahead.Src[done*o.k:], n-done)
 	ws.ready = i + 2
+	o.b.k.Fence() // others read the results next
 	*ahead = kernel.Ahead{}
 }
 
@@ -99,16 +100,22 @@ func (o *tileOp) fill(dst, src []float32, rows int) {
 	o.b.k.Panel(dst, src, o.k, rows, o.k)
 }
 
+// large says whether results go past the caches.
+func (o *tileOp) large() bool { return 4*o.t*o.n >= streamBytes }
+
 // columns computes the columns from col on for the tokens in ws.panel, of which rows
 // exist, and what follows the sums.
 func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kernel.Ahead) {
 	at := first*o.n + col
 	out, ld := o.dst[at:], o.n
 	mode := kernel.Store
-	if o.finish == add {
+	switch {
+	case o.finish == add:
 		mode = kernel.AddTo
-	} else if o.finish == store && 4*o.t*o.n >= streamBytes {
+	case o.finish == store && o.large():
 		mode = kernel.Stream
+	case o.finish == timesGrad:
+		o.b.k.Touch(o.other[at:], o.n, rows, cols)
 	}
 	// What reaches over the end of the tokens or of the columns is computed beside the
 	// matrix, and the part that exists is copied.
@@ -139,12 +146,16 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 	if o.finish != alsoGELU && o.finish != timesGrad {
 		return
 	}
+	gelu, grad := o.b.k.GELU, o.b.k.GELUGrad
+	if o.large() {
+		gelu, grad = o.b.k.StreamGELU, o.b.k.StreamGELUGrad
+	}
 	for r := range rows {
 		lo, hi := at+r*o.n, at+r*o.n+cols
 		if sums := out[r*ld:][:cols]; o.finish == alsoGELU {
-			o.b.k.GELU(o.other[lo:hi], sums)
+			gelu(o.other[lo:hi], sums)
 		} else {
-			o.b.k.GELUGrad(o.dst[lo:hi], sums, o.other[lo:hi])
+			grad(o.dst[lo:hi], sums, o.other[lo:hi])
 		}
 	}
 }

@@ -300,6 +300,12 @@ line:
 	JNZ        row
 	RET
 
+// func fenceSSE()
+// Requires: MMX+
+TEXT ·fenceSSE(SB), NOSPLIT, $0
+	SFENCE
+	RET
+
 // func tile16AVX2(run *byte)
 // Requires: AVX, FMA3
 TEXT ·tile16AVX2(SB), NOSPLIT, $0-8
@@ -2919,6 +2925,138 @@ DATA invSqrt2Pi<>+52(SB)/4, $0x3ecc422a
 DATA invSqrt2Pi<>+56(SB)/4, $0x3ecc422a
 DATA invSqrt2Pi<>+60(SB)/4, $0x3ecc422a
 GLOBL invSqrt2Pi<>(SB), RODATA|NOPTR, $64
+
+// func geluStreamAVX2(y []float32, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluStreamAVX2(SB), NOSPLIT, $0-48
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	SUBQ $0x00000008, DX
+	JL   end
+
+loop:
+	VMOVUPS      (CX), Y0
+	VMULPS       Y0, Y0, Y1
+	VMULPS       minusHalf<>+0(SB), Y1, Y1
+	VMOVUPS      expMin<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      expMax<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VMULPS       log2e<>+0(SB), Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTDQ2PS    Y2, Y3
+	VFNMADD231PS ln2Hi<>+0(SB), Y3, Y1
+	VFNMADD231PS ln2Lo<>+0(SB), Y3, Y1
+	VMOVUPS      exp6<>+0(SB), Y3
+	VFMADD213PS  exp5<>+0(SB), Y1, Y3
+	VFMADD213PS  exp4<>+0(SB), Y1, Y3
+	VFMADD213PS  exp3<>+0(SB), Y1, Y3
+	VFMADD213PS  exp2<>+0(SB), Y1, Y3
+	VFMADD213PS  exp1<>+0(SB), Y1, Y3
+	VFMADD213PS  exp0<>+0(SB), Y1, Y3
+	VPADDD       bias<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VANDPS       absMask<>+0(SB), Y0, Y1
+	VMOVUPS      one<>+0(SB), Y2
+	VMOVUPS      tailP<>+0(SB), Y4
+	VFMADD213PS  Y2, Y4, Y1
+	VDIVPS       Y1, Y2, Y1
+	VMOVUPS      tail8<>+0(SB), Y4
+	VFMADD213PS  tail7<>+0(SB), Y1, Y4
+	VFMADD213PS  tail6<>+0(SB), Y1, Y4
+	VFMADD213PS  tail5<>+0(SB), Y1, Y4
+	VFMADD213PS  tail4<>+0(SB), Y1, Y4
+	VFMADD213PS  tail3<>+0(SB), Y1, Y4
+	VFMADD213PS  tail2<>+0(SB), Y1, Y4
+	VFMADD213PS  tail1<>+0(SB), Y1, Y4
+	VFMADD213PS  tail0<>+0(SB), Y1, Y4
+	VMULPS       Y3, Y4, Y4
+	VPSRAD       $0x1f, Y0, Y1
+	VANDPS       signMask<>+0(SB), Y0, Y3
+	VANDNPS      Y2, Y1, Y1
+	VXORPS       Y3, Y4, Y4
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVNTPS     Y1, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x00000008, DX
+	JGE          loop
+
+end:
+	ADDQ $0x00000008, DX
+	VZEROUPPER
+	RET
+
+// func geluGradStreamAVX2(y []float32, r []float32, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluGradStreamAVX2(SB), NOSPLIT, $0-72
+	MOVQ y_base+0(FP), AX
+	MOVQ r_base+24(FP), CX
+	MOVQ x_base+48(FP), DX
+	MOVQ y_len+8(FP), BX
+	SUBQ $0x00000008, BX
+	JL   end
+
+loop:
+	VMOVUPS      (DX), Y0
+	VMULPS       Y0, Y0, Y1
+	VMULPS       minusHalf<>+0(SB), Y1, Y1
+	VMOVUPS      expMin<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      expMax<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VMULPS       log2e<>+0(SB), Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTDQ2PS    Y2, Y3
+	VFNMADD231PS ln2Hi<>+0(SB), Y3, Y1
+	VFNMADD231PS ln2Lo<>+0(SB), Y3, Y1
+	VMOVUPS      exp6<>+0(SB), Y3
+	VFMADD213PS  exp5<>+0(SB), Y1, Y3
+	VFMADD213PS  exp4<>+0(SB), Y1, Y3
+	VFMADD213PS  exp3<>+0(SB), Y1, Y3
+	VFMADD213PS  exp2<>+0(SB), Y1, Y3
+	VFMADD213PS  exp1<>+0(SB), Y1, Y3
+	VFMADD213PS  exp0<>+0(SB), Y1, Y3
+	VPADDD       bias<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VANDPS       absMask<>+0(SB), Y0, Y1
+	VMOVUPS      one<>+0(SB), Y2
+	VMOVUPS      tailP<>+0(SB), Y4
+	VFMADD213PS  Y2, Y4, Y1
+	VDIVPS       Y1, Y2, Y1
+	VMOVUPS      tail8<>+0(SB), Y4
+	VFMADD213PS  tail7<>+0(SB), Y1, Y4
+	VFMADD213PS  tail6<>+0(SB), Y1, Y4
+	VFMADD213PS  tail5<>+0(SB), Y1, Y4
+	VFMADD213PS  tail4<>+0(SB), Y1, Y4
+	VFMADD213PS  tail3<>+0(SB), Y1, Y4
+	VFMADD213PS  tail2<>+0(SB), Y1, Y4
+	VFMADD213PS  tail1<>+0(SB), Y1, Y4
+	VFMADD213PS  tail0<>+0(SB), Y1, Y4
+	VMULPS       Y3, Y4, Y4
+	VPSRAD       $0x1f, Y0, Y1
+	VANDPS       signMask<>+0(SB), Y0, Y5
+	VANDNPS      Y2, Y1, Y1
+	VXORPS       Y5, Y4, Y4
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       invSqrt2Pi<>+0(SB), Y0, Y0
+	VFMADD231PS  Y3, Y0, Y1
+	VMULPS       (CX), Y1, Y1
+	VMOVNTPS     Y1, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, BX
+	JGE          loop
+
+end:
+	ADDQ $0x00000008, BX
+	VZEROUPPER
+	RET
 
 // func adamAVX2(w []float32, g []float32, m []float32, v []float32, a *float32)
 // Requires: AVX, FMA3
@@ -5565,7 +5703,9 @@ loop:
 	VMOVUPS      one<>+0(SB), Z2
 	VMOVUPS      tailP<>+0(SB), Z4
 	VFMADD213PS  Z2, Z4, Z1
-	VDIVPS       Z1, Z2, Z1
+	VRCP14PS     Z1, Z4
+	VFNMADD213PS Z2, Z4, Z1
+	VFMADD213PS  Z4, Z4, Z1
 	VMOVUPS      tail8<>+0(SB), Z4
 	VFMADD213PS  tail7<>+0(SB), Z1, Z4
 	VFMADD213PS  tail6<>+0(SB), Z1, Z4
@@ -5630,7 +5770,9 @@ loop:
 	VMOVUPS      one<>+0(SB), Z2
 	VMOVUPS      tailP<>+0(SB), Z4
 	VFMADD213PS  Z2, Z4, Z1
-	VDIVPS       Z1, Z2, Z1
+	VRCP14PS     Z1, Z4
+	VFNMADD213PS Z2, Z4, Z1
+	VFMADD213PS  Z4, Z4, Z1
 	VMOVUPS      tail8<>+0(SB), Z4
 	VFMADD213PS  tail7<>+0(SB), Z1, Z4
 	VFMADD213PS  tail6<>+0(SB), Z1, Z4
@@ -5650,6 +5792,142 @@ loop:
 	VFMADD231PS  Z3, Z0, Z1
 	VMULPS       (CX), Z1, Z1
 	VMOVUPS      Z1, (AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000010, BX
+	JGE          loop
+
+end:
+	ADDQ $0x00000010, BX
+	VZEROUPPER
+	RET
+
+// func geluStreamAVX512(y []float32, x []float32)
+// Requires: AVX, AVX512F
+TEXT ·geluStreamAVX512(SB), NOSPLIT, $0-48
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	SUBQ $0x00000010, DX
+	JL   end
+
+loop:
+	VMOVUPS      (CX), Z0
+	VMULPS       Z0, Z0, Z1
+	VMULPS       minusHalf<>+0(SB), Z1, Z1
+	VMOVUPS      expMin<>+0(SB), Z3
+	VMAXPS       Z1, Z3, Z1
+	VMOVUPS      expMax<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z1
+	VMULPS       log2e<>+0(SB), Z1, Z2
+	VCVTPS2DQ    Z2, Z2
+	VCVTDQ2PS    Z2, Z3
+	VFNMADD231PS ln2Hi<>+0(SB), Z3, Z1
+	VFNMADD231PS ln2Lo<>+0(SB), Z3, Z1
+	VMOVUPS      exp6<>+0(SB), Z3
+	VFMADD213PS  exp5<>+0(SB), Z1, Z3
+	VFMADD213PS  exp4<>+0(SB), Z1, Z3
+	VFMADD213PS  exp3<>+0(SB), Z1, Z3
+	VFMADD213PS  exp2<>+0(SB), Z1, Z3
+	VFMADD213PS  exp1<>+0(SB), Z1, Z3
+	VFMADD213PS  exp0<>+0(SB), Z1, Z3
+	VPADDD       bias<>+0(SB), Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VMULPS       Z2, Z3, Z3
+	VPANDD       absMask<>+0(SB), Z0, Z1
+	VMOVUPS      one<>+0(SB), Z2
+	VMOVUPS      tailP<>+0(SB), Z4
+	VFMADD213PS  Z2, Z4, Z1
+	VRCP14PS     Z1, Z4
+	VFNMADD213PS Z2, Z4, Z1
+	VFMADD213PS  Z4, Z4, Z1
+	VMOVUPS      tail8<>+0(SB), Z4
+	VFMADD213PS  tail7<>+0(SB), Z1, Z4
+	VFMADD213PS  tail6<>+0(SB), Z1, Z4
+	VFMADD213PS  tail5<>+0(SB), Z1, Z4
+	VFMADD213PS  tail4<>+0(SB), Z1, Z4
+	VFMADD213PS  tail3<>+0(SB), Z1, Z4
+	VFMADD213PS  tail2<>+0(SB), Z1, Z4
+	VFMADD213PS  tail1<>+0(SB), Z1, Z4
+	VFMADD213PS  tail0<>+0(SB), Z1, Z4
+	VMULPS       Z3, Z4, Z4
+	VPSRAD       $0x1f, Z0, Z1
+	VPANDD       signMask<>+0(SB), Z0, Z3
+	VPANDND      Z2, Z1, Z1
+	VPXORD       Z3, Z4, Z4
+	VSUBPS       Z4, Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVNTPS     Z1, (AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000010, DX
+	JGE          loop
+
+end:
+	ADDQ $0x00000010, DX
+	VZEROUPPER
+	RET
+
+// func geluGradStreamAVX512(y []float32, r []float32, x []float32)
+// Requires: AVX, AVX512F
+TEXT ·geluGradStreamAVX512(SB), NOSPLIT, $0-72
+	MOVQ y_base+0(FP), AX
+	MOVQ r_base+24(FP), CX
+	MOVQ x_base+48(FP), DX
+	MOVQ y_len+8(FP), BX
+	SUBQ $0x00000010, BX
+	JL   end
+
+loop:
+	VMOVUPS      (DX), Z0
+	VMULPS       Z0, Z0, Z1
+	VMULPS       minusHalf<>+0(SB), Z1, Z1
+	VMOVUPS      expMin<>+0(SB), Z3
+	VMAXPS       Z1, Z3, Z1
+	VMOVUPS      expMax<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z1
+	VMULPS       log2e<>+0(SB), Z1, Z2
+	VCVTPS2DQ    Z2, Z2
+	VCVTDQ2PS    Z2, Z3
+	VFNMADD231PS ln2Hi<>+0(SB), Z3, Z1
+	VFNMADD231PS ln2Lo<>+0(SB), Z3, Z1
+	VMOVUPS      exp6<>+0(SB), Z3
+	VFMADD213PS  exp5<>+0(SB), Z1, Z3
+	VFMADD213PS  exp4<>+0(SB), Z1, Z3
+	VFMADD213PS  exp3<>+0(SB), Z1, Z3
+	VFMADD213PS  exp2<>+0(SB), Z1, Z3
+	VFMADD213PS  exp1<>+0(SB), Z1, Z3
+	VFMADD213PS  exp0<>+0(SB), Z1, Z3
+	VPADDD       bias<>+0(SB), Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VMULPS       Z2, Z3, Z3
+	VPANDD       absMask<>+0(SB), Z0, Z1
+	VMOVUPS      one<>+0(SB), Z2
+	VMOVUPS      tailP<>+0(SB), Z4
+	VFMADD213PS  Z2, Z4, Z1
+	VRCP14PS     Z1, Z4
+	VFNMADD213PS Z2, Z4, Z1
+	VFMADD213PS  Z4, Z4, Z1
+	VMOVUPS      tail8<>+0(SB), Z4
+	VFMADD213PS  tail7<>+0(SB), Z1, Z4
+	VFMADD213PS  tail6<>+0(SB), Z1, Z4
+	VFMADD213PS  tail5<>+0(SB), Z1, Z4
+	VFMADD213PS  tail4<>+0(SB), Z1, Z4
+	VFMADD213PS  tail3<>+0(SB), Z1, Z4
+	VFMADD213PS  tail2<>+0(SB), Z1, Z4
+	VFMADD213PS  tail1<>+0(SB), Z1, Z4
+	VFMADD213PS  tail0<>+0(SB), Z1, Z4
+	VMULPS       Z3, Z4, Z4
+	VPSRAD       $0x1f, Z0, Z1
+	VPANDD       signMask<>+0(SB), Z0, Z5
+	VPANDND      Z2, Z1, Z1
+	VPXORD       Z5, Z4, Z4
+	VSUBPS       Z4, Z1, Z1
+	VMULPS       invSqrt2Pi<>+0(SB), Z0, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VMULPS       (CX), Z1, Z1
+	VMOVNTPS     Z1, (AX)
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000040, CX
 	ADDQ         $0x00000040, DX

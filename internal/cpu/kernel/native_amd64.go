@@ -24,7 +24,7 @@ func native(p Path) *Set {
 			dotAVX512, sumAVX512, sumSqDiffAVX512, maxAVX512, sumSqAVX512,
 			axpyAVX512, scaleAVX512, maxIntoAVX512, softmaxGradAVX512,
 			normalizeAVX512, normSumsAVX512, normGradAVX512,
-			expSumAVX512, expShiftAVX512, geluAVX512, geluGradAVX512, adamAVX512,
+			expSumAVX512, expShiftAVX512, geluAVX512, geluGradAVX512, geluStreamAVX512, geluGradStreamAVX512, adamAVX512,
 			timesAVX512, dropoutAVX512, dotsAVX512,
 		})
 	case p == AVX2 && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
@@ -37,12 +37,13 @@ func native(p Path) *Set {
 			dotAVX2, sumAVX2, sumSqDiffAVX2, maxAVX2, sumSqAVX2,
 			axpyAVX2, scaleAVX2, maxIntoAVX2, softmaxGradAVX2,
 			normalizeAVX2, normSumsAVX2, normGradAVX2,
-			expSumAVX2, expShiftAVX2, geluAVX2, geluGradAVX2, adamAVX2,
+			expSumAVX2, expShiftAVX2, geluAVX2, geluGradAVX2, geluStreamAVX2, geluGradStreamAVX2, adamAVX2,
 			timesAVX2, dropoutAVX2, dotsAVX2,
 		})
 	default:
 		return nil
 	}
+	s.Fence = fenceSSE
 	s.Touch = func(x []float32, ldx, rows, cols int) {
 		if rows > 0 && cols > 0 {
 			touchSSE(x, ldx, rows, (cols+Strip-1)/Strip)
@@ -159,6 +160,8 @@ type assembly struct {
 	expShift    func(y, x []float32, shift float32) float32
 	gelu        func(y, x []float32)
 	geluGrad    func(y, r, x []float32)
+	streamGELU  func(y, x []float32)
+	streamGrad  func(y, r, x []float32)
 	adam        func(w, g, m, v []float32, a *AdamStep)
 	times       func(y, x, f []float32)
 	dropout     func(f []float32, block uint32, d *DropSite)
@@ -275,6 +278,21 @@ func vectors(s *Set, lanes int, f *assembly) {
 		n := len(y) &^ mask
 		f.geluGrad(y[:n], r[:n], x[:n])
 		geluGradGo(y[n:], r[n:], x[n:])
+	}
+	aligned := func(y []float32) bool { return len(y)&mask == 0 && address(y)%uintptr(4*lanes) == 0 }
+	s.StreamGELU = func(y, x []float32) {
+		if !aligned(y) {
+			s.GELU(y, x)
+			return
+		}
+		f.streamGELU(y, x)
+	}
+	s.StreamGELUGrad = func(y, r, x []float32) {
+		if !aligned(y) {
+			s.GELUGrad(y, r, x)
+			return
+		}
+		f.streamGrad(y, r, x)
 	}
 	s.Dots = func(dst, y, x []float32, stride int, idx []int32) {
 		n := len(idx) &^ 3

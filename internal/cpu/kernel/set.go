@@ -131,6 +131,10 @@ type Set struct {
 	// Columns16 gives sum[j] += sum over r < rows of x[r*ldx + j] for j < 16.
 	Columns16 func(sum, x []float32, ldx int, rows int)
 
+	// Fence makes what was stored past the caches visible to other threads, in order with
+	// what this one does next.
+	Fence func()
+
 	// Touch asks for the memory of rows of cols elements, ldx apart: a wish.
 	Touch func(x []float32, ldx, rows, cols int)
 
@@ -158,6 +162,11 @@ type Set struct {
 	GELU func(y, x []float32)
 	// GELUGrad gives y = r gelu'(x).
 	GELUGrad func(y, r, x []float32)
+
+	// StreamGELU and StreamGELUGrad are the same with y past the caches where its
+	// alignment allows it; see Stream.
+	StreamGELU     func(y, x []float32)
+	StreamGELUGrad func(y, r, x []float32)
 
 	// Normalize gives y = gamma (x - mean) rstd + beta.
 	Normalize func(y, x, gamma, beta []float32, mean, rstd float32)
@@ -231,11 +240,11 @@ func goSet() *Set {
 		Panel:   panelGo,
 		Lanes4:  lanes4Go(4, 1), Lanes4Turned: lanes4Go(1, 4), Dots4: dots4Go,
 		SpMV: spmvGo, Dots: dotsGo, Transpose: transposeGo, Copy16: copy16Go,
-		Columns16: columns16Go, Touch: func([]float32, int, int, int) {},
+		Columns16: columns16Go, Touch: func([]float32, int, int, int) {}, Fence: func() {},
 		Dot: dotGo, Sum: sumGo, SumSq: sumSqGo, Sum1: sum1Go, Max: maxGo, Axpy: axpyGo, Scale: scaleGo,
 		Times: timesGo, Dropout: dropoutGo,
 		MaxInto: maxIntoGo, ExpSum: expSumGo, ExpShift: expShiftGo,
-		GELU: geluGo, GELUGrad: geluGradGo,
+		GELU: geluGo, GELUGrad: geluGradGo, StreamGELU: geluGo, StreamGELUGrad: geluGradGo,
 		Normalize: normalizeGo, SumSqDiff: sumSqDiffGo,
 		NormSums: normSumsGo, NormGrad: normGradGo, SoftmaxGrad: softmaxGradGo,
 		Adam: adamGo,

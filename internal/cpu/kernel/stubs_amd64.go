@@ -16,6 +16,8 @@ func transposeAVX2(dst *float32, ldd int, src *float32, lds int, rows8, cols8 in
 //go:noescape
 func transposeAVX512(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)
 
+func fenceSSE()
+
 // touchSSE asks for lines of rows; rows and lines are positive.
 //
 //go:noescape
@@ -121,6 +123,14 @@ func expSumAVX2(y, x, shift, sum []float32, scale float32)
 //go:noescape
 func expShiftAVX2(y, x []float32, shift float32) (sum float32)
 
+// geluStreamAVX2 is geluAVX2 for a y whose address is a multiple of a vector's size.
+//
+//go:noescape
+func geluStreamAVX2(y, x []float32)
+
+//go:noescape
+func geluGradStreamAVX2(y, r, x []float32)
+
 //go:noescape
 func geluAVX2(y, x []float32)
 
@@ -174,6 +184,14 @@ func expSumAVX512(y, x, shift, sum []float32, scale float32)
 
 //go:noescape
 func expShiftAVX512(y, x []float32, shift float32) (sum float32)
+
+// geluStreamAVX512 is geluAVX512 for a y whose address is a multiple of a vector's size.
+//
+//go:noescape
+func geluStreamAVX512(y, x []float32)
+
+//go:noescape
+func geluGradStreamAVX512(y, r, x []float32)
 
 //go:noescape
 func geluAVX512(y, x []float32)

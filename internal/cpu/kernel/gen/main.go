@@ -48,6 +48,7 @@ func main() {
 	transpose16()
 	copy16()
 	touch()
+	fence()
 	for _, s := range []isa{avx2, avx512} {
 		tile := tileAVX2
 		if s == avx512 {

@@ -357,6 +357,13 @@ func columns(s isa) {
 	RET()
 }
 
+// fence emits the wait for stores past the caches.
+func fence() {
+	TEXT("fenceSSE", NOSPLIT, "func()")
+	SFENCE()
+	RET()
+}
+
 // touch emits the request for the lines of rows.
 func touch() {
 	TEXT("touchSSE", NOSPLIT, "func(x []float32, ldx int, rows, lines int)")
