@@ -105,15 +105,19 @@ func (o *normOp) row(ws *workspace, t int) {
 	case o.sub == nil:
 		copy(z, residual)
 	case o.drop.on:
-		ws.row = grow(ws.row, h)
-		o.drop.apply(ws, k, ws.row, o.sub[lo:hi], lo)
-		for j, v := range ws.row {
-			z[j] = residual[j] + v
-		}
+		ws.factors = grow(ws.factors, h)
+		o.drop.factors(k, ws.factors, lo, &ws.four)
+		k.SumTimes(z, residual, o.sub[lo:hi], ws.factors)
 	default:
-		for j, v := range o.sub[lo:hi] {
-			z[j] = residual[j] + v
+		// z may be either of the two.
+		sub := o.sub[lo:hi]
+		if &z[0] == &sub[0] {
+			residual, sub = sub, residual
 		}
+		if &z[0] != &residual[0] {
+			copy(z, residual)
+		}
+		k.Axpy(z, 1, sub)
 	}
 	mean := k.Sum(z) / float32(h)
 	variance := float64(k.SumSqDiff(z, mean)) / float64(h)

@@ -34,3 +34,10 @@ func timesGo(y, x, f []float32) {
 		y[i] = x[i] * f[i]
 	}
 }
+
+func sumTimesGo(y, a, x, f []float32) {
+	a, x, f = a[:len(y)], x[:len(y)], f[:len(y)]
+	for i := range y {
+		y[i] = a[i] + x[i]*f[i]
+	}
+}

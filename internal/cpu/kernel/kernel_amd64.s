@@ -3513,6 +3513,34 @@ DATA unit24<>+56(SB)/4, $0x33800000
 DATA unit24<>+60(SB)/4, $0x33800000
 GLOBL unit24<>(SB), RODATA|NOPTR, $64
 
+// func sumTimesAVX2(y []float32, a []float32, x []float32, f []float32)
+// Requires: AVX, FMA3
+TEXT ·sumTimesAVX2(SB), NOSPLIT, $0-96
+	MOVQ y_base+0(FP), AX
+	MOVQ a_base+24(FP), CX
+	MOVQ x_base+48(FP), DX
+	MOVQ f_base+72(FP), BX
+	MOVQ y_len+8(FP), SI
+	SUBQ $0x00000008, SI
+	JL   end
+
+loop:
+	VMOVUPS     (CX), Y0
+	VMOVUPS     (DX), Y1
+	VFMADD231PS (BX), Y1, Y0
+	VMOVUPS     Y0, (AX)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000008, SI
+	JGE         loop
+
+end:
+	ADDQ $0x00000008, SI
+	VZEROUPPER
+	RET
+
 // func tile16AVX512(run *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile16AVX512(SB), NOSPLIT, $0-8
@@ -6011,285 +6039,292 @@ GLOBL countersAVX512<>(SB), RODATA|NOPTR, $64
 
 // func dropoutAVX512(f []float32, block uint32, d *uint32)
 // Requires: AVX, AVX512F
-TEXT ·dropoutAVX512(SB), NOSPLIT, $0-40
-	MOVQ f_base+0(FP), AX
-	MOVQ f_len+8(FP), CX
-	MOVQ d+32(FP), DX
-	MOVL block+24(FP), BX
-	SHRQ $0x02, CX
-	SUBQ $0x00000010, CX
+TEXT ·dropoutAVX512(SB), NOSPLIT, $80-40
+	MOVQ         f_base+0(FP), AX
+	MOVQ         f_len+8(FP), CX
+	MOVQ         d+32(FP), DX
+	MOVL         block+24(FP), BX
+	MOVL         (DX), SI
+	MOVL         4(DX), DI
+	MOVL         SI, (SP)
+	MOVL         DI, 4(SP)
+	ADDL         $0x9e3779b9, SI
+	ADDL         $0xbb67ae85, DI
+	MOVL         SI, 8(SP)
+	MOVL         DI, 12(SP)
+	ADDL         $0x9e3779b9, SI
+	ADDL         $0xbb67ae85, DI
+	MOVL         SI, 16(SP)
+	MOVL         DI, 20(SP)
+	ADDL         $0x9e3779b9, SI
+	ADDL         $0xbb67ae85, DI
+	MOVL         SI, 24(SP)
+	MOVL         DI, 28(SP)
+	ADDL         $0x9e3779b9, SI
+	ADDL         $0xbb67ae85, DI
+	MOVL         SI, 32(SP)
+	MOVL         DI, 36(SP)
+	ADDL         $0x9e3779b9, SI
+	ADDL         $0xbb67ae85, DI
+	MOVL         SI, 40(SP)
+	MOVL         DI, 44(SP)
+	ADDL         $0x9e3779b9, SI
+	ADDL         $0xbb67ae85, DI
+	MOVL         SI, 48(SP)
+	MOVL         DI, 52(SP)
+	ADDL         $0x9e3779b9, SI
+	ADDL         $0xbb67ae85, DI
+	MOVL         SI, 56(SP)
+	MOVL         DI, 60(SP)
+	ADDL         $0x9e3779b9, SI
+	ADDL         $0xbb67ae85, DI
+	MOVL         SI, 64(SP)
+	MOVL         DI, 68(SP)
+	ADDL         $0x9e3779b9, SI
+	ADDL         $0xbb67ae85, DI
+	MOVL         SI, 72(SP)
+	MOVL         DI, 76(SP)
+	ADDL         $0x9e3779b9, SI
+	ADDL         $0xbb67ae85, DI
+	MOVL         $0x0000aaaa, SI
+	KMOVW        SI, K1
+	MOVL         $0x00005555, SI
+	KMOVW        SI, K2
+	VPBROADCASTD 8(DX), Z0
+	VPBROADCASTD 12(DX), Z1
+	VPBROADCASTD 16(DX), Z2
+	VPBROADCASTD 20(DX), Z3
+	VPBROADCASTD 24(DX), Z4
+	VMULPS       two24<>+0(SB), Z3, Z3
+	VMOVUPS      countersAVX512<>+0(SB), Z5
+	VMOVUPS      philoxMul0<>+0(SB), Z6
+	VMOVUPS      philoxMul1<>+0(SB), Z7
+	SHRQ         $0x02, CX
+	SUBQ         $0x00000010, CX
+	JL           end
+
+loop:
+	VPBROADCASTD    BX, Z8
+	VPADDD          Z5, Z8, Z8
+	VPSRLQ          $0x20, Z8, Z9
+	VPMULUDQ        Z6, Z9, Z9
+	VPMULUDQ        Z6, Z8, Z8
+	VMOVDQA32       Z9, Z10
+	VPSHUFD         $0xf5, Z8, K2, Z10
+	VPSHUFD         $0xa0, Z9, K1, Z8
+	VPSRLQ          $0x20, Z1, Z12
+	VPMULUDQ        Z7, Z12, Z12
+	VPMULUDQ        Z7, Z1, Z9
+	VMOVDQA32       Z12, Z11
+	VPSHUFD         $0xf5, Z9, K2, Z11
+	VPSHUFD         $0xa0, Z12, K1, Z9
+	VPTERNLOGD.BCST $0x96, (SP), Z0, Z11
+	VPTERNLOGD.BCST $0x96, 4(SP), Z2, Z10
+	VPSRLQ          $0x20, Z11, Z12
+	VPMULUDQ        Z6, Z12, Z12
+	VPMULUDQ        Z6, Z11, Z11
+	VMOVDQA32       Z12, Z13
+	VPSHUFD         $0xf5, Z11, K2, Z13
+	VPSHUFD         $0xa0, Z12, K1, Z11
+	VPSRLQ          $0x20, Z10, Z12
+	VPMULUDQ        Z7, Z12, Z12
+	VPMULUDQ        Z7, Z10, Z10
+	VMOVDQA32       Z12, Z14
+	VPSHUFD         $0xf5, Z10, K2, Z14
+	VPSHUFD         $0xa0, Z12, K1, Z10
+	VPTERNLOGD.BCST $0x96, 8(SP), Z9, Z14
+	VPTERNLOGD.BCST $0x96, 12(SP), Z8, Z13
+	VPSRLQ          $0x20, Z14, Z8
+	VPMULUDQ        Z6, Z8, Z8
+	VPMULUDQ        Z6, Z14, Z9
+	VMOVDQA32       Z8, Z12
+	VPSHUFD         $0xf5, Z9, K2, Z12
+	VPSHUFD         $0xa0, Z8, K1, Z9
+	VPSRLQ          $0x20, Z13, Z8
+	VPMULUDQ        Z7, Z8, Z8
+	VPMULUDQ        Z7, Z13, Z13
+	VMOVDQA32       Z8, Z14
+	VPSHUFD         $0xf5, Z13, K2, Z14
+	VPSHUFD         $0xa0, Z8, K1, Z13
+	VPTERNLOGD.BCST $0x96, 16(SP), Z10, Z14
+	VPTERNLOGD.BCST $0x96, 20(SP), Z11, Z12
+	VPSRLQ          $0x20, Z14, Z8
+	VPMULUDQ        Z6, Z8, Z8
+	VPMULUDQ        Z6, Z14, Z10
+	VMOVDQA32       Z8, Z11
+	VPSHUFD         $0xf5, Z10, K2, Z11
+	VPSHUFD         $0xa0, Z8, K1, Z10
+	VPSRLQ          $0x20, Z12, Z8
+	VPMULUDQ        Z7, Z8, Z8
+	VPMULUDQ        Z7, Z12, Z12
+	VMOVDQA32       Z8, Z14
+	VPSHUFD         $0xf5, Z12, K2, Z14
+	VPSHUFD         $0xa0, Z8, K1, Z12
+	VPTERNLOGD.BCST $0x96, 24(SP), Z13, Z14
+	VPTERNLOGD.BCST $0x96, 28(SP), Z9, Z11
+	VPSRLQ          $0x20, Z14, Z8
+	VPMULUDQ        Z6, Z8, Z8
+	VPMULUDQ        Z6, Z14, Z9
+	VMOVDQA32       Z8, Z13
+	VPSHUFD         $0xf5, Z9, K2, Z13
+	VPSHUFD         $0xa0, Z8, K1, Z9
+	VPSRLQ          $0x20, Z11, Z8
+	VPMULUDQ        Z7, Z8, Z8
+	VPMULUDQ        Z7, Z11, Z11
+	VMOVDQA32       Z8, Z14
+	VPSHUFD         $0xf5, Z11, K2, Z14
+	VPSHUFD         $0xa0, Z8, K1, Z11
+	VPTERNLOGD.BCST $0x96, 32(SP), Z12, Z14
+	VPTERNLOGD.BCST $0x96, 36(SP), Z10, Z13
+	VPSRLQ          $0x20, Z14, Z8
+	VPMULUDQ        Z6, Z8, Z8
+	VPMULUDQ        Z6, Z14, Z10
+	VMOVDQA32       Z8, Z12
+	VPSHUFD         $0xf5, Z10, K2, Z12
+	VPSHUFD         $0xa0, Z8, K1, Z10
+	VPSRLQ          $0x20, Z13, Z8
+	VPMULUDQ        Z7, Z8, Z8
+	VPMULUDQ        Z7, Z13, Z13
+	VMOVDQA32       Z8, Z14
+	VPSHUFD         $0xf5, Z13, K2, Z14
+	VPSHUFD         $0xa0, Z8, K1, Z13
+	VPTERNLOGD.BCST $0x96, 40(SP), Z11, Z14
+	VPTERNLOGD.BCST $0x96, 44(SP), Z9, Z12
+	VPSRLQ          $0x20, Z14, Z8
+	VPMULUDQ        Z6, Z8, Z8
+	VPMULUDQ        Z6, Z14, Z9
+	VMOVDQA32       Z8, Z11
+	VPSHUFD         $0xf5, Z9, K2, Z11
+	VPSHUFD         $0xa0, Z8, K1, Z9
+	VPSRLQ          $0x20, Z12, Z8
+	VPMULUDQ        Z7, Z8, Z8
+	VPMULUDQ        Z7, Z12, Z12
+	VMOVDQA32       Z8, Z14
+	VPSHUFD         $0xf5, Z12, K2, Z14
+	VPSHUFD         $0xa0, Z8, K1, Z12
+	VPTERNLOGD.BCST $0x96, 48(SP), Z13, Z14
+	VPTERNLOGD.BCST $0x96, 52(SP), Z10, Z11
+	VPSRLQ          $0x20, Z14, Z8
+	VPMULUDQ        Z6, Z8, Z8
+	VPMULUDQ        Z6, Z14, Z10
+	VMOVDQA32       Z8, Z13
+	VPSHUFD         $0xf5, Z10, K2, Z13
+	VPSHUFD         $0xa0, Z8, K1, Z10
+	VPSRLQ          $0x20, Z11, Z8
+	VPMULUDQ        Z7, Z8, Z8
+	VPMULUDQ        Z7, Z11, Z11
+	VMOVDQA32       Z8, Z14
+	VPSHUFD         $0xf5, Z11, K2, Z14
+	VPSHUFD         $0xa0, Z8, K1, Z11
+	VPTERNLOGD.BCST $0x96, 56(SP), Z12, Z14
+	VPTERNLOGD.BCST $0x96, 60(SP), Z9, Z13
+	VPSRLQ          $0x20, Z14, Z8
+	VPMULUDQ        Z6, Z8, Z8
+	VPMULUDQ        Z6, Z14, Z9
+	VMOVDQA32       Z8, Z12
+	VPSHUFD         $0xf5, Z9, K2, Z12
+	VPSHUFD         $0xa0, Z8, K1, Z9
+	VPSRLQ          $0x20, Z13, Z8
+	VPMULUDQ        Z7, Z8, Z8
+	VPMULUDQ        Z7, Z13, Z13
+	VMOVDQA32       Z8, Z14
+	VPSHUFD         $0xf5, Z13, K2, Z14
+	VPSHUFD         $0xa0, Z8, K1, Z13
+	VPTERNLOGD.BCST $0x96, 64(SP), Z11, Z14
+	VPTERNLOGD.BCST $0x96, 68(SP), Z10, Z12
+	VPSRLQ          $0x20, Z14, Z8
+	VPMULUDQ        Z6, Z8, Z8
+	VPMULUDQ        Z6, Z14, Z10
+	VMOVDQA32       Z8, Z11
+	VPSHUFD         $0xf5, Z10, K2, Z11
+	VPSHUFD         $0xa0, Z8, K1, Z10
+	VPSRLQ          $0x20, Z12, Z8
+	VPMULUDQ        Z7, Z8, Z8
+	VPMULUDQ        Z7, Z12, Z12
+	VMOVDQA32       Z8, Z14
+	VPSHUFD         $0xf5, Z12, K2, Z14
+	VPSHUFD         $0xa0, Z8, K1, Z12
+	VPTERNLOGD.BCST $0x96, 72(SP), Z13, Z14
+	VPTERNLOGD.BCST $0x96, 76(SP), Z9, Z11
+	VPUNPCKLDQ      Z12, Z14, Z8
+	VPUNPCKHDQ      Z12, Z14, Z9
+	VPUNPCKLDQ      Z10, Z11, Z12
+	VPUNPCKHDQ      Z10, Z11, Z11
+	VPUNPCKLQDQ     Z12, Z8, Z10
+	VPSRLD          $0x08, Z10, Z10
+	VCVTDQ2PS       Z10, Z10
+	VCMPPS          $0x0d, Z3, Z10, K3
+	VMOVAPS.Z       Z4, K3, Z10
+	VMOVUPS         Z10, (AX)
+	VPUNPCKHQDQ     Z12, Z8, Z8
+	VPSRLD          $0x08, Z8, Z8
+	VCVTDQ2PS       Z8, Z8
+	VCMPPS          $0x0d, Z3, Z8, K3
+	VMOVAPS.Z       Z4, K3, Z8
+	VMOVUPS         Z8, 64(AX)
+	VPUNPCKLQDQ     Z11, Z9, Z8
+	VPSRLD          $0x08, Z8, Z8
+	VCVTDQ2PS       Z8, Z8
+	VCMPPS          $0x0d, Z3, Z8, K3
+	VMOVAPS.Z       Z4, K3, Z8
+	VMOVUPS         Z8, 128(AX)
+	VPUNPCKHQDQ     Z11, Z9, Z8
+	VPSRLD          $0x08, Z8, Z8
+	VCVTDQ2PS       Z8, Z8
+	VCMPPS          $0x0d, Z3, Z8, K3
+	VMOVAPS.Z       Z4, K3, Z8
+	VMOVUPS         Z8, 192(AX)
+	ADDQ            $0x00000100, AX
+	ADDL            $0x00000010, BX
+	SUBQ            $0x00000010, CX
+	JGE             loop
+
+end:
+	VZEROUPPER
+	RET
+
+DATA two24<>+0(SB)/4, $0x4b800000
+DATA two24<>+4(SB)/4, $0x4b800000
+DATA two24<>+8(SB)/4, $0x4b800000
+DATA two24<>+12(SB)/4, $0x4b800000
+DATA two24<>+16(SB)/4, $0x4b800000
+DATA two24<>+20(SB)/4, $0x4b800000
+DATA two24<>+24(SB)/4, $0x4b800000
+DATA two24<>+28(SB)/4, $0x4b800000
+DATA two24<>+32(SB)/4, $0x4b800000
+DATA two24<>+36(SB)/4, $0x4b800000
+DATA two24<>+40(SB)/4, $0x4b800000
+DATA two24<>+44(SB)/4, $0x4b800000
+DATA two24<>+48(SB)/4, $0x4b800000
+DATA two24<>+52(SB)/4, $0x4b800000
+DATA two24<>+56(SB)/4, $0x4b800000
+DATA two24<>+60(SB)/4, $0x4b800000
+GLOBL two24<>(SB), RODATA|NOPTR, $64
+
+// func sumTimesAVX512(y []float32, a []float32, x []float32, f []float32)
+// Requires: AVX, AVX512F
+TEXT ·sumTimesAVX512(SB), NOSPLIT, $0-96
+	MOVQ y_base+0(FP), AX
+	MOVQ a_base+24(FP), CX
+	MOVQ x_base+48(FP), DX
+	MOVQ f_base+72(FP), BX
+	MOVQ y_len+8(FP), SI
+	SUBQ $0x00000010, SI
 	JL   end
 
 loop:
-	VPBROADCASTD 8(DX), Z1
-	VPBROADCASTD 12(DX), Z2
-	VPBROADCASTD 16(DX), Z3
-	VMOVD        BX, X0
-	VPBROADCASTD X0, Z0
-	VPADDD       countersAVX512<>+0(SB), Z0, Z0
-	VPBROADCASTD (DX), Z4
-	VPBROADCASTD 4(DX), Z5
-	VMOVUPS      philoxMul0<>+0(SB), Z8
-	VPSRLQ       $0x20, Z0, Z7
-	VPMULUDQ     Z8, Z7, Z7
-	VPMULUDQ     Z8, Z0, Z6
-	VPSRLQ       $0x20, Z6, Z6
-	VPANDD       oddLanes<>+0(SB), Z7, Z7
-	VPORD        Z7, Z6, Z6
-	VPMULLD      Z8, Z0, Z0
-	VMOVUPS      philoxMul1<>+0(SB), Z9
-	VPSRLQ       $0x20, Z2, Z8
-	VPMULUDQ     Z9, Z8, Z8
-	VPMULUDQ     Z9, Z2, Z7
-	VPSRLQ       $0x20, Z7, Z7
-	VPANDD       oddLanes<>+0(SB), Z8, Z8
-	VPORD        Z8, Z7, Z7
-	VPMULLD      Z9, Z2, Z2
-	VPXORD       Z1, Z7, Z7
-	VPXORD       Z4, Z7, Z7
-	VPXORD       Z3, Z6, Z6
-	VPXORD       Z5, Z6, Z6
-	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
-	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
-	VMOVUPS      philoxMul0<>+0(SB), Z8
-	VPSRLQ       $0x20, Z7, Z3
-	VPMULUDQ     Z8, Z3, Z3
-	VPMULUDQ     Z8, Z7, Z1
-	VPSRLQ       $0x20, Z1, Z1
-	VPANDD       oddLanes<>+0(SB), Z3, Z3
-	VPORD        Z3, Z1, Z1
-	VPMULLD      Z8, Z7, Z3
-	VMOVUPS      philoxMul1<>+0(SB), Z9
-	VPSRLQ       $0x20, Z6, Z8
-	VPMULUDQ     Z9, Z8, Z8
-	VPMULUDQ     Z9, Z6, Z7
-	VPSRLQ       $0x20, Z7, Z7
-	VPANDD       oddLanes<>+0(SB), Z8, Z8
-	VPORD        Z8, Z7, Z7
-	VPMULLD      Z9, Z6, Z6
-	VPXORD       Z2, Z7, Z7
-	VPXORD       Z4, Z7, Z7
-	VPXORD       Z0, Z1, Z1
-	VPXORD       Z5, Z1, Z1
-	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
-	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
-	VMOVUPS      philoxMul0<>+0(SB), Z8
-	VPSRLQ       $0x20, Z7, Z2
-	VPMULUDQ     Z8, Z2, Z2
-	VPMULUDQ     Z8, Z7, Z0
-	VPSRLQ       $0x20, Z0, Z0
-	VPANDD       oddLanes<>+0(SB), Z2, Z2
-	VPORD        Z2, Z0, Z0
-	VPMULLD      Z8, Z7, Z2
-	VMOVUPS      philoxMul1<>+0(SB), Z9
-	VPSRLQ       $0x20, Z1, Z8
-	VPMULUDQ     Z9, Z8, Z8
-	VPMULUDQ     Z9, Z1, Z7
-	VPSRLQ       $0x20, Z7, Z7
-	VPANDD       oddLanes<>+0(SB), Z8, Z8
-	VPORD        Z8, Z7, Z7
-	VPMULLD      Z9, Z1, Z1
-	VPXORD       Z6, Z7, Z7
-	VPXORD       Z4, Z7, Z7
-	VPXORD       Z3, Z0, Z0
-	VPXORD       Z5, Z0, Z0
-	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
-	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
-	VMOVUPS      philoxMul0<>+0(SB), Z8
-	VPSRLQ       $0x20, Z7, Z6
-	VPMULUDQ     Z8, Z6, Z6
-	VPMULUDQ     Z8, Z7, Z3
-	VPSRLQ       $0x20, Z3, Z3
-	VPANDD       oddLanes<>+0(SB), Z6, Z6
-	VPORD        Z6, Z3, Z3
-	VPMULLD      Z8, Z7, Z6
-	VMOVUPS      philoxMul1<>+0(SB), Z9
-	VPSRLQ       $0x20, Z0, Z8
-	VPMULUDQ     Z9, Z8, Z8
-	VPMULUDQ     Z9, Z0, Z7
-	VPSRLQ       $0x20, Z7, Z7
-	VPANDD       oddLanes<>+0(SB), Z8, Z8
-	VPORD        Z8, Z7, Z7
-	VPMULLD      Z9, Z0, Z0
-	VPXORD       Z1, Z7, Z7
-	VPXORD       Z4, Z7, Z7
-	VPXORD       Z2, Z3, Z3
-	VPXORD       Z5, Z3, Z3
-	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
-	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
-	VMOVUPS      philoxMul0<>+0(SB), Z8
-	VPSRLQ       $0x20, Z7, Z2
-	VPMULUDQ     Z8, Z2, Z2
-	VPMULUDQ     Z8, Z7, Z1
-	VPSRLQ       $0x20, Z1, Z1
-	VPANDD       oddLanes<>+0(SB), Z2, Z2
-	VPORD        Z2, Z1, Z1
-	VPMULLD      Z8, Z7, Z2
-	VMOVUPS      philoxMul1<>+0(SB), Z9
-	VPSRLQ       $0x20, Z3, Z8
-	VPMULUDQ     Z9, Z8, Z8
-	VPMULUDQ     Z9, Z3, Z7
-	VPSRLQ       $0x20, Z7, Z7
-	VPANDD       oddLanes<>+0(SB), Z8, Z8
-	VPORD        Z8, Z7, Z7
-	VPMULLD      Z9, Z3, Z3
-	VPXORD       Z0, Z7, Z7
-	VPXORD       Z4, Z7, Z7
-	VPXORD       Z6, Z1, Z1
-	VPXORD       Z5, Z1, Z1
-	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
-	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
-	VMOVUPS      philoxMul0<>+0(SB), Z8
-	VPSRLQ       $0x20, Z7, Z6
-	VPMULUDQ     Z8, Z6, Z6
-	VPMULUDQ     Z8, Z7, Z0
-	VPSRLQ       $0x20, Z0, Z0
-	VPANDD       oddLanes<>+0(SB), Z6, Z6
-	VPORD        Z6, Z0, Z0
-	VPMULLD      Z8, Z7, Z6
-	VMOVUPS      philoxMul1<>+0(SB), Z9
-	VPSRLQ       $0x20, Z1, Z8
-	VPMULUDQ     Z9, Z8, Z8
-	VPMULUDQ     Z9, Z1, Z7
-	VPSRLQ       $0x20, Z7, Z7
-	VPANDD       oddLanes<>+0(SB), Z8, Z8
-	VPORD        Z8, Z7, Z7
-	VPMULLD      Z9, Z1, Z1
-	VPXORD       Z3, Z7, Z7
-	VPXORD       Z4, Z7, Z7
-	VPXORD       Z2, Z0, Z0
-	VPXORD       Z5, Z0, Z0
-	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
-	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
-	VMOVUPS      philoxMul0<>+0(SB), Z8
-	VPSRLQ       $0x20, Z7, Z3
-	VPMULUDQ     Z8, Z3, Z3
-	VPMULUDQ     Z8, Z7, Z2
-	VPSRLQ       $0x20, Z2, Z2
-	VPANDD       oddLanes<>+0(SB), Z3, Z3
-	VPORD        Z3, Z2, Z2
-	VPMULLD      Z8, Z7, Z3
-	VMOVUPS      philoxMul1<>+0(SB), Z9
-	VPSRLQ       $0x20, Z0, Z8
-	VPMULUDQ     Z9, Z8, Z8
-	VPMULUDQ     Z9, Z0, Z7
-	VPSRLQ       $0x20, Z7, Z7
-	VPANDD       oddLanes<>+0(SB), Z8, Z8
-	VPORD        Z8, Z7, Z7
-	VPMULLD      Z9, Z0, Z0
-	VPXORD       Z1, Z7, Z7
-	VPXORD       Z4, Z7, Z7
-	VPXORD       Z6, Z2, Z2
-	VPXORD       Z5, Z2, Z2
-	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
-	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
-	VMOVUPS      philoxMul0<>+0(SB), Z8
-	VPSRLQ       $0x20, Z7, Z6
-	VPMULUDQ     Z8, Z6, Z6
-	VPMULUDQ     Z8, Z7, Z1
-	VPSRLQ       $0x20, Z1, Z1
-	VPANDD       oddLanes<>+0(SB), Z6, Z6
-	VPORD        Z6, Z1, Z1
-	VPMULLD      Z8, Z7, Z6
-	VMOVUPS      philoxMul1<>+0(SB), Z9
-	VPSRLQ       $0x20, Z2, Z8
-	VPMULUDQ     Z9, Z8, Z8
-	VPMULUDQ     Z9, Z2, Z7
-	VPSRLQ       $0x20, Z7, Z7
-	VPANDD       oddLanes<>+0(SB), Z8, Z8
-	VPORD        Z8, Z7, Z7
-	VPMULLD      Z9, Z2, Z2
-	VPXORD       Z0, Z7, Z7
-	VPXORD       Z4, Z7, Z7
-	VPXORD       Z3, Z1, Z1
-	VPXORD       Z5, Z1, Z1
-	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
-	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
-	VMOVUPS      philoxMul0<>+0(SB), Z8
-	VPSRLQ       $0x20, Z7, Z3
-	VPMULUDQ     Z8, Z3, Z3
-	VPMULUDQ     Z8, Z7, Z0
-	VPSRLQ       $0x20, Z0, Z0
-	VPANDD       oddLanes<>+0(SB), Z3, Z3
-	VPORD        Z3, Z0, Z0
-	VPMULLD      Z8, Z7, Z3
-	VMOVUPS      philoxMul1<>+0(SB), Z9
-	VPSRLQ       $0x20, Z1, Z8
-	VPMULUDQ     Z9, Z8, Z8
-	VPMULUDQ     Z9, Z1, Z7
-	VPSRLQ       $0x20, Z7, Z7
-	VPANDD       oddLanes<>+0(SB), Z8, Z8
-	VPORD        Z8, Z7, Z7
-	VPMULLD      Z9, Z1, Z1
-	VPXORD       Z2, Z7, Z7
-	VPXORD       Z4, Z7, Z7
-	VPXORD       Z6, Z0, Z0
-	VPXORD       Z5, Z0, Z0
-	VPADDD       philoxWeyl0<>+0(SB), Z4, Z4
-	VPADDD       philoxWeyl1<>+0(SB), Z5, Z5
-	VMOVUPS      philoxMul0<>+0(SB), Z8
-	VPSRLQ       $0x20, Z7, Z6
-	VPMULUDQ     Z8, Z6, Z6
-	VPMULUDQ     Z8, Z7, Z2
-	VPSRLQ       $0x20, Z2, Z2
-	VPANDD       oddLanes<>+0(SB), Z6, Z6
-	VPORD        Z6, Z2, Z2
-	VPMULLD      Z8, Z7, Z6
-	VMOVUPS      philoxMul1<>+0(SB), Z9
-	VPSRLQ       $0x20, Z0, Z8
-	VPMULUDQ     Z9, Z8, Z8
-	VPMULUDQ     Z9, Z0, Z7
-	VPSRLQ       $0x20, Z7, Z7
-	VPANDD       oddLanes<>+0(SB), Z8, Z8
-	VPORD        Z8, Z7, Z7
-	VPMULLD      Z9, Z0, Z0
-	VPXORD       Z1, Z7, Z7
-	VPXORD       Z4, Z7, Z7
-	VPXORD       Z3, Z2, Z2
-	VPXORD       Z5, Z2, Z2
-	VPBROADCASTD 20(DX), Z1
-	VPBROADCASTD 24(DX), Z3
-	VPSRLD       $0x08, Z7, Z7
-	VCVTDQ2PS    Z7, Z7
-	VMULPS       unit24<>+0(SB), Z7, Z7
-	VSUBPS       Z1, Z7, Z7
-	VPSRAD       $0x1f, Z7, Z7
-	VPANDND      Z3, Z7, Z7
-	VPSRLD       $0x08, Z0, Z0
-	VCVTDQ2PS    Z0, Z0
-	VMULPS       unit24<>+0(SB), Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPSRAD       $0x1f, Z0, Z0
-	VPANDND      Z3, Z0, Z0
-	VPSRLD       $0x08, Z2, Z2
-	VCVTDQ2PS    Z2, Z2
-	VMULPS       unit24<>+0(SB), Z2, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPSRAD       $0x1f, Z2, Z2
-	VPANDND      Z3, Z2, Z2
-	VPSRLD       $0x08, Z6, Z6
-	VCVTDQ2PS    Z6, Z6
-	VMULPS       unit24<>+0(SB), Z6, Z6
-	VSUBPS       Z1, Z6, Z6
-	VPSRAD       $0x1f, Z6, Z6
-	VPANDND      Z3, Z6, Z6
-	VUNPCKLPS    Z0, Z7, Z1
-	VUNPCKHPS    Z0, Z7, Z0
-	VUNPCKLPS    Z6, Z2, Z3
-	VUNPCKHPS    Z6, Z2, Z2
-	VUNPCKLPD    Z3, Z1, Z4
-	VMOVUPS      Z4, (AX)
-	VUNPCKHPD    Z3, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	VUNPCKLPD    Z2, Z0, Z1
-	VMOVUPS      Z1, 128(AX)
-	VUNPCKHPD    Z2, Z0, Z0
-	VMOVUPS      Z0, 192(AX)
-	ADDQ         $0x00000100, AX
-	ADDL         $0x00000010, BX
-	SUBQ         $0x00000010, CX
-	JGE          loop
+	VMOVUPS     (CX), Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS (BX), Z1, Z0
+	VMOVUPS     Z0, (AX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	SUBQ        $0x00000010, SI
+	JGE         loop
 
 end:
+	ADDQ $0x00000010, SI
 	VZEROUPPER
 	RET

@@ -25,7 +25,7 @@ func native(p Path) *Set {
 			axpyAVX512, scaleAVX512, maxIntoAVX512, softmaxGradAVX512,
 			normalizeAVX512, normSumsAVX512, normGradAVX512,
 			expSumAVX512, expShiftAVX512, geluAVX512, geluGradAVX512, geluStreamAVX512, geluGradStreamAVX512, adamAVX512,
-			timesAVX512, dropoutAVX512, dotsAVX512,
+			timesAVX512, sumTimesAVX512, dropoutAVX512, dotsAVX512,
 		})
 	case p == AVX2 && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
 		s.Tile16, s.Tile8 = runs(16, tile16AVX2), runs(8, tile8AVX2)
@@ -38,7 +38,7 @@ func native(p Path) *Set {
 			axpyAVX2, scaleAVX2, maxIntoAVX2, softmaxGradAVX2,
 			normalizeAVX2, normSumsAVX2, normGradAVX2,
 			expSumAVX2, expShiftAVX2, geluAVX2, geluGradAVX2, geluStreamAVX2, geluGradStreamAVX2, adamAVX2,
-			timesAVX2, dropoutAVX2, dotsAVX2,
+			timesAVX2, sumTimesAVX2, dropoutAVX2, dotsAVX2,
 		})
 	default:
 		return nil
@@ -164,6 +164,7 @@ type assembly struct {
 	streamGrad  func(y, r, x []float32)
 	adam        func(w, g, m, v []float32, a *AdamStep)
 	times       func(y, x, f []float32)
+	sumTimes    func(y, a, x, f []float32)
 	dropout     func(f []float32, block uint32, d *DropSite)
 	dots        func(dst, y, x []float32, stride int, idx []int32)
 }
@@ -305,6 +306,11 @@ func vectors(s *Set, lanes int, f *assembly) {
 		n := len(y) &^ mask
 		f.times(y[:n], x[:n], factor[:n])
 		timesGo(y[n:], x[n:], factor[n:])
+	}
+	s.SumTimes = func(y, a, x, factor []float32) {
+		n := len(y) &^ mask
+		f.sumTimes(y[:n], a[:n], x[:n], factor[:n])
+		sumTimesGo(y[n:], a[n:], x[n:], factor[n:])
 	}
 	s.Dropout = func(x []float32, block uint32, d *DropSite) {
 		n := len(x) &^ (4*lanes - 1)

@@ -146,7 +146,8 @@ type Set struct {
 	Axpy  func(y []float32, a float32, x []float32) // y += a x
 	Scale func(y []float32, a float32)              // y *= a
 
-	Times func(y, x, f []float32) // y = x f
+	Times    func(y, x, f []float32)    // y = x f
+	SumTimes func(y, a, x, f []float32) // y = a + x f
 
 	// Dropout sets f to the factors, 0 or d.Scale, of the elements from 4*block on.
 	Dropout func(f []float32, block uint32, d *DropSite)
@@ -242,7 +243,7 @@ func goSet() *Set {
 		SpMV: spmvGo, Dots: dotsGo, Transpose: transposeGo, Copy16: copy16Go,
 		Columns16: columns16Go, Touch: func([]float32, int, int, int) {}, Fence: func() {},
 		Dot: dotGo, Sum: sumGo, SumSq: sumSqGo, Sum1: sum1Go, Max: maxGo, Axpy: axpyGo, Scale: scaleGo,
-		Times: timesGo, Dropout: dropoutGo,
+		Times: timesGo, SumTimes: sumTimesGo, Dropout: dropoutGo,
 		MaxInto: maxIntoGo, ExpSum: expSumGo, ExpShift: expShiftGo,
 		GELU: geluGo, GELUGrad: geluGradGo, StreamGELU: geluGo, StreamGELUGrad: geluGradGo,
 		Normalize: normalizeGo, SumSqDiff: sumSqDiffGo,

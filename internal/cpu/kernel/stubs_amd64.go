@@ -203,10 +203,16 @@ func geluGradAVX512(y, r, x []float32)
 func adamAVX512(w, g, m, v []float32, a *AdamStep)
 
 //go:noescape
+func sumTimesAVX2(y, a, x, f []float32)
+
+//go:noescape
 func timesAVX2(y, x, f []float32)
 
 //go:noescape
 func dropoutAVX2(f []float32, block uint32, d *DropSite)
+
+//go:noescape
+func sumTimesAVX512(y, a, x, f []float32)
 
 //go:noescape
 func timesAVX512(y, x, f []float32)

@@ -67,6 +67,101 @@ func counters(s isa) Mem {
 	return m
 }
 
+// dropoutAVX512 emits the factors of dropout, 64 elements at a time, in fewer
+// instructions than AVX2 has for it: products keep both halves, masked shuffles sort
+// them, three operands are combined at once, and the round keys are made before the loop.
+func dropoutAVX512() {
+	s := avx512
+	order := counters(s)
+	TEXT("dropoutAVX512", NOSPLIT, "func(f []float32, block uint32, d *uint32)")
+	const rounds = 10
+	keys := AllocLocal(8 * rounds)
+	f, n := Load(Param("f").Base(), GP64()), Load(Param("f").Len(), GP64())
+	d := Load(Param("d"), GP64())
+	block := Load(Param("block"), GP32())
+	k0, k1 := GP32(), GP32()
+	MOVL(Mem{Base: d}, k0)
+	MOVL(Mem{Base: d, Disp: 4}, k1)
+	for round := range rounds {
+		MOVL(k0, keys.Offset(8*round))
+		MOVL(k1, keys.Offset(8*round+4))
+		ADDL(U32(0x9E3779B9), k0)
+		ADDL(U32(0xBB67AE85), k1)
+	}
+	mask, odd, even := GP32(), K(), K()
+	MOVL(U32(0xaaaa), mask)
+	KMOVW(mask, odd)
+	MOVL(U32(0x5555), mask)
+	KMOVW(mask, even)
+	field := func(i int) reg.VecVirtual {
+		v := s.vec()
+		VPBROADCASTD(Mem{Base: d, Disp: 4 * i}, v)
+		return v
+	}
+	fixed := [4]reg.VecVirtual{nil, field(2), field(3), field(4)}
+	threshold, scale, lanes := field(5), field(6), s.vec()
+	VMULPS(float("two24", 1<<24), threshold, threshold)
+	VMOVUPS(order, lanes)
+	mul := [2]reg.VecVirtual{s.vec(), s.vec()}
+	VMOVUPS(constant("philoxMul0", 0xD2511F53), mul[0])
+	VMOVUPS(constant("philoxMul1", 0xCD9E8D57), mul[1])
+	// product returns both halves of x m.
+	product := func(x, m reg.VecVirtual) (lo, hi reg.VecVirtual) {
+		lo, hi = s.vec(), s.vec()
+		high := s.vec() // of the odd lanes
+		VPSRLQ(U8(32), x, high)
+		VPMULUDQ(m, high, high)
+		VPMULUDQ(m, x, lo)
+		VMOVDQA32(high, hi)
+		VPSHUFD(U8(0xf5), lo, even, hi)
+		VPSHUFD(U8(0xa0), high, odd, lo)
+		return lo, hi
+	}
+	SHRQ(U8(2), n)
+	SUBQ(U32(s.lanes), n)
+	JL(LabelRef("end"))
+	Label("loop")
+	first := s.vec()
+	VPBROADCASTD(block, first)
+	VPADDD(lanes, first, first)
+	c := [4]reg.VecVirtual{first, fixed[1], fixed[2], fixed[3]}
+	for round := range rounds {
+		lo0, hi0 := product(c[0], mul[0])
+		lo1, hi1 := product(c[2], mul[1])
+		VPTERNLOGD_BCST(U8(0x96), keys.Offset(8*round), c[1], hi1) // three times exclusive or
+		VPTERNLOGD_BCST(U8(0x96), keys.Offset(8*round+4), c[3], hi0)
+		c = [4]reg.VecVirtual{hi1, lo1, hi0, lo0}
+	}
+	var u, o [4]reg.VecVirtual
+	for i := range u {
+		u[i], o[i] = s.vec(), s.vec()
+	}
+	VPUNPCKLDQ(c[1], c[0], u[0])
+	VPUNPCKHDQ(c[1], c[0], u[1])
+	VPUNPCKLDQ(c[3], c[2], u[2])
+	VPUNPCKHDQ(c[3], c[2], u[3])
+	for p := range 4 {
+		if p%2 == 0 {
+			VPUNPCKLQDQ(u[2+p/2], u[p/2], o[p])
+		} else {
+			VPUNPCKHQDQ(u[2+p/2], u[p/2], o[p])
+		}
+		VPSRLD(U8(8), o[p], o[p])
+		VCVTDQ2PS(o[p], o[p])
+		keep := K()
+		VCMPPS(U8(13), threshold, o[p], keep) // not less
+		VMOVAPS_Z(scale, keep, o[p])
+		VMOVUPS(o[p], Mem{Base: f, Disp: 4 * s.lanes * p})
+	}
+	ADDQ(U32(16*s.lanes), f)
+	ADDL(U32(s.lanes), block)
+	SUBQ(U32(s.lanes), n)
+	JGE(LabelRef("loop"))
+	Label("end")
+	VZEROUPPER()
+	RET()
+}
+
 // dropout emits the factors of dropout, 4 x lanes elements at a time. The fields of
 // DropSite are 32-bit words in order.
 func dropout(s isa) {

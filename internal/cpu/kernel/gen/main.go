@@ -70,7 +70,12 @@ func main() {
 		exponentials(s)
 		gelus(s)
 		adam(s)
-		dropout(s)
+		if s == avx512 {
+			dropoutAVX512()
+		} else {
+			dropout(s)
+		}
+		sumTimes(s)
 	}
 	Generate()
 }

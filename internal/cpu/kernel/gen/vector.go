@@ -383,3 +383,17 @@ func touch() {
 	JNZ(LabelRef("row"))
 	RET()
 }
+
+// sumTimes emits y = a + x f.
+func sumTimes(s isa) {
+	TEXT("sumTimes"+s.name, NOSPLIT, "func(y, a, x, f []float32)")
+	loop(s, []string{"y", "a", "x", "f"}, func(at []Mem) {
+		a, x := s.vec(), s.vec()
+		VMOVUPS(at[1], a)
+		VMOVUPS(at[2], x)
+		VFMADD231PS(at[3], x, a)
+		VMOVUPS(a, at[0])
+	})
+	VZEROUPPER()
+	RET()
+}
