@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
@@ -35,14 +36,26 @@ const (
 // streamElements is how much of a device buffer is on the host at a time.
 const streamElements = 1 << 16
 
+// windows are the buffers of streams: a model has hundreds of tensors, and what each
+// leaves behind would add up before the collector comes.
+var windows = sync.Pool{New: func() any {
+	return &hostWindow{make([]float32, streamElements), make([]byte, 4*streamElements)}
+}}
+
+type hostWindow struct {
+	values []float32
+	bytes  []byte
+}
+
 // stream makes a tensor that reads its device buffer only while it is written,
 // so that no second copy of the model need fit into the host's memory.
 func stream(name string, shape []int, b backend.Backend, buf backend.Buffer) checkpoint.Tensor {
 	return checkpoint.Tensor{
 		Info: checkpoint.Info{Name: name, DType: checkpoint.F32, Shape: shape},
 		Stream: func(w io.Writer) error {
-			values := make([]float32, min(streamElements, buf.Len()))
-			bytes := make([]byte, 4*len(values))
+			win := windows.Get().(*hostWindow)
+			defer windows.Put(win)
+			values, bytes := win.values, win.bytes
 			for off := 0; off < buf.Len(); off += len(values) {
 				values = values[:min(len(values), buf.Len()-off)]
 				if err := b.ReadFloats(values, buf, off); err != nil {
