@@ -68,6 +68,10 @@ func main() {
 		gelus(s)
 		adam(s)
 		dropout(s)
+		dropStrip(s)
+		squares(s, "panelSquares", true)
+		squares(s, "stripSquares", false)
+		strips(s)
 	}
 	Generate()
 }
