@@ -4,36 +4,43 @@ import (
 	"math"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 )
 
 // attnOp is an attention, forward or backward. A task is one head of one sequence.
 //
-// Scores are kept with the key first, [key][query]: then the softmax runs along
-// whole vectors of queries, and the array is at once the left operand of the
-// product with the values. In what follows Sp and Dp are the sequence length and the
-// head size rounded up to 16.
+// All operands are strips of 16 columns (kernel.Squares says how they meet). The scores
+// are strips of queries with the keys for rows: the softmax runs down a strip, and a strip
+// is at once the left operand of the products that sum over keys, and with the other
+// queries' strips a panel, which is the left operand of the products that sum over queries.
+// So only queries and dctx are ever transposed.
 type attnOp struct {
-	b                       *Backend
-	shape                   backend.Attn
-	ctx, lse                []float32
-	q, k, v                 []float32
-	lengths                 []int32
-	drop                    dropper
-	backward                bool
-	dq, dk, dv, dctx        []float32
-	hidden, padSeq, padHead int
-	scale                   float32
+	b                *Backend
+	shape            backend.Attn
+	ctx, lse         []float32
+	q, k, v          []float32
+	lengths          []int32
+	drop             dropper
+	backward         bool
+	dq, dk, dv, dctx []float32
+	hidden           int
+	padSeq, padHead  int // rounded up to 16
+	strip            int // from strip to strip: more than a power of two, which would meet in few sets of a cache
+	scale            float32
 }
 
 // attnSpace is a thread's scratch for one head.
 type attnSpace struct {
-	qT, kT, vT, oT []float32 // [D][Sp], transposed
-	q, k, v, o     []float32 // [Sp][Dp]; o is the output, or its gradient
-	p              []float32 // [Sp keys][Sp queries]
-	dp, turned     []float32 // of the same shape; turned is [query][key]
-	dropped        []float32 // dropout factors, then P times them
-	shift, sum     []float32 // [Sp]
-	four           [4]float32
+	q, k, v, o []float32 // strips of columns; o is dctx
+	turned     []float32 // 16 queries, or rows of dctx, in a strip with the column for the row
+	p          []float32 // probabilities of 16 queries
+	w, ds      []float32 // strips: p times the factors of dropout, and the gradient of the scores
+	tile       []float32 // 16 rows of a result that is no whole number of tiles
+	rows       []float32 // dropout factors of 16 queries, where their rows start within a block
+	factors    []float32 // the same in a strip
+	top, sum   [16]float32
+	four       [4]float32
+	squares    kernel.Squares
 }
 
 // Attention implements backend.Layers.
@@ -72,6 +79,7 @@ func (b *Backend) attention(c checker, op attnOp, ctx, lse, q, k, v, lengths bac
 	}
 	c.inRange("lengths", op.lengths[:a.Batch], 0, a.Seq+1)
 	op.padSeq, op.padHead = chunks(a.Seq, 16)*16, chunks(a.Head, 16)*16
+	op.strip = (op.padSeq + 16) * 16
 	op.scale = float32(1 / math.Sqrt(float64(a.Head)))
 	if c.ok() {
 		o := &b.ops.attn
@@ -81,20 +89,24 @@ func (b *Backend) attention(c checker, op attnOp, ctx, lse, q, k, v, lengths bac
 	}
 }
 
-func (s *attnSpace) resize(head, padSeq, padHead int) {
-	s.qT, s.kT = grow(s.qT, head*padSeq), grow(s.kT, head*padSeq)
-	s.vT, s.oT = grow(s.vT, head*padSeq), grow(s.oT, head*padSeq)
-	s.q, s.k = grow(s.q, padSeq*padHead), grow(s.k, padSeq*padHead)
-	s.v, s.o = grow(s.v, padSeq*padHead), grow(s.o, padSeq*padHead)
-	s.p, s.dp = grow(s.p, padSeq*padSeq), grow(s.dp, padSeq*padSeq)
-	s.turned, s.dropped = grow(s.turned, padSeq*padSeq), grow(s.dropped, padSeq*padSeq)
-	s.shift, s.sum = grow(s.shift, padSeq), grow(s.sum, padSeq)
+func (o *attnOp) resize(s *attnSpace) {
+	columns, scores := o.padHead/16*o.strip, o.padSeq*16
+	s.k, s.v = grow(s.k, columns), grow(s.v, columns)
+	s.turned, s.tile = grow(s.turned, o.padHead*16), grow(s.tile, o.padHead*16)
+	s.p = grow(s.p, scores)
+	if o.drop.on && o.shape.Seq%4 != 0 {
+		s.rows, s.factors = grow(s.rows, scores), grow(s.factors, scores)
+	}
+	if o.backward {
+		s.q, s.o = grow(s.q, columns), grow(s.o, columns)
+		s.w, s.ds = grow(s.w, o.padSeq/16*o.strip), grow(s.ds, o.padSeq/16*o.strip)
+	}
 }
 
 func (o *attnOp) task(w, i int) {
 	s := &o.b.work[w].attn
 	a := o.shape
-	s.resize(a.Head, o.padSeq, o.padHead)
+	o.resize(s)
 	batch, head := i/a.Heads, i%a.Heads
 	first := batch*a.Seq*o.hidden + head*a.Head // of this head's part of every array
 	keys := int(o.lengths[batch])
@@ -106,137 +118,179 @@ func (o *attnOp) task(w, i int) {
 	}
 }
 
-// multiply computes c [m][ldc] = sum over k < inner of a[k][i] b[k][j], i < m, j < n,
-// with m and n rounded up to 16. The padding of c becomes arbitrary.
-func (o *attnOp) multiply(c []float32, ldc int, a []float32, lda int, b []float32, ldb, m, n, inner int) {
-	for i := 0; i < m; i += 16 {
-		for j := 0; j < n; j += 16 {
-			o.b.k.Outer16(c[i*ldc+j:], ldc, a[i:], lda, b[j:], ldb, inner, false, noBias[:], 0)
+// pack copies this head's part of src into strips of columns, from row r0 to row r1. Columns
+// that the head does not have become zeros.
+func (o *attnOp) pack(dst, src []float32, first, r0, r1 int) {
+	for col := 0; col < o.shape.Head; col += 16 {
+		d, from := dst[col/16*o.strip+r0*16:], first+r0*o.hidden+col
+		n := o.shape.Head - col
+		if n >= 16 {
+			o.b.k.Copy16(d, 16, src[from:], o.hidden, r1-r0)
+			continue
+		}
+		for r := range r1 - r0 {
+			copy(d[r*16:], src[from+r*o.hidden:][:n])
+			clear(d[r*16+n : r*16+16])
 		}
 	}
 }
 
-// load copies this head's rows of src into dst [Sp][Dp].
-func (o *attnOp) load(dst, src []float32, first, rows int) {
+// packQueries is pack for the 16 rows from r0 on of an array of queries. Rows that do not
+// exist become zeros.
+func (o *attnOp) packQueries(dst, src []float32, first, r0 int) {
+	r1 := min(r0+16, o.shape.Seq)
+	o.pack(dst, src, first, r0, r1)
+	for col := 0; r1 < r0+16 && col < o.shape.Head; col += 16 {
+		clear(dst[col/16*o.strip:][r1*16 : (r0+16)*16])
+	}
+}
+
+// turn transposes the 16 rows from r0 on of this head's part of src, with zeros for rows and
+// columns that do not exist.
+func (o *attnOp) turn(s *attnSpace, src []float32, first, r0 int) {
+	rows := min(16, o.shape.Seq-r0)
+	if rows < 16 {
+		clear(s.turned)
+	}
+	o.b.k.Transpose(s.turned, 16, src[first+r0*o.hidden:], o.hidden, rows, o.shape.Head)
+	clear(s.turned[o.shape.Head*16:])
+}
+
+// scores computes c = x turned, a strip of 16 queries for the keys that exist; x is strips of
+// columns with the key for the row.
+func (o *attnOp) scores(s *attnSpace, c, x []float32, keys int) {
+	s.squares = kernel.Squares{C: c, LDC: 16, A: x, LDA: o.strip, B: s.turned, N: o.padHead,
+		Tiles: chunks(keys, 16), CStep: 256, AStep: 256, Next: noBias[:]}
+	o.b.k.PanelSquares(&s.squares)
+}
+
+// result computes rows r0 on, at most 16, of this head's part of dst: a, summed over n steps,
+// times the strips of columns b. lda is 0 if a is a strip, else a is a panel.
+func (o *attnOp) result(s *attnSpace, dst []float32, first, r0, rows int, a []float32, lda int, b []float32, n int) {
+	rows = min(rows, 16)
+	whole := rows == 16 && o.padHead == o.shape.Head
+	dst = dst[first+r0*o.hidden:]
+	s.squares = kernel.Squares{C: dst, LDC: o.hidden, A: a, LDA: lda, B: b, N: n,
+		Tiles: o.padHead / 16, CStep: 16, BStep: o.strip, Next: noBias[:]}
+	if !whole {
+		s.squares.C, s.squares.LDC = s.tile, o.padHead
+	}
+	if lda == 0 {
+		o.b.k.StripSquares(&s.squares)
+	} else {
+		o.b.k.PanelSquares(&s.squares)
+	}
+	for r := 0; !whole && r < rows; r++ {
+		copy(dst[r*o.hidden:][:o.shape.Head], s.tile[r*o.padHead:])
+	}
+}
+
+// zero clears this head's part of dst from row r0 on.
+func (o *attnOp) zero(dst []float32, first, r0 int) {
+	for r := r0; r < o.shape.Seq; r++ {
+		clear(dst[first+r*o.hidden:][:o.shape.Head])
+	}
+}
+
+// dropout gives y = p times factor, element by element of a row, and dropout. The rows of p and
+// y are keys, their columns the queries from r0 on of head i.
+func (o *attnOp) dropout(s *attnSpace, y, p, factor []float32, i, r0, keys int) {
+	k, seq := o.b.k, o.shape.Seq
+	first := (i*seq + r0) * seq
+	if seq%4 == 0 {
+		n := chunks(keys, 4) * 64
+		k.DropStrip(y[:n], p[:n], factor, uint32(first/4), uint32(seq/4), &o.drop.site)
+		return
+	}
+	rows := min(16, seq-r0)
 	for r := range rows {
-		copy(dst[r*o.padHead:r*o.padHead+o.shape.Head], src[first+r*o.hidden:])
+		o.drop.factors(k, s.rows[r*o.padSeq:][:keys], first+r*seq, &s.four)
 	}
-}
-
-// save copies rows of [Sp][Dp] into this head's part of dst, zeros from row
-// valid on.
-func (o *attnOp) save(dst, src []float32, first, valid int) {
-	for r := range o.shape.Seq {
-		d := dst[first+r*o.hidden:][:o.shape.Head]
-		if r < valid {
-			copy(d, src[r*o.padHead:])
-		} else {
-			clear(d)
+	k.Transpose(s.factors, 16, s.rows, o.padSeq, rows, keys)
+	n := keys * 16
+	for r := rows; r < 16; r++ {
+		for at := r; at < n; at += 16 {
+			s.factors[at] = 0
 		}
 	}
-}
-
-// scores computes s.p = k q^T, unscaled, for the keys that exist.
-func (o *attnOp) scores(s *attnSpace, first, keys int) {
-	a := o.shape
-	o.b.k.Transpose(s.qT, o.padSeq, o.q[first:], o.hidden, a.Seq, a.Head)
-	o.b.k.Transpose(s.kT, o.padSeq, o.k[first:], o.hidden, keys, a.Head)
-	o.multiply(s.p, o.padSeq, s.kT, o.padSeq, s.qT, o.padSeq, keys, a.Seq, a.Head)
+	k.Times(y[:n], p[:n], s.factors[:n])
+	k.ScaleStrip(y[:n], y[:n], factor)
 }
 
 func (o *attnOp) head(s *attnSpace, i, first, keys int, lse []float32) {
-	a, k, n := o.shape, o.b.k, o.padSeq
 	if keys == 0 {
-		o.save(o.ctx, nil, first, 0)
+		o.zero(o.ctx, first, 0)
 		for j := range lse {
 			lse[j] = float32(math.Inf(-1))
 		}
 		return
 	}
-	o.scores(s, first, keys)
-	copy(s.shift, s.p[:n])
-	for key := 1; key < keys; key++ {
-		k.MaxInto(s.shift, s.p[key*n:(key+1)*n])
-	}
-	k.Scale(s.shift, o.scale)
-	clear(s.sum)
-	for key := range keys {
-		row := s.p[key*n : (key+1)*n]
-		k.ExpSum(row, row, s.shift, s.sum, o.scale)
-	}
-	for j := range lse {
-		lse[j] = s.shift[j] + float32(math.Log(float64(s.sum[j])))
-	}
-	if o.drop.on {
-		o.dropFactors(s, i, keys)
-		k.Times(s.p[:keys*n], s.p[:keys*n], s.dropped)
-	}
-	o.load(s.v, o.v, first, keys)
-	o.multiply(s.o, o.padHead, s.p, n, s.v, o.padHead, a.Seq, a.Head, keys)
-	for r := range a.Seq {
-		k.Scale(s.o[r*o.padHead:r*o.padHead+a.Head], 1/s.sum[r])
-	}
-	o.save(o.ctx, s.o, first, a.Seq)
-}
-
-// dropFactors sets s.dropped to the dropout factors of head i, [key][query].
-func (o *attnOp) dropFactors(s *attnSpace, i, keys int) {
-	seq := o.shape.Seq
-	for query := range seq {
-		o.drop.factors(o.b.k, s.turned[query*o.padSeq:][:keys], (i*seq+query)*seq, &s.four)
-	}
-	o.b.k.Transpose(s.dropped, o.padSeq, s.turned, o.padSeq, seq, keys)
-}
-
-// headGrad: with P the probabilities, M the dropout factors and dO = dctx,
-//
-//	dV = (P M)^T dO,  dP = (dO V^T) M,  dS = P (dP - rowsum(dO ctx)) scale,
-//	dQ = dS K,  dK = dS^T Q.
-func (o *attnOp) headGrad(s *attnSpace, i, first, keys int, lse []float32) {
-	a, k, n := o.shape, o.b.k, o.padSeq
-	if keys == 0 {
-		for _, d := range [][]float32{o.dq, o.dk, o.dv} {
-			o.save(d, nil, first, 0)
+	o.pack(s.k, o.k, first, 0, keys)
+	o.pack(s.v, o.v, first, 0, keys)
+	p := s.p[:keys*16]
+	for r0 := 0; r0 < o.shape.Seq; r0 += 16 {
+		o.turn(s, o.q, first, r0)
+		o.scores(s, s.p, s.k, keys)
+		o.b.k.SoftmaxStrip(p, s.top[:], s.sum[:], o.scale)
+		rows := min(16, o.shape.Seq-r0)
+		for j := range rows {
+			lse[r0+j] = s.top[j] + float32(math.Log(float64(s.sum[j])))
 		}
+		for j, v := range s.sum {
+			s.sum[j] = 1 / v
+		}
+		if o.drop.on {
+			o.dropout(s, s.p, s.p, s.sum[:], i, r0, keys)
+		} else {
+			o.b.k.ScaleStrip(p, p, s.sum[:])
+		}
+		o.result(s, o.ctx, first, r0, rows, s.p, 0, s.v, keys)
+	}
+}
+
+// ones are the factors of dropout where there is no other factor.
+var ones = [16]float32{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}
+
+// headGrad: with P the probabilities, M the dropout factors, W = P M and dO = dctx,
+//
+//	dV = W^T dO,  dP = dO V^T,  dS = (W dP - P rowsum(W dP)) scale,
+//	dQ = dS K,  dK = dS^T Q.
+//
+// The row sums are the ones of dO ctx as well.
+func (o *attnOp) headGrad(s *attnSpace, i, first, keys int, lse []float32) {
+	o.zero(o.dk, first, keys)
+	o.zero(o.dv, first, keys)
+	if keys == 0 {
+		o.zero(o.dq, first, 0)
 		return
 	}
-	o.scores(s, first, keys)
-	clear(s.shift)
-	copy(s.shift, lse)
-	for key := range keys {
-		row := s.p[key*n : (key+1)*n]
-		k.ExpSum(row, row, s.shift, s.sum, o.scale)
+	k, seq := o.b.k, o.shape.Seq
+	o.pack(s.k, o.k, first, 0, keys)
+	o.pack(s.v, o.v, first, 0, keys)
+	n := keys * 16
+	for r0 := 0; r0 < seq; r0 += 16 {
+		o.turn(s, o.q, first, r0)
+		o.packQueries(s.q, o.q, first, r0)
+		w, ds := s.w[r0/16*o.strip:][:o.padSeq*16], s.ds[r0/16*o.strip:][:o.padSeq*16]
+		p := w
+		if o.drop.on {
+			p = s.p
+		}
+		o.scores(s, p, s.k, keys)
+		rows := copy(s.top[:], lse[r0:])
+		clear(s.top[rows:])
+		k.ExpStrip(p[:n], s.top[:], o.scale)
+		if o.drop.on {
+			o.dropout(s, w, p, ones[:], i, r0, keys)
+		}
+		o.turn(s, o.dctx, first, r0)
+		o.packQueries(s.o, o.dctx, first, r0)
+		o.scores(s, ds, s.v, keys)
+		k.SoftmaxGradStrip(ds[:n], p[:n], w[:n], ds[:n], o.scale)
+		o.result(s, o.dq, first, r0, seq-r0, ds, 0, s.k, keys)
 	}
-	k.Transpose(s.vT, n, o.v[first:], o.hidden, keys, a.Head)
-	k.Transpose(s.oT, n, o.dctx[first:], o.hidden, a.Seq, a.Head)
-	o.load(s.o, o.dctx, first, a.Seq)
-	o.load(s.q, o.q, first, a.Seq)
-	o.load(s.k, o.k, first, keys)
-	delta := s.sum
-	clear(delta)
-	for r := range a.Seq {
-		at := first + r*o.hidden
-		delta[r] = k.Dot(o.dctx[at:at+a.Head], o.ctx[at:at+a.Head])
+	for key := 0; key < keys; key += 16 {
+		o.result(s, o.dv, first, key, keys-key, s.w[key*16:], o.strip, s.o, o.padSeq)
+		o.result(s, o.dk, first, key, keys-key, s.ds[key*16:], o.strip, s.q, o.padSeq)
 	}
-
-	o.multiply(s.dp, n, s.vT, n, s.oT, n, keys, a.Seq, a.Head)
-	dropped := s.p
-	if o.drop.on {
-		o.dropFactors(s, i, keys)
-		dropped = s.dropped[:keys*n]
-		k.Times(s.dp[:keys*n], s.dp[:keys*n], dropped)
-		k.Times(dropped, s.p[:keys*n], dropped)
-	}
-	k.Transpose(s.turned, n, dropped, n, keys, a.Seq)
-	o.multiply(s.v, o.padHead, s.turned, n, s.o, o.padHead, keys, a.Head, a.Seq)
-	o.save(o.dv, s.v, first, keys)
-	for key := range keys {
-		lo, hi := key*n, (key+1)*n
-		k.SoftmaxGrad(s.dp[lo:hi], s.p[lo:hi], s.dp[lo:hi], delta, o.scale)
-	}
-	o.multiply(s.v, o.padHead, s.dp, n, s.k, o.padHead, a.Seq, a.Head, keys)
-	o.save(o.dq, s.v, first, a.Seq)
-	k.Transpose(s.turned, n, s.dp, n, keys, a.Seq)
-	o.multiply(s.v, o.padHead, s.turned, n, s.q, o.padHead, keys, a.Head, a.Seq)
-	o.save(o.dk, s.v, first, keys)
 }

@@ -3110,6 +3110,34 @@ end:
 	VZEROUPPER
 	RET
 
+// func sumTimesAVX2(y []float32, a []float32, x []float32, f []float32)
+// Requires: AVX, FMA3
+TEXT ·sumTimesAVX2(SB), NOSPLIT, $0-96
+	MOVQ y_base+0(FP), AX
+	MOVQ a_base+24(FP), CX
+	MOVQ x_base+48(FP), DX
+	MOVQ f_base+72(FP), BX
+	MOVQ y_len+8(FP), SI
+	SUBQ $0x00000008, SI
+	JL   end
+
+loop:
+	VMOVUPS     (CX), Y0
+	VMOVUPS     (DX), Y1
+	VFMADD231PS (BX), Y1, Y0
+	VMOVUPS     Y0, (AX)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000008, SI
+	JGE         loop
+
+end:
+	ADDQ $0x00000008, SI
+	VZEROUPPER
+	RET
+
 DATA countersAVX2<>+0(SB)/4, $0x00000000
 DATA countersAVX2<>+4(SB)/4, $0x00000002
 DATA countersAVX2<>+8(SB)/4, $0x00000004
@@ -3122,282 +3150,291 @@ GLOBL countersAVX2<>(SB), RODATA|NOPTR, $32
 
 // func dropoutAVX2(f []float32, block uint32, d *uint32)
 // Requires: AVX, AVX2
-TEXT ·dropoutAVX2(SB), NOSPLIT, $0-40
-	MOVQ f_base+0(FP), AX
-	MOVQ f_len+8(FP), CX
-	MOVQ d+32(FP), DX
-	MOVL block+24(FP), BX
-	SHRQ $0x02, CX
-	SUBQ $0x00000008, CX
-	JL   end
-
-loop:
-	VPBROADCASTD 8(DX), Y1
+TEXT ·dropoutAVX2(SB), NOSPLIT, $256-40
+	MOVQ         f_base+0(FP), AX
+	MOVQ         f_len+8(FP), CX
+	MOVQ         d+32(FP), DX
+	VPBROADCASTD (DX), Y0
+	VPBROADCASTD 4(DX), Y1
+	VPBROADCASTD 16(DX), Y2
+	VPXOR        Y1, Y2, Y2
+	VMOVUPS      Y2, 64(SP)
 	VPBROADCASTD 12(DX), Y2
-	VPBROADCASTD 16(DX), Y3
-	VMOVD        BX, X0
+	VPMULUDQ     philoxMul1<>+0(SB), Y2, Y2
+	VPSRLQ       $0x20, Y2, Y3
+	VPXOR        Y0, Y3, Y3
+	VPBROADCASTD 8(DX), Y4
+	VPXOR        Y4, Y3, Y3
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VPXOR        Y0, Y2, Y2
+	VMOVUPS      Y2, 96(SP)
+	VPMULUDQ     philoxMul0<>+0(SB), Y3, Y2
+	VMOVUPS      Y2, 160(SP)
+	VPSRLQ       $0x20, Y2, Y3
+	VPXOR        Y1, Y3, Y3
+	VMOVUPS      Y3, 128(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, (SP)
+	VMOVD        X1, 4(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 8(SP)
+	VMOVD        X1, 12(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 16(SP)
+	VMOVD        X1, 20(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 24(SP)
+	VMOVD        X1, 28(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 32(SP)
+	VMOVD        X1, 36(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 40(SP)
+	VMOVD        X1, 44(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 48(SP)
+	VMOVD        X1, 52(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 56(SP)
+	VMOVD        X1, 60(SP)
+	VBROADCASTSS 24(DX), Y0
+	VMOVSS       20(DX), X1
+	VMULSS       two24<>+0(SB), X1, X1
+	VROUNDSS     $0x02, X1, X1, X1
+	VCVTTSS2SI   X1, DX
+	DECL         DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VMOVUPS      Y1, 192(SP)
+	VMOVUPS      Y0, 224(SP)
+	MOVL         block+24(FP), DX
+	VMOVD        DX, X0
 	VPBROADCASTD X0, Y0
 	VPADDD       countersAVX2<>+0(SB), Y0, Y0
-	VPBROADCASTD (DX), Y4
-	VPBROADCASTD 4(DX), Y5
-	VMOVUPS      philoxMul0<>+0(SB), Y8
-	VPSRLQ       $0x20, Y0, Y7
-	VPMULUDQ     Y8, Y7, Y7
-	VPMULUDQ     Y8, Y0, Y6
-	VPSRLQ       $0x20, Y6, Y6
-	VANDPS       oddLanes<>+0(SB), Y7, Y7
-	VPOR         Y7, Y6, Y6
-	VPMULLD      Y8, Y0, Y0
-	VMOVUPS      philoxMul1<>+0(SB), Y9
+	VPSRLQ       $0x20, Y0, Y1
+	SHRQ         $0x02, CX
+	SUBQ         $0x00000008, CX
+	JL           end
+
+loop:
+	VPMULUDQ     philoxMul0<>+0(SB), Y0, Y5
+	VPSRLQ       $0x20, Y5, Y4
+	VPXOR        64(SP), Y4, Y4
+	VPMULUDQ     philoxMul1<>+0(SB), Y4, Y3
+	VPSRLQ       $0x20, Y3, Y2
+	VPXOR        96(SP), Y2, Y2
+	VPXOR        128(SP), Y5, Y4
+	VPMULUDQ     philoxMul0<>+0(SB), Y1, Y8
+	VPSRLQ       $0x20, Y8, Y7
+	VPXOR        64(SP), Y7, Y7
+	VPMULUDQ     philoxMul1<>+0(SB), Y7, Y6
+	VPSRLQ       $0x20, Y6, Y5
+	VPXOR        96(SP), Y5, Y5
+	VPXOR        128(SP), Y8, Y7
+	VPMULUDQ     philoxMul0<>+0(SB), Y2, Y2
+	VPMULUDQ     philoxMul1<>+0(SB), Y4, Y4
 	VPSRLQ       $0x20, Y2, Y8
-	VPMULUDQ     Y9, Y8, Y8
-	VPMULUDQ     Y9, Y2, Y7
-	VPSRLQ       $0x20, Y7, Y7
-	VANDPS       oddLanes<>+0(SB), Y8, Y8
-	VPOR         Y8, Y7, Y7
-	VPMULLD      Y9, Y2, Y2
-	VPXOR        Y1, Y7, Y7
-	VPXOR        Y4, Y7, Y7
-	VPXOR        Y3, Y6, Y6
-	VPXOR        Y5, Y6, Y6
-	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
-	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
-	VMOVUPS      philoxMul0<>+0(SB), Y8
-	VPSRLQ       $0x20, Y7, Y3
-	VPMULUDQ     Y8, Y3, Y3
-	VPMULUDQ     Y8, Y7, Y1
-	VPSRLQ       $0x20, Y1, Y1
-	VANDPS       oddLanes<>+0(SB), Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPMULLD      Y8, Y7, Y3
-	VMOVUPS      philoxMul1<>+0(SB), Y9
-	VPSRLQ       $0x20, Y6, Y8
-	VPMULUDQ     Y9, Y8, Y8
-	VPMULUDQ     Y9, Y6, Y7
-	VPSRLQ       $0x20, Y7, Y7
-	VANDPS       oddLanes<>+0(SB), Y8, Y8
-	VPOR         Y8, Y7, Y7
-	VPMULLD      Y9, Y6, Y6
-	VPXOR        Y2, Y7, Y7
-	VPXOR        Y4, Y7, Y7
-	VPXOR        Y0, Y1, Y1
-	VPXOR        Y5, Y1, Y1
-	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
-	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
-	VMOVUPS      philoxMul0<>+0(SB), Y8
-	VPSRLQ       $0x20, Y7, Y2
-	VPMULUDQ     Y8, Y2, Y2
-	VPMULUDQ     Y8, Y7, Y0
-	VPSRLQ       $0x20, Y0, Y0
-	VANDPS       oddLanes<>+0(SB), Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPMULLD      Y8, Y7, Y2
-	VMOVUPS      philoxMul1<>+0(SB), Y9
-	VPSRLQ       $0x20, Y1, Y8
-	VPMULUDQ     Y9, Y8, Y8
-	VPMULUDQ     Y9, Y1, Y7
-	VPSRLQ       $0x20, Y7, Y7
-	VANDPS       oddLanes<>+0(SB), Y8, Y8
-	VPOR         Y8, Y7, Y7
-	VPMULLD      Y9, Y1, Y1
+	VPSRLQ       $0x20, Y4, Y9
+	VPBROADCASTD (SP), Y10
+	VPXOR        Y3, Y9, Y9
+	VPXOR        Y10, Y9, Y9
+	VPBROADCASTD 4(SP), Y3
+	VPXOR        160(SP), Y8, Y8
+	VPXOR        Y3, Y8, Y8
+	VPMULUDQ     philoxMul0<>+0(SB), Y5, Y3
+	VPMULUDQ     philoxMul1<>+0(SB), Y7, Y5
+	VPSRLQ       $0x20, Y3, Y7
+	VPSRLQ       $0x20, Y5, Y10
+	VPBROADCASTD (SP), Y11
+	VPXOR        Y6, Y10, Y10
+	VPXOR        Y11, Y10, Y10
+	VPBROADCASTD 4(SP), Y6
+	VPXOR        160(SP), Y7, Y7
 	VPXOR        Y6, Y7, Y7
-	VPXOR        Y4, Y7, Y7
-	VPXOR        Y3, Y0, Y0
-	VPXOR        Y5, Y0, Y0
-	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
-	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
-	VMOVUPS      philoxMul0<>+0(SB), Y8
-	VPSRLQ       $0x20, Y7, Y6
-	VPMULUDQ     Y8, Y6, Y6
-	VPMULUDQ     Y8, Y7, Y3
-	VPSRLQ       $0x20, Y3, Y3
-	VANDPS       oddLanes<>+0(SB), Y6, Y6
-	VPOR         Y6, Y3, Y3
-	VPMULLD      Y8, Y7, Y6
-	VMOVUPS      philoxMul1<>+0(SB), Y9
-	VPSRLQ       $0x20, Y0, Y8
-	VPMULUDQ     Y9, Y8, Y8
-	VPMULUDQ     Y9, Y0, Y7
-	VPSRLQ       $0x20, Y7, Y7
-	VANDPS       oddLanes<>+0(SB), Y8, Y8
-	VPOR         Y8, Y7, Y7
-	VPMULLD      Y9, Y0, Y0
-	VPXOR        Y1, Y7, Y7
-	VPXOR        Y4, Y7, Y7
-	VPXOR        Y2, Y3, Y3
-	VPXOR        Y5, Y3, Y3
-	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
-	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
-	VMOVUPS      philoxMul0<>+0(SB), Y8
-	VPSRLQ       $0x20, Y7, Y2
-	VPMULUDQ     Y8, Y2, Y2
-	VPMULUDQ     Y8, Y7, Y1
-	VPSRLQ       $0x20, Y1, Y1
-	VANDPS       oddLanes<>+0(SB), Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPMULLD      Y8, Y7, Y2
-	VMOVUPS      philoxMul1<>+0(SB), Y9
-	VPSRLQ       $0x20, Y3, Y8
-	VPMULUDQ     Y9, Y8, Y8
-	VPMULUDQ     Y9, Y3, Y7
-	VPSRLQ       $0x20, Y7, Y7
-	VANDPS       oddLanes<>+0(SB), Y8, Y8
-	VPOR         Y8, Y7, Y7
-	VPMULLD      Y9, Y3, Y3
-	VPXOR        Y0, Y7, Y7
-	VPXOR        Y4, Y7, Y7
-	VPXOR        Y6, Y1, Y1
-	VPXOR        Y5, Y1, Y1
-	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
-	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
-	VMOVUPS      philoxMul0<>+0(SB), Y8
-	VPSRLQ       $0x20, Y7, Y6
-	VPMULUDQ     Y8, Y6, Y6
-	VPMULUDQ     Y8, Y7, Y0
-	VPSRLQ       $0x20, Y0, Y0
-	VANDPS       oddLanes<>+0(SB), Y6, Y6
-	VPOR         Y6, Y0, Y0
-	VPMULLD      Y8, Y7, Y6
-	VMOVUPS      philoxMul1<>+0(SB), Y9
-	VPSRLQ       $0x20, Y1, Y8
-	VPMULUDQ     Y9, Y8, Y8
-	VPMULUDQ     Y9, Y1, Y7
-	VPSRLQ       $0x20, Y7, Y7
-	VANDPS       oddLanes<>+0(SB), Y8, Y8
-	VPOR         Y8, Y7, Y7
-	VPMULLD      Y9, Y1, Y1
+	VPMULUDQ     philoxMul0<>+0(SB), Y9, Y6
+	VPMULUDQ     philoxMul1<>+0(SB), Y8, Y8
+	VPSRLQ       $0x20, Y6, Y9
+	VPSRLQ       $0x20, Y8, Y11
+	VPBROADCASTD 8(SP), Y12
+	VPXOR        Y4, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 12(SP), Y4
+	VPXOR        Y2, Y9, Y9
+	VPXOR        Y4, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y2
+	VPMULUDQ     philoxMul1<>+0(SB), Y7, Y4
+	VPSRLQ       $0x20, Y2, Y7
+	VPSRLQ       $0x20, Y4, Y10
+	VPBROADCASTD 8(SP), Y12
+	VPXOR        Y5, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 12(SP), Y5
 	VPXOR        Y3, Y7, Y7
-	VPXOR        Y4, Y7, Y7
-	VPXOR        Y2, Y0, Y0
-	VPXOR        Y5, Y0, Y0
-	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
-	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
-	VMOVUPS      philoxMul0<>+0(SB), Y8
-	VPSRLQ       $0x20, Y7, Y3
-	VPMULUDQ     Y8, Y3, Y3
-	VPMULUDQ     Y8, Y7, Y2
-	VPSRLQ       $0x20, Y2, Y2
-	VANDPS       oddLanes<>+0(SB), Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VPMULLD      Y8, Y7, Y3
-	VMOVUPS      philoxMul1<>+0(SB), Y9
-	VPSRLQ       $0x20, Y0, Y8
-	VPMULUDQ     Y9, Y8, Y8
-	VPMULUDQ     Y9, Y0, Y7
-	VPSRLQ       $0x20, Y7, Y7
-	VANDPS       oddLanes<>+0(SB), Y8, Y8
-	VPOR         Y8, Y7, Y7
-	VPMULLD      Y9, Y0, Y0
-	VPXOR        Y1, Y7, Y7
-	VPXOR        Y4, Y7, Y7
-	VPXOR        Y6, Y2, Y2
-	VPXOR        Y5, Y2, Y2
-	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
-	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
-	VMOVUPS      philoxMul0<>+0(SB), Y8
-	VPSRLQ       $0x20, Y7, Y6
-	VPMULUDQ     Y8, Y6, Y6
-	VPMULUDQ     Y8, Y7, Y1
-	VPSRLQ       $0x20, Y1, Y1
-	VANDPS       oddLanes<>+0(SB), Y6, Y6
-	VPOR         Y6, Y1, Y1
-	VPMULLD      Y8, Y7, Y6
-	VMOVUPS      philoxMul1<>+0(SB), Y9
+	VPXOR        Y5, Y7, Y7
+	VPMULUDQ     philoxMul0<>+0(SB), Y11, Y3
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y5
+	VPSRLQ       $0x20, Y3, Y9
+	VPSRLQ       $0x20, Y5, Y11
+	VPBROADCASTD 16(SP), Y12
+	VPXOR        Y8, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 20(SP), Y8
+	VPXOR        Y6, Y9, Y9
+	VPXOR        Y8, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y6
+	VPMULUDQ     philoxMul1<>+0(SB), Y7, Y7
+	VPSRLQ       $0x20, Y6, Y8
+	VPSRLQ       $0x20, Y7, Y10
+	VPBROADCASTD 16(SP), Y12
+	VPXOR        Y4, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 20(SP), Y4
+	VPXOR        Y2, Y8, Y8
+	VPXOR        Y4, Y8, Y8
+	VPMULUDQ     philoxMul0<>+0(SB), Y11, Y2
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y4
+	VPSRLQ       $0x20, Y2, Y9
+	VPSRLQ       $0x20, Y4, Y11
+	VPBROADCASTD 24(SP), Y12
+	VPXOR        Y5, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 28(SP), Y5
+	VPXOR        Y3, Y9, Y9
+	VPXOR        Y5, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y3
+	VPMULUDQ     philoxMul1<>+0(SB), Y8, Y5
+	VPSRLQ       $0x20, Y3, Y8
+	VPSRLQ       $0x20, Y5, Y10
+	VPBROADCASTD 24(SP), Y12
+	VPXOR        Y7, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 28(SP), Y7
+	VPXOR        Y6, Y8, Y8
+	VPXOR        Y7, Y8, Y8
+	VPMULUDQ     philoxMul0<>+0(SB), Y11, Y6
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y7
+	VPSRLQ       $0x20, Y6, Y9
+	VPSRLQ       $0x20, Y7, Y11
+	VPBROADCASTD 32(SP), Y12
+	VPXOR        Y4, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 36(SP), Y4
+	VPXOR        Y2, Y9, Y9
+	VPXOR        Y4, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y2
+	VPMULUDQ     philoxMul1<>+0(SB), Y8, Y4
 	VPSRLQ       $0x20, Y2, Y8
-	VPMULUDQ     Y9, Y8, Y8
-	VPMULUDQ     Y9, Y2, Y7
-	VPSRLQ       $0x20, Y7, Y7
-	VANDPS       oddLanes<>+0(SB), Y8, Y8
-	VPOR         Y8, Y7, Y7
-	VPMULLD      Y9, Y2, Y2
-	VPXOR        Y0, Y7, Y7
-	VPXOR        Y4, Y7, Y7
-	VPXOR        Y3, Y1, Y1
-	VPXOR        Y5, Y1, Y1
-	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
-	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
-	VMOVUPS      philoxMul0<>+0(SB), Y8
-	VPSRLQ       $0x20, Y7, Y3
-	VPMULUDQ     Y8, Y3, Y3
-	VPMULUDQ     Y8, Y7, Y0
-	VPSRLQ       $0x20, Y0, Y0
-	VANDPS       oddLanes<>+0(SB), Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VPMULLD      Y8, Y7, Y3
-	VMOVUPS      philoxMul1<>+0(SB), Y9
-	VPSRLQ       $0x20, Y1, Y8
-	VPMULUDQ     Y9, Y8, Y8
-	VPMULUDQ     Y9, Y1, Y7
-	VPSRLQ       $0x20, Y7, Y7
-	VANDPS       oddLanes<>+0(SB), Y8, Y8
-	VPOR         Y8, Y7, Y7
-	VPMULLD      Y9, Y1, Y1
-	VPXOR        Y2, Y7, Y7
-	VPXOR        Y4, Y7, Y7
-	VPXOR        Y6, Y0, Y0
-	VPXOR        Y5, Y0, Y0
-	VPADDD       philoxWeyl0<>+0(SB), Y4, Y4
-	VPADDD       philoxWeyl1<>+0(SB), Y5, Y5
-	VMOVUPS      philoxMul0<>+0(SB), Y8
-	VPSRLQ       $0x20, Y7, Y6
-	VPMULUDQ     Y8, Y6, Y6
-	VPMULUDQ     Y8, Y7, Y2
-	VPSRLQ       $0x20, Y2, Y2
-	VANDPS       oddLanes<>+0(SB), Y6, Y6
-	VPOR         Y6, Y2, Y2
-	VPMULLD      Y8, Y7, Y6
-	VMOVUPS      philoxMul1<>+0(SB), Y9
-	VPSRLQ       $0x20, Y0, Y8
-	VPMULUDQ     Y9, Y8, Y8
-	VPMULUDQ     Y9, Y0, Y7
-	VPSRLQ       $0x20, Y7, Y7
-	VANDPS       oddLanes<>+0(SB), Y8, Y8
-	VPOR         Y8, Y7, Y7
-	VPMULLD      Y9, Y0, Y0
-	VPXOR        Y1, Y7, Y7
-	VPXOR        Y4, Y7, Y7
-	VPXOR        Y3, Y2, Y2
-	VPXOR        Y5, Y2, Y2
-	VPBROADCASTD 20(DX), Y1
-	VPBROADCASTD 24(DX), Y3
+	VPSRLQ       $0x20, Y4, Y10
+	VPBROADCASTD 32(SP), Y12
+	VPXOR        Y5, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 36(SP), Y5
+	VPXOR        Y3, Y8, Y8
+	VPXOR        Y5, Y8, Y8
+	VPMULUDQ     philoxMul0<>+0(SB), Y11, Y3
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y5
+	VPSRLQ       $0x20, Y3, Y9
+	VPSRLQ       $0x20, Y5, Y11
+	VPBROADCASTD 40(SP), Y12
+	VPXOR        Y7, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 44(SP), Y7
+	VPXOR        Y6, Y9, Y9
+	VPXOR        Y7, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y6
+	VPMULUDQ     philoxMul1<>+0(SB), Y8, Y7
+	VPSRLQ       $0x20, Y6, Y8
+	VPSRLQ       $0x20, Y7, Y10
+	VPBROADCASTD 40(SP), Y12
+	VPXOR        Y4, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 44(SP), Y4
+	VPXOR        Y2, Y8, Y8
+	VPXOR        Y4, Y8, Y8
+	VPMULUDQ     philoxMul0<>+0(SB), Y11, Y2
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y4
+	VPSRLQ       $0x20, Y2, Y9
+	VPSRLQ       $0x20, Y4, Y11
+	VPBROADCASTD 48(SP), Y12
+	VPXOR        Y5, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 52(SP), Y5
+	VPXOR        Y3, Y9, Y9
+	VPXOR        Y5, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y3
+	VPMULUDQ     philoxMul1<>+0(SB), Y8, Y5
+	VPSRLQ       $0x20, Y3, Y8
+	VPSRLQ       $0x20, Y5, Y10
+	VPBROADCASTD 48(SP), Y12
+	VPXOR        Y7, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 52(SP), Y7
+	VPXOR        Y6, Y8, Y8
+	VPXOR        Y7, Y8, Y8
+	VPMULUDQ     philoxMul0<>+0(SB), Y11, Y6
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y7
+	VPSRLQ       $0x20, Y6, Y9
+	VPSRLQ       $0x20, Y7, Y11
+	VPBROADCASTD 56(SP), Y12
+	VPXOR        Y4, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 60(SP), Y4
+	VPXOR        Y2, Y9, Y9
+	VPXOR        Y4, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y2
+	VPMULUDQ     philoxMul1<>+0(SB), Y8, Y4
+	VPSRLQ       $0x20, Y2, Y8
+	VPSRLQ       $0x20, Y4, Y10
+	VPBROADCASTD 56(SP), Y12
+	VPXOR        Y5, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 60(SP), Y5
+	VPXOR        Y3, Y8, Y8
+	VPXOR        Y5, Y8, Y8
+	VMOVSLDUP    Y10, Y10
+	VBLENDPS     $0xaa, Y10, Y11, Y11
+	VMOVSLDUP    Y4, Y4
+	VBLENDPS     $0xaa, Y4, Y7, Y7
+	VMOVSLDUP    Y8, Y8
+	VBLENDPS     $0xaa, Y8, Y9, Y9
+	VMOVSLDUP    Y2, Y2
+	VBLENDPS     $0xaa, Y2, Y6, Y6
+	VPSRLD       $0x08, Y11, Y11
+	VPCMPGTD     192(SP), Y11, Y11
+	VPAND        224(SP), Y11, Y11
 	VPSRLD       $0x08, Y7, Y7
-	VCVTDQ2PS    Y7, Y7
-	VMULPS       unit24<>+0(SB), Y7, Y7
-	VSUBPS       Y1, Y7, Y7
-	VPSRAD       $0x1f, Y7, Y7
-	VPANDN       Y3, Y7, Y7
-	VPSRLD       $0x08, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       unit24<>+0(SB), Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRAD       $0x1f, Y0, Y0
-	VPANDN       Y3, Y0, Y0
-	VPSRLD       $0x08, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       unit24<>+0(SB), Y2, Y2
-	VSUBPS       Y1, Y2, Y2
-	VPSRAD       $0x1f, Y2, Y2
-	VPANDN       Y3, Y2, Y2
+	VPCMPGTD     192(SP), Y7, Y7
+	VPAND        224(SP), Y7, Y7
+	VPSRLD       $0x08, Y9, Y9
+	VPCMPGTD     192(SP), Y9, Y9
+	VPAND        224(SP), Y9, Y9
 	VPSRLD       $0x08, Y6, Y6
-	VCVTDQ2PS    Y6, Y6
-	VMULPS       unit24<>+0(SB), Y6, Y6
-	VSUBPS       Y1, Y6, Y6
-	VPSRAD       $0x1f, Y6, Y6
-	VPANDN       Y3, Y6, Y6
-	VUNPCKLPS    Y0, Y7, Y1
-	VUNPCKHPS    Y0, Y7, Y0
-	VUNPCKLPS    Y6, Y2, Y3
-	VUNPCKHPS    Y6, Y2, Y2
-	VUNPCKLPD    Y3, Y1, Y4
-	VMOVUPS      Y4, (AX)
-	VUNPCKHPD    Y3, Y1, Y1
-	VMOVUPS      Y1, 32(AX)
-	VUNPCKLPD    Y2, Y0, Y1
-	VMOVUPS      Y1, 64(AX)
-	VUNPCKHPD    Y2, Y0, Y0
-	VMOVUPS      Y0, 96(AX)
+	VPCMPGTD     192(SP), Y6, Y6
+	VPAND        224(SP), Y6, Y6
+	VUNPCKLPS    Y7, Y11, Y2
+	VUNPCKHPS    Y7, Y11, Y3
+	VUNPCKLPS    Y6, Y9, Y4
+	VUNPCKHPS    Y6, Y9, Y5
+	VUNPCKLPD    Y4, Y2, Y6
+	VMOVUPS      Y6, (AX)
+	VUNPCKHPD    Y4, Y2, Y2
+	VMOVUPS      Y2, 32(AX)
+	VUNPCKLPD    Y5, Y3, Y2
+	VMOVUPS      Y2, 64(AX)
+	VUNPCKHPD    Y5, Y3, Y2
+	VMOVUPS      Y2, 96(AX)
 	ADDQ         $0x00000080, AX
-	ADDL         $0x00000008, BX
+	VPADDD       lanesAVX2<>+0(SB), Y0, Y0
+	VPADDD       lanesAVX2<>+0(SB), Y1, Y1
 	SUBQ         $0x00000008, CX
 	JGE          loop
 
@@ -3422,24 +3459,6 @@ DATA philoxMul0<>+52(SB)/4, $0xd2511f53
 DATA philoxMul0<>+56(SB)/4, $0xd2511f53
 DATA philoxMul0<>+60(SB)/4, $0xd2511f53
 GLOBL philoxMul0<>(SB), RODATA|NOPTR, $64
-
-DATA oddLanes<>+0(SB)/4, $0x00000000
-DATA oddLanes<>+4(SB)/4, $0xffffffff
-DATA oddLanes<>+8(SB)/4, $0x00000000
-DATA oddLanes<>+12(SB)/4, $0xffffffff
-DATA oddLanes<>+16(SB)/4, $0x00000000
-DATA oddLanes<>+20(SB)/4, $0xffffffff
-DATA oddLanes<>+24(SB)/4, $0x00000000
-DATA oddLanes<>+28(SB)/4, $0xffffffff
-DATA oddLanes<>+32(SB)/4, $0x00000000
-DATA oddLanes<>+36(SB)/4, $0xffffffff
-DATA oddLanes<>+40(SB)/4, $0x00000000
-DATA oddLanes<>+44(SB)/4, $0xffffffff
-DATA oddLanes<>+48(SB)/4, $0x00000000
-DATA oddLanes<>+52(SB)/4, $0xffffffff
-DATA oddLanes<>+56(SB)/4, $0x00000000
-DATA oddLanes<>+60(SB)/4, $0xffffffff
-GLOBL oddLanes<>(SB), RODATA|NOPTR, $64
 
 DATA philoxMul1<>+0(SB)/4, $0xcd9e8d57
 DATA philoxMul1<>+4(SB)/4, $0xcd9e8d57
@@ -3495,49 +3514,1690 @@ DATA philoxWeyl1<>+56(SB)/4, $0xbb67ae85
 DATA philoxWeyl1<>+60(SB)/4, $0xbb67ae85
 GLOBL philoxWeyl1<>(SB), RODATA|NOPTR, $64
 
-DATA unit24<>+0(SB)/4, $0x33800000
-DATA unit24<>+4(SB)/4, $0x33800000
-DATA unit24<>+8(SB)/4, $0x33800000
-DATA unit24<>+12(SB)/4, $0x33800000
-DATA unit24<>+16(SB)/4, $0x33800000
-DATA unit24<>+20(SB)/4, $0x33800000
-DATA unit24<>+24(SB)/4, $0x33800000
-DATA unit24<>+28(SB)/4, $0x33800000
-DATA unit24<>+32(SB)/4, $0x33800000
-DATA unit24<>+36(SB)/4, $0x33800000
-DATA unit24<>+40(SB)/4, $0x33800000
-DATA unit24<>+44(SB)/4, $0x33800000
-DATA unit24<>+48(SB)/4, $0x33800000
-DATA unit24<>+52(SB)/4, $0x33800000
-DATA unit24<>+56(SB)/4, $0x33800000
-DATA unit24<>+60(SB)/4, $0x33800000
-GLOBL unit24<>(SB), RODATA|NOPTR, $64
+DATA two24<>+0(SB)/4, $0x4b800000
+DATA two24<>+4(SB)/4, $0x4b800000
+DATA two24<>+8(SB)/4, $0x4b800000
+DATA two24<>+12(SB)/4, $0x4b800000
+DATA two24<>+16(SB)/4, $0x4b800000
+DATA two24<>+20(SB)/4, $0x4b800000
+DATA two24<>+24(SB)/4, $0x4b800000
+DATA two24<>+28(SB)/4, $0x4b800000
+DATA two24<>+32(SB)/4, $0x4b800000
+DATA two24<>+36(SB)/4, $0x4b800000
+DATA two24<>+40(SB)/4, $0x4b800000
+DATA two24<>+44(SB)/4, $0x4b800000
+DATA two24<>+48(SB)/4, $0x4b800000
+DATA two24<>+52(SB)/4, $0x4b800000
+DATA two24<>+56(SB)/4, $0x4b800000
+DATA two24<>+60(SB)/4, $0x4b800000
+GLOBL two24<>(SB), RODATA|NOPTR, $64
 
-// func sumTimesAVX2(y []float32, a []float32, x []float32, f []float32)
+DATA lanesAVX2<>+0(SB)/4, $0x00000008
+DATA lanesAVX2<>+4(SB)/4, $0x00000008
+DATA lanesAVX2<>+8(SB)/4, $0x00000008
+DATA lanesAVX2<>+12(SB)/4, $0x00000008
+DATA lanesAVX2<>+16(SB)/4, $0x00000008
+DATA lanesAVX2<>+20(SB)/4, $0x00000008
+DATA lanesAVX2<>+24(SB)/4, $0x00000008
+DATA lanesAVX2<>+28(SB)/4, $0x00000008
+DATA lanesAVX2<>+32(SB)/4, $0x00000008
+DATA lanesAVX2<>+36(SB)/4, $0x00000008
+DATA lanesAVX2<>+40(SB)/4, $0x00000008
+DATA lanesAVX2<>+44(SB)/4, $0x00000008
+DATA lanesAVX2<>+48(SB)/4, $0x00000008
+DATA lanesAVX2<>+52(SB)/4, $0x00000008
+DATA lanesAVX2<>+56(SB)/4, $0x00000008
+DATA lanesAVX2<>+60(SB)/4, $0x00000008
+GLOBL lanesAVX2<>(SB), RODATA|NOPTR, $64
+
+// func dropStripAVX2(y []float32, x []float32, factor []float32, block uint32, stride uint32, d *uint32)
+// Requires: AVX, AVX2
+TEXT ·dropStripAVX2(SB), NOSPLIT, $288-88
+	MOVQ         d+80(FP), AX
+	VPBROADCASTD (AX), Y0
+	VPBROADCASTD 4(AX), Y1
+	VPBROADCASTD 16(AX), Y2
+	VPXOR        Y1, Y2, Y2
+	VMOVUPS      Y2, 64(SP)
+	VPBROADCASTD 12(AX), Y2
+	VPMULUDQ     philoxMul1<>+0(SB), Y2, Y2
+	VPSRLQ       $0x20, Y2, Y3
+	VPXOR        Y0, Y3, Y3
+	VPBROADCASTD 8(AX), Y4
+	VPXOR        Y4, Y3, Y3
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VPXOR        Y0, Y2, Y2
+	VMOVUPS      Y2, 96(SP)
+	VPMULUDQ     philoxMul0<>+0(SB), Y3, Y2
+	VMOVUPS      Y2, 160(SP)
+	VPSRLQ       $0x20, Y2, Y3
+	VPXOR        Y1, Y3, Y3
+	VMOVUPS      Y3, 128(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, (SP)
+	VMOVD        X1, 4(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 8(SP)
+	VMOVD        X1, 12(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 16(SP)
+	VMOVD        X1, 20(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 24(SP)
+	VMOVD        X1, 28(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 32(SP)
+	VMOVD        X1, 36(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 40(SP)
+	VMOVD        X1, 44(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 48(SP)
+	VMOVD        X1, 52(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Y0, Y0
+	VPADDD       philoxWeyl1<>+0(SB), Y1, Y1
+	VMOVD        X0, 56(SP)
+	VMOVD        X1, 60(SP)
+	VMOVSS       20(AX), X0
+	VMULSS       two24<>+0(SB), X0, X0
+	VROUNDSS     $0x02, X0, X0, X0
+	VCVTTSS2SI   X0, CX
+	DECL         CX
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 192(SP)
+	MOVL         stride+76(FP), CX
+	VMOVD        CX, X1
+	MOVL         block+72(FP), CX
+	VMOVD        CX, X0
+	MOVQ         factor_base+48(FP), CX
+	VBROADCASTSS 24(AX), Y2
+	VMULPS       (CX), Y2, Y2
+	VMOVUPS      Y2, 224(SP)
+	VPBROADCASTD X1, Y2
+	VPMULLD      ordinals<>+0(SB), Y2, Y2
+	VPBROADCASTD X0, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLQ       $0x20, Y2, Y3
+	MOVQ         y_base+0(FP), DX
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_len+8(FP), SI
+	SUBQ         $0x40, SI
+	JL           part0end
+
+part0:
+	VPMULUDQ     philoxMul0<>+0(SB), Y2, Y7
+	VPSRLQ       $0x20, Y7, Y6
+	VPXOR        64(SP), Y6, Y6
+	VPMULUDQ     philoxMul1<>+0(SB), Y6, Y5
+	VPSRLQ       $0x20, Y5, Y4
+	VPXOR        96(SP), Y4, Y4
+	VPXOR        128(SP), Y7, Y6
+	VPMULUDQ     philoxMul0<>+0(SB), Y3, Y10
+	VPSRLQ       $0x20, Y10, Y9
+	VPXOR        64(SP), Y9, Y9
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y8
+	VPSRLQ       $0x20, Y8, Y7
+	VPXOR        96(SP), Y7, Y7
+	VPXOR        128(SP), Y10, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y4, Y4
+	VPMULUDQ     philoxMul1<>+0(SB), Y6, Y6
+	VPSRLQ       $0x20, Y4, Y10
+	VPSRLQ       $0x20, Y6, Y11
+	VPBROADCASTD (SP), Y12
+	VPXOR        Y5, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 4(SP), Y5
+	VPXOR        160(SP), Y10, Y10
+	VPXOR        Y5, Y10, Y10
+	VPMULUDQ     philoxMul0<>+0(SB), Y7, Y5
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y7
+	VPSRLQ       $0x20, Y5, Y9
+	VPSRLQ       $0x20, Y7, Y12
+	VPBROADCASTD (SP), Y13
+	VPXOR        Y8, Y12, Y12
+	VPXOR        Y13, Y12, Y12
+	VPBROADCASTD 4(SP), Y8
+	VPXOR        160(SP), Y9, Y9
+	VPXOR        Y8, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y11, Y8
+	VPMULUDQ     philoxMul1<>+0(SB), Y10, Y10
+	VPSRLQ       $0x20, Y8, Y11
+	VPSRLQ       $0x20, Y10, Y13
+	VPBROADCASTD 8(SP), Y14
+	VPXOR        Y6, Y13, Y13
+	VPXOR        Y14, Y13, Y13
+	VPBROADCASTD 12(SP), Y6
+	VPXOR        Y4, Y11, Y11
+	VPXOR        Y6, Y11, Y11
+	VPMULUDQ     philoxMul0<>+0(SB), Y12, Y4
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y6
+	VPSRLQ       $0x20, Y4, Y9
+	VPSRLQ       $0x20, Y6, Y12
+	VPBROADCASTD 8(SP), Y14
+	VPXOR        Y7, Y12, Y12
+	VPXOR        Y14, Y12, Y12
+	VPBROADCASTD 12(SP), Y7
+	VPXOR        Y5, Y9, Y9
+	VPXOR        Y7, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y13, Y5
+	VPMULUDQ     philoxMul1<>+0(SB), Y11, Y7
+	VPSRLQ       $0x20, Y5, Y11
+	VPSRLQ       $0x20, Y7, Y13
+	VPBROADCASTD 16(SP), Y14
+	VPXOR        Y10, Y13, Y13
+	VPXOR        Y14, Y13, Y13
+	VPBROADCASTD 20(SP), Y10
+	VPXOR        Y8, Y11, Y11
+	VPXOR        Y10, Y11, Y11
+	VPMULUDQ     philoxMul0<>+0(SB), Y12, Y8
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y9
+	VPSRLQ       $0x20, Y8, Y10
+	VPSRLQ       $0x20, Y9, Y12
+	VPBROADCASTD 16(SP), Y14
+	VPXOR        Y6, Y12, Y12
+	VPXOR        Y14, Y12, Y12
+	VPBROADCASTD 20(SP), Y6
+	VPXOR        Y4, Y10, Y10
+	VPXOR        Y6, Y10, Y10
+	VPMULUDQ     philoxMul0<>+0(SB), Y13, Y4
+	VPMULUDQ     philoxMul1<>+0(SB), Y11, Y6
+	VPSRLQ       $0x20, Y4, Y11
+	VPSRLQ       $0x20, Y6, Y13
+	VPBROADCASTD 24(SP), Y14
+	VPXOR        Y7, Y13, Y13
+	VPXOR        Y14, Y13, Y13
+	VPBROADCASTD 28(SP), Y7
+	VPXOR        Y5, Y11, Y11
+	VPXOR        Y7, Y11, Y11
+	VPMULUDQ     philoxMul0<>+0(SB), Y12, Y5
+	VPMULUDQ     philoxMul1<>+0(SB), Y10, Y7
+	VPSRLQ       $0x20, Y5, Y10
+	VPSRLQ       $0x20, Y7, Y12
+	VPBROADCASTD 24(SP), Y14
+	VPXOR        Y9, Y12, Y12
+	VPXOR        Y14, Y12, Y12
+	VPBROADCASTD 28(SP), Y9
+	VPXOR        Y8, Y10, Y10
+	VPXOR        Y9, Y10, Y10
+	VPMULUDQ     philoxMul0<>+0(SB), Y13, Y8
+	VPMULUDQ     philoxMul1<>+0(SB), Y11, Y9
+	VPSRLQ       $0x20, Y8, Y11
+	VPSRLQ       $0x20, Y9, Y13
+	VPBROADCASTD 32(SP), Y14
+	VPXOR        Y6, Y13, Y13
+	VPXOR        Y14, Y13, Y13
+	VPBROADCASTD 36(SP), Y6
+	VPXOR        Y4, Y11, Y11
+	VPXOR        Y6, Y11, Y11
+	VPMULUDQ     philoxMul0<>+0(SB), Y12, Y4
+	VPMULUDQ     philoxMul1<>+0(SB), Y10, Y6
+	VPSRLQ       $0x20, Y4, Y10
+	VPSRLQ       $0x20, Y6, Y12
+	VPBROADCASTD 32(SP), Y14
+	VPXOR        Y7, Y12, Y12
+	VPXOR        Y14, Y12, Y12
+	VPBROADCASTD 36(SP), Y7
+	VPXOR        Y5, Y10, Y10
+	VPXOR        Y7, Y10, Y10
+	VPMULUDQ     philoxMul0<>+0(SB), Y13, Y5
+	VPMULUDQ     philoxMul1<>+0(SB), Y11, Y7
+	VPSRLQ       $0x20, Y5, Y11
+	VPSRLQ       $0x20, Y7, Y13
+	VPBROADCASTD 40(SP), Y14
+	VPXOR        Y9, Y13, Y13
+	VPXOR        Y14, Y13, Y13
+	VPBROADCASTD 44(SP), Y9
+	VPXOR        Y8, Y11, Y11
+	VPXOR        Y9, Y11, Y11
+	VPMULUDQ     philoxMul0<>+0(SB), Y12, Y8
+	VPMULUDQ     philoxMul1<>+0(SB), Y10, Y9
+	VPSRLQ       $0x20, Y8, Y10
+	VPSRLQ       $0x20, Y9, Y12
+	VPBROADCASTD 40(SP), Y14
+	VPXOR        Y6, Y12, Y12
+	VPXOR        Y14, Y12, Y12
+	VPBROADCASTD 44(SP), Y6
+	VPXOR        Y4, Y10, Y10
+	VPXOR        Y6, Y10, Y10
+	VPMULUDQ     philoxMul0<>+0(SB), Y13, Y4
+	VPMULUDQ     philoxMul1<>+0(SB), Y11, Y6
+	VPSRLQ       $0x20, Y4, Y11
+	VPSRLQ       $0x20, Y6, Y13
+	VPBROADCASTD 48(SP), Y14
+	VPXOR        Y7, Y13, Y13
+	VPXOR        Y14, Y13, Y13
+	VPBROADCASTD 52(SP), Y7
+	VPXOR        Y5, Y11, Y11
+	VPXOR        Y7, Y11, Y11
+	VPMULUDQ     philoxMul0<>+0(SB), Y12, Y5
+	VPMULUDQ     philoxMul1<>+0(SB), Y10, Y7
+	VPSRLQ       $0x20, Y5, Y10
+	VPSRLQ       $0x20, Y7, Y12
+	VPBROADCASTD 48(SP), Y14
+	VPXOR        Y9, Y12, Y12
+	VPXOR        Y14, Y12, Y12
+	VPBROADCASTD 52(SP), Y9
+	VPXOR        Y8, Y10, Y10
+	VPXOR        Y9, Y10, Y10
+	VPMULUDQ     philoxMul0<>+0(SB), Y13, Y8
+	VPMULUDQ     philoxMul1<>+0(SB), Y11, Y9
+	VPSRLQ       $0x20, Y8, Y11
+	VPSRLQ       $0x20, Y9, Y13
+	VPBROADCASTD 56(SP), Y14
+	VPXOR        Y6, Y13, Y13
+	VPXOR        Y14, Y13, Y13
+	VPBROADCASTD 60(SP), Y6
+	VPXOR        Y4, Y11, Y11
+	VPXOR        Y6, Y11, Y11
+	VPMULUDQ     philoxMul0<>+0(SB), Y12, Y4
+	VPMULUDQ     philoxMul1<>+0(SB), Y10, Y6
+	VPSRLQ       $0x20, Y4, Y10
+	VPSRLQ       $0x20, Y6, Y12
+	VPBROADCASTD 56(SP), Y14
+	VPXOR        Y7, Y12, Y12
+	VPXOR        Y14, Y12, Y12
+	VPBROADCASTD 60(SP), Y7
+	VPXOR        Y5, Y10, Y10
+	VPXOR        Y7, Y10, Y10
+	VMOVSLDUP    Y12, Y12
+	VBLENDPS     $0xaa, Y12, Y13, Y13
+	VMOVSLDUP    Y6, Y6
+	VBLENDPS     $0xaa, Y6, Y9, Y9
+	VMOVSLDUP    Y10, Y10
+	VBLENDPS     $0xaa, Y10, Y11, Y11
+	VMOVSLDUP    Y4, Y4
+	VBLENDPS     $0xaa, Y4, Y8, Y8
+	VPSRLD       $0x08, Y13, Y13
+	VPCMPGTD     192(SP), Y13, Y13
+	VPAND        224(SP), Y13, Y13
+	VMULPS       (BX), Y13, Y13
+	VMOVUPS      Y13, (DX)
+	VPSRLD       $0x08, Y9, Y9
+	VPCMPGTD     192(SP), Y9, Y9
+	VPAND        224(SP), Y9, Y9
+	VMULPS       64(BX), Y9, Y9
+	VMOVUPS      Y9, 64(DX)
+	VPSRLD       $0x08, Y11, Y11
+	VPCMPGTD     192(SP), Y11, Y11
+	VPAND        224(SP), Y11, Y11
+	VMULPS       128(BX), Y11, Y11
+	VMOVUPS      Y11, 128(DX)
+	VPSRLD       $0x08, Y8, Y8
+	VPCMPGTD     192(SP), Y8, Y8
+	VPAND        224(SP), Y8, Y8
+	VMULPS       192(BX), Y8, Y8
+	VMOVUPS      Y8, 192(DX)
+	VPADDD       integerOne<>+0(SB), Y2, Y2
+	VPADDD       integerOne<>+0(SB), Y3, Y3
+	ADDQ         $0x00000100, BX
+	ADDQ         $0x00000100, DX
+	SUBQ         $0x40, SI
+	JGE          part0
+
+part0end:
+	VBROADCASTSS 24(AX), Y2
+	VMULPS       32(CX), Y2, Y2
+	VMOVUPS      Y2, 256(SP)
+	VPBROADCASTD X1, Y1
+	VPMULLD      ordinals<>+32(SB), Y1, Y1
+	VPBROADCASTD X0, Y0
+	VPADDD       Y0, Y1, Y1
+	VPSRLQ       $0x20, Y1, Y0
+	MOVQ         y_base+0(FP), DX
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_len+8(FP), SI
+	SUBQ         $0x40, SI
+	JL           part1end
+
+part1:
+	VPMULUDQ     philoxMul0<>+0(SB), Y1, Y5
+	VPSRLQ       $0x20, Y5, Y4
+	VPXOR        64(SP), Y4, Y4
+	VPMULUDQ     philoxMul1<>+0(SB), Y4, Y3
+	VPSRLQ       $0x20, Y3, Y2
+	VPXOR        96(SP), Y2, Y2
+	VPXOR        128(SP), Y5, Y4
+	VPMULUDQ     philoxMul0<>+0(SB), Y0, Y8
+	VPSRLQ       $0x20, Y8, Y7
+	VPXOR        64(SP), Y7, Y7
+	VPMULUDQ     philoxMul1<>+0(SB), Y7, Y6
+	VPSRLQ       $0x20, Y6, Y5
+	VPXOR        96(SP), Y5, Y5
+	VPXOR        128(SP), Y8, Y7
+	VPMULUDQ     philoxMul0<>+0(SB), Y2, Y2
+	VPMULUDQ     philoxMul1<>+0(SB), Y4, Y4
+	VPSRLQ       $0x20, Y2, Y8
+	VPSRLQ       $0x20, Y4, Y9
+	VPBROADCASTD (SP), Y10
+	VPXOR        Y3, Y9, Y9
+	VPXOR        Y10, Y9, Y9
+	VPBROADCASTD 4(SP), Y3
+	VPXOR        160(SP), Y8, Y8
+	VPXOR        Y3, Y8, Y8
+	VPMULUDQ     philoxMul0<>+0(SB), Y5, Y3
+	VPMULUDQ     philoxMul1<>+0(SB), Y7, Y5
+	VPSRLQ       $0x20, Y3, Y7
+	VPSRLQ       $0x20, Y5, Y10
+	VPBROADCASTD (SP), Y11
+	VPXOR        Y6, Y10, Y10
+	VPXOR        Y11, Y10, Y10
+	VPBROADCASTD 4(SP), Y6
+	VPXOR        160(SP), Y7, Y7
+	VPXOR        Y6, Y7, Y7
+	VPMULUDQ     philoxMul0<>+0(SB), Y9, Y6
+	VPMULUDQ     philoxMul1<>+0(SB), Y8, Y8
+	VPSRLQ       $0x20, Y6, Y9
+	VPSRLQ       $0x20, Y8, Y11
+	VPBROADCASTD 8(SP), Y12
+	VPXOR        Y4, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 12(SP), Y4
+	VPXOR        Y2, Y9, Y9
+	VPXOR        Y4, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y2
+	VPMULUDQ     philoxMul1<>+0(SB), Y7, Y4
+	VPSRLQ       $0x20, Y2, Y7
+	VPSRLQ       $0x20, Y4, Y10
+	VPBROADCASTD 8(SP), Y12
+	VPXOR        Y5, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 12(SP), Y5
+	VPXOR        Y3, Y7, Y7
+	VPXOR        Y5, Y7, Y7
+	VPMULUDQ     philoxMul0<>+0(SB), Y11, Y3
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y5
+	VPSRLQ       $0x20, Y3, Y9
+	VPSRLQ       $0x20, Y5, Y11
+	VPBROADCASTD 16(SP), Y12
+	VPXOR        Y8, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 20(SP), Y8
+	VPXOR        Y6, Y9, Y9
+	VPXOR        Y8, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y6
+	VPMULUDQ     philoxMul1<>+0(SB), Y7, Y7
+	VPSRLQ       $0x20, Y6, Y8
+	VPSRLQ       $0x20, Y7, Y10
+	VPBROADCASTD 16(SP), Y12
+	VPXOR        Y4, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 20(SP), Y4
+	VPXOR        Y2, Y8, Y8
+	VPXOR        Y4, Y8, Y8
+	VPMULUDQ     philoxMul0<>+0(SB), Y11, Y2
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y4
+	VPSRLQ       $0x20, Y2, Y9
+	VPSRLQ       $0x20, Y4, Y11
+	VPBROADCASTD 24(SP), Y12
+	VPXOR        Y5, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 28(SP), Y5
+	VPXOR        Y3, Y9, Y9
+	VPXOR        Y5, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y3
+	VPMULUDQ     philoxMul1<>+0(SB), Y8, Y5
+	VPSRLQ       $0x20, Y3, Y8
+	VPSRLQ       $0x20, Y5, Y10
+	VPBROADCASTD 24(SP), Y12
+	VPXOR        Y7, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 28(SP), Y7
+	VPXOR        Y6, Y8, Y8
+	VPXOR        Y7, Y8, Y8
+	VPMULUDQ     philoxMul0<>+0(SB), Y11, Y6
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y7
+	VPSRLQ       $0x20, Y6, Y9
+	VPSRLQ       $0x20, Y7, Y11
+	VPBROADCASTD 32(SP), Y12
+	VPXOR        Y4, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 36(SP), Y4
+	VPXOR        Y2, Y9, Y9
+	VPXOR        Y4, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y2
+	VPMULUDQ     philoxMul1<>+0(SB), Y8, Y4
+	VPSRLQ       $0x20, Y2, Y8
+	VPSRLQ       $0x20, Y4, Y10
+	VPBROADCASTD 32(SP), Y12
+	VPXOR        Y5, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 36(SP), Y5
+	VPXOR        Y3, Y8, Y8
+	VPXOR        Y5, Y8, Y8
+	VPMULUDQ     philoxMul0<>+0(SB), Y11, Y3
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y5
+	VPSRLQ       $0x20, Y3, Y9
+	VPSRLQ       $0x20, Y5, Y11
+	VPBROADCASTD 40(SP), Y12
+	VPXOR        Y7, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 44(SP), Y7
+	VPXOR        Y6, Y9, Y9
+	VPXOR        Y7, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y6
+	VPMULUDQ     philoxMul1<>+0(SB), Y8, Y7
+	VPSRLQ       $0x20, Y6, Y8
+	VPSRLQ       $0x20, Y7, Y10
+	VPBROADCASTD 40(SP), Y12
+	VPXOR        Y4, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 44(SP), Y4
+	VPXOR        Y2, Y8, Y8
+	VPXOR        Y4, Y8, Y8
+	VPMULUDQ     philoxMul0<>+0(SB), Y11, Y2
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y4
+	VPSRLQ       $0x20, Y2, Y9
+	VPSRLQ       $0x20, Y4, Y11
+	VPBROADCASTD 48(SP), Y12
+	VPXOR        Y5, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 52(SP), Y5
+	VPXOR        Y3, Y9, Y9
+	VPXOR        Y5, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y3
+	VPMULUDQ     philoxMul1<>+0(SB), Y8, Y5
+	VPSRLQ       $0x20, Y3, Y8
+	VPSRLQ       $0x20, Y5, Y10
+	VPBROADCASTD 48(SP), Y12
+	VPXOR        Y7, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 52(SP), Y7
+	VPXOR        Y6, Y8, Y8
+	VPXOR        Y7, Y8, Y8
+	VPMULUDQ     philoxMul0<>+0(SB), Y11, Y6
+	VPMULUDQ     philoxMul1<>+0(SB), Y9, Y7
+	VPSRLQ       $0x20, Y6, Y9
+	VPSRLQ       $0x20, Y7, Y11
+	VPBROADCASTD 56(SP), Y12
+	VPXOR        Y4, Y11, Y11
+	VPXOR        Y12, Y11, Y11
+	VPBROADCASTD 60(SP), Y4
+	VPXOR        Y2, Y9, Y9
+	VPXOR        Y4, Y9, Y9
+	VPMULUDQ     philoxMul0<>+0(SB), Y10, Y2
+	VPMULUDQ     philoxMul1<>+0(SB), Y8, Y4
+	VPSRLQ       $0x20, Y2, Y8
+	VPSRLQ       $0x20, Y4, Y10
+	VPBROADCASTD 56(SP), Y12
+	VPXOR        Y5, Y10, Y10
+	VPXOR        Y12, Y10, Y10
+	VPBROADCASTD 60(SP), Y5
+	VPXOR        Y3, Y8, Y8
+	VPXOR        Y5, Y8, Y8
+	VMOVSLDUP    Y10, Y10
+	VBLENDPS     $0xaa, Y10, Y11, Y11
+	VMOVSLDUP    Y4, Y4
+	VBLENDPS     $0xaa, Y4, Y7, Y7
+	VMOVSLDUP    Y8, Y8
+	VBLENDPS     $0xaa, Y8, Y9, Y9
+	VMOVSLDUP    Y2, Y2
+	VBLENDPS     $0xaa, Y2, Y6, Y6
+	VPSRLD       $0x08, Y11, Y11
+	VPCMPGTD     192(SP), Y11, Y11
+	VPAND        256(SP), Y11, Y11
+	VMULPS       32(BX), Y11, Y11
+	VMOVUPS      Y11, 32(DX)
+	VPSRLD       $0x08, Y7, Y7
+	VPCMPGTD     192(SP), Y7, Y7
+	VPAND        256(SP), Y7, Y7
+	VMULPS       96(BX), Y7, Y7
+	VMOVUPS      Y7, 96(DX)
+	VPSRLD       $0x08, Y9, Y9
+	VPCMPGTD     192(SP), Y9, Y9
+	VPAND        256(SP), Y9, Y9
+	VMULPS       160(BX), Y9, Y9
+	VMOVUPS      Y9, 160(DX)
+	VPSRLD       $0x08, Y6, Y6
+	VPCMPGTD     192(SP), Y6, Y6
+	VPAND        256(SP), Y6, Y6
+	VMULPS       224(BX), Y6, Y6
+	VMOVUPS      Y6, 224(DX)
+	VPADDD       integerOne<>+0(SB), Y1, Y1
+	VPADDD       integerOne<>+0(SB), Y0, Y0
+	ADDQ         $0x00000100, BX
+	ADDQ         $0x00000100, DX
+	SUBQ         $0x40, SI
+	JGE          part1
+
+part1end:
+	VZEROUPPER
+	RET
+
+DATA ordinals<>+0(SB)/4, $0x00000000
+DATA ordinals<>+4(SB)/4, $0x00000001
+DATA ordinals<>+8(SB)/4, $0x00000002
+DATA ordinals<>+12(SB)/4, $0x00000003
+DATA ordinals<>+16(SB)/4, $0x00000004
+DATA ordinals<>+20(SB)/4, $0x00000005
+DATA ordinals<>+24(SB)/4, $0x00000006
+DATA ordinals<>+28(SB)/4, $0x00000007
+DATA ordinals<>+32(SB)/4, $0x00000008
+DATA ordinals<>+36(SB)/4, $0x00000009
+DATA ordinals<>+40(SB)/4, $0x0000000a
+DATA ordinals<>+44(SB)/4, $0x0000000b
+DATA ordinals<>+48(SB)/4, $0x0000000c
+DATA ordinals<>+52(SB)/4, $0x0000000d
+DATA ordinals<>+56(SB)/4, $0x0000000e
+DATA ordinals<>+60(SB)/4, $0x0000000f
+GLOBL ordinals<>(SB), RODATA|NOPTR, $64
+
+DATA integerOne<>+0(SB)/4, $0x00000001
+DATA integerOne<>+4(SB)/4, $0x00000001
+DATA integerOne<>+8(SB)/4, $0x00000001
+DATA integerOne<>+12(SB)/4, $0x00000001
+DATA integerOne<>+16(SB)/4, $0x00000001
+DATA integerOne<>+20(SB)/4, $0x00000001
+DATA integerOne<>+24(SB)/4, $0x00000001
+DATA integerOne<>+28(SB)/4, $0x00000001
+DATA integerOne<>+32(SB)/4, $0x00000001
+DATA integerOne<>+36(SB)/4, $0x00000001
+DATA integerOne<>+40(SB)/4, $0x00000001
+DATA integerOne<>+44(SB)/4, $0x00000001
+DATA integerOne<>+48(SB)/4, $0x00000001
+DATA integerOne<>+52(SB)/4, $0x00000001
+DATA integerOne<>+56(SB)/4, $0x00000001
+DATA integerOne<>+60(SB)/4, $0x00000001
+GLOBL integerOne<>(SB), RODATA|NOPTR, $64
+
+// func panelSquaresAVX2(q *byte)
 // Requires: AVX, FMA3
-TEXT ·sumTimesAVX2(SB), NOSPLIT, $0-96
-	MOVQ y_base+0(FP), AX
-	MOVQ a_base+24(FP), CX
-	MOVQ x_base+48(FP), DX
-	MOVQ f_base+72(FP), BX
-	MOVQ y_len+8(FP), SI
-	SUBQ $0x00000008, SI
-	JL   end
+TEXT ·panelSquaresAVX2(SB), NOSPLIT, $0-8
+	MOVQ q+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 64(AX), BX
+	MOVQ 96(AX), SI
+	MOVQ 24(AX), DI
+	SHLQ $0x02, DI
+	MOVQ 56(AX), R8
+	SHLQ $0x02, R8
 
-loop:
-	VMOVUPS     (CX), Y0
-	VMOVUPS     (DX), Y1
-	VFMADD231PS (BX), Y1, Y0
-	VMOVUPS     Y0, (AX)
-	ADDQ        $0x00000020, AX
-	ADDQ        $0x00000020, CX
-	ADDQ        $0x00000020, DX
-	ADDQ        $0x00000020, BX
-	SUBQ        $0x00000008, SI
-	JGE         loop
+tile:
+	MOVQ CX, R13
+	MOVQ DX, R14
+	MOVQ $0x00000004, R15
 
-end:
-	ADDQ $0x00000008, SI
+rows:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (R14), R9
+	MOVQ   BX, R10
+	MOVQ   88(AX), R11
+	SUBQ   $0x10, R11
+	JL     sums
+
+segment:
+	MOVQ $0x00000002, R12
+
+steps:
+	VMOVUPS      (R10), Y8
+	VMOVUPS      32(R10), Y9
+	VBROADCASTSS (R9), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 64(R9), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 128(R9), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 192(R9), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      64(R10), Y8
+	VMOVUPS      96(R10), Y9
+	VBROADCASTSS 4(R9), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 68(R9), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 132(R9), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 196(R9), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      128(R10), Y8
+	VMOVUPS      160(R10), Y9
+	VBROADCASTSS 8(R9), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 72(R9), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 136(R9), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 200(R9), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      192(R10), Y8
+	VMOVUPS      224(R10), Y9
+	VBROADCASTSS 12(R9), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 76(R9), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 140(R9), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 204(R9), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      256(R10), Y8
+	VMOVUPS      288(R10), Y9
+	VBROADCASTSS 16(R9), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 80(R9), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 144(R9), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 208(R9), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      320(R10), Y8
+	VMOVUPS      352(R10), Y9
+	VBROADCASTSS 20(R9), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 84(R9), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 148(R9), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 212(R9), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      384(R10), Y8
+	VMOVUPS      416(R10), Y9
+	VBROADCASTSS 24(R9), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 88(R9), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 152(R9), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 216(R9), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      448(R10), Y8
+	VMOVUPS      480(R10), Y9
+	VBROADCASTSS 28(R9), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 92(R9), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 156(R9), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 220(R9), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x20, R9
+	ADDQ         $0x00000200, R10
+	DECQ         R12
+	JNZ          steps
+	LEAQ         -64(R9)(R8*1), R9
+	SUBQ         $0x10, R11
+	JGE          segment
+
+sums:
+	MOVQ    R13, R9
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	ADDQ    DI, R9
+	VMOVUPS Y2, (R9)
+	VMOVUPS Y3, 32(R9)
+	ADDQ    DI, R9
+	VMOVUPS Y4, (R9)
+	VMOVUPS Y5, 32(R9)
+	ADDQ    DI, R9
+	VMOVUPS Y6, (R9)
+	VMOVUPS Y7, 32(R9)
+	ADDQ    DI, R9
+	ADDQ    DI, R13
+	ADDQ    DI, R13
+	ADDQ    DI, R13
+	ADDQ    DI, R13
+	ADDQ    $0x00000100, R14
+	DECQ    R15
+	JNZ     rows
+	MOVQ    104(AX), R12
+	LEAQ    (CX)(R12*4), CX
+	MOVQ    112(AX), R12
+	LEAQ    (DX)(R12*4), DX
+	MOVQ    120(AX), R12
+	LEAQ    (BX)(R12*4), BX
+	DECQ    SI
+	JNZ     tile
+	VZEROUPPER
+	RET
+
+// func stripSquaresAVX2(q *byte)
+// Requires: AVX, FMA3
+TEXT ·stripSquaresAVX2(SB), NOSPLIT, $0-8
+	MOVQ q+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 64(AX), BX
+	MOVQ 96(AX), SI
+	MOVQ 24(AX), DI
+	SHLQ $0x02, DI
+
+tile:
+	MOVQ CX, R12
+	MOVQ DX, R13
+	MOVQ $0x00000004, R14
+
+rows:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (R13), R8
+	MOVQ   BX, R9
+	MOVQ   88(AX), R10
+	MOVQ   R10, R11
+	SHRQ   $0x02, R11
+	JZ     rest
+
+steps:
+	VMOVUPS      (R9), Y8
+	VMOVUPS      32(R9), Y9
+	VBROADCASTSS (R8), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(R8), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 8(R8), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(R8), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      64(R9), Y8
+	VMOVUPS      96(R9), Y9
+	VBROADCASTSS 64(R8), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 68(R8), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 72(R8), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 76(R8), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      128(R9), Y8
+	VMOVUPS      160(R9), Y9
+	VBROADCASTSS 128(R8), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 132(R8), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 136(R8), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 140(R8), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      192(R9), Y8
+	VMOVUPS      224(R9), Y9
+	VBROADCASTSS 192(R8), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 196(R8), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 200(R8), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 204(R8), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x00000100, R8
+	ADDQ         $0x00000100, R9
+	DECQ         R11
+	JNZ          steps
+
+rest:
+	ANDQ $0x03, R10
+	JZ   sums
+
+one:
+	VMOVUPS      (R9), Y8
+	VMOVUPS      32(R9), Y9
+	VBROADCASTSS (R8), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(R8), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 8(R8), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(R8), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x40, R8
+	ADDQ         $0x40, R9
+	DECQ         R10
+	JNZ          one
+
+sums:
+	MOVQ    R12, R8
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	ADDQ    DI, R8
+	VMOVUPS Y6, (R8)
+	VMOVUPS Y7, 32(R8)
+	ADDQ    DI, R8
+	ADDQ    DI, R12
+	ADDQ    DI, R12
+	ADDQ    DI, R12
+	ADDQ    DI, R12
+	ADDQ    $0x10, R13
+	DECQ    R14
+	JNZ     rows
+	MOVQ    104(AX), R11
+	LEAQ    (CX)(R11*4), CX
+	MOVQ    112(AX), R11
+	LEAQ    (DX)(R11*4), DX
+	MOVQ    120(AX), R11
+	LEAQ    (BX)(R11*4), BX
+	DECQ    SI
+	JNZ     tile
+	VZEROUPPER
+	RET
+
+// func softmaxStripAVX2(p []float32, top []float32, sum []float32, scale float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxStripAVX2(SB), NOSPLIT, $0-76
+	MOVQ    p_base+0(FP), AX
+	VMOVUPS (AX), Y0
+	MOVQ    p_base+0(FP), AX
+	VMOVUPS (AX), Y1
+	MOVQ    p_base+0(FP), AX
+	VMOVUPS (AX), Y2
+	MOVQ    p_base+0(FP), AX
+	VMOVUPS (AX), Y3
+	MOVQ    p_base+0(FP), AX
+	MOVQ    p_len+8(FP), CX
+	SUBQ    $0x00000040, CX
+	JL      max0eend
+
+max0e:
+	VMAXPS (AX), Y0, Y0
+	VMAXPS 64(AX), Y1, Y1
+	VMAXPS 128(AX), Y2, Y2
+	VMAXPS 192(AX), Y3, Y3
+	ADDQ   $0x00000100, AX
+	SUBQ   $0x00000040, CX
+	JGE    max0e
+
+max0eend:
+	ADDQ $0x00000040, CX
+	SUBQ $0x00000010, CX
+	JL   max0bend
+
+max0b:
+	VMAXPS (AX), Y0, Y0
+	ADDQ   $0x00000040, AX
+	SUBQ   $0x00000010, CX
+	JGE    max0b
+
+max0bend:
+	ADDQ         $0x00000010, CX
+	VMAXPS       Y1, Y0, Y0
+	VMAXPS       Y3, Y2, Y2
+	VMAXPS       Y2, Y0, Y0
+	VBROADCASTSS scale+72(FP), Y1
+	VMULPS       Y1, Y0, Y0
+	MOVQ         top_base+24(FP), AX
+	VMOVUPS      Y0, (AX)
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	MOVQ         p_base+0(FP), AX
+	MOVQ         p_len+8(FP), CX
+	SUBQ         $0x00000020, CX
+	JL           exp0cend
+
+exp0c:
+	VMOVUPS      (AX), Y4
+	VFMSUB213PS  Y0, Y1, Y4
+	VMOVUPS      expMin<>+0(SB), Y6
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      expMax<>+0(SB), Y6
+	VMINPS       Y4, Y6, Y4
+	VMULPS       log2e<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTDQ2PS    Y5, Y6
+	VFNMADD231PS ln2Hi<>+0(SB), Y6, Y4
+	VFNMADD231PS ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPS      exp6<>+0(SB), Y6
+	VFMADD213PS  exp5<>+0(SB), Y4, Y6
+	VFMADD213PS  exp4<>+0(SB), Y4, Y6
+	VFMADD213PS  exp3<>+0(SB), Y4, Y6
+	VFMADD213PS  exp2<>+0(SB), Y4, Y6
+	VFMADD213PS  exp1<>+0(SB), Y4, Y6
+	VFMADD213PS  exp0<>+0(SB), Y4, Y6
+	VPADDD       bias<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VMOVUPS      Y6, (AX)
+	VADDPS       Y6, Y2, Y2
+	VMOVUPS      64(AX), Y4
+	VFMSUB213PS  Y0, Y1, Y4
+	VMOVUPS      expMin<>+0(SB), Y6
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      expMax<>+0(SB), Y6
+	VMINPS       Y4, Y6, Y4
+	VMULPS       log2e<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTDQ2PS    Y5, Y6
+	VFNMADD231PS ln2Hi<>+0(SB), Y6, Y4
+	VFNMADD231PS ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPS      exp6<>+0(SB), Y6
+	VFMADD213PS  exp5<>+0(SB), Y4, Y6
+	VFMADD213PS  exp4<>+0(SB), Y4, Y6
+	VFMADD213PS  exp3<>+0(SB), Y4, Y6
+	VFMADD213PS  exp2<>+0(SB), Y4, Y6
+	VFMADD213PS  exp1<>+0(SB), Y4, Y6
+	VFMADD213PS  exp0<>+0(SB), Y4, Y6
+	VPADDD       bias<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VMOVUPS      Y6, 64(AX)
+	VADDPS       Y6, Y3, Y3
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, CX
+	JGE          exp0c
+
+exp0cend:
+	ADDQ $0x00000020, CX
+	SUBQ $0x00000010, CX
+	JL   exp0bend
+
+exp0b:
+	VMOVUPS      (AX), Y4
+	VFMSUB213PS  Y0, Y1, Y4
+	VMOVUPS      expMin<>+0(SB), Y6
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      expMax<>+0(SB), Y6
+	VMINPS       Y4, Y6, Y4
+	VMULPS       log2e<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTDQ2PS    Y5, Y6
+	VFNMADD231PS ln2Hi<>+0(SB), Y6, Y4
+	VFNMADD231PS ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPS      exp6<>+0(SB), Y6
+	VFMADD213PS  exp5<>+0(SB), Y4, Y6
+	VFMADD213PS  exp4<>+0(SB), Y4, Y6
+	VFMADD213PS  exp3<>+0(SB), Y4, Y6
+	VFMADD213PS  exp2<>+0(SB), Y4, Y6
+	VFMADD213PS  exp1<>+0(SB), Y4, Y6
+	VFMADD213PS  exp0<>+0(SB), Y4, Y6
+	VPADDD       bias<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VMOVUPS      Y6, (AX)
+	VADDPS       Y6, Y2, Y2
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          exp0b
+
+exp0bend:
+	ADDQ    $0x00000010, CX
+	VADDPS  Y3, Y2, Y2
+	MOVQ    sum_base+48(FP), AX
+	VMOVUPS Y2, (AX)
+	MOVQ    p_base+0(FP), AX
+	VMOVUPS 32(AX), Y0
+	MOVQ    p_base+0(FP), AX
+	VMOVUPS 32(AX), Y1
+	MOVQ    p_base+0(FP), AX
+	VMOVUPS 32(AX), Y2
+	MOVQ    p_base+0(FP), AX
+	VMOVUPS 32(AX), Y3
+	MOVQ    p_base+0(FP), AX
+	MOVQ    p_len+8(FP), CX
+	SUBQ    $0x00000040, CX
+	JL      max1eend
+
+max1e:
+	VMAXPS 32(AX), Y0, Y0
+	VMAXPS 96(AX), Y1, Y1
+	VMAXPS 160(AX), Y2, Y2
+	VMAXPS 224(AX), Y3, Y3
+	ADDQ   $0x00000100, AX
+	SUBQ   $0x00000040, CX
+	JGE    max1e
+
+max1eend:
+	ADDQ $0x00000040, CX
+	SUBQ $0x00000010, CX
+	JL   max1bend
+
+max1b:
+	VMAXPS 32(AX), Y0, Y0
+	ADDQ   $0x00000040, AX
+	SUBQ   $0x00000010, CX
+	JGE    max1b
+
+max1bend:
+	ADDQ         $0x00000010, CX
+	VMAXPS       Y1, Y0, Y0
+	VMAXPS       Y3, Y2, Y2
+	VMAXPS       Y2, Y0, Y0
+	VBROADCASTSS scale+72(FP), Y1
+	VMULPS       Y1, Y0, Y0
+	MOVQ         top_base+24(FP), AX
+	VMOVUPS      Y0, 32(AX)
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	MOVQ         p_base+0(FP), AX
+	MOVQ         p_len+8(FP), CX
+	SUBQ         $0x00000020, CX
+	JL           exp1cend
+
+exp1c:
+	VMOVUPS      32(AX), Y4
+	VFMSUB213PS  Y0, Y1, Y4
+	VMOVUPS      expMin<>+0(SB), Y6
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      expMax<>+0(SB), Y6
+	VMINPS       Y4, Y6, Y4
+	VMULPS       log2e<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTDQ2PS    Y5, Y6
+	VFNMADD231PS ln2Hi<>+0(SB), Y6, Y4
+	VFNMADD231PS ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPS      exp6<>+0(SB), Y6
+	VFMADD213PS  exp5<>+0(SB), Y4, Y6
+	VFMADD213PS  exp4<>+0(SB), Y4, Y6
+	VFMADD213PS  exp3<>+0(SB), Y4, Y6
+	VFMADD213PS  exp2<>+0(SB), Y4, Y6
+	VFMADD213PS  exp1<>+0(SB), Y4, Y6
+	VFMADD213PS  exp0<>+0(SB), Y4, Y6
+	VPADDD       bias<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VMOVUPS      Y6, 32(AX)
+	VADDPS       Y6, Y2, Y2
+	VMOVUPS      96(AX), Y4
+	VFMSUB213PS  Y0, Y1, Y4
+	VMOVUPS      expMin<>+0(SB), Y6
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      expMax<>+0(SB), Y6
+	VMINPS       Y4, Y6, Y4
+	VMULPS       log2e<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTDQ2PS    Y5, Y6
+	VFNMADD231PS ln2Hi<>+0(SB), Y6, Y4
+	VFNMADD231PS ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPS      exp6<>+0(SB), Y6
+	VFMADD213PS  exp5<>+0(SB), Y4, Y6
+	VFMADD213PS  exp4<>+0(SB), Y4, Y6
+	VFMADD213PS  exp3<>+0(SB), Y4, Y6
+	VFMADD213PS  exp2<>+0(SB), Y4, Y6
+	VFMADD213PS  exp1<>+0(SB), Y4, Y6
+	VFMADD213PS  exp0<>+0(SB), Y4, Y6
+	VPADDD       bias<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VMOVUPS      Y6, 96(AX)
+	VADDPS       Y6, Y3, Y3
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, CX
+	JGE          exp1c
+
+exp1cend:
+	ADDQ $0x00000020, CX
+	SUBQ $0x00000010, CX
+	JL   exp1bend
+
+exp1b:
+	VMOVUPS      32(AX), Y4
+	VFMSUB213PS  Y0, Y1, Y4
+	VMOVUPS      expMin<>+0(SB), Y6
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      expMax<>+0(SB), Y6
+	VMINPS       Y4, Y6, Y4
+	VMULPS       log2e<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTDQ2PS    Y5, Y6
+	VFNMADD231PS ln2Hi<>+0(SB), Y6, Y4
+	VFNMADD231PS ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPS      exp6<>+0(SB), Y6
+	VFMADD213PS  exp5<>+0(SB), Y4, Y6
+	VFMADD213PS  exp4<>+0(SB), Y4, Y6
+	VFMADD213PS  exp3<>+0(SB), Y4, Y6
+	VFMADD213PS  exp2<>+0(SB), Y4, Y6
+	VFMADD213PS  exp1<>+0(SB), Y4, Y6
+	VFMADD213PS  exp0<>+0(SB), Y4, Y6
+	VPADDD       bias<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VMOVUPS      Y6, 32(AX)
+	VADDPS       Y6, Y2, Y2
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          exp1b
+
+exp1bend:
+	ADDQ    $0x00000010, CX
+	VADDPS  Y3, Y2, Y2
+	MOVQ    sum_base+48(FP), AX
+	VMOVUPS Y2, 32(AX)
+	VZEROUPPER
+	RET
+
+// func expStripAVX2(p []float32, shift []float32, scale float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expStripAVX2(SB), NOSPLIT, $0-52
+	VBROADCASTSS scale+48(FP), Y1
+	MOVQ         shift_base+24(FP), AX
+	VMOVUPS      (AX), Y0
+	MOVQ         p_base+0(FP), AX
+	MOVQ         p_len+8(FP), CX
+	SUBQ         $0x00000020, CX
+	JL           exp0cend
+
+exp0c:
+	VMOVUPS      (AX), Y2
+	VFMSUB213PS  Y0, Y1, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VMULPS       log2e<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VFNMADD231PS ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PS ln2Lo<>+0(SB), Y4, Y2
+	VMOVUPS      exp6<>+0(SB), Y4
+	VFMADD213PS  exp5<>+0(SB), Y2, Y4
+	VFMADD213PS  exp4<>+0(SB), Y2, Y4
+	VFMADD213PS  exp3<>+0(SB), Y2, Y4
+	VFMADD213PS  exp2<>+0(SB), Y2, Y4
+	VFMADD213PS  exp1<>+0(SB), Y2, Y4
+	VFMADD213PS  exp0<>+0(SB), Y2, Y4
+	VPADDD       bias<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      64(AX), Y2
+	VFMSUB213PS  Y0, Y1, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VMULPS       log2e<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VFNMADD231PS ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PS ln2Lo<>+0(SB), Y4, Y2
+	VMOVUPS      exp6<>+0(SB), Y4
+	VFMADD213PS  exp5<>+0(SB), Y2, Y4
+	VFMADD213PS  exp4<>+0(SB), Y2, Y4
+	VFMADD213PS  exp3<>+0(SB), Y2, Y4
+	VFMADD213PS  exp2<>+0(SB), Y2, Y4
+	VFMADD213PS  exp1<>+0(SB), Y2, Y4
+	VFMADD213PS  exp0<>+0(SB), Y2, Y4
+	VPADDD       bias<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, CX
+	JGE          exp0c
+
+exp0cend:
+	ADDQ $0x00000020, CX
+	SUBQ $0x00000010, CX
+	JL   exp0bend
+
+exp0b:
+	VMOVUPS      (AX), Y2
+	VFMSUB213PS  Y0, Y1, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VMULPS       log2e<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VFNMADD231PS ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PS ln2Lo<>+0(SB), Y4, Y2
+	VMOVUPS      exp6<>+0(SB), Y4
+	VFMADD213PS  exp5<>+0(SB), Y2, Y4
+	VFMADD213PS  exp4<>+0(SB), Y2, Y4
+	VFMADD213PS  exp3<>+0(SB), Y2, Y4
+	VFMADD213PS  exp2<>+0(SB), Y2, Y4
+	VFMADD213PS  exp1<>+0(SB), Y2, Y4
+	VFMADD213PS  exp0<>+0(SB), Y2, Y4
+	VPADDD       bias<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          exp0b
+
+exp0bend:
+	ADDQ         $0x00000010, CX
+	VBROADCASTSS scale+48(FP), Y1
+	MOVQ         shift_base+24(FP), AX
+	VMOVUPS      32(AX), Y0
+	MOVQ         p_base+0(FP), AX
+	MOVQ         p_len+8(FP), CX
+	SUBQ         $0x00000020, CX
+	JL           exp1cend
+
+exp1c:
+	VMOVUPS      32(AX), Y2
+	VFMSUB213PS  Y0, Y1, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VMULPS       log2e<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VFNMADD231PS ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PS ln2Lo<>+0(SB), Y4, Y2
+	VMOVUPS      exp6<>+0(SB), Y4
+	VFMADD213PS  exp5<>+0(SB), Y2, Y4
+	VFMADD213PS  exp4<>+0(SB), Y2, Y4
+	VFMADD213PS  exp3<>+0(SB), Y2, Y4
+	VFMADD213PS  exp2<>+0(SB), Y2, Y4
+	VFMADD213PS  exp1<>+0(SB), Y2, Y4
+	VFMADD213PS  exp0<>+0(SB), Y2, Y4
+	VPADDD       bias<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMOVUPS      96(AX), Y2
+	VFMSUB213PS  Y0, Y1, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VMULPS       log2e<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VFNMADD231PS ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PS ln2Lo<>+0(SB), Y4, Y2
+	VMOVUPS      exp6<>+0(SB), Y4
+	VFMADD213PS  exp5<>+0(SB), Y2, Y4
+	VFMADD213PS  exp4<>+0(SB), Y2, Y4
+	VFMADD213PS  exp3<>+0(SB), Y2, Y4
+	VFMADD213PS  exp2<>+0(SB), Y2, Y4
+	VFMADD213PS  exp1<>+0(SB), Y2, Y4
+	VFMADD213PS  exp0<>+0(SB), Y2, Y4
+	VPADDD       bias<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, CX
+	JGE          exp1c
+
+exp1cend:
+	ADDQ $0x00000020, CX
+	SUBQ $0x00000010, CX
+	JL   exp1bend
+
+exp1b:
+	VMOVUPS      32(AX), Y2
+	VFMSUB213PS  Y0, Y1, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VMULPS       log2e<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VFNMADD231PS ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PS ln2Lo<>+0(SB), Y4, Y2
+	VMOVUPS      exp6<>+0(SB), Y4
+	VFMADD213PS  exp5<>+0(SB), Y2, Y4
+	VFMADD213PS  exp4<>+0(SB), Y2, Y4
+	VFMADD213PS  exp3<>+0(SB), Y2, Y4
+	VFMADD213PS  exp2<>+0(SB), Y2, Y4
+	VFMADD213PS  exp1<>+0(SB), Y2, Y4
+	VFMADD213PS  exp0<>+0(SB), Y2, Y4
+	VPADDD       bias<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          exp1b
+
+exp1bend:
+	ADDQ $0x00000010, CX
+	VZEROUPPER
+	RET
+
+// func scaleStripAVX2(y []float32, x []float32, factor []float32)
+// Requires: AVX
+TEXT ·scaleStripAVX2(SB), NOSPLIT, $0-72
+	MOVQ    factor_base+48(FP), AX
+	VMOVUPS (AX), Y0
+	MOVQ    y_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    y_len+8(FP), DX
+	SUBQ    $0x00000040, DX
+	JL      row0eend
+
+row0e:
+	VMULPS  (CX), Y0, Y1
+	VMOVUPS Y1, (AX)
+	VMULPS  64(CX), Y0, Y1
+	VMOVUPS Y1, 64(AX)
+	VMULPS  128(CX), Y0, Y1
+	VMOVUPS Y1, 128(AX)
+	VMULPS  192(CX), Y0, Y1
+	VMOVUPS Y1, 192(AX)
+	ADDQ    $0x00000100, AX
+	ADDQ    $0x00000100, CX
+	SUBQ    $0x00000040, DX
+	JGE     row0e
+
+row0eend:
+	ADDQ $0x00000040, DX
+	SUBQ $0x00000010, DX
+	JL   row0bend
+
+row0b:
+	VMULPS  (CX), Y0, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x00000010, DX
+	JGE     row0b
+
+row0bend:
+	ADDQ    $0x00000010, DX
+	MOVQ    factor_base+48(FP), AX
+	VMOVUPS 32(AX), Y0
+	MOVQ    y_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    y_len+8(FP), DX
+	SUBQ    $0x00000040, DX
+	JL      row1eend
+
+row1e:
+	VMULPS  32(CX), Y0, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPS  96(CX), Y0, Y1
+	VMOVUPS Y1, 96(AX)
+	VMULPS  160(CX), Y0, Y1
+	VMOVUPS Y1, 160(AX)
+	VMULPS  224(CX), Y0, Y1
+	VMOVUPS Y1, 224(AX)
+	ADDQ    $0x00000100, AX
+	ADDQ    $0x00000100, CX
+	SUBQ    $0x00000040, DX
+	JGE     row1e
+
+row1eend:
+	ADDQ $0x00000040, DX
+	SUBQ $0x00000010, DX
+	JL   row1bend
+
+row1b:
+	VMULPS  32(CX), Y0, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x00000010, DX
+	JGE     row1b
+
+row1bend:
+	ADDQ $0x00000010, DX
+	VZEROUPPER
+	RET
+
+// func softmaxGradStripAVX2(ds []float32, p []float32, w []float32, dp []float32, scale float32)
+// Requires: AVX, FMA3
+TEXT ·softmaxGradStripAVX2(SB), NOSPLIT, $0-100
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   w_base+48(FP), AX
+	MOVQ   dp_base+72(FP), CX
+	MOVQ   w_len+56(FP), DX
+	SUBQ   $0x00000040, DX
+	JL     delta0eend
+
+delta0e:
+	VMOVUPS     (AX), Y4
+	VFMADD231PS (CX), Y4, Y0
+	VMOVUPS     64(AX), Y4
+	VFMADD231PS 64(CX), Y4, Y1
+	VMOVUPS     128(AX), Y4
+	VFMADD231PS 128(CX), Y4, Y2
+	VMOVUPS     192(AX), Y4
+	VFMADD231PS 192(CX), Y4, Y3
+	ADDQ        $0x00000100, AX
+	ADDQ        $0x00000100, CX
+	SUBQ        $0x00000040, DX
+	JGE         delta0e
+
+delta0eend:
+	ADDQ $0x00000040, DX
+	SUBQ $0x00000010, DX
+	JL   delta0bend
+
+delta0b:
+	VMOVUPS     (AX), Y4
+	VFMADD231PS (CX), Y4, Y0
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	SUBQ        $0x00000010, DX
+	JGE         delta0b
+
+delta0bend:
+	ADDQ         $0x00000010, DX
+	VADDPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y0, Y0
+	VBROADCASTSS scale+96(FP), Y1
+	MOVQ         ds_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         w_base+48(FP), DX
+	MOVQ         dp_base+72(FP), BX
+	MOVQ         ds_len+8(FP), SI
+	SUBQ         $0x00000040, SI
+	JL           row0eend
+
+row0e:
+	VMULPS      (CX), Y0, Y2
+	VMOVUPS     (DX), Y3
+	VFMSUB132PS (BX), Y2, Y3
+	VMULPS      Y1, Y3, Y3
+	VMOVUPS     Y3, (AX)
+	VMULPS      64(CX), Y0, Y2
+	VMOVUPS     64(DX), Y3
+	VFMSUB132PS 64(BX), Y2, Y3
+	VMULPS      Y1, Y3, Y3
+	VMOVUPS     Y3, 64(AX)
+	VMULPS      128(CX), Y0, Y2
+	VMOVUPS     128(DX), Y3
+	VFMSUB132PS 128(BX), Y2, Y3
+	VMULPS      Y1, Y3, Y3
+	VMOVUPS     Y3, 128(AX)
+	VMULPS      192(CX), Y0, Y2
+	VMOVUPS     192(DX), Y3
+	VFMSUB132PS 192(BX), Y2, Y3
+	VMULPS      Y1, Y3, Y3
+	VMOVUPS     Y3, 192(AX)
+	ADDQ        $0x00000100, AX
+	ADDQ        $0x00000100, CX
+	ADDQ        $0x00000100, DX
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, SI
+	JGE         row0e
+
+row0eend:
+	ADDQ $0x00000040, SI
+	SUBQ $0x00000010, SI
+	JL   row0bend
+
+row0b:
+	VMULPS      (CX), Y0, Y2
+	VMOVUPS     (DX), Y3
+	VFMSUB132PS (BX), Y2, Y3
+	VMULPS      Y1, Y3, Y3
+	VMOVUPS     Y3, (AX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	SUBQ        $0x00000010, SI
+	JGE         row0b
+
+row0bend:
+	ADDQ   $0x00000010, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   w_base+48(FP), AX
+	MOVQ   dp_base+72(FP), CX
+	MOVQ   w_len+56(FP), DX
+	SUBQ   $0x00000040, DX
+	JL     delta1eend
+
+delta1e:
+	VMOVUPS     32(AX), Y4
+	VFMADD231PS 32(CX), Y4, Y0
+	VMOVUPS     96(AX), Y4
+	VFMADD231PS 96(CX), Y4, Y1
+	VMOVUPS     160(AX), Y4
+	VFMADD231PS 160(CX), Y4, Y2
+	VMOVUPS     224(AX), Y4
+	VFMADD231PS 224(CX), Y4, Y3
+	ADDQ        $0x00000100, AX
+	ADDQ        $0x00000100, CX
+	SUBQ        $0x00000040, DX
+	JGE         delta1e
+
+delta1eend:
+	ADDQ $0x00000040, DX
+	SUBQ $0x00000010, DX
+	JL   delta1bend
+
+delta1b:
+	VMOVUPS     32(AX), Y4
+	VFMADD231PS 32(CX), Y4, Y0
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	SUBQ        $0x00000010, DX
+	JGE         delta1b
+
+delta1bend:
+	ADDQ         $0x00000010, DX
+	VADDPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y0, Y0
+	VBROADCASTSS scale+96(FP), Y1
+	MOVQ         ds_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         w_base+48(FP), DX
+	MOVQ         dp_base+72(FP), BX
+	MOVQ         ds_len+8(FP), SI
+	SUBQ         $0x00000040, SI
+	JL           row1eend
+
+row1e:
+	VMULPS      32(CX), Y0, Y2
+	VMOVUPS     32(DX), Y3
+	VFMSUB132PS 32(BX), Y2, Y3
+	VMULPS      Y1, Y3, Y3
+	VMOVUPS     Y3, 32(AX)
+	VMULPS      96(CX), Y0, Y2
+	VMOVUPS     96(DX), Y3
+	VFMSUB132PS 96(BX), Y2, Y3
+	VMULPS      Y1, Y3, Y3
+	VMOVUPS     Y3, 96(AX)
+	VMULPS      160(CX), Y0, Y2
+	VMOVUPS     160(DX), Y3
+	VFMSUB132PS 160(BX), Y2, Y3
+	VMULPS      Y1, Y3, Y3
+	VMOVUPS     Y3, 160(AX)
+	VMULPS      224(CX), Y0, Y2
+	VMOVUPS     224(DX), Y3
+	VFMSUB132PS 224(BX), Y2, Y3
+	VMULPS      Y1, Y3, Y3
+	VMOVUPS     Y3, 224(AX)
+	ADDQ        $0x00000100, AX
+	ADDQ        $0x00000100, CX
+	ADDQ        $0x00000100, DX
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, SI
+	JGE         row1e
+
+row1eend:
+	ADDQ $0x00000040, SI
+	SUBQ $0x00000010, SI
+	JL   row1bend
+
+row1b:
+	VMULPS      32(CX), Y0, Y2
+	VMOVUPS     32(DX), Y3
+	VFMSUB132PS 32(BX), Y2, Y3
+	VMULPS      Y1, Y3, Y3
+	VMOVUPS     Y3, 32(AX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	SUBQ        $0x00000010, SI
+	JGE         row1b
+
+row1bend:
+	ADDQ $0x00000010, SI
 	VZEROUPPER
 	RET
 
@@ -6019,288 +7679,6 @@ end:
 	VZEROUPPER
 	RET
 
-DATA countersAVX512<>+0(SB)/4, $0x00000000
-DATA countersAVX512<>+4(SB)/4, $0x00000004
-DATA countersAVX512<>+8(SB)/4, $0x00000008
-DATA countersAVX512<>+12(SB)/4, $0x0000000c
-DATA countersAVX512<>+16(SB)/4, $0x00000001
-DATA countersAVX512<>+20(SB)/4, $0x00000005
-DATA countersAVX512<>+24(SB)/4, $0x00000009
-DATA countersAVX512<>+28(SB)/4, $0x0000000d
-DATA countersAVX512<>+32(SB)/4, $0x00000002
-DATA countersAVX512<>+36(SB)/4, $0x00000006
-DATA countersAVX512<>+40(SB)/4, $0x0000000a
-DATA countersAVX512<>+44(SB)/4, $0x0000000e
-DATA countersAVX512<>+48(SB)/4, $0x00000003
-DATA countersAVX512<>+52(SB)/4, $0x00000007
-DATA countersAVX512<>+56(SB)/4, $0x0000000b
-DATA countersAVX512<>+60(SB)/4, $0x0000000f
-GLOBL countersAVX512<>(SB), RODATA|NOPTR, $64
-
-// func dropoutAVX512(f []float32, block uint32, d *uint32)
-// Requires: AVX, AVX512F
-TEXT ·dropoutAVX512(SB), NOSPLIT, $80-40
-	MOVQ         f_base+0(FP), AX
-	MOVQ         f_len+8(FP), CX
-	MOVQ         d+32(FP), DX
-	MOVL         block+24(FP), BX
-	MOVL         (DX), SI
-	MOVL         4(DX), DI
-	MOVL         SI, (SP)
-	MOVL         DI, 4(SP)
-	ADDL         $0x9e3779b9, SI
-	ADDL         $0xbb67ae85, DI
-	MOVL         SI, 8(SP)
-	MOVL         DI, 12(SP)
-	ADDL         $0x9e3779b9, SI
-	ADDL         $0xbb67ae85, DI
-	MOVL         SI, 16(SP)
-	MOVL         DI, 20(SP)
-	ADDL         $0x9e3779b9, SI
-	ADDL         $0xbb67ae85, DI
-	MOVL         SI, 24(SP)
-	MOVL         DI, 28(SP)
-	ADDL         $0x9e3779b9, SI
-	ADDL         $0xbb67ae85, DI
-	MOVL         SI, 32(SP)
-	MOVL         DI, 36(SP)
-	ADDL         $0x9e3779b9, SI
-	ADDL         $0xbb67ae85, DI
-	MOVL         SI, 40(SP)
-	MOVL         DI, 44(SP)
-	ADDL         $0x9e3779b9, SI
-	ADDL         $0xbb67ae85, DI
-	MOVL         SI, 48(SP)
-	MOVL         DI, 52(SP)
-	ADDL         $0x9e3779b9, SI
-	ADDL         $0xbb67ae85, DI
-	MOVL         SI, 56(SP)
-	MOVL         DI, 60(SP)
-	ADDL         $0x9e3779b9, SI
-	ADDL         $0xbb67ae85, DI
-	MOVL         SI, 64(SP)
-	MOVL         DI, 68(SP)
-	ADDL         $0x9e3779b9, SI
-	ADDL         $0xbb67ae85, DI
-	MOVL         SI, 72(SP)
-	MOVL         DI, 76(SP)
-	ADDL         $0x9e3779b9, SI
-	ADDL         $0xbb67ae85, DI
-	MOVL         $0x0000aaaa, SI
-	KMOVW        SI, K1
-	MOVL         $0x00005555, SI
-	KMOVW        SI, K2
-	VPBROADCASTD 8(DX), Z0
-	VPBROADCASTD 12(DX), Z1
-	VPBROADCASTD 16(DX), Z2
-	VPBROADCASTD 20(DX), Z3
-	VPBROADCASTD 24(DX), Z4
-	VMULPS       two24<>+0(SB), Z3, Z3
-	VMOVUPS      countersAVX512<>+0(SB), Z5
-	VMOVUPS      philoxMul0<>+0(SB), Z6
-	VMOVUPS      philoxMul1<>+0(SB), Z7
-	SHRQ         $0x02, CX
-	SUBQ         $0x00000010, CX
-	JL           end
-
-loop:
-	VPBROADCASTD    BX, Z8
-	VPADDD          Z5, Z8, Z8
-	VPSRLQ          $0x20, Z8, Z9
-	VPMULUDQ        Z6, Z9, Z9
-	VPMULUDQ        Z6, Z8, Z8
-	VMOVDQA32       Z9, Z10
-	VPSHUFD         $0xf5, Z8, K2, Z10
-	VPSHUFD         $0xa0, Z9, K1, Z8
-	VPSRLQ          $0x20, Z1, Z12
-	VPMULUDQ        Z7, Z12, Z12
-	VPMULUDQ        Z7, Z1, Z9
-	VMOVDQA32       Z12, Z11
-	VPSHUFD         $0xf5, Z9, K2, Z11
-	VPSHUFD         $0xa0, Z12, K1, Z9
-	VPTERNLOGD.BCST $0x96, (SP), Z0, Z11
-	VPTERNLOGD.BCST $0x96, 4(SP), Z2, Z10
-	VPSRLQ          $0x20, Z11, Z12
-	VPMULUDQ        Z6, Z12, Z12
-	VPMULUDQ        Z6, Z11, Z11
-	VMOVDQA32       Z12, Z13
-	VPSHUFD         $0xf5, Z11, K2, Z13
-	VPSHUFD         $0xa0, Z12, K1, Z11
-	VPSRLQ          $0x20, Z10, Z12
-	VPMULUDQ        Z7, Z12, Z12
-	VPMULUDQ        Z7, Z10, Z10
-	VMOVDQA32       Z12, Z14
-	VPSHUFD         $0xf5, Z10, K2, Z14
-	VPSHUFD         $0xa0, Z12, K1, Z10
-	VPTERNLOGD.BCST $0x96, 8(SP), Z9, Z14
-	VPTERNLOGD.BCST $0x96, 12(SP), Z8, Z13
-	VPSRLQ          $0x20, Z14, Z8
-	VPMULUDQ        Z6, Z8, Z8
-	VPMULUDQ        Z6, Z14, Z9
-	VMOVDQA32       Z8, Z12
-	VPSHUFD         $0xf5, Z9, K2, Z12
-	VPSHUFD         $0xa0, Z8, K1, Z9
-	VPSRLQ          $0x20, Z13, Z8
-	VPMULUDQ        Z7, Z8, Z8
-	VPMULUDQ        Z7, Z13, Z13
-	VMOVDQA32       Z8, Z14
-	VPSHUFD         $0xf5, Z13, K2, Z14
-	VPSHUFD         $0xa0, Z8, K1, Z13
-	VPTERNLOGD.BCST $0x96, 16(SP), Z10, Z14
-	VPTERNLOGD.BCST $0x96, 20(SP), Z11, Z12
-	VPSRLQ          $0x20, Z14, Z8
-	VPMULUDQ        Z6, Z8, Z8
-	VPMULUDQ        Z6, Z14, Z10
-	VMOVDQA32       Z8, Z11
-	VPSHUFD         $0xf5, Z10, K2, Z11
-	VPSHUFD         $0xa0, Z8, K1, Z10
-	VPSRLQ          $0x20, Z12, Z8
-	VPMULUDQ        Z7, Z8, Z8
-	VPMULUDQ        Z7, Z12, Z12
-	VMOVDQA32       Z8, Z14
-	VPSHUFD         $0xf5, Z12, K2, Z14
-	VPSHUFD         $0xa0, Z8, K1, Z12
-	VPTERNLOGD.BCST $0x96, 24(SP), Z13, Z14
-	VPTERNLOGD.BCST $0x96, 28(SP), Z9, Z11
-	VPSRLQ          $0x20, Z14, Z8
-	VPMULUDQ        Z6, Z8, Z8
-	VPMULUDQ        Z6, Z14, Z9
-	VMOVDQA32       Z8, Z13
-	VPSHUFD         $0xf5, Z9, K2, Z13
-	VPSHUFD         $0xa0, Z8, K1, Z9
-	VPSRLQ          $0x20, Z11, Z8
-	VPMULUDQ        Z7, Z8, Z8
-	VPMULUDQ        Z7, Z11, Z11
-	VMOVDQA32       Z8, Z14
-	VPSHUFD         $0xf5, Z11, K2, Z14
-	VPSHUFD         $0xa0, Z8, K1, Z11
-	VPTERNLOGD.BCST $0x96, 32(SP), Z12, Z14
-	VPTERNLOGD.BCST $0x96, 36(SP), Z10, Z13
-	VPSRLQ          $0x20, Z14, Z8
-	VPMULUDQ        Z6, Z8, Z8
-	VPMULUDQ        Z6, Z14, Z10
-	VMOVDQA32       Z8, Z12
-	VPSHUFD         $0xf5, Z10, K2, Z12
-	VPSHUFD         $0xa0, Z8, K1, Z10
-	VPSRLQ          $0x20, Z13, Z8
-	VPMULUDQ        Z7, Z8, Z8
-	VPMULUDQ        Z7, Z13, Z13
-	VMOVDQA32       Z8, Z14
-	VPSHUFD         $0xf5, Z13, K2, Z14
-	VPSHUFD         $0xa0, Z8, K1, Z13
-	VPTERNLOGD.BCST $0x96, 40(SP), Z11, Z14
-	VPTERNLOGD.BCST $0x96, 44(SP), Z9, Z12
-	VPSRLQ          $0x20, Z14, Z8
-	VPMULUDQ        Z6, Z8, Z8
-	VPMULUDQ        Z6, Z14, Z9
-	VMOVDQA32       Z8, Z11
-	VPSHUFD         $0xf5, Z9, K2, Z11
-	VPSHUFD         $0xa0, Z8, K1, Z9
-	VPSRLQ          $0x20, Z12, Z8
-	VPMULUDQ        Z7, Z8, Z8
-	VPMULUDQ        Z7, Z12, Z12
-	VMOVDQA32       Z8, Z14
-	VPSHUFD         $0xf5, Z12, K2, Z14
-	VPSHUFD         $0xa0, Z8, K1, Z12
-	VPTERNLOGD.BCST $0x96, 48(SP), Z13, Z14
-	VPTERNLOGD.BCST $0x96, 52(SP), Z10, Z11
-	VPSRLQ          $0x20, Z14, Z8
-	VPMULUDQ        Z6, Z8, Z8
-	VPMULUDQ        Z6, Z14, Z10
-	VMOVDQA32       Z8, Z13
-	VPSHUFD         $0xf5, Z10, K2, Z13
-	VPSHUFD         $0xa0, Z8, K1, Z10
-	VPSRLQ          $0x20, Z11, Z8
-	VPMULUDQ        Z7, Z8, Z8
-	VPMULUDQ        Z7, Z11, Z11
-	VMOVDQA32       Z8, Z14
-	VPSHUFD         $0xf5, Z11, K2, Z14
-	VPSHUFD         $0xa0, Z8, K1, Z11
-	VPTERNLOGD.BCST $0x96, 56(SP), Z12, Z14
-	VPTERNLOGD.BCST $0x96, 60(SP), Z9, Z13
-	VPSRLQ          $0x20, Z14, Z8
-	VPMULUDQ        Z6, Z8, Z8
-	VPMULUDQ        Z6, Z14, Z9
-	VMOVDQA32       Z8, Z12
-	VPSHUFD         $0xf5, Z9, K2, Z12
-	VPSHUFD         $0xa0, Z8, K1, Z9
-	VPSRLQ          $0x20, Z13, Z8
-	VPMULUDQ        Z7, Z8, Z8
-	VPMULUDQ        Z7, Z13, Z13
-	VMOVDQA32       Z8, Z14
-	VPSHUFD         $0xf5, Z13, K2, Z14
-	VPSHUFD         $0xa0, Z8, K1, Z13
-	VPTERNLOGD.BCST $0x96, 64(SP), Z11, Z14
-	VPTERNLOGD.BCST $0x96, 68(SP), Z10, Z12
-	VPSRLQ          $0x20, Z14, Z8
-	VPMULUDQ        Z6, Z8, Z8
-	VPMULUDQ        Z6, Z14, Z10
-	VMOVDQA32       Z8, Z11
-	VPSHUFD         $0xf5, Z10, K2, Z11
-	VPSHUFD         $0xa0, Z8, K1, Z10
-	VPSRLQ          $0x20, Z12, Z8
-	VPMULUDQ        Z7, Z8, Z8
-	VPMULUDQ        Z7, Z12, Z12
-	VMOVDQA32       Z8, Z14
-	VPSHUFD         $0xf5, Z12, K2, Z14
-	VPSHUFD         $0xa0, Z8, K1, Z12
-	VPTERNLOGD.BCST $0x96, 72(SP), Z13, Z14
-	VPTERNLOGD.BCST $0x96, 76(SP), Z9, Z11
-	VPUNPCKLDQ      Z12, Z14, Z8
-	VPUNPCKHDQ      Z12, Z14, Z9
-	VPUNPCKLDQ      Z10, Z11, Z12
-	VPUNPCKHDQ      Z10, Z11, Z11
-	VPUNPCKLQDQ     Z12, Z8, Z10
-	VPSRLD          $0x08, Z10, Z10
-	VCVTDQ2PS       Z10, Z10
-	VCMPPS          $0x0d, Z3, Z10, K3
-	VMOVAPS.Z       Z4, K3, Z10
-	VMOVUPS         Z10, (AX)
-	VPUNPCKHQDQ     Z12, Z8, Z8
-	VPSRLD          $0x08, Z8, Z8
-	VCVTDQ2PS       Z8, Z8
-	VCMPPS          $0x0d, Z3, Z8, K3
-	VMOVAPS.Z       Z4, K3, Z8
-	VMOVUPS         Z8, 64(AX)
-	VPUNPCKLQDQ     Z11, Z9, Z8
-	VPSRLD          $0x08, Z8, Z8
-	VCVTDQ2PS       Z8, Z8
-	VCMPPS          $0x0d, Z3, Z8, K3
-	VMOVAPS.Z       Z4, K3, Z8
-	VMOVUPS         Z8, 128(AX)
-	VPUNPCKHQDQ     Z11, Z9, Z8
-	VPSRLD          $0x08, Z8, Z8
-	VCVTDQ2PS       Z8, Z8
-	VCMPPS          $0x0d, Z3, Z8, K3
-	VMOVAPS.Z       Z4, K3, Z8
-	VMOVUPS         Z8, 192(AX)
-	ADDQ            $0x00000100, AX
-	ADDL            $0x00000010, BX
-	SUBQ            $0x00000010, CX
-	JGE             loop
-
-end:
-	VZEROUPPER
-	RET
-
-DATA two24<>+0(SB)/4, $0x4b800000
-DATA two24<>+4(SB)/4, $0x4b800000
-DATA two24<>+8(SB)/4, $0x4b800000
-DATA two24<>+12(SB)/4, $0x4b800000
-DATA two24<>+16(SB)/4, $0x4b800000
-DATA two24<>+20(SB)/4, $0x4b800000
-DATA two24<>+24(SB)/4, $0x4b800000
-DATA two24<>+28(SB)/4, $0x4b800000
-DATA two24<>+32(SB)/4, $0x4b800000
-DATA two24<>+36(SB)/4, $0x4b800000
-DATA two24<>+40(SB)/4, $0x4b800000
-DATA two24<>+44(SB)/4, $0x4b800000
-DATA two24<>+48(SB)/4, $0x4b800000
-DATA two24<>+52(SB)/4, $0x4b800000
-DATA two24<>+56(SB)/4, $0x4b800000
-DATA two24<>+60(SB)/4, $0x4b800000
-GLOBL two24<>(SB), RODATA|NOPTR, $64
-
 // func sumTimesAVX512(y []float32, a []float32, x []float32, f []float32)
 // Requires: AVX, AVX512F
 TEXT ·sumTimesAVX512(SB), NOSPLIT, $0-96
@@ -6325,6 +7703,1364 @@ loop:
 	JGE         loop
 
 end:
+	ADDQ $0x00000010, SI
+	VZEROUPPER
+	RET
+
+DATA countersAVX512<>+0(SB)/4, $0x00000000
+DATA countersAVX512<>+4(SB)/4, $0x00000004
+DATA countersAVX512<>+8(SB)/4, $0x00000008
+DATA countersAVX512<>+12(SB)/4, $0x0000000c
+DATA countersAVX512<>+16(SB)/4, $0x00000001
+DATA countersAVX512<>+20(SB)/4, $0x00000005
+DATA countersAVX512<>+24(SB)/4, $0x00000009
+DATA countersAVX512<>+28(SB)/4, $0x0000000d
+DATA countersAVX512<>+32(SB)/4, $0x00000002
+DATA countersAVX512<>+36(SB)/4, $0x00000006
+DATA countersAVX512<>+40(SB)/4, $0x0000000a
+DATA countersAVX512<>+44(SB)/4, $0x0000000e
+DATA countersAVX512<>+48(SB)/4, $0x00000003
+DATA countersAVX512<>+52(SB)/4, $0x00000007
+DATA countersAVX512<>+56(SB)/4, $0x0000000b
+DATA countersAVX512<>+60(SB)/4, $0x0000000f
+GLOBL countersAVX512<>(SB), RODATA|NOPTR, $64
+
+// func dropoutAVX512(f []float32, block uint32, d *uint32)
+// Requires: AVX, AVX512F
+TEXT ·dropoutAVX512(SB), NOSPLIT, $256-40
+	MOVQ         f_base+0(FP), AX
+	MOVQ         f_len+8(FP), CX
+	MOVQ         d+32(FP), DX
+	MOVL         $0x0000aaaa, BX
+	KMOVW        BX, K1
+	VMOVUPS      philoxMul0<>+0(SB), Z0
+	VMOVUPS      philoxMul1<>+0(SB), Z1
+	VPBROADCASTD (DX), Z2
+	VPBROADCASTD 4(DX), Z3
+	VPBROADCASTD 16(DX), Z4
+	VPXORD       Z3, Z4, Z4
+	VMOVUPS      Z4, 64(SP)
+	VPBROADCASTD 12(DX), Z4
+	VPMULUDQ     Z1, Z4, Z4
+	VPSRLQ       $0x20, Z4, Z5
+	VPXORD       Z2, Z5, Z5
+	VPBROADCASTD 8(DX), Z6
+	VPXORD       Z6, Z5, Z5
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VPXORD       Z2, Z4, Z4
+	VMOVUPS      Z4, 128(SP)
+	VPMULUDQ     Z0, Z5, Z4
+	VPSRLQ       $0x20, Z4, Z5
+	VPXORD       Z3, Z5, Z5
+	VMOVUPS      Z5, 192(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, (SP)
+	VMOVD        X3, 4(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 8(SP)
+	VMOVD        X3, 12(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 16(SP)
+	VMOVD        X3, 20(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 24(SP)
+	VMOVD        X3, 28(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 32(SP)
+	VMOVD        X3, 36(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 40(SP)
+	VMOVD        X3, 44(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 48(SP)
+	VMOVD        X3, 52(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 56(SP)
+	VMOVD        X3, 60(SP)
+	VBROADCASTSS 24(DX), Z2
+	VMOVSS       20(DX), X3
+	VMULSS       two24<>+0(SB), X3, X3
+	VROUNDSS     $0x02, X3, X3, X3
+	VCVTTSS2SI   X3, DX
+	SHLL         $0x08, DX
+	VMOVD        DX, X3
+	VPBROADCASTD X3, Z3
+	MOVL         block+24(FP), DX
+	VMOVD        DX, X5
+	VPBROADCASTD X5, Z5
+	VPADDD       countersAVX512<>+0(SB), Z5, Z5
+	VPSRLQ       $0x20, Z5, Z6
+	SHRQ         $0x02, CX
+	SUBQ         $0x00000010, CX
+	JL           end
+
+loop:
+	VPMULUDQ        Z0, Z5, Z10
+	VPSRLQ          $0x20, Z10, Z9
+	VPXORD          64(SP), Z9, Z9
+	VPMULUDQ        Z1, Z9, Z8
+	VPSRLQ          $0x20, Z8, Z7
+	VPXORD          128(SP), Z7, Z7
+	VPXORD          192(SP), Z10, Z9
+	VPMULUDQ        Z0, Z6, Z13
+	VPSRLQ          $0x20, Z13, Z12
+	VPXORD          64(SP), Z12, Z12
+	VPMULUDQ        Z1, Z12, Z11
+	VPSRLQ          $0x20, Z11, Z10
+	VPXORD          128(SP), Z10, Z10
+	VPXORD          192(SP), Z13, Z12
+	VPMULUDQ        Z0, Z7, Z7
+	VPMULUDQ        Z1, Z9, Z9
+	VPSRLQ          $0x20, Z7, Z13
+	VPSRLQ          $0x20, Z9, Z14
+	VPTERNLOGD.BCST $0x96, (SP), Z8, Z14
+	VPTERNLOGD.BCST $0x96, 4(SP), Z4, Z13
+	VPMULUDQ        Z0, Z10, Z8
+	VPMULUDQ        Z1, Z12, Z10
+	VPSRLQ          $0x20, Z8, Z12
+	VPSRLQ          $0x20, Z10, Z15
+	VPTERNLOGD.BCST $0x96, (SP), Z11, Z15
+	VPTERNLOGD.BCST $0x96, 4(SP), Z4, Z12
+	VPMULUDQ        Z0, Z14, Z11
+	VPMULUDQ        Z1, Z13, Z13
+	VPSRLQ          $0x20, Z11, Z14
+	VPSRLQ          $0x20, Z13, Z16
+	VPTERNLOGD.BCST $0x96, 8(SP), Z9, Z16
+	VPTERNLOGD.BCST $0x96, 12(SP), Z7, Z14
+	VPMULUDQ        Z0, Z15, Z7
+	VPMULUDQ        Z1, Z12, Z9
+	VPSRLQ          $0x20, Z7, Z12
+	VPSRLQ          $0x20, Z9, Z15
+	VPTERNLOGD.BCST $0x96, 8(SP), Z10, Z15
+	VPTERNLOGD.BCST $0x96, 12(SP), Z8, Z12
+	VPMULUDQ        Z0, Z16, Z8
+	VPMULUDQ        Z1, Z14, Z10
+	VPSRLQ          $0x20, Z8, Z14
+	VPSRLQ          $0x20, Z10, Z16
+	VPTERNLOGD.BCST $0x96, 16(SP), Z13, Z16
+	VPTERNLOGD.BCST $0x96, 20(SP), Z11, Z14
+	VPMULUDQ        Z0, Z15, Z11
+	VPMULUDQ        Z1, Z12, Z12
+	VPSRLQ          $0x20, Z11, Z13
+	VPSRLQ          $0x20, Z12, Z15
+	VPTERNLOGD.BCST $0x96, 16(SP), Z9, Z15
+	VPTERNLOGD.BCST $0x96, 20(SP), Z7, Z13
+	VPMULUDQ        Z0, Z16, Z7
+	VPMULUDQ        Z1, Z14, Z9
+	VPSRLQ          $0x20, Z7, Z14
+	VPSRLQ          $0x20, Z9, Z16
+	VPTERNLOGD.BCST $0x96, 24(SP), Z10, Z16
+	VPTERNLOGD.BCST $0x96, 28(SP), Z8, Z14
+	VPMULUDQ        Z0, Z15, Z8
+	VPMULUDQ        Z1, Z13, Z10
+	VPSRLQ          $0x20, Z8, Z13
+	VPSRLQ          $0x20, Z10, Z15
+	VPTERNLOGD.BCST $0x96, 24(SP), Z12, Z15
+	VPTERNLOGD.BCST $0x96, 28(SP), Z11, Z13
+	VPMULUDQ        Z0, Z16, Z11
+	VPMULUDQ        Z1, Z14, Z12
+	VPSRLQ          $0x20, Z11, Z14
+	VPSRLQ          $0x20, Z12, Z16
+	VPTERNLOGD.BCST $0x96, 32(SP), Z9, Z16
+	VPTERNLOGD.BCST $0x96, 36(SP), Z7, Z14
+	VPMULUDQ        Z0, Z15, Z7
+	VPMULUDQ        Z1, Z13, Z9
+	VPSRLQ          $0x20, Z7, Z13
+	VPSRLQ          $0x20, Z9, Z15
+	VPTERNLOGD.BCST $0x96, 32(SP), Z10, Z15
+	VPTERNLOGD.BCST $0x96, 36(SP), Z8, Z13
+	VPMULUDQ        Z0, Z16, Z8
+	VPMULUDQ        Z1, Z14, Z10
+	VPSRLQ          $0x20, Z8, Z14
+	VPSRLQ          $0x20, Z10, Z16
+	VPTERNLOGD.BCST $0x96, 40(SP), Z12, Z16
+	VPTERNLOGD.BCST $0x96, 44(SP), Z11, Z14
+	VPMULUDQ        Z0, Z15, Z11
+	VPMULUDQ        Z1, Z13, Z12
+	VPSRLQ          $0x20, Z11, Z13
+	VPSRLQ          $0x20, Z12, Z15
+	VPTERNLOGD.BCST $0x96, 40(SP), Z9, Z15
+	VPTERNLOGD.BCST $0x96, 44(SP), Z7, Z13
+	VPMULUDQ        Z0, Z16, Z7
+	VPMULUDQ        Z1, Z14, Z9
+	VPSRLQ          $0x20, Z7, Z14
+	VPSRLQ          $0x20, Z9, Z16
+	VPTERNLOGD.BCST $0x96, 48(SP), Z10, Z16
+	VPTERNLOGD.BCST $0x96, 52(SP), Z8, Z14
+	VPMULUDQ        Z0, Z15, Z8
+	VPMULUDQ        Z1, Z13, Z10
+	VPSRLQ          $0x20, Z8, Z13
+	VPSRLQ          $0x20, Z10, Z15
+	VPTERNLOGD.BCST $0x96, 48(SP), Z12, Z15
+	VPTERNLOGD.BCST $0x96, 52(SP), Z11, Z13
+	VPMULUDQ        Z0, Z16, Z11
+	VPMULUDQ        Z1, Z14, Z12
+	VPSRLQ          $0x20, Z11, Z14
+	VPSRLQ          $0x20, Z12, Z16
+	VPTERNLOGD.BCST $0x96, 56(SP), Z9, Z16
+	VPTERNLOGD.BCST $0x96, 60(SP), Z7, Z14
+	VPMULUDQ        Z0, Z15, Z7
+	VPMULUDQ        Z1, Z13, Z9
+	VPSRLQ          $0x20, Z7, Z13
+	VPSRLQ          $0x20, Z9, Z15
+	VPTERNLOGD.BCST $0x96, 56(SP), Z10, Z15
+	VPTERNLOGD.BCST $0x96, 60(SP), Z8, Z13
+	VMOVSLDUP       Z15, K1, Z16
+	VMOVSLDUP       Z9, K1, Z12
+	VMOVSLDUP       Z13, K1, Z14
+	VMOVSLDUP       Z7, K1, Z11
+	VPCMPUD         $0x05, Z3, Z16, K2
+	VMOVAPS.Z       Z2, K2, Z16
+	VPCMPUD         $0x05, Z3, Z12, K2
+	VMOVAPS.Z       Z2, K2, Z12
+	VPCMPUD         $0x05, Z3, Z14, K2
+	VMOVAPS.Z       Z2, K2, Z14
+	VPCMPUD         $0x05, Z3, Z11, K2
+	VMOVAPS.Z       Z2, K2, Z11
+	VUNPCKLPS       Z12, Z16, Z7
+	VUNPCKHPS       Z12, Z16, Z8
+	VUNPCKLPS       Z11, Z14, Z9
+	VUNPCKHPS       Z11, Z14, Z10
+	VUNPCKLPD       Z9, Z7, Z11
+	VMOVUPS         Z11, (AX)
+	VUNPCKHPD       Z9, Z7, Z7
+	VMOVUPS         Z7, 64(AX)
+	VUNPCKLPD       Z10, Z8, Z7
+	VMOVUPS         Z7, 128(AX)
+	VUNPCKHPD       Z10, Z8, Z7
+	VMOVUPS         Z7, 192(AX)
+	ADDQ            $0x00000100, AX
+	VPADDD          lanesAVX512<>+0(SB), Z5, Z5
+	VPADDD          lanesAVX512<>+0(SB), Z6, Z6
+	SUBQ            $0x00000010, CX
+	JGE             loop
+
+end:
+	VZEROUPPER
+	RET
+
+DATA lanesAVX512<>+0(SB)/4, $0x00000010
+DATA lanesAVX512<>+4(SB)/4, $0x00000010
+DATA lanesAVX512<>+8(SB)/4, $0x00000010
+DATA lanesAVX512<>+12(SB)/4, $0x00000010
+DATA lanesAVX512<>+16(SB)/4, $0x00000010
+DATA lanesAVX512<>+20(SB)/4, $0x00000010
+DATA lanesAVX512<>+24(SB)/4, $0x00000010
+DATA lanesAVX512<>+28(SB)/4, $0x00000010
+DATA lanesAVX512<>+32(SB)/4, $0x00000010
+DATA lanesAVX512<>+36(SB)/4, $0x00000010
+DATA lanesAVX512<>+40(SB)/4, $0x00000010
+DATA lanesAVX512<>+44(SB)/4, $0x00000010
+DATA lanesAVX512<>+48(SB)/4, $0x00000010
+DATA lanesAVX512<>+52(SB)/4, $0x00000010
+DATA lanesAVX512<>+56(SB)/4, $0x00000010
+DATA lanesAVX512<>+60(SB)/4, $0x00000010
+GLOBL lanesAVX512<>(SB), RODATA|NOPTR, $64
+
+// func dropStripAVX512(y []float32, x []float32, factor []float32, block uint32, stride uint32, d *uint32)
+// Requires: AVX, AVX512F
+TEXT ·dropStripAVX512(SB), NOSPLIT, $256-88
+	MOVQ         d+80(FP), AX
+	MOVL         $0x0000aaaa, CX
+	KMOVW        CX, K1
+	VMOVUPS      philoxMul0<>+0(SB), Z0
+	VMOVUPS      philoxMul1<>+0(SB), Z1
+	VPBROADCASTD (AX), Z2
+	VPBROADCASTD 4(AX), Z3
+	VPBROADCASTD 16(AX), Z4
+	VPXORD       Z3, Z4, Z4
+	VMOVUPS      Z4, 64(SP)
+	VPBROADCASTD 12(AX), Z4
+	VPMULUDQ     Z1, Z4, Z4
+	VPSRLQ       $0x20, Z4, Z5
+	VPXORD       Z2, Z5, Z5
+	VPBROADCASTD 8(AX), Z6
+	VPXORD       Z6, Z5, Z5
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VPXORD       Z2, Z4, Z4
+	VMOVUPS      Z4, 128(SP)
+	VPMULUDQ     Z0, Z5, Z4
+	VPSRLQ       $0x20, Z4, Z5
+	VPXORD       Z3, Z5, Z5
+	VMOVUPS      Z5, 192(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, (SP)
+	VMOVD        X3, 4(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 8(SP)
+	VMOVD        X3, 12(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 16(SP)
+	VMOVD        X3, 20(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 24(SP)
+	VMOVD        X3, 28(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 32(SP)
+	VMOVD        X3, 36(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 40(SP)
+	VMOVD        X3, 44(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 48(SP)
+	VMOVD        X3, 52(SP)
+	VPADDD       philoxWeyl0<>+0(SB), Z2, Z2
+	VPADDD       philoxWeyl1<>+0(SB), Z3, Z3
+	VMOVD        X2, 56(SP)
+	VMOVD        X3, 60(SP)
+	VMOVSS       20(AX), X2
+	VMULSS       two24<>+0(SB), X2, X2
+	VROUNDSS     $0x02, X2, X2, X2
+	VCVTTSS2SI   X2, CX
+	SHLL         $0x08, CX
+	VMOVD        CX, X2
+	VPBROADCASTD X2, Z2
+	MOVL         stride+76(FP), CX
+	VMOVD        CX, X5
+	MOVL         block+72(FP), CX
+	VMOVD        CX, X3
+	MOVQ         factor_base+48(FP), CX
+	VBROADCASTSS 24(AX), Z6
+	VMULPS       (CX), Z6, Z6
+	VPBROADCASTD X5, Z5
+	VPMULLD      ordinals<>+0(SB), Z5, Z5
+	VPBROADCASTD X3, Z3
+	VPADDD       Z3, Z5, Z5
+	VPSRLQ       $0x20, Z5, Z3
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         y_len+8(FP), DX
+	SUBQ         $0x40, DX
+	JL           part0end
+
+part0:
+	VPMULUDQ        Z0, Z5, Z10
+	VPSRLQ          $0x20, Z10, Z9
+	VPXORD          64(SP), Z9, Z9
+	VPMULUDQ        Z1, Z9, Z8
+	VPSRLQ          $0x20, Z8, Z7
+	VPXORD          128(SP), Z7, Z7
+	VPXORD          192(SP), Z10, Z9
+	VPMULUDQ        Z0, Z3, Z13
+	VPSRLQ          $0x20, Z13, Z12
+	VPXORD          64(SP), Z12, Z12
+	VPMULUDQ        Z1, Z12, Z11
+	VPSRLQ          $0x20, Z11, Z10
+	VPXORD          128(SP), Z10, Z10
+	VPXORD          192(SP), Z13, Z12
+	VPMULUDQ        Z0, Z7, Z7
+	VPMULUDQ        Z1, Z9, Z9
+	VPSRLQ          $0x20, Z7, Z13
+	VPSRLQ          $0x20, Z9, Z14
+	VPTERNLOGD.BCST $0x96, (SP), Z8, Z14
+	VPTERNLOGD.BCST $0x96, 4(SP), Z4, Z13
+	VPMULUDQ        Z0, Z10, Z8
+	VPMULUDQ        Z1, Z12, Z10
+	VPSRLQ          $0x20, Z8, Z12
+	VPSRLQ          $0x20, Z10, Z15
+	VPTERNLOGD.BCST $0x96, (SP), Z11, Z15
+	VPTERNLOGD.BCST $0x96, 4(SP), Z4, Z12
+	VPMULUDQ        Z0, Z14, Z11
+	VPMULUDQ        Z1, Z13, Z13
+	VPSRLQ          $0x20, Z11, Z14
+	VPSRLQ          $0x20, Z13, Z16
+	VPTERNLOGD.BCST $0x96, 8(SP), Z9, Z16
+	VPTERNLOGD.BCST $0x96, 12(SP), Z7, Z14
+	VPMULUDQ        Z0, Z15, Z7
+	VPMULUDQ        Z1, Z12, Z9
+	VPSRLQ          $0x20, Z7, Z12
+	VPSRLQ          $0x20, Z9, Z15
+	VPTERNLOGD.BCST $0x96, 8(SP), Z10, Z15
+	VPTERNLOGD.BCST $0x96, 12(SP), Z8, Z12
+	VPMULUDQ        Z0, Z16, Z8
+	VPMULUDQ        Z1, Z14, Z10
+	VPSRLQ          $0x20, Z8, Z14
+	VPSRLQ          $0x20, Z10, Z16
+	VPTERNLOGD.BCST $0x96, 16(SP), Z13, Z16
+	VPTERNLOGD.BCST $0x96, 20(SP), Z11, Z14
+	VPMULUDQ        Z0, Z15, Z11
+	VPMULUDQ        Z1, Z12, Z12
+	VPSRLQ          $0x20, Z11, Z13
+	VPSRLQ          $0x20, Z12, Z15
+	VPTERNLOGD.BCST $0x96, 16(SP), Z9, Z15
+	VPTERNLOGD.BCST $0x96, 20(SP), Z7, Z13
+	VPMULUDQ        Z0, Z16, Z7
+	VPMULUDQ        Z1, Z14, Z9
+	VPSRLQ          $0x20, Z7, Z14
+	VPSRLQ          $0x20, Z9, Z16
+	VPTERNLOGD.BCST $0x96, 24(SP), Z10, Z16
+	VPTERNLOGD.BCST $0x96, 28(SP), Z8, Z14
+	VPMULUDQ        Z0, Z15, Z8
+	VPMULUDQ        Z1, Z13, Z10
+	VPSRLQ          $0x20, Z8, Z13
+	VPSRLQ          $0x20, Z10, Z15
+	VPTERNLOGD.BCST $0x96, 24(SP), Z12, Z15
+	VPTERNLOGD.BCST $0x96, 28(SP), Z11, Z13
+	VPMULUDQ        Z0, Z16, Z11
+	VPMULUDQ        Z1, Z14, Z12
+	VPSRLQ          $0x20, Z11, Z14
+	VPSRLQ          $0x20, Z12, Z16
+	VPTERNLOGD.BCST $0x96, 32(SP), Z9, Z16
+	VPTERNLOGD.BCST $0x96, 36(SP), Z7, Z14
+	VPMULUDQ        Z0, Z15, Z7
+	VPMULUDQ        Z1, Z13, Z9
+	VPSRLQ          $0x20, Z7, Z13
+	VPSRLQ          $0x20, Z9, Z15
+	VPTERNLOGD.BCST $0x96, 32(SP), Z10, Z15
+	VPTERNLOGD.BCST $0x96, 36(SP), Z8, Z13
+	VPMULUDQ        Z0, Z16, Z8
+	VPMULUDQ        Z1, Z14, Z10
+	VPSRLQ          $0x20, Z8, Z14
+	VPSRLQ          $0x20, Z10, Z16
+	VPTERNLOGD.BCST $0x96, 40(SP), Z12, Z16
+	VPTERNLOGD.BCST $0x96, 44(SP), Z11, Z14
+	VPMULUDQ        Z0, Z15, Z11
+	VPMULUDQ        Z1, Z13, Z12
+	VPSRLQ          $0x20, Z11, Z13
+	VPSRLQ          $0x20, Z12, Z15
+	VPTERNLOGD.BCST $0x96, 40(SP), Z9, Z15
+	VPTERNLOGD.BCST $0x96, 44(SP), Z7, Z13
+	VPMULUDQ        Z0, Z16, Z7
+	VPMULUDQ        Z1, Z14, Z9
+	VPSRLQ          $0x20, Z7, Z14
+	VPSRLQ          $0x20, Z9, Z16
+	VPTERNLOGD.BCST $0x96, 48(SP), Z10, Z16
+	VPTERNLOGD.BCST $0x96, 52(SP), Z8, Z14
+	VPMULUDQ        Z0, Z15, Z8
+	VPMULUDQ        Z1, Z13, Z10
+	VPSRLQ          $0x20, Z8, Z13
+	VPSRLQ          $0x20, Z10, Z15
+	VPTERNLOGD.BCST $0x96, 48(SP), Z12, Z15
+	VPTERNLOGD.BCST $0x96, 52(SP), Z11, Z13
+	VPMULUDQ        Z0, Z16, Z11
+	VPMULUDQ        Z1, Z14, Z12
+	VPSRLQ          $0x20, Z11, Z14
+	VPSRLQ          $0x20, Z12, Z16
+	VPTERNLOGD.BCST $0x96, 56(SP), Z9, Z16
+	VPTERNLOGD.BCST $0x96, 60(SP), Z7, Z14
+	VPMULUDQ        Z0, Z15, Z7
+	VPMULUDQ        Z1, Z13, Z9
+	VPSRLQ          $0x20, Z7, Z13
+	VPSRLQ          $0x20, Z9, Z15
+	VPTERNLOGD.BCST $0x96, 56(SP), Z10, Z15
+	VPTERNLOGD.BCST $0x96, 60(SP), Z8, Z13
+	VMOVSLDUP       Z15, K1, Z16
+	VMOVSLDUP       Z9, K1, Z12
+	VMOVSLDUP       Z13, K1, Z14
+	VMOVSLDUP       Z7, K1, Z11
+	VPCMPUD         $0x05, Z2, Z16, K2
+	VMOVAPS.Z       Z6, K2, Z16
+	VMULPS          (CX), Z16, Z16
+	VMOVUPS         Z16, (AX)
+	VPCMPUD         $0x05, Z2, Z12, K2
+	VMOVAPS.Z       Z6, K2, Z12
+	VMULPS          64(CX), Z12, Z12
+	VMOVUPS         Z12, 64(AX)
+	VPCMPUD         $0x05, Z2, Z14, K2
+	VMOVAPS.Z       Z6, K2, Z14
+	VMULPS          128(CX), Z14, Z14
+	VMOVUPS         Z14, 128(AX)
+	VPCMPUD         $0x05, Z2, Z11, K2
+	VMOVAPS.Z       Z6, K2, Z11
+	VMULPS          192(CX), Z11, Z11
+	VMOVUPS         Z11, 192(AX)
+	VPADDD          integerOne<>+0(SB), Z5, Z5
+	VPADDD          integerOne<>+0(SB), Z3, Z3
+	ADDQ            $0x00000100, CX
+	ADDQ            $0x00000100, AX
+	SUBQ            $0x40, DX
+	JGE             part0
+
+part0end:
+	VZEROUPPER
+	RET
+
+// func panelSquaresAVX512(q *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·panelSquaresAVX512(SB), NOSPLIT, $0-8
+	MOVQ q+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 64(AX), BX
+	MOVQ 96(AX), SI
+	MOVQ 24(AX), DI
+	SHLQ $0x02, DI
+	MOVQ 128(AX), R8
+	MOVQ 152(AX), R9
+	SHLQ $0x02, R9
+	MOVQ 56(AX), R10
+	SHLQ $0x02, R10
+
+tile:
+	MOVQ       CX, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	PREFETCHT0 (R11)
+	ADDQ       DI, R11
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	LEAQ       512(DX), R11
+	MOVQ       BX, R12
+	MOVQ       88(AX), R13
+	SUBQ       $0x10, R13
+	JL         sums
+
+segment:
+	MOVQ $0x00000002, R14
+
+steps:
+	PREFETCHT1       (R8)
+	VMOVUPS          (R12), Z16
+	VFMADD231PS.BCST -512(R11), Z16, Z0
+	VFMADD231PS.BCST -448(R11), Z16, Z1
+	VFMADD231PS.BCST -384(R11), Z16, Z2
+	VFMADD231PS.BCST -320(R11), Z16, Z3
+	VFMADD231PS.BCST -256(R11), Z16, Z4
+	VFMADD231PS.BCST -192(R11), Z16, Z5
+	VFMADD231PS.BCST -128(R11), Z16, Z6
+	VFMADD231PS.BCST -64(R11), Z16, Z7
+	VFMADD231PS.BCST (R11), Z16, Z8
+	VFMADD231PS.BCST 64(R11), Z16, Z9
+	VFMADD231PS.BCST 128(R11), Z16, Z10
+	VFMADD231PS.BCST 192(R11), Z16, Z11
+	VFMADD231PS.BCST 256(R11), Z16, Z12
+	VFMADD231PS.BCST 320(R11), Z16, Z13
+	VFMADD231PS.BCST 384(R11), Z16, Z14
+	VFMADD231PS.BCST 448(R11), Z16, Z15
+	PREFETCHT1       64(R8)
+	VMOVUPS          64(R12), Z16
+	VFMADD231PS.BCST -508(R11), Z16, Z0
+	VFMADD231PS.BCST -444(R11), Z16, Z1
+	VFMADD231PS.BCST -380(R11), Z16, Z2
+	VFMADD231PS.BCST -316(R11), Z16, Z3
+	VFMADD231PS.BCST -252(R11), Z16, Z4
+	VFMADD231PS.BCST -188(R11), Z16, Z5
+	VFMADD231PS.BCST -124(R11), Z16, Z6
+	VFMADD231PS.BCST -60(R11), Z16, Z7
+	VFMADD231PS.BCST 4(R11), Z16, Z8
+	VFMADD231PS.BCST 68(R11), Z16, Z9
+	VFMADD231PS.BCST 132(R11), Z16, Z10
+	VFMADD231PS.BCST 196(R11), Z16, Z11
+	VFMADD231PS.BCST 260(R11), Z16, Z12
+	VFMADD231PS.BCST 324(R11), Z16, Z13
+	VFMADD231PS.BCST 388(R11), Z16, Z14
+	VFMADD231PS.BCST 452(R11), Z16, Z15
+	PREFETCHT1       128(R8)
+	VMOVUPS          128(R12), Z16
+	VFMADD231PS.BCST -504(R11), Z16, Z0
+	VFMADD231PS.BCST -440(R11), Z16, Z1
+	VFMADD231PS.BCST -376(R11), Z16, Z2
+	VFMADD231PS.BCST -312(R11), Z16, Z3
+	VFMADD231PS.BCST -248(R11), Z16, Z4
+	VFMADD231PS.BCST -184(R11), Z16, Z5
+	VFMADD231PS.BCST -120(R11), Z16, Z6
+	VFMADD231PS.BCST -56(R11), Z16, Z7
+	VFMADD231PS.BCST 8(R11), Z16, Z8
+	VFMADD231PS.BCST 72(R11), Z16, Z9
+	VFMADD231PS.BCST 136(R11), Z16, Z10
+	VFMADD231PS.BCST 200(R11), Z16, Z11
+	VFMADD231PS.BCST 264(R11), Z16, Z12
+	VFMADD231PS.BCST 328(R11), Z16, Z13
+	VFMADD231PS.BCST 392(R11), Z16, Z14
+	VFMADD231PS.BCST 456(R11), Z16, Z15
+	PREFETCHT1       192(R8)
+	VMOVUPS          192(R12), Z16
+	VFMADD231PS.BCST -500(R11), Z16, Z0
+	VFMADD231PS.BCST -436(R11), Z16, Z1
+	VFMADD231PS.BCST -372(R11), Z16, Z2
+	VFMADD231PS.BCST -308(R11), Z16, Z3
+	VFMADD231PS.BCST -244(R11), Z16, Z4
+	VFMADD231PS.BCST -180(R11), Z16, Z5
+	VFMADD231PS.BCST -116(R11), Z16, Z6
+	VFMADD231PS.BCST -52(R11), Z16, Z7
+	VFMADD231PS.BCST 12(R11), Z16, Z8
+	VFMADD231PS.BCST 76(R11), Z16, Z9
+	VFMADD231PS.BCST 140(R11), Z16, Z10
+	VFMADD231PS.BCST 204(R11), Z16, Z11
+	VFMADD231PS.BCST 268(R11), Z16, Z12
+	VFMADD231PS.BCST 332(R11), Z16, Z13
+	VFMADD231PS.BCST 396(R11), Z16, Z14
+	VFMADD231PS.BCST 460(R11), Z16, Z15
+	VMOVUPS          256(R12), Z16
+	VFMADD231PS.BCST -496(R11), Z16, Z0
+	VFMADD231PS.BCST -432(R11), Z16, Z1
+	VFMADD231PS.BCST -368(R11), Z16, Z2
+	VFMADD231PS.BCST -304(R11), Z16, Z3
+	VFMADD231PS.BCST -240(R11), Z16, Z4
+	VFMADD231PS.BCST -176(R11), Z16, Z5
+	VFMADD231PS.BCST -112(R11), Z16, Z6
+	VFMADD231PS.BCST -48(R11), Z16, Z7
+	VFMADD231PS.BCST 16(R11), Z16, Z8
+	VFMADD231PS.BCST 80(R11), Z16, Z9
+	VFMADD231PS.BCST 144(R11), Z16, Z10
+	VFMADD231PS.BCST 208(R11), Z16, Z11
+	VFMADD231PS.BCST 272(R11), Z16, Z12
+	VFMADD231PS.BCST 336(R11), Z16, Z13
+	VFMADD231PS.BCST 400(R11), Z16, Z14
+	VFMADD231PS.BCST 464(R11), Z16, Z15
+	VMOVUPS          320(R12), Z16
+	VFMADD231PS.BCST -492(R11), Z16, Z0
+	VFMADD231PS.BCST -428(R11), Z16, Z1
+	VFMADD231PS.BCST -364(R11), Z16, Z2
+	VFMADD231PS.BCST -300(R11), Z16, Z3
+	VFMADD231PS.BCST -236(R11), Z16, Z4
+	VFMADD231PS.BCST -172(R11), Z16, Z5
+	VFMADD231PS.BCST -108(R11), Z16, Z6
+	VFMADD231PS.BCST -44(R11), Z16, Z7
+	VFMADD231PS.BCST 20(R11), Z16, Z8
+	VFMADD231PS.BCST 84(R11), Z16, Z9
+	VFMADD231PS.BCST 148(R11), Z16, Z10
+	VFMADD231PS.BCST 212(R11), Z16, Z11
+	VFMADD231PS.BCST 276(R11), Z16, Z12
+	VFMADD231PS.BCST 340(R11), Z16, Z13
+	VFMADD231PS.BCST 404(R11), Z16, Z14
+	VFMADD231PS.BCST 468(R11), Z16, Z15
+	VMOVUPS          384(R12), Z16
+	VFMADD231PS.BCST -488(R11), Z16, Z0
+	VFMADD231PS.BCST -424(R11), Z16, Z1
+	VFMADD231PS.BCST -360(R11), Z16, Z2
+	VFMADD231PS.BCST -296(R11), Z16, Z3
+	VFMADD231PS.BCST -232(R11), Z16, Z4
+	VFMADD231PS.BCST -168(R11), Z16, Z5
+	VFMADD231PS.BCST -104(R11), Z16, Z6
+	VFMADD231PS.BCST -40(R11), Z16, Z7
+	VFMADD231PS.BCST 24(R11), Z16, Z8
+	VFMADD231PS.BCST 88(R11), Z16, Z9
+	VFMADD231PS.BCST 152(R11), Z16, Z10
+	VFMADD231PS.BCST 216(R11), Z16, Z11
+	VFMADD231PS.BCST 280(R11), Z16, Z12
+	VFMADD231PS.BCST 344(R11), Z16, Z13
+	VFMADD231PS.BCST 408(R11), Z16, Z14
+	VFMADD231PS.BCST 472(R11), Z16, Z15
+	VMOVUPS          448(R12), Z16
+	VFMADD231PS.BCST -484(R11), Z16, Z0
+	VFMADD231PS.BCST -420(R11), Z16, Z1
+	VFMADD231PS.BCST -356(R11), Z16, Z2
+	VFMADD231PS.BCST -292(R11), Z16, Z3
+	VFMADD231PS.BCST -228(R11), Z16, Z4
+	VFMADD231PS.BCST -164(R11), Z16, Z5
+	VFMADD231PS.BCST -100(R11), Z16, Z6
+	VFMADD231PS.BCST -36(R11), Z16, Z7
+	VFMADD231PS.BCST 28(R11), Z16, Z8
+	VFMADD231PS.BCST 92(R11), Z16, Z9
+	VFMADD231PS.BCST 156(R11), Z16, Z10
+	VFMADD231PS.BCST 220(R11), Z16, Z11
+	VFMADD231PS.BCST 284(R11), Z16, Z12
+	VFMADD231PS.BCST 348(R11), Z16, Z13
+	VFMADD231PS.BCST 412(R11), Z16, Z14
+	VFMADD231PS.BCST 476(R11), Z16, Z15
+	ADDQ             R9, R8
+	ADDQ             $0x20, R11
+	ADDQ             $0x00000200, R12
+	DECQ             R14
+	JNZ              steps
+	LEAQ             -64(R11)(R10*1), R11
+	SUBQ             $0x10, R13
+	JGE              segment
+
+sums:
+	MOVQ    CX, R11
+	VMOVUPS Z0, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z1, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z2, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z3, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z4, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z5, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z6, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z7, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z8, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z9, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z10, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z11, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z12, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z13, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z14, (R11)
+	ADDQ    DI, R11
+	VMOVUPS Z15, (R11)
+	ADDQ    DI, R11
+	MOVQ    104(AX), R14
+	LEAQ    (CX)(R14*4), CX
+	MOVQ    112(AX), R14
+	LEAQ    (DX)(R14*4), DX
+	MOVQ    120(AX), R14
+	LEAQ    (BX)(R14*4), BX
+	DECQ    SI
+	JNZ     tile
+	VZEROUPPER
+	RET
+
+// func stripSquaresAVX512(q *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·stripSquaresAVX512(SB), NOSPLIT, $0-8
+	MOVQ q+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 64(AX), BX
+	MOVQ 96(AX), SI
+	MOVQ 24(AX), DI
+	SHLQ $0x02, DI
+
+tile:
+	MOVQ       CX, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	PREFETCHT0 (R8)
+	ADDQ       DI, R8
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	LEAQ       (DX), R8
+	MOVQ       BX, R9
+	MOVQ       88(AX), R10
+	MOVQ       R10, R11
+	SHRQ       $0x02, R11
+	JZ         rest
+
+steps:
+	VMOVUPS          (R9), Z16
+	VFMADD231PS.BCST (R8), Z16, Z0
+	VFMADD231PS.BCST 4(R8), Z16, Z1
+	VFMADD231PS.BCST 8(R8), Z16, Z2
+	VFMADD231PS.BCST 12(R8), Z16, Z3
+	VFMADD231PS.BCST 16(R8), Z16, Z4
+	VFMADD231PS.BCST 20(R8), Z16, Z5
+	VFMADD231PS.BCST 24(R8), Z16, Z6
+	VFMADD231PS.BCST 28(R8), Z16, Z7
+	VFMADD231PS.BCST 32(R8), Z16, Z8
+	VFMADD231PS.BCST 36(R8), Z16, Z9
+	VFMADD231PS.BCST 40(R8), Z16, Z10
+	VFMADD231PS.BCST 44(R8), Z16, Z11
+	VFMADD231PS.BCST 48(R8), Z16, Z12
+	VFMADD231PS.BCST 52(R8), Z16, Z13
+	VFMADD231PS.BCST 56(R8), Z16, Z14
+	VFMADD231PS.BCST 60(R8), Z16, Z15
+	VMOVUPS          64(R9), Z16
+	VFMADD231PS.BCST 64(R8), Z16, Z0
+	VFMADD231PS.BCST 68(R8), Z16, Z1
+	VFMADD231PS.BCST 72(R8), Z16, Z2
+	VFMADD231PS.BCST 76(R8), Z16, Z3
+	VFMADD231PS.BCST 80(R8), Z16, Z4
+	VFMADD231PS.BCST 84(R8), Z16, Z5
+	VFMADD231PS.BCST 88(R8), Z16, Z6
+	VFMADD231PS.BCST 92(R8), Z16, Z7
+	VFMADD231PS.BCST 96(R8), Z16, Z8
+	VFMADD231PS.BCST 100(R8), Z16, Z9
+	VFMADD231PS.BCST 104(R8), Z16, Z10
+	VFMADD231PS.BCST 108(R8), Z16, Z11
+	VFMADD231PS.BCST 112(R8), Z16, Z12
+	VFMADD231PS.BCST 116(R8), Z16, Z13
+	VFMADD231PS.BCST 120(R8), Z16, Z14
+	VFMADD231PS.BCST 124(R8), Z16, Z15
+	VMOVUPS          128(R9), Z16
+	VFMADD231PS.BCST 128(R8), Z16, Z0
+	VFMADD231PS.BCST 132(R8), Z16, Z1
+	VFMADD231PS.BCST 136(R8), Z16, Z2
+	VFMADD231PS.BCST 140(R8), Z16, Z3
+	VFMADD231PS.BCST 144(R8), Z16, Z4
+	VFMADD231PS.BCST 148(R8), Z16, Z5
+	VFMADD231PS.BCST 152(R8), Z16, Z6
+	VFMADD231PS.BCST 156(R8), Z16, Z7
+	VFMADD231PS.BCST 160(R8), Z16, Z8
+	VFMADD231PS.BCST 164(R8), Z16, Z9
+	VFMADD231PS.BCST 168(R8), Z16, Z10
+	VFMADD231PS.BCST 172(R8), Z16, Z11
+	VFMADD231PS.BCST 176(R8), Z16, Z12
+	VFMADD231PS.BCST 180(R8), Z16, Z13
+	VFMADD231PS.BCST 184(R8), Z16, Z14
+	VFMADD231PS.BCST 188(R8), Z16, Z15
+	VMOVUPS          192(R9), Z16
+	VFMADD231PS.BCST 192(R8), Z16, Z0
+	VFMADD231PS.BCST 196(R8), Z16, Z1
+	VFMADD231PS.BCST 200(R8), Z16, Z2
+	VFMADD231PS.BCST 204(R8), Z16, Z3
+	VFMADD231PS.BCST 208(R8), Z16, Z4
+	VFMADD231PS.BCST 212(R8), Z16, Z5
+	VFMADD231PS.BCST 216(R8), Z16, Z6
+	VFMADD231PS.BCST 220(R8), Z16, Z7
+	VFMADD231PS.BCST 224(R8), Z16, Z8
+	VFMADD231PS.BCST 228(R8), Z16, Z9
+	VFMADD231PS.BCST 232(R8), Z16, Z10
+	VFMADD231PS.BCST 236(R8), Z16, Z11
+	VFMADD231PS.BCST 240(R8), Z16, Z12
+	VFMADD231PS.BCST 244(R8), Z16, Z13
+	VFMADD231PS.BCST 248(R8), Z16, Z14
+	VFMADD231PS.BCST 252(R8), Z16, Z15
+	ADDQ             $0x00000100, R8
+	ADDQ             $0x00000100, R9
+	DECQ             R11
+	JNZ              steps
+
+rest:
+	ANDQ $0x03, R10
+	JZ   sums
+
+one:
+	VMOVUPS          (R9), Z16
+	VFMADD231PS.BCST (R8), Z16, Z0
+	VFMADD231PS.BCST 4(R8), Z16, Z1
+	VFMADD231PS.BCST 8(R8), Z16, Z2
+	VFMADD231PS.BCST 12(R8), Z16, Z3
+	VFMADD231PS.BCST 16(R8), Z16, Z4
+	VFMADD231PS.BCST 20(R8), Z16, Z5
+	VFMADD231PS.BCST 24(R8), Z16, Z6
+	VFMADD231PS.BCST 28(R8), Z16, Z7
+	VFMADD231PS.BCST 32(R8), Z16, Z8
+	VFMADD231PS.BCST 36(R8), Z16, Z9
+	VFMADD231PS.BCST 40(R8), Z16, Z10
+	VFMADD231PS.BCST 44(R8), Z16, Z11
+	VFMADD231PS.BCST 48(R8), Z16, Z12
+	VFMADD231PS.BCST 52(R8), Z16, Z13
+	VFMADD231PS.BCST 56(R8), Z16, Z14
+	VFMADD231PS.BCST 60(R8), Z16, Z15
+	ADDQ             $0x40, R8
+	ADDQ             $0x40, R9
+	DECQ             R10
+	JNZ              one
+
+sums:
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z5, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z6, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z7, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z8, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z9, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z10, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z11, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z12, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z13, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z14, (R8)
+	ADDQ    DI, R8
+	VMOVUPS Z15, (R8)
+	ADDQ    DI, R8
+	MOVQ    104(AX), R11
+	LEAQ    (CX)(R11*4), CX
+	MOVQ    112(AX), R11
+	LEAQ    (DX)(R11*4), DX
+	MOVQ    120(AX), R11
+	LEAQ    (BX)(R11*4), BX
+	DECQ    SI
+	JNZ     tile
+	VZEROUPPER
+	RET
+
+// func softmaxStripAVX512(p []float32, top []float32, sum []float32, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·softmaxStripAVX512(SB), NOSPLIT, $0-76
+	MOVQ    p_base+0(FP), AX
+	VMOVUPS (AX), Z0
+	MOVQ    p_base+0(FP), AX
+	VMOVUPS (AX), Z1
+	MOVQ    p_base+0(FP), AX
+	VMOVUPS (AX), Z2
+	MOVQ    p_base+0(FP), AX
+	VMOVUPS (AX), Z3
+	MOVQ    p_base+0(FP), AX
+	MOVQ    p_len+8(FP), CX
+	SUBQ    $0x00000040, CX
+	JL      max0eend
+
+max0e:
+	VMAXPS (AX), Z0, Z0
+	VMAXPS 64(AX), Z1, Z1
+	VMAXPS 128(AX), Z2, Z2
+	VMAXPS 192(AX), Z3, Z3
+	ADDQ   $0x00000100, AX
+	SUBQ   $0x00000040, CX
+	JGE    max0e
+
+max0eend:
+	ADDQ $0x00000040, CX
+	SUBQ $0x00000010, CX
+	JL   max0bend
+
+max0b:
+	VMAXPS (AX), Z0, Z0
+	ADDQ   $0x00000040, AX
+	SUBQ   $0x00000010, CX
+	JGE    max0b
+
+max0bend:
+	ADDQ         $0x00000010, CX
+	VMAXPS       Z1, Z0, Z0
+	VMAXPS       Z3, Z2, Z2
+	VMAXPS       Z2, Z0, Z0
+	VBROADCASTSS scale+72(FP), Z1
+	VMULPS       Z1, Z0, Z0
+	MOVQ         top_base+24(FP), AX
+	VMOVUPS      Z0, (AX)
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+	MOVQ         p_base+0(FP), AX
+	MOVQ         p_len+8(FP), CX
+	SUBQ         $0x00000020, CX
+	JL           exp0cend
+
+exp0c:
+	VMOVUPS      (AX), Z2
+	VFMSUB213PS  Z0, Z1, Z2
+	VMOVUPS      expMin<>+0(SB), Z6
+	VMAXPS       Z2, Z6, Z2
+	VMOVUPS      expMax<>+0(SB), Z6
+	VMINPS       Z2, Z6, Z2
+	VMULPS       log2e<>+0(SB), Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTDQ2PS    Z3, Z6
+	VFNMADD231PS ln2Hi<>+0(SB), Z6, Z2
+	VFNMADD231PS ln2Lo<>+0(SB), Z6, Z2
+	VMOVUPS      exp6<>+0(SB), Z6
+	VFMADD213PS  exp5<>+0(SB), Z2, Z6
+	VFMADD213PS  exp4<>+0(SB), Z2, Z6
+	VFMADD213PS  exp3<>+0(SB), Z2, Z6
+	VFMADD213PS  exp2<>+0(SB), Z2, Z6
+	VFMADD213PS  exp1<>+0(SB), Z2, Z6
+	VFMADD213PS  exp0<>+0(SB), Z2, Z6
+	VPADDD       bias<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VMULPS       Z3, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	VADDPS       Z6, Z4, Z4
+	VMOVUPS      64(AX), Z2
+	VFMSUB213PS  Z0, Z1, Z2
+	VMOVUPS      expMin<>+0(SB), Z6
+	VMAXPS       Z2, Z6, Z2
+	VMOVUPS      expMax<>+0(SB), Z6
+	VMINPS       Z2, Z6, Z2
+	VMULPS       log2e<>+0(SB), Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTDQ2PS    Z3, Z6
+	VFNMADD231PS ln2Hi<>+0(SB), Z6, Z2
+	VFNMADD231PS ln2Lo<>+0(SB), Z6, Z2
+	VMOVUPS      exp6<>+0(SB), Z6
+	VFMADD213PS  exp5<>+0(SB), Z2, Z6
+	VFMADD213PS  exp4<>+0(SB), Z2, Z6
+	VFMADD213PS  exp3<>+0(SB), Z2, Z6
+	VFMADD213PS  exp2<>+0(SB), Z2, Z6
+	VFMADD213PS  exp1<>+0(SB), Z2, Z6
+	VFMADD213PS  exp0<>+0(SB), Z2, Z6
+	VPADDD       bias<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VMULPS       Z3, Z6, Z6
+	VMOVUPS      Z6, 64(AX)
+	VADDPS       Z6, Z5, Z5
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, CX
+	JGE          exp0c
+
+exp0cend:
+	ADDQ $0x00000020, CX
+	SUBQ $0x00000010, CX
+	JL   exp0bend
+
+exp0b:
+	VMOVUPS      (AX), Z2
+	VFMSUB213PS  Z0, Z1, Z2
+	VMOVUPS      expMin<>+0(SB), Z6
+	VMAXPS       Z2, Z6, Z2
+	VMOVUPS      expMax<>+0(SB), Z6
+	VMINPS       Z2, Z6, Z2
+	VMULPS       log2e<>+0(SB), Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTDQ2PS    Z3, Z6
+	VFNMADD231PS ln2Hi<>+0(SB), Z6, Z2
+	VFNMADD231PS ln2Lo<>+0(SB), Z6, Z2
+	VMOVUPS      exp6<>+0(SB), Z6
+	VFMADD213PS  exp5<>+0(SB), Z2, Z6
+	VFMADD213PS  exp4<>+0(SB), Z2, Z6
+	VFMADD213PS  exp3<>+0(SB), Z2, Z6
+	VFMADD213PS  exp2<>+0(SB), Z2, Z6
+	VFMADD213PS  exp1<>+0(SB), Z2, Z6
+	VFMADD213PS  exp0<>+0(SB), Z2, Z6
+	VPADDD       bias<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VMULPS       Z3, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	VADDPS       Z6, Z4, Z4
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          exp0b
+
+exp0bend:
+	ADDQ    $0x00000010, CX
+	VADDPS  Z5, Z4, Z4
+	MOVQ    sum_base+48(FP), AX
+	VMOVUPS Z4, (AX)
+	VZEROUPPER
+	RET
+
+// func expStripAVX512(p []float32, shift []float32, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·expStripAVX512(SB), NOSPLIT, $0-52
+	VBROADCASTSS scale+48(FP), Z1
+	MOVQ         shift_base+24(FP), AX
+	VMOVUPS      (AX), Z0
+	MOVQ         p_base+0(FP), AX
+	MOVQ         p_len+8(FP), CX
+	SUBQ         $0x00000020, CX
+	JL           exp0cend
+
+exp0c:
+	VMOVUPS      (AX), Z2
+	VFMSUB213PS  Z0, Z1, Z2
+	VMOVUPS      expMin<>+0(SB), Z4
+	VMAXPS       Z2, Z4, Z2
+	VMOVUPS      expMax<>+0(SB), Z4
+	VMINPS       Z2, Z4, Z2
+	VMULPS       log2e<>+0(SB), Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTDQ2PS    Z3, Z4
+	VFNMADD231PS ln2Hi<>+0(SB), Z4, Z2
+	VFNMADD231PS ln2Lo<>+0(SB), Z4, Z2
+	VMOVUPS      exp6<>+0(SB), Z4
+	VFMADD213PS  exp5<>+0(SB), Z2, Z4
+	VFMADD213PS  exp4<>+0(SB), Z2, Z4
+	VFMADD213PS  exp3<>+0(SB), Z2, Z4
+	VFMADD213PS  exp2<>+0(SB), Z2, Z4
+	VFMADD213PS  exp1<>+0(SB), Z2, Z4
+	VFMADD213PS  exp0<>+0(SB), Z2, Z4
+	VPADDD       bias<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VMULPS       Z3, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      64(AX), Z2
+	VFMSUB213PS  Z0, Z1, Z2
+	VMOVUPS      expMin<>+0(SB), Z4
+	VMAXPS       Z2, Z4, Z2
+	VMOVUPS      expMax<>+0(SB), Z4
+	VMINPS       Z2, Z4, Z2
+	VMULPS       log2e<>+0(SB), Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTDQ2PS    Z3, Z4
+	VFNMADD231PS ln2Hi<>+0(SB), Z4, Z2
+	VFNMADD231PS ln2Lo<>+0(SB), Z4, Z2
+	VMOVUPS      exp6<>+0(SB), Z4
+	VFMADD213PS  exp5<>+0(SB), Z2, Z4
+	VFMADD213PS  exp4<>+0(SB), Z2, Z4
+	VFMADD213PS  exp3<>+0(SB), Z2, Z4
+	VFMADD213PS  exp2<>+0(SB), Z2, Z4
+	VFMADD213PS  exp1<>+0(SB), Z2, Z4
+	VFMADD213PS  exp0<>+0(SB), Z2, Z4
+	VPADDD       bias<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VMULPS       Z3, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, CX
+	JGE          exp0c
+
+exp0cend:
+	ADDQ $0x00000020, CX
+	SUBQ $0x00000010, CX
+	JL   exp0bend
+
+exp0b:
+	VMOVUPS      (AX), Z2
+	VFMSUB213PS  Z0, Z1, Z2
+	VMOVUPS      expMin<>+0(SB), Z4
+	VMAXPS       Z2, Z4, Z2
+	VMOVUPS      expMax<>+0(SB), Z4
+	VMINPS       Z2, Z4, Z2
+	VMULPS       log2e<>+0(SB), Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTDQ2PS    Z3, Z4
+	VFNMADD231PS ln2Hi<>+0(SB), Z4, Z2
+	VFNMADD231PS ln2Lo<>+0(SB), Z4, Z2
+	VMOVUPS      exp6<>+0(SB), Z4
+	VFMADD213PS  exp5<>+0(SB), Z2, Z4
+	VFMADD213PS  exp4<>+0(SB), Z2, Z4
+	VFMADD213PS  exp3<>+0(SB), Z2, Z4
+	VFMADD213PS  exp2<>+0(SB), Z2, Z4
+	VFMADD213PS  exp1<>+0(SB), Z2, Z4
+	VFMADD213PS  exp0<>+0(SB), Z2, Z4
+	VPADDD       bias<>+0(SB), Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VMULPS       Z3, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          exp0b
+
+exp0bend:
+	ADDQ $0x00000010, CX
+	VZEROUPPER
+	RET
+
+// func scaleStripAVX512(y []float32, x []float32, factor []float32)
+// Requires: AVX, AVX512F
+TEXT ·scaleStripAVX512(SB), NOSPLIT, $0-72
+	MOVQ    factor_base+48(FP), AX
+	VMOVUPS (AX), Z0
+	MOVQ    y_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    y_len+8(FP), DX
+	SUBQ    $0x00000040, DX
+	JL      row0eend
+
+row0e:
+	VMULPS  (CX), Z0, Z1
+	VMOVUPS Z1, (AX)
+	VMULPS  64(CX), Z0, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPS  128(CX), Z0, Z1
+	VMOVUPS Z1, 128(AX)
+	VMULPS  192(CX), Z0, Z1
+	VMOVUPS Z1, 192(AX)
+	ADDQ    $0x00000100, AX
+	ADDQ    $0x00000100, CX
+	SUBQ    $0x00000040, DX
+	JGE     row0e
+
+row0eend:
+	ADDQ $0x00000040, DX
+	SUBQ $0x00000010, DX
+	JL   row0bend
+
+row0b:
+	VMULPS  (CX), Z0, Z1
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x00000010, DX
+	JGE     row0b
+
+row0bend:
+	ADDQ $0x00000010, DX
+	VZEROUPPER
+	RET
+
+// func softmaxGradStripAVX512(ds []float32, p []float32, w []float32, dp []float32, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·softmaxGradStripAVX512(SB), NOSPLIT, $0-100
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   w_base+48(FP), AX
+	MOVQ   dp_base+72(FP), CX
+	MOVQ   w_len+56(FP), DX
+	SUBQ   $0x00000040, DX
+	JL     delta0eend
+
+delta0e:
+	VMOVUPS     (AX), Z4
+	VFMADD231PS (CX), Z4, Z0
+	VMOVUPS     64(AX), Z4
+	VFMADD231PS 64(CX), Z4, Z1
+	VMOVUPS     128(AX), Z4
+	VFMADD231PS 128(CX), Z4, Z2
+	VMOVUPS     192(AX), Z4
+	VFMADD231PS 192(CX), Z4, Z3
+	ADDQ        $0x00000100, AX
+	ADDQ        $0x00000100, CX
+	SUBQ        $0x00000040, DX
+	JGE         delta0e
+
+delta0eend:
+	ADDQ $0x00000040, DX
+	SUBQ $0x00000010, DX
+	JL   delta0bend
+
+delta0b:
+	VMOVUPS     (AX), Z4
+	VFMADD231PS (CX), Z4, Z0
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	SUBQ        $0x00000010, DX
+	JGE         delta0b
+
+delta0bend:
+	ADDQ         $0x00000010, DX
+	VADDPS       Z1, Z0, Z0
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z0, Z0
+	VBROADCASTSS scale+96(FP), Z1
+	MOVQ         ds_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         w_base+48(FP), DX
+	MOVQ         dp_base+72(FP), BX
+	MOVQ         ds_len+8(FP), SI
+	SUBQ         $0x00000040, SI
+	JL           row0eend
+
+row0e:
+	VMULPS      (CX), Z0, Z2
+	VMOVUPS     (DX), Z3
+	VFMSUB132PS (BX), Z2, Z3
+	VMULPS      Z1, Z3, Z3
+	VMOVUPS     Z3, (AX)
+	VMULPS      64(CX), Z0, Z2
+	VMOVUPS     64(DX), Z3
+	VFMSUB132PS 64(BX), Z2, Z3
+	VMULPS      Z1, Z3, Z3
+	VMOVUPS     Z3, 64(AX)
+	VMULPS      128(CX), Z0, Z2
+	VMOVUPS     128(DX), Z3
+	VFMSUB132PS 128(BX), Z2, Z3
+	VMULPS      Z1, Z3, Z3
+	VMOVUPS     Z3, 128(AX)
+	VMULPS      192(CX), Z0, Z2
+	VMOVUPS     192(DX), Z3
+	VFMSUB132PS 192(BX), Z2, Z3
+	VMULPS      Z1, Z3, Z3
+	VMOVUPS     Z3, 192(AX)
+	ADDQ        $0x00000100, AX
+	ADDQ        $0x00000100, CX
+	ADDQ        $0x00000100, DX
+	ADDQ        $0x00000100, BX
+	SUBQ        $0x00000040, SI
+	JGE         row0e
+
+row0eend:
+	ADDQ $0x00000040, SI
+	SUBQ $0x00000010, SI
+	JL   row0bend
+
+row0b:
+	VMULPS      (CX), Z0, Z2
+	VMOVUPS     (DX), Z3
+	VFMSUB132PS (BX), Z2, Z3
+	VMULPS      Z1, Z3, Z3
+	VMOVUPS     Z3, (AX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	SUBQ        $0x00000010, SI
+	JGE         row0b
+
+row0bend:
 	ADDQ $0x00000010, SI
 	VZEROUPPER
 	RET

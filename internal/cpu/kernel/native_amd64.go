@@ -20,6 +20,9 @@ func native(p Path) *Set {
 		s.Lanes4, s.Lanes4Turned, s.Dots4 = lanes4AVX512, lanes4TurnedAVX512, dots4AVX512
 		s.Panel, s.Columns16 = wholeStrips(panelAVX512), columnsAVX512
 		s.SpMV = spmvAVX512
+		s.PanelSquares, s.StripSquares = panelSquaresAVX512, stripSquaresAVX512
+		s.SoftmaxStrip, s.ExpStrip, s.ScaleStrip = softmaxStripAVX512, expStripAVX512, scaleStripAVX512
+		s.DropStrip, s.SoftmaxGradStrip = dropStripAVX512, softmaxGradStripAVX512
 		vectors(s, 16, &assembly{
 			dotAVX512, sumAVX512, sumSqDiffAVX512, maxAVX512, sumSqAVX512,
 			axpyAVX512, scaleAVX512, maxIntoAVX512, softmaxGradAVX512,
@@ -33,6 +36,9 @@ func native(p Path) *Set {
 		s.Lanes4, s.Lanes4Turned, s.Dots4 = lanes4AVX2, lanes4TurnedAVX2, dots4AVX2
 		s.Panel, s.Columns16 = wholeStrips(panelAVX2), columnsAVX2
 		s.SpMV = spmvAVX2
+		s.PanelSquares, s.StripSquares = panelSquaresAVX2, stripSquaresAVX2
+		s.SoftmaxStrip, s.ExpStrip, s.ScaleStrip = softmaxStripAVX2, expStripAVX2, scaleStripAVX2
+		s.DropStrip, s.SoftmaxGradStrip = dropStripAVX2, softmaxGradStripAVX2
 		vectors(s, 8, &assembly{
 			dotAVX2, sumAVX2, sumSqDiffAVX2, maxAVX2, sumSqAVX2,
 			axpyAVX2, scaleAVX2, maxIntoAVX2, softmaxGradAVX2,

@@ -138,6 +138,29 @@ type Set struct {
 	// Touch asks for the memory of rows of cols elements, ldx apart: a wish.
 	Touch func(x []float32, ldx, rows, cols int)
 
+	// PanelSquares and StripSquares give, for tiles t and i, j < Strip,
+	//
+	//	C[t*CStep + i*LDC + j] = sum over k < N of A[t*AStep + at(i, k)] * B[t*BStep + k*Strip + j].
+	//
+	// at(i, k) is k/Strip*LDA + i*Strip + k%Strip for a panel, of which N is a multiple of
+	// Strip, and k*Strip + i for a strip.
+	PanelSquares, StripSquares func(q *Squares)
+
+	// SoftmaxStrip works on the columns l of a strip with at least one row: top[l] = max over
+	// the rows r of scale p[r*Strip + l], p[r*Strip + l] = exp(scale p - top[l]), and sum[l] is
+	// the sum of these.
+	SoftmaxStrip func(p, top, sum []float32, scale float32)
+	// ExpStrip gives p[r*Strip + l] = exp(scale p - shift[l]).
+	ExpStrip func(p, shift []float32, scale float32)
+	// ScaleStrip gives y[r*Strip + l] = x factor[l].
+	ScaleStrip func(y, x, factor []float32)
+	// DropStrip gives y[r*Strip + l] = x factor[l] times the factor of dropout, 0 or d.Scale, of
+	// element 4*(block + l*stride) + r. The number of rows is a multiple of 4.
+	DropStrip func(y, x, factor []float32, block, stride uint32, d *DropSite)
+	// SoftmaxGradStrip gives ds[r*Strip + l] = (w dp - p delta[l]) scale, where delta[l] is the
+	// sum of w dp over the rows. ds may be any of the others, and w be p.
+	SoftmaxGradStrip func(ds, p, w, dp []float32, scale float32)
+
 	Dot   func(x, y []float32) float32              // sum x y
 	Sum   func(x []float32) float32                 // sum x
 	SumSq func(x []float32) float64                 // sum x^2, in float64
@@ -242,6 +265,9 @@ func goSet() *Set {
 		Lanes4:  lanes4Go(4, 1), Lanes4Turned: lanes4Go(1, 4), Dots4: dots4Go,
 		SpMV: spmvGo, Dots: dotsGo, Transpose: transposeGo, Copy16: copy16Go,
 		Columns16: columns16Go, Touch: func([]float32, int, int, int) {}, Fence: func() {},
+		PanelSquares: panelSquaresGo, StripSquares: stripSquaresGo,
+		SoftmaxStrip: softmaxStripGo, ExpStrip: expStripGo, ScaleStrip: scaleStripGo,
+		DropStrip: dropStripGo, SoftmaxGradStrip: softmaxGradStripGo,
 		Dot: dotGo, Sum: sumGo, SumSq: sumSqGo, Sum1: sum1Go, Max: maxGo, Axpy: axpyGo, Scale: scaleGo,
 		Times: timesGo, SumTimes: sumTimesGo, Dropout: dropoutGo,
 		MaxInto: maxIntoGo, ExpSum: expSumGo, ExpShift: expShiftGo,

@@ -225,3 +225,45 @@ func dotsAVX2(dst, y, x []float32, stride int, idx []int32)
 
 //go:noescape
 func dotsAVX512(dst, y, x []float32, stride int, idx []int32)
+
+//go:noescape
+func panelSquaresAVX2(q *Squares)
+
+//go:noescape
+func stripSquaresAVX2(q *Squares)
+
+//go:noescape
+func softmaxStripAVX2(p, top, sum []float32, scale float32)
+
+//go:noescape
+func expStripAVX2(p, shift []float32, scale float32)
+
+//go:noescape
+func scaleStripAVX2(y, x, factor []float32)
+
+//go:noescape
+func dropStripAVX2(y, x, factor []float32, block, stride uint32, d *DropSite)
+
+//go:noescape
+func softmaxGradStripAVX2(ds, p, w, dp []float32, scale float32)
+
+//go:noescape
+func panelSquaresAVX512(q *Squares)
+
+//go:noescape
+func stripSquaresAVX512(q *Squares)
+
+//go:noescape
+func softmaxStripAVX512(p, top, sum []float32, scale float32)
+
+//go:noescape
+func expStripAVX512(p, shift []float32, scale float32)
+
+//go:noescape
+func scaleStripAVX512(y, x, factor []float32)
+
+//go:noescape
+func dropStripAVX512(y, x, factor []float32, block, stride uint32, d *DropSite)
+
+//go:noescape
+func softmaxGradStripAVX512(ds, p, w, dp []float32, scale float32)

@@ -14,43 +14,200 @@ func xor(s isa, a, b, dst Op) {
 	}
 }
 
-// or and the integer and; the operands are in the integer domain.
-func or(s isa, a, b, dst Op) {
+// The fields of kernel.DropSite, 32-bit words in order.
+const (
+	siteKey0 = 4 * iota
+	siteKey1
+	siteStep
+	sitePlace
+	sitePurpose
+	siteRate
+	siteScale
+)
+
+// pair is a vector of 32-bit words as two: the even words and the odd ones, each in the
+// lower half of 64 bits, where VPMULUDQ takes its factors from. What the upper half
+// holds does not matter.
+type pair [2]reg.VecVirtual
+
+// generator is what all blocks of a site share: the multipliers, the parts of the first
+// two rounds that do not depend on the counter, and round keys. AVX2 has no registers for
+// these and keeps them on the stack.
+type generator struct {
+	s          isa
+	m0, m1, u3 Op
+	u0, u1, u2 Mem // vectors on the stack
+	keys       Mem // words of rounds 2 to 9
+}
+
+const philoxRounds, sharedRounds = 10, 2
+
+// newGenerator emits the preparation. site points to a kernel.DropSite.
+func newGenerator(s isa, site reg.Register) *generator {
+	g := &generator{s: s, m0: constant("philoxMul0", 0xD2511F53), m1: constant("philoxMul1", 0xCD9E8D57)}
 	if s == avx512 {
-		VPORD(a, b, dst)
-	} else {
-		VPOR(a, b, dst)
+		g.m0, g.m1 = inRegister(s, g.m0), inRegister(s, g.m1)
 	}
+	size := 4 * s.lanes
+	g.keys = AllocLocal(4 * 2 * (philoxRounds - sharedRounds))
+	shared := AllocLocal(3 * size)
+	g.u0, g.u1, g.u2 = shared, shared.Offset(size), shared.Offset(2*size)
+	field := func(disp int) reg.VecVirtual {
+		v := s.vec()
+		VPBROADCASTD(Mem{Base: site, Disp: disp}, v)
+		return v
+	}
+	key := [2]reg.VecVirtual{field(siteKey0), field(siteKey1)}
+	next := func() {
+		VPADDD(constant("philoxWeyl0", 0x9E3779B9), key[0], key[0])
+		VPADDD(constant("philoxWeyl1", 0xBB67AE85), key[1], key[1])
+	}
+	// Round 0 multiplies the counter, and the place, which is shared.
+	v := field(sitePurpose)
+	xor(s, key[1], v, v)
+	VMOVUPS(v, g.u0)
+	low, high := field(sitePlace), s.vec()
+	VPMULUDQ(g.m1, low, low)
+	VPSRLQ(U8(32), low, high)
+	xor(s, key[0], high, high)
+	step := field(siteStep)
+	xor(s, step, high, high)
+	// Round 1 multiplies that, and a word that depends on the counter.
+	next()
+	xor(s, key[0], low, low)
+	VMOVUPS(low, g.u1)
+	VPMULUDQ(g.m0, high, low)
+	g.u3 = spill(s, low)
+	VPSRLQ(U8(32), low, high)
+	xor(s, key[1], high, high)
+	VMOVUPS(high, g.u2)
+	for r := range philoxRounds - sharedRounds {
+		next()
+		for i := range key {
+			VMOVD(key[i].AsX(), g.key(r, i))
+		}
+	}
+	return g
 }
 
-// mul64 emits the low and the high halves of x * m, for all 32-bit lanes: the
-// instruction multiplies even lanes only, so odd ones are shifted down first.
-func mul64(s isa, x reg.VecVirtual, m Mem) (lo, hi reg.VecVirtual) {
-	lo, hi = s.vec(), s.vec()
-	odd, factor := s.vec(), s.vec()
-	VMOVUPS(m, factor)
-	VPSRLQ(U8(32), x, odd)
-	VPMULUDQ(factor, odd, odd)
-	VPMULUDQ(factor, x, hi)
-	VPSRLQ(U8(32), hi, hi)
-	and(s, pairs("oddLanes", 0, 1<<32-1), odd, odd)
-	or(s, odd, hi, hi)
-	VPMULLD(factor, x, lo)
-	return lo, hi
+func (g *generator) key(round, i int) Mem {
+	return g.keys.Offset(4 * (2*round + i))
 }
 
-// pairs returns 64 bytes that repeat two words.
-func pairs(name string, even, odd uint32) Mem {
-	if m, ok := constants[name]; ok {
-		return m
+func inRegister(s isa, x Op) Op {
+	v := s.vec()
+	VMOVUPS(x, v)
+	return v
+}
+
+// spill puts a vector that is needed now and then on the stack where registers are few.
+func spill(s isa, v reg.VecVirtual) Op {
+	if s == avx512 {
+		return v
 	}
-	m := GLOBL(name, RODATA|NOPTR)
-	for i := range 8 {
-		DATA(8*i, U32(even))
-		DATA(8*i+4, U32(odd))
-	}
-	constants[name] = m
+	m := AllocLocal(4 * s.lanes)
+	VMOVUPS(v, m)
 	return m
+}
+
+// mix emits x ^= y ^ key.
+func (g *generator) mix(x, y Op, key Mem) {
+	if g.s == avx512 {
+		VPTERNLOGD_BCST(U8(0x96), key, y, x)
+		return
+	}
+	k := g.s.vec()
+	VPBROADCASTD(key, k)
+	VPXOR(y, x, x)
+	VPXOR(k, x, x)
+}
+
+// words emits the four words of the blocks whose counters are given. It leaves the
+// counters as they are.
+func (g *generator) words(counter pair) [4]reg.VecVirtual {
+	var c [4][2]Op
+	for h := range 2 {
+		s := g.s
+		c0, c1, c2, c3 := s.vec(), s.vec(), s.vec(), s.vec()
+		VPMULUDQ(g.m0, counter[h], c3)
+		VPSRLQ(U8(32), c3, c2)
+		xor(s, g.u0, c2, c2)
+		VPMULUDQ(g.m1, c2, c1)
+		VPSRLQ(U8(32), c1, c0)
+		xor(s, g.u1, c0, c0)
+		xor(s, g.u2, c3, c2)
+		c[0][h], c[1][h], c[2][h], c[3][h] = c0, c1, c2, g.u3
+	}
+	for round := range philoxRounds - sharedRounds {
+		for h := range 2 {
+			lo0, lo1, hi0, hi1 := g.s.vec(), g.s.vec(), g.s.vec(), g.s.vec()
+			VPMULUDQ(g.m0, c[0][h], lo0)
+			VPMULUDQ(g.m1, c[2][h], lo1)
+			VPSRLQ(U8(32), lo0, hi0)
+			VPSRLQ(U8(32), lo1, hi1)
+			g.mix(hi1, c[1][h], g.key(round, 0))
+			g.mix(hi0, c[3][h], g.key(round, 1))
+			c[0][h], c[1][h], c[2][h], c[3][h] = hi1, lo1, hi0, lo0
+		}
+	}
+	var w [4]reg.VecVirtual
+	for i := range w {
+		w[i] = c[i][0].(reg.VecVirtual)
+		odd := c[i][1]
+		if g.s == avx512 {
+			VMOVSLDUP(odd, oddWords, w[i])
+		} else {
+			VMOVSLDUP(odd, odd)
+			VBLENDPS(U8(0xaa), odd, w[i], w[i])
+		}
+	}
+	return w
+}
+
+// oddWords masks the odd words of a vector; it is set where a generator is used.
+var oddWords reg.Register
+
+// limit emits the smallest 24-bit number that is not below the rate, as the words that
+// keeps compares with, in all lanes.
+func (g *generator) limit(site reg.Register) Op {
+	x, n := XMM(), GP32()
+	VMOVSS(Mem{Base: site, Disp: siteRate}, x)
+	VMULSS(float("two24", 1<<24), x, x)
+	VROUNDSS(U8(2), x, x, x)
+	VCVTTSS2SI(x, n)
+	if g.s == avx512 {
+		SHLL(U8(8), n)
+	} else {
+		DECL(n)
+	}
+	VMOVD(n, x)
+	v := g.s.vec()
+	VPBROADCASTD(x, v)
+	return spill(g.s, v)
+}
+
+// keep turns a word into the factor where it keeps the element and into 0 elsewhere.
+func (g *generator) keep(word reg.VecVirtual, limit, factor Op) {
+	if g.s == avx512 {
+		k := K()
+		VPCMPUD(U8(5), limit, word, k)
+		VMOVAPS_Z(factor, k, word)
+		return
+	}
+	VPSRLD(U8(8), word, word)
+	VPCMPGTD(limit, word, word)
+	VPAND(factor, word, word)
+}
+
+// setOddWords emits the mask that words needs.
+func setOddWords(s isa) {
+	if s != avx512 {
+		return
+	}
+	x, k := GP32(), K()
+	MOVL(U32(0xaaaa), x)
+	KMOVW(x, k)
+	oddWords = k
 }
 
 // counters returns the order in which a vector holds the counters: lane 4 l + p
@@ -67,150 +224,30 @@ func counters(s isa) Mem {
 	return m
 }
 
-// dropoutAVX512 emits the factors of dropout, 64 elements at a time, in fewer
-// instructions than AVX2 has for it: products keep both halves, masked shuffles sort
-// them, three operands are combined at once, and the round keys are made before the loop.
-func dropoutAVX512() {
-	s := avx512
-	order := counters(s)
-	TEXT("dropoutAVX512", NOSPLIT, "func(f []float32, block uint32, d *uint32)")
-	const rounds = 10
-	keys := AllocLocal(8 * rounds)
-	f, n := Load(Param("f").Base(), GP64()), Load(Param("f").Len(), GP64())
-	d := Load(Param("d"), GP64())
-	block := Load(Param("block"), GP32())
-	k0, k1 := GP32(), GP32()
-	MOVL(Mem{Base: d}, k0)
-	MOVL(Mem{Base: d, Disp: 4}, k1)
-	for round := range rounds {
-		MOVL(k0, keys.Offset(8*round))
-		MOVL(k1, keys.Offset(8*round+4))
-		ADDL(U32(0x9E3779B9), k0)
-		ADDL(U32(0xBB67AE85), k1)
-	}
-	mask, odd, even := GP32(), K(), K()
-	MOVL(U32(0xaaaa), mask)
-	KMOVW(mask, odd)
-	MOVL(U32(0x5555), mask)
-	KMOVW(mask, even)
-	field := func(i int) reg.VecVirtual {
-		v := s.vec()
-		VPBROADCASTD(Mem{Base: d, Disp: 4 * i}, v)
-		return v
-	}
-	fixed := [4]reg.VecVirtual{nil, field(2), field(3), field(4)}
-	threshold, scale, lanes := field(5), field(6), s.vec()
-	VMULPS(float("two24", 1<<24), threshold, threshold)
-	VMOVUPS(order, lanes)
-	mul := [2]reg.VecVirtual{s.vec(), s.vec()}
-	VMOVUPS(constant("philoxMul0", 0xD2511F53), mul[0])
-	VMOVUPS(constant("philoxMul1", 0xCD9E8D57), mul[1])
-	// product returns both halves of x m.
-	product := func(x, m reg.VecVirtual) (lo, hi reg.VecVirtual) {
-		lo, hi = s.vec(), s.vec()
-		high := s.vec() // of the odd lanes
-		VPSRLQ(U8(32), x, high)
-		VPMULUDQ(m, high, high)
-		VPMULUDQ(m, x, lo)
-		VMOVDQA32(high, hi)
-		VPSHUFD(U8(0xf5), lo, even, hi)
-		VPSHUFD(U8(0xa0), high, odd, lo)
-		return lo, hi
-	}
-	SHRQ(U8(2), n)
-	SUBQ(U32(s.lanes), n)
-	JL(LabelRef("end"))
-	Label("loop")
-	first := s.vec()
-	VPBROADCASTD(block, first)
-	VPADDD(lanes, first, first)
-	c := [4]reg.VecVirtual{first, fixed[1], fixed[2], fixed[3]}
-	for round := range rounds {
-		lo0, hi0 := product(c[0], mul[0])
-		lo1, hi1 := product(c[2], mul[1])
-		VPTERNLOGD_BCST(U8(0x96), keys.Offset(8*round), c[1], hi1) // three times exclusive or
-		VPTERNLOGD_BCST(U8(0x96), keys.Offset(8*round+4), c[3], hi0)
-		c = [4]reg.VecVirtual{hi1, lo1, hi0, lo0}
-	}
-	var u, o [4]reg.VecVirtual
-	for i := range u {
-		u[i], o[i] = s.vec(), s.vec()
-	}
-	VPUNPCKLDQ(c[1], c[0], u[0])
-	VPUNPCKHDQ(c[1], c[0], u[1])
-	VPUNPCKLDQ(c[3], c[2], u[2])
-	VPUNPCKHDQ(c[3], c[2], u[3])
-	for p := range 4 {
-		if p%2 == 0 {
-			VPUNPCKLQDQ(u[2+p/2], u[p/2], o[p])
-		} else {
-			VPUNPCKHQDQ(u[2+p/2], u[p/2], o[p])
-		}
-		VPSRLD(U8(8), o[p], o[p])
-		VCVTDQ2PS(o[p], o[p])
-		keep := K()
-		VCMPPS(U8(13), threshold, o[p], keep) // not less
-		VMOVAPS_Z(scale, keep, o[p])
-		VMOVUPS(o[p], Mem{Base: f, Disp: 4 * s.lanes * p})
-	}
-	ADDQ(U32(16*s.lanes), f)
-	ADDL(U32(s.lanes), block)
-	SUBQ(U32(s.lanes), n)
-	JGE(LabelRef("loop"))
-	Label("end")
-	VZEROUPPER()
-	RET()
-}
-
-// dropout emits the factors of dropout, 4 x lanes elements at a time. The fields of
-// DropSite are 32-bit words in order.
+// dropout emits the factors of dropout, 4 x lanes elements at a time.
 func dropout(s isa) {
 	order := counters(s)
 	TEXT("dropout"+s.name, NOSPLIT, "func(f []float32, block uint32, d *uint32)")
 	f, n := Load(Param("f").Base(), GP64()), Load(Param("f").Len(), GP64())
 	d := Load(Param("d"), GP64())
-	block := Load(Param("block"), GP32())
-	field := func(i int) reg.VecVirtual {
-		v := s.vec()
-		VPBROADCASTD(Mem{Base: d, Disp: 4 * i}, v)
-		return v
-	}
+	setOddWords(s)
+	g := newGenerator(s, d)
+	v := s.vec()
+	VBROADCASTSS(Mem{Base: d, Disp: siteScale}, v)
+	limit, scale := g.limit(d), spill(s, v)
+	first := XMM()
+	VMOVD(Load(Param("block"), GP32()), first)
+	counter := pair{s.vec(), s.vec()}
+	VPBROADCASTD(first, counter[0])
+	VPADDD(order, counter[0], counter[0])
+	VPSRLQ(U8(32), counter[0], counter[1])
 	SHRQ(U8(2), n)
 	SUBQ(U32(s.lanes), n)
 	JL(LabelRef("end"))
 	Label("loop")
-	c := [4]reg.VecVirtual{s.vec(), field(2), field(3), field(4)}
-	first := XMM()
-	VMOVD(block, first)
-	VPBROADCASTD(first, c[0])
-	VPADDD(order, c[0], c[0])
-	key := [2]reg.VecVirtual{field(0), field(1)}
-	for round := range 10 {
-		lo0, hi0 := mul64(s, c[0], constant("philoxMul0", 0xD2511F53))
-		lo1, hi1 := mul64(s, c[2], constant("philoxMul1", 0xCD9E8D57))
-		xor(s, c[1], hi1, hi1)
-		xor(s, key[0], hi1, hi1)
-		xor(s, c[3], hi0, hi0)
-		xor(s, key[1], hi0, hi0)
-		c = [4]reg.VecVirtual{hi1, lo1, hi0, lo0}
-		if round < 9 {
-			VPADDD(constant("philoxWeyl0", 0x9E3779B9), key[0], key[0])
-			VPADDD(constant("philoxWeyl1", 0xBB67AE85), key[1], key[1])
-		}
-	}
-	// The difference to the rate is negative where the element is dropped.
-	rate, scale := field(5), field(6)
+	c := g.words(counter)
 	for i := range c {
-		VPSRLD(U8(8), c[i], c[i])
-		VCVTDQ2PS(c[i], c[i])
-		VMULPS(float("unit24", 1.0/(1<<24)), c[i], c[i])
-		VSUBPS(rate, c[i], c[i])
-		VPSRAD(U8(31), c[i], c[i])
-		if s == avx512 {
-			VPANDND(scale, c[i], c[i])
-		} else {
-			VPANDN(scale, c[i], c[i])
-		}
+		g.keep(c[i], limit, scale)
 	}
 	var u [4]reg.VecVirtual
 	for i := range u {
@@ -230,10 +267,73 @@ func dropout(s isa) {
 		VMOVUPS(o, Mem{Base: f, Disp: 4 * s.lanes * p})
 	}
 	ADDQ(U32(16*s.lanes), f)
-	ADDL(U32(s.lanes), block)
+	for _, v := range counter {
+		VPADDD(constant("lanes"+s.name, uint32(s.lanes)), v, v)
+	}
 	SUBQ(U32(s.lanes), n)
 	JGE(LabelRef("loop"))
 	Label("end")
 	VZEROUPPER()
 	RET()
+}
+
+// dropStrip emits the dropout of a strip. A lane is a row of elements, four of which
+// share a block, so the words of a block go straight to four rows of the strip.
+func dropStrip(s isa) {
+	TEXT("dropStrip"+s.name, NOSPLIT, "func(y, x, factor []float32, block, stride uint32, d *uint32)")
+	d := Load(Param("d"), GP64())
+	setOddWords(s)
+	g := newGenerator(s, d)
+	limit := g.limit(d)
+	first, stride := XMM(), XMM()
+	VMOVD(Load(Param("stride"), GP32()), stride)
+	VMOVD(Load(Param("block"), GP32()), first)
+	factor := Load(Param("factor").Base(), GP64())
+	y, x, n := GP64(), GP64(), GP64()
+	for v := 0; v < strip; v += s.lanes {
+		label := "part" + string(rune('0'+v/s.lanes))
+		product, counter, start := s.vec(), pair{s.vec(), s.vec()}, s.vec()
+		VBROADCASTSS(Mem{Base: d, Disp: siteScale}, product)
+		VMULPS(Mem{Base: factor, Disp: 4 * v}, product, product)
+		f := spill(s, product)
+		VPBROADCASTD(stride, counter[0])
+		VPMULLD(ordinals().Offset(4*v), counter[0], counter[0])
+		VPBROADCASTD(first, start)
+		VPADDD(start, counter[0], counter[0])
+		VPSRLQ(U8(32), counter[0], counter[1])
+		Load(Param("y").Base(), y)
+		Load(Param("x").Base(), x)
+		Load(Param("y").Len(), n)
+		SUBQ(U8(4*strip), n)
+		JL(LabelRef(label + "end"))
+		Label(label)
+		for i, w := range g.words(counter) {
+			g.keep(w, limit, f)
+			VMULPS(Mem{Base: x, Disp: 4 * (strip*i + v)}, w, w)
+			VMOVUPS(w, Mem{Base: y, Disp: 4 * (strip*i + v)})
+		}
+		for _, c := range counter {
+			VPADDD(constant("integerOne", 1), c, c)
+		}
+		ADDQ(U32(4*4*strip), x)
+		ADDQ(U32(4*4*strip), y)
+		SUBQ(U8(4*strip), n)
+		JGE(LabelRef(label))
+		Label(label + "end")
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// ordinals returns the words 0 to 15.
+func ordinals() Mem {
+	if m, ok := constants["ordinals"]; ok {
+		return m
+	}
+	m := GLOBL("ordinals", RODATA|NOPTR)
+	for i := range 16 {
+		DATA(4*i, U32(uint32(i)))
+	}
+	constants["ordinals"] = m
+	return m
 }

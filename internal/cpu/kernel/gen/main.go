@@ -70,12 +70,12 @@ func main() {
 		exponentials(s)
 		gelus(s)
 		adam(s)
-		if s == avx512 {
-			dropoutAVX512()
-		} else {
-			dropout(s)
-		}
 		sumTimes(s)
+		dropout(s)
+		dropStrip(s)
+		squares(s, "panelSquares", true)
+		squares(s, "stripSquares", false)
+		strips(s)
 	}
 	Generate()
 }
