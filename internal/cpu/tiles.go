@@ -22,7 +22,7 @@ var noBias [kernel.Strip]float32
 const (
 	// runColumns is how many columns are computed at a time: few enough for GELU
 	// to find them in a near cache, enough to make long runs for it.
-	runColumns = 128
+	runColumns = 256
 	// streamBytes is the size from which on a result goes past the caches: the next
 	// operation would not find it there.
 	streamBytes = 16 << 20
