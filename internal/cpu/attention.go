@@ -41,6 +41,9 @@ type attnSpace struct {
 	top, sum   [16]float32
 	four       [4]float32
 	squares    kernel.Squares
+	soon       [7][]float32 // what the next head reads and writes, from its part on
+	soonArray  int          // the array and row that come next in asking for it
+	soonRow    int
 }
 
 // Attention implements backend.Layers.
@@ -107,14 +110,50 @@ func (o *attnOp) task(w, i int) {
 	s := &o.b.work[w].attn
 	a := o.shape
 	o.resize(s)
-	batch, head := i/a.Heads, i%a.Heads
-	first := batch*a.Seq*o.hidden + head*a.Head // of this head's part of every array
-	keys := int(o.lengths[batch])
+	first, keys := o.first(i), int(o.lengths[i/a.Heads])
 	lse := o.lse[i*a.Seq : (i+1)*a.Seq]
+	o.expect(s, i+1)
 	if o.backward {
 		o.headGrad(s, i, first, keys, lse)
 	} else {
 		o.head(s, i, first, keys, lse)
+	}
+}
+
+// first is where head i's part of every array begins.
+func (o *attnOp) first(i int) int {
+	a := o.shape
+	return i/a.Heads*a.Seq*o.hidden + i%a.Heads*a.Head
+}
+
+// expect notes what head i will need, if there is one. Its rows are a few lines each and far
+// apart, so the processor does not foresee them.
+func (o *attnOp) expect(s *attnSpace, i int) {
+	s.soon, s.soonArray, s.soonRow = [7][]float32{}, 0, 0
+	if i >= o.shape.Batch*o.shape.Heads {
+		return
+	}
+	arrays := [7][]float32{o.q, o.k, o.v, o.ctx}
+	if o.backward {
+		arrays = [7][]float32{o.q, o.k, o.v, o.dctx, o.dq, o.dk, o.dv}
+	}
+	for j, x := range arrays {
+		if x != nil {
+			s.soon[j] = x[o.first(i):]
+		}
+	}
+}
+
+// ask lets a product ask for the next rows of what was expected; it will ask for as many as
+// it has turns.
+func (o *attnOp) ask(s *attnSpace, q *kernel.Squares, turns int) {
+	q.Next, q.Stride = noBias[:], 0
+	if s.soonArray == len(s.soon) || s.soon[s.soonArray] == nil {
+		return
+	}
+	q.Next, q.Stride = s.soon[s.soonArray][s.soonRow*o.hidden:], o.hidden
+	if s.soonRow += turns; s.soonRow >= o.shape.Seq {
+		s.soonArray, s.soonRow = s.soonArray+1, 0
 	}
 }
 
@@ -160,7 +199,8 @@ func (o *attnOp) turn(s *attnSpace, src []float32, first, r0 int) {
 // columns with the key for the row.
 func (o *attnOp) scores(s *attnSpace, c, x []float32, keys int) {
 	s.squares = kernel.Squares{C: c, LDC: 16, A: x, LDA: o.strip, B: s.turned, N: o.padHead,
-		Tiles: chunks(keys, 16), CStep: 256, AStep: 256, Next: noBias[:]}
+		Tiles: chunks(keys, 16), CStep: 256, AStep: 256}
+	o.ask(s, &s.squares, s.squares.Tiles*o.padHead/8)
 	o.b.k.PanelSquares(&s.squares)
 }
 
