@@ -94,14 +94,14 @@ func (b *Backend) attention(c checker, op attnOp, ctx, lse, q, k, v, lengths bac
 
 func (o *attnOp) resize(s *attnSpace) {
 	columns, scores := o.padHead/16*o.strip, o.padSeq*16
-	s.k, s.v = grow(s.k, columns), grow(s.v, columns)
+	s.q, s.k, s.v = grow(s.q, columns), grow(s.k, columns), grow(s.v, columns)
 	s.turned, s.tile = grow(s.turned, o.padHead*16), grow(s.tile, o.padHead*16)
 	s.p = grow(s.p, scores)
 	if o.drop.on && o.shape.Seq%4 != 0 {
 		s.rows, s.factors = grow(s.rows, scores), grow(s.factors, scores)
 	}
 	if o.backward {
-		s.q, s.o = grow(s.q, columns), grow(s.o, columns)
+		s.o = grow(s.o, columns)
 		s.w, s.ds = grow(s.w, o.padSeq/16*o.strip), grow(s.ds, o.padSeq/16*o.strip)
 	}
 }
@@ -184,15 +184,12 @@ func (o *attnOp) packQueries(dst, src []float32, first, r0 int) {
 	}
 }
 
-// turn transposes the 16 rows from r0 on of this head's part of src, with zeros for rows and
-// columns that do not exist.
-func (o *attnOp) turn(s *attnSpace, src []float32, first, r0 int) {
-	rows := min(16, o.shape.Seq-r0)
-	if rows < 16 {
-		clear(s.turned)
+// turn packs the 16 rows from r0 on of this head's part of src into dst, and transposes them.
+func (o *attnOp) turn(s *attnSpace, dst, src []float32, first, r0 int) {
+	o.packQueries(dst, src, first, r0)
+	for col := 0; col < o.padHead; col += 16 {
+		o.b.k.Transpose(s.turned[col*16:], 16, dst[col/16*o.strip+r0*16:], 16, 16, 16)
 	}
-	o.b.k.Transpose(s.turned, 16, src[first+r0*o.hidden:], o.hidden, rows, o.shape.Head)
-	clear(s.turned[o.shape.Head*16:])
 }
 
 // scores computes c = x turned, a strip of 16 queries for the keys that exist; x is strips of
@@ -269,7 +266,7 @@ func (o *attnOp) head(s *attnSpace, i, first, keys int, lse []float32) {
 	o.pack(s.v, o.v, first, 0, keys)
 	p := s.p[:keys*16]
 	for r0 := 0; r0 < o.shape.Seq; r0 += 16 {
-		o.turn(s, o.q, first, r0)
+		o.turn(s, s.q, o.q, first, r0)
 		o.scores(s, s.p, s.k, keys)
 		o.b.k.SoftmaxStrip(p, s.top[:], s.sum[:], o.scale)
 		rows := min(16, o.shape.Seq-r0)
@@ -309,8 +306,7 @@ func (o *attnOp) headGrad(s *attnSpace, i, first, keys int, lse []float32) {
 	o.pack(s.v, o.v, first, 0, keys)
 	n := keys * 16
 	for r0 := 0; r0 < seq; r0 += 16 {
-		o.turn(s, o.q, first, r0)
-		o.packQueries(s.q, o.q, first, r0)
+		o.turn(s, s.q, o.q, first, r0)
 		w, ds := s.w[r0/16*o.strip:][:o.padSeq*16], s.ds[r0/16*o.strip:][:o.padSeq*16]
 		p := w
 		if o.drop.on {
@@ -323,8 +319,7 @@ func (o *attnOp) headGrad(s *attnSpace, i, first, keys int, lse []float32) {
 		if o.drop.on {
 			o.dropout(s, w, p, ones[:], i, r0, keys)
 		}
-		o.turn(s, o.dctx, first, r0)
-		o.packQueries(s.o, o.dctx, first, r0)
+		o.turn(s, s.o, o.dctx, first, r0)
 		o.scores(s, ds, s.v, keys)
 		k.SoftmaxGradStrip(ds[:n], p[:n], w[:n], ds[:n], o.scale)
 		o.result(s, o.dq, first, r0, seq-r0, ds, 0, s.k, keys)
