@@ -106,20 +106,6 @@ func expFrom(s isa, x reg.VecVirtual, from source) reg.VecVirtual {
 }
 
 func exponentials(s isa) {
-	TEXT("expSum"+s.name, NOSPLIT, "func(y, x, shift, sum []float32, scale float32)")
-	scale := scalar(s, "scale")
-	loop(s, []string{"y", "x", "shift", "sum"}, func(at []Mem) {
-		x := s.vec()
-		VMOVUPS(at[1], x)
-		VFMSUB213PS(at[2], scale, x)
-		e := exp(s, x)
-		VMOVUPS(e, at[0])
-		VADDPS(at[3], e, e)
-		VMOVUPS(e, at[3])
-	})
-	VZEROUPPER()
-	RET()
-
 	TEXT("expShift"+s.name, NOSPLIT, "func(y, x []float32, shift float32) (sum float32)")
 	shift, sum := scalar(s, "shift"), zero(s)
 	loop(s, []string{"y", "x"}, func(at []Mem) {
