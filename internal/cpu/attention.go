@@ -41,6 +41,9 @@ type attnSpace struct {
 	top, sum   [16]float32
 	four       [4]float32
 	squares    kernel.Squares
+	soon       [7][]float32 // what the next head reads and writes, from its part on
+	soonArray  int          // the array and row that come next in asking for it
+	soonRow    int
 }
 
 // Attention implements backend.Layers.
@@ -91,14 +94,14 @@ func (b *Backend) attention(c checker, op attnOp, ctx, lse, q, k, v, lengths bac
 
 func (o *attnOp) resize(s *attnSpace) {
 	columns, scores := o.padHead/16*o.strip, o.padSeq*16
-	s.k, s.v = grow(s.k, columns), grow(s.v, columns)
+	s.q, s.k, s.v = grow(s.q, columns), grow(s.k, columns), grow(s.v, columns)
 	s.turned, s.tile = grow(s.turned, o.padHead*16), grow(s.tile, o.padHead*16)
 	s.p = grow(s.p, scores)
 	if o.drop.on && o.shape.Seq%4 != 0 {
 		s.rows, s.factors = grow(s.rows, scores), grow(s.factors, scores)
 	}
 	if o.backward {
-		s.q, s.o = grow(s.q, columns), grow(s.o, columns)
+		s.o = grow(s.o, columns)
 		s.w, s.ds = grow(s.w, o.padSeq/16*o.strip), grow(s.ds, o.padSeq/16*o.strip)
 	}
 }
@@ -107,14 +110,50 @@ func (o *attnOp) task(w, i int) {
 	s := &o.b.work[w].attn
 	a := o.shape
 	o.resize(s)
-	batch, head := i/a.Heads, i%a.Heads
-	first := batch*a.Seq*o.hidden + head*a.Head // of this head's part of every array
-	keys := int(o.lengths[batch])
+	first, keys := o.first(i), int(o.lengths[i/a.Heads])
 	lse := o.lse[i*a.Seq : (i+1)*a.Seq]
+	o.expect(s, i+1)
 	if o.backward {
 		o.headGrad(s, i, first, keys, lse)
 	} else {
 		o.head(s, i, first, keys, lse)
+	}
+}
+
+// first is where head i's part of every array begins.
+func (o *attnOp) first(i int) int {
+	a := o.shape
+	return i/a.Heads*a.Seq*o.hidden + i%a.Heads*a.Head
+}
+
+// expect notes what head i will need, if there is one. Its rows are a few lines each and far
+// apart, so the processor does not foresee them.
+func (o *attnOp) expect(s *attnSpace, i int) {
+	s.soon, s.soonArray, s.soonRow = [7][]float32{}, 0, 0
+	if i >= o.shape.Batch*o.shape.Heads {
+		return
+	}
+	arrays := [7][]float32{o.q, o.k, o.v, o.ctx}
+	if o.backward {
+		arrays = [7][]float32{o.q, o.k, o.v, o.dctx, o.dq, o.dk, o.dv}
+	}
+	for j, x := range arrays {
+		if x != nil {
+			s.soon[j] = x[o.first(i):]
+		}
+	}
+}
+
+// ask lets a product ask for the next rows of what was expected; it will ask for as many as
+// it has turns.
+func (o *attnOp) ask(s *attnSpace, q *kernel.Squares, turns int) {
+	q.Next, q.Stride = noBias[:], 0
+	if s.soonArray == len(s.soon) || s.soon[s.soonArray] == nil {
+		return
+	}
+	q.Next, q.Stride = s.soon[s.soonArray][s.soonRow*o.hidden:], o.hidden
+	if s.soonRow += turns; s.soonRow >= o.shape.Seq {
+		s.soonArray, s.soonRow = s.soonArray+1, 0
 	}
 }
 
@@ -145,22 +184,20 @@ func (o *attnOp) packQueries(dst, src []float32, first, r0 int) {
 	}
 }
 
-// turn transposes the 16 rows from r0 on of this head's part of src, with zeros for rows and
-// columns that do not exist.
-func (o *attnOp) turn(s *attnSpace, src []float32, first, r0 int) {
-	rows := min(16, o.shape.Seq-r0)
-	if rows < 16 {
-		clear(s.turned)
+// turn packs the 16 rows from r0 on of this head's part of src into dst, and transposes them.
+func (o *attnOp) turn(s *attnSpace, dst, src []float32, first, r0 int) {
+	o.packQueries(dst, src, first, r0)
+	for col := 0; col < o.padHead; col += 16 {
+		o.b.k.Transpose(s.turned[col*16:], 16, dst[col/16*o.strip+r0*16:], 16, 16, 16)
 	}
-	o.b.k.Transpose(s.turned, 16, src[first+r0*o.hidden:], o.hidden, rows, o.shape.Head)
-	clear(s.turned[o.shape.Head*16:])
 }
 
 // scores computes c = x turned, a strip of 16 queries for the keys that exist; x is strips of
 // columns with the key for the row.
 func (o *attnOp) scores(s *attnSpace, c, x []float32, keys int) {
 	s.squares = kernel.Squares{C: c, LDC: 16, A: x, LDA: o.strip, B: s.turned, N: o.padHead,
-		Tiles: chunks(keys, 16), CStep: 256, AStep: 256, Next: noBias[:]}
+		Tiles: chunks(keys, 16), CStep: 256, AStep: 256}
+	o.ask(s, &s.squares, s.squares.Tiles*o.padHead/8)
 	o.b.k.PanelSquares(&s.squares)
 }
 
@@ -229,7 +266,7 @@ func (o *attnOp) head(s *attnSpace, i, first, keys int, lse []float32) {
 	o.pack(s.v, o.v, first, 0, keys)
 	p := s.p[:keys*16]
 	for r0 := 0; r0 < o.shape.Seq; r0 += 16 {
-		o.turn(s, o.q, first, r0)
+		o.turn(s, s.q, o.q, first, r0)
 		o.scores(s, s.p, s.k, keys)
 		o.b.k.SoftmaxStrip(p, s.top[:], s.sum[:], o.scale)
 		rows := min(16, o.shape.Seq-r0)
@@ -269,8 +306,7 @@ func (o *attnOp) headGrad(s *attnSpace, i, first, keys int, lse []float32) {
 	o.pack(s.v, o.v, first, 0, keys)
 	n := keys * 16
 	for r0 := 0; r0 < seq; r0 += 16 {
-		o.turn(s, o.q, first, r0)
-		o.packQueries(s.q, o.q, first, r0)
+		o.turn(s, s.q, o.q, first, r0)
 		w, ds := s.w[r0/16*o.strip:][:o.padSeq*16], s.ds[r0/16*o.strip:][:o.padSeq*16]
 		p := w
 		if o.drop.on {
@@ -283,8 +319,7 @@ func (o *attnOp) headGrad(s *attnSpace, i, first, keys int, lse []float32) {
 		if o.drop.on {
 			o.dropout(s, w, p, ones[:], i, r0, keys)
 		}
-		o.turn(s, o.dctx, first, r0)
-		o.packQueries(s.o, o.dctx, first, r0)
+		o.turn(s, s.o, o.dctx, first, r0)
 		o.scores(s, ds, s.v, keys)
 		k.SoftmaxGradStrip(ds[:n], p[:n], w[:n], ds[:n], o.scale)
 		o.result(s, o.dq, first, r0, seq-r0, ds, 0, s.k, keys)

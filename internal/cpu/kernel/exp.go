@@ -86,15 +86,6 @@ func tail(a float32) (e, phi float32) {
 	return e, phi
 }
 
-func expSumGo(y, x, shift, sum []float32, scale float32) {
-	x, shift, sum = x[:len(y)], shift[:len(y)], sum[:len(y)]
-	for i := range y {
-		e := Exp(scale*x[i] - shift[i])
-		y[i] = e
-		sum[i] += e
-	}
-}
-
 func expShiftGo(y, x []float32, shift float32) float32 {
 	x = x[:len(y)]
 	var s [16]float32

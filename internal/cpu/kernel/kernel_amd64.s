@@ -1986,29 +1986,6 @@ end:
 	VZEROUPPER
 	RET
 
-// func maxIntoAVX2(y []float32, x []float32)
-// Requires: AVX
-TEXT ·maxIntoAVX2(SB), NOSPLIT, $0-48
-	MOVQ y_base+0(FP), AX
-	MOVQ x_base+24(FP), CX
-	MOVQ y_len+8(FP), DX
-	SUBQ $0x00000008, DX
-	JL   end
-
-loop:
-	VMOVUPS (CX), Y0
-	VMAXPS  (AX), Y0, Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    $0x00000020, AX
-	ADDQ    $0x00000020, CX
-	SUBQ    $0x00000008, DX
-	JGE     loop
-
-end:
-	ADDQ $0x00000008, DX
-	VZEROUPPER
-	RET
-
 // func timesAVX2(y []float32, x []float32, f []float32)
 // Requires: AVX
 TEXT ·timesAVX2(SB), NOSPLIT, $0-72
@@ -2031,36 +2008,6 @@ loop:
 
 end:
 	ADDQ $0x00000008, BX
-	VZEROUPPER
-	RET
-
-// func softmaxGradAVX2(y []float32, p []float32, dp []float32, delta []float32, scale float32)
-// Requires: AVX
-TEXT ·softmaxGradAVX2(SB), NOSPLIT, $0-100
-	VBROADCASTSS scale+96(FP), Y0
-	MOVQ         y_base+0(FP), AX
-	MOVQ         p_base+24(FP), CX
-	MOVQ         dp_base+48(FP), DX
-	MOVQ         delta_base+72(FP), BX
-	MOVQ         y_len+8(FP), SI
-	SUBQ         $0x00000008, SI
-	JL           end
-
-loop:
-	VMOVUPS (DX), Y1
-	VSUBPS  (BX), Y1, Y1
-	VMULPS  (CX), Y1, Y1
-	VMULPS  Y0, Y1, Y1
-	VMOVUPS Y1, (AX)
-	ADDQ    $0x00000020, AX
-	ADDQ    $0x00000020, CX
-	ADDQ    $0x00000020, DX
-	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, SI
-	JGE     loop
-
-end:
-	ADDQ $0x00000008, SI
 	VZEROUPPER
 	RET
 
@@ -2189,52 +2136,55 @@ end:
 	VZEROUPPER
 	RET
 
-// func expSumAVX2(y []float32, x []float32, shift []float32, sum []float32, scale float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·expSumAVX2(SB), NOSPLIT, $0-100
-	VBROADCASTSS scale+96(FP), Y0
+// func expShiftAVX2(y []float32, x []float32, shift float32) (sum float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·expShiftAVX2(SB), NOSPLIT, $0-60
+	VBROADCASTSS shift+48(FP), Y0
+	VXORPS       Y1, Y1, Y1
 	MOVQ         y_base+0(FP), AX
 	MOVQ         x_base+24(FP), CX
-	MOVQ         shift_base+48(FP), DX
-	MOVQ         sum_base+72(FP), BX
-	MOVQ         y_len+8(FP), SI
-	SUBQ         $0x00000008, SI
+	MOVQ         y_len+8(FP), DX
+	SUBQ         $0x00000008, DX
 	JL           end
 
 loop:
-	VMOVUPS      (CX), Y1
-	VFMSUB213PS  (DX), Y0, Y1
-	VMOVUPS      expMin<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
-	VMOVUPS      expMax<>+0(SB), Y3
-	VMINPS       Y1, Y3, Y1
-	VMULPS       log2e<>+0(SB), Y1, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTDQ2PS    Y2, Y3
-	VFNMADD231PS ln2Hi<>+0(SB), Y3, Y1
-	VFNMADD231PS ln2Lo<>+0(SB), Y3, Y1
-	VMOVUPS      exp6<>+0(SB), Y3
-	VFMADD213PS  exp5<>+0(SB), Y1, Y3
-	VFMADD213PS  exp4<>+0(SB), Y1, Y3
-	VFMADD213PS  exp3<>+0(SB), Y1, Y3
-	VFMADD213PS  exp2<>+0(SB), Y1, Y3
-	VFMADD213PS  exp1<>+0(SB), Y1, Y3
-	VFMADD213PS  exp0<>+0(SB), Y1, Y3
-	VPADDD       bias<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VMOVUPS      Y3, (AX)
-	VADDPS       (BX), Y3, Y3
-	VMOVUPS      Y3, (BX)
+	VMOVUPS      (CX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VMULPS       log2e<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VFNMADD231PS ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PS ln2Lo<>+0(SB), Y4, Y2
+	VMOVUPS      exp6<>+0(SB), Y4
+	VFMADD213PS  exp5<>+0(SB), Y2, Y4
+	VFMADD213PS  exp4<>+0(SB), Y2, Y4
+	VFMADD213PS  exp3<>+0(SB), Y2, Y4
+	VFMADD213PS  exp2<>+0(SB), Y2, Y4
+	VFMADD213PS  exp1<>+0(SB), Y2, Y4
+	VFMADD213PS  exp0<>+0(SB), Y2, Y4
+	VPADDD       bias<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VADDPS       Y4, Y1, Y1
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000020, DX
-	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000008, SI
+	SUBQ         $0x00000008, DX
 	JGE          loop
 
 end:
-	ADDQ $0x00000008, SI
+	ADDQ         $0x00000008, DX
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPD    $0x01, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDPS       X0, X1, X1
+	MOVSS        X1, sum+56(FP)
 	VZEROUPPER
 	RET
 
@@ -2471,58 +2421,6 @@ DATA bias<>+52(SB)/4, $0x0000007f
 DATA bias<>+56(SB)/4, $0x0000007f
 DATA bias<>+60(SB)/4, $0x0000007f
 GLOBL bias<>(SB), RODATA|NOPTR, $64
-
-// func expShiftAVX2(y []float32, x []float32, shift float32) (sum float32)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·expShiftAVX2(SB), NOSPLIT, $0-60
-	VBROADCASTSS shift+48(FP), Y0
-	VXORPS       Y1, Y1, Y1
-	MOVQ         y_base+0(FP), AX
-	MOVQ         x_base+24(FP), CX
-	MOVQ         y_len+8(FP), DX
-	SUBQ         $0x00000008, DX
-	JL           end
-
-loop:
-	VMOVUPS      (CX), Y2
-	VSUBPS       Y0, Y2, Y2
-	VMOVUPS      expMin<>+0(SB), Y4
-	VMAXPS       Y2, Y4, Y2
-	VMOVUPS      expMax<>+0(SB), Y4
-	VMINPS       Y2, Y4, Y2
-	VMULPS       log2e<>+0(SB), Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTDQ2PS    Y3, Y4
-	VFNMADD231PS ln2Hi<>+0(SB), Y4, Y2
-	VFNMADD231PS ln2Lo<>+0(SB), Y4, Y2
-	VMOVUPS      exp6<>+0(SB), Y4
-	VFMADD213PS  exp5<>+0(SB), Y2, Y4
-	VFMADD213PS  exp4<>+0(SB), Y2, Y4
-	VFMADD213PS  exp3<>+0(SB), Y2, Y4
-	VFMADD213PS  exp2<>+0(SB), Y2, Y4
-	VFMADD213PS  exp1<>+0(SB), Y2, Y4
-	VFMADD213PS  exp0<>+0(SB), Y2, Y4
-	VPADDD       bias<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VADDPS       Y4, Y1, Y1
-	ADDQ         $0x00000020, AX
-	ADDQ         $0x00000020, CX
-	SUBQ         $0x00000008, DX
-	JGE          loop
-
-end:
-	ADDQ         $0x00000008, DX
-	VEXTRACTF128 $0x01, Y1, X0
-	VADDPS       X0, X1, X1
-	VPERMILPD    $0x01, X1, X0
-	VADDPS       X0, X1, X1
-	VMOVSHDUP    X1, X0
-	VADDPS       X0, X1, X1
-	MOVSS        X1, sum+56(FP)
-	VZEROUPPER
-	RET
 
 // func geluAVX2(y []float32, x []float32)
 // Requires: AVX, AVX2, FMA3
@@ -7045,29 +6943,6 @@ end:
 	VZEROUPPER
 	RET
 
-// func maxIntoAVX512(y []float32, x []float32)
-// Requires: AVX, AVX512F
-TEXT ·maxIntoAVX512(SB), NOSPLIT, $0-48
-	MOVQ y_base+0(FP), AX
-	MOVQ x_base+24(FP), CX
-	MOVQ y_len+8(FP), DX
-	SUBQ $0x00000010, DX
-	JL   end
-
-loop:
-	VMOVUPS (CX), Z0
-	VMAXPS  (AX), Z0, Z0
-	VMOVUPS Z0, (AX)
-	ADDQ    $0x00000040, AX
-	ADDQ    $0x00000040, CX
-	SUBQ    $0x00000010, DX
-	JGE     loop
-
-end:
-	ADDQ $0x00000010, DX
-	VZEROUPPER
-	RET
-
 // func timesAVX512(y []float32, x []float32, f []float32)
 // Requires: AVX, AVX512F
 TEXT ·timesAVX512(SB), NOSPLIT, $0-72
@@ -7090,36 +6965,6 @@ loop:
 
 end:
 	ADDQ $0x00000010, BX
-	VZEROUPPER
-	RET
-
-// func softmaxGradAVX512(y []float32, p []float32, dp []float32, delta []float32, scale float32)
-// Requires: AVX, AVX512F
-TEXT ·softmaxGradAVX512(SB), NOSPLIT, $0-100
-	VBROADCASTSS scale+96(FP), Z0
-	MOVQ         y_base+0(FP), AX
-	MOVQ         p_base+24(FP), CX
-	MOVQ         dp_base+48(FP), DX
-	MOVQ         delta_base+72(FP), BX
-	MOVQ         y_len+8(FP), SI
-	SUBQ         $0x00000010, SI
-	JL           end
-
-loop:
-	VMOVUPS (DX), Z1
-	VSUBPS  (BX), Z1, Z1
-	VMULPS  (CX), Z1, Z1
-	VMULPS  Z0, Z1, Z1
-	VMOVUPS Z1, (AX)
-	ADDQ    $0x00000040, AX
-	ADDQ    $0x00000040, CX
-	ADDQ    $0x00000040, DX
-	ADDQ    $0x00000040, BX
-	SUBQ    $0x00000010, SI
-	JGE     loop
-
-end:
-	ADDQ $0x00000010, SI
 	VZEROUPPER
 	RET
 
@@ -7240,55 +7085,6 @@ loop:
 	VFNMADD231PS Z3, Z5, Z4
 	VMULPS       Z1, Z4, Z4
 	VMOVUPS      Z4, (AX)
-	ADDQ         $0x00000040, AX
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000040, DX
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000010, SI
-	JGE          loop
-
-end:
-	ADDQ $0x00000010, SI
-	VZEROUPPER
-	RET
-
-// func expSumAVX512(y []float32, x []float32, shift []float32, sum []float32, scale float32)
-// Requires: AVX, AVX512F
-TEXT ·expSumAVX512(SB), NOSPLIT, $0-100
-	VBROADCASTSS scale+96(FP), Z0
-	MOVQ         y_base+0(FP), AX
-	MOVQ         x_base+24(FP), CX
-	MOVQ         shift_base+48(FP), DX
-	MOVQ         sum_base+72(FP), BX
-	MOVQ         y_len+8(FP), SI
-	SUBQ         $0x00000010, SI
-	JL           end
-
-loop:
-	VMOVUPS      (CX), Z1
-	VFMSUB213PS  (DX), Z0, Z1
-	VMOVUPS      expMin<>+0(SB), Z3
-	VMAXPS       Z1, Z3, Z1
-	VMOVUPS      expMax<>+0(SB), Z3
-	VMINPS       Z1, Z3, Z1
-	VMULPS       log2e<>+0(SB), Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VCVTDQ2PS    Z2, Z3
-	VFNMADD231PS ln2Hi<>+0(SB), Z3, Z1
-	VFNMADD231PS ln2Lo<>+0(SB), Z3, Z1
-	VMOVUPS      exp6<>+0(SB), Z3
-	VFMADD213PS  exp5<>+0(SB), Z1, Z3
-	VFMADD213PS  exp4<>+0(SB), Z1, Z3
-	VFMADD213PS  exp3<>+0(SB), Z1, Z3
-	VFMADD213PS  exp2<>+0(SB), Z1, Z3
-	VFMADD213PS  exp1<>+0(SB), Z1, Z3
-	VFMADD213PS  exp0<>+0(SB), Z1, Z3
-	VPADDD       bias<>+0(SB), Z2, Z2
-	VPSLLD       $0x17, Z2, Z2
-	VMULPS       Z2, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	VADDPS       (BX), Z3, Z3
-	VMOVUPS      Z3, (BX)
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000040, CX
 	ADDQ         $0x00000040, DX
@@ -8723,58 +8519,71 @@ max0bend:
 	VMOVUPS      Z0, (AX)
 	VPXORD       Z4, Z4, Z4
 	VPXORD       Z5, Z5, Z5
+	VMOVUPS      expMin<>+0(SB), Z2
+	VMOVUPS      expMax<>+0(SB), Z3
+	VMOVUPS      log2e<>+0(SB), Z6
+	VMOVUPS      ln2Hi<>+0(SB), Z7
+	VMOVUPS      ln2Lo<>+0(SB), Z8
+	VMOVUPS      exp0<>+0(SB), Z9
+	VMOVUPS      exp1<>+0(SB), Z10
+	VMOVUPS      exp2<>+0(SB), Z11
+	VMOVUPS      exp3<>+0(SB), Z12
+	VMOVUPS      exp4<>+0(SB), Z13
+	VMOVUPS      exp5<>+0(SB), Z14
+	VMOVUPS      exp6<>+0(SB), Z15
+	VMOVUPS      bias<>+0(SB), Z16
 	MOVQ         p_base+0(FP), AX
 	MOVQ         p_len+8(FP), CX
 	SUBQ         $0x00000020, CX
 	JL           exp0cend
 
 exp0c:
-	VMOVUPS      (AX), Z2
-	VFMSUB213PS  Z0, Z1, Z2
-	VMOVUPS      expMin<>+0(SB), Z6
-	VMAXPS       Z2, Z6, Z2
-	VMOVUPS      expMax<>+0(SB), Z6
-	VMINPS       Z2, Z6, Z2
-	VMULPS       log2e<>+0(SB), Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VCVTDQ2PS    Z3, Z6
-	VFNMADD231PS ln2Hi<>+0(SB), Z6, Z2
-	VFNMADD231PS ln2Lo<>+0(SB), Z6, Z2
-	VMOVUPS      exp6<>+0(SB), Z6
-	VFMADD213PS  exp5<>+0(SB), Z2, Z6
-	VFMADD213PS  exp4<>+0(SB), Z2, Z6
-	VFMADD213PS  exp3<>+0(SB), Z2, Z6
-	VFMADD213PS  exp2<>+0(SB), Z2, Z6
-	VFMADD213PS  exp1<>+0(SB), Z2, Z6
-	VFMADD213PS  exp0<>+0(SB), Z2, Z6
-	VPADDD       bias<>+0(SB), Z3, Z3
-	VPSLLD       $0x17, Z3, Z3
-	VMULPS       Z3, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VADDPS       Z6, Z4, Z4
-	VMOVUPS      64(AX), Z2
-	VFMSUB213PS  Z0, Z1, Z2
-	VMOVUPS      expMin<>+0(SB), Z6
-	VMAXPS       Z2, Z6, Z2
-	VMOVUPS      expMax<>+0(SB), Z6
-	VMINPS       Z2, Z6, Z2
-	VMULPS       log2e<>+0(SB), Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VCVTDQ2PS    Z3, Z6
-	VFNMADD231PS ln2Hi<>+0(SB), Z6, Z2
-	VFNMADD231PS ln2Lo<>+0(SB), Z6, Z2
-	VMOVUPS      exp6<>+0(SB), Z6
-	VFMADD213PS  exp5<>+0(SB), Z2, Z6
-	VFMADD213PS  exp4<>+0(SB), Z2, Z6
-	VFMADD213PS  exp3<>+0(SB), Z2, Z6
-	VFMADD213PS  exp2<>+0(SB), Z2, Z6
-	VFMADD213PS  exp1<>+0(SB), Z2, Z6
-	VFMADD213PS  exp0<>+0(SB), Z2, Z6
-	VPADDD       bias<>+0(SB), Z3, Z3
-	VPSLLD       $0x17, Z3, Z3
-	VMULPS       Z3, Z6, Z6
-	VMOVUPS      Z6, 64(AX)
-	VADDPS       Z6, Z5, Z5
+	VMOVUPS      (AX), Z17
+	VFMSUB213PS  Z0, Z1, Z17
+	VMOVUPS      Z2, Z19
+	VMAXPS       Z17, Z19, Z17
+	VMOVUPS      Z3, Z19
+	VMINPS       Z17, Z19, Z17
+	VMULPS       Z6, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VCVTDQ2PS    Z18, Z19
+	VFNMADD231PS Z7, Z19, Z17
+	VFNMADD231PS Z8, Z19, Z17
+	VMOVUPS      Z15, Z19
+	VFMADD213PS  Z14, Z17, Z19
+	VFMADD213PS  Z13, Z17, Z19
+	VFMADD213PS  Z12, Z17, Z19
+	VFMADD213PS  Z11, Z17, Z19
+	VFMADD213PS  Z10, Z17, Z19
+	VFMADD213PS  Z9, Z17, Z19
+	VPADDD       Z16, Z18, Z18
+	VPSLLD       $0x17, Z18, Z18
+	VMULPS       Z18, Z19, Z19
+	VMOVUPS      Z19, (AX)
+	VADDPS       Z19, Z4, Z4
+	VMOVUPS      64(AX), Z17
+	VFMSUB213PS  Z0, Z1, Z17
+	VMOVUPS      Z2, Z19
+	VMAXPS       Z17, Z19, Z17
+	VMOVUPS      Z3, Z19
+	VMINPS       Z17, Z19, Z17
+	VMULPS       Z6, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VCVTDQ2PS    Z18, Z19
+	VFNMADD231PS Z7, Z19, Z17
+	VFNMADD231PS Z8, Z19, Z17
+	VMOVUPS      Z15, Z19
+	VFMADD213PS  Z14, Z17, Z19
+	VFMADD213PS  Z13, Z17, Z19
+	VFMADD213PS  Z12, Z17, Z19
+	VFMADD213PS  Z11, Z17, Z19
+	VFMADD213PS  Z10, Z17, Z19
+	VFMADD213PS  Z9, Z17, Z19
+	VPADDD       Z16, Z18, Z18
+	VPSLLD       $0x17, Z18, Z18
+	VMULPS       Z18, Z19, Z19
+	VMOVUPS      Z19, 64(AX)
+	VADDPS       Z19, Z5, Z5
 	ADDQ         $0x00000080, AX
 	SUBQ         $0x00000020, CX
 	JGE          exp0c
@@ -8785,29 +8594,29 @@ exp0cend:
 	JL   exp0bend
 
 exp0b:
-	VMOVUPS      (AX), Z2
-	VFMSUB213PS  Z0, Z1, Z2
-	VMOVUPS      expMin<>+0(SB), Z6
-	VMAXPS       Z2, Z6, Z2
-	VMOVUPS      expMax<>+0(SB), Z6
-	VMINPS       Z2, Z6, Z2
-	VMULPS       log2e<>+0(SB), Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VCVTDQ2PS    Z3, Z6
-	VFNMADD231PS ln2Hi<>+0(SB), Z6, Z2
-	VFNMADD231PS ln2Lo<>+0(SB), Z6, Z2
-	VMOVUPS      exp6<>+0(SB), Z6
-	VFMADD213PS  exp5<>+0(SB), Z2, Z6
-	VFMADD213PS  exp4<>+0(SB), Z2, Z6
-	VFMADD213PS  exp3<>+0(SB), Z2, Z6
-	VFMADD213PS  exp2<>+0(SB), Z2, Z6
-	VFMADD213PS  exp1<>+0(SB), Z2, Z6
-	VFMADD213PS  exp0<>+0(SB), Z2, Z6
-	VPADDD       bias<>+0(SB), Z3, Z3
-	VPSLLD       $0x17, Z3, Z3
-	VMULPS       Z3, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VADDPS       Z6, Z4, Z4
+	VMOVUPS      (AX), Z17
+	VFMSUB213PS  Z0, Z1, Z17
+	VMOVUPS      Z2, Z19
+	VMAXPS       Z17, Z19, Z17
+	VMOVUPS      Z3, Z19
+	VMINPS       Z17, Z19, Z17
+	VMULPS       Z6, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VCVTDQ2PS    Z18, Z19
+	VFNMADD231PS Z7, Z19, Z17
+	VFNMADD231PS Z8, Z19, Z17
+	VMOVUPS      Z15, Z19
+	VFMADD213PS  Z14, Z17, Z19
+	VFMADD213PS  Z13, Z17, Z19
+	VFMADD213PS  Z12, Z17, Z19
+	VFMADD213PS  Z11, Z17, Z19
+	VFMADD213PS  Z10, Z17, Z19
+	VFMADD213PS  Z9, Z17, Z19
+	VPADDD       Z16, Z18, Z18
+	VPSLLD       $0x17, Z18, Z18
+	VMULPS       Z18, Z19, Z19
+	VMOVUPS      Z19, (AX)
+	VADDPS       Z19, Z4, Z4
 	ADDQ         $0x00000040, AX
 	SUBQ         $0x00000010, CX
 	JGE          exp0b
@@ -8824,6 +8633,19 @@ exp0bend:
 // Requires: AVX, AVX512F
 TEXT ·expStripAVX512(SB), NOSPLIT, $0-52
 	VBROADCASTSS scale+48(FP), Z1
+	VMOVUPS      expMin<>+0(SB), Z2
+	VMOVUPS      expMax<>+0(SB), Z3
+	VMOVUPS      log2e<>+0(SB), Z4
+	VMOVUPS      ln2Hi<>+0(SB), Z5
+	VMOVUPS      ln2Lo<>+0(SB), Z6
+	VMOVUPS      exp0<>+0(SB), Z7
+	VMOVUPS      exp1<>+0(SB), Z8
+	VMOVUPS      exp2<>+0(SB), Z9
+	VMOVUPS      exp3<>+0(SB), Z10
+	VMOVUPS      exp4<>+0(SB), Z11
+	VMOVUPS      exp5<>+0(SB), Z12
+	VMOVUPS      exp6<>+0(SB), Z13
+	VMOVUPS      bias<>+0(SB), Z14
 	MOVQ         shift_base+24(FP), AX
 	VMOVUPS      (AX), Z0
 	MOVQ         p_base+0(FP), AX
@@ -8832,50 +8654,50 @@ TEXT ·expStripAVX512(SB), NOSPLIT, $0-52
 	JL           exp0cend
 
 exp0c:
-	VMOVUPS      (AX), Z2
-	VFMSUB213PS  Z0, Z1, Z2
-	VMOVUPS      expMin<>+0(SB), Z4
-	VMAXPS       Z2, Z4, Z2
-	VMOVUPS      expMax<>+0(SB), Z4
-	VMINPS       Z2, Z4, Z2
-	VMULPS       log2e<>+0(SB), Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VCVTDQ2PS    Z3, Z4
-	VFNMADD231PS ln2Hi<>+0(SB), Z4, Z2
-	VFNMADD231PS ln2Lo<>+0(SB), Z4, Z2
-	VMOVUPS      exp6<>+0(SB), Z4
-	VFMADD213PS  exp5<>+0(SB), Z2, Z4
-	VFMADD213PS  exp4<>+0(SB), Z2, Z4
-	VFMADD213PS  exp3<>+0(SB), Z2, Z4
-	VFMADD213PS  exp2<>+0(SB), Z2, Z4
-	VFMADD213PS  exp1<>+0(SB), Z2, Z4
-	VFMADD213PS  exp0<>+0(SB), Z2, Z4
-	VPADDD       bias<>+0(SB), Z3, Z3
-	VPSLLD       $0x17, Z3, Z3
-	VMULPS       Z3, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(AX), Z2
-	VFMSUB213PS  Z0, Z1, Z2
-	VMOVUPS      expMin<>+0(SB), Z4
-	VMAXPS       Z2, Z4, Z2
-	VMOVUPS      expMax<>+0(SB), Z4
-	VMINPS       Z2, Z4, Z2
-	VMULPS       log2e<>+0(SB), Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VCVTDQ2PS    Z3, Z4
-	VFNMADD231PS ln2Hi<>+0(SB), Z4, Z2
-	VFNMADD231PS ln2Lo<>+0(SB), Z4, Z2
-	VMOVUPS      exp6<>+0(SB), Z4
-	VFMADD213PS  exp5<>+0(SB), Z2, Z4
-	VFMADD213PS  exp4<>+0(SB), Z2, Z4
-	VFMADD213PS  exp3<>+0(SB), Z2, Z4
-	VFMADD213PS  exp2<>+0(SB), Z2, Z4
-	VFMADD213PS  exp1<>+0(SB), Z2, Z4
-	VFMADD213PS  exp0<>+0(SB), Z2, Z4
-	VPADDD       bias<>+0(SB), Z3, Z3
-	VPSLLD       $0x17, Z3, Z3
-	VMULPS       Z3, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
+	VMOVUPS      (AX), Z15
+	VFMSUB213PS  Z0, Z1, Z15
+	VMOVUPS      Z2, Z17
+	VMAXPS       Z15, Z17, Z15
+	VMOVUPS      Z3, Z17
+	VMINPS       Z15, Z17, Z15
+	VMULPS       Z4, Z15, Z16
+	VCVTPS2DQ    Z16, Z16
+	VCVTDQ2PS    Z16, Z17
+	VFNMADD231PS Z5, Z17, Z15
+	VFNMADD231PS Z6, Z17, Z15
+	VMOVUPS      Z13, Z17
+	VFMADD213PS  Z12, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z7, Z15, Z17
+	VPADDD       Z14, Z16, Z16
+	VPSLLD       $0x17, Z16, Z16
+	VMULPS       Z16, Z17, Z17
+	VMOVUPS      Z17, (AX)
+	VMOVUPS      64(AX), Z15
+	VFMSUB213PS  Z0, Z1, Z15
+	VMOVUPS      Z2, Z17
+	VMAXPS       Z15, Z17, Z15
+	VMOVUPS      Z3, Z17
+	VMINPS       Z15, Z17, Z15
+	VMULPS       Z4, Z15, Z16
+	VCVTPS2DQ    Z16, Z16
+	VCVTDQ2PS    Z16, Z17
+	VFNMADD231PS Z5, Z17, Z15
+	VFNMADD231PS Z6, Z17, Z15
+	VMOVUPS      Z13, Z17
+	VFMADD213PS  Z12, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z7, Z15, Z17
+	VPADDD       Z14, Z16, Z16
+	VPSLLD       $0x17, Z16, Z16
+	VMULPS       Z16, Z17, Z17
+	VMOVUPS      Z17, 64(AX)
 	ADDQ         $0x00000080, AX
 	SUBQ         $0x00000020, CX
 	JGE          exp0c
@@ -8886,28 +8708,28 @@ exp0cend:
 	JL   exp0bend
 
 exp0b:
-	VMOVUPS      (AX), Z2
-	VFMSUB213PS  Z0, Z1, Z2
-	VMOVUPS      expMin<>+0(SB), Z4
-	VMAXPS       Z2, Z4, Z2
-	VMOVUPS      expMax<>+0(SB), Z4
-	VMINPS       Z2, Z4, Z2
-	VMULPS       log2e<>+0(SB), Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VCVTDQ2PS    Z3, Z4
-	VFNMADD231PS ln2Hi<>+0(SB), Z4, Z2
-	VFNMADD231PS ln2Lo<>+0(SB), Z4, Z2
-	VMOVUPS      exp6<>+0(SB), Z4
-	VFMADD213PS  exp5<>+0(SB), Z2, Z4
-	VFMADD213PS  exp4<>+0(SB), Z2, Z4
-	VFMADD213PS  exp3<>+0(SB), Z2, Z4
-	VFMADD213PS  exp2<>+0(SB), Z2, Z4
-	VFMADD213PS  exp1<>+0(SB), Z2, Z4
-	VFMADD213PS  exp0<>+0(SB), Z2, Z4
-	VPADDD       bias<>+0(SB), Z3, Z3
-	VPSLLD       $0x17, Z3, Z3
-	VMULPS       Z3, Z4, Z4
-	VMOVUPS      Z4, (AX)
+	VMOVUPS      (AX), Z15
+	VFMSUB213PS  Z0, Z1, Z15
+	VMOVUPS      Z2, Z17
+	VMAXPS       Z15, Z17, Z15
+	VMOVUPS      Z3, Z17
+	VMINPS       Z15, Z17, Z15
+	VMULPS       Z4, Z15, Z16
+	VCVTPS2DQ    Z16, Z16
+	VCVTDQ2PS    Z16, Z17
+	VFNMADD231PS Z5, Z17, Z15
+	VFNMADD231PS Z6, Z17, Z15
+	VMOVUPS      Z13, Z17
+	VFMADD213PS  Z12, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z7, Z15, Z17
+	VPADDD       Z14, Z16, Z16
+	VPSLLD       $0x17, Z16, Z16
+	VMULPS       Z16, Z17, Z17
+	VMOVUPS      Z17, (AX)
 	ADDQ         $0x00000040, AX
 	SUBQ         $0x00000010, CX
 	JGE          exp0b

@@ -25,9 +25,9 @@ func native(p Path) *Set {
 		s.DropStrip, s.SoftmaxGradStrip = dropStripAVX512, softmaxGradStripAVX512
 		vectors(s, 16, &assembly{
 			dotAVX512, sumAVX512, sumSqDiffAVX512, maxAVX512, sumSqAVX512,
-			axpyAVX512, scaleAVX512, maxIntoAVX512, softmaxGradAVX512,
+			axpyAVX512, scaleAVX512,
 			normalizeAVX512, normSumsAVX512, normGradAVX512,
-			expSumAVX512, expShiftAVX512, geluAVX512, geluGradAVX512, geluStreamAVX512, geluGradStreamAVX512, adamAVX512,
+			expShiftAVX512, geluAVX512, geluGradAVX512, geluStreamAVX512, geluGradStreamAVX512, adamAVX512,
 			timesAVX512, sumTimesAVX512, dropoutAVX512, dotsAVX512,
 		})
 	case p == AVX2 && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
@@ -41,9 +41,9 @@ func native(p Path) *Set {
 		s.DropStrip, s.SoftmaxGradStrip = dropStripAVX2, softmaxGradStripAVX2
 		vectors(s, 8, &assembly{
 			dotAVX2, sumAVX2, sumSqDiffAVX2, maxAVX2, sumSqAVX2,
-			axpyAVX2, scaleAVX2, maxIntoAVX2, softmaxGradAVX2,
+			axpyAVX2, scaleAVX2,
 			normalizeAVX2, normSumsAVX2, normGradAVX2,
-			expSumAVX2, expShiftAVX2, geluAVX2, geluGradAVX2, geluStreamAVX2, geluGradStreamAVX2, adamAVX2,
+			expShiftAVX2, geluAVX2, geluGradAVX2, geluStreamAVX2, geluGradStreamAVX2, adamAVX2,
 			timesAVX2, sumTimesAVX2, dropoutAVX2, dotsAVX2,
 		})
 	default:
@@ -150,29 +150,26 @@ func runs(w int, f func(*tileRun)) Tile {
 
 // assembly holds the functions of one instruction set that take whole vectors.
 type assembly struct {
-	dot         func(x, y []float32) float32
-	sum         func(x []float32) float32
-	sumSqDiff   func(x []float32, mean float32) float32
-	max         func(x []float32) float32
-	sumSq       func(x []float32) float64
-	axpy        func(y []float32, a float32, x []float32)
-	scale       func(y []float32, a float32)
-	maxInto     func(y, x []float32)
-	softmaxGrad func(y, p, dp, delta []float32, scale float32)
-	normalize   func(y, x, gamma, beta []float32, mean, rstd float32)
-	normSums    func(dy, dgamma, dbeta, x, gamma []float32, mean, rstd float32) (sum, dot float32)
-	normGrad    func(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32)
-	expSum      func(y, x, shift, sum []float32, scale float32)
-	expShift    func(y, x []float32, shift float32) float32
-	gelu        func(y, x []float32)
-	geluGrad    func(y, r, x []float32)
-	streamGELU  func(y, x []float32)
-	streamGrad  func(y, r, x []float32)
-	adam        func(w, g, m, v []float32, a *AdamStep)
-	times       func(y, x, f []float32)
-	sumTimes    func(y, a, x, f []float32)
-	dropout     func(f []float32, block uint32, d *DropSite)
-	dots        func(dst, y, x []float32, stride int, idx []int32)
+	dot        func(x, y []float32) float32
+	sum        func(x []float32) float32
+	sumSqDiff  func(x []float32, mean float32) float32
+	max        func(x []float32) float32
+	sumSq      func(x []float32) float64
+	axpy       func(y []float32, a float32, x []float32)
+	scale      func(y []float32, a float32)
+	normalize  func(y, x, gamma, beta []float32, mean, rstd float32)
+	normSums   func(dy, dgamma, dbeta, x, gamma []float32, mean, rstd float32) (sum, dot float32)
+	normGrad   func(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32)
+	expShift   func(y, x []float32, shift float32) float32
+	gelu       func(y, x []float32)
+	geluGrad   func(y, r, x []float32)
+	streamGELU func(y, x []float32)
+	streamGrad func(y, r, x []float32)
+	adam       func(w, g, m, v []float32, a *AdamStep)
+	times      func(y, x, f []float32)
+	sumTimes   func(y, a, x, f []float32)
+	dropout    func(f []float32, block uint32, d *DropSite)
+	dots       func(dst, y, x []float32, stride int, idx []int32)
 }
 
 // vectors fills in the vector functions: assembly for the multiple of lanes,
@@ -234,16 +231,6 @@ func vectors(s *Set, lanes int, f *assembly) {
 		f.scale(y[:n], a)
 		scaleGo(y[n:], a)
 	}
-	s.MaxInto = func(y, x []float32) {
-		n := len(y) &^ mask
-		f.maxInto(y[:n], x[:n])
-		maxIntoGo(y[n:], x[n:])
-	}
-	s.SoftmaxGrad = func(y, p, dp, delta []float32, scale float32) {
-		n := len(y) &^ mask
-		f.softmaxGrad(y[:n], p[:n], dp[:n], delta[:n], scale)
-		softmaxGradGo(y[n:], p[n:], dp[n:], delta[n:], scale)
-	}
 	s.Normalize = func(y, x, gamma, beta []float32, mean, rstd float32) {
 		n := len(y) &^ mask
 		f.normalize(y[:n], x[:n], gamma[:n], beta[:n], mean, rstd)
@@ -262,11 +249,6 @@ func vectors(s *Set, lanes int, f *assembly) {
 		n := len(y) &^ mask
 		f.normGrad(y[:n], dy[:n], x[:n], gamma[:n], mean, rstd, m1, m2)
 		normGradGo(y[n:], dy[n:], x[n:], gamma[n:], mean, rstd, m1, m2)
-	}
-	s.ExpSum = func(y, x, shift, sum []float32, scale float32) {
-		n := len(y) &^ mask
-		f.expSum(y[:n], x[:n], shift[:n], sum[:n], scale)
-		expSumGo(y[n:], x[n:], shift[n:], sum[n:], scale)
 	}
 	s.ExpShift = func(y, x []float32, shift float32) float32 {
 		n := len(y) &^ mask

@@ -174,11 +174,6 @@ type Set struct {
 
 	// Dropout sets f to the factors, 0 or d.Scale, of the elements from 4*block on.
 	Dropout func(f []float32, block uint32, d *DropSite)
-	// MaxInto gives y = max(y, x).
-	MaxInto func(y, x []float32)
-	// ExpSum gives y = exp(scale*x - shift) and sum += y, element by element;
-	// y overlaps nothing but x. See Exp for the error.
-	ExpSum func(y, x, shift, sum []float32, scale float32)
 	// ExpShift gives y = exp(x - shift) and returns the sum of y.
 	ExpShift func(y, x []float32, shift float32) float32
 
@@ -202,8 +197,6 @@ type Set struct {
 	NormSums func(dgamma, dbeta, dy, x, gamma []float32, mean, rstd float32) (sum, dot float32)
 	// NormGrad gives y = rstd (gamma dy - m1 - xhat m2).
 	NormGrad func(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32)
-	// SoftmaxGrad gives y = p (dp - delta) scale, element by element.
-	SoftmaxGrad func(y, p, dp, delta []float32, scale float32)
 
 	// Adam does one step of AdamW on a run of elements that share their age.
 	Adam func(w, g, m, v []float32, a *AdamStep)
@@ -270,10 +263,10 @@ func goSet() *Set {
 		DropStrip: dropStripGo, SoftmaxGradStrip: softmaxGradStripGo,
 		Dot: dotGo, Sum: sumGo, SumSq: sumSqGo, Sum1: sum1Go, Max: maxGo, Axpy: axpyGo, Scale: scaleGo,
 		Times: timesGo, SumTimes: sumTimesGo, Dropout: dropoutGo,
-		MaxInto: maxIntoGo, ExpSum: expSumGo, ExpShift: expShiftGo,
-		GELU: geluGo, GELUGrad: geluGradGo, StreamGELU: geluGo, StreamGELUGrad: geluGradGo,
+		ExpShift: expShiftGo,
+		GELU:     geluGo, GELUGrad: geluGradGo, StreamGELU: geluGo, StreamGELUGrad: geluGradGo,
 		Normalize: normalizeGo, SumSqDiff: sumSqDiffGo,
-		NormSums: normSumsGo, NormGrad: normGradGo, SoftmaxGrad: softmaxGradGo,
+		NormSums: normSumsGo, NormGrad: normGradGo,
 		Adam: adamGo,
 	}
 }

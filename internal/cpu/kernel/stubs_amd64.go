@@ -103,12 +103,6 @@ func axpyAVX2(y []float32, a float32, x []float32)
 func scaleAVX2(y []float32, a float32)
 
 //go:noescape
-func maxIntoAVX2(y, x []float32)
-
-//go:noescape
-func softmaxGradAVX2(y, p, dp, delta []float32, scale float32)
-
-//go:noescape
 func normalizeAVX2(y, x, gamma, beta []float32, mean, rstd float32)
 
 //go:noescape
@@ -116,9 +110,6 @@ func normSumsAVX2(dy, dgamma, dbeta, x, gamma []float32, mean, rstd float32) (su
 
 //go:noescape
 func normGradAVX2(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32)
-
-//go:noescape
-func expSumAVX2(y, x, shift, sum []float32, scale float32)
 
 //go:noescape
 func expShiftAVX2(y, x []float32, shift float32) (sum float32)
@@ -165,12 +156,6 @@ func axpyAVX512(y []float32, a float32, x []float32)
 func scaleAVX512(y []float32, a float32)
 
 //go:noescape
-func maxIntoAVX512(y, x []float32)
-
-//go:noescape
-func softmaxGradAVX512(y, p, dp, delta []float32, scale float32)
-
-//go:noescape
 func normalizeAVX512(y, x, gamma, beta []float32, mean, rstd float32)
 
 //go:noescape
@@ -178,9 +163,6 @@ func normSumsAVX512(dy, dgamma, dbeta, x, gamma []float32, mean, rstd float32) (
 
 //go:noescape
 func normGradAVX512(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32)
-
-//go:noescape
-func expSumAVX512(y, x, shift, sum []float32, scale float32)
 
 //go:noescape
 func expShiftAVX512(y, x []float32, shift float32) (sum float32)

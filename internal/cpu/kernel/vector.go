@@ -88,14 +88,6 @@ func maxGo(x []float32) float32 {
 	return m
 }
 
-func maxIntoGo(y, x []float32) {
-	for i, v := range x {
-		if v > y[i] {
-			y[i] = v
-		}
-	}
-}
-
 func axpyGo(y []float32, a float32, x []float32) {
 	x = x[:len(y)]
 	for i, v := range x {
@@ -134,13 +126,6 @@ func normGradGo(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32) {
 	dy, x, gamma = dy[:len(y)], x[:len(y)], gamma[:len(y)]
 	for i := range y {
 		y[i] = rstd * (gamma[i]*dy[i] - m1 - (x[i]-mean)*rstd*m2)
-	}
-}
-
-func softmaxGradGo(y, p, dp, delta []float32, scale float32) {
-	p, dp, delta = p[:len(y)], dp[:len(y)], delta[:len(y)]
-	for i := range y {
-		y[i] = p[i] * (dp[i] - delta[i]) * scale
 	}
 }
 

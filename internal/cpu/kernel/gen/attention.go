@@ -234,12 +234,12 @@ func strips(s isa) {
 		shift, scale := fold(top, func(a, b, dst Op) { VMAXPS(a, b, dst) }), scalar(s, "scale")
 		VMULPS(scale, shift, shift)
 		VMOVUPS(shift, part("top"))
-		sum := [2]reg.VecVirtual{zero(s), zero(s)}
+		sum, constants := [2]reg.VecVirtual{zero(s), zero(s)}, inRegisters(s)
 		down(s, "exp", v, []string{"p"}, 2, func(i int, at []Mem) {
 			x := s.vec()
 			VMOVUPS(at[0], x)
 			VFMSUB213PS(shift, scale, x)
-			e := exp(s, x)
+			e := expFrom(s, x, constants)
 			VMOVUPS(e, at[0])
 			VADDPS(e, sum[i], sum[i])
 		})
@@ -248,13 +248,13 @@ func strips(s isa) {
 	})
 
 	each("expStrip", "func(p, shift []float32, scale float32)", func(v int, part func(string) Mem) {
-		shift, scale := s.vec(), scalar(s, "scale")
+		shift, scale, constants := s.vec(), scalar(s, "scale"), inRegisters(s)
 		VMOVUPS(part("shift"), shift)
 		down(s, "exp", v, []string{"p"}, 2, func(i int, at []Mem) {
 			x := s.vec()
 			VMOVUPS(at[0], x)
 			VFMSUB213PS(shift, scale, x)
-			VMOVUPS(exp(s, x), at[0])
+			VMOVUPS(expFrom(s, x, constants), at[0])
 		})
 	})
 

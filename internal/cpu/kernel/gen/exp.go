@@ -36,11 +36,43 @@ func and(s isa, a, b, dst Op) {
 	}
 }
 
+// source tells where the constant of a name is.
+type source func(name string, word uint32) Op
+
+func inMemory(name string, word uint32) Op { return constant(name, word) }
+
+// inRegisters returns a source that loads each constant of exp once, for loops that would
+// be slowed down by so many loads. AVX2 has no registers for it.
+func inRegisters(s isa) source {
+	if s != avx512 {
+		return inMemory
+	}
+	held := map[string]Op{}
+	from := func(name string, word uint32) Op {
+		if held[name] == nil {
+			v := s.vec()
+			VMOVUPS(constant(name, word), v)
+			held[name] = v
+		}
+		return held[name]
+	}
+	from("expMin", math.Float32bits(expMin))
+	from("expMax", math.Float32bits(expMax))
+	from("log2e", math.Float32bits(log2e))
+	from("ln2Hi", math.Float32bits(ln2Hi))
+	from("ln2Lo", math.Float32bits(ln2Lo))
+	for i, c := range expPoly {
+		from("exp"+string(rune('0'+i)), math.Float32bits(c))
+	}
+	from("bias", 127)
+	return from
+}
+
 // horner emits the polynomial of the constants at x.
-func horner(s isa, name string, c []float32, x reg.VecVirtual) reg.VecVirtual {
+func horner(s isa, name string, c []float32, x reg.VecVirtual, from source) reg.VecVirtual {
 	p := s.vec()
 	for i := len(c) - 1; i >= 0; i-- {
-		m := float(name+string(rune('0'+i)), c[i])
+		m := from(name+string(rune('0'+i)), math.Float32bits(c[i]))
 		if i == len(c)-1 {
 			VMOVUPS(m, p)
 		} else {
@@ -52,7 +84,10 @@ func horner(s isa, name string, c []float32, x reg.VecVirtual) reg.VecVirtual {
 
 // exp emits exp(x), see kernel.Exp. It overwrites x. A NaN is the second source of the
 // two clamps, which is the one that they return.
-func exp(s isa, x reg.VecVirtual) reg.VecVirtual {
+func exp(s isa, x reg.VecVirtual) reg.VecVirtual { return expFrom(s, x, inMemory) }
+
+func expFrom(s isa, x reg.VecVirtual, from source) reg.VecVirtual {
+	float := func(name string, v float32) Op { return from(name, math.Float32bits(v)) }
 	n, f := s.vec(), s.vec()
 	VMOVUPS(float("expMin", expMin), f)
 	VMAXPS(x, f, x)
@@ -63,28 +98,14 @@ func exp(s isa, x reg.VecVirtual) reg.VecVirtual {
 	VCVTDQ2PS(n, f)
 	VFNMADD231PS(float("ln2Hi", ln2Hi), f, x)
 	VFNMADD231PS(float("ln2Lo", ln2Lo), f, x)
-	p := horner(s, "exp", expPoly, x)
-	VPADDD(constant("bias", 127), n, n)
+	p := horner(s, "exp", expPoly, x, from)
+	VPADDD(from("bias", 127), n, n)
 	VPSLLD(U8(23), n, n)
 	VMULPS(n, p, p)
 	return p
 }
 
 func exponentials(s isa) {
-	TEXT("expSum"+s.name, NOSPLIT, "func(y, x, shift, sum []float32, scale float32)")
-	scale := scalar(s, "scale")
-	loop(s, []string{"y", "x", "shift", "sum"}, func(at []Mem) {
-		x := s.vec()
-		VMOVUPS(at[1], x)
-		VFMSUB213PS(at[2], scale, x)
-		e := exp(s, x)
-		VMOVUPS(e, at[0])
-		VADDPS(at[3], e, e)
-		VMOVUPS(e, at[3])
-	})
-	VZEROUPPER()
-	RET()
-
 	TEXT("expShift"+s.name, NOSPLIT, "func(y, x []float32, shift float32) (sum float32)")
 	shift, sum := scalar(s, "shift"), zero(s)
 	loop(s, []string{"y", "x"}, func(at []Mem) {
@@ -113,7 +134,7 @@ func normal(s isa, x reg.VecVirtual) (density, phi reg.VecVirtual) {
 	VMOVUPS(float("tailP", tailP), scale)
 	VFMADD213PS(one, scale, t)
 	t = reciprocal(s, t, one)
-	q := horner(s, "tail", tail, t)
+	q := horner(s, "tail", tail, t, inMemory)
 	VMULPS(density, q, q)
 	// phi = (x < 0 ? 0 : 1) - (q with the sign of x), by bits.
 	phi, sign := s.vec(), s.vec()

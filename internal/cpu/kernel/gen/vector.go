@@ -187,35 +187,12 @@ func maps(s isa) {
 	VZEROUPPER()
 	RET()
 
-	TEXT("maxInto"+s.name, NOSPLIT, "func(y, x []float32)")
-	loop(s, []string{"y", "x"}, func(at []Mem) {
-		x := s.vec()
-		VMOVUPS(at[1], x)
-		VMAXPS(at[0], x, x)
-		VMOVUPS(x, at[0])
-	})
-	VZEROUPPER()
-	RET()
-
 	TEXT("times"+s.name, NOSPLIT, "func(y, x, f []float32)")
 	loop(s, []string{"y", "x", "f"}, func(at []Mem) {
 		x := s.vec()
 		VMOVUPS(at[1], x)
 		VMULPS(at[2], x, x)
 		VMOVUPS(x, at[0])
-	})
-	VZEROUPPER()
-	RET()
-
-	TEXT("softmaxGrad"+s.name, NOSPLIT, "func(y, p, dp, delta []float32, scale float32)")
-	scale := scalar(s, "scale")
-	loop(s, []string{"y", "p", "dp", "delta"}, func(at []Mem) {
-		d := s.vec()
-		VMOVUPS(at[2], d)
-		VSUBPS(at[3], d, d)
-		VMULPS(at[1], d, d)
-		VMULPS(scale, d, d)
-		VMOVUPS(d, at[0])
 	})
 	VZEROUPPER()
 	RET()
