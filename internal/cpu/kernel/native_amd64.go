@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
@@ -93,7 +94,7 @@ func wholeStrips(panel func(dst, src []float32, lds int, fours, strips int)) fun
 		if r < rows {
 			panelGo(dst[r*Strip:], src[r*lds:], lds, rows-r, cols)
 		}
-		if c < cols {
+		if c < cols && r > 0 {
 			panelGo(dst[c*Rows:], src[c:], lds, r, cols-c)
 		}
 	}
@@ -132,19 +133,26 @@ func runs(w int, f func(*tileRun)) Tile {
 		if mode == Stream && w == Strip && r.c%64 == 0 && r.ldc%64 == 0 {
 			r.stream = 1
 		}
-		if ahead == nil || ahead.Cols%(2*Strip) != 0 {
-			f(&r)
-			return
+		copies := ahead != nil && ahead.Cols%(2*Strip) == 0
+		if copies {
+			row, at := ahead.Done/ahead.Cols, ahead.Done%ahead.Cols
+			from := address(ahead.Src)
+			r.from, r.end = from+4*uintptr(ahead.Done), from+4*uintptr(len(ahead.Src))
+			r.to = address(ahead.Dst) + 4*uintptr(at*Rows+row*Strip)
+			r.row = uintptr(ahead.Cols / Strip)
+			r.left = r.row - uintptr(at/Strip)
+			r.wrap = r.row*4*Strip*Rows - 4*Strip
 		}
-		row, at := ahead.Done/ahead.Cols, ahead.Done%ahead.Cols
-		from := address(ahead.Src)
-		r.from, r.end = from+4*uintptr(ahead.Done), from+4*uintptr(len(ahead.Src))
-		r.to = address(ahead.Dst) + 4*uintptr(at*Rows+row*Strip)
-		r.row = uintptr(ahead.Cols / Strip)
-		r.left = r.row - uintptr(at/Strip)
-		r.wrap = r.row*4*Strip*Rows - 4*Strip
 		f(&r)
-		ahead.Done = int(r.from-from) / 4
+		if copies {
+			ahead.Done = int(r.from-address(ahead.Src)) / 4
+		}
+		// Numbers keep no memory from being collected: the caller may hold no pointer to it.
+		runtime.KeepAlive(unsafe.SliceData(c))
+		runtime.KeepAlive(unsafe.SliceData(a))
+		runtime.KeepAlive(unsafe.SliceData(start))
+		runtime.KeepAlive(b)
+		runtime.KeepAlive(ahead)
 	}
 }
 

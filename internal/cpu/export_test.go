@@ -1,0 +1,7 @@
+package cpu
+
+// Sizes that tests must exceed.
+const (
+	MostChunk   = mostChunk
+	StreamBytes = streamBytes
+)

@@ -1,0 +1,157 @@
+package kernel
+
+import (
+	"fmt"
+	"testing"
+)
+
+// Outer16 over every kind of step count, with strides of their own, alone and on top of c.
+func TestOuter16(t *testing.T) {
+	const size = 16
+	eachPath(t, func(t *testing.T, k *Set) {
+		for _, n := range []int{0, 1, 2, 3, 7, 33, 128} {
+			for _, gap := range [][3]int{{0, 0, 0}, {3, 5, 1}, {16, 1, 48}} {
+				lda, ldb, ldc := size+gap[0], size+gap[1], size+gap[2]
+				a, b := random(max(0, (n-1)*lda+size), 1), random(max(0, (n-1)*ldb+size), 2)
+				a, b = sparing(a, rowsOf(len(a), n, lda, size)), sparing(b, rowsOf(len(b), n, ldb, size))
+				before := random(size*size, 3)
+				for _, add := range []bool{false, true} {
+					for _, next := range []struct {
+						lines  []float32
+						stride int
+					}{{[]float32{nan}, 0}, {b, ldb}} {
+						if len(next.lines) == 0 {
+							continue
+						}
+						what := fmt.Sprintf("Outer16: n %d, strides %d, %d, %d, add %v", n, lda, ldb, ldc, add)
+						run := func() []float32 {
+							c, check := guarded(t, (size-1)*ldc+size)
+							for i := range size * size {
+								c[i/size*ldc+i%size] = nan
+								if add {
+									c[i/size*ldc+i%size] = before[i]
+								}
+							}
+							k.Outer16(c, ldc, a, lda, b, ldb, n, add, next.lines, next.stride)
+							check(what)
+							return c
+						}
+						c := run()
+						for at, v := range c {
+							i, j := at/ldc, at%ldc
+							if j >= size {
+								if v != mark {
+									t.Fatalf("%s: row %d: wrote beside it", what, i)
+								}
+								continue
+							}
+							var want sum
+							if add {
+								want.add(before[i*size+j], 1)
+							}
+							for s := range n {
+								want.add(a[s*lda+i], b[s*ldb+j])
+							}
+							want.check(t, what, i*size+j, v)
+						}
+						sameBits(t, what, c, run())
+					}
+				}
+			}
+		}
+	})
+}
+
+// Dots4 adds to squares of 4 to 16 rows.
+func TestDots4(t *testing.T) {
+	eachPath(t, func(t *testing.T, k *Set) {
+		for _, n := range []int{0, 16, 32, 80, 208} {
+			for fours := 1; fours <= 4; fours++ {
+				for _, gap := range [][3]int{{0, 0, 0}, {3, 5, 1}, {16, 48, 12}} {
+					size := 4 * fours
+					lda, ldb, ldc := n+gap[0], n+gap[1], size+gap[2]
+					what := fmt.Sprintf("Dots4: n %d, %d x %d, strides %d, %d, %d", n, size, size, lda, ldb, ldc)
+					a, b := random((size-1)*lda+n, 1), random((size-1)*ldb+n, 2)
+					a, b = sparing(a, rowsOf(len(a), size, lda, n)), sparing(b, rowsOf(len(b), size, ldb, n))
+					before := random(size*size, 3)
+					run := func() []float32 {
+						c, check := guarded(t, (size-1)*ldc+size)
+						for i, v := range before {
+							c[i/size*ldc+i%size] = v
+						}
+						k.Dots4(c, ldc, a, lda, b, ldb, n, fours)
+						check(what)
+						return c
+					}
+					c := run()
+					for at, v := range c {
+						i, j := at/ldc, at%ldc
+						if j >= size {
+							if v != mark {
+								t.Fatalf("%s: row %d: wrote beside it", what, i)
+							}
+							continue
+						}
+						var want sum
+						want.add(before[i*size+j], 1)
+						for l := range n {
+							want.add(a[i*lda+l], b[j*ldb+l])
+						}
+						want.check(t, what, i*size+j, v)
+					}
+					sameBits(t, what, c, run())
+				}
+			}
+		}
+	})
+}
+
+// Lanes4 and Lanes4Turned: no segment, one, one twice and several, at odd places.
+func TestLanes4(t *testing.T) {
+	all := []Seg{{3, 21}, {5 * Lanes, 0}, {5 * Lanes, 0}, {2*Lanes + 1, 38}, {0, 59}}
+	x, w, start := random(9*Lanes, 1), random(75, 2), random(4, 3)
+	eachPath(t, func(t *testing.T, k *Set) {
+		for n := range len(all) + 1 {
+			segs := all[:n]
+			usedX, usedW := make([]bool, len(x)), make([]bool, len(w))
+			for _, s := range segs {
+				for i := range 4 * Lanes {
+					usedX[int(s.A)+i] = true
+				}
+				for i := range 16 {
+					usedW[int(s.B)+i] = true
+				}
+			}
+			x, w := sparing(x, usedX), sparing(w, usedW)
+			for turned, f := range map[bool]func(dst, x []float32, segs []Seg, w, start []float32){false: k.Lanes4, true: k.Lanes4Turned} {
+				what := fmt.Sprintf("Lanes4, turned %v, %d segments", turned, n)
+				run := func() []float32 {
+					dst, check := guarded(t, 4*Lanes)
+					for i := range dst {
+						dst[i] = nan
+					}
+					f(dst, x, segs, w, start)
+					check(what)
+					return dst
+				}
+				dst := run()
+				for i, v := range dst {
+					j, l := i/Lanes, i%Lanes
+					var want sum
+					want.add(start[j], 1)
+					for _, s := range segs {
+						for in := range 4 {
+							at := 4*j + in
+							if turned {
+								at = 4*in + j
+							}
+							want.add(w[int(s.B)+at], x[int(s.A)+in*Lanes+l])
+						}
+					}
+					want.check(t, what, i, v)
+				}
+				sameBits(t, what, dst, run())
+			}
+		}
+	})
+}

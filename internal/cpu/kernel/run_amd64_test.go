@@ -1,0 +1,78 @@
+//go:build !noasm
+
+package kernel
+
+import (
+	"go/ast"
+	"go/constant"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"unsafe"
+)
+
+// The generator is a module of its own and knows the fields of tileRun by numbers. Its
+// constants, read from its source, are the offsets of the fields; so are the sizes of a
+// tile.
+func TestGeneratorKnowsTileRun(t *testing.T) {
+	known := generatorConstants(t, "gen/tile.go")
+	fields := reflect.TypeFor[tileRun]()
+	for i := range fields.NumField() {
+		f := fields.Field(i)
+		name := "run" + strings.ToUpper(f.Name[:1]) + f.Name[1:]
+		if f.Name == "ldc" || f.Name == "ldb" {
+			name = "run" + strings.ToUpper(f.Name)
+		}
+		if at, ok := known[name]; !ok || at != int64(f.Offset) {
+			t.Errorf("%s: found %d (%v), expected %d", name, at, ok, f.Offset)
+		}
+		delete(known, name)
+	}
+	// One by hand: reflect is not what the assembly trusts.
+	if at := unsafe.Offsetof(tileRun{}.sub); at != 8*20 || unsafe.Sizeof(tileRun{}) != 8*21 {
+		t.Errorf("last field: found offset %d of %d, expected 160 of 168", at, unsafe.Sizeof(tileRun{}))
+	}
+	if known["tileRows"] != Rows || known["strip"] != Strip {
+		t.Errorf("tile: found %d rows, strips of %d, expected %d and %d", known["tileRows"], known["strip"], Rows, Strip)
+	}
+	for name := range known {
+		if strings.HasPrefix(name, "run") {
+			t.Errorf("%s: found a constant for no field of tileRun", name)
+		}
+	}
+}
+
+// generatorConstants evaluates the constants of a file without its imports.
+func generatorConstants(t *testing.T, file string) map[string]int64 {
+	t.Helper()
+	source, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := token.NewFileSet()
+	f, err := parser.ParseFile(set, file, source, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := &ast.File{Name: ast.NewIdent("constants")}
+	for _, d := range f.Decls {
+		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.CONST {
+			alone.Decls = append(alone.Decls, g)
+		}
+	}
+	checked, err := new(types.Config).Check("constants", set, []*ast.File{alone}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]int64{}
+	for _, name := range checked.Scope().Names() {
+		if c, ok := checked.Scope().Lookup(name).(*types.Const); ok && c.Val().Kind() == constant.Int {
+			values[name], _ = constant.Int64Val(c.Val())
+		}
+	}
+	return values
+}

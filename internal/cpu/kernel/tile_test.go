@@ -1,0 +1,144 @@
+package kernel
+
+import (
+	"fmt"
+	"testing"
+)
+
+// weights is a random weight of five views of strips, one of them empty, and a panel
+// to multiply it with; and the sums that they have.
+type weights struct {
+	w    int // columns of a strip
+	b    Blocks
+	a    []float32
+	want [][]sum // [strip][row*w + column], without start
+}
+
+func (x *weights) strips() int { return (len(x.b.Ptr) - 1) * x.b.Subs }
+
+// segments returns those of a strip and where the strip starts in a block.
+func (x *weights) segments(s int) ([]Seg, int) {
+	view := s / x.b.Subs
+	return x.b.Segs[int(x.b.Ptr[view])*x.b.Per : int(x.b.Ptr[view+1])*x.b.Per], s % x.b.Subs * x.w
+}
+
+func newWeights(w, subs, per int) *weights {
+	x := &weights{w: w, b: Blocks{LDB: subs*w + 3*(per-1), Ptr: []int32{0, 2, 2, 3, 6, 7}, Per: per, Subs: subs}}
+	x.a, x.b.Values = random(5*Rows*Strip+11, 1), random(4*w*x.b.LDB, 2)
+	roomA, roomB := len(x.a)-(Rows-1)*Strip-w, len(x.b.Values)-(w-1)*x.b.LDB-subs*w
+	for i := range 7 * per {
+		x.b.Segs = append(x.b.Segs, Seg{int32(97 * i % (roomA + 1)), int32((roomB + 61*i) % (roomB + 1))})
+	}
+	x.b.Segs[1].A = int32(roomA)
+	for s := range x.strips() {
+		sums := make([]sum, Rows*w)
+		segs, at := x.segments(s)
+		for _, g := range segs {
+			for i := range sums {
+				for k := range w {
+					sums[i].add(x.a[int(g.A)+i/w*Strip+k], x.b.Values[int(g.B)+at+i%w+k*x.b.LDB])
+				}
+			}
+		}
+		x.want = append(x.want, sums)
+	}
+	return x
+}
+
+// spared returns the panel and the weight with NaN where the strips do not read.
+func (x *weights) spared(first, strips int) (a []float32, b Blocks) {
+	usedA, usedB := make([]bool, len(x.a)), make([]bool, len(x.b.Values))
+	for s := first; s < first+strips; s++ {
+		segs, at := x.segments(s)
+		for _, g := range segs {
+			for k := range x.w {
+				for i := range Rows {
+					usedA[int(g.A)+i*Strip+k] = true
+				}
+				for j := range x.w {
+					usedB[int(g.B)+at+j+k*x.b.LDB] = true
+				}
+			}
+		}
+	}
+	b = x.b
+	b.Values = sparing(x.b.Values, usedB)
+	return sparing(x.a, usedA), b
+}
+
+func tiles(k *Set) map[int]Tile { return map[int]Tile{16: k.Tile16, 8: k.Tile8} }
+
+// tileCase is one call of a tile.
+type tileCase struct {
+	first, strips int
+	step          int
+	mode          Mode
+	off, gap      int // where c starts in a cache line, and what is between its rows
+}
+
+// Every tile, over parts of a weight that begin and end everywhere in a block, in
+// all modes, with one start for all strips and one for each.
+func TestTileAgainstPlainSums(t *testing.T) {
+	for _, w := range []int{16, 8} {
+		for _, subs := range []int{1, 2, 4} {
+			for per := 1; per <= 4; per++ {
+				x := newWeights(w, subs, per)
+				all := x.strips()
+				eachPath(t, func(t *testing.T, k *Set) {
+					for _, part := range [][2]int{{0, 0}, {0, all}, {1, 1}, {subs + 1, all - subs - 1}, {all - 1, 1}, {2, 3}} {
+						for _, step := range []int{0, w} {
+							for _, mode := range []Mode{Store, AddTo, Stream} {
+								// Whole lines, whole lines from the middle of one, and rows that start anywhere.
+								ragged := (16 - part[1]*w%16) % 16
+								for _, at := range [][2]int{{0, ragged}, {8, ragged}, {0, ragged + 8}, {3, 1}} {
+									x.check(t, tiles(k)[w], tileCase{part[0], part[1], step, mode, at[0], at[1]})
+								}
+							}
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+func (x *weights) check(t *testing.T, tile Tile, v tileCase) {
+	t.Helper()
+	what := fmt.Sprintf("Tile%d, Subs %d, Per %d, %+v", x.w, x.b.Subs, x.b.Per, v)
+	width := v.strips * x.w
+	ldc := width + v.gap
+	a, b := x.spared(v.first, v.strips)
+	start := random(max(v.strips, 1)*x.w, 3)
+	if v.step == 0 {
+		start = start[:x.w:x.w]
+	}
+	start = sparing(start, rowsOf(len(start), 1, 0, len(start)))
+	before := random(Rows*width, 4)
+	run := func() []float32 {
+		c, check := guardedAt(t, (Rows-1)*ldc+width, v.off)
+		for i, old := range before {
+			at := i/width*ldc + i%width
+			if c[at] = nan; v.mode == AddTo {
+				c[at] = old
+			}
+		}
+		tile(c, ldc, a, &b, v.first, v.strips, start, v.step, v.mode, nil)
+		check(what)
+		return c
+	}
+	c := run()
+	for at, got := range c {
+		if i, j := at/max(ldc, 1), at%max(ldc, 1); j < width {
+			s := j / x.w
+			want := x.want[v.first+s][i*x.w+j%x.w]
+			want.add(start[s*v.step+j%x.w], 1)
+			if v.mode == AddTo {
+				want.add(before[i*width+j], 1)
+			}
+			want.check(t, what, i*width+j, got)
+		} else if got != mark {
+			t.Fatalf("%s: row %d: wrote beside it", what, i)
+		}
+	}
+	sameBits(t, what, c, run())
+}
