@@ -18,6 +18,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/bench"
 	"github.com/sparsebert/sparsebert-gpu/internal/ptxsim"
 	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
 func benchCommand() *cli.Command {
@@ -42,7 +43,7 @@ func benchCommand() *cli.Command {
 			list("block", "1|4|8|16|32|64 (default: 16)", "block-size", "B"),
 			list("sparsity", "fraction of inactive blocks (default: 0.9; with --crossover 0.5 to 0.95)", "s"),
 			list("tokens", "tokens in the batch (default: 4096; cuda 65536, sim 256)", "T"),
-			list("shape", "INxOUT of the weight (default: 768x3072)"),
+			list("shape", "INxOUT of the weight, or a model whose three shapes are meant (default: 768x3072)"),
 			precision,
 			threads,
 			&cli.IntFlag{Name: "repeats", Value: 11, Usage: "samples of each product, or steps"},
@@ -133,8 +134,12 @@ func benchGrid(c *cli.Context) ([]bench.Case, []setup, error) {
 		{"op", strings.Join(bench.Ops, ","), func(c *bench.Case, word string) string { c.Op = word; return "" }},
 	} {
 		var next []bench.Case
+		words := listOf(c, axis.flag, axis.standard)
+		if axis.flag == "shape" {
+			words = shapesOf(words)
+		}
 		for _, base := range cases {
-			for _, word := range listOf(c, axis.flag, axis.standard) {
+			for _, word := range words {
 				one := base
 				if expected := axis.set(&one, word); expected != "" {
 					return nil, nil, usageError("bench: --%s: found %q, expected %s", axis.flag, word, expected)
@@ -183,6 +188,20 @@ func listOf(c *cli.Context, flag, standard string) []string {
 	return words
 }
 
+// shapesOf puts the shapes of its three kinds of weights in the place of a model's name.
+func shapesOf(words []string) []string {
+	var shapes []string
+	for _, word := range words {
+		if p, err := model.Preset(word); err == nil {
+			h, f := p.Hidden, p.FFN
+			shapes = append(shapes, fmt.Sprintf("%dx%d", h, h), fmt.Sprintf("%dx%d", h, f), fmt.Sprintf("%dx%d", f, h))
+		} else {
+			shapes = append(shapes, word)
+		}
+	}
+	return shapes
+}
+
 func readInt(at *int, word string) (expected string) {
 	n, err := strconv.Atoi(word)
 	if err != nil {
@@ -204,7 +223,7 @@ func readFloat(at *float64, word string) (expected string) {
 func readShape(c *bench.Case, word string) (expected string) {
 	in, out, _ := strings.Cut(word, "x")
 	if readInt(&c.In, in) != "" || readInt(&c.Out, out) != "" {
-		return "INxOUT, as 768x3072"
+		return "INxOUT, as 768x3072, or a model's name, as base"
 	}
 	return ""
 }

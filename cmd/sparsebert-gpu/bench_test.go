@@ -49,6 +49,25 @@ func TestBenchJSON(t *testing.T) {
 	}
 }
 
+// A model's name stands for the three shapes of its weights.
+func TestBenchShapesOfAModel(t *testing.T) {
+	code, out, errs := invoke("bench", "--device", "cpu", "--shape", "tiny,64x32", "--tokens", "16", "--repeats", "1", "--threads", "1", "--op", "dsd", "--json", "--dense=false")
+	if code != exitDone || errs != "" {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	var all []bench.Result
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
+		t.Fatal(err)
+	}
+	var shapes []string
+	for _, r := range all {
+		shapes = append(shapes, fmt.Sprintf("%dx%d", r.In, r.Out))
+	}
+	if want := []string{"128x128", "128x512", "512x128", "64x32"}; !slices.Equal(shapes, want) {
+		t.Errorf("found shapes %q, expected %q", shapes, want)
+	}
+}
+
 // aligned returns the rows of a table, whose columns must stand under their heading.
 func aligned(t *testing.T, out, heading string) (rows []string) {
 	t.Helper()

@@ -86,9 +86,9 @@ func (p peer) check() error {
 	copy(p.Floats(w.Values()), p.Floats(fill(out*in)))
 	x, y := fill(t*in), fill(t*out)
 	for _, c := range []struct {
-		op     string
-		n      int
-		run    func(backend.Products, backend.Buffer)
+		op  string
+		n   int
+		run func(backend.Products, backend.Buffer)
 	}{
 		{"dsd", t * out, func(d backend.Products, r backend.Buffer) { d.DSD(r, nil, x, w, nil, t) }},
 		{"dds", t * in, func(d backend.Products, r backend.Buffer) { d.DDS(r, y, w, t, backend.Assign, nil) }},

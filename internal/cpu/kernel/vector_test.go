@@ -198,3 +198,87 @@ func TestGELUError(t *testing.T) {
 		t.Logf("largest errors: gelu %.3g, gelu' %.3g", worst, worstGrad)
 	})
 }
+
+func TestColumns16(t *testing.T) {
+	eachPath(t, func(t *testing.T, k *Set) {
+		for _, rows := range []int{0, 1, 3, 4, 7, 64, 129} {
+			const ldx = 21
+			x := random(max(16, rows*ldx), 1)
+			sum, check := guarded(t, 16)
+			copy(sum, random(16, 2))
+			start := append([]float32(nil), sum...)
+			k.Columns16(sum, x, ldx, rows)
+			check("Columns16")
+			for j := range 16 {
+				want, size := float64(start[j]), math.Abs(float64(start[j]))
+				for r := range rows {
+					want += float64(x[r*ldx+j])
+					size += math.Abs(float64(x[r*ldx+j]))
+				}
+				near(t, "Columns16", j, sum[j], want, float64(rows+2)*unit*size)
+			}
+		}
+	})
+}
+
+func TestSumTimes(t *testing.T) {
+	eachPath(t, func(t *testing.T, k *Set) {
+		for _, n := range lengths {
+			a, x, f := random(n, 1), random(n, 2), random(n, 3)
+			y, check := guarded(t, n)
+			k.SumTimes(y, a, x, f)
+			check("SumTimes")
+			for i := range y {
+				p := float64(x[i]) * float64(f[i])
+				near(t, "SumTimes", i, y[i], float64(a[i])+p, 2*unit*(math.Abs(float64(a[i]))+math.Abs(p)))
+			}
+		}
+	})
+}
+
+// Past the caches come the same bits, whatever the alignment and the length.
+func TestStreamedGELUHasTheSameBits(t *testing.T) {
+	eachPath(t, func(t *testing.T, k *Set) {
+		for _, n := range append(lengths, 256, 512) {
+			for _, off := range []int{0, 1, 8} {
+				x, r := random(n, 1), random(n, 2)
+				for i := range x {
+					x[i] *= 7
+				}
+				want, gradWant := make([]float32, n), make([]float32, n)
+				k.GELU(want, x)
+				k.GELUGrad(gradWant, r, x)
+				all, check := guarded(t, n+off)
+				y := all[off:]
+				k.StreamGELU(y, x)
+				k.Fence()
+				same(t, "StreamGELU", y, want)
+				k.StreamGELUGrad(y, r, x)
+				k.Fence()
+				same(t, "StreamGELUGrad", y, gradWant)
+				check("streamed GELU")
+			}
+		}
+	})
+}
+
+func same(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	for i, v := range want {
+		if math.Float32bits(got[i]) != math.Float32bits(v) {
+			t.Fatalf("%s of %d: element %d: found %v, expected %v", what, len(want), i, got[i], v)
+		}
+	}
+}
+
+// Touch changes nothing and may be asked for nothing.
+func TestTouch(t *testing.T) {
+	eachPath(t, func(t *testing.T, k *Set) {
+		x := random(100, 1)
+		before := append([]float32(nil), x...)
+		k.Touch(x, 20, 5, 17)
+		k.Touch(x, 20, 0, 17)
+		k.Touch(nil, 0, 0, 0)
+		same(t, "Touch", x, before)
+	})
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+const outerSignature = "func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)"
+
+// outer emits the square tile of a weight gradient: a sum of outer products of
+// rows of a and of b. AVX2 does a quarter of the rows of a 16 x 16 tile at a time.
+func outer(s isa, name string, size int) {
+	TEXT(name+s.name, NOSPLIT, outerSignature)
+	lanes := min(size, s.lanes)
+	vectors, part := size/lanes, size
+	if size/lanes*size > 16 {
+		part = 4
+	}
+	a, c := Load(Param("a").Base(), GP64()), Load(Param("c").Base(), GP64())
+	left := GP64()
+	if part == size {
+		claim(c, bytes("ldc"), size)
+	} else {
+		MOVQ(U32(size/part), left)
+		Label("rows")
+	}
+	acc, row := accumulators(part, vectors, lanes), make([]reg.VecVirtual, vectors)
+	for i := range acc {
+		for v := range acc[i] {
+			VXORPS(acc[i][v].AsX(), acc[i][v].AsX(), acc[i][v].AsX())
+		}
+	}
+	for v := range row {
+		row[v] = narrow(lanes)
+	}
+	value := narrow(lanes)
+	ap, bp, next := GP64(), Load(Param("b").Base(), GP64()), GP64()
+	MOVQ(a, ap)
+	lda, ldb, stride := bytes("lda"), bytes("ldb"), bytes("stride")
+	Load(Param("next").Base(), next)
+	n := Load(Param("n"), GP64())
+	TESTQ(n, n)
+	JZ(LabelRef("finish"))
+	Label("step")
+	PREFETCHT1(Mem{Base: next})
+	for v := range row {
+		VMOVUPS(Mem{Base: bp, Disp: 4 * lanes * v}, row[v])
+	}
+	for i := range acc {
+		if s == avx512 {
+			VFMADD231PS_BCST(Mem{Base: ap, Disp: 4 * i}, row[0], acc[i][0])
+			continue
+		}
+		VBROADCASTSS(Mem{Base: ap, Disp: 4 * i}, value)
+		for v := range row {
+			VFMADD231PS(row[v], value, acc[i][v])
+		}
+	}
+	ADDQ(lda, ap)
+	ADDQ(ldb, bp)
+	ADDQ(stride, next)
+	DECQ(n)
+	JNZ(LabelRef("step"))
+	Label("finish")
+	ldc := bytes("ldc")
+	flag, err := Param("add").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	addTo(flag.Addr, c, ldc, acc, lanes)
+	put(c, ldc, acc, lanes, func(r, m Op) { VMOVUPS(r, m) })
+	if part < size {
+		for range part {
+			ADDQ(ldc, c)
+		}
+		ADDQ(U32(4*part), a)
+		DECQ(left)
+		JNZ(LabelRef("rows"))
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// dots4 emits the dot products of vectors in groups of four, added to as many 4 x 4
+// tiles. AVX2 takes two of the first at a time.
+func dots4(s isa) {
+	TEXT("dots4"+s.name, NOSPLIT, "func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n, fours int)")
+	const size = 4
+	part := size
+	if s == avx2 {
+		part = 2
+	}
+	c, ldc := Load(Param("c").Base(), GP64()), bytes("ldc")
+	a, lda := Load(Param("a").Base(), GP64()), bytes("lda")
+	ldb, ldb3, lda3 := bytes("ldb"), GP64(), GP64()
+	LEAQ(Mem{Base: ldb, Index: ldb, Scale: 2}, ldb3)
+	LEAQ(Mem{Base: lda, Index: lda, Scale: 2}, lda3)
+	rows := Load(Param("fours"), GP64())
+	if part < size {
+		SHLQ(U8(1), rows)
+	}
+	Label("rows")
+	cols, to, b := Load(Param("fours"), GP64()), GP64(), Load(Param("b").Base(), GP64())
+	MOVQ(c, to)
+	Label("cols")
+	acc := accumulators(part, size, s.lanes)
+	for i := range acc {
+		for _, r := range acc[i] {
+			VXORPS(r.AsX(), r.AsX(), r.AsX())
+		}
+	}
+	ap, bp, n := GP64(), GP64(), Load(Param("n"), GP64())
+	MOVQ(a, ap)
+	MOVQ(b, bp)
+	at := func(base, ld, ld3 reg.Register, i int) Mem {
+		switch i {
+		case 0:
+			return Mem{Base: base}
+		case 3:
+			return Mem{Base: base, Index: ld3, Scale: 1}
+		}
+		return Mem{Base: base, Index: ld, Scale: uint8(i)}
+	}
+	SUBQ(U32(s.lanes), n)
+	JL(LabelRef("sum"))
+	Label("step")
+	right := make([]reg.VecVirtual, size)
+	for j := range right {
+		right[j] = s.vec()
+		VMOVUPS(at(bp, ldb, ldb3, j), right[j])
+	}
+	for i := range acc {
+		left := s.vec()
+		VMOVUPS(at(ap, lda, lda3, i), left)
+		for j, r := range acc[i] {
+			VFMADD231PS(right[j], left, r)
+		}
+	}
+	ADDQ(U32(4*s.lanes), ap)
+	ADDQ(U32(4*s.lanes), bp)
+	SUBQ(U32(s.lanes), n)
+	JGE(LabelRef("step"))
+	Label("sum")
+	p := GP64()
+	MOVQ(to, p)
+	for i := range acc {
+		total := fold4(s, acc[i])
+		VADDPS(Mem{Base: p}, total, total)
+		VMOVUPS(total, Mem{Base: p})
+		ADDQ(ldc, p)
+	}
+	ADDQ(U8(16), to)
+	LEAQ(Mem{Base: b, Index: ldb, Scale: 4}, b)
+	DECQ(cols)
+	JNZ(LabelRef("cols"))
+	for range part {
+		ADDQ(ldc, c)
+	}
+	LEAQ(Mem{Base: a, Index: lda, Scale: uint8(part)}, a)
+	DECQ(rows)
+	JNZ(LabelRef("rows"))
+	VZEROUPPER()
+	RET()
+}
+
+// fold4 emits the sums of the lanes of four vectors, side by side. It takes no new
+// register but for halves: VHADDPS knows the lower sixteen only.
+func fold4(s isa, v []reg.VecVirtual) reg.Register {
+	y := make([]reg.Register, 4)
+	for i := range y {
+		y[i] = v[i].AsY()
+		if s == avx512 {
+			half := YMM()
+			VEXTRACTF64X4(U8(1), v[i], half)
+			VADDPS(half, y[i], y[i])
+		}
+	}
+	VHADDPS(y[1], y[0], y[0])
+	VHADDPS(y[3], y[2], y[2])
+	VHADDPS(y[2], y[0], y[0])
+	high, low := v[1].AsX(), v[0].AsX()
+	VEXTRACTF128(U8(1), y[0], high)
+	VADDPS(high, low, low)
+	return low
+}
+
+// dots emits the dot products of one vector with four others at a time.
+func dots(s isa) {
+	TEXT("dots"+s.name, NOSPLIT, "func(dst, y, x []float32, stride int, idx []int32)")
+	dst, x := Load(Param("dst").Base(), GP64()), Load(Param("x").Base(), GP64())
+	stride, idx := bytes("stride"), Load(Param("idx").Base(), GP64())
+	groups := Load(Param("idx").Len(), GP64())
+	SHRQ(U8(2), groups)
+	JZ(LabelRef("done"))
+	Label("group")
+	var base []reg.Register
+	var acc [4]reg.VecVirtual
+	for i := range acc {
+		p := GP64()
+		MOVLQSX(Mem{Base: idx, Disp: 4 * i}, p)
+		IMULQ(stride, p)
+		ADDQ(x, p)
+		base = append(base, p)
+		acc[i] = zero(s)
+	}
+	y, n := Load(Param("y").Base(), GP64()), Load(Param("y").Len(), GP64())
+	loopOver(s, "", append(base, y), n, 1, func(at []Mem) {
+		v := s.vec()
+		VMOVUPS(at[4], v)
+		for i := range acc {
+			VFMADD231PS(at[i], v, acc[i])
+		}
+	})
+	VMOVUPS(fold4(s, acc[:]), Mem{Base: dst})
+	ADDQ(U8(16), dst)
+	ADDQ(U8(16), idx)
+	DECQ(groups)
+	JNZ(LabelRef("group"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}

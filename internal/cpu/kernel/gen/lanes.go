@@ -1,0 +1,117 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// spmv emits one output row for 64 tokens.
+func spmv(s isa) {
+	TEXT("spmv"+s.name, NOSPLIT, "func(dst, x []float32, idx []int32, val []float32, init float32)")
+	acc := make([]reg.VecVirtual, 64/s.lanes)
+	for i := range acc {
+		acc[i] = s.vec()
+	}
+	init, err := Param("init").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VBROADCASTSS(init.Addr, acc[0])
+	for i := 1; i < len(acc); i++ {
+		VMOVAPS(acc[0], acc[i])
+	}
+	x := Load(Param("x").Base(), GP64())
+	idx, val := Load(Param("idx").Base(), GP64()), Load(Param("val").Base(), GP64())
+	n := Load(Param("idx").Len(), GP64())
+	at, w := GP64(), s.vec()
+	TESTQ(n, n)
+	JZ(LabelRef("store"))
+	Label("element")
+	MOVLQSX(Mem{Base: idx}, at)
+	SHLQ(U8(8), at)
+	VBROADCASTSS(Mem{Base: val}, w)
+	for i := range acc {
+		VFMADD231PS(Mem{Base: x, Index: at, Scale: 1, Disp: 4 * s.lanes * i}, w, acc[i])
+	}
+	ADDQ(U8(4), idx)
+	ADDQ(U8(4), val)
+	DECQ(n)
+	JNZ(LabelRef("element"))
+	Label("store")
+	dst := Load(Param("dst").Base(), GP64())
+	for i := range acc {
+		VMOVUPS(acc[i], Mem{Base: dst, Disp: 4 * s.lanes * i})
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// lanes4 emits four output rows of a product with 4 x 4 blocks for 64 tokens. The
+// element of a block that meets input k and output j is 4*j+k, or if turned 4*k+j.
+func lanes4(s isa, name string, turned bool) {
+	TEXT(name+s.name, NOSPLIT, "func(dst, x []float32, segs []int64, w []float32, start []float32)")
+	const tokens, size = 64, 4
+	vectors := 4
+	if s == avx2 {
+		vectors = 3 // 16 registers hold 3 x 4 sums, so 64 tokens go in 24, 24 and 16
+	}
+	x, dst := Load(Param("x").Base(), GP64()), Load(Param("dst").Base(), GP64())
+	for first, part := 0, 0; first < tokens; part++ {
+		vectors = min(vectors, (tokens-first)/s.lanes)
+		label := "part" + string(rune('0'+part))
+		acc := accumulators(size, vectors, s.lanes)
+		start := Load(Param("start").Base(), GP64())
+		for j := range acc {
+			VBROADCASTSS(Mem{Base: start, Disp: 4 * j}, acc[j][0])
+			for v := 1; v < vectors; v++ {
+				VMOVAPS(acc[j][0], acc[j][v])
+			}
+		}
+		segs, count := Load(Param("segs").Base(), GP64()), Load(Param("segs").Len(), GP64())
+		w, xp, wp := Load(Param("w").Base(), GP64()), GP64(), GP64()
+		TESTQ(count, count)
+		JZ(LabelRef(label + "store"))
+		Label(label + "segment")
+		MOVLQSX(Mem{Base: segs}, xp)
+		MOVLQSX(Mem{Base: segs, Disp: 4}, wp)
+		LEAQ(Mem{Base: x, Index: xp, Scale: 4}, xp)
+		LEAQ(Mem{Base: w, Index: wp, Scale: 4}, wp)
+		for k := range size {
+			in := make([]reg.VecVirtual, vectors)
+			for v := range in {
+				if s == avx512 {
+					in[v] = s.vec()
+					VMOVUPS(Mem{Base: xp, Disp: 4 * (tokens*k + first + s.lanes*v)}, in[v])
+				}
+			}
+			for j := range acc {
+				at := size*j + k
+				if turned {
+					at = size*k + j
+				}
+				value := s.vec()
+				VBROADCASTSS(Mem{Base: wp, Disp: 4 * at}, value)
+				for v, r := range acc[j] {
+					if s == avx512 {
+						VFMADD231PS(in[v], value, r)
+					} else {
+						VFMADD231PS(Mem{Base: xp, Disp: 4 * (tokens*k + first + s.lanes*v)}, value, r)
+					}
+				}
+			}
+		}
+		ADDQ(U8(8), segs)
+		DECQ(count)
+		JNZ(LabelRef(label + "segment"))
+		Label(label + "store")
+		for j := range acc {
+			for v, r := range acc[j] {
+				VMOVUPS(r, Mem{Base: dst, Disp: 4 * (tokens*j + first + s.lanes*v)})
+			}
+		}
+		first += vectors * s.lanes
+	}
+	VZEROUPPER()
+	RET()
+}
