@@ -3,18 +3,29 @@
 //
 // # Determinism
 //
-// An operation is cut into tasks whose bounds depend on the shapes only. Each
-// output element is computed by one task in a fixed order, and where a sum
-// spans tasks their partial sums are added in task order. So the number of
-// threads, and which thread does which task, change nothing.
+// Each output element is computed by one task in a fixed order, and where a sum
+// spans tasks their partial sums are added in task order. So the number of threads, and
+// which thread does which task, change nothing. Instruction sets do change the last
+// bits (kernel says why).
 //
 // # The products
 //
-// Tokens are taken in panels of kernel.Rows (see package kernel). The forward
-// product walks the row view: for a block row, all active blocks follow one
-// another through the same registers, and the result is written once. The input
-// gradient does the same along the column view. The weight gradient takes one block at a
-// time over chunks of tokens. A dense weight is treated as strips of
-// 16 columns with a single long block. Blocks of one element go through
-// kernel.SpMV and kernel.Dot, which run along the tokens.
+// A product with a weight (tiles.go) takes panels of kernel.Rows tokens: a panel is copied
+// into strips, and for a row of blocks, or a column of them in the input gradient, all active
+// blocks follow one another through the same registers. Meanwhile the loads and stores that
+// the multiplications leave free copy the next panel. Results too large to be found in
+// a cache later go past it. A dense weight is strips of 16 columns with all
+// segments. Blocks of 4 and 1 are too narrow for vectors of columns; there vectors run along the
+// tokens (lanes.go).
+//
+// A weight gradient (weightgrad.go) takes chunks of tokens of which the narrower
+// activation fits the second-level cache, passes the wider one strip by strip, and adds up
+// one 16 x 16 tile after another in registers; blocks of 8 and less are dot products along
+// the tokens. The bias gradient is added up while its strips are near.
+//
+// # Memory
+//
+// Scratch belongs to threads, grows to the largest operation and stays: a step allocates
+// nothing. It is small beside the buffers and not part of MemoryBytes: panels, a strip, the
+// scores of one attention head, and the packed copy of one dense weight.
 package cpu
