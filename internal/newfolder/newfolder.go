@@ -110,7 +110,7 @@ func WriteFile(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return fmt.Errorf("making a file: %w", err)
 	}
-	w := bufio.NewWriterSize(f, 1<<20)
+	w := bufio.NewWriterSize(f, 1<<16)
 	err = write(w)
 	if err == nil {
 		err = w.Flush()

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
-	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/newfolder"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -47,17 +46,12 @@ func Import(ctx context.Context, c Config, keep bool) (*Imported, error) {
 	if keep {
 		from.keep(&c)
 	}
-	vocab := from.vocab
-	if c.Vocab != "" {
-		if vocab, err = corpus.LoadVocab(c.Vocab); err != nil {
-			return nil, err
-		}
+	vocab, err := from.vocabulary(c)
+	if err != nil {
+		return nil, err
 	}
 	if vocab == nil {
 		return nil, usagef("%s: found neither vocab.txt nor tokenizer.json, expected one, or --vocab", from.path)
-	}
-	if err := from.checkVocab(vocab); err != nil {
-		return nil, err
 	}
 	c.VocabSize, c.SeqLen = vocab.Size(), min(c.SeqLen, from.config.MaxPositions)
 	p := Plan{Config: c, sizes: &from.config}

@@ -99,10 +99,23 @@ func (c *Config) sizes(from *model.Config) (model.Config, error) {
 	return m, nil
 }
 
+// vocabulary returns the tokens that a run is in: the configuration's, which must
+// be the origin's where it has any, or the origin's; nil where neither has any.
+func (o *origin) vocabulary(c Config) (*corpus.Vocab, error) {
+	if c.Vocab == "" {
+		return o.vocab, nil
+	}
+	v, err := corpus.LoadVocab(c.Vocab)
+	if err != nil {
+		return nil, err
+	}
+	return v, o.checkVocab(v)
+}
+
 // checkVocab compares the vocabulary of a run's text with the origin's.
 func (o *origin) checkVocab(v *corpus.Vocab) error {
 	if o.vocab != nil && o.vocab.SHA256() != v.SHA256() {
-		return usagef("init_from: found text in other tokens (%d) than those of %s (%d), expected the same vocabulary", v.Size(), o.path, o.vocab.Size())
+		return usagef("init_from: found another vocabulary (%d tokens) than that of %s (%d), expected the same", v.Size(), o.path, o.vocab.Size())
 	}
 	if v.Size() != o.config.VocabSize {
 		return usagef("init_from: found a vocabulary of %d tokens, expected the %d of %s", v.Size(), o.config.VocabSize, o.path)

@@ -106,8 +106,8 @@ func newPlan(ctx context.Context, c Config, at resumePoint, progress func(stage 
 		}
 		if from != nil {
 			p.sizes = &from.config
-			if c.Vocab == "" {
-				vocab = from.vocab
+			if vocab, err = from.vocabulary(c); err != nil {
+				return nil, nil, errors.Join(err, from.weights.Close())
 			}
 		}
 	case c.InitFrom != "":
