@@ -111,3 +111,14 @@ func FuzzIndex(f *testing.F) {
 		}
 	})
 }
+
+func FuzzTokenizerConfig(f *testing.F) {
+	seed(f, func(text []byte) { f.Add(text) }, model.Dense, FormatHF, tokenizerConfigFile)
+	f.Add([]byte(`{"do_lower_case": false}`))
+	f.Add([]byte(`{"strip_accents": "no"}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if err := checkTokenizerConfig(tokenizerConfigFile, text); err != nil {
+			checkError(t, err)
+		}
+	})
+}
