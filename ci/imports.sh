@@ -13,7 +13,9 @@ internal/backend          sparse
 internal/metrics
 internal/checkpoint
 internal/checkpoint/faultfs internal/checkpoint
-internal/corpus           internal/philox
+internal/newfolder
+internal/corpus           internal/philox internal/newfolder
+internal/huggingface      model sparse internal/checkpoint internal/corpus internal/newfolder
 sparse                    internal/philox
 model                     sparse internal/backend internal/philox
 internal/cpu              sparse internal/backend internal/philox internal/cpu/kernel
@@ -33,9 +35,10 @@ internal/traffic          gpu sparse internal/backend
 internal/bench            sparse model internal/backend internal/philox internal/traffic
 internal/nvidia
 internal/oracle           model sparse internal/philox
-internal/train            model sparse internal/backend internal/philox internal/corpus internal/checkpoint internal/metrics
+internal/train            model sparse internal/backend internal/philox internal/corpus internal/checkpoint internal/metrics internal/huggingface internal/newfolder
 cmd/sparsebert-gpu        *
 ci/testreport
+ci/interop                *
 '
 
 # check reads lines "package import import ..." and prints the offences.

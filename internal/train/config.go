@@ -44,6 +44,10 @@ type Config struct {
 	Dropout float64 `yaml:"dropout"` // -1: 0.1 for models larger than Small, else 0
 	Init    string  `yaml:"init"`
 	Rescale bool    `yaml:"init_rescale"`
+	// InitFrom is the folder whose weights the run starts from: of Hugging Face, or a
+	// checkpoint; empty: random ones.
+	InitFrom  string `yaml:"init_from"`
+	InitHeads bool   `yaml:"init_heads"` // heads that InitFrom lacks start at random
 
 	Corpus         []string `yaml:"corpus"` // empty: the built-in demo corpus
 	Valid          []string `yaml:"valid"`

@@ -34,15 +34,19 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 	if err != nil {
 		return nil, err
 	}
-	if r.plan, err = newPlan(ctx, c, from.vocab, r.watch.Loading); err != nil {
+	var origin *origin
+	if r.plan, origin, err = newPlan(ctx, c, from, r.watch.Loading); err != nil {
 		return nil, err
+	}
+	if origin != nil {
+		defer origin.weights.Close()
 	}
 	b, err := open(c.Device, c.Precision, c.Threads)
 	if err != nil {
 		return nil, err
 	}
 	defer b.Close()
-	if r.model, err = r.plan.build(b); err != nil {
+	if r.model, err = r.plan.build(b, origin); err != nil {
 		return nil, err
 	}
 	if err := from.sameText(r.plan); err != nil {
@@ -127,6 +131,9 @@ func sameRun(c Config, saved state) error {
 		return usagef("vocab_size: found %d, expected %d as in the run to resume", c.VocabSize, saved.Config.VocabSize)
 	}
 	now := Plan{Config: c}
+	if c.InitFrom != "" {
+		now.sizes = &saved.Model
+	}
 	if c.Epochs > 0 && c.Epochs == saved.Config.Epochs {
 		now.Config.MaxSteps = saved.Config.MaxSteps // which the epochs came to
 	}

@@ -110,15 +110,19 @@ func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, er
 		return nil, err
 	}
 	var err error
-	if r.plan, err = NewPlan(ctx, c, r.watch.Loading); err != nil {
+	var from *origin
+	if r.plan, from, err = newPlan(ctx, c, resumePoint{}, r.watch.Loading); err != nil {
 		return nil, err
+	}
+	if from != nil {
+		defer from.weights.Close()
 	}
 	b, err := open(c.Device, c.Precision, c.Threads)
 	if err != nil {
 		return nil, err
 	}
 	defer b.Close()
-	if r.model, err = r.plan.build(b); err != nil {
+	if r.model, err = r.plan.build(b, from); err != nil {
 		return nil, err
 	}
 	if r.folder, err = openFolder(c.OutputDir); err != nil {

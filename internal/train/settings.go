@@ -47,6 +47,8 @@ func Settings() []Setting {
 		{Key: "dropout", Category: CategoryModel, Usage: "dropout rate (-1: 0.1 above Small, else 0)", Value: func(c *Config) any { return &c.Dropout }},
 		{Key: "init", Category: CategoryModel, Usage: "truncated-normal|glorot", Value: func(c *Config) any { return &c.Init }},
 		{Key: "init_rescale", Category: CategoryModel, Usage: "divide the initial standard deviation of sparse weights by the root of the density", Value: func(c *Config) any { return &c.Rescale }},
+		{Key: "init_from", Category: CategoryModel, Usage: "Hugging Face folder, checkpoint or run to take sizes, vocabulary and weights from; block-sparse weights keep the blocks of the largest norm", Value: func(c *Config) any { return &c.InitFrom }},
+		{Key: "init_heads", Category: CategoryModel, Usage: "start heads that init-from lacks (pooler, MLM, NSP) at random", Value: func(c *Config) any { return &c.InitHeads }},
 
 		{Key: "corpus", Aliases: []string{"c"}, Category: CategoryData, Usage: "training text (file, folder, .gz, .zst) or a folder of shards; repeatable (default: built-in demo corpus)", Value: func(c *Config) any { return &c.Corpus }},
 		{Key: "valid", Category: CategoryData, Usage: "validation text or shards; repeatable (default: every 20th training document)", Value: func(c *Config) any { return &c.Valid }},
