@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
@@ -88,6 +89,21 @@ func findResumePoint(c Config) (p resumePoint, err error) {
 		return p, err
 	}
 	return p, sameRun(c, p.saved)
+}
+
+// Continues says whether a run of c in c.OutputDir would go on with one that is
+// there: begun is false where there is none. A run that c does not continue,
+// since a setting that determines its numbers differs, is ErrUsage. No data is
+// read and no checkpoint.
+func Continues(c Config) (begun bool, err error) {
+	if _, err := os.Stat(filepath.Join(c.OutputDir, configFile)); errors.Is(err, fs.ErrNotExist) {
+		return false, checkFolder(c.OutputDir, false)
+	}
+	was, err := ReadRunConfig(c.OutputDir)
+	if err != nil {
+		return true, err
+	}
+	return true, sameRun(c, state{Config: was})
 }
 
 // sameText checks that the data of a plan is what the run began with.
