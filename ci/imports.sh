@@ -34,6 +34,7 @@ internal/bench            sparse model internal/backend internal/philox internal
 internal/nvidia
 internal/oracle           model sparse internal/philox
 internal/train            model sparse internal/backend internal/philox internal/corpus internal/checkpoint internal/metrics
+internal/sweep            internal/train internal/checkpoint model
 cmd/sparsebert-gpu        *
 ci/testreport
 '

@@ -154,10 +154,10 @@ const maxAccumulation = 1 << 15
 // MaxThreads is the largest number of threads that a device may be asked for.
 const MaxThreads = 1 << 12
 
-// outOfRange returns the key of the first setting whose value no run can have,
+// OutOfRange returns the key of the first setting whose value no run can have,
 // whatever the rest says, with what is wrong; "" when there is none. The model's
 // own numbers are model.Config.Validate's business.
-func (c *Config) outOfRange() (key, wrong string) {
+func (c *Config) OutOfRange() (key, wrong string) {
 	type bounds struct {
 		key      string
 		value    float64
@@ -201,9 +201,9 @@ func (c *Config) outOfRange() (key, wrong string) {
 	)
 }
 
-// checkNumbers is outOfRange as an error, with what values together must keep.
+// checkNumbers is OutOfRange as an error, with what values together must keep.
 func (c *Config) checkNumbers() error {
-	if key, wrong := c.outOfRange(); key != "" {
+	if key, wrong := c.OutOfRange(); key != "" {
 		return usagef("%s: %s", key, wrong)
 	}
 	if c.WarmupSteps > c.MaxSteps && c.Epochs == 0 {
@@ -226,7 +226,7 @@ type choice struct {
 	words      []string
 }
 
-// oneOf returns the first choice that is none of its words, as outOfRange does.
+// oneOf returns the first choice that is none of its words, as OutOfRange does.
 func oneOf(cs ...choice) (key, wrong string) {
 next:
 	for _, c := range cs {

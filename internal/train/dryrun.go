@@ -13,11 +13,8 @@ import (
 // NewLedger accounts for a configuration without any data: its vocabulary has
 // the size that the configuration says.
 func NewLedger(c Config) (model.Ledger, error) {
-	if err := c.checkNumbers(); err != nil {
-		return model.Ledger{}, err
-	}
-	p := Plan{Config: c}
-	if err := p.resolve(c.VocabSize, unknownExamples); err != nil {
+	p, err := newShape(c)
+	if err != nil {
 		return model.Ledger{}, err
 	}
 	return p.ledger()

@@ -28,6 +28,9 @@ type Plan struct {
 	// UpdateAt holds, in ascending order, the numbers of finished steps after
 	// which the topology is updated. Empty unless the method is dynamic.
 	UpdateAt []int64
+
+	// The paper's count of one step's FLOPs, of this model and of the dense one.
+	perStep, densePerStep float64
 }
 
 // resolveModel works out everything that needs no data but the vocabulary's
@@ -82,12 +85,8 @@ func NewPlan(ctx context.Context, c Config, progress func(stage string, done, to
 
 // newPlan is NewPlan with the vocabulary of a checkpoint, where there is one.
 func newPlan(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(stage string, done, total int64)) (*Plan, error) {
-	if err := c.checkNumbers(); err != nil {
-		return nil, err
-	}
 	// Everything that needs no data first: a wrong flag must not wait for it.
-	early := Plan{Config: c}
-	if err := early.resolve(c.VocabSize, unknownExamples); err != nil {
+	if _, err := newShape(c); err != nil {
 		return nil, err
 	}
 	p := &Plan{Config: c}
@@ -98,7 +97,39 @@ func newPlan(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(s
 	if err := p.resolve(p.Data.Vocab.Size(), p.Data.Train.Examples()); err != nil {
 		return nil, err
 	}
-	return p, nil
+	return p, p.countFLOPs()
+}
+
+// countFLOPs works out what one step costs by the paper's count.
+func (p *Plan) countFLOPs() error {
+	l, err := p.ledger()
+	if err != nil {
+		return err
+	}
+	sequences := float64(p.Config.BatchSize * p.Config.Accumulation)
+	p.perStep, p.densePerStep = sequences*l.NonEmbeddingFLOPs, sequences*l.DenseNonEmbeddingFLOPs
+	return nil
+}
+
+// FLOPs returns the paper's count of the first `done` steps: non-embedding, forward
+// and backward.
+func (p *Plan) FLOPs(done int64) float64 { return p.perStep * float64(done) }
+
+// DenseFLOPs returns that of the dense model for the same steps.
+func (p *Plan) DenseFLOPs(done int64) float64 { return p.densePerStep * float64(done) }
+
+// RunFLOPs returns the paper's count of a whole run, without any data. A run that
+// counts in epochs has as many steps as max_steps says.
+func RunFLOPs(c Config) (float64, error) {
+	c.Epochs = 0
+	p, err := newShape(c)
+	if err != nil {
+		return 0, err
+	}
+	if err := p.countFLOPs(); err != nil {
+		return 0, err
+	}
+	return p.FLOPs(p.Config.MaxSteps), nil
 }
 
 // unknownExamples stands for the size of an epoch before the data is there: large,

@@ -69,8 +69,6 @@ type runner struct {
 	window  window
 	began   time.Time
 	summary Summary
-	// perStep is the paper's FLOP count of one step, of this model and of the dense one.
-	perStep, densePerStep float64
 }
 
 // window collects the steps since the last log line. It is part of a
@@ -146,9 +144,6 @@ func (r *runner) train(ctx context.Context) (*Summary, error) {
 		return nil, err
 	}
 	defer r.board.Close()
-	if err := r.countFLOPs(); err != nil {
-		return nil, err
-	}
 	r.watch.Started(r.plan, r.folder.dir, r.done)
 
 	err = r.loop(ctx)

@@ -131,7 +131,7 @@ func (g Given) Apply(c *Config) error {
 	if err := yaml.NodeToValue(g.Pair.Value, g.Setting.Value(c), yaml.Strict()); err != nil {
 		return g.file.wrong(err)
 	}
-	if key, wrong := c.outOfRange(); key == g.Key {
+	if key, wrong := c.OutOfRange(); key == g.Key {
 		return g.file.Errorf(g.Line, "%s: %s", key, wrong)
 	}
 	return nil
