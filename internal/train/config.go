@@ -62,6 +62,9 @@ type Config struct {
 	Growth        string  `yaml:"growth"`
 	RegrowPruned  bool    `yaml:"regrow_pruned"`
 	Distribution  string  `yaml:"distribution"`
+	PartialPhases string  `yaml:"partial_phases"`
+	PartialChoice string  `yaml:"partial_choice"`
+	PartialRest   string  `yaml:"partial_rest"`
 
 	MaxSteps      int64   `yaml:"max_steps"`
 	Epochs        float64 `yaml:"epochs"` // 0: max_steps counts
@@ -109,6 +112,9 @@ func DefaultConfig() Config {
 		PruneNorm:      "l1",
 		Growth:         "random",
 		Distribution:   "uniform",
+		PartialPhases:  phasesAlways,
+		PartialChoice:  "fixed",
+		PartialRest:    "frozen",
 		MaxSteps:       1500,
 		BatchSize:      16,
 		Accumulation:   1,

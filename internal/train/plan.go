@@ -28,6 +28,8 @@ type Plan struct {
 	// UpdateAt holds, in ascending order, the numbers of finished steps after
 	// which the topology is updated. Empty unless the method is dynamic.
 	UpdateAt []int64
+	// Phases of method partial, ascending, the first from the first step on.
+	Phases []Phase
 
 	// The paper's count of one step's FLOPs, of this model and of the dense one.
 	perStep, densePerStep float64
@@ -67,6 +69,9 @@ func (c *Config) resolveModel(vocabSize int) (model.Config, error) {
 	}
 	if m.Growth, err = sparse.ParseGrowth(c.Growth); err != nil {
 		return m, usagef("growth: %v", err)
+	}
+	if m.Rest, err = model.ParseRest(c.PartialRest); err != nil {
+		return m, err
 	}
 	if err := m.Validate(); err != nil {
 		return m, err
@@ -113,7 +118,14 @@ func (p *Plan) countFLOPs() error {
 
 // FLOPs returns the paper's count of the first `done` steps: non-embedding, forward
 // and backward.
-func (p *Plan) FLOPs(done int64) float64 { return p.perStep * float64(done) }
+// A step of method partial that trains all weights counts as one of the dense model.
+func (p *Plan) FLOPs(done int64) float64 {
+	if p.Model.Method == model.Partial {
+		part := p.partSteps(done)
+		return p.perStep*float64(part) + p.densePerStep*float64(done-part)
+	}
+	return p.perStep * float64(done)
+}
 
 // DenseFLOPs returns that of the dense model for the same steps.
 func (p *Plan) DenseFLOPs(done int64) float64 { return p.densePerStep * float64(done) }
@@ -177,7 +189,7 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 			return usagef("updates: %v", err)
 		}
 	}
-	return nil
+	return p.resolvePhases()
 }
 
 // resolvePaths makes the paths of the data absolute, so that a run can be resumed
@@ -244,6 +256,9 @@ func (p *Plan) optionsOn(b backend.Backend) model.Options {
 
 // build makes the model on a device, if training it fits.
 func (p *Plan) build(b backend.Backend) (*model.Model, error) {
+	if err := model.CanTrain(b, p.Model); err != nil {
+		return nil, err
+	}
 	d, err := p.deviceMemory(b)
 	if err != nil {
 		return nil, err

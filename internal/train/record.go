@@ -141,7 +141,7 @@ func (r *runner) finish() *Summary {
 	s.UnigramEntropy = r.plan.Data.UnigramEntropy
 	s.FLOPs = r.plan.FLOPs(r.done)
 	s.DenseFLOPs = r.plan.DenseFLOPs(r.done)
-	s.Sparse = r.plan.Model.Method != model.Dense
+	s.Sparse = s.FLOPs != s.DenseFLOPs
 	s.Seconds = time.Since(r.began).Seconds()
 	return &s
 }

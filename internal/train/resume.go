@@ -53,6 +53,9 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 		if err := restore(r.model, from.found, true); err != nil {
 			return nil, err
 		}
+		if err := r.model.ResumePhase(r.plan.wholeAfter(from.found.Step)); err != nil {
+			return nil, err
+		}
 		r.done, r.window, r.summary = from.found.Step, from.saved.Window, from.saved.Summary
 	}
 	for _, s := range from.skipped {
@@ -159,7 +162,7 @@ func sameRun(c Config, saved state) error {
 
 // readState decodes a checkpoint's state and its vocabulary, and checks them.
 func readState(c *checkpoint.Checkpoint) (state, *corpus.Vocab, error) {
-	var s state
+	s := state{Config: DefaultConfig()} // for settings that a checkpoint of before does not have
 	file := filepath.Join(c.Path, checkpoint.ManifestName)
 	if err := json.Unmarshal(c.State, &s); err != nil {
 		return s, nil, fmt.Errorf("%s: state: found %w, expected a training state: %w", file, err, checkpoint.ErrCorrupt)

@@ -46,8 +46,8 @@ type Summary struct {
 	FLOPs          float64 // the paper's count of the whole run
 	DenseFLOPs     float64 // of the dense model for the same steps
 	ExploredDOF    float64
-	Updated        bool // the topology moved
-	Sparse         bool
+	Updated        bool    // the topology moved
+	Sparse         bool    // fewer FLOPs than dense
 	Seconds        float64 // of this process
 }
 
@@ -200,7 +200,7 @@ func (r *runner) step(feed *feed) error {
 	args := model.StepArgs{
 		Step: r.done,
 		LR:   learningRate(r.plan.Peak, r.done, c.WarmupSteps, c.MaxSteps),
-		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Next: feed.peek(),
+		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Phase: r.plan.phaseFrom(r.done), Next: feed.peek(),
 	}
 	before := time.Now()
 	result, err := r.model.Step(args, batches)

@@ -23,8 +23,8 @@ const (
 // block-sparse one has values and topology, and cannot be read without both.
 const (
 	keyBlocks   = ".blocks"   // model: F32 [nnzb, B, B]
-	keyRows     = ".rows"     // model: I32 [nnzb], block row of each slot
-	keyCols     = ".cols"     // model: I32 [nnzb], block column of each slot
+	keyRows     = ".rows"     // model: I32 [nnzb], block row of each slot; optimizer: of a part that is trained
+	keyCols     = ".cols"     // the same, block column
 	keyM        = ".m"        // optimizer: F32, first Adam moment
 	keyV        = ".v"        // optimizer: F32, second Adam moment
 	keyBorn     = ".born"     // optimizer: I32 [nnzb], sparse.Topology.Born
@@ -82,6 +82,10 @@ func snapshot(m *model.Model) (weights, optimizer *checkpoint.File, err error) {
 				checkpoint.Of(row.Name+keyBorn, n, topo.Born), checkpoint.Of(row.Name+keyNewAt, n, topo.NewAt),
 				checkpoint.Of(row.Name+keyExplored, []int{len(topo.Explored)}, topo.Explored))
 		}
+		if row.Partial {
+			part, n := m.Part(i), []int{row.NNZ}
+			optimizer.Tensors = append(optimizer.Tensors, checkpoint.Of(row.Name+keyRows, n, part.Rows), checkpoint.Of(row.Name+keyCols, n, part.Cols))
+		}
 		for _, part := range []struct {
 			file *checkpoint.File
 			name string
@@ -108,6 +112,12 @@ func tensorInfos(table []model.Tensor) (weights, optimizer []checkpoint.Info) {
 				checkpoint.Info{Name: row.Name + keyBorn, DType: checkpoint.I32, Shape: n},
 				checkpoint.Info{Name: row.Name + keyNewAt, DType: checkpoint.I32, Shape: n},
 				checkpoint.Info{Name: row.Name + keyExplored, DType: checkpoint.U64, Shape: []int{(row.Shape().Positions() + 63) / 64}})
+		}
+		if row.Partial {
+			n := []int{row.NNZ}
+			optimizer = append(optimizer,
+				checkpoint.Info{Name: row.Name + keyRows, DType: checkpoint.I32, Shape: n},
+				checkpoint.Info{Name: row.Name + keyCols, DType: checkpoint.I32, Shape: n})
 		}
 		weights = append(weights, checkpoint.Info{Name: name, DType: checkpoint.F32, Shape: shape})
 		optimizer = append(optimizer,
@@ -149,8 +159,18 @@ func restore(m *model.Model, c *checkpoint.Checkpoint, training bool) error {
 		defer o.Close()
 	}
 	for i, p := range m.Params() {
-		if err := restoreParam(m.Backend(), p, m.Table()[i], w, o); err != nil {
+		row := m.Table()[i]
+		if err := restoreParam(m.Backend(), p, row, w, o); err != nil {
 			return err
+		}
+		if row.Partial && o != nil {
+			part, err := readBlocks(row, o)
+			if err != nil {
+				return err
+			}
+			if err := m.SetPart(i, part); err != nil {
+				return err
+			}
 		}
 	}
 	m.Backend().Refresh(m.Params())
@@ -202,16 +222,9 @@ func restoreParam(b backend.Backend, p backend.Param, row model.Tensor, w, o *ch
 
 // readTopology reads one parameter's topology and checks it.
 func readTopology(row model.Tensor, w, o *checkpoint.Reader) (*sparse.Topology, error) {
-	rows, cols := make([]int32, row.NNZ), make([]int32, row.NNZ)
-	if err := errors.Join(checkpoint.ReadInto(w, row.Name+keyRows, rows), checkpoint.ReadInto(w, row.Name+keyCols, cols)); err != nil {
-		return nil, err
-	}
-	t, err := sparse.NewTopology(row.Shape(), rows, cols)
-	if err != nil {
-		return nil, fmt.Errorf("%s: topology of %s: %w: %w", w.Path(), row.Name, err, checkpoint.ErrCorrupt)
-	}
-	if o == nil {
-		return t, nil
+	t, err := readBlocks(row, w)
+	if err != nil || o == nil {
+		return t, err
 	}
 	if err := errors.Join(
 		checkpoint.ReadInto(o, row.Name+keyBorn, t.Born),
@@ -222,6 +235,19 @@ func readTopology(row model.Tensor, w, o *checkpoint.Reader) (*sparse.Topology, 
 	}
 	if err := t.Check(); err != nil {
 		return nil, fmt.Errorf("%s: topology of %s: %w: %w", o.Path(), row.Name, err, checkpoint.ErrCorrupt)
+	}
+	return t, nil
+}
+
+// readBlocks reads the blocks of a topology from one of a checkpoint's files.
+func readBlocks(row model.Tensor, r *checkpoint.Reader) (*sparse.Topology, error) {
+	rows, cols := make([]int32, row.NNZ), make([]int32, row.NNZ)
+	if err := errors.Join(checkpoint.ReadInto(r, row.Name+keyRows, rows), checkpoint.ReadInto(r, row.Name+keyCols, cols)); err != nil {
+		return nil, err
+	}
+	t, err := sparse.NewTopology(row.Shape(), rows, cols)
+	if err != nil {
+		return nil, fmt.Errorf("%s: topology of %s: %w: %w", r.Path(), row.Name, err, checkpoint.ErrCorrupt)
 	}
 	return t, nil
 }
