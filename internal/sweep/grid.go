@@ -158,7 +158,7 @@ func (t *tune) separate(key string) bool { return slices.Contains(t.per, key) }
 // name needs no key at all.
 var shortNames = map[string]string{
 	"model": "", "method": "", "sparsity": "s", "block_size": "b", "learning_rate": "lr", "updates": "n", "seed": "seed",
-	"prune_ratio": "pr", "prune_norm": "", "growth": "", "init": "", "weight_decay": "wd", "group_lasso": "gl", "max_steps": "steps",
+	"prune_ratio": "pr", "prune_norm": "", "growth": "", "init": "", "partial_phases": "", "partial_choice": "", "partial_rest": "", "weight_decay": "wd", "group_lasso": "gl", "max_steps": "steps",
 }
 
 // nameOf is what picked values add to the name of a run.
