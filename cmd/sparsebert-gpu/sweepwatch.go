@@ -31,6 +31,7 @@ type sweepWatch struct {
 	all, done      float64            // FLOPs of all runs, and of those that are done
 	before         float64            // of done, by earlier processes
 	runs, finished int
+	running        map[string]*mpb.Bar // of each run here
 	began, told    time.Time
 }
 
@@ -41,7 +42,7 @@ const sweepLineEvery = 30 * time.Second
 const barUnits = 1000
 
 func newSweepWatch(log zerolog.Logger, w io.Writer, runs []*sweep.Run, c train.Config) *sweepWatch {
-	watch := &sweepWatch{log: log, flops: map[string]float64{}, runs: len(runs), began: time.Now(), told: time.Now()}
+	watch := &sweepWatch{log: log, flops: map[string]float64{}, running: map[string]*mpb.Bar{}, runs: len(runs), began: time.Now(), told: time.Now()}
 	for _, r := range runs {
 		flops, err := train.RunFLOPs(r.Config)
 		if err != nil {
@@ -60,8 +61,7 @@ func newSweepWatch(log zerolog.Logger, w io.Writer, runs []*sweep.Run, c train.C
 
 // drawOn makes the watch draw bars on w, with its log lines above them.
 func (w *sweepWatch) drawOn(out io.Writer, options ...mpb.ContainerOption) {
-	options = append([]mpb.ContainerOption{mpb.WithOutput(out), mpb.WithWidth(48), mpb.WithRefreshRate(200 * time.Millisecond)}, options...)
-	w.bars = mpb.New(options...)
+	w.bars = newBars(out, options...)
 	w.log = newLogger(w.bars, false, false)
 	w.text.Store("")
 	state := func(decor.Statistics) string { return w.text.Load().(string) }
@@ -85,6 +85,11 @@ func (w *sweepWatch) close() {
 	if w.bars == nil {
 		return
 	}
+	w.mu.Lock()
+	for _, bar := range w.running {
+		bar.Abort(true)
+	}
+	w.mu.Unlock()
 	w.total.Abort(false)
 	if w.screen != nil {
 		w.screen.setBar(nil)
@@ -114,6 +119,10 @@ func (w *sweepWatch) Finished(r *sweep.Run, result sweep.Result, here bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.finished++
+	if bar := w.running[r.Name]; bar != nil {
+		bar.Abort(true)
+		delete(w.running, r.Name)
+	}
 	if !here {
 		w.before += w.flops[r.Name]
 		w.add(w.flops[r.Name])
@@ -157,12 +166,15 @@ func (r *sweepRunWatch) Started(p *train.Plan, _ string, from int64) {
 	r.plan, r.done = p, from
 	r.w.log.Info().Str("run", r.name).Int64("from_step", from).Int64("steps", p.Config.MaxSteps).Msg("running")
 	if r.w.bars != nil {
-		r.bar = r.w.bars.AddBar(p.Config.MaxSteps, mpb.BarRemoveOnComplete(),
-			mpb.PrependDecorators(decor.Name(r.name+" "), decor.CountersNoUnit("%d/%d ")))
+		r.bar = r.w.bars.AddBar(0, mpb.PrependDecorators(decor.Name(r.name+" "), decor.CountersNoUnit("%d/%d ")))
+		r.bar.SetTotal(p.Config.MaxSteps, false) // only Finished or close ends it
 		r.bar.SetCurrent(from)
 	}
 	r.w.mu.Lock()
 	defer r.w.mu.Unlock()
+	if r.bar != nil {
+		r.w.running[r.name] = r.bar
+	}
 	r.w.before += p.FLOPs(from)
 	r.w.add(p.FLOPs(from))
 }

@@ -208,9 +208,11 @@ func (s *Sweep) make(ctx context.Context, r *Run, watch *runWatch) (*Result, Tim
 		result.NSPLoss, result.NSPAccuracy = &e.NSPLoss, &e.NSPAccuracy
 		result.TrainLoss = &t.Loss
 	case errors.Is(err, train.ErrStopped):
-		return nil, timing, err
+		return nil, timing, ofRun(r, err)
 	case errors.Is(err, model.ErrNotFinite):
 		result.Status, result.Error = Diverged, oneLine(err)
+	case ctx.Err() != nil: // while the data was read
+		return nil, timing, ofRun(r, fmt.Errorf("%w before it began: %w", train.ErrStopped, context.Cause(ctx)))
 	default:
 		result.Status, result.Error = Failed, oneLine(err)
 	}

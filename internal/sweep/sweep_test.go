@@ -34,6 +34,7 @@ type quiet struct {
 	stopAt   int // steps after which stop is called
 	stop     func()
 	stepFail func() // called on every step
+	loading  func() // called while data is read
 }
 
 func (q *quiet) Running(*Run) train.Observer { return q }
@@ -45,7 +46,11 @@ func (q *quiet) Finished(r *Run, _ Result, here bool) {
 	}
 }
 func (q *quiet) Chose(r *Run, _ Result)             { q.chosen = append(q.chosen, r.Name) }
-func (q *quiet) Loading(string, int64, int64)       {}
+func (q *quiet) Loading(string, int64, int64) {
+	if q.loading != nil {
+		q.loading()
+	}
+}
 func (q *quiet) Started(*train.Plan, string, int64) {}
 func (q *quiet) Stepped(int64, int64, float64) {
 	q.mu.Lock()
@@ -270,6 +275,17 @@ func TestStoppedSweep(t *testing.T) {
 	}
 	if got := read(t, out, resultsName); got != want || stops < 5 {
 		t.Errorf("after %d stops: found\n%s\nexpected\n%s", stops, got, want)
+	}
+}
+
+// A sweep that is stopped while a run reads its data has no failed run.
+func TestStoppedWhileLoading(t *testing.T) {
+	file, out := smallSweep(t), filepath.Join(t.TempDir(), "out")
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	err := newSweep(t, file, out, 1, &quiet{loading: stop}).Do(ctx)
+	if !errors.Is(err, train.ErrStopped) || !strings.HasPrefix(err.Error(), "run dense-seed1-lr0.0003: ") || read(t, out, resultsName) != "" {
+		t.Errorf("found %v and results %q, expected train.ErrStopped and none", err, read(t, out, resultsName))
 	}
 }
 
