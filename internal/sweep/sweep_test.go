@@ -45,7 +45,7 @@ func (q *quiet) Finished(r *Run, _ Result, here bool) {
 		q.skipped = append(q.skipped, r.Name)
 	}
 }
-func (q *quiet) Chose(r *Run, _ Result)             { q.chosen = append(q.chosen, r.Name) }
+func (q *quiet) Chose(r *Run, _ Result) { q.chosen = append(q.chosen, r.Name) }
 func (q *quiet) Loading(string, int64, int64) {
 	if q.loading != nil {
 		q.loading()
