@@ -36,6 +36,7 @@ internal/bench            sparse model internal/backend internal/philox internal
 internal/nvidia
 internal/oracle           model sparse internal/philox
 internal/train            model sparse internal/backend internal/philox internal/corpus internal/checkpoint internal/metrics internal/huggingface internal/newfolder
+internal/sweep            internal/train internal/checkpoint model
 cmd/sparsebert-gpu        *
 ci/testreport
 ci/interop                *

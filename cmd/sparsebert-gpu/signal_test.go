@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
@@ -80,6 +81,7 @@ func TestExitCodes(t *testing.T) {
 		nil:                                  exitDone,
 		os.ErrClosed:                         exitFailed,
 		usageError("x"):                      exitUsage,
+		fmt.Errorf("%w: 3", sweep.ErrFailed): exitFailed,
 		fmt.Errorf("a: %w", model.ErrConfig): exitUsage,
 		fmt.Errorf("step 3: %w", model.ErrNotFinite):            exitDiverged,
 		fmt.Errorf("a: %w", checkpoint.ErrInUse):                exitUsage,

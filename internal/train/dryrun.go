@@ -101,6 +101,9 @@ func (d *Dry) account(open Opener) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
+	if err := model.CanTrain(b, p.Model); err != nil {
+		return err
+	}
 	if d.Device, err = p.deviceMemory(b); err != nil || d.Device == nil {
 		return err
 	}

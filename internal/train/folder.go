@@ -43,8 +43,11 @@ type folder struct {
 // (resume false) or go on there (true).
 func checkFolder(dir string, resume bool) error {
 	entries, err := os.ReadDir(dir)
-	// A run that was killed before it wrote anything leaves its lock only.
-	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.Name() == checkpoint.LockName })
+	// A run that was killed before it wrote anything leaves its lock only, or what
+	// renameio had of the first file.
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool {
+		return e.Name() == checkpoint.LockName || strings.HasPrefix(e.Name(), "."+configFile)
+	})
 	switch {
 	case os.IsNotExist(err) && resume:
 		return usagef("output_dir: found no folder %s, expected the run to resume", dir)

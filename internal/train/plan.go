@@ -30,10 +30,14 @@ type Plan struct {
 	// UpdateAt holds, in ascending order, the numbers of finished steps after
 	// which the topology is updated. Empty unless the method is dynamic.
 	UpdateAt []int64
+	// Phases of method partial, ascending, the first from the first step on.
+	Phases []Phase
 
 	// sizes are those of the model that the weights come from, nil where they are
 	// random: they go over the preset's.
 	sizes *model.Config
+	// The paper's count of one step's FLOPs, of this model and of the dense one.
+	perStep, densePerStep float64
 }
 
 // resolveModel works out everything that needs no data but the vocabulary's
@@ -70,6 +74,9 @@ func (c *Config) resolveModel(vocabSize int, from *model.Config) (model.Config, 
 	}
 	if m.Growth, err = sparse.ParseGrowth(c.Growth); err != nil {
 		return m, usagef("growth: %v", err)
+	}
+	if m.Rest, err = model.ParseRest(c.PartialRest); err != nil {
+		return m, err
 	}
 	if err := m.Validate(); err != nil {
 		return m, err
@@ -138,7 +145,49 @@ func (p *Plan) load(ctx context.Context, vocab *corpus.Vocab, from *origin, prog
 			return err
 		}
 	}
-	return p.resolve(p.Data.Vocab.Size(), p.Data.Train.Examples())
+	if err := p.resolve(p.Data.Vocab.Size(), p.Data.Train.Examples()); err != nil {
+		return err
+	}
+	return p.countFLOPs()
+}
+
+// countFLOPs works out what one step costs by the paper's count.
+func (p *Plan) countFLOPs() error {
+	l, err := p.ledger()
+	if err != nil {
+		return err
+	}
+	sequences := float64(p.Config.BatchSize * p.Config.Accumulation)
+	p.perStep, p.densePerStep = sequences*l.NonEmbeddingFLOPs, sequences*l.DenseNonEmbeddingFLOPs
+	return nil
+}
+
+// FLOPs returns the paper's count of the first `done` steps: non-embedding, forward
+// and backward.
+// A step of method partial that trains all weights counts as one of the dense model.
+func (p *Plan) FLOPs(done int64) float64 {
+	if p.Model.Method == model.Partial {
+		part := p.partSteps(done)
+		return p.perStep*float64(part) + p.densePerStep*float64(done-part)
+	}
+	return p.perStep * float64(done)
+}
+
+// DenseFLOPs returns that of the dense model for the same steps.
+func (p *Plan) DenseFLOPs(done int64) float64 { return p.densePerStep * float64(done) }
+
+// RunFLOPs returns the paper's count of a whole run, without any data. A run that
+// counts in epochs has as many steps as max_steps says.
+func RunFLOPs(c Config) (float64, error) {
+	c.Epochs = 0
+	p, err := shapeOf(c)
+	if err != nil {
+		return 0, err
+	}
+	if err := p.countFLOPs(); err != nil {
+		return 0, err
+	}
+	return p.FLOPs(p.Config.MaxSteps), nil
 }
 
 // unknownExamples stands for the size of an epoch before the data is there: large,
@@ -186,7 +235,7 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 			return usagef("updates: %v", err)
 		}
 	}
-	return nil
+	return p.resolvePhases()
 }
 
 // resolvePaths makes the paths of the data absolute, so that a run can be resumed
@@ -255,6 +304,9 @@ func (p *Plan) optionsOn(b backend.Backend) model.Options {
 // build makes the model on a device, if training it fits, with the weights of
 // from, if that is not nil.
 func (p *Plan) build(b backend.Backend, from *origin) (*model.Model, error) {
+	if err := model.CanTrain(b, p.Model); err != nil {
+		return nil, err
+	}
 	d, err := p.deviceMemory(b)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
@@ -56,6 +57,9 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 		if err := restore(r.model, from.found, true); err != nil {
 			return nil, err
 		}
+		if err := r.model.ResumePhase(r.plan.wholeAfter(from.found.Step)); err != nil {
+			return nil, err
+		}
 		r.done, r.window, r.summary = from.found.Step, from.saved.Window, from.saved.Summary
 	}
 	for _, s := range from.skipped {
@@ -92,6 +96,21 @@ func findResumePoint(c Config) (p resumePoint, err error) {
 		return p, err
 	}
 	return p, sameRun(c, p.saved)
+}
+
+// Continues says whether a run of c in c.OutputDir would go on with one that is
+// there: begun is false where there is none. A run that c does not continue,
+// since a setting that determines its numbers differs, is ErrUsage. No data is
+// read and no checkpoint.
+func Continues(c Config) (begun bool, err error) {
+	if _, err := os.Stat(filepath.Join(c.OutputDir, configFile)); errors.Is(err, fs.ErrNotExist) {
+		return false, checkFolder(c.OutputDir, false)
+	}
+	was, err := ReadRunConfig(c.OutputDir)
+	if err != nil {
+		return true, err
+	}
+	return true, sameRun(c, state{Config: was})
 }
 
 // sameText checks that the data of a plan is what the run began with.
@@ -150,7 +169,7 @@ func sameRun(c Config, saved state) error {
 
 // readState decodes a checkpoint's state and its vocabulary, and checks them.
 func readState(c *checkpoint.Checkpoint) (state, *corpus.Vocab, error) {
-	var s state
+	s := state{Config: DefaultConfig()} // for settings that a checkpoint of before does not have
 	file := filepath.Join(c.Path, checkpoint.ManifestName)
 	if err := json.Unmarshal(c.State, &s); err != nil {
 		return s, nil, fmt.Errorf("%s: state: found %w, expected a training state: %w", file, err, checkpoint.ErrCorrupt)

@@ -46,8 +46,8 @@ type Summary struct {
 	FLOPs          float64 // the paper's count of the whole run
 	DenseFLOPs     float64 // of the dense model for the same steps
 	ExploredDOF    float64
-	Updated        bool // the topology moved
-	Sparse         bool
+	Updated        bool    // the topology moved
+	Sparse         bool    // fewer FLOPs than dense
 	Seconds        float64 // of this process
 }
 
@@ -69,8 +69,6 @@ type runner struct {
 	window  window
 	began   time.Time
 	summary Summary
-	// perStep is the paper's FLOP count of one step, of this model and of the dense one.
-	perStep, densePerStep float64
 }
 
 // window collects the steps since the last log line. It is part of a
@@ -150,9 +148,6 @@ func (r *runner) train(ctx context.Context) (*Summary, error) {
 		return nil, err
 	}
 	defer r.board.Close()
-	if err := r.countFLOPs(); err != nil {
-		return nil, err
-	}
 	r.watch.Started(r.plan, r.folder.dir, r.done)
 
 	err = r.loop(ctx)
@@ -209,7 +204,7 @@ func (r *runner) step(feed *feed) error {
 	args := model.StepArgs{
 		Step: r.done,
 		LR:   learningRate(r.plan.Peak, r.done, c.WarmupSteps, c.MaxSteps),
-		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Next: feed.peek(),
+		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Phase: r.plan.phaseFrom(r.done), Next: feed.peek(),
 	}
 	before := time.Now()
 	result, err := r.model.Step(args, batches)

@@ -20,7 +20,8 @@ const (
 )
 
 // Tensor keys of one parameter NAME in the optimizer's file; those of the model's
-// are checkpoint.KeyBlocks and its neighbours.
+// are checkpoint.KeyBlocks and its neighbours. The blocks of a part that is trained
+// stand in the optimizer's file, under checkpoint.KeyRows and KeyCols.
 const (
 	keyM        = ".m"        // optimizer: F32, first Adam moment
 	keyV        = ".v"        // optimizer: F32, second Adam moment
@@ -74,6 +75,10 @@ func snapshot(m *model.Model) (weights, optimizer *checkpoint.File, err error) {
 			name, shape = row.Name+checkpoint.KeyBlocks, []int{row.NNZ, row.Block, row.Block}
 			addTopology(weights, optimizer, row, topo)
 		}
+		if row.Partial {
+			part, n := m.Part(i), []int{row.NNZ}
+			optimizer.Tensors = append(optimizer.Tensors, checkpoint.Of(row.Name+checkpoint.KeyRows, n, part.Rows), checkpoint.Of(row.Name+checkpoint.KeyCols, n, part.Cols))
+		}
 		for _, part := range []struct {
 			file *checkpoint.File
 			name string
@@ -110,6 +115,12 @@ func tensorInfos(table []model.Tensor) (weights, optimizer []checkpoint.Info) {
 				checkpoint.Info{Name: row.Name + keyBorn, DType: checkpoint.I32, Shape: n},
 				checkpoint.Info{Name: row.Name + keyNewAt, DType: checkpoint.I32, Shape: n},
 				checkpoint.Info{Name: row.Name + keyExplored, DType: checkpoint.U64, Shape: []int{(row.Shape().Positions() + 63) / 64}})
+		}
+		if row.Partial {
+			n := []int{row.NNZ}
+			optimizer = append(optimizer,
+				checkpoint.Info{Name: row.Name + checkpoint.KeyRows, DType: checkpoint.I32, Shape: n},
+				checkpoint.Info{Name: row.Name + checkpoint.KeyCols, DType: checkpoint.I32, Shape: n})
 		}
 		weights = append(weights, checkpoint.Info{Name: name, DType: checkpoint.F32, Shape: shape})
 		optimizer = append(optimizer,
@@ -151,8 +162,18 @@ func restore(m *model.Model, c *checkpoint.Checkpoint, training bool) error {
 		defer o.Close()
 	}
 	for i, p := range m.Params() {
-		if err := restoreParam(m.Backend(), p, m.Table()[i], w, o); err != nil {
+		row := m.Table()[i]
+		if err := restoreParam(m.Backend(), p, row, w, o); err != nil {
 			return err
+		}
+		if row.Partial && o != nil {
+			part, err := readBlocks(row, o)
+			if err != nil {
+				return err
+			}
+			if err := m.SetPart(i, part); err != nil {
+				return err
+			}
 		}
 	}
 	return ready(m.Backend(), m.Params(), "restore the checkpoint")
@@ -203,16 +224,9 @@ func restoreParam(b backend.Backend, p backend.Param, row model.Tensor, w, o *ch
 
 // readTopology reads one parameter's topology and checks it.
 func readTopology(row model.Tensor, w, o *checkpoint.Reader) (*sparse.Topology, error) {
-	rows, cols := make([]int32, row.NNZ), make([]int32, row.NNZ)
-	if err := errors.Join(checkpoint.ReadInto(w, row.Name+checkpoint.KeyRows, rows), checkpoint.ReadInto(w, row.Name+checkpoint.KeyCols, cols)); err != nil {
-		return nil, err
-	}
-	t, err := sparse.NewTopology(row.Shape(), rows, cols)
-	if err != nil {
-		return nil, fmt.Errorf("%s: topology of %s: %w: %w", w.Path(), row.Name, err, checkpoint.ErrCorrupt)
-	}
-	if o == nil {
-		return t, nil
+	t, err := readBlocks(row, w)
+	if err != nil || o == nil {
+		return t, err
 	}
 	if err := errors.Join(
 		checkpoint.ReadInto(o, row.Name+keyBorn, t.Born),
@@ -223,6 +237,19 @@ func readTopology(row model.Tensor, w, o *checkpoint.Reader) (*sparse.Topology, 
 	}
 	if err := t.Check(); err != nil {
 		return nil, fmt.Errorf("%s: topology of %s: %w: %w", o.Path(), row.Name, err, checkpoint.ErrCorrupt)
+	}
+	return t, nil
+}
+
+// readBlocks reads the blocks of a topology from one of a checkpoint's files.
+func readBlocks(row model.Tensor, r *checkpoint.Reader) (*sparse.Topology, error) {
+	rows, cols := make([]int32, row.NNZ), make([]int32, row.NNZ)
+	if err := errors.Join(checkpoint.ReadInto(r, row.Name+checkpoint.KeyRows, rows), checkpoint.ReadInto(r, row.Name+checkpoint.KeyCols, cols)); err != nil {
+		return nil, err
+	}
+	t, err := sparse.NewTopology(row.Shape(), rows, cols)
+	if err != nil {
+		return nil, fmt.Errorf("%s: topology of %s: %w: %w", r.Path(), row.Name, err, checkpoint.ErrCorrupt)
 	}
 	return t, nil
 }
