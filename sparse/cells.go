@@ -1,14 +1,21 @@
 package sparse
 
-// Cells draws the topology with at most most cells: rows x cols of them, row by
-// row, each the share of its blocks that is active, from 0 to 255, rounded up so
-// that no active block is lost. A cell is one block where that is few enough, else a
-// square of blocks, cut off at the right and at the bottom.
-func (t *Topology) Cells(most int) (rows, cols int, cells []byte) {
-	side := 1
-	for rows, cols = t.BlockRows(), t.BlockCols(); rows*cols > max(most, 1); side++ {
-		rows, cols = (t.BlockRows()+side)/(side+1), (t.BlockCols()+side)/(side+1)
+// Grid cuts a tensor into the cells of a picture that has at most most of them:
+// squares of side x side blocks, rows x cols of them, cut off at the right and at
+// the bottom. Side is 1 where that is few enough.
+func (s Shape) Grid(most int) (rows, cols, side int) {
+	for side = 1; ; side++ {
+		rows, cols = (s.BlockRows()+side-1)/side, (s.BlockCols()+side-1)/side
+		if rows*cols <= max(most, 1) {
+			return rows, cols, side
+		}
 	}
+}
+
+// Cells draws the topology on a Grid, row by row: each cell the share of its
+// blocks that is active, from 0 to 255, rounded up so that no active block is lost.
+func (t *Topology) Cells(most int) (rows, cols int, cells []byte) {
+	rows, cols, side := t.Grid(most)
 	active := make([]int, rows*cols)
 	for slot := range t.NNZ() {
 		active[int(t.Rows[slot])/side*cols+int(t.Cols[slot])/side]++

@@ -77,7 +77,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		DisableSliceFlagSeparator: true,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run prints and exits
 		Commands: []*cli.Command{
-			trainCommand(), evalCommand(), prepareCommand(), flopsCommand(), inspectCommand(), benchCommand(), verifyCommand(),
+			trainCommand(), evalCommand(), prepareCommand(), flopsCommand(), inspectCommand(), benchCommand(), verifyCommand(), reportCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

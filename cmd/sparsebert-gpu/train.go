@@ -60,6 +60,9 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 	watch := newWatcher(log, c.App.ErrWriter, config)
 	summary, err := train.Run(c.Context, config, openBackend, watch)
 	watch.close()
+	if watch.dir != "" {
+		leaveReport(watch.dir, log)
+	}
 	if err != nil {
 		if watch.dir == "" && outOfMemory(err) {
 			return usage{err} // before the first step: nothing was written

@@ -76,7 +76,7 @@ func valueKind(name string, flags []cli.Flag) string {
 // noStrayArguments rejects whatever is not a flag. The flag parser stops at the
 // first such argument and would silently ignore every flag after it.
 func noStrayArguments(c *cli.Context) error {
-	if c.Args().Present() {
+	if c.Args().Present() && c.Command.ArgsUsage == "" { // others check their own
 		return usageError("%s: found argument %q, expected flags only", c.Command.Name, c.Args().First())
 	}
 	return nil
