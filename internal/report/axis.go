@@ -85,7 +85,7 @@ func (a *axis) ticks(n int) []float64 {
 	}
 	var all []float64
 	for i := math.Ceil(a.lo/step - 1e-9); i*step <= a.hi+step*1e-9 && len(all) < 50; i++ {
-		all = append(all, i*step)
+		all = append(all, i*step+0) // + 0: no -0
 	}
 	return all
 }
@@ -169,8 +169,10 @@ func duration(seconds float64) string {
 
 // byteText writes a size.
 func byteText(bytes float64) string {
-	if bytes >= 1<<30 {
-		return fmt.Sprintf("%.2f GiB", bytes/(1<<30))
+	for i, unit := range []string{"GiB", "MiB", "KiB"} {
+		if size := float64(int(1) << (30 - 10*i)); bytes >= size {
+			return strconv.FormatFloat(bytes/size, 'f', 1, 64) + " " + unit
+		}
 	}
-	return fmt.Sprintf("%.1f MiB", bytes/(1<<20))
+	return strconv.FormatFloat(bytes, 'f', 0, 64) + " B"
 }

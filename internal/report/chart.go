@@ -246,11 +246,11 @@ func drawHead(out canvas, title string, keys []key, w float64) {
 	shown, at, _ := arrange(keys, w)
 	for i, k := range shown {
 		p := at[i]
-		if k.line.width > 0 {
-			line := k.line
-			if line.width < swatch {
-				line.alpha, line.width = 0, max(line.width, 2)
-			}
+		switch line := k.line; {
+		case line.width == swatch:
+			out.rect(p.x+8, p.y-10, 13, 11, fill{color: line.color, alpha: line.alpha}, "")
+		case line.width > 0:
+			line.alpha, line.width = 0, max(line.width, 2)
 			out.path([]point{{p.x, p.y - 4}, {p.x + 22, p.y - 4}}, line, "")
 		}
 		out.mark(point{p.x + 11, p.y - 4}, k.marks, 4, k.line.color, false, "")

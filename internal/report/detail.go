@@ -215,7 +215,7 @@ func memoryBars(l *model.Ledger, measured *metrics.Cost) *barChart {
 	b := &barChart{
 		about: about{name: "memory", title: "Memory", caption: fmt.Sprintf("What a model allocates for micro-batches of %d: %s, dense %s.",
 			l.MicroBatch, byteText(float64(l.MemoryBytes)), byteText(float64(l.DenseMemoryBytes)))},
-		unit: "by the account, MiB", format: func(v float64) string { return fmt.Sprintf("%.4g", v/(1<<20)) },
+		unit: "by the account", format: byteText,
 		series: []barSeries{{label: "this model", color: 0}, {label: "dense", color: inkDense}},
 	}
 	if measured.DeviceBytes > 0 {

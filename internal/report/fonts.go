@@ -46,8 +46,14 @@ type letterKey struct {
 	bold   bool
 }
 
-// textWidth measures a text.
-func textWidth(s string, t textStyle) float64 {
+// browserFonts is how much wider than ours a reader's sans-serif font may be.
+const browserFonts = 1.14
+
+// textWidth is the room to leave for a text.
+func textWidth(s string, t textStyle) float64 { return browserFonts * measure(s, t) }
+
+// measure is the width of a text in our own font.
+func measure(s string, t textStyle) float64 {
 	w := 0.0
 	for _, letter := range s {
 		key := letterKey{letter, t.bold}

@@ -50,7 +50,9 @@ func New(d *Data) (*Report, error) {
 	}
 	r.shared = append(r.shared, runCharts(d.Runs)...)
 	bestOf := best(groups(d.Runs))
-	r.Comparisons = comparisons(bestOf, denseFamily(bestOf))
+	if f := denseFamily(bestOf); len(f) > 0 {
+		r.Comparisons = comparisons(bestOf, f)
+	}
 	r.details = details(d.Runs)
 	for _, one := range r.details {
 		r.perRun = append(r.perRun, one.figures())

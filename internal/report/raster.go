@@ -110,9 +110,9 @@ func (c *pngCanvas) text(x, y float64, s string, t textStyle) {
 	switch t.anchor {
 	case anchorStart:
 	case anchorMiddle:
-		x -= textWidth(s, t) / 2
+		x -= measure(s, t) / 2
 	case anchorEnd:
-		x -= textWidth(s, t)
+		x -= measure(s, t)
 	}
 	c.set(t.color, 0)
 	c.c.FillString(faceOf(t), c.at(point{x, y}), s)
