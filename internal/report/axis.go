@@ -99,8 +99,10 @@ func (a *axis) logTicks(n int) []float64 {
 	case decades < 0.9:
 		linear := axis{lo: a.lo, hi: a.hi}
 		return linear.ticks(n)
-	case decades < 2.2:
+	case decades*3 <= float64(n)+1:
 		digits = []float64{1, 2, 5}
+	case decades*2 <= float64(n)+1:
+		digits = []float64{1, 3}
 	}
 	every := max(1, int(math.Ceil(decades/float64(max(n, 1)))))
 	var all []float64

@@ -111,6 +111,7 @@ type textStyle struct {
 	size   float64
 	color  ink
 	bold   bool
+	halo   bool // keeps lines behind it away
 	anchor anchor
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -153,13 +154,24 @@ func (c *chart) draw(out canvas, w, h float64) {
 	}
 	out.path([]point{{f.left, f.bottom}, {f.right, f.bottom}}, stroke{color: inkMuted, width: 1}, "")
 	out.text((f.left+f.right)/2, h-8, fit(c.x.label, tickMiddle, w-2*inset), tickMiddle)
+	var busy obstacles
+	for i := range slices.Backward(c.curves) { // the first is on top
+		busy.add(c.curves[i].draw(out, func(p point) point { return c.on(f, p) }))
+	}
 	for i := range c.curves {
-		c.curves[i].draw(out, func(p point) point { return c.on(f, p) }, f)
+		s := &c.curves[i]
+		for k, text := range s.ends {
+			style := textStyle{size: labelSize, color: s.line.color, bold: true, halo: true}
+			if at, ok := busy.room(c.on(f, s.points[min(k, len(s.points)-1)]), text, style, f); ok {
+				style.anchor = anchorMiddle
+				out.text(at.x, at.y, text, style)
+			}
+		}
 	}
 }
 
-// draw draws a curve: spreads, line, marks, words.
-func (s *curve) draw(out canvas, on func(point) point, f frame) {
+// draw draws a curve, spreads, line and marks, and returns where its points are.
+func (s *curve) draw(out canvas, on func(point) point) []point {
 	placed := make([]point, len(s.points))
 	for i, p := range s.points {
 		placed[i] = on(p)
@@ -180,18 +192,7 @@ func (s *curve) draw(out canvas, on func(point) point, f frame) {
 		}
 		out.mark(p, s.marks, s.size, s.line.color, s.hollow, tip)
 	}
-	for i, text := range s.ends {
-		p := placed[min(i, len(placed)-1)]
-		if text == "" || !finite(p.x) || !finite(p.y) {
-			continue
-		}
-		style := textStyle{size: labelSize, color: s.line.color, bold: true}
-		x := p.x + 10
-		if x+textWidth(text, style) > f.right {
-			x, style.anchor = p.x-10, anchorEnd
-		}
-		out.text(x, p.y+4.5, text, style)
-	}
+	return placed
 }
 
 // keys lists the legend.

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"slices"
+
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 )
 
@@ -75,6 +77,10 @@ func runCharts(runs []*Run) []figure {
 	of, legend := looks(runs)
 	unit, size := "seconds", 1.
 	longest := 0.
+	if len(runs) > fewRuns { // what is first lies on top
+		runs = slices.Clone(runs)
+		slices.SortStableFunc(runs, func(a, b *Run) int { return methodOrder(a.Config.Method) - methodOrder(b.Config.Method) })
+	}
 	for _, r := range runs {
 		longest = max(longest, r.Seconds())
 	}
@@ -106,16 +112,29 @@ func runCharts(runs []*Run) []figure {
 		if c.empty() {
 			continue
 		}
-		c.legend = append(c.legend, legend...)
+		for _, k := range legend {
+			if slices.ContainsFunc(c.curves, func(s curve) bool { return s.line.color == k.line.color && s.line.dash == k.line.dash }) {
+				c.legend = append(c.legend, k)
+			}
+		}
 		c.w, c.h = chartWidth, chartHeight
 		out = append(out, c)
 	}
 	return out
 }
 
-// lossChart has the training loss as a line and the evaluations as dots.
+// lossChart has the training loss as a line and the evaluations as dots; of many
+// runs the evaluations only, as lines, where there are some.
 func lossChart(runs []*Run, of map[*Run]look, name, title string, x axis, at func(r *Run, step int64, clock float64) float64) *chart {
 	c := &chart{about: about{name: name, title: title, caption: "Lines: training text, mean of a log window. Dots: validation text."}, x: x, y: lossAxis}
+	many := len(runs) > fewRuns
+	evaluated := slices.ContainsFunc(runs, func(r *Run) bool { return len(r.Eval) > 2 })
+	switch {
+	case many && evaluated:
+		c.caption = "Validation text."
+	case many:
+		c.caption = "Training text, mean of a log window."
+	}
 	for _, r := range runs {
 		var training, validation []point
 		for _, t := range r.Train {
@@ -126,16 +145,21 @@ func lossChart(runs []*Run, of map[*Run]look, name, title string, x axis, at fun
 		}
 		l := of[r]
 		line, dots := l.curveOf(r, training), l.curveOf(r, validation)
-		dots.label, dots.name, dots.marks, dots.size = "", r.Name+", validation", markCircle, 3.2
-		dots.line.width = 1
-		if len(runs) > fewRuns {
-			dots.size = 2
-		}
-		if len(runs) == 1 {
-			line.label, line.name, dots.label = "training", "training", "validation"
+		switch {
+		case many && evaluated:
+			c.curves = append(c.curves, dots)
+			continue
+		case many:
+			c.curves = append(c.curves, line)
+			continue
+		case len(runs) == 1:
+			line.label, line.name, dots.label, dots.name = "training", "training", "validation", "validation"
 			dots.line.color, dots.line.width = 1, 1.8
+		default:
+			dots.label, dots.name, dots.line.width = "", r.Name+", validation", 1
 		}
-		c.curves = append(c.curves, line, dots)
+		dots.marks, dots.size = markCircle, 3.2
+		c.curves = append(c.curves, dots, line) // dots on top
 	}
 	return c
 }

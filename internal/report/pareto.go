@@ -196,9 +196,6 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 		x: axis{label: "training FLOPs", log: true, format: metric},
 		y: axis{label: "validation MLM loss, nats per masked token"},
 	}
-	if len(f) > 1 {
-		c.curves = append(c.curves, f.curve())
-	}
 	var others, lines []curve
 	for _, g := range all {
 		if !slices.Contains(bestOf, g) {
@@ -235,7 +232,10 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 	if slices.ContainsFunc(lines, func(s curve) bool { return slices.ContainsFunc(s.ends, func(e string) bool { return e != "" }) }) {
 		c.caption += " Numbers: FLOPs of a dense model of equal loss over the run's own; above 1 the sparse run needs fewer."
 	}
-	c.curves = append(append(others, c.curves...), lines...)
+	if len(f) > 1 {
+		lines = append(lines, f.curve())
+	}
+	c.curves = append(lines, others...)
 	return c
 }
 

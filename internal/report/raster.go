@@ -114,6 +114,12 @@ func (c *pngCanvas) text(x, y float64, s string, t textStyle) {
 	case anchorEnd:
 		x -= measure(s, t)
 	}
+	if t.halo {
+		c.set(inkSurface, 0)
+		for _, d := range []point{{-1.5, 0}, {1.5, 0}, {0, -1.5}, {0, 1.5}, {-1, -1}, {1, 1}, {-1, 1}, {1, -1}} {
+			c.c.FillString(faceOf(t), c.at(point{x + d.x, y + d.y}), s)
+		}
+	}
 	c.set(t.color, 0)
 	c.c.FillString(faceOf(t), c.at(point{x, y}), s)
 }

@@ -142,9 +142,13 @@ func (c *svgCanvas) text(x, y float64, s string, t textStyle) {
 	if t.bold {
 		bold = ` font-weight="600"`
 	}
+	halo := ""
+	if t.halo {
+		halo = " halo"
+	}
 	end := [...]string{"", ` text-anchor="middle"`, ` text-anchor="end"`}[t.anchor]
-	fmt.Fprintf(&c.out, `<text class="f %s" x="%s" y="%s" font-size="%s"%s%s>%s</text>`,
-		t.color.class(), number(x), number(y), number(t.size), bold, end, escape(s))
+	fmt.Fprintf(&c.out, `<text class="f %s%s" x="%s" y="%s" font-size="%s"%s%s>%s</text>`,
+		t.color.class(), halo, number(x), number(y), number(t.size), bold, end, escape(s))
 }
 
 func (c *svgCanvas) image(x, y, w, h float64, img *image.NRGBA) {
@@ -190,6 +194,7 @@ func chartStyle() string {
 	return ":root{" + light.String() + "color-scheme:light dark}" +
 		"@media screen and (prefers-color-scheme:dark){:root{" + dark.String() + "}}" +
 		".l{fill:none;stroke-linejoin:round;stroke-linecap:round}.edge{stroke:var(--surface);stroke-width:1.2}" +
+		".halo{paint-order:stroke;stroke:var(--surface);stroke-width:3.5;stroke-linejoin:round}" +
 		".l.hollow{stroke-width:1.4;opacity:.45}" + rules.String() +
 		"svg text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif}"
 }
