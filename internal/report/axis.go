@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // axis is one direction of a chart.
@@ -15,12 +16,15 @@ type axis struct {
 	lo, hi float64 // set by span
 }
 
+// shows says whether an axis can show a value.
+func (a *axis) shows(v float64) bool { return finite(v) && (!a.log || v > 1e-300) }
+
 // span sets the range to that of values, leaving out what cannot be drawn, with a
 // little room. It says whether there is anything to draw.
 func (a *axis) span(values func(yield func(float64) bool)) bool {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for v := range values {
-		if finite(v) && (!a.log || v > 0) {
+		if a.shows(v) {
 			lo, hi = min(lo, v), max(hi, v)
 		}
 	}
@@ -29,15 +33,15 @@ func (a *axis) span(values func(yield func(float64) bool)) bool {
 		return false
 	}
 	if a.log {
-		room := math.Max(math.Log(hi/lo)*0.04, 0.05)
-		a.lo, a.hi = math.Max(lo*math.Exp(-room), math.SmallestNonzeroFloat64), math.Min(hi*math.Exp(room), math.MaxFloat64)
+		room := max((math.Log(hi)-math.Log(lo))*0.04, 0.05)
+		a.lo, a.hi = max(lo*math.Exp(-room), 1e-307), min(hi*math.Exp(room), math.MaxFloat64)
 		return true
 	}
 	if a.zero {
 		lo, hi = min(lo, 0), max(hi, 0)
 	}
-	if lo == hi {
-		half := max(math.Abs(lo)/2, 0.5)
+	if wide := hi/2 - lo/2; wide <= 1e-12*max(abs(lo), abs(hi)) || wide < 1e-300 { // one value, as far as can be drawn
+		half := max(abs(lo)/2, 0.5)
 		lo, hi = lo-half, hi+half
 		if a.zero && lo < 0 {
 			lo = 0
@@ -54,11 +58,11 @@ func (a *axis) span(values func(yield func(float64) bool)) bool {
 
 // place maps a value to 0..1, NaN where it cannot be drawn.
 func (a *axis) place(v float64) float64 {
-	if !finite(v) || a.log && v <= 0 {
+	if !a.shows(v) {
 		return math.NaN()
 	}
 	if a.log {
-		return math.Log(v/a.lo) / math.Log(a.hi/a.lo)
+		return (math.Log(v) - math.Log(a.lo)) / (math.Log(a.hi) - math.Log(a.lo))
 	}
 	return (v/2 - a.lo/2) / (a.hi/2 - a.lo/2) // halves: the width may be above the largest number
 }
@@ -139,6 +143,13 @@ func metric(v float64) string {
 		return strconv.FormatFloat(v, 'g', 3, 64)
 	}
 	return strconv.FormatFloat(scaled, 'g', 4, 64) + prefixes[n]
+}
+
+// withUnit writes a number with a prefix before its unit: 2.5 GFLOP/s.
+func withUnit(v float64, unit string) string {
+	text := metric(v)
+	digits := strings.TrimRight(text, strings.Join(prefixes, ""))
+	return digits + " " + text[len(digits):] + unit
 }
 
 // percent writes a fraction.

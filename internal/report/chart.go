@@ -83,7 +83,7 @@ func (c *chart) values(of func(point) float64) func(yield func(float64) bool) {
 	return func(yield func(float64) bool) {
 		for _, s := range c.curves {
 			for i, p := range s.points {
-				if !finite(p.x) || !finite(p.y) || c.x.log && p.x <= 0 || c.y.log && p.y <= 0 {
+				if !c.x.shows(p.x) || !c.y.shows(p.y) {
 					continue
 				}
 				if !yield(of(p)) {
@@ -113,7 +113,7 @@ func (c *chart) layout(w, h float64) frame {
 	c.x.span(c.values(func(p point) float64 { return p.x }))
 	c.y.span(c.values(func(p point) float64 { return p.y }))
 	f := frame{right: w - inset - 6, bottom: h - 42}
-	f.top = headHeight(c.keys(), w) + labelSize + 12
+	f.top = headHeight(c.keys(), w) + labelSize + 17
 	f.yTicks = c.y.ticks(max(2, int((f.bottom-f.top)/42)))
 	widest := 0.0
 	for _, t := range f.yTicks {
@@ -139,7 +139,7 @@ func (c *chart) on(f frame, p point) point {
 func (c *chart) draw(out canvas, w, h float64) {
 	f := c.layout(w, h)
 	drawHead(out, c.title, c.keys(), w)
-	out.text(inset, f.top-9, fit(c.y.label, labelStyle, w-2*inset), labelStyle)
+	out.text(inset, f.top-14, fit(c.y.label, labelStyle, w-2*inset), labelStyle)
 	for _, t := range f.yTicks {
 		y := f.bottom - c.y.place(t)*(f.bottom-f.top)
 		out.path([]point{{f.left, y}, {f.right, y}}, stroke{color: inkGrid, width: 1}, "")
@@ -160,9 +160,9 @@ func (c *chart) draw(out canvas, w, h float64) {
 	}
 	for i := range c.curves {
 		s := &c.curves[i]
-		for k, text := range s.ends {
+		for k, text := range s.ends[:min(len(s.ends), len(s.points))] {
 			style := textStyle{size: labelSize, color: s.line.color, bold: true, halo: true}
-			if at, ok := busy.room(c.on(f, s.points[min(k, len(s.points)-1)]), text, style, f); ok {
+			if at, ok := busy.room(c.on(f, s.points[k]), text, style, f); ok {
 				style.anchor = anchorMiddle
 				out.text(at.x, at.y, text, style)
 			}
@@ -213,6 +213,17 @@ const (
 	swatch   = 9.
 )
 
+// indent is the room of an entry's sign.
+func (k key) indent() float64 {
+	switch {
+	case k.line.width == swatch:
+		return 19
+	case k.line.width == 0 && k.marks == markNone:
+		return 0
+	}
+	return 28
+}
+
 // arrange places the legend's entries in rows below the title.
 func arrange(keys []key, w float64) (shown []key, at []point, height float64) {
 	if len(keys) > mostKeys {
@@ -221,8 +232,8 @@ func arrange(keys []key, w float64) (shown []key, at []point, height float64) {
 	}
 	x, y := inset, inset+titleSize+20
 	for _, k := range keys {
-		k.label = fit(k.label, wordStyle, w-2*inset-30)
-		width := textWidth(k.label, wordStyle) + 30
+		k.label = fit(k.label, wordStyle, w-2*inset-k.indent())
+		width := k.indent() + textWidth(k.label, wordStyle)
 		if x > inset && x+width > w-inset {
 			x, y = inset, y+18
 		}
@@ -249,17 +260,13 @@ func drawHead(out canvas, title string, keys []key, w float64) {
 		p := at[i]
 		switch line := k.line; {
 		case line.width == swatch:
-			out.rect(p.x+8, p.y-10, 13, 11, fill{color: line.color, alpha: line.alpha}, "")
+			out.rect(p.x, p.y-10, 13, 11, fill{color: line.color, alpha: line.alpha}, "")
 		case line.width > 0:
 			line.alpha, line.width = 0, max(line.width, 2)
 			out.path([]point{{p.x, p.y - 4}, {p.x + 22, p.y - 4}}, line, "")
 		}
 		out.mark(point{p.x + 11, p.y - 4}, k.marks, 4, k.line.color, false, "")
-		x := p.x + 28
-		if k.line.width == 0 && k.marks == markNone {
-			x = p.x
-		}
-		out.text(x, p.y, k.label, wordStyle)
+		out.text(p.x+k.indent(), p.y, k.label, wordStyle)
 	}
 }
 

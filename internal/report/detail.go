@@ -284,7 +284,7 @@ func (r *Run) timeBars() *barChart {
 		series: []barSeries{{label: "share", color: 2}},
 	}
 	if rate := r.executedRate(); rate > 0 {
-		b.caption += fmt.Sprintf(" The training steps executed %sFLOP/s.", metric(rate))
+		b.caption += fmt.Sprintf(" The training steps executed %s.", withUnit(rate, "FLOP/s"))
 	}
 	for _, p := range parts {
 		b.groups = append(b.groups, p.Name)

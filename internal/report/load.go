@@ -20,7 +20,8 @@ import (
 
 // Data is what a report is made of.
 type Data struct {
-	Runs []*Run
+	Sweep string // name of the one sweep folder that all runs are of, or ""
+	Runs  []*Run
 	// Warnings say what was passed over or does not agree, a line each.
 	Warnings []string
 }
@@ -68,6 +69,11 @@ func Load(paths []string) (*Data, error) {
 		return nil, err
 	}
 	d.Runs = runs
+	if len(paths) == 1 && !isRun(paths[0]) {
+		if abs, err := filepath.Abs(paths[0]); err == nil {
+			d.Sweep = filepath.Base(abs)
+		}
+	}
 	for _, r := range runs {
 		if said, ok := results[r.Dir]; ok {
 			r.result = &said

@@ -89,10 +89,11 @@ func (s *panelSet) draw(out canvas, w, _ float64) {
 	drawHead(out, s.title, s.legend, w)
 	top := headHeight(s.legend, w) + 16
 	perRow, width, height := s.arrange(w)
+	slot := (w - 2*inset + 10) / float64(perRow)
 	for i, p := range s.panels {
-		x := inset + float64(i%perRow)*(width+10)
+		x := inset + float64(i%perRow)*slot
 		y := top + float64(i/perRow)*(height+26)
-		out.text(x, y, fit(p.label, labelStyle, width), labelStyle)
+		out.text(x, y, fit(p.label, labelStyle, slot-4), labelStyle)
 		y += 6
 		out.rect(x, y, width, height, fill{color: inkPanel}, "")
 		out.image(x, y, width, height, p.img)

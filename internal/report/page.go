@@ -26,7 +26,15 @@ var pageStyle string
 //go:embed page.js
 var pageScript string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"known": known}).Parse(pageText))
+
+// known writes a number that may not be there.
+func known(format string, v *float64) string {
+	if v == nil {
+		return "–"
+	}
+	return fmt.Sprintf(format, *v)
+}
 
 // Report is what was made of some runs: the page, and its figures.
 type Report struct {
@@ -155,6 +163,9 @@ func (r *Report) HTML(out io.Writer, watch bool) error {
 		v.Title = r.data.Runs[0].Name
 	} else {
 		v.Title = fmt.Sprintf("%d runs", len(r.data.Runs))
+		if r.data.Sweep != "" {
+			v.Title = fmt.Sprintf("%s: %s", r.data.Sweep, v.Title)
+		}
 	}
 	v.Cards = r.cards()
 	var err error
@@ -315,6 +326,14 @@ func settingText(s train.Setting, c *train.Config) string {
 	return fmt.Sprint(reflect.ValueOf(s.Value(c)).Elem().Interface())
 }
 
+// shortSetting is settingText for a table: the page's data have all digits.
+func shortSetting(s train.Setting, c *train.Config) string {
+	if v, ok := s.Value(c).(*float64); ok {
+		return fmt.Sprintf("%.4g", *v)
+	}
+	return settingText(s, c)
+}
+
 // differing returns the settings, those of the way a run is carried out aside, in
 // which the runs differ.
 func differing(runs []*Run) []string {
@@ -336,7 +355,7 @@ func rowOf(r *Run, columns []string) rowView {
 	row := rowView{Name: r.Name, Status: r.Status()}
 	for _, s := range train.Settings() {
 		if slices.Contains(columns, s.Key) {
-			row.Settings = append(row.Settings, settingText(s, &r.Config))
+			row.Settings = append(row.Settings, shortSetting(s, &r.Config))
 		}
 	}
 	add := func(v float64, format func(float64) string) {
