@@ -42,7 +42,7 @@ func main() {
 // run is the program: args[0] is its name. It writes at most one line about an
 // error, to stderr, and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := newApp(stdout, stderr).RunContext(ctx, foldUnderscores(args))
+	err := newApp(stdout, stderr).RunContext(ctx, flagsFirst(foldUnderscores(args)))
 	code := exitCode(err)
 	if code == exitDone {
 		return code

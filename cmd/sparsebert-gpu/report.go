@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -18,21 +19,28 @@ import (
 // reportFile is the report that train leaves in its run folder.
 const reportFile = "report.html"
 
+// reportName is the command's name.
+const reportName = "report"
+
 func reportCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "report",
+		Name:      reportName,
 		Usage:     "run and sweep folders -> one self-contained HTML page with plots",
 		ArgsUsage: "RUN...",
 		Description: "A RUN is a run folder, finished or not, or a sweep folder. The page needs no network. Each figure is\n" +
 			"written as SVG and PNG too, to the folder FILE-figures unless --figures says otherwise.",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the page to `FILE`"},
-			&cli.StringFlag{Name: "figures", Usage: "`FOLDER` for the figures (default: the name of FILE with -figures for .html)"},
-			&cli.BoolFlag{Name: "no-figures", Usage: "write the page only"},
-			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "serve the page, which follows the runs, until Ctrl-C"},
-			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:0", Usage: "`ADDRESS` for --watch (default: this machine only, a free port)"},
-		},
+		Flags:  reportFlags(),
 		Action: reportAction,
+	}
+}
+
+func reportFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the page to `FILE`"},
+		&cli.StringFlag{Name: "figures", Usage: "`FOLDER` for the figures (default: the name of FILE with -figures for .html)"},
+		&cli.BoolFlag{Name: "no-figures", Usage: "write the page only"},
+		&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "serve the page, which follows the runs, until Ctrl-C"},
+		&cli.StringFlag{Name: "listen", Value: "127.0.0.1:0", Usage: "`ADDRESS` for --watch (default: this machine only, a free port)"},
 	}
 }
 
@@ -41,10 +49,8 @@ func reportAction(c *cli.Context) error {
 	if len(paths) == 0 {
 		return usageError("report: found no folder, expected RUN..., folders of runs or sweeps")
 	}
-	for _, path := range paths { // the flag parser stops at the first argument
-		if path == "" || strings.HasPrefix(path, "-") {
-			return usageError("report: found %q behind a folder, expected flags before folders", path)
-		}
+	if slices.Contains(paths, "") {
+		return usageError("report: found an empty name, expected a folder")
 	}
 	if c.Bool("watch") {
 		return watchReport(c, paths)

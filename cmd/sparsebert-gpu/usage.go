@@ -150,3 +150,40 @@ func foldUnderscores(args []string) []string {
 	}
 	return out
 }
+
+// flagsFirst puts the flags of a command that takes folders before them: the flag
+// parser stops at the first argument that is none. What follows -- is left alone.
+func flagsFirst(args []string) []string {
+	if len(args) < 2 || args[1] != reportName {
+		return args
+	}
+	var flags, rest []string
+	for i := 2; i < len(args); i++ {
+		name, _, hasValue := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		switch {
+		case args[i] == "--":
+			rest = append(rest, args[i+1:]...)
+			i = len(args)
+		case len(args[i]) < 2 || args[i][0] != '-':
+			rest = append(rest, args[i])
+		default:
+			flags = append(flags, args[i])
+			if !hasValue && takesValue(name, reportFlags()) && i+1 < len(args) {
+				i++
+				flags = append(flags, args[i])
+			}
+		}
+	}
+	return slices.Concat(args[:2], flags, []string{"--"}, rest)
+}
+
+// takesValue says whether a flag is followed by its value.
+func takesValue(name string, flags []cli.Flag) bool {
+	for _, f := range flags {
+		if slices.Contains(f.Names(), name) {
+			_, isBool := f.(*cli.BoolFlag)
+			return !isBool
+		}
+	}
+	return false
+}
