@@ -21,16 +21,20 @@ func (*Tensor) Kind() string { return "tensor" }
 func (r *Tensor) At() int64 { return r.Step }
 
 func (r *Tensor) columns() []column {
+	return append([]column{{"step", &r.Step, false}, {"tensor", &r.Tensor, false}},
+		updateColumns(&r.Pruned, &r.ExploredDOF, &r.RemovedNewRatio, &r.Turnover, &r.MeanAge, &r.EmptyRows, &r.EmptyCols)...)
+}
+
+// updateColumns are the columns that a Topology and a Tensor record share.
+func updateColumns(pruned *int64, explored, removedNew, turnover, age *float64, rows, cols *int64) []column {
 	return []column{
-		{"step", &r.Step, false},
-		{"tensor", &r.Tensor, false},
-		{"pruned", &r.Pruned, false},
-		{"explored_dof", &r.ExploredDOF, false},
-		{"removed_new_ratio", &r.RemovedNewRatio, false},
-		{"turnover", &r.Turnover, false},
-		{"mean_age", &r.MeanAge, false},
-		{"empty_rows", &r.EmptyRows, false},
-		{"empty_cols", &r.EmptyCols, false},
+		{"pruned", pruned, false},
+		{"explored_dof", explored, false},
+		{"removed_new_ratio", removedNew, false},
+		{"turnover", turnover, false},
+		{"mean_age", age, false},
+		{"empty_rows", rows, false},
+		{"empty_cols", cols, false},
 	}
 }
 

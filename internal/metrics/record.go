@@ -108,19 +108,9 @@ func (*Topology) Kind() string { return "topology" }
 func (r *Topology) At() int64 { return r.Step }
 
 func (r *Topology) columns() []column {
-	return []column{
-		{"step", &r.Step, false},
-		{"update", &r.Update, false},
-		{"prune_ratio", &r.PruneRatio, false},
-		{"pruned", &r.Pruned, false},
-		{"explored_dof", &r.ExploredDOF, false},
-		{"removed_new_ratio", &r.RemovedNewRatio, false},
-		{"turnover", &r.Turnover, false},
-		{"mean_age", &r.MeanAge, false},
-		{"empty_rows", &r.EmptyRows, false},
-		{"empty_cols", &r.EmptyCols, false},
-		{"seconds", &r.Seconds, true},
-	}
+	all := append([]column{{"step", &r.Step, false}, {"update", &r.Update, false}, {"prune_ratio", &r.PruneRatio, false}},
+		updateColumns(&r.Pruned, &r.ExploredDOF, &r.RemovedNewRatio, &r.Turnover, &r.MeanAge, &r.EmptyRows, &r.EmptyCols)...)
+	return append(all, column{"seconds", &r.Seconds, true})
 }
 
 // encode returns the line of a record without its newline. It fails on NaN and

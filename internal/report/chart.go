@@ -199,7 +199,7 @@ func (s *curve) draw(out canvas, on func(point) point) []point {
 func (c *chart) keys() []key {
 	var all []key
 	for _, s := range c.curves {
-		if s.label != "" {
+		if s.label != "" && len(s.points) > 0 {
 			all = append(all, key{s.label, s.line, s.marks})
 		}
 	}

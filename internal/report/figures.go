@@ -166,36 +166,36 @@ func lossChart(runs []*Run, of map[*Run]look, name, title string, x axis, at fun
 
 // trainChart has a number of the train records over steps.
 func trainChart(runs []*Run, of map[*Run]look, a about, y axis, value func(metrics.Train) float64) *chart {
-	c := &chart{about: a, x: stepAxis, y: y}
-	for _, r := range runs {
-		var points []point
+	return stepChart(runs, of, a, y, func(r *Run) (points []point) {
 		for _, t := range r.Train {
 			points = append(points, point{float64(t.Record.Step), value(t.Record)})
 		}
-		c.add(of[r].curveOf(r, points), len(runs))
-	}
-	return c
+		return points
+	})
 }
 
 // topologyChart has a number of the topology records over steps.
 func topologyChart(runs []*Run, of map[*Run]look, a about, y axis, value func(metrics.Topology) float64) *chart {
-	c := &chart{about: a, x: stepAxis, y: y}
-	for _, r := range runs {
-		var points []point
+	return stepChart(runs, of, a, y, func(r *Run) (points []point) {
 		for _, t := range r.Topology {
 			points = append(points, point{float64(t.Step), value(t)})
 		}
-		if len(points) > 0 {
-			c.add(of[r].curveOf(r, points), len(runs))
+		return points
+	})
+}
+
+// stepChart has a curve of each run over steps; that of a single run needs no
+// legend.
+func stepChart(runs []*Run, of map[*Run]look, a about, y axis, points func(*Run) []point) *chart {
+	c := &chart{about: a, x: stepAxis, y: y}
+	for _, r := range runs {
+		if all := points(r); len(all) > 0 {
+			s := of[r].curveOf(r, all)
+			if len(runs) == 1 {
+				s.label = ""
+			}
+			c.curves = append(c.curves, s)
 		}
 	}
 	return c
-}
-
-// add adds a curve; the curve of a single run needs no legend.
-func (c *chart) add(s curve, runs int) {
-	if runs == 1 {
-		s.label = ""
-	}
-	c.curves = append(c.curves, s)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -76,9 +75,6 @@ func (r *Report) Empty() bool {
 // Warnings say what was passed over or does not agree, a line each.
 func (r *Report) Warnings() []string { return r.data.Warnings }
 
-// card is a number at the top of the page.
-type card struct{ Name, Value, Note string }
-
 // view is what the template shows.
 type view struct {
 	Title    string
@@ -120,35 +116,6 @@ type detailView struct {
 	Settings    [][2]string
 	Environment [][2]string
 	Tensors     []train.InspectedTensor
-}
-
-// pageData are the report's numbers for programs: the element report-data.
-type pageData struct {
-	Runs        []runData    `json:"runs"`
-	Comparisons []Comparison `json:"comparisons"`
-	Figures     []string     `json:"figures"`
-}
-
-// runData has the keys of a sweep's results.jsonl, and more; null is what a run
-// does not have.
-type runData struct {
-	Name        string         `json:"name"`
-	Config      map[string]any `json:"config"`
-	Status      string         `json:"status"`
-	Steps       int64          `json:"steps"`
-	Tokens      float64        `json:"tokens"`
-	FLOPs       *float64       `json:"flops"`
-	MLMLoss     *float64       `json:"mlm_loss"` // of the last evaluation, with the next three
-	MLMAccuracy *float64       `json:"mlm_accuracy"`
-	NSPLoss     *float64       `json:"nsp_loss"`
-	NSPAccuracy *float64       `json:"nsp_accuracy"`
-	TrainLoss   *float64       `json:"train_loss"` // MLM and NSP, of the last log line
-	ExploredDOF *float64       `json:"explored_dof"`
-	RemovedNew  *float64       `json:"removed_new_ratio"`
-	Seconds     float64        `json:"seconds"`
-	HostBytes   int64          `json:"host_bytes"` // 0: not known
-	DeviceBytes int64          `json:"device_bytes"`
-	Time        []TimePart     `json:"time"`
 }
 
 // HTML writes the page. watch: as `report --watch` serves it, which asks the server
@@ -236,83 +203,6 @@ func drawAll(figures []figure) ([]figureView, error) {
 	return out, nil
 }
 
-// cards are the numbers to see first: of one run, or of the best of many.
-func (r *Report) cards() []card {
-	runs := r.data.Runs
-	if len(runs) == 1 {
-		return cardsOf(runs[0])
-	}
-	status := map[string]int{}
-	var finished []*Run
-	for _, run := range runs {
-		s := run.Status()
-		if strings.HasPrefix(s, "at step") {
-			s = "unfinished"
-		}
-		status[s]++
-		if run.Final() != nil && s == "done" {
-			finished = append(finished, run)
-		}
-	}
-	var counts []string
-	for _, s := range slices.Sorted(maps.Keys(status)) {
-		counts = append(counts, fmt.Sprintf("%d %s", status[s], s))
-	}
-	out := []card{{"runs", fmt.Sprint(len(runs)), strings.Join(counts, ", ")}}
-	if len(finished) > 0 {
-		b := slices.MinFunc(finished, compareLoss)
-		out = append(out, card{"lowest validation loss", lossText(b.Final().MLMLoss), b.Name})
-	}
-	var top *Comparison
-	for i, c := range r.Comparisons {
-		if c.Ratio != nil && (top == nil || *c.Ratio > *top.Ratio) {
-			top = &r.Comparisons[i]
-		}
-	}
-	if top != nil {
-		out = append(out, card{"dense FLOPs at equal loss", fmt.Sprintf("%.2f×", *top.Ratio), fmt.Sprintf("over those of %s, loss %s", top.Series, lossText(top.Loss))})
-	}
-	seconds := 0.
-	for _, run := range runs {
-		seconds += run.Seconds()
-	}
-	return append(out, card{"time of all runs", duration(seconds), ""})
-}
-
-func cardsOf(r *Run) []card {
-	c := r.Config
-	kind := fmt.Sprintf("%s, %s", c.Model, seriesOf(r))
-	out := []card{{"steps", metric(float64(r.Steps())), r.Status() + "; " + kind}}
-	if f := r.Final(); f != nil {
-		out = append(out,
-			card{"validation MLM loss", lossText(f.MLMLoss), fmt.Sprintf("perplexity %.4g", math.Exp(f.MLMLoss))},
-			card{"masked tokens found", percent(math.Round(f.MLMAccuracy*1e4) / 1e4), "on the validation text"},
-			card{"next sentence", percent(math.Round(f.NSPAccuracy*1e4) / 1e4), fmt.Sprintf("loss %s", lossText(f.NSPLoss))})
-	}
-	if flops := r.FLOPsAt(r.Steps()); flops > 0 {
-		note := "by the paper's count"
-		if l := r.Ledger; l != nil && c.Method != "dense" && l.NonEmbeddingFLOPs > 0 {
-			note += fmt.Sprintf("; the dense model: %.1f× as many", l.DenseNonEmbeddingFLOPs/l.NonEmbeddingFLOPs)
-		}
-		out = append(out, card{"training FLOPs", metric(flops), note})
-	}
-	if n := len(r.Topology); n > 0 {
-		t := r.Topology[n-1]
-		out = append(out, card{"explored DOF", percent(math.Round(t.ExploredDOF*1e4) / 1e4), fmt.Sprintf("after %d updates", t.Update)})
-	}
-	if s := r.Seconds(); s > 0 {
-		out = append(out, card{"time", duration(s), fmt.Sprintf("%s tokens/s at the end", metric(lastSpeed(r)))})
-	}
-	return out
-}
-
-func lastSpeed(r *Run) float64 {
-	if len(r.Train) == 0 {
-		return math.NaN()
-	}
-	return r.Train[len(r.Train)-1].Record.TokensPerSecond
-}
-
 // settingsOf lists a configuration.
 func settingsOf(c train.Config) [][2]string {
 	var out [][2]string
@@ -383,31 +273,4 @@ func rowOf(r *Run, columns []string) rowView {
 	add(explored, short)
 	add(r.Seconds(), duration)
 	return row
-}
-
-// dataOf is a run for programs.
-func dataOf(r *Run) runData {
-	d := runData{
-		Name: r.Name, Status: r.Status(), Config: map[string]any{}, Steps: r.Steps(), Tokens: float64(r.Steps()) * r.tokensPerStep(),
-		Seconds: r.Seconds(), HostBytes: r.Cost.HostBytes, DeviceBytes: r.Cost.DeviceBytes, Time: r.timeParts(),
-	}
-	if v := r.FLOPsAt(r.Steps()); finite(v) {
-		d.FLOPs = &v
-	}
-	c := r.Config
-	for _, s := range train.Settings() {
-		if v := reflect.ValueOf(s.Value(&c)).Elem(); v.Kind() != reflect.Float64 || finite(v.Float()) {
-			d.Config[s.Key] = v.Interface()
-		}
-	}
-	if f := r.Final(); f != nil {
-		d.MLMLoss, d.MLMAccuracy, d.NSPLoss, d.NSPAccuracy = &f.MLMLoss, &f.MLMAccuracy, &f.NSPLoss, &f.NSPAccuracy
-	}
-	if n := len(r.Train); n > 0 {
-		d.TrainLoss = &r.Train[n-1].Record.Loss
-	}
-	if n := len(r.Topology); n > 0 {
-		d.ExploredDOF, d.RemovedNew = &r.Topology[n-1].ExploredDOF, &r.Topology[n-1].RemovedNewRatio
-	}
-	return d
 }
