@@ -192,7 +192,7 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 	f := denseFamily(bestOf)
 	c := &chart{
 		about: about{name: "pareto", title: "Loss against FLOPs", wide: true, w: 820, h: 460, caption: "Final validation loss over the FLOPs of training by the paper's count (non-embedding, forward and backward). " +
-			"Each line joins the best of what was tried; faint signs are the rest, bars the range over seeds. The dense line is interpolated between sizes, straight in the logarithms of both."},
+			"Each line joins the best of what was tried; faint signs are the rest, bars the range over seeds."},
 		x: axis{label: "training FLOPs", log: true, format: metric},
 		y: axis{label: "validation MLM loss, nats per masked token"},
 	}
@@ -234,6 +234,7 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 	}
 	if len(f) > 1 {
 		lines = append(lines, f.curve())
+		c.caption += " The dense line is interpolated between sizes, straight in the logarithms of both."
 	}
 	c.curves = append(lines, others...)
 	return c
