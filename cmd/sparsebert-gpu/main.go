@@ -78,8 +78,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		DisableSliceFlagSeparator: true,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run prints and exits
 		Commands: []*cli.Command{
-			trainCommand(), sweepCommand(), evalCommand(), prepareCommand(), flopsCommand(), inspectCommand(), exportCommand(), importCommand(),
-			benchCommand(), verifyCommand(),
+			trainCommand(), sweepCommand(), reportCommand(), evalCommand(), prepareCommand(), flopsCommand(), inspectCommand(),
+			exportCommand(), importCommand(), benchCommand(), verifyCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

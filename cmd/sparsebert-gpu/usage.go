@@ -99,8 +99,9 @@ func noUnknownVariables(environment []string) error {
 	return nil
 }
 
-// flagsFirst puts the flags of a command that takes files before the files: the
-// flag parser stops at the first argument that is none.
+// flagsFirst puts the flags of a command that takes files or folders before these:
+// the flag parser stops at the first argument that is none. What follows -- is left
+// alone.
 func flagsFirst(app *cli.App, args []string) []string {
 	if len(args) < 2 {
 		return args

@@ -60,6 +60,9 @@ func (r *runner) logUpdate(u sparse.Update, stats []sparse.Stats, took time.Dura
 	if err := r.write(&rec); err != nil {
 		return err
 	}
+	if err := r.logTensors(stats); err != nil {
+		return err
+	}
 	r.watch.Updated(rec)
 	return nil
 }
@@ -84,6 +87,7 @@ func (r *runner) evaluate(ctx context.Context, last bool) error {
 	}
 	r.watch.Evaluated(rec)
 	r.window.since = r.window.since.Add(time.Since(before))
+	r.cost.EvalSeconds += time.Since(before).Seconds()
 	return nil
 }
 
@@ -127,6 +131,7 @@ func (r *runner) save() error {
 	}
 	r.watch.Saved(path)
 	r.window.since = r.window.since.Add(time.Since(before))
+	r.cost.SaveSeconds += time.Since(before).Seconds()
 	return nil
 }
 

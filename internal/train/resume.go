@@ -103,7 +103,7 @@ func findResumePoint(c Config) (p resumePoint, err error) {
 // since a setting that determines its numbers differs, is ErrUsage. No data is
 // read and no checkpoint.
 func Continues(c Config) (begun bool, err error) {
-	if _, err := os.Stat(filepath.Join(c.OutputDir, configFile)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(c.OutputDir, ConfigName)); errors.Is(err, fs.ErrNotExist) {
 		return false, checkFolder(c.OutputDir, false)
 	}
 	was, err := ReadRunConfig(c.OutputDir)

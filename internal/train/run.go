@@ -67,6 +67,7 @@ type runner struct {
 
 	done    int64 // finished steps
 	window  window
+	cost    cost
 	began   time.Time
 	summary Summary
 }
@@ -166,18 +167,25 @@ func (r *runner) loop(ctx context.Context) error {
 	feed := newFeed(r.plan, r.done)
 	defer feed.stop()
 	r.window.since = time.Now()
+	r.cost.since = r.window.since
 	for r.done < c.MaxSteps {
 		if err := r.step(feed); err != nil {
 			return err
 		}
 		last := r.done == c.MaxSteps
-		if due(r.done, c.LoggingSteps) || last {
+		logging, evaluating := due(r.done, c.LoggingSteps) || last, due(r.done, c.EvalSteps) || last
+		if logging {
 			if err := r.logWindow(); err != nil {
 				return err
 			}
 		}
-		if due(r.done, c.EvalSteps) || last {
+		if evaluating {
 			if err := r.evaluate(ctx, last); err != nil {
+				return err
+			}
+		}
+		if logging || evaluating {
+			if err := r.logCost(); err != nil {
 				return err
 			}
 		}
@@ -200,23 +208,32 @@ func due(done, every int64) bool { return every > 0 && done%every == 0 }
 // step does one optimiser step and, where it is due, the topology update.
 func (r *runner) step(feed *feed) error {
 	c := &r.plan.Config
+	before := time.Now()
 	batches := feed.next()
+	r.cost.DataSeconds += time.Since(before).Seconds()
 	args := model.StepArgs{
 		Step: r.done,
 		LR:   learningRate(r.plan.Peak, r.done, c.WarmupSteps, c.MaxSteps),
 		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Phase: r.plan.phaseFrom(r.done), Next: feed.peek(),
 	}
-	before := time.Now()
+	before = time.Now()
 	result, err := r.model.Step(args, batches)
 	if err != nil {
 		return fmt.Errorf("step %d: %w", r.done+1, err)
 	}
+	took := time.Since(before)
 	r.done++
 	r.window.add(result, int64(len(batches)*c.BatchSize*c.SeqLen))
 	if args.Update != nil {
-		if err := r.logUpdate(*args.Update, result.Topology, time.Since(before)); err != nil {
+		r.cost.UpdateSeconds += took.Seconds()
+		if err := r.logUpdate(*args.Update, result.Topology, took); err != nil {
 			return err
 		}
+	} else {
+		r.cost.StepSeconds += took.Seconds()
+	}
+	if err := r.logPicture(args.Update); err != nil {
+		return err
 	}
 	r.watch.Stepped(r.done, c.MaxSteps, result.MLMLoss+result.NSPLoss)
 	return nil
