@@ -23,6 +23,9 @@ var methodNames = []string{"dynamic", "static", "dense", "partial"}
 // String returns the flag's text.
 func (m Method) String() string { return enumName(methodNames, uint8(m)) }
 
+// BlockSparse tells whether the encoder's weights are kept as blocks.
+func (m Method) BlockSparse() bool { return m == Dynamic || m == Static }
+
 // ParseMethod reads dynamic, static, dense or partial. The error wraps ErrConfig.
 func ParseMethod(s string) (Method, error) {
 	i, err := parseEnum("method", methodNames, s)

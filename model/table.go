@@ -91,7 +91,7 @@ func Table(c Config) ([]Tensor, error) {
 		return nil, err
 	}
 	var t tableBuilder
-	t.sparse, t.partial = c.Method == Dynamic || c.Method == Static, c.Method == Partial
+	t.sparse, t.partial = c.Method.BlockSparse(), c.Method == Partial
 	h := c.Hidden
 
 	t.layer = -1

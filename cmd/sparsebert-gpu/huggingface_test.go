@@ -3,13 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
@@ -75,43 +78,57 @@ func TestExportImportExport(t *testing.T) {
 	}
 }
 
-// A run that starts from weights and hardly moves ends with the same weights.
+// A run that starts from weights and hardly moves ends with the same weights, from
+// whatever method they come.
 func TestInitFrom(t *testing.T) {
-	_, folder := exported(t, "--method", "dense")
-	still := []string{"--init-from", folder, "--learning-rate", "1e-12", "--weight-decay", "0", "--max-steps", "1", "--layers", "0", "--hidden", "0", "--heads", "0", "--ffn", "0", "--updates", "1"}
-	source := weightsOf(t, func(dir string) { done(t, "import", "--from", folder, "--out", dir, "-q") })
-	for _, method := range []string{"dense", "static"} {
-		run := weightsOf(t, func(dir string) { done(t, quick(dir, append(still, "--method", method)...)...) })
-		if run.Config.Hidden != 32 || run.Model.Layers != 1 || run.Config.Model != "tiny" {
-			t.Errorf("%s: found model %s of %d layers, hidden %d, expected the folder's", method, run.Config.Model, run.Model.Layers, run.Config.Hidden)
+	dense, folder := exported(t, "--method", "dense")
+	static, _ := exported(t, "--method", "static", "--sparsity", "0.75", "--block-size", "16")
+	for _, from := range []struct{ name, path, run string }{{"a Hugging Face folder", folder, dense}, {"a dense run", dense, dense}, {"a static run", static, static}} {
+		source, err := train.OpenWeights(from.run)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for i, row := range run.Table {
-			want, err := source.Dense(source.Table[i])
-			if err != nil {
-				t.Fatal(err)
+		defer source.Close()
+		still := []string{"--init-from", from.path, "--learning-rate", "1e-12", "--weight-decay", "0", "--max-steps", "1", "--layers", "0", "--hidden", "0", "--heads", "0", "--ffn", "0", "--updates", "1"}
+		for _, method := range []string{"dense", "static"} {
+			run := weightsOf(t, func(dir string) { done(t, quick(dir, append(still, "--method", method)...)...) })
+			if run.Config.Hidden != 32 || run.Model.Layers != 1 || run.Config.Model != "tiny" {
+				t.Errorf("%s from %s: found model %s of %d layers, hidden %d, expected those of %s", method, from.name, run.Config.Model, run.Model.Layers, run.Config.Hidden, from.path)
 			}
-			if row.Sparse { // of which the largest blocks are left
-				topo, err := sparse.NormTopology(row.Shape(), row.NNZ, want, sparse.L1, sparse.GrowRandom)
+			for i, row := range run.Table {
+				want, err := source.Dense(source.Table[i])
 				if err != nil {
 					t.Fatal(err)
 				}
-				m, err := sparse.FromDense(topo, want)
+				if row.Sparse { // of which the largest blocks are left
+					want = largestBlocks(t, row, want)
+				}
+				got, err := run.Dense(row)
 				if err != nil {
 					t.Fatal(err)
 				}
-				want = m.Dense()
-			}
-			got, err := run.Dense(row)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for k := range want {
-				if d := got[k] - want[k]; !(max(d, -d) <= 1e-9) {
-					t.Fatalf("%s: %s[%d]: found %v, expected %v", method, row.Name, k, got[k], want[k])
+				for k := range want {
+					if d := got[k] - want[k]; !(max(d, -d) <= 1e-9) {
+						t.Fatalf("%s from %s: %s[%d]: found %v, expected %v", method, from.name, row.Name, k, got[k], want[k])
+					}
 				}
 			}
 		}
 	}
+}
+
+// largestBlocks returns a parameter with the blocks of the largest norm alone.
+func largestBlocks(t *testing.T, row model.Tensor, dense []float32) []float32 {
+	t.Helper()
+	topo, err := sparse.NormTopology(row.Shape(), row.NNZ, dense, sparse.L1, sparse.GrowRandom)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := sparse.FromDense(topo, dense)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Dense()
 }
 
 // weightsOf opens the weights of the run folder that work makes.
@@ -143,6 +160,51 @@ func TestResumeWithoutTheOrigin(t *testing.T) {
 	done(t, "train", "--resume", "--quiet", "--output-dir", run)
 	if !bytes.Equal(read(t, run, "checkpoints", "step-6", "model.safetensors"), want) {
 		t.Error("found other weights after the resume than in the uncut run")
+	}
+}
+
+// Weights of which a part was trained are dense ones to everyone else; a run
+// trains a part of weights that come from elsewhere.
+func TestPartialOutAndIn(t *testing.T) {
+	partial := []string{"--method", "partial", "--partial-phases", "late", "--partial-rest", "zero", "--partial-choice", "magnitude"}
+	run, folder := exported(t, partial...)
+	w, err := train.OpenWeights(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	card := string(read(t, folder, "README.md"))
+	for _, fact := range []string{"| method | partial, the rest zero |", fmt.Sprintf("forward and backward | %.4g |", w.Summary.Train.FLOPs)} {
+		if !strings.Contains(card, fact) {
+			t.Errorf("the model card lacks %q: %s", fact, card)
+		}
+	}
+	for _, from := range []string{folder, run} {
+		imported := weightsOf(t, func(dir string) { done(t, "import", "--from", from, "--out", dir) })
+		if imported.Model.Method != model.Dense {
+			t.Errorf("import of %s: found method %s, expected dense", from, imported.Model.Method)
+		}
+		for i, row := range imported.Table {
+			want, err := w.Dense(w.Table[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := imported.Dense(row); err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s of %s: found other weights, error %v", row.Name, from, err)
+			}
+		}
+		again := weightsOf(t, func(dir string) { done(t, quick(dir, append(partial, "--init-from", from)...)...) })
+		if again.Model.Method != model.Partial {
+			t.Errorf("start from %s: found method %s, expected partial", from, again.Model.Method)
+		}
+		// The warm-up's first step is of a rate near 0: the loss is that of the weights.
+		if first, before := again.Summary.FirstLoss, w.Summary.FirstLoss; !(first < before) {
+			t.Errorf("start from %s: found a first loss of %v, expected less than %v of random weights", from, first, before)
+		}
+	}
+	badInput{args: []string{"export", "--checkpoint", run, "--out", "@", "--format", "sparse"}, says: []string{"dense weights", "--format hf"}}.check(t)
+	for _, from := range []string{folder, run} {
+		badInput{args: []string{"import", "--from", from, "--out", "@", "--method", "partial"}, says: []string{"method", "partial", "train --init-from"}}.check(t)
 	}
 }
 

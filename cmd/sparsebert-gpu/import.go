@@ -8,7 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/train"
-	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
 // importSettings are the settings of train that import has too.
@@ -66,7 +65,7 @@ func importAction(c *cli.Context) error {
 		return nil
 	}
 	sparsity := ""
-	if done.Model.Method != model.Dense {
+	if done.Model.Method.BlockSparse() {
 		sparsity = fmt.Sprintf(", %d of %d encoder weights active", done.Counts.EncoderActive, done.Counts.Encoder)
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "%s: %s, %d parameters%s\n", done.Path, done.Model.Method, done.Counts.Parameters, sparsity)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -92,14 +93,7 @@ func sweepAction(c *cli.Context) error {
 	return err
 }
 
-func keepSweepSettings(s train.Setting) bool {
-	for _, key := range sweepSettings {
-		if s.Key == key {
-			return true
-		}
-	}
-	return false
-}
+func keepSweepSettings(s train.Setting) bool { return slices.Contains(sweepSettings, s.Key) }
 
 // override puts what the command line says into a run.
 func override(c *cli.Context, run *train.Config, ours train.Config, jobs int) {

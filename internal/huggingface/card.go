@@ -40,6 +40,8 @@ func (c Content) card(table []model.Tensor) string {
 	switch c.Config.Method {
 	case model.Dense:
 		line("A BERT with dense weights.")
+	case model.Partial:
+		line("A BERT with dense weights, of which pre-training, always or at times, trained a part of the encoder's only.")
 	case model.Static:
 		line("A BERT whose encoder weights are block-sparse, in a pattern that was fixed before training.")
 	default:
@@ -47,7 +49,7 @@ func (c Content) card(table []model.Tensor) string {
 	}
 	if c.Format == FormatHF {
 		line("\n```python\nfrom transformers import BertForPreTraining, BertTokenizerFast\n\nmodel = BertForPreTraining.from_pretrained(\"this folder\")\ntokenizer = BertTokenizerFast.from_pretrained(\"this folder\")\n```")
-		if c.Config.Method != model.Dense {
+		if c.Config.Method.BlockSparse() {
 			line("\nThe tensors are dense, with zeros in the inactive blocks.")
 		}
 	} else {
@@ -57,7 +59,11 @@ func (c Content) card(table []model.Tensor) string {
 	line("| layers, hidden, heads, feed-forward | %d, %d, %d, %d |", c.Config.Layers, c.Config.Hidden, c.Config.Heads, c.Config.FFN)
 	line("| vocabulary, positions | %d, %d |", c.Config.VocabSize, c.Config.MaxPositions)
 	line("| parameters | %d |", n.Parameters)
-	if c.Config.Method != model.Dense {
+	switch {
+	case c.Config.Method == model.Partial:
+		line("| method | partial, the rest %s |", c.Config.Rest)
+		line("| encoder weights that a part has | %.4g %% in blocks of %d x %d |", 100*c.Config.Density(), c.Config.BlockSize, c.Config.BlockSize)
+	case c.Config.Method.BlockSparse():
 		line("| method | %s |", c.Config.Method)
 		line("| encoder weights that are active | %d of %d (sparsity %.4g) |", n.EncoderActive, n.Encoder, 1-float64(n.EncoderActive)/float64(n.Encoder))
 		line("| blocks | %d x %d, %s over the tensors |", c.Config.BlockSize, c.Config.BlockSize, c.Config.Distribution)

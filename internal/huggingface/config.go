@@ -214,7 +214,7 @@ func parseSparse(o object, c *model.Config) error {
 			return err
 		}
 	}
-	if c.Method == model.Dense {
+	if !c.Method.BlockSparse() {
 		return o.fail("method", "dynamic or static")
 	}
 	var err error

@@ -55,8 +55,8 @@ func Write(ctx context.Context, out string, c Content) error {
 	if err != nil {
 		return err
 	}
-	if c.Format == FormatSparse && c.Config.Method == model.Dense {
-		return fmt.Errorf("%w: format sparse: found a dense model, expected a block-sparse one (--format hf writes it)", model.ErrConfig)
+	if c.Format == FormatSparse && !c.Config.Method.BlockSparse() {
+		return fmt.Errorf("%w: format sparse: found a model with dense weights, expected a block-sparse one (--format hf writes it)", model.ErrConfig)
 	}
 	return newfolder.Write(ctx, out, func(dir string) error {
 		text, err := encodeConfig(c.Config, c.Vocab.Pad(), c.Format)

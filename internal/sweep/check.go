@@ -66,7 +66,7 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 			return nil, ofRun(r, err)
 		}
 		p.FLOPs += flops
-		key, err := json.Marshal([]any{c.Corpus, c.Valid, c.Vocab, c.VocabSize, c.SeqLen, c.MLMProbability, c.Precision})
+		key, err := json.Marshal([]any{c.Corpus, c.Valid, c.Vocab, c.VocabSize, c.SeqLen, c.MLMProbability, c.Precision, c.InitFrom, c.InitHeads})
 		if err != nil {
 			return nil, err
 		}

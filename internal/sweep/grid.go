@@ -63,7 +63,8 @@ func (f *File) Runs(change func(*train.Config)) ([]*Run, error) {
 	return out, nil
 }
 
-// anchor makes the paths of the data start from the file's folder.
+// anchor makes the paths of the data, and of the weights to start from, start from
+// the file's folder.
 func (f *File) anchor(c *train.Config) {
 	path := func(p string) string {
 		if p == "" || filepath.IsAbs(p) {
@@ -77,7 +78,7 @@ func (f *File) anchor(c *train.Config) {
 			list[i] = path(list[i])
 		}
 	}
-	c.Vocab = path(c.Vocab)
+	c.Vocab, c.InitFrom = path(c.Vocab), path(c.InitFrom)
 }
 
 // runs crosses one group's lists.

@@ -2,11 +2,11 @@ package train
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
-	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
 // Export writes the checkpoint that path means (see OpenWeights) as a Hugging Face
@@ -49,11 +49,9 @@ func (w *Weights) facts() (huggingface.Facts, error) {
 		f.Start = filepath.Base(c.InitFrom)
 	}
 	p := Plan{Config: c, Model: w.Model}
-	l, err := model.NewLedger(w.Model, p.options(), model.Storage{})
-	if err != nil {
+	if err := errors.Join(p.resolvePhases(), p.countFLOPs()); err != nil {
 		return f, err
 	}
-	sequences := float64(w.Step) * float64(f.BatchSequences)
-	f.FLOPs, f.DenseFLOPs = sequences*l.NonEmbeddingFLOPs, sequences*l.DenseNonEmbeddingFLOPs
+	f.FLOPs, f.DenseFLOPs = p.FLOPs(w.Step), p.DenseFLOPs(w.Step)
 	return f, nil
 }

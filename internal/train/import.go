@@ -46,6 +46,9 @@ func Import(ctx context.Context, c Config, keep bool) (*Imported, error) {
 	if keep {
 		from.keep(&c)
 	}
+	if c.Method == model.Partial.String() {
+		return nil, usagef("method: found partial, expected dynamic, static or dense (which part is trained is a matter of the run: train --init-from %s --method partial)", c.InitFrom)
+	}
 	vocab, err := from.vocabulary(c)
 	if err != nil {
 		return nil, err
@@ -93,10 +96,11 @@ func Import(ctx context.Context, c Config, keep bool) (*Imported, error) {
 
 // keep sets the settings of sparsity to the origin's.
 func (o *origin) keep(c *Config) {
-	c.Method = o.config.Method.String()
-	if o.config.Method == model.Dense {
+	if o.config.Method == model.Dense || o.config.Method == model.Partial { // all weights are there
+		c.Method = model.Dense.String()
 		return
 	}
+	c.Method = o.config.Method.String()
 	c.Sparsity, c.BlockSize = o.config.Sparsity, o.config.BlockSize
 	c.Distribution, c.Growth = o.config.Distribution.String(), o.config.Growth.String()
 }

@@ -110,7 +110,11 @@ func Continues(c Config) (begun bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	return true, sameRun(c, state{Config: was})
+	sizes, err := was.resolvedSizes()
+	if err != nil {
+		return true, err
+	}
+	return true, sameRun(c, state{Config: was, Model: sizes})
 }
 
 // sameText checks that the data of a plan is what the run began with.

@@ -21,6 +21,26 @@ type Setting struct {
 // Flag returns the name of the setting's flag.
 func (s Setting) Flag() string { return strings.ReplaceAll(s.Key, "_", "-") }
 
+// Used tells whether the method of a configuration has a use for the setting.
+func (s Setting) Used(c *Config) bool {
+	moves, sparse, partial := c.Method == "dynamic", c.Method == "dynamic" || c.Method == "static", c.Method == "partial"
+	switch s.Key {
+	case "sparsity", "block_size", "distribution":
+		return sparse || partial
+	case "growth", "init_rescale", "group_lasso": // growth: of the starting topology too
+		return sparse
+	case "prune_ratio", "prune_schedule", "regrow_pruned":
+		return moves
+	case "prune_norm": // of weights to start from too
+		return moves || sparse && c.InitFrom != "" || partial && c.PartialChoice == "magnitude"
+	case "updates":
+		return moves || partial && c.PartialPhases == phasesAlternate
+	case "partial_phases", "partial_choice", "partial_rest":
+		return partial
+	}
+	return true
+}
+
 // EnvironmentPrefix is what the names of all environment variables begin with.
 const EnvironmentPrefix = "SPARSEBERT_"
 

@@ -22,6 +22,31 @@ func NewLedger(c Config) (model.Ledger, error) {
 	return p.ledger()
 }
 
+// RunLedger accounts for the resolved configuration of a run folder. It reads
+// nothing: what the run's weights started from may be gone.
+func RunLedger(c Config) (model.Ledger, error) {
+	sizes, err := c.resolvedSizes()
+	if err != nil {
+		return model.Ledger{}, err
+	}
+	p := &Plan{Config: c, sizes: &sizes}
+	if err := p.resolve(c.VocabSize, unknownExamples); err != nil {
+		return model.Ledger{}, err
+	}
+	return p.ledger()
+}
+
+// resolvedSizes are the model's sizes as a resolved configuration has them.
+func (c *Config) resolvedSizes() (model.Config, error) {
+	m, err := model.Preset(c.Model)
+	if err != nil {
+		return m, err
+	}
+	m.Layers, m.Hidden, m.Heads, m.FFN = c.Layers, c.Hidden, c.Heads, c.FFN
+	m.MaxPositions = max(m.MaxPositions, c.SeqLen) // of weights to start from, which may have more than the preset
+	return m, nil
+}
+
 // shapeOf works out a plan without data.
 func shapeOf(c Config) (*Plan, error) {
 	if err := c.checkNumbers(); err != nil {

@@ -46,10 +46,21 @@ func OpenWeights(path string) (*Weights, error) {
 // Close closes the checkpoint's file.
 func (w *Weights) Close() error { return w.file.Close() }
 
-// Dense reads a parameter of the table as [Out, In], row-major, with zeros where a
-// block-sparse one has no active block.
+// own returns the checkpoint's own row of a parameter. That of another model may
+// be dense where this one is block-sparse, or the other way round.
+func (w *Weights) own(row model.Tensor) model.Tensor {
+	for _, own := range w.Table {
+		if own.Name == row.Name {
+			return own
+		}
+	}
+	return row // whose tensor is then found to be missing
+}
+
+// Dense reads a parameter as [Out, In], row-major, with zeros where a block-sparse
+// one has no active block. row may be that of another model of the same sizes.
 func (w *Weights) Dense(row model.Tensor) ([]float32, error) {
-	if row.Sparse {
+	if row = w.own(row); row.Sparse {
 		m, err := w.Sparse(row)
 		if err != nil {
 			return nil, err
