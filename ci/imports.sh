@@ -37,7 +37,7 @@ internal/nvidia
 internal/oracle           model sparse internal/philox
 internal/train            model sparse internal/backend internal/philox internal/corpus internal/checkpoint internal/metrics internal/huggingface internal/newfolder
 internal/sweep            internal/train internal/checkpoint model
-internal/report           model internal/train internal/metrics internal/checkpoint
+internal/report           model internal/train internal/metrics internal/checkpoint internal/sweep
 cmd/sparsebert-gpu        *
 ci/testreport
 ci/interop                *

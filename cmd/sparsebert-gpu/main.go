@@ -34,7 +34,7 @@ func main() {
 		os.Exit(probe(os.Stdout, os.Stderr))
 	}
 	stderr := &screen{File: os.Stderr}
-	ctx, stop := untilSignal(context.Background(), stderr.notify)
+	ctx, stop := untilSignal(context.Background(), stderr.stopping)
 	defer stop()
 	os.Exit(run(ctx, os.Args, os.Stdout, stderr))
 }

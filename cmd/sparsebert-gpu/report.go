@@ -148,6 +148,9 @@ func watchReport(c *cli.Context, paths []string) error {
 	if err != nil {
 		return usageError("listen: found %q (%v), expected an address such as 127.0.0.1:8080 that is free", c.String("listen"), err)
 	}
+	if s, ok := c.App.ErrWriter.(*screen); ok {
+		s.setEnds("the page is no longer served; the runs go on as they were")
+	}
 	fmt.Fprintf(c.App.Writer, "http://%s/\n", l.Addr())
 	if err := s.Serve(c.Context, l); err != nil {
 		return err

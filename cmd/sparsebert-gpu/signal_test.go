@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -73,6 +74,39 @@ func TestSignals(t *testing.T) {
 		if !strings.Contains(out.String(), fmt.Sprintf("after step %d", found.Step)) {
 			t.Errorf("%v: the message should name step %d: %s", signal, found.Step, out)
 		}
+	}
+}
+
+// Ctrl-C of a page that is served says what it does, and nothing of a step.
+func TestSignalWhileServing(t *testing.T) {
+	dir := reportRun(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "report", dir, "--watch")
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.HasPrefix(line, "http://") {
+		t.Errorf("found %q and error %v, expected an address", line, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitDone {
+		t.Errorf("exit code %d, expected %d: %s", code, exitDone, errs.String())
+	}
+	if got := strings.TrimSpace(errs.String()); got != "SIGINT: the page is no longer served; the runs go on as they were" {
+		t.Errorf("found %q, expected a line about the page", got)
 	}
 }
 

@@ -91,6 +91,7 @@ const (
 	markCircle
 	markSquare
 	markDiamond
+	markTriangle
 )
 
 // outline returns the corners of a marker round a point, nil for a circle.
@@ -102,6 +103,9 @@ func (m marker) outline(at point, r float64) []point {
 	case markDiamond:
 		r *= 1.25
 		return []point{{at.x, at.y - r}, {at.x + r, at.y}, {at.x, at.y + r}, {at.x - r, at.y}}
+	case markTriangle:
+		r *= 1.2
+		return []point{{at.x, at.y - r}, {at.x + 0.87*r, at.y + r/2}, {at.x - 0.87*r, at.y + r/2}}
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func (r *Report) cards() []card {
 	if len(runs) == 1 {
 		return cardsOf(runs[0])
 	}
-	status := map[string]int{}
+	status, candidates := map[string]int{}, 0
 	var finished []*Run
 	for _, run := range runs {
 		s := run.Status()
@@ -25,13 +25,18 @@ func (r *Report) cards() []card {
 			s = "unfinished"
 		}
 		status[s]++
-		if run.Final() != nil && s == "done" {
+		if run.Candidate() {
+			candidates++
+		} else if run.Final() != nil && s == "done" {
 			finished = append(finished, run)
 		}
 	}
 	var counts []string
 	for _, s := range slices.Sorted(maps.Keys(status)) {
 		counts = append(counts, fmt.Sprintf("%d %s", status[s], s))
+	}
+	if candidates > 0 {
+		counts = append(counts, fmt.Sprintf("%d of them tried a learning rate for others", candidates))
 	}
 	out := []card{{"runs", fmt.Sprint(len(runs)), strings.Join(counts, ", ")}}
 	if len(finished) > 0 {
@@ -66,8 +71,8 @@ func cardsOf(r *Run) []card {
 	}
 	if flops := r.FLOPsAt(r.Steps()); flops > 0 {
 		note := "by the paper's count"
-		if l := r.Ledger; l != nil && c.Method != "dense" && l.NonEmbeddingFLOPs > 0 {
-			note += fmt.Sprintf("; the dense model: %.1f× as many", l.DenseNonEmbeddingFLOPs/l.NonEmbeddingFLOPs)
+		if l := r.Ledger; l != nil && c.Method != "dense" {
+			note += fmt.Sprintf("; the dense model: %.1f× as many", l.DenseNonEmbeddingFLOPs*r.sequencesPerStep()*float64(r.Steps())/flops)
 		}
 		out = append(out, card{"training FLOPs", metric(flops), note})
 	}

@@ -302,10 +302,10 @@ func (r *Run) executedRate() float64 {
 		return 0
 	}
 	// A resumed run has steps in its folder that this account does not have.
-	return r.Ledger.ExecutedFLOPs * float64(r.Config.BatchSize*r.Config.Accumulation) * float64(r.Cost.Step) / parts[0].Seconds
+	return r.Ledger.ExecutedFLOPs * r.sequencesPerStep() * float64(r.Cost.Step) / parts[0].Seconds
 }
 
-// mostDetails is how many runs are shown one by one.
+// mostDetails is how many runs are all shown one by one.
 const mostDetails = 3
 
 // details chooses the runs to show one by one: all of a few, else the best of each
@@ -332,7 +332,7 @@ func details(runs []*Run) []*detail {
 		slices.SortStableFunc(chosen, func(a, b *Run) int { return methodOrder(a.Config.Method) - methodOrder(b.Config.Method) })
 	}
 	var out []*detail
-	for i, r := range chosen[:min(len(chosen), mostDetails)] {
+	for i, r := range chosen {
 		d := &detail{run: r}
 		if len(runs) > 1 {
 			d.prefix = fmt.Sprintf("run%d-", i+1)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 	"github.com/sparsebert/sparsebert-gpu/internal/train"
 )
 
@@ -43,7 +44,7 @@ func madeSweep(n int, steps int64) []made {
 }
 
 // write writes a run folder, a log line every logging steps, to dir/runs/name.
-func (m made) write(tb testing.TB, dir string, logging int64) result {
+func (m made) write(tb testing.TB, dir string, logging int64) sweep.Result {
 	tb.Helper()
 	c := m.config
 	ledger, err := train.NewLedger(c)
@@ -54,7 +55,7 @@ func (m made) write(tb testing.TB, dir string, logging int64) result {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	folder := filepath.Join(dir, runsFolder, m.name)
+	folder := filepath.Join(dir, sweep.RunsName, m.name)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		tb.Fatal(err)
 	}
@@ -102,15 +103,14 @@ func (m made) write(tb testing.TB, dir string, logging int64) result {
 			put(&metrics.Cost{Step: step, Seconds: 30, StepSeconds: 20, UpdateSeconds: 5, DataSeconds: 1, EvalSeconds: 2, SaveSeconds: 1, HostBytes: 1 << 30, DeviceBytes: 1 << 28})
 		}
 	}
-	n, flops := float64(c.MaxSteps), perStep*float64(c.MaxSteps)
-	return result{Name: m.name, Status: m.status, Steps: &n, MLMLoss: &last.MLMLoss, FLOPs: &flops}
+	return sweep.Result{Name: m.name, Status: m.status, Steps: c.MaxSteps, MLMLoss: &last.MLMLoss, FLOPs: perStep * float64(c.MaxSteps)}
 }
 
 // writeSweep writes a sweep folder.
-func writeSweep(tb testing.TB, dir string, runs []made, logging int64) map[string]result {
+func writeSweep(tb testing.TB, dir string, runs []made, logging int64) map[string]sweep.Result {
 	tb.Helper()
-	all := map[string]result{}
-	f, err := os.Create(filepath.Join(dir, resultsFile))
+	all := map[string]sweep.Result{}
+	f, err := os.Create(filepath.Join(dir, sweep.ResultsName))
 	if err != nil {
 		tb.Fatal(err)
 	}

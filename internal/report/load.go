@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 	"github.com/sparsebert/sparsebert-gpu/internal/train"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
@@ -42,7 +44,7 @@ type Run struct {
 	Cost     metrics.Cost // sums and largest values; Step: of the last
 	costs    int
 
-	result *result // of the sweep
+	result *sweep.Result // what the sweep says of it; nil: nothing, or there is none
 }
 
 // At is a record with the seconds of training that had gone by.
@@ -56,7 +58,7 @@ type At[R any] struct {
 func Load(paths []string) (*Data, error) {
 	d := &Data{}
 	var dirs []string
-	results := map[string]result{} // by run folder
+	results := map[string]sweep.Result{} // by run folder
 	for _, path := range paths {
 		found, err := d.find(path, results)
 		if err != nil {
@@ -86,7 +88,7 @@ func Load(paths []string) (*Data, error) {
 }
 
 // find returns the run folders that path means.
-func (d *Data) find(path string, results map[string]result) ([]string, error) {
+func (d *Data) find(path string, results map[string]sweep.Result) ([]string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -99,9 +101,9 @@ func (d *Data) find(path string, results map[string]result) ([]string, error) {
 	if isRun(path) {
 		return []string{filepath.Clean(path)}, nil
 	}
-	entries, err := os.ReadDir(filepath.Join(path, runsFolder))
+	entries, err := os.ReadDir(filepath.Join(path, sweep.RunsName))
 	if err != nil {
-		return nil, dataErrorf("%s: found neither config.yaml nor a folder %s, expected a run folder or a sweep folder", path, runsFolder)
+		return nil, dataErrorf("%s: found neither config.yaml nor a folder %s, expected a run folder or a sweep folder", path, sweep.RunsName)
 	}
 	said, err := readResults(path)
 	if err != nil {
@@ -109,7 +111,7 @@ func (d *Data) find(path string, results map[string]result) ([]string, error) {
 	}
 	var dirs []string
 	for _, e := range entries {
-		dir := filepath.Join(path, runsFolder, e.Name())
+		dir := filepath.Join(path, sweep.RunsName, e.Name())
 		if !isRun(dir) {
 			continue // not begun yet, or no run at all
 		}
@@ -120,11 +122,11 @@ func (d *Data) find(path string, results map[string]result) ([]string, error) {
 		}
 	}
 	for name := range said {
-		d.Warnings = append(d.Warnings, fmt.Sprintf("%s: found a result of run %q without its folder", filepath.Join(path, resultsFile), name))
+		d.Warnings = append(d.Warnings, fmt.Sprintf("%s: found a result of run %q without its folder", filepath.Join(path, sweep.ResultsName), name))
 	}
 	slices.Sort(d.Warnings)
 	if len(dirs) == 0 {
-		return nil, dataErrorf("%s: found no run folder, expected at least one", filepath.Join(path, runsFolder))
+		return nil, dataErrorf("%s: found no run folder, expected at least one", filepath.Join(path, sweep.RunsName))
 	}
 	return dirs, nil
 }
@@ -175,7 +177,7 @@ func loadRun(dir string) (*Run, error) {
 		return nil, dataErrorf("%v", err)
 	}
 	r.take(records)
-	if l, err := train.NewLedger(r.Config); err == nil {
+	if l, err := train.RunLedger(r.Config); err == nil {
 		r.Ledger = &l
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, train.EnvironmentName)); err == nil {
@@ -245,13 +247,28 @@ func (r *Run) addCost(c *metrics.Cost) {
 	r.Cost.DeviceBytes = max(r.Cost.DeviceBytes, c.DeviceBytes)
 }
 
-// tokensPerStep is the tokens of an optimiser step.
-func (r *Run) tokensPerStep() float64 {
-	return float64(r.Config.BatchSize) * float64(r.Config.Accumulation) * float64(r.Config.SeqLen)
+// sequencesPerStep is the examples of an optimiser step.
+func (r *Run) sequencesPerStep() float64 {
+	return float64(r.Config.BatchSize) * float64(r.Config.Accumulation)
 }
+
+// tokensPerStep is the tokens of an optimiser step.
+func (r *Run) tokensPerStep() float64 { return r.sequencesPerStep() * float64(r.Config.SeqLen) }
+
+// broken says that the run diverged or failed, by its sweep: the folder does not
+// tell. The steps since the last record are then known to the sweep only.
+func (r *Run) broken() bool {
+	return r.result != nil && r.result.Status != "" && r.result.Status != sweep.Done
+}
+
+// Candidate says that the run tried a learning rate that its sweep has not chosen.
+func (r *Run) Candidate() bool { return r.result != nil && r.result.Role == sweep.RoleCandidate }
 
 // Steps is how far the run is by its records.
 func (r *Run) Steps() int64 {
+	if r.broken() {
+		return r.result.Steps
+	}
 	steps := int64(0)
 	if n := len(r.Train); n > 0 {
 		steps = r.Train[n-1].Record.Step
@@ -264,17 +281,25 @@ func (r *Run) Steps() int64 {
 
 // FLOPsAt is the paper's count up to a step, NaN where it is not known.
 func (r *Run) FLOPsAt(step int64) float64 {
-	if n := len(r.Train); n > 0 {
-		last := r.Train[n-1].Record
-		if last.Step == step {
-			return last.FLOPs
-		}
-		if last.Step > 0 {
-			return last.FLOPs / float64(last.Step) * float64(step)
-		}
+	if r.broken() && r.result.Steps == step {
+		return r.result.FLOPs
 	}
-	if r.Ledger != nil {
-		return r.Ledger.NonEmbeddingFLOPs * float64(r.Config.BatchSize*r.Config.Accumulation) * float64(step)
+	after, found := slices.BinarySearchFunc(r.Train, step, func(t At[metrics.Train], step int64) int { return cmp.Compare(t.Record.Step, step) })
+	switch {
+	case found:
+		return r.Train[after].Record.FLOPs
+	case after < len(r.Train): // steps of method partial do not cost the same all
+		var a metrics.Train
+		if after > 0 {
+			a = r.Train[after-1].Record
+		}
+		b := r.Train[after].Record
+		return a.FLOPs + (b.FLOPs-a.FLOPs)*float64(step-a.Step)/float64(b.Step-a.Step)
+	case after > 0 && r.Train[after-1].Record.Step > 0:
+		last := r.Train[after-1].Record
+		return last.FLOPs / float64(last.Step) * float64(step)
+	case r.Ledger != nil && r.Config.Method != "partial":
+		return r.Ledger.NonEmbeddingFLOPs * r.sequencesPerStep() * float64(step)
 	}
 	return math.NaN()
 }
@@ -291,9 +316,10 @@ func (r *Run) Seconds() float64 {
 	return s
 }
 
-// Final is the last evaluation, nil before the first.
+// Final is the last evaluation, nil before the first and where the run did not end
+// well.
 func (r *Run) Final() *metrics.Eval {
-	if len(r.Eval) == 0 {
+	if len(r.Eval) == 0 || r.broken() {
 		return nil
 	}
 	return &r.Eval[len(r.Eval)-1].Record
@@ -303,7 +329,7 @@ func (r *Run) Final() *metrics.Eval {
 // sweep says.
 func (r *Run) Status() string {
 	switch {
-	case r.result != nil && r.result.Status != "" && r.result.Status != "done":
+	case r.broken():
 		return r.result.Status
 	case r.Final() != nil && r.Final().Step >= r.Config.MaxSteps:
 		return "done"
@@ -313,21 +339,30 @@ func (r *Run) Status() string {
 
 // check compares a run with what its sweep says.
 func (d *Data) check(r *Run) {
-	if r.result.Status != "done" {
+	if r.result.Status != sweep.Done {
 		return
 	}
 	wrong := func(what string, found, expected any) {
-		d.Warnings = append(d.Warnings, fmt.Sprintf("%s: found %s %v in %s, expected %v as in the run's %s", r.Dir, what, found, resultsFile, expected, metrics.FileName))
+		d.Warnings = append(d.Warnings, fmt.Sprintf("%s: found %s %v in %s, expected %v as in the run's %s", r.Dir, what, found, sweep.ResultsName, expected, metrics.FileName))
 	}
-	differ := func(a, b float64) bool { return !(math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b))) }
-	switch f := r.Final(); {
-	case f == nil:
+	f := r.Final()
+	if f == nil || len(r.Train) == 0 {
 		wrong("status", "done", "an evaluation")
-	case r.result.MLMLoss != nil && differ(*r.result.MLMLoss, f.MLMLoss):
-		wrong("mlm_loss", *r.result.MLMLoss, f.MLMLoss)
+		return
 	}
-	if r.result.FLOPs != nil && differ(*r.result.FLOPs, r.FLOPsAt(r.Steps())) {
-		wrong("flops", *r.result.FLOPs, r.FLOPsAt(r.Steps()))
+	for _, v := range []struct {
+		key  string
+		said *float64
+		is   float64
+	}{
+		{"steps", known(float64(r.result.Steps)), float64(r.Steps())}, {"flops", &r.result.FLOPs, r.FLOPsAt(r.Steps())},
+		{"mlm_loss", r.result.MLMLoss, f.MLMLoss}, {"mlm_accuracy", r.result.MLMAccuracy, f.MLMAccuracy},
+		{"nsp_loss", r.result.NSPLoss, f.NSPLoss}, {"nsp_accuracy", r.result.NSPAccuracy, f.NSPAccuracy},
+		{"train_loss", r.result.TrainLoss, r.Train[len(r.Train)-1].Record.Loss},
+	} {
+		if v.said != nil && !(math.Abs(*v.said-v.is) <= 1e-9*math.Max(math.Abs(*v.said), math.Abs(v.is))) {
+			wrong(v.key, *v.said, v.is)
+		}
 	}
 }
 

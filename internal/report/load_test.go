@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 	"github.com/sparsebert/sparsebert-gpu/internal/train"
 )
 
@@ -20,7 +21,7 @@ func oneRun(tb testing.TB, name string) string {
 	m := madeSweep(3, 100)[2]
 	m.name = name
 	m.write(tb, dir, 10)
-	return filepath.Join(dir, runsFolder, name)
+	return filepath.Join(dir, sweep.RunsName, name)
 }
 
 // A line that is being written, and metrics that are not there yet, are fine.
@@ -70,11 +71,11 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	noRuns := t.TempDir()
-	if err := os.Mkdir(filepath.Join(noRuns, runsFolder), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(noRuns, sweep.RunsName), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	badResults := filepath.Dir(filepath.Dir(oneRun(t, "run")))
-	if err := os.WriteFile(filepath.Join(badResults, resultsFile), []byte("{}\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(badResults, sweep.ResultsName), []byte("{}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
@@ -197,7 +198,7 @@ func FuzzResults(f *testing.F) {
 			if filepath.Dir(filepath.Join("runs", name)) != "runs" {
 				t.Fatalf("the name %q leaves the folder of runs", name)
 			}
-			for _, v := range []*float64{r.MLMLoss, r.FLOPs, r.Steps} {
+			for _, v := range []*float64{r.MLMLoss, &r.FLOPs, r.TrainLoss} {
 				if v != nil && !finite(*v) {
 					t.Fatalf("found %v", *v)
 				}

@@ -25,10 +25,18 @@ var pageStyle string
 //go:embed page.js
 var pageScript string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"known": known}).Parse(pageText))
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"known": knownText}).Parse(pageText))
 
-// known writes a number that may not be there.
-func known(format string, v *float64) string {
+// known returns a number that may not be there: nil for one that is not finite.
+func known(v float64) *float64 {
+	if !finite(v) {
+		return nil
+	}
+	return &v
+}
+
+// knownText writes a number that may not be there.
+func knownText(format string, v *float64) string {
 	if v == nil {
 		return "–"
 	}
@@ -53,6 +61,9 @@ func New(d *Data) (*Report, error) {
 	r := &Report{data: d}
 	_, colors := seriesColors(d.Runs)
 	if c := paretoChart(d.Runs, colors); c != nil {
+		r.shared = append(r.shared, c)
+	}
+	if c := rateChart(d.Runs, colors); c != nil {
 		r.shared = append(r.shared, c)
 	}
 	r.shared = append(r.shared, runCharts(d.Runs)...)
@@ -203,11 +214,13 @@ func drawAll(figures []figure) ([]figureView, error) {
 	return out, nil
 }
 
-// settingsOf lists a configuration.
+// settingsOf lists the settings of a configuration that its method has a use for.
 func settingsOf(c train.Config) [][2]string {
 	var out [][2]string
 	for _, s := range train.Settings() {
-		out = append(out, [2]string{s.Key, settingText(s, &c)})
+		if s.Used(&c) {
+			out = append(out, [2]string{s.Key, settingText(s, &c)})
+		}
 	}
 	return out
 }
@@ -216,8 +229,12 @@ func settingText(s train.Setting, c *train.Config) string {
 	return fmt.Sprint(reflect.ValueOf(s.Value(c)).Elem().Interface())
 }
 
-// shortSetting is settingText for a table: the page's data have all digits.
+// shortSetting is settingText for a table: the page's data have all digits. What a
+// method has no use for is not shown.
 func shortSetting(s train.Setting, c *train.Config) string {
+	if !s.Used(c) {
+		return "–"
+	}
 	if v, ok := s.Value(c).(*float64); ok {
 		return fmt.Sprintf("%.4g", *v)
 	}
@@ -225,15 +242,20 @@ func shortSetting(s train.Setting, c *train.Config) string {
 }
 
 // differing returns the settings, those of the way a run is carried out aside, in
-// which the runs differ.
+// which the runs that have a use for them differ.
 func differing(runs []*Run) []string {
 	var out []string
 	for _, s := range train.Settings() {
 		if s.Running {
 			continue
 		}
-		first := settingText(s, &runs[0].Config)
-		if slices.ContainsFunc(runs, func(r *Run) bool { return settingText(s, &r.Config) != first }) {
+		values := map[string]bool{}
+		for _, r := range runs {
+			if s.Used(&r.Config) {
+				values[settingText(s, &r.Config)] = true
+			}
+		}
+		if len(values) > 1 {
 			out = append(out, s.Key)
 		}
 	}
@@ -243,6 +265,9 @@ func differing(runs []*Run) []string {
 // rowOf is a run's row of the table.
 func rowOf(r *Run, columns []string) rowView {
 	row := rowView{Name: r.Name, Status: r.Status()}
+	if r.Candidate() {
+		row.Status += ", candidate"
+	}
 	for _, s := range train.Settings() {
 		if slices.Contains(columns, s.Key) {
 			row.Settings = append(row.Settings, shortSetting(s, &r.Config))

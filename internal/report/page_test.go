@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 	"github.com/sparsebert/sparsebert-gpu/internal/train"
 )
 
@@ -36,7 +37,7 @@ func TestHostileNames(t *testing.T) {
 	writeSweep(t, dir, runs, 10)
 	for _, r := range runs {
 		text := []byte(`{"command":["<i>"],"cpu":"</script><script>alert(1)</script>"}`)
-		if err := os.WriteFile(filepath.Join(dir, runsFolder, r.name, train.EnvironmentName), text, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, sweep.RunsName, r.name, train.EnvironmentName), text, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,9 +14,11 @@ type pageData struct {
 }
 
 // runData has the keys of a sweep's results.jsonl, and more; null is what a run
-// does not have.
+// does not have, and the losses of one that its sweep says diverged or failed.
 type runData struct {
 	Name        string         `json:"name"`
+	Group       string         `json:"group,omitempty"` // of the sweep, with role
+	Role        string         `json:"role,omitempty"`
 	Config      map[string]any `json:"config"`
 	Status      string         `json:"status"`
 	Steps       int64          `json:"steps"`
@@ -41,8 +43,9 @@ func dataOf(r *Run) runData {
 		Name: r.Name, Status: r.Status(), Config: map[string]any{}, Steps: r.Steps(), Tokens: float64(r.Steps()) * r.tokensPerStep(),
 		Seconds: r.Seconds(), HostBytes: r.Cost.HostBytes, DeviceBytes: r.Cost.DeviceBytes, Time: r.timeParts(),
 	}
-	if v := r.FLOPsAt(r.Steps()); finite(v) {
-		d.FLOPs = &v
+	d.FLOPs = known(r.FLOPsAt(r.Steps()))
+	if r.result != nil {
+		d.Group, d.Role = r.result.Group, r.result.Role
 	}
 	c := r.Config
 	for _, s := range train.Settings() {
@@ -53,7 +56,7 @@ func dataOf(r *Run) runData {
 	if f := r.Final(); f != nil {
 		d.MLMLoss, d.MLMAccuracy, d.NSPLoss, d.NSPAccuracy = &f.MLMLoss, &f.MLMAccuracy, &f.NSPLoss, &f.NSPAccuracy
 	}
-	if n := len(r.Train); n > 0 {
+	if n := len(r.Train); n > 0 && !r.broken() {
 		d.TrainLoss = &r.Train[n-1].Record.Loss
 	}
 	if n := len(r.Topology); n > 0 {

@@ -23,19 +23,30 @@ func seriesOf(r *Run) string {
 	if r.Config.Method == "dense" {
 		return "dense"
 	}
-	return fmt.Sprintf("%s s=%g B=%d", r.Config.Method, r.Config.Sparsity, r.Config.BlockSize)
+	name := r.Config.Method
+	if name == "partial" {
+		name += fmt.Sprintf(" (%s, %s, %s)", r.Config.PartialPhases, r.Config.PartialChoice, r.Config.PartialRest)
+	}
+	return fmt.Sprintf("%s s=%g B=%d", name, r.Config.Sparsity, r.Config.BlockSize)
+}
+
+// ended says whether a run was trained to its end and has a final loss. It counts
+// with its last evaluation, and only after its last step.
+func (r *Run) ended() bool {
+	f := r.Final()
+	return f != nil && f.Step >= r.Config.MaxSteps && finite(f.MLMLoss)
 }
 
 // groups puts the runs that were trained to their end together, by series, then by
-// FLOPs. A run counts with its last evaluation, and only after its last step.
+// FLOPs. Those that only tried a learning rate for others do not count.
 func groups(runs []*Run) []*group {
 	byKey := map[string]*group{}
 	var all []*group
 	for _, r := range runs {
-		f := r.Final()
-		if f == nil || f.Step < r.Config.MaxSteps || !finite(f.MLMLoss) || !(r.FLOPsAt(f.Step) > 0) {
+		if !r.ended() || r.Candidate() || !(r.FLOPsAt(r.Final().Step) > 0) {
 			continue
 		}
+		f := r.Final()
 		c := r.Config
 		c.Seed = 0
 		key, err := c.Hash()
@@ -63,7 +74,7 @@ func groups(runs []*Run) []*group {
 
 // methodOrder puts the dense model last.
 func methodOrder(method string) int {
-	return slices.Index([]string{"dynamic", "static", "dense"}, method)
+	return slices.Index([]string{"dynamic", "static", "partial", "dense"}, method)
 }
 
 // best returns the groups of lowest loss, one for each series and number of FLOPs
@@ -155,12 +166,6 @@ type Comparison struct {
 
 // comparisons sets the best sparse groups beside the family.
 func comparisons(bestOf []*group, f family) []Comparison {
-	known := func(v float64) *float64 {
-		if !finite(v) {
-			return nil
-		}
-		return &v
-	}
 	var all []Comparison
 	for _, g := range bestOf {
 		if g.method == "dense" {
@@ -265,6 +270,8 @@ func markOf(method string) marker {
 	switch method {
 	case "static":
 		return markSquare
+	case "partial":
+		return markTriangle
 	case "dense":
 		return markDiamond
 	}

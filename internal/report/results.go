@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 )
 
 // ErrData marks input that no report can be made of.
@@ -23,26 +25,10 @@ func dataErrorf(format string, args ...any) error {
 	return &dataError{fmt.Sprintf(format, args...)}
 }
 
-// The parts of a sweep folder.
-const (
-	resultsFile = "results.jsonl"
-	runsFolder  = "runs"
-)
-
-// result is what a sweep says of one of its runs. It serves to check what the run
-// folder says; a number that the sweep does not know is nil.
-type result struct {
-	Name    string   `json:"name"`
-	Status  string   `json:"status"` // done, diverged or failed
-	Steps   *float64 `json:"steps"`
-	MLMLoss *float64 `json:"mlm_loss"` // of the final evaluation
-	FLOPs   *float64 `json:"flops"`
-}
-
 // readResults reads the results of a sweep folder, by name; of two of one name the
 // later one. None where there is no file.
-func readResults(dir string) (map[string]result, error) {
-	path := filepath.Join(dir, resultsFile)
+func readResults(dir string) (map[string]sweep.Result, error) {
+	path := filepath.Join(dir, sweep.ResultsName)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -55,8 +41,8 @@ func readResults(dir string) (map[string]result, error) {
 
 // parseResults reads results.jsonl. A last line without its end, as a sweep that
 // is cut leaves it, is passed over; keys that this program does not know too.
-func parseResults(path string, text []byte) (map[string]result, error) {
-	all := map[string]result{}
+func parseResults(path string, text []byte) (map[string]sweep.Result, error) {
+	all := map[string]sweep.Result{}
 	for number := 1; len(text) > 0; number++ {
 		line, rest, whole := bytes.Cut(text, []byte("\n"))
 		text = rest
@@ -66,12 +52,12 @@ func parseResults(path string, text []byte) (map[string]result, error) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		var r result
+		var r sweep.Result
 		if err := json.Unmarshal(line, &r); err != nil {
 			return nil, dataErrorf("%s:%d: found %.80q, expected a JSON object of a run (%v)", path, number, line, err)
 		}
 		if r.Name == "" || r.Name == "." || filepath.Base(r.Name) != r.Name || !filepath.IsLocal(r.Name) {
-			return nil, dataErrorf("%s:%d: found the name %.80q, expected that of a folder in %s", path, number, r.Name, runsFolder)
+			return nil, dataErrorf("%s:%d: found the name %.80q, expected that of a folder in %s", path, number, r.Name, sweep.RunsName)
 		}
 		all[r.Name] = r
 	}

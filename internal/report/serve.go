@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 )
 
 // Server serves the page of runs that may still be going on. A page asks every two
@@ -41,7 +42,7 @@ func NewServer(paths []string) (*Server, error) {
 func (s *Server) stamp() string {
 	sum := sha256.New()
 	for _, path := range s.paths {
-		for _, pattern := range []string{"", resultsFile, metrics.FileName, runsFolder, filepath.Join(runsFolder, "*", metrics.FileName)} {
+		for _, pattern := range []string{"", sweep.ResultsName, metrics.FileName, sweep.RunsName, filepath.Join(sweep.RunsName, "*", metrics.FileName)} {
 			files, _ := filepath.Glob(filepath.Join(globQuote(path), pattern)) // the patterns are good
 			for _, f := range files {
 				if info, err := os.Stat(f); err == nil {

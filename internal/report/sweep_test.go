@@ -9,6 +9,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 )
 
 // reportOf loads folders and makes their report.
@@ -94,7 +96,7 @@ func TestSweepOfHundredRuns(t *testing.T) {
 	}
 	for _, got := range d.Runs {
 		want, ok := results[got["name"].(string)]
-		if !ok || got["mlm_loss"] != *want.MLMLoss || got["flops"] != *want.FLOPs || got["steps"] != *want.Steps || got["status"] != want.Status {
+		if !ok || got["mlm_loss"] != *want.MLMLoss || got["flops"] != want.FLOPs || got["steps"] != float64(want.Steps) || got["status"] != want.Status {
 			t.Errorf("%v: found loss %v, FLOPs %v, steps %v, status %v, expected %+v", got["name"], got["mlm_loss"], got["flops"], got["steps"], got["status"], want)
 		}
 	}
@@ -110,7 +112,7 @@ func TestResultsAreChecked(t *testing.T) {
 	dir := t.TempDir()
 	runs := madeSweep(4, 100)
 	writeSweep(t, dir, runs, 10)
-	path := filepath.Join(dir, resultsFile)
+	path := filepath.Join(dir, sweep.ResultsName)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +151,7 @@ func TestRunsCountOnce(t *testing.T) {
 	dir := t.TempDir()
 	runs := madeSweep(3, 100)
 	writeSweep(t, dir, runs, 10)
-	one := filepath.Join(dir, runsFolder, runs[0].name)
+	one := filepath.Join(dir, sweep.RunsName, runs[0].name)
 	if r := reportOf(t, dir, one, one+"/"); len(r.data.Runs) != 3 {
 		t.Errorf("found %d runs, expected 3", len(r.data.Runs))
 	}

@@ -33,7 +33,7 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 		return nil, err
 	}
 	var err error
-	if s.results, err = readResults(s.path(resultsName)); err != nil {
+	if s.results, err = readResults(s.path(ResultsName)); err != nil {
 		return nil, err
 	}
 	configs, err := s.checkRuns()
@@ -163,7 +163,7 @@ func (s *Sweep) checkFolder() error {
 	other := ""
 	for _, e := range entries {
 		switch {
-		case e.Name() == fileName || e.Name() == runsName:
+		case e.Name() == fileName || e.Name() == RunsName:
 			return nil
 		case !strings.HasPrefix(e.Name(), "."):
 			other = e.Name()

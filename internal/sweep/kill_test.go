@@ -85,7 +85,7 @@ func TestSweepKilledAtRandomTimes(t *testing.T) {
 		t.Fatal(cmd.Stderr)
 	}
 	whole := time.Since(began)
-	want := read(t, uncut, resultsName)
+	want := read(t, uncut, ResultsName)
 
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, jobs := range []int{1, 2} {
@@ -94,7 +94,7 @@ func TestSweepKilledAtRandomTimes(t *testing.T) {
 			killed, midway := 0, 0
 			for killed < kills && killOnce(t, spawn(t, file, out, jobs), time.Duration(random.Int64N(int64(whole)/7)+1)) {
 				killed++
-				if found, _ := filepath.Glob(filepath.Join(out, runsName, "*", "config.yaml")); len(found) > 0 {
+				if found, _ := filepath.Glob(filepath.Join(out, RunsName, "*", "config.yaml")); len(found) > 0 {
 					midway++
 				}
 			}
@@ -138,16 +138,16 @@ func killOnce(t *testing.T, cmd *exec.Cmd, after time.Duration) bool {
 // compareSweeps compares a cut sweep with the uncut one.
 func compareSweeps(t *testing.T, what, out, uncut, want string) {
 	t.Helper()
-	if got := read(t, out, resultsName); got != want {
+	if got := read(t, out, ResultsName); got != want {
 		t.Errorf("%s: found\n%s\nexpected\n%s", what, got, want)
 	}
-	runs, err := os.ReadDir(filepath.Join(uncut, runsName))
+	runs, err := os.ReadDir(filepath.Join(uncut, RunsName))
 	if err != nil || len(runs) != 8 {
 		t.Fatalf("found %d runs (%v), expected 8", len(runs), err)
 	}
 	for _, r := range runs {
-		a := withoutClock(t, filepath.Join(out, runsName, r.Name(), metrics.FileName))
-		b := withoutClock(t, filepath.Join(uncut, runsName, r.Name(), metrics.FileName))
+		a := withoutClock(t, filepath.Join(out, RunsName, r.Name(), metrics.FileName))
+		b := withoutClock(t, filepath.Join(uncut, RunsName, r.Name(), metrics.FileName))
 		if a != b || strings.Count(a, "\n") < 5 {
 			t.Errorf("%s: %s: found metrics\n%s\nexpected\n%s", what, r.Name(), a, b)
 		}

@@ -50,9 +50,9 @@ type Result struct {
 
 // The files of a sweep's folder.
 const (
+	RunsName    = "runs"          // a folder of run folders
+	ResultsName = "results.jsonl" // a Result each line
 	fileName    = "sweep.yaml"
-	runsName    = "runs"
-	resultsName = "results.jsonl"
 	timingsName = "timings.jsonl"
 	fitName     = "fit.json"
 )

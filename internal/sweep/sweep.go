@@ -48,7 +48,7 @@ type Sweep struct {
 }
 
 // runFolder is the folder of a run.
-func (s *Sweep) runFolder(r *Run) string { return filepath.Join(s.Out, runsName, r.Name) }
+func (s *Sweep) runFolder(r *Run) string { return filepath.Join(s.Out, RunsName, r.Name) }
 
 // path is a file of the sweep.
 func (s *Sweep) path(name string) string { return filepath.Join(s.Out, name) }
@@ -74,7 +74,7 @@ func (s *Sweep) Do(ctx context.Context) error {
 	if _, err := s.Check(ctx); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(s.path(runsName), 0o755); err != nil {
+	if err := os.MkdirAll(s.path(RunsName), 0o755); err != nil {
 		return fmt.Errorf("make the sweep's folder: %w", err)
 	}
 	lock, err := checkpoint.Lock(s.Out)
@@ -118,7 +118,7 @@ func (s *Sweep) settle() error {
 	for _, best := range s.choose() {
 		s.Watch.Chose(best, *s.results[best.Name])
 	}
-	return writeLines(s.path(resultsName), s.inOrder())
+	return writeLines(s.path(ResultsName), s.inOrder())
 }
 
 // inOrder lists the results in grid order.

@@ -163,7 +163,7 @@ func TestSweep(t *testing.T) {
 	if err := s.Do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	text := read(t, out, resultsName)
+	text := read(t, out, ResultsName)
 	var results []Result
 	for line := range strings.Lines(text) {
 		var r Result
@@ -180,7 +180,7 @@ func TestSweep(t *testing.T) {
 		if r.Name != s.Runs[i].Name {
 			t.Errorf("line %d: found %s, expected %s as in the grid", i+1, r.Name, s.Runs[i].Name)
 		}
-		loss := lastEval(t, filepath.Join(out, runsName, r.Name))
+		loss := lastEval(t, filepath.Join(out, RunsName, r.Name))
 		if r.Status != Done || r.Steps != 12 || r.Tokens != 12*2*32 || *r.MLMLoss != loss {
 			t.Errorf("%s: found %s, %d steps, %d tokens, loss %v, expected done, 12, 768, %v", r.Name, r.Status, r.Steps, r.Tokens, *r.MLMLoss, loss)
 		}
@@ -216,37 +216,37 @@ func TestSweep(t *testing.T) {
 	if err := newSweep(t, file, out, 1, again).Do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if len(again.made) != 0 || len(again.skipped) != 8 || read(t, out, resultsName) != text {
+	if len(again.made) != 0 || len(again.skipped) != 8 || read(t, out, ResultsName) != text {
 		t.Errorf("found %v made again, %d passed over, expected none and 8", again.made, len(again.skipped))
 	}
 	// Without results.jsonl they come from the run folders, and no step is made.
-	if err := os.Remove(filepath.Join(out, resultsName)); err != nil {
+	if err := os.Remove(filepath.Join(out, ResultsName)); err != nil {
 		t.Fatal(err)
 	}
 	again = &quiet{}
 	if err := newSweep(t, file, out, 1, again).Do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if again.steps != 0 || read(t, out, resultsName) != text {
-		t.Errorf("found %d steps and results\n%s\nexpected none and\n%s", again.steps, read(t, out, resultsName), text)
+	if again.steps != 0 || read(t, out, ResultsName) != text {
+		t.Errorf("found %d steps and results\n%s\nexpected none and\n%s", again.steps, read(t, out, ResultsName), text)
 	}
 	// Three at a time come to the same.
 	side := filepath.Join(t.TempDir(), "side")
 	if err := newSweep(t, file, side, 3, &quiet{}).Do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if found := read(t, side, resultsName); found != text {
+	if found := read(t, side, ResultsName); found != text {
 		t.Errorf("three at a time: found\n%s\nexpected\n%s", found, text)
 	}
 	// A run folder that was removed is made again.
-	if err := os.RemoveAll(filepath.Join(out, runsName, results[7].Name)); err != nil {
+	if err := os.RemoveAll(filepath.Join(out, RunsName, results[7].Name)); err != nil {
 		t.Fatal(err)
 	}
 	again = &quiet{}
 	if err := newSweep(t, file, out, 1, again).Do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(again.made, []string{results[7].Name}) || read(t, out, resultsName) != text {
+	if !slices.Equal(again.made, []string{results[7].Name}) || read(t, out, ResultsName) != text {
 		t.Errorf("found %v made again, expected %s alone", again.made, results[7].Name)
 	}
 }
@@ -299,7 +299,7 @@ func TestStoppedSweep(t *testing.T) {
 	if err := newSweep(t, file, uncut, 1, &quiet{}).Do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	want, out, stops := read(t, uncut, resultsName), filepath.Join(t.TempDir(), "out"), 0
+	want, out, stops := read(t, uncut, ResultsName), filepath.Join(t.TempDir(), "out"), 0
 	for {
 		ctx, stop := context.WithCancel(context.Background())
 		watch := &quiet{stopAt: 7, stop: stop}
@@ -315,7 +315,7 @@ func TestStoppedSweep(t *testing.T) {
 			t.Fatalf("found a sweep that does not get on: %d stops", stops)
 		}
 	}
-	if got := read(t, out, resultsName); got != want || stops < 5 {
+	if got := read(t, out, ResultsName); got != want || stops < 5 {
 		t.Errorf("after %d stops: found\n%s\nexpected\n%s", stops, got, want)
 	}
 }
@@ -326,8 +326,8 @@ func TestStoppedWhileLoading(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	err := newSweep(t, file, out, 1, &quiet{loading: stop}).Do(ctx)
-	if !errors.Is(err, train.ErrStopped) || !strings.HasPrefix(err.Error(), "run dense-seed1-lr0.0003: ") || read(t, out, resultsName) != "" {
-		t.Errorf("found %v and results %q, expected train.ErrStopped and none", err, read(t, out, resultsName))
+	if !errors.Is(err, train.ErrStopped) || !strings.HasPrefix(err.Error(), "run dense-seed1-lr0.0003: ") || read(t, out, ResultsName) != "" {
+		t.Errorf("found %v and results %q, expected train.ErrStopped and none", err, read(t, out, ResultsName))
 	}
 }
 
@@ -377,7 +377,7 @@ func TestBadSweeps(t *testing.T) {
 		!strings.Contains(err.Error(), "run dynamic-s0.5-random: learning_rate: found 0.006, expected 0.005") {
 		t.Errorf("found %v, expected a usage error on the learning rate", err)
 	}
-	write(resultsName, "{}\n")
+	write(ResultsName, "{}\n")
 	if err := newSweep(t, file, filepath.Dir(file), 1, &quiet{}).Do(context.Background()); !train.IsUsage(err) || !strings.Contains(err.Error(), "results.jsonl:1: found") {
 		t.Errorf("found %v, expected a usage error on results.jsonl", err)
 	}
@@ -392,7 +392,7 @@ func TestRunsThatDoNotEndWell(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	broken := filepath.Join(out, runsName, "dynamic-s0.5-gradient")
+	broken := filepath.Join(out, RunsName, "dynamic-s0.5-gradient")
 	watch := &quiet{}
 	watch.stepFail = func() { // a folder where the run's metrics should be
 		if err := os.MkdirAll(filepath.Join(broken, metrics.FileName), 0o755); err != nil {

@@ -1,6 +1,10 @@
 package train
 
-import "github.com/sparsebert/sparsebert-gpu/model"
+import (
+	"cmp"
+
+	"github.com/sparsebert/sparsebert-gpu/model"
+)
 
 // Shape returns the model of a configuration and the sizes that it is built for,
 // without any data: its vocabulary has the size that the configuration says, or
@@ -42,7 +46,8 @@ func (c *Config) resolvedSizes() (model.Config, error) {
 	if err != nil {
 		return m, err
 	}
-	m.Layers, m.Hidden, m.Heads, m.FFN = c.Layers, c.Hidden, c.Heads, c.FFN
+	m.Layers, m.Hidden = cmp.Or(c.Layers, m.Layers), cmp.Or(c.Hidden, m.Hidden)
+	m.Heads, m.FFN = cmp.Or(c.Heads, m.Heads), cmp.Or(c.FFN, m.FFN)
 	m.MaxPositions = max(m.MaxPositions, c.SeqLen) // of weights to start from, which may have more than the preset
 	return m, nil
 }
