@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Every sweep under experiments/ passes --dry-run, each figure of the paper has its
 # file in both sizes, and the smallest sweep runs to its end on the built-in corpus,
-# twice: the second time nothing is left to do. `experiments.sh FOLDER` keeps that
-# sweep in FOLDER, for a report of it.
+# twice: the second time nothing is left to do. Its report has the numbers of
+# results.jsonl and every figure as SVG and PNG. `experiments.sh FOLDER` keeps the sweep
+# in FOLDER and the report beside it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
@@ -48,4 +49,22 @@ fi
 "$program" sweep experiments/small/smoke.yaml --out "$out" --device cpu --quiet >/dev/null
 cmp "$dir/first" "$out/results.jsonl"
 [ "$(wc -l <"$out/timings.jsonl")" = "$runs" ] || { echo "experiments.sh: found runs that were made twice" >&2; exit 1; }
-echo "experiments: $count files pass --dry-run; $runs runs of the smallest done"
+
+"$program" report "$out" --out "$out.html" 2>"$dir/warnings"
+if [ -s "$dir/warnings" ]; then
+  echo "experiments.sh: the report has warnings, expected none:" >&2
+  cat "$dir/warnings" >&2
+  exit 1
+fi
+CGO_ENABLED=0 go build -o "$dir/reportcheck" ./ci/reportcheck
+"$dir/reportcheck" "$out/results.jsonl" "$out.html" "$out-figures"
+for figure in pareto loss-learning-rate loss explored-dof run1-topology-query run1-flops; do
+  [ -f "$out-figures/$figure.svg" ] || { echo "experiments.sh: the report has no figure $figure" >&2; exit 1; }
+done
+# A report of other numbers must not pass.
+sed '1s/"mlm_loss":/&1/' "$out/results.jsonl" >"$dir/other"
+if "$dir/reportcheck" "$dir/other" "$out.html" "$out-figures" 2>/dev/null; then
+  echo "experiments.sh: a report of other numbers passed" >&2
+  exit 1
+fi
+echo "experiments: $count files pass --dry-run; $runs runs of the smallest done, and its report is right"

@@ -40,6 +40,7 @@ internal/sweep            internal/train internal/checkpoint model
 internal/report           model internal/train internal/metrics internal/checkpoint internal/sweep
 cmd/sparsebert-gpu        *
 ci/testreport
+ci/reportcheck
 ci/interop                *
 '
 

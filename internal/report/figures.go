@@ -16,6 +16,12 @@ const (
 // chartWidth and chartHeight are the usual size.
 const chartWidth, chartHeight = 440, 320
 
+// size gives a chart the usual size, and more height where its legend would leave
+// little of it to the curves.
+func (c *chart) size() {
+	c.w, c.h = chartWidth, max(chartHeight, headHeight(c.keys(), chartWidth)+250)
+}
+
 // look is how a run's curves are drawn.
 type look struct {
 	label  string // "": not in the legend
@@ -117,7 +123,7 @@ func runCharts(runs []*Run) []figure {
 				c.legend = append(c.legend, k)
 			}
 		}
-		c.w, c.h = chartWidth, chartHeight
+		c.size()
 		out = append(out, c)
 	}
 	return out

@@ -64,7 +64,7 @@ func rateChart(runs []*Run, colors map[string]ink) *chart {
 		return nil
 	}
 	c := &chart{
-		about: about{name: "loss-learning-rate", title: "Loss against learning rate", w: chartWidth, h: chartHeight,
+		about: about{name: "loss-learning-rate", title: "Loss against learning rate",
 			caption: "Final validation loss of runs that differ in their learning rate only, a line for each seed."},
 		x: axis{label: "peak learning rate", log: true, format: plain},
 		y: axis{label: "validation MLM loss, nats per masked token"},
@@ -98,6 +98,7 @@ func rateChart(runs []*Run, colors map[string]ink) *chart {
 	if len(broken) > 0 {
 		c.caption += " Not drawn: " + brokenText(broken) + "."
 	}
+	c.size()
 	return c
 }
 
