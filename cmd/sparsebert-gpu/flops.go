@@ -16,7 +16,7 @@ import (
 func flopsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "flops",
-		Usage: "parameters, FLOPs and memory of a configuration, part by part",
+		Usage: "count parameters, FLOPs and memory of a configuration, part by part",
 		Description: "Takes the flags of train that say what is computed. The vocabulary has BERT's size unless\n" +
 			"--vocab-size says otherwise.",
 		Flags:  append(configFlags(flopsDefaults(), shapes), jsonFlag()),

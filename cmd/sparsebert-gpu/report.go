@@ -25,7 +25,7 @@ const reportName = "report"
 func reportCommand() *cli.Command {
 	return &cli.Command{
 		Name:      reportName,
-		Usage:     "run and sweep folders -> one self-contained HTML page with plots",
+		Usage:     "make one self-contained HTML page of run and sweep folders, with plots",
 		ArgsUsage: "RUN...",
 		Description: "A RUN is a run folder, finished or not, or a sweep folder. The page needs no network. Each figure is\n" +
 			"written as SVG and PNG too, to the folder FILE-figures unless --figures says otherwise.",

@@ -155,6 +155,23 @@ func TestClock(t *testing.T) {
 	}
 }
 
+// FLOPs are those of the records, and between two of them in proportion: steps of
+// method partial cost more or less in its phases.
+func TestFLOPsBetweenRecords(t *testing.T) {
+	c := train.DefaultConfig()
+	c.Method = "partial"
+	r := &Run{Config: c}
+	if got := r.FLOPsAt(3); !math.IsNaN(got) {
+		t.Errorf("without a record: found %v, expected NaN", got)
+	}
+	r.take([]metrics.Record{&metrics.Train{Step: 4, FLOPs: 8}, &metrics.Train{Step: 8, FLOPs: 40}})
+	for step, want := range map[int64]float64{0: 0, 2: 4, 4: 8, 6: 24, 8: 40, 16: 80} {
+		if got := r.FLOPsAt(step); got != want {
+			t.Errorf("step %d: found %v, expected %v", step, got, want)
+		}
+	}
+}
+
 // The parts of the time add up, and a topology update is what its step takes more
 // than the others.
 func TestTimeParts(t *testing.T) {
