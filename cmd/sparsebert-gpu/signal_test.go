@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// start starts the program and waits until its run has written a log line.
-func start(t *testing.T, dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
+// ourselves is the program in a process of its own.
+func ourselves(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -40,6 +40,13 @@ func start(t *testing.T, dir string, args ...string) (*exec.Cmd, *bytes.Buffer) 
 	}
 	cmd := exec.Command(self, args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
+	return cmd
+}
+
+// start starts the program and waits until its run has written a log line.
+func start(t *testing.T, dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	cmd := ourselves(t, args...)
 	var out bytes.Buffer
 	cmd.Stderr = &out
 	if err := cmd.Start(); err != nil {
@@ -80,12 +87,7 @@ func TestSignals(t *testing.T) {
 // Ctrl-C of a page that is served says what it does, and nothing of a step.
 func TestSignalWhileServing(t *testing.T) {
 	dir := reportRun(t)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "report", dir, "--watch")
-	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd := ourselves(t, "report", dir, "--watch")
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.StdoutPipe()

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 )
 
@@ -62,4 +64,33 @@ func parseResults(path string, text []byte) (map[string]sweep.Result, error) {
 		all[r.Name] = r
 	}
 	return all, nil
+}
+
+// check compares a run with what its sweep says.
+func (d *Data) check(r *Run) {
+	if r.result.Status != sweep.Done {
+		return
+	}
+	wrong := func(what string, found, expected any) {
+		d.Warnings = append(d.Warnings, fmt.Sprintf("%s: found %s %v in %s, expected %v as in the run's %s", r.Dir, what, found, sweep.ResultsName, expected, metrics.FileName))
+	}
+	f := r.Final()
+	if f == nil || len(r.Train) == 0 {
+		wrong("status", "done", "an evaluation")
+		return
+	}
+	for _, v := range []struct {
+		key  string
+		said *float64
+		is   float64
+	}{
+		{"steps", known(float64(r.result.Steps)), float64(r.Steps())}, {"flops", &r.result.FLOPs, r.FLOPsAt(r.Steps())},
+		{"mlm_loss", r.result.MLMLoss, f.MLMLoss}, {"mlm_accuracy", r.result.MLMAccuracy, f.MLMAccuracy},
+		{"nsp_loss", r.result.NSPLoss, f.NSPLoss}, {"nsp_accuracy", r.result.NSPAccuracy, f.NSPAccuracy},
+		{"train_loss", r.result.TrainLoss, r.Train[len(r.Train)-1].Record.Loss},
+	} {
+		if v.said != nil && !(math.Abs(*v.said-v.is) <= 1e-9*math.Max(math.Abs(*v.said), math.Abs(v.is))) {
+			wrong(v.key, *v.said, v.is)
+		}
+	}
 }
