@@ -13,7 +13,9 @@ internal/backend          sparse
 internal/metrics
 internal/checkpoint
 internal/checkpoint/faultfs internal/checkpoint
-internal/corpus           internal/philox
+internal/newfolder
+internal/corpus           internal/philox internal/newfolder
+internal/huggingface      model sparse internal/checkpoint internal/corpus internal/newfolder
 sparse                    internal/philox
 model                     sparse internal/backend internal/philox
 internal/cpu              sparse internal/backend internal/philox internal/cpu/kernel
@@ -33,9 +35,13 @@ internal/traffic          gpu sparse internal/backend
 internal/bench            sparse model internal/backend internal/philox internal/traffic
 internal/nvidia
 internal/oracle           model sparse internal/philox
-internal/train            model sparse internal/backend internal/philox internal/corpus internal/checkpoint internal/metrics
+internal/train            model sparse internal/backend internal/philox internal/corpus internal/checkpoint internal/metrics internal/huggingface internal/newfolder
+internal/sweep            internal/train internal/checkpoint model
+internal/report           model internal/train internal/metrics internal/checkpoint internal/sweep
 cmd/sparsebert-gpu        *
 ci/testreport
+ci/reportcheck
+ci/interop                *
 '
 
 # check reads lines "package import import ..." and prints the offences.
@@ -63,6 +69,7 @@ check() {
         may = ""
         if (index($i "/", "gorgonia.org/") == 1) may = "internal/oracle"
         if (index($i "/", "gorgonia.org/cu/") == 1) may = "gpu/cudadriver"
+        if (index($i "/", "gonum.org/v1/plot/") == 1) may = "internal/report"
         if (may != "" && p != may) { print p " imports " $i ": only " may " may"; bad = 1 }
       }
     }
@@ -85,7 +92,7 @@ if [ "${1:-}" = --self-test ]; then
   }
   for line in "sparse $module/internal/backend" "model $module/internal/cpu" "model gorgonia.org/tensor" "internal/newcomer fmt" \
     "gpu gorgonia.org/cu" "internal/oracle gorgonia.org/cu" "internal/oracle gorgonia.org/cu/blas" "gpu/cudadriver gorgonia.org/gorgonia" "gpu/cudadriver/preflight gorgonia.org/cu" \
-    "gpu C" "internal/oracle C" "kernels $module/sparse" "model $module/gpu" "gpu $module/gpu/simdriver" "gpu/cudadriver $module/internal/ptxsim"; do
+    "gpu C" "internal/oracle C" "kernels $module/sparse" "model $module/gpu" "internal/train $module/internal/report" "internal/train gonum.org/v1/plot/vg" "gpu $module/gpu/simdriver" "gpu/cudadriver $module/internal/ptxsim"; do
     if echo "$module/$line" | check >/dev/null; then planted "$line"; fi
   done
   for line in "gpu/cudadriver C gorgonia.org/cu $module/gpu" "internal/oracle gorgonia.org/gorgonia $module/model" "sparse fmt"; do

@@ -34,6 +34,9 @@ type Config struct {
 	// Growth shapes the starting topology: GrowFanIn starts with the same number
 	// of blocks in every block row, the others uniformly at random.
 	Growth sparse.Growth `json:"growth"`
+	// Rest is for method Partial, whose Sparsity is the fraction of the encoder's
+	// weights that is not trained, in blocks of BlockSize.
+	Rest Rest `json:"rest"`
 }
 
 // Largest sizes that are accepted. They keep element counts inside the 32-bit
@@ -45,7 +48,8 @@ const (
 	maxPositions = 1 << 20
 )
 
-// Density returns d = 1 - s, and 1 for the dense method.
+// Density returns d = 1 - s, and 1 for the dense method. For method Partial it is
+// that of what is trained.
 func (c Config) Density() float64 {
 	if c.Method == Dense {
 		return 1
@@ -94,7 +98,7 @@ func (c Config) check() error {
 	switch c.Method {
 	case Dense:
 		return nil
-	case Dynamic, Static:
+	case Dynamic, Static, Partial:
 	default:
 		return fmt.Errorf("%w: method: found number %d, expected 0 to %d", ErrConfig, c.Method, len(methodNames)-1)
 	}
@@ -103,6 +107,9 @@ func (c Config) check() error {
 	}
 	if c.Growth > sparse.GrowFanIn {
 		return fmt.Errorf("%w: growth: found number %d, expected 0 to %d", ErrConfig, c.Growth, sparse.GrowFanIn)
+	}
+	if c.Method == Partial && int(c.Rest) >= len(restNames) {
+		return fmt.Errorf("%w: partial_rest: found number %d, expected 0 to %d", ErrConfig, c.Rest, len(restNames)-1)
 	}
 	switch c.BlockSize {
 	case 1, 4, 8, 16, 32, 64:

@@ -44,3 +44,21 @@ func (m *Model) Eval(batch Batch) (EvalSums, error) {
 	}
 	return s, nil
 }
+
+// Logits runs the model forward without dropout, as Eval does, and returns the
+// scores before the softmax: mlm [M, V] over the batch's used masked slots in
+// their order, nsp [Size, 2]. They are as precise as the backend keeps them.
+// Errors are Eval's.
+func (m *Model) Logits(batch Batch) (mlm, nsp []float64, err error) {
+	if _, err := m.Eval(batch); err != nil {
+		return nil, nil, err
+	}
+	masked, _ := batch.counts() // whose rows come first
+	if mlm, err = m.read(m.act.logits, masked*m.cfg.VocabSize); err != nil {
+		return nil, nil, fmt.Errorf("reading the MLM logits: %w", err)
+	}
+	if nsp, err = m.read(m.act.nspLogits, 2*batch.Size); err != nil {
+		return nil, nil, fmt.Errorf("reading the NSP logits: %w", err)
+	}
+	return mlm, nsp, nil
+}

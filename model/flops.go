@@ -8,7 +8,7 @@ type FLOPPart struct {
 	// backward twice the forward.
 	Theoretical float64 `json:"theoretical"`
 	// Executed counts what the backend is told to do: the active blocks that the
-	// tensors really have, and attention scores made again in the backward pass.
+	// tensors really have (all elements of those that are trained in part), and attention scores made again in the backward pass.
 	Executed float64 `json:"executed"`
 	// Dense is Executed of the same model with method dense.
 	Dense float64 `json:"dense"`
@@ -32,7 +32,10 @@ const (
 //	3 (2 S d W + 4 S^2 H L),  W = 12 L H^2 for F = 4H
 //
 // with W the encoder's dense weights, summed over the table, and d the density
-// asked for. Embeddings and heads are outside this count.
+// asked for. Embeddings and heads are outside this count. For method Partial it is
+// the count of a step that trains a part: with frozen weights W counts in full in
+// two of the three products, d is (2 + d)/3. A step that trains all is that of
+// method Dense.
 func NonEmbeddingFLOPs(c Config, seq int) (float64, error) {
 	table, err := Table(c)
 	if err != nil {
@@ -64,8 +67,13 @@ func flopParts(c Config, table []Tensor, o Options) []FLOPPart {
 	product := func(name string, t Tensor, rows int) {
 		p, each := parts[name], 3*2*float64(rows)
 		d := 1.0
-		if t.Sparse {
+		if t.Sparse || t.Partial {
 			d = c.Density()
+		}
+		if t.Partial && c.Rest == Frozen {
+			// Frozen weights cost what trained ones do but for their own gradient, one
+			// product of three.
+			d = (2 + d) / 3
 		}
 		p.Theoretical += each * d * float64(t.Elements())
 		if o.Recompute && t.Encoder && t.Layer < c.Layers-1 {

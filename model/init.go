@@ -29,6 +29,16 @@ func startTopology(t Tensor, c Config, seed uint64) (*sparse.Topology, error) {
 // initialChunk is the number of values that are made at a time.
 const initialChunk = 1 << 20
 
+// InitialValues returns the first values of a dense parameter, [Out, In] row-major:
+// what New gives it under the same seed.
+func InitialValues(t Tensor, c Config, seed uint64) []float32 {
+	values := make([]float32, t.Elements())
+	if t.Start != StartZero {
+		fill(values, 0, drawer(t, c, seed))
+	}
+	return values
+}
+
 // valueless is a backend that may keep no values (package traffic): drawing them
 // would take most of its time.
 type valueless interface{ Valueless() bool }

@@ -13,14 +13,20 @@ const (
 	Dynamic Method = iota // block-sparse, the topology moves during training
 	Static                // block-sparse, the starting topology stays
 	Dense                 // no sparsity
+	// Partial keeps dense weights of which, always or in phases, only a part is
+	// trained (paper, figure 1 and appendix on alternating phases).
+	Partial
 )
 
-var methodNames = []string{"dynamic", "static", "dense"}
+var methodNames = []string{"dynamic", "static", "dense", "partial"}
 
 // String returns the flag's text.
 func (m Method) String() string { return enumName(methodNames, uint8(m)) }
 
-// ParseMethod reads dynamic, static or dense. The error wraps ErrConfig.
+// BlockSparse tells whether the encoder's weights are kept as blocks.
+func (m Method) BlockSparse() bool { return m == Dynamic || m == Static }
+
+// ParseMethod reads dynamic, static, dense or partial. The error wraps ErrConfig.
 func ParseMethod(s string) (Method, error) {
 	i, err := parseEnum("method", methodNames, s)
 	return Method(i), err
@@ -32,6 +38,35 @@ func (m Method) MarshalText() ([]byte, error) { return marshalEnum("method", met
 // UnmarshalText reads what ParseMethod reads.
 func (m *Method) UnmarshalText(b []byte) (err error) {
 	*m, err = ParseMethod(string(b))
+	return err
+}
+
+// Rest says what becomes of the weights that method Partial does not train.
+type Rest uint8
+
+// What becomes of them.
+const (
+	Frozen Rest = iota // they keep their values and take part in the forward pass
+	Zero               // they are zero, and start from zero when they are trained again
+)
+
+var restNames = []string{"frozen", "zero"}
+
+// String returns the flag's text.
+func (r Rest) String() string { return enumName(restNames, uint8(r)) }
+
+// ParseRest reads frozen or zero. The error wraps ErrConfig.
+func ParseRest(s string) (Rest, error) {
+	i, err := parseEnum("partial_rest", restNames, s)
+	return Rest(i), err
+}
+
+// MarshalText writes the flag's text.
+func (r Rest) MarshalText() ([]byte, error) { return marshalEnum("partial_rest", restNames, uint8(r)) }
+
+// UnmarshalText reads what ParseRest reads.
+func (r *Rest) UnmarshalText(b []byte) (err error) {
+	*r, err = ParseRest(string(b))
 	return err
 }
 

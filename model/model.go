@@ -55,11 +55,12 @@ type Model struct {
 	cfg Config
 	opt Options
 
-	table  []Tensor
-	params []backend.Param // in table order
-	sparse []backend.Param // the block-sparse ones, in table order
-	net    network
-	act    *activations
+	table    []Tensor
+	params   []backend.Param // in table order
+	sparse   []backend.Param // the block-sparse ones, in table order
+	partials []partial       // those that are trained in part, in table order
+	net      network
+	act      *activations
 
 	// grow: this backward pass also collects growth scores.
 	grow bool
@@ -94,6 +95,13 @@ func newModel(b backend.Backend, c Config, o Options, plan bool) (*Model, error)
 		m.params[i] = b.NewParam(backend.ParamSpec{
 			Name: t.Name, Index: t.Index, Out: t.Out, In: t.In, Decay: t.Decay, Topology: topo,
 		})
+		if t.Partial && !plan {
+			part, err := sparse.ChooseFixed.Choose(t.Shape(), t.NNZ, nil, sparse.L1, o.Seed, 1, t.Index)
+			if err != nil {
+				return nil, fmt.Errorf("first part of %s: %w", t.Name, err)
+			}
+			m.partials = append(m.partials, partial{i, part})
+		}
 		if t.Sparse {
 			m.sparse = append(m.sparse, m.params[i])
 			if collectsGrowth(c) {

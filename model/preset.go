@@ -45,6 +45,17 @@ func Preset(name string) (Config, error) {
 	return Config{}, fmt.Errorf("%w: model: found %q, expected one of %s", ErrConfig, name, strings.Join(PresetNames(), ", "))
 }
 
+// PresetOf returns the name of the preset with the sizes of c's encoder, "" where
+// there is none.
+func PresetOf(c Config) string {
+	for _, p := range presets {
+		if c.Layers == p.layers && c.Hidden == p.hidden && c.Heads == p.heads && c.FFN == p.ffn {
+			return p.name
+		}
+	}
+	return ""
+}
+
 // DefaultDropout returns 0.1 for encoders larger than Small's and 0 else (paper,
 // training recipe), by the encoder's dense weights.
 func DefaultDropout(c Config) float64 {

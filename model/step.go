@@ -22,6 +22,8 @@ type StepArgs struct {
 	// none is due. Its Step is set to Step+1. With sparse.GrowGradient the growth
 	// scores are those of this step's micro-batches.
 	Update *sparse.Update
+	// Phase, when not nil, begins a phase of method Partial before the step.
+	Phase *Phase
 	// Next is the first micro-batch of the step that will follow, where it is known.
 	// Step then hands it to the device before it waits, so that neither waits for
 	// the other at the start of the next step. It must not change until then.
@@ -47,14 +49,20 @@ func (r StepResult) Loss() float64 { return r.MLMLoss + r.NSPLoss }
 // and norm; an error of the device after that is returned by a later call.
 //
 // Errors wrap ErrBatch, ErrConfig (an update of a model whose topology does not
-// move, or with another growth than the model's), ErrNotFinite, or are the
-// backend's. After any of the first three the parameters are unchanged.
+// move, or with another growth than the model's; a phase of another method than
+// Partial), ErrNotFinite, or are the backend's. After any of the first three the
+// parameters are unchanged, but for what the start of a phase set to zero.
 func (m *Model) Step(a StepArgs, micro []Batch) (StepResult, error) {
 	if a.Update != nil && m.cfg.Method != Dynamic {
 		return StepResult{}, fmt.Errorf("%w: found a topology update with method %s, expected none", ErrConfig, m.cfg.Method)
 	}
 	if a.Update != nil && a.Update.Growth != m.cfg.Growth {
 		return StepResult{}, fmt.Errorf("%w: found a topology update with growth %s, expected %s", ErrConfig, a.Update.Growth, m.cfg.Growth)
+	}
+	if a.Phase != nil {
+		if err := m.enter(*a.Phase); err != nil {
+			return StepResult{}, fmt.Errorf("start of a phase: %w", err)
+		}
 	}
 	scalars := backend.StepScalars{Seed: m.opt.Seed, Step: a.Step, Train: true, LR: float32(a.LR)}
 	m.grow = a.Update != nil && collectsGrowth(m.cfg)

@@ -53,9 +53,10 @@ type Tensor struct {
 	Layer   int // encoder layer, -1 outside the encoder
 
 	Encoder bool // one of the six weight matrices of an encoder layer
-	Sparse  bool // block-sparse: Encoder, and the method is not dense
-	Block   int  // B; 0 when dense
-	NNZ     int  // nnzb, active blocks; 0 when dense
+	Sparse  bool // block-sparse: Encoder, and the method is dynamic or static
+	Partial bool // dense, and trained in part: Encoder, and the method is partial
+	Block   int  // B; 0 when neither
+	NNZ     int  // nnzb, active blocks, or those that are trained; 0 when neither
 }
 
 // Elements returns the number of elements of the dense tensor.
@@ -69,7 +70,7 @@ func (t Tensor) Stored() int {
 	return t.Elements()
 }
 
-// Shape returns the block-sparse shape of a sparse tensor.
+// Shape returns the shape in blocks of a tensor that is Sparse or Partial.
 func (t Tensor) Shape() sparse.Shape { return sparse.Shape{Out: t.Out, In: t.In, Block: t.Block} }
 
 // Dims returns the shape that Hugging Face gives the tensor: [In] for a vector,
@@ -90,7 +91,7 @@ func Table(c Config) ([]Tensor, error) {
 		return nil, err
 	}
 	var t tableBuilder
-	t.sparse = c.Method != Dense
+	t.sparse, t.partial = c.Method.BlockSparse(), c.Method == Partial
 	h := c.Hidden
 
 	t.layer = -1
@@ -131,10 +132,10 @@ func Table(c Config) ([]Tensor, error) {
 
 // tableBuilder appends rows; part and layer are those of the rows to come.
 type tableBuilder struct {
-	rows   []Tensor
-	part   Part
-	layer  int
-	sparse bool
+	rows            []Tensor
+	part            Part
+	layer           int
+	sparse, partial bool
 }
 
 func (b *tableBuilder) add(t Tensor) {
@@ -155,7 +156,7 @@ func (b *tableBuilder) dense(name string, out, in int) {
 func (b *tableBuilder) encoder(name string, out, in int) {
 	b.add(Tensor{
 		Name: name + ".weight", Out: out, In: in, Start: StartWeight, Decay: true, Part: b.part,
-		Encoder: true, Sparse: b.sparse,
+		Encoder: true, Sparse: b.sparse, Partial: b.partial,
 	})
 	b.vector(name+".bias", b.part, out, StartZero)
 }
@@ -169,12 +170,12 @@ func (b *tableBuilder) vector(name string, part Part, n int, s Start) {
 	b.add(Tensor{Name: name, Out: 1, In: n, Vector: true, Start: s, Part: part})
 }
 
-// distribute fills Block and NNZ of the sparse rows.
+// distribute fills Block and NNZ of the sparse and partial rows.
 func distribute(rows []Tensor, c Config) error {
 	var shapes []sparse.Shape
 	var at []int
 	for i := range rows {
-		if rows[i].Sparse {
+		if rows[i].Sparse || rows[i].Partial {
 			rows[i].Block = c.BlockSize
 			shapes = append(shapes, rows[i].Shape())
 			at = append(at, i)

@@ -12,6 +12,7 @@ var (
 	growthNames       = []string{"random", "gradient", "fan-in"}
 	scheduleNames     = []string{"cosine", "constant", "linear"}
 	distributionNames = []string{"uniform", "erk"}
+	choiceNames       = []string{"fixed", "random", "magnitude"}
 )
 
 // String returns l1, l2 or linf.
@@ -25,6 +26,12 @@ func (s Schedule) String() string { return name("schedule", scheduleNames, s) }
 
 // String returns uniform or erk.
 func (d Distribution) String() string { return name("distribution", distributionNames, d) }
+
+// String returns fixed, random or magnitude.
+func (c Choice) String() string { return name("choice", choiceNames, c) }
+
+// ParseChoice reads what Choice.String writes. Error: ErrName.
+func ParseChoice(text string) (Choice, error) { return parse[Choice]("choice", choiceNames, text) }
 
 // ParseNorm reads what Norm.String writes. Error: ErrName.
 func ParseNorm(text string) (Norm, error) { return parse[Norm]("norm", normNames, text) }

@@ -35,11 +35,7 @@ func FanInTopology(shape Shape, nnzb int, seed uint64, tensor int) (*Topology, e
 	s := Scratch{active: make([]uint64, words(shape.Positions()))}
 	rows, cols := shape.BlockRows(), shape.BlockCols()
 	for r := range rows {
-		fanIn := nnzb / rows
-		if r < nnzb%rows {
-			fanIn++
-		}
-		s.draw(r*cols, (r+1)*cols, fanIn, seed, tensor)
+		s.draw(r*cols, (r+1)*cols, shape.fanIn(nnzb, r), seed, tensor)
 	}
 	return shape.at(s.grown), nil
 }

@@ -13,7 +13,7 @@ import (
 func evalCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "eval",
-		Usage: "MLM and NSP loss and accuracy of a checkpoint on a corpus",
+		Usage: "measure MLM and NSP loss and accuracy of a checkpoint on a corpus",
 		Flags: []cli.Flag{
 			checkpointFlag(),
 			&cli.StringSliceFlag{Name: "corpus", Aliases: []string{"c"}, Usage: "text or shards; repeatable (default: the run's validation set)"},

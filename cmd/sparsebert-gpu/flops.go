@@ -16,7 +16,7 @@ import (
 func flopsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "flops",
-		Usage: "parameters, FLOPs and memory of a configuration, part by part",
+		Usage: "count parameters, FLOPs and memory of a configuration, part by part",
 		Description: "Takes the flags of train that say what is computed. The vocabulary has BERT's size unless\n" +
 			"--vocab-size says otherwise.",
 		Flags:  append(configFlags(flopsDefaults(), shapes), jsonFlag()),
@@ -117,7 +117,7 @@ func dryRun(ctx context.Context, w io.Writer, config train.Config) error {
 	fmt.Fprintf(w, "\nrun: %d steps of %d sequences of %d tokens, %d topology updates, peak learning rate %.3g\n",
 		c.MaxSteps, c.BatchSize*c.Accumulation, c.SeqLen, len(d.Plan.UpdateAt), d.Plan.Peak)
 	fmt.Fprintf(w, "     %.3g FLOPs by the paper's count, %.2f epochs of %d examples\n",
-		sequences*d.Ledger.NonEmbeddingFLOPs, sequences/float64(d.Plan.Data.Train.Examples()), d.Plan.Data.Train.Examples())
+		d.Plan.FLOPs(c.MaxSteps), sequences/float64(d.Plan.Data.Train.Examples()), d.Plan.Data.Train.Examples())
 	fmt.Fprintf(w, "disk: %s a checkpoint, %s at most in %s", mebibytes(d.CheckpointBytes), mebibytes(d.DiskBytes), d.Dir)
 	if d.FreeBytes >= 0 {
 		fmt.Fprintf(w, " (%s free)", mebibytes(d.FreeBytes))

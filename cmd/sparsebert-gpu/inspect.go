@@ -19,7 +19,7 @@ import (
 func inspectCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "inspect",
-		Usage: "what is in a checkpoint: tensors, sparsity, topology picture",
+		Usage: "show what is in a checkpoint: tensors, sparsity, a picture of a topology",
 		Flags: []cli.Flag{
 			checkpointFlag(),
 			&cli.StringFlag{Name: "tensor", Usage: "draw this tensor's topology (default: the first block-sparse one)"},

@@ -34,7 +34,7 @@ func main() {
 		os.Exit(probe(os.Stdout, os.Stderr))
 	}
 	stderr := &screen{File: os.Stderr}
-	ctx, stop := untilSignal(context.Background(), stderr.notify)
+	ctx, stop := untilSignal(context.Background(), stderr.stopping)
 	defer stop()
 	os.Exit(run(ctx, os.Args, os.Stdout, stderr))
 }
@@ -42,7 +42,8 @@ func main() {
 // run is the program: args[0] is its name. It writes at most one line about an
 // error, to stderr, and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := newApp(stdout, stderr).RunContext(ctx, foldUnderscores(args))
+	app := newApp(stdout, stderr)
+	err := app.RunContext(ctx, flagsFirst(app, foldUnderscores(args)))
 	code := exitCode(err)
 	if code == exitDone {
 		return code
@@ -77,7 +78,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		DisableSliceFlagSeparator: true,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run prints and exits
 		Commands: []*cli.Command{
-			trainCommand(), evalCommand(), prepareCommand(), flopsCommand(), inspectCommand(), benchCommand(), verifyCommand(),
+			trainCommand(), sweepCommand(), reportCommand(), evalCommand(), prepareCommand(), flopsCommand(), inspectCommand(),
+			exportCommand(), importCommand(), benchCommand(), verifyCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

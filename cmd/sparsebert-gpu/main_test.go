@@ -81,20 +81,8 @@ func TestTrainEvalInspect(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The run's own last evaluation saw the same examples with the same weights.
-	text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	last := struct {
-		Kind    string
-		MLMLoss float64 `json:"mlm_loss"`
-	}{}
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
-		t.Fatal(err)
-	}
-	if last.Kind != "eval" || last.MLMLoss != e.MLMLoss || e.Step != 6 {
-		t.Errorf("eval says %+v, the run's last line %s", e, lines[len(lines)-1])
+	if last := lastEval(t, dir); last.MLMLoss != e.MLMLoss || last.Step != 6 || e.Step != 6 {
+		t.Errorf("eval says %+v, the run's last evaluation %+v", e, last)
 	}
 
 	code, out, errs = invoke("inspect", "--checkpoint", dir, "--png", filepath.Join(t.TempDir(), "w.png"))

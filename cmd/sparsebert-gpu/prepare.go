@@ -17,7 +17,7 @@ import (
 func prepareCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "prepare",
-		Usage: "text -> WordPiece vocabulary (trained or given) -> token shards",
+		Usage: "turn text into token shards, with a WordPiece vocabulary that is trained or given",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "corpus", Aliases: []string{"c"}, Usage: "text (file, folder, .gz, .zst); repeatable"},
 			&cli.StringFlag{Name: "out", Aliases: []string{"o", "output-dir"}, Usage: "folder for the shards, new or empty"},

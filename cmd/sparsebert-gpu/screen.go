@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,7 @@ type screen struct {
 	*os.File
 	mu    sync.Mutex
 	above io.Writer       // writes above the bar; nil while there is none
+	ends  string          // what a signal does now; "": see onSignal
 	log   *zerolog.Logger // takes the notices where all lines are to be JSON; else nil
 }
 
@@ -30,6 +32,24 @@ func (s *screen) setLog(log zerolog.Logger) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.log = &log
+}
+
+// onSignal is what a signal does, unless a command says otherwise.
+const onSignal = "stopping; a step in progress is finished and saved first; once more to exit at once"
+
+// setEnds says what a signal does from now on.
+func (s *screen) setEnds(ends string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ends = ends
+}
+
+// stopping tells that a signal has come.
+func (s *screen) stopping(signal string) {
+	s.mu.Lock()
+	ends := cmp.Or(s.ends, onSignal)
+	s.mu.Unlock()
+	s.notify(signal + ": " + ends)
 }
 
 // notify writes a line from any goroutine, above the bar where there is one: the

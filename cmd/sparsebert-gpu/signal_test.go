@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
@@ -29,8 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// start starts the program and waits until its run has written a log line.
-func start(t *testing.T, dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
+// ourselves is the program in a process of its own.
+func ourselves(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -38,6 +40,13 @@ func start(t *testing.T, dir string, args ...string) (*exec.Cmd, *bytes.Buffer) 
 	}
 	cmd := exec.Command(self, args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
+	return cmd
+}
+
+// start starts the program and waits until its run has written a log line.
+func start(t *testing.T, dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	cmd := ourselves(t, args...)
 	var out bytes.Buffer
 	cmd.Stderr = &out
 	if err := cmd.Start(); err != nil {
@@ -75,11 +84,40 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// Ctrl-C of a page that is served says what it does, and nothing of a step.
+func TestSignalWhileServing(t *testing.T) {
+	dir := reportRun(t)
+	cmd := ourselves(t, "report", dir, "--watch")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.HasPrefix(line, "http://") {
+		t.Errorf("found %q and error %v, expected an address", line, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitDone {
+		t.Errorf("exit code %d, expected %d: %s", code, exitDone, errs.String())
+	}
+	if got := strings.TrimSpace(errs.String()); got != "SIGINT: the page is no longer served; the runs go on as they were" {
+		t.Errorf("found %q, expected a line about the page", got)
+	}
+}
+
 func TestExitCodes(t *testing.T) {
 	for err, want := range map[error]int{
 		nil:                                  exitDone,
 		os.ErrClosed:                         exitFailed,
 		usageError("x"):                      exitUsage,
+		fmt.Errorf("%w: 3", sweep.ErrFailed): exitFailed,
 		fmt.Errorf("a: %w", model.ErrConfig): exitUsage,
 		fmt.Errorf("step 3: %w", model.ErrNotFinite):            exitDiverged,
 		fmt.Errorf("a: %w", checkpoint.ErrInUse):                exitUsage,

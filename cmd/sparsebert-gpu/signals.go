@@ -17,8 +17,9 @@ func (s stopSignal) Error() string { return "stopped by " + s.name }
 
 // untilSignal returns a context that the first SIGINT or SIGTERM ends, with a
 // stopSignal as its cause, so that work in progress is finished and saved. The
-// second signal exits at once. notify tells the user. stop releases the signals.
-func untilSignal(parent context.Context, notify func(line string)) (ctx context.Context, stop func()) {
+// second signal exits at once. notify tells the user of it by its name. stop releases
+// the signals.
+func untilSignal(parent context.Context, notify func(signal string)) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
@@ -32,7 +33,7 @@ func untilSignal(parent context.Context, notify func(line string)) (ctx context.
 			if s == syscall.SIGTERM {
 				first = stopSignal{"SIGTERM", exitSIGTERM}
 			}
-			notify(first.name + ": stopping; a step in progress is finished and saved first; once more to exit at once")
+			notify(first.name)
 			cancel(first)
 		}
 	}()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -47,12 +46,7 @@ func openTerminal(t *testing.T) (screen, terminal *os.File) {
 func onTerminal(t *testing.T, signal os.Signal, args ...string) string {
 	t.Helper()
 	screen, terminal := openTerminal(t)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd := ourselves(t, args...)
 	cmd.Stderr = terminal
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

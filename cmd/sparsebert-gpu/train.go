@@ -16,7 +16,7 @@ func trainCommand() *cli.Command {
 		Name:  "train",
 		Usage: "pre-train a BERT; with no flags: BERT-Tiny, s = 0.9, B = 16, on the built-in demo corpus",
 		Description: "The run folder gets config.yaml, environment.json, vocab.txt, metrics.jsonl, TensorBoard\n" +
-			"events and checkpoints. SIGINT and SIGTERM finish the step, save and exit; --resume goes on.\n" +
+			"events, checkpoints and report.html. SIGINT and SIGTERM finish the step, save and exit; --resume goes on.\n" +
 			"Every flag may also stand in the file of --config, or in the environment (SPARSEBERT_MAX_STEPS).",
 		Flags:  configFlags(train.DefaultConfig(), allSettings),
 		Action: trainAction,
@@ -60,6 +60,9 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 	watch := newWatcher(log, c.App.ErrWriter, config)
 	summary, err := train.Run(c.Context, config, openBackend, watch)
 	watch.close()
+	if watch.dir != "" {
+		leaveReport(watch.dir, log)
+	}
 	if err != nil {
 		if watch.dir == "" && outOfMemory(err) {
 			return usage{err} // before the first step: nothing was written

@@ -197,12 +197,7 @@ func TestSignalEndsBench(t *testing.T) {
 		{"--device", "cpu", "--tokens", "8", "--shape", "256x256", "--repeats", "1", "--sparsity", many},
 		{"--device", "sim", "--tokens", "1,16384", "--precision", "fp32", "--op", "dsd"},
 	} {
-		self, err := os.Executable()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command(self, append([]string{"bench"}, args...)...)
-		cmd.Env = append(os.Environ(), asProgram+"=1")
+		cmd := ourselves(t, append([]string{"bench"}, args...)...)
 		var errs bytes.Buffer
 		cmd.Stderr = &errs
 		out, err := cmd.StdoutPipe()

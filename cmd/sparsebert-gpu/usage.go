@@ -74,9 +74,10 @@ func valueKind(name string, flags []cli.Flag) string {
 }
 
 // noStrayArguments rejects whatever is not a flag. The flag parser stops at the
-// first such argument and would silently ignore every flag after it.
+// first such argument and would silently ignore every flag after it. Commands
+// that take files (ArgsUsage) check their number themselves.
 func noStrayArguments(c *cli.Context) error {
-	if c.Args().Present() {
+	if c.Command.ArgsUsage == "" && c.Args().Present() {
 		return usageError("%s: found argument %q, expected flags only", c.Command.Name, c.Args().First())
 	}
 	return nil
@@ -96,6 +97,43 @@ func noUnknownVariables(environment []string) error {
 		}
 	}
 	return nil
+}
+
+// flagsFirst puts the flags of a command that takes files or folders before these:
+// the flag parser stops at the first argument that is none. What follows -- is left
+// alone.
+func flagsFirst(app *cli.App, args []string) []string {
+	if len(args) < 2 {
+		return args
+	}
+	cmd := app.Command(args[1])
+	if cmd == nil || cmd.ArgsUsage == "" {
+		return args
+	}
+	takesValue := map[string]bool{}
+	for _, f := range cmd.Flags {
+		_, boolean := f.(*cli.BoolFlag)
+		for _, name := range f.Names() {
+			takesValue[name] = !boolean
+		}
+	}
+	flags, files := args[:2:2], []string(nil)
+	for i := 2; i < len(args); i++ {
+		switch a := args[i]; {
+		case a == "--":
+			files = append(files, args[i+1:]...)
+			i = len(args)
+		case len(a) > 1 && a[0] == '-':
+			flags = append(flags, a)
+			if takesValue[strings.TrimLeft(a, "-")] && i+1 < len(args) {
+				i++
+				flags = append(flags, args[i])
+			}
+		default:
+			files = append(files, a)
+		}
+	}
+	return append(append(flags, "--"), files...)
 }
 
 // beforeCommand makes the checks that every command begins with.

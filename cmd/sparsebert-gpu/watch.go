@@ -49,10 +49,14 @@ func newWatcher(log zerolog.Logger, w io.Writer, c train.Config) *watcher {
 	return watch
 }
 
+// newBars makes a container of progress bars.
+func newBars(out io.Writer, options ...mpb.ContainerOption) *mpb.Progress {
+	return mpb.New(append([]mpb.ContainerOption{mpb.WithOutput(out), mpb.WithWidth(48), mpb.WithRefreshRate(200 * time.Millisecond)}, options...)...)
+}
+
 // drawOn makes the watcher draw a bar on w, with its log lines above the bar.
 func (w *watcher) drawOn(out io.Writer, options ...mpb.ContainerOption) {
-	options = append([]mpb.ContainerOption{mpb.WithOutput(out), mpb.WithWidth(48), mpb.WithRefreshRate(200 * time.Millisecond)}, options...)
-	w.bars = mpb.New(options...)
+	w.bars = newBars(out, options...)
 	w.log = newLogger(w.bars, false, false)
 	w.load.log = w.log
 }

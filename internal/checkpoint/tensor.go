@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -156,6 +157,25 @@ func Of[E Element](name string, shape []int, values []E) Tensor {
 				}
 			}
 			return nil
+		},
+	}
+}
+
+// Lazy makes a tensor of float32 values that are made when it is written, so that
+// few tensors are in memory at a time. When ctx has ended by then, writing fails
+// with its cause.
+func Lazy(ctx context.Context, name string, shape []int, values func() ([]float32, error)) Tensor {
+	return Tensor{
+		Info: Info{name, F32, slices.Clone(shape)},
+		Stream: func(w io.Writer) error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			v, err := values()
+			if err != nil {
+				return err
+			}
+			return Of(name, shape, v).Stream(w)
 		},
 	}
 }

@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"iter"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -37,17 +38,20 @@ var byteClass = func() (classes [256]uint8) {
 	return classes
 }()
 
-// basicTokens yields the words of text as BERT's uncased basic tokenizer makes
-// them, one buffer for all (a word is valid until the next):
+// basicTokens yields the words of text, which has no special token in it, as
+// BertTokenizerFast makes them, one buffer for all (a word is valid until the
+// next):
 //
-//  1. drop U+0000, U+FFFD and control characters (category C, but for tab, line
-//     feed and carriage return), white space counting as a space;
-//  2. put spaces round every CJK ideograph; compose (NFC); split at white space;
-//  3. leave a word that is a special token, such as "[MASK]", as it is;
-//  4. of the others, lower-case, decompose (NFD), drop the marks (category Mn),
-//     and split at every punctuation character, which is a word of its own.
+//  1. drop U+0000, U+FFFD, controls, format characters and private use (but for
+//     tab, line feed and carriage return);
+//  2. put spaces round every CJK ideograph; split at white space;
+//  3. decompose (NFD) and drop the marks (category Mn);
+//  4. lower-case, character by character: a final sigma is none of its own;
+//  5. split at every punctuation character, which is a word of its own.
 //
-// Bytes that are not UTF-8 read as U+FFFD.
+// What is a control, a mark or punctuation is what classes_gen.go says: Unicode 8
+// for the most part, whatever Go's own tables are. Characters that were not
+// assigned then are letters of words. Bytes that are not UTF-8 read as U+FFFD.
 func basicTokens(text string) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		var first [128]byte
@@ -78,13 +82,9 @@ func basicTokens(text string) iter.Seq[[]byte] {
 	}
 }
 
-// asciiTokens does steps 3 and 4 for word, which is printable ASCII without a
+// asciiTokens does steps 4 and 5 for word, which is printable ASCII without a
 // space. It returns false if yield did.
 func asciiTokens(word string, buf *[]byte, yield func([]byte) bool) bool {
-	if isSpecial(word) {
-		*buf = append((*buf)[:0], word...)
-		return yield(*buf)
-	}
 	b := (*buf)[:0]
 	for i := range len(word) {
 		c := word[i]
@@ -129,17 +129,13 @@ func wideTokens(run string, yield func([]byte) bool) bool {
 	return foldedTokens(word, yield)
 }
 
-// foldedTokens does steps 3 and 4 for word, cleaned text without white space;
-// it may be empty.
+// foldedTokens does steps 3 to 5 for word, cleaned text without white space; it
+// may be empty.
 func foldedTokens(word []byte, yield func([]byte) bool) bool {
-	composed := norm.NFC.Bytes(word)
-	if isSpecial(string(composed)) {
-		return yield(composed)
-	}
 	var part []byte
-	for _, r := range norm.NFD.String(lower(composed)) {
+	for _, r := range decompose(string(word)) {
 		switch {
-		case unicode.Is(unicode.Mn, r):
+		case unicode.Is(markRunes, r):
 		case isPunct(r):
 			if len(part) > 0 && !yield(part) {
 				return false
@@ -149,109 +145,108 @@ func foldedTokens(word []byte, yield func([]byte) bool) bool {
 			}
 			part = part[:0]
 		default:
-			part = utf8.AppendRune(part, r)
+			part = utf8.AppendRune(part, lower(r))
 		}
 	}
 	return len(part) == 0 || yield(part)
 }
 
-// lower returns word in lower case by Unicode's full mapping, without locale.
-// It differs from the mapping rune by rune in two letters. Capital I with a dot
-// becomes i and a combining dot: the dot is a mark, which a later step drops, so
-// the plain i of unicode.ToLower does. Capital sigma at the end of a word
-// becomes a final sigma.
-func lower(word []byte) string {
-	const sigma, smallSigma, finalSigma = 'Σ', 'σ', 'ς'
-	runes := []rune(string(word))
-	small := make([]rune, len(runes))
-	cased := false // the last rune that is not case-ignorable has case
-	for i, r := range runes {
-		switch {
-		case r != sigma:
-			small[i] = unicode.ToLower(r)
-		case cased && !casedAhead(runes[i+1:]):
-			small[i] = finalSigma
-		default:
-			small[i] = smallSigma
-		}
-		if !isCaseIgnorable(r) {
-			cased = isCased(r)
-		}
+// whole is the one character that Unicode 15 decomposes and BertTokenizerFast
+// does not.
+const whole = "\U00011938"
+
+// decompose is NFD.
+func decompose(word string) string {
+	if !strings.Contains(word, whole) {
+		return norm.NFD.String(word)
 	}
-	return string(small)
-}
-
-// casedAhead reports whether the first rune that is not case-ignorable has case.
-func casedAhead(runes []rune) bool {
-	for _, r := range runes {
-		if !isCaseIgnorable(r) {
-			return isCased(r)
-		}
+	parts := strings.Split(word, whole)
+	for i, p := range parts {
+		parts[i] = norm.NFD.String(p)
 	}
-	return false
+	return strings.Join(parts, whole)
 }
 
-// isCased is Unicode's derived property Cased.
-func isCased(r rune) bool {
-	return unicode.In(r, unicode.Lu, unicode.Ll, unicode.Lt, unicode.Other_Uppercase, unicode.Other_Lowercase)
-}
-
-// isCaseIgnorable is Unicode's derived property Case_Ignorable: some categories,
-// and the characters whose Word_Break is MidLetter, MidNumLet or Single_Quote.
-func isCaseIgnorable(r rune) bool {
-	switch r {
-	case '\'', '.', ':', '·', '\u0387', '\u055f', '\u05f4', '\u2018', '\u2019', '\u2024', '\u2027',
-		'\ufe13', '\ufe52', '\ufe55', '\uff07', '\uff0e', '\uff1a':
-		return true
+// lower returns a decomposed character in lower case: as Go's tables, which are
+// Unicode 15's, and in the scripts that came after them as Unicode 17.
+func lower(r rune) rune {
+	switch {
+	case r < laterLetters:
+		return unicode.ToLower(r)
+	case r == 0xA7CB:
+		return 0x0264
+	case r == 0xA7DC:
+		return 0x019B
+	case r == 0x1C89, r == 0xA7CC, r == 0xA7CE, r == 0xA7D2, r == 0xA7D4, r == 0xA7DA:
+		return r + 1
+	case 0x10D50 <= r && r <= 0x10D65: // Garay
+		return r + 0x20
+	case 0x16EA0 <= r && r <= 0x16EB8: // Beria Erfe
+		return r + 0x1B
 	}
-	return unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Lm, unicode.Sk)
+	return unicode.ToLower(r)
 }
 
-// isSpecial reports whether word is one of the special tokens.
-func isSpecial(word string) bool {
-	if len(word) < 5 || word[0] != '[' {
-		return false
-	}
-	for _, token := range specialTokens {
-		if word == token {
-			return true
-		}
-	}
-	return false
-}
+// laterLetters is the first letter that Unicode 15 does not know.
+const laterLetters = 0x1C89
 
-// isDropped reports whether cleaning removes r. Category C, the controls, holds
-// what is not assigned too: whatever is in no other category.
-func isDropped(r rune) bool {
-	return r == utf8.RuneError ||
-		!unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z) && r != '\t' && r != '\n' && r != '\r'
-}
+// isDropped reports whether cleaning removes r.
+func isDropped(r rune) bool { return unicode.Is(droppedRunes, r) }
 
-// isSpace reports whether words split at r once the controls are gone: the
-// space separators, and the two separators of lines and paragraphs, which the
-// reference leaves to Python's split.
+// isSpace reports whether words split at r once the controls are gone.
 func isSpace(r rune) bool {
 	return r == '\t' || r == '\n' || r == '\r' || unicode.Is(unicode.Z, r)
 }
 
 // isPunct reports whether r is punctuation to BERT: every ASCII character that
 // is neither letter, digit, space nor control, and category P.
-func isPunct(r rune) bool {
-	if r < utf8.RuneSelf {
-		return '!' <= r && r <= '/' || ':' <= r && r <= '@' || '[' <= r && r <= '`' || '{' <= r && r <= '~'
-	}
-	return unicode.Is(unicode.P, r)
-}
+func isPunct(r rune) bool { return unicode.Is(punctRunes, r) }
 
-// isIdeograph reports whether r is in one of the eight blocks that BERT counts
-// as CJK ideographs; kana and hangul are not among them.
+// isIdeograph reports whether r is in one of the blocks that count as CJK
+// ideographs; kana and hangul are not among them. Extension E begins 256
+// characters late, as it does in BertTokenizerFast.
 func isIdeograph(r rune) bool {
 	return 0x4E00 <= r && r <= 0x9FFF ||
 		0x3400 <= r && r <= 0x4DBF ||
 		0x20000 <= r && r <= 0x2A6DF ||
 		0x2A700 <= r && r <= 0x2B73F ||
 		0x2B740 <= r && r <= 0x2B81F ||
-		0x2B820 <= r && r <= 0x2CEAF ||
+		0x2B920 <= r && r <= 0x2CEAF ||
 		0xF900 <= r && r <= 0xFAFF ||
 		0x2F800 <= r && r <= 0x2FA1F
+}
+
+// pieces cuts text at the special tokens, wherever they stand: it yields the text
+// between two with -1, and each token as its place in specialTokens.
+func pieces(text string) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		for {
+			at, which := nextSpecial(text)
+			if at < 0 {
+				yield(text, -1)
+				return
+			}
+			if !yield(text[:at], -1) || !yield(specialTokens[which], which) {
+				return
+			}
+			text = text[at+len(specialTokens[which]):]
+		}
+	}
+}
+
+// nextSpecial returns where the first special token in text begins and which it
+// is, -1 where there is none.
+func nextSpecial(text string) (at, which int) {
+	for from := 0; ; from = at + 1 {
+		next := strings.IndexByte(text[from:], '[')
+		if next < 0 {
+			return -1, -1
+		}
+		at = from + next
+		for which, token := range specialTokens {
+			if strings.HasPrefix(text[at:], token) {
+				return at, which
+			}
+		}
+	}
 }

@@ -1,16 +1,16 @@
 package corpus
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/newfolder"
 )
 
 // PrepareOptions says what Prepare reads and writes.
@@ -72,7 +72,7 @@ func Prepare(ctx context.Context, o PrepareOptions) (PrepareResult, error) {
 		return PrepareResult{}, err
 	}
 	var r PrepareResult
-	err = writeFolder(ctx, o.Out, func(folder string) error {
+	err = newfolder.Write(ctx, o.Out, func(folder string) error {
 		r, err = writeShards(ctx, folder, o, files, v)
 		return err
 	})
@@ -85,28 +85,13 @@ func Prepare(ctx context.Context, o PrepareOptions) (PrepareResult, error) {
 	return r, nil
 }
 
-// checkOut returns an error unless path is free or an empty folder, and can be
-// written to.
+// checkOut is newfolder.Check with a DataError.
 func checkOut(path string) error {
-	if path == "" {
-		return badData("output folder", "no name", "a folder that does not exist or is empty")
+	err := newfolder.Check(path)
+	if e, ok := errors.AsType[*newfolder.Error](err); ok {
+		return &DataError{Path: e.Path, Offset: -1, Found: e.Found, Expected: e.Expected, Err: e.Err}
 	}
-	f, err := os.Open(path)
-	if os.IsNotExist(err) {
-		return checkWritable(path)
-	}
-	if err != nil {
-		return unreadable(path, err, "a folder that does not exist or is empty")
-	}
-	defer f.Close()
-	switch names, err := f.Readdirnames(1); {
-	case err == io.EOF:
-		return checkWritable(path)
-	case err != nil:
-		return badData(path, "something that is no folder", "a folder that does not exist or is empty")
-	default:
-		return badData(path, fmt.Sprintf("a folder that holds %s", names[0]), "one that does not exist or is empty")
-	}
+	return err
 }
 
 func prepareVocab(ctx context.Context, o PrepareOptions, files []string) (*Vocab, error) {
@@ -131,7 +116,7 @@ func writeShards(ctx context.Context, folder string, o PrepareOptions, files []s
 		Sources: slices.Clone(o.Corpus),
 	}
 	r := PrepareResult{VocabSize: v.Size()}
-	err := writeSynced(filepath.Join(folder, vocabFile), func(w io.Writer) error {
+	err := newfolder.WriteFile(filepath.Join(folder, vocabFile), func(w io.Writer) error {
 		_, err := v.WriteTo(w)
 		return err
 	})
@@ -143,7 +128,7 @@ func writeShards(ctx context.Context, folder string, o PrepareOptions, files []s
 			return context.Cause(ctx)
 		}
 		name := shardFile(len(x.Shards))
-		return writeSynced(filepath.Join(folder, name), func(w io.Writer) error {
+		return newfolder.WriteFile(filepath.Join(folder, name), func(w io.Writer) error {
 			entry, err := writeShard(w, sec, v.Size(), vocabSum)
 			entry.File = name
 			x.Shards = append(x.Shards, entry)
@@ -169,31 +154,8 @@ func writeShards(ctx context.Context, folder string, o PrepareOptions, files []s
 	if err != nil {
 		return r, err
 	}
-	return r, writeSynced(filepath.Join(folder, indexFile), func(w io.Writer) error {
+	return r, newfolder.WriteFile(filepath.Join(folder, indexFile), func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})
-}
-
-// writeSynced makes the file at path, lets write fill it and syncs it to disk.
-func writeSynced(path string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return fmt.Errorf("writing a shard folder: %w", err)
-	}
-	w := bufio.NewWriterSize(f, 1<<20)
-	err = write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
-	}
-	return nil
 }

@@ -22,15 +22,21 @@ func NewWordCounter() *WordCounter {
 
 // Add counts the words of text.
 func (c *WordCounter) Add(text string) {
+	for piece, special := range pieces(text) {
+		if special < 0 {
+			c.addPlain(piece)
+		}
+	}
+}
+
+// addPlain counts the words of text without special tokens.
+func (c *WordCounter) addPlain(text string) {
 	for word := range basicTokens(text) {
 		if i, ok := c.index[string(word)]; ok { // does not allocate
 			c.counts[i]++
-			continue
+		} else if utf8.RuneCount(word) <= maxWordRunes {
+			c.add(string(word), 1)
 		}
-		if isSpecial(string(word)) || utf8.RuneCount(word) > maxWordRunes {
-			continue
-		}
-		c.add(string(word), 1)
 	}
 }
 

@@ -6,33 +6,40 @@ import "unicode/utf8"
 // [UNK].
 const maxWordRunes = 100
 
-// Tokenizer turns text into token ids exactly as BERT's uncased reference
-// tokenizer does (BertTokenizer with do_lower_case). It is immutable: one
-// serves any number of goroutines.
+// Tokenizer turns text into token ids exactly as Hugging Face's BertTokenizerFast
+// does with do_lower_case, character by character (docs/interop.md). It is
+// immutable: one serves any number of goroutines.
 type Tokenizer struct {
-	words  map[string]int32 // every token, by its text
-	pieces *trie
-	unk    int32
+	words   map[string]int32 // every token, by its text
+	pieces  *trie
+	special [len(specialTokens)]int32
+	unk     int32
 }
 
 // NewTokenizer returns a tokenizer over v.
 func NewTokenizer(v *Vocab) *Tokenizer {
-	return &Tokenizer{words: v.ids, pieces: newTrie(v.tokens), unk: v.Unk()}
+	return &Tokenizer{words: v.ids, pieces: newTrie(v.tokens), special: v.special, unk: v.Unk()}
 }
 
 // Append appends the ids of text's tokens to dst and returns it. No [CLS] or
 // [SEP] is added.
 //
-// The text is cleaned, lower-cased, stripped of accents and split at white
-// space and punctuation (see basicTokens); bytes that are not UTF-8 are dropped.
-// Each word then gives the longest token it starts with, then the longest "##"
-// token that the rest starts with, and so on; a word of more than 100
-// characters, or with a rest that no token starts, gives [UNK] alone. A special
-// token that stands in the text between white space, in capitals and brackets,
-// gives its own id; joined to other characters it is split like any word.
+// The text is first cut at the special tokens, in capitals and brackets, which
+// give their own ids wherever they stand. What is between them is cleaned,
+// stripped of accents, lower-cased and split at white space and punctuation (see
+// basicTokens); bytes that are not UTF-8 are dropped. Each word then gives the
+// longest token it starts with, then the longest "##" token that the rest starts
+// with, and so on; a word of more than 100 characters, or with a rest that no
+// token starts, gives [UNK] alone.
 func (t *Tokenizer) Append(dst []int32, text string) []int32 {
-	for word := range basicTokens(text) {
-		dst = t.appendWord(dst, word)
+	for piece, special := range pieces(text) {
+		if special >= 0 {
+			dst = append(dst, t.special[special])
+			continue
+		}
+		for word := range basicTokens(piece) {
+			dst = t.appendWord(dst, word)
+		}
 	}
 	return dst
 }

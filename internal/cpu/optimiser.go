@@ -123,6 +123,9 @@ func (o *adamOp) task(w, i int) {
 	p := o.pieces[i]
 	q := p.q
 	if o.kind == sumSquares {
+		if q.restricted {
+			outside(q.trained, p.lo, p.hi, func(lo, hi int) { clear(q.grad.f[lo:hi]) })
+		}
 		o.sums[i] = o.b.k.SumSq(q.grad.f[p.lo:p.hi])
 		return
 	}
@@ -136,6 +139,12 @@ func (o *adamOp) task(w, i int) {
 	}
 	if q.topo == nil {
 		o.correct(memo, a, o.step+1)
+		if q.restricted {
+			inside(q.trained, p.lo, p.hi, func(lo, hi int) {
+				o.b.k.Adam(q.values.f[lo:hi], q.grad.f[lo:hi], q.m.f[lo:hi], q.v.f[lo:hi], a)
+			})
+			return
+		}
 		o.b.k.Adam(q.values.f[p.lo:p.hi], q.grad.f[p.lo:p.hi], q.m.f[p.lo:p.hi], q.v.f[p.lo:p.hi], a)
 		return
 	}

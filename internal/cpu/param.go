@@ -21,6 +21,8 @@ type param struct {
 	scratch          sparse.Scratch
 	rowSegs, colSegs []kernel.Seg // B > 1: the blocks of each view as tile segments
 	rowIdx, colIdx   []int32      // B = 1: the inner index of each element of each view
+	restricted       bool         // of a dense tensor only trained is trained
+	trained          []stretch    // element ranges, ascending and apart
 }
 
 func (p *param) Spec() backend.ParamSpec { return p.spec }

@@ -9,10 +9,15 @@
 //	{"kind":"eval","step","mlm_loss","mlm_accuracy","nsp_loss","nsp_accuracy"}
 //	{"kind":"topology","step","update","prune_ratio","pruned","explored_dof","removed_new_ratio",
 //	"turnover","mean_age","empty_rows","empty_cols","seconds"}
+//	{"kind":"tensor","step","tensor","pruned","explored_dof","removed_new_ratio","turnover","mean_age",
+//	"empty_rows","empty_cols"}
+//	{"kind":"picture","step","tensor","rows","cols","cells"}
+//	{"kind":"cost","step","seconds","data_seconds","step_seconds","update_seconds","eval_seconds",
+//	"save_seconds","host_bytes","device_bytes"}
 //
 // Numbers are the shortest text that reads back as the same float64, so equal
-// runs give equal bytes, but for the wall-clock columns tokens_per_second and
-// seconds: see [Comparable].
+// runs give equal bytes, but for the columns that depend on the machine,
+// tokens_per_second, seconds and those of cost: see [Comparable].
 //
 // A record of step N must be written, and [Log.Sync] called, before the
 // checkpoint of step N is saved. Then a resumed run first calls

@@ -94,9 +94,17 @@ func (e *Events) write(ev []byte) error {
 	return e.err
 }
 
-// Record writes every column of a record but its step as a scalar, under tags
-// such as train/mlm_loss and topology/explored_dof.
+// Record writes every number of a record but its step as a scalar, under tags
+// such as train/mlm_loss, topology/explored_dof and tensor/NAME/explored_dof. A
+// [Picture] has none.
 func (e *Events) Record(r Record) error {
+	prefix := r.Kind() + "/"
+	switch r := r.(type) {
+	case *Picture:
+		return e.err
+	case *Tensor:
+		prefix += r.Tensor + "/"
+	}
 	var summary []byte
 	for _, c := range r.columns()[1:] {
 		var v float32
@@ -105,8 +113,10 @@ func (e *Events) Record(r Record) error {
 			v = float32(*p)
 		case *float64:
 			v = float32(*p)
+		default:
+			continue
 		}
-		summary = appendBytes(summary, summaryValue, scalarValue(r.Kind()+"/"+c.name, v))
+		summary = appendBytes(summary, summaryValue, scalarValue(prefix+c.name, v))
 	}
 	return e.write(event(e.now(), r.At(), eventSummary, summary))
 }

@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +11,8 @@ import (
 // ErrMalformed is wrapped by the errors about a line that is no record.
 var ErrMalformed = errors.New("malformed metrics")
 
-// Record is one line of metrics.jsonl: a [*Train], [*Eval] or [*Topology].
+// Record is one line of metrics.jsonl: a [*Train], [*Eval], [*Topology],
+// [*Tensor], [*Picture] or [*Cost].
 type Record interface {
 	// Kind is the value of the "kind" key.
 	Kind() string
@@ -26,7 +26,7 @@ type Record interface {
 // column is one key of a record.
 type column struct {
 	name      string
-	value     any  // *int64 or *float64
+	value     any  // *int64, *float64, *string, or *[]byte (base64 in the file)
 	wallClock bool // differs between runs that are otherwise equal
 }
 
@@ -108,19 +108,9 @@ func (*Topology) Kind() string { return "topology" }
 func (r *Topology) At() int64 { return r.Step }
 
 func (r *Topology) columns() []column {
-	return []column{
-		{"step", &r.Step, false},
-		{"update", &r.Update, false},
-		{"prune_ratio", &r.PruneRatio, false},
-		{"pruned", &r.Pruned, false},
-		{"explored_dof", &r.ExploredDOF, false},
-		{"removed_new_ratio", &r.RemovedNewRatio, false},
-		{"turnover", &r.Turnover, false},
-		{"mean_age", &r.MeanAge, false},
-		{"empty_rows", &r.EmptyRows, false},
-		{"empty_cols", &r.EmptyCols, false},
-		{"seconds", &r.Seconds, true},
-	}
+	all := append([]column{{"step", &r.Step, false}, {"update", &r.Update, false}, {"prune_ratio", &r.PruneRatio, false}},
+		updateColumns(&r.Pruned, &r.ExploredDOF, &r.RemovedNewRatio, &r.Turnover, &r.MeanAge, &r.EmptyRows, &r.EmptyCols)...)
+	return append(all, column{"seconds", &r.Seconds, true})
 }
 
 // encode returns the line of a record without its newline. It fails on NaN and
@@ -144,66 +134,15 @@ func encode(r Record, withWallClock bool) ([]byte, error) {
 				return nil, err
 			}
 			line = append(line, text...)
+		case *string, *[]byte:
+			text, err := json.Marshal(v)
+			if err != nil {
+				return nil, err
+			}
+			line = append(line, text...)
 		}
 	}
 	return append(line, '}'), nil
-}
-
-func malformed(found, expected string) error {
-	return fmt.Errorf("%w: found %s, expected %s", ErrMalformed, found, expected)
-}
-
-// decode parses one line. The keys must be those of its kind, in their order.
-func decode(line []byte) (Record, error) {
-	if !json.Valid(line) {
-		return nil, malformed("text that is not JSON", "an object")
-	}
-	dec := json.NewDecoder(bytes.NewReader(line))
-	dec.UseNumber()
-	next := func() json.Token {
-		t, _ := dec.Token() // valid JSON: nil only at the end
-		return t
-	}
-	if next() != json.Delim('{') || next() != "kind" {
-		return nil, malformed("no kind", `an object that starts with "kind"`)
-	}
-	var r Record
-	switch kind := next(); kind {
-	case "train":
-		r = &Train{}
-	case "eval":
-		r = &Eval{}
-	case "topology":
-		r = &Topology{}
-	default:
-		return nil, malformed(fmt.Sprintf("kind %.40q", fmt.Sprint(kind)), "train, eval or topology")
-	}
-	for _, c := range r.columns() {
-		if key := next(); key != c.name {
-			return nil, malformed(fmt.Sprintf("%.40q", fmt.Sprint(key)), fmt.Sprintf("key %q of kind %s", c.name, r.Kind()))
-		}
-		number, ok := next().(json.Number)
-		if !ok {
-			return nil, malformed("no number under "+c.name, "one")
-		}
-		var err error
-		switch v := c.value.(type) {
-		case *int64:
-			*v, err = strconv.ParseInt(number.String(), 10, 64)
-		case *float64:
-			*v, err = strconv.ParseFloat(number.String(), 64)
-		}
-		if err != nil {
-			return nil, malformed(fmt.Sprintf("%s %.40q", c.name, number.String()), "a number in range, whole where it counts")
-		}
-	}
-	if t := next(); t != json.Delim('}') {
-		return nil, malformed(fmt.Sprintf("%.40q", fmt.Sprint(t)), fmt.Sprintf("the end of the %s record", r.Kind()))
-	}
-	if r.At() < 0 {
-		return nil, malformed(fmt.Sprintf("step %d", r.At()), "0 or more")
-	}
-	return r, nil
 }
 
 // Comparable returns a line of metrics.jsonl without its wall-clock columns:

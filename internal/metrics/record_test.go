@@ -33,6 +33,31 @@ var lines = []struct {
 	},
 }
 
+// Lines with text in them, which the short way of decode leaves to the long one.
+func init() {
+	lines = append(lines, []struct {
+		record     Record
+		line       string
+		comparable string
+	}{
+		{
+			&Tensor{Step: 30, Tensor: `a<"b`, Pruned: 4, ExploredDOF: 0.2, RemovedNewRatio: 0.1, Turnover: 0.3, MeanAge: 7.5, EmptyRows: 2, EmptyCols: 3},
+			`{"kind":"tensor","step":30,"tensor":"a\u003c\"b","pruned":4,"explored_dof":0.2,"removed_new_ratio":0.1,"turnover":0.3,"mean_age":7.5,"empty_rows":2,"empty_cols":3}`,
+			`{"kind":"tensor","step":30,"tensor":"a\u003c\"b","pruned":4,"explored_dof":0.2,"removed_new_ratio":0.1,"turnover":0.3,"mean_age":7.5,"empty_rows":2,"empty_cols":3}`,
+		},
+		{
+			&Picture{Step: 30, Tensor: "w", Rows: 2, Cols: 3, Cells: []byte{0, 255, 128, 0, 0, 7}},
+			`{"kind":"picture","step":30,"tensor":"w","rows":2,"cols":3,"cells":"AP+AAAAH"}`,
+			`{"kind":"picture","step":30,"tensor":"w","rows":2,"cols":3,"cells":"AP+AAAAH"}`,
+		},
+		{
+			&Cost{Step: 40, Seconds: 2, DataSeconds: 0.25, StepSeconds: 1, UpdateSeconds: 0.5, EvalSeconds: 0.125, SaveSeconds: 0.0625, HostBytes: 1 << 40, DeviceBytes: 5},
+			`{"kind":"cost","step":40,"seconds":2,"data_seconds":0.25,"step_seconds":1,"update_seconds":0.5,"eval_seconds":0.125,"save_seconds":0.0625,"host_bytes":1099511627776,"device_bytes":5}`,
+			`{"kind":"cost","step":40}`,
+		},
+	}...)
+}
+
 func TestLinesAreAsDocumented(t *testing.T) {
 	for _, c := range lines {
 		line, err := encode(c.record, true)
@@ -51,6 +76,28 @@ func TestLinesAreAsDocumented(t *testing.T) {
 		var free map[string]any
 		if err := json.Unmarshal(line, &free); err != nil || free["kind"] != c.record.Kind() || free["step"] != float64(c.record.At()) {
 			t.Errorf("%s: encoding/json reads %v (%v)", line, free, err)
+		}
+	}
+}
+
+// The short way is taken by what Log writes, and reads the same.
+func TestShortWay(t *testing.T) {
+	for _, c := range lines {
+		short := decodeWritten([]byte(c.line))
+		switch c.record.(type) {
+		case *Tensor, *Picture:
+			if short != nil {
+				t.Errorf("%s: the short way reads text", c.line)
+			}
+		default:
+			if !reflect.DeepEqual(short, c.record) {
+				t.Errorf("%s: the short way reads %+v", c.line, short)
+			}
+		}
+	}
+	for _, number := range []string{"01", "+1", ".5", "1.", "1e", "1e+", "-", "", "0x1", "1_0", "Inf", "NaN", "1 "} {
+		if n := numberEnd([]byte(number)); n == len(number) && n > 0 {
+			t.Errorf("%q is read as a JSON number", number)
 		}
 	}
 }
@@ -83,21 +130,26 @@ func TestNotFiniteIsRefused(t *testing.T) {
 func TestMalformedLines(t *testing.T) {
 	good := lines[1].line
 	for name, c := range map[string]struct{ line, want string }{
-		"empty":         {"", "found text that is not JSON"},
-		"cut":           {good[:len(good)-1], "found text that is not JSON"},
-		"two":           {good + good, "found text that is not JSON"},
-		"list":          {"[]", "found no kind"},
-		"kind later":    {`{"step":1,"kind":"eval"}`, "found no kind"},
-		"unknown kind":  {`{"kind":"test","step":1}`, `found kind "test", expected train, eval or topology`},
-		"missing key":   {strings.Replace(good, `"nsp_loss":0.25,`, "", 1), `found "nsp_accuracy", expected key "nsp_loss" of kind eval`},
-		"doubled key":   {strings.Replace(good, `"step":20`, `"step":20,"step":20`, 1), `found "step", expected key "mlm_loss"`},
-		"extra key":     {strings.Replace(good, `}`, `,"x":1}`, 1), `found "x", expected the end`},
-		"other case":    {strings.Replace(good, `step`, `Step`, 1), `found "Step", expected key "step"`},
-		"text":          {strings.Replace(good, `20`, `"20"`, 1), `found no number under step`},
-		"nested":        {strings.Replace(good, `20`, `[20]`, 1), `found no number under step`},
-		"fraction":      {strings.Replace(good, `20`, `20.5`, 1), `found step "20.5"`},
-		"negative step": {strings.Replace(good, `20`, `-20`, 1), `found step -20, expected 0 or more`},
-		"out of range":  {strings.Replace(good, `0.5`, `1e999`, 1), `found mlm_accuracy "1e999"`},
+		"empty":           {"", "found text that is not JSON"},
+		"cut":             {good[:len(good)-1], "found text that is not JSON"},
+		"two":             {good + good, "found text that is not JSON"},
+		"list":            {"[]", "found no kind"},
+		"kind later":      {`{"step":1,"kind":"eval"}`, "found no kind"},
+		"unknown kind":    {`{"kind":"test","step":1}`, `found kind "test", expected train, eval, topology, tensor, picture or cost`},
+		"missing key":     {strings.Replace(good, `"nsp_loss":0.25,`, "", 1), `found "nsp_accuracy", expected key "nsp_loss" of kind eval`},
+		"doubled key":     {strings.Replace(good, `"step":20`, `"step":20,"step":20`, 1), `found "step", expected key "mlm_loss"`},
+		"extra key":       {strings.Replace(good, `}`, `,"x":1}`, 1), `found "x", expected the end`},
+		"other case":      {strings.Replace(good, `step`, `Step`, 1), `found "Step", expected key "step"`},
+		"text":            {strings.Replace(good, `20`, `"20"`, 1), `found no number under step`},
+		"nested":          {strings.Replace(good, `20`, `[20]`, 1), `found no number under step`},
+		"fraction":        {strings.Replace(good, `20`, `20.5`, 1), `found step "20.5"`},
+		"negative step":   {strings.Replace(good, `20`, `-20`, 1), `found step -20, expected 0 or more`},
+		"number as text":  {strings.Replace(lines[3].line, `"a\u003c\"b"`, `7`, 1), `found no text under tensor`},
+		"cells":           {strings.Replace(lines[4].line, `AP+AAAAH`, `AP+AAAA`, 1), `found cells "AP+AAAA", expected base64`},
+		"cells as number": {strings.Replace(lines[4].line, `"AP+AAAAH"`, `7`, 1), `found no text under cells`},
+		"too few cells":   {strings.Replace(lines[4].line, `"rows":2`, `"rows":3`, 1), `found 6 cells of a picture of 3 x 3`},
+		"negative rows":   {strings.Replace(strings.Replace(lines[4].line, `"rows":2`, `"rows":-2`, 1), `"cols":3`, `"cols":-3`, 1), `found 6 cells of a picture of -2 x -3`},
+		"out of range":    {strings.Replace(good, `0.5`, `1e999`, 1), `found mlm_accuracy "1e999"`},
 	} {
 		_, err := decode([]byte(c.line))
 		if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
@@ -120,6 +172,11 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("error %q: want one line that wraps ErrMalformed", err)
 			}
 			return
+		}
+		if short := decodeWritten(line); short != nil {
+			if long, err := decodeJSON(line); err != nil || !reflect.DeepEqual(short, long) {
+				t.Fatalf("%s: the short way reads %+v, the long one %+v (%v)", line, short, long, err)
+			}
 		}
 		out, err := encode(r, true)
 		if err != nil {

@@ -112,18 +112,9 @@ func checkGradients(t *testing.T, diffs []oracle.Difference, tolerance float64) 
 // doubles is oracle.Gradients without its rounding to float32.
 func doubles(t *testing.T, m *model.Model, b *reference.Backend) map[string][]float64 {
 	t.Helper()
-	grads := make(map[string][]float64)
-	for i, p := range m.Params() {
-		row := m.Table()[i]
-		topo, err := b.Topology(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		stored := make([]float64, row.Stored())
-		if err := b.ReadDoubles(stored, p.Grad(), 0); err != nil {
-			t.Fatal(err)
-		}
-		grads[row.Name] = oracle.Dense64(row, topo, stored)
+	grads, err := oracle.GradientsBy(m, func(i int, dst []float64) error { return b.ReadDoubles(dst, m.Params()[i].Grad(), 0) })
+	if err != nil {
+		t.Fatal(err)
 	}
 	return grads
 }

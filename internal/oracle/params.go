@@ -59,16 +59,21 @@ func InputOf(m *model.Model, batch model.Batch) (Input, error) {
 // Gradients reads the gradients that m.Gradients left on the device, [Out, In]
 // row-major by name, with zeros in the inactive blocks. Errors are the device's.
 func Gradients(m *model.Model) (map[string][]float32, error) {
-	grads := make(map[string][]float32)
-	b, table := m.Backend(), m.Table()
+	return GradientsBy(m, func(i int, dst []float32) error { return m.Backend().ReadFloats(dst, m.Params()[i].Grad(), 0) })
+}
+
+// GradientsBy is Gradients for a device that keeps more than float32: read reads
+// the stored gradient of parameter i.
+func GradientsBy[F float32 | float64](m *model.Model, read func(i int, dst []F) error) (map[string][]F, error) {
+	grads := make(map[string][]F)
 	for i, p := range m.Params() {
-		t := table[i]
-		topo, err := b.Topology(p)
+		t := m.Table()[i]
+		topo, err := m.Backend().Topology(p)
 		if err != nil {
 			return nil, fmt.Errorf("oracle: reading the topology of %s: %w", t.Name, err)
 		}
-		values := make([]float32, t.Stored())
-		if err := b.ReadFloats(values, p.Grad(), 0); err != nil {
+		values := make([]F, t.Stored())
+		if err := read(i, values); err != nil {
 			return nil, fmt.Errorf("oracle: reading the gradient of %s: %w", t.Name, err)
 		}
 		grads[t.Name] = dense(t, topo, values)

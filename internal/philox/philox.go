@@ -23,7 +23,7 @@ type Purpose uint32
 const (
 	Init         Purpose = 1  // a: element/4, b: 0, c: parameter index
 	StartTopo    Purpose = 2  // a: block position, b: 0, c: parameter index
-	Regrow       Purpose = 3  // a: block position, b: topology update, c: parameter index
+	Regrow       Purpose = 3  // a: block position, b: topology update or choice of blocks, c: parameter index
 	Dropout      Purpose = 4  // a: element/4, b: training step, c: micro-batch<<16 | site
 	DataOrder    Purpose = 5  // a: draw, b: epoch, c: shuffle round
 	DataPair     Purpose = 6  // a: draw, b: example, c: epoch

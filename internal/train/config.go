@@ -44,6 +44,10 @@ type Config struct {
 	Dropout float64 `yaml:"dropout"` // -1: 0.1 for models larger than Small, else 0
 	Init    string  `yaml:"init"`
 	Rescale bool    `yaml:"init_rescale"`
+	// InitFrom is the folder whose weights the run starts from: of Hugging Face, or a
+	// checkpoint; empty: random ones.
+	InitFrom  string `yaml:"init_from"`
+	InitHeads bool   `yaml:"init_heads"` // heads that InitFrom lacks start at random
 
 	Corpus         []string `yaml:"corpus"` // empty: the built-in demo corpus
 	Valid          []string `yaml:"valid"`
@@ -62,6 +66,9 @@ type Config struct {
 	Growth        string  `yaml:"growth"`
 	RegrowPruned  bool    `yaml:"regrow_pruned"`
 	Distribution  string  `yaml:"distribution"`
+	PartialPhases string  `yaml:"partial_phases"`
+	PartialChoice string  `yaml:"partial_choice"`
+	PartialRest   string  `yaml:"partial_rest"`
 
 	MaxSteps      int64   `yaml:"max_steps"`
 	Epochs        float64 `yaml:"epochs"` // 0: max_steps counts
@@ -109,6 +116,9 @@ func DefaultConfig() Config {
 		PruneNorm:      "l1",
 		Growth:         "random",
 		Distribution:   "uniform",
+		PartialPhases:  phasesAlways,
+		PartialChoice:  "fixed",
+		PartialRest:    "frozen",
 		MaxSteps:       1500,
 		BatchSize:      16,
 		Accumulation:   1,
@@ -154,10 +164,10 @@ const maxAccumulation = 1 << 15
 // MaxThreads is the largest number of threads that a device may be asked for.
 const MaxThreads = 1 << 12
 
-// outOfRange returns the key of the first setting whose value no run can have,
+// OutOfRange returns the key of the first setting whose value no run can have,
 // whatever the rest says, with what is wrong; "" when there is none. The model's
 // own numbers are model.Config.Validate's business.
-func (c *Config) outOfRange() (key, wrong string) {
+func (c *Config) OutOfRange() (key, wrong string) {
 	type bounds struct {
 		key      string
 		value    float64
@@ -201,9 +211,9 @@ func (c *Config) outOfRange() (key, wrong string) {
 	)
 }
 
-// checkNumbers is outOfRange as an error, with what values together must keep.
+// checkNumbers is OutOfRange as an error, with what values together must keep.
 func (c *Config) checkNumbers() error {
-	if key, wrong := c.outOfRange(); key != "" {
+	if key, wrong := c.OutOfRange(); key != "" {
 		return usagef("%s: %s", key, wrong)
 	}
 	if c.WarmupSteps > c.MaxSteps && c.Epochs == 0 {
@@ -226,7 +236,7 @@ type choice struct {
 	words      []string
 }
 
-// oneOf returns the first choice that is none of its words, as outOfRange does.
+// oneOf returns the first choice that is none of its words, as OutOfRange does.
 func oneOf(cs ...choice) (key, wrong string) {
 next:
 	for _, c := range cs {

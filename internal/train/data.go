@@ -66,8 +66,12 @@ func LoadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(
 		if c.Vocab != "" {
 			return nil, usagef("vocab: found %q without a corpus, expected both (the demo corpus has its own)", c.Vocab)
 		}
+		given := vocab
 		if train, valid, vocab, err = corpus.DemoStore(c.Seed); err != nil {
 			return nil, wrap("make the demo corpus", err)
+		}
+		if given != nil && given.SHA256() != vocab.SHA256() {
+			return nil, usagef("corpus: found none, expected one: a vocabulary of %d tokens is given, which is not the demo corpus's", given.Size())
 		}
 	default:
 		load := corpus.LoadOptions{Paths: c.Corpus, Vocab: vocab, VocabSize: c.VocabSize, Threads: c.Threads, Progress: progress}

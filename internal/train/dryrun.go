@@ -3,25 +3,13 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
-
-// NewLedger accounts for a configuration without any data: its vocabulary has
-// the size that the configuration says.
-func NewLedger(c Config) (model.Ledger, error) {
-	if err := c.checkNumbers(); err != nil {
-		return model.Ledger{}, err
-	}
-	p := Plan{Config: c}
-	if err := p.resolve(c.VocabSize, unknownExamples); err != nil {
-		return model.Ledger{}, err
-	}
-	return p.ledger()
-}
 
 // ledger accounts for a plan's model on the device that it will run on.
 func (p *Plan) ledger() (model.Ledger, error) {
@@ -64,9 +52,14 @@ func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
 			return nil, err
 		}
 	}
-	p, err := newPlan(ctx, c, from.vocab, nil)
+	p, origin, err := newPlan(ctx, c, from, nil)
 	if err != nil {
 		return nil, err
+	}
+	if origin != nil {
+		if err := origin.weights.Close(); err != nil {
+			return nil, fmt.Errorf("close %s: %w", origin.path, err)
+		}
 	}
 	if err := from.sameText(p); err != nil {
 		return nil, err
@@ -108,6 +101,9 @@ func (d *Dry) account(open Opener) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
+	if err := model.CanTrain(b, p.Model); err != nil {
+		return err
+	}
 	if d.Device, err = p.deviceMemory(b); err != nil || d.Device == nil {
 		return err
 	}

@@ -19,8 +19,8 @@ import (
 
 // The files of a run folder beside metrics.jsonl and the TensorBoard events.
 const (
-	configFile      = "config.yaml"
-	environmentFile = "environment.json"
+	ConfigName      = "config.yaml"
+	EnvironmentName = "environment.json"
 	vocabFile       = "vocab.txt"
 )
 
@@ -43,8 +43,11 @@ type folder struct {
 // (resume false) or go on there (true).
 func checkFolder(dir string, resume bool) error {
 	entries, err := os.ReadDir(dir)
-	// A run that was killed before it wrote anything leaves its lock only.
-	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.Name() == checkpoint.LockName })
+	// A run that was killed before it wrote anything leaves its lock only, or what
+	// renameio had of the first file.
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool {
+		return e.Name() == checkpoint.LockName || strings.HasPrefix(e.Name(), "."+ConfigName)
+	})
 	switch {
 	case os.IsNotExist(err) && resume:
 		return usagef("output_dir: found no folder %s, expected the run to resume", dir)
@@ -56,8 +59,8 @@ func checkFolder(dir string, resume bool) error {
 		return usagef("output_dir: found %s not empty (%s, ...), expected an empty or new folder, or --resume", dir, entries[0].Name())
 	}
 	if resume {
-		if _, err := os.Stat(filepath.Join(dir, configFile)); err != nil {
-			return usagef("output_dir: found no %s in %s, expected the run to resume", configFile, dir)
+		if _, err := os.Stat(filepath.Join(dir, ConfigName)); err != nil {
+			return usagef("output_dir: found no %s in %s, expected the run to resume", ConfigName, dir)
 		}
 	}
 	return checkWritable(dir)
@@ -129,14 +132,14 @@ func (f *folder) describe(c Config, vocab *corpus.Vocab, device string) error {
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(f.path(configFile), text, 0o644); err != nil {
+	if err := renameio.WriteFile(f.path(ConfigName), text, 0o644); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
 	env, err := json.MarshalIndent(environment(device), "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode environment: %w", err)
 	}
-	if err := renameio.WriteFile(f.path(environmentFile), append(env, '\n'), 0o644); err != nil {
+	if err := renameio.WriteFile(f.path(EnvironmentName), append(env, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write environment: %w", err)
 	}
 	var words strings.Builder
@@ -197,6 +200,6 @@ func cpuName() string {
 // ReadRunConfig reads the resolved configuration of a run folder.
 func ReadRunConfig(dir string) (Config, error) {
 	c := DefaultConfig()
-	err := ReadConfigFile(filepath.Join(dir, configFile), &c)
+	err := ReadConfigFile(filepath.Join(dir, ConfigName), &c)
 	return c, err
 }

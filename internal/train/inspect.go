@@ -38,49 +38,34 @@ type InspectedTensor struct {
 // Inspect reads the checkpoint that path means: a step-N folder, or the newest
 // good one of a run.
 func Inspect(path string) (*Inspection, error) {
-	found, skipped, err := checkpoint.Resolve(path)
-	if err != nil {
-		return nil, err
-	}
-	s, vocab, err := readState(found)
-	if err != nil {
-		return nil, err
-	}
-	in := &Inspection{
-		Trained: Trained{Path: found.Path, Step: found.Step, Config: s.Config, Vocab: vocab, Skipped: skipped},
-		Summary: s.Summary, Model: s.Model,
-	}
-	table, err := model.Table(s.Model)
-	if err != nil {
-		return nil, err
-	}
-	wantWeights, wantOptimizer := tensorInfos(table)
-	w, err := openFile(found, modelFile, wantWeights)
+	w, err := OpenWeights(path)
 	if err != nil {
 		return nil, err
 	}
 	defer w.Close()
-	o, err := openFile(found, optimizerFile, wantOptimizer)
+	in := &Inspection{Trained: w.Trained, Summary: w.Summary, Model: w.Model}
+	_, wantOptimizer := tensorInfos(w.Table)
+	o, err := openFile(w.found, optimizerFile, wantOptimizer)
 	if err != nil {
 		return nil, err
 	}
 	defer o.Close()
-	for _, row := range table {
+	for _, row := range w.Table {
 		t := InspectedTensor{Name: row.Name, Shape: row.Dims()}
 		name := row.Name
 		if row.Sparse {
-			name += keyBlocks
-			if t.Topology, err = readTopology(row, w, o); err != nil {
+			name += checkpoint.KeyBlocks
+			if t.Topology, err = readTopology(row, w.file, o); err != nil {
 				return nil, err
 			}
-			stats := t.Topology.Stats(found.Step)
+			stats := t.Topology.Stats(w.Step)
 			t.Block, t.Active, t.Positions = row.Block, stats.Active, stats.Positions
 			t.Sparsity = 1 - float64(stats.Active)/float64(stats.Positions)
 			t.ExploredDOF, t.MeanAge = stats.ExploredDOF(), stats.MeanAge
 			t.EmptyRows, t.EmptyCols = stats.EmptyRows, stats.EmptyCols
 		}
 		values := make([]float32, row.Stored())
-		if err := checkpoint.ReadInto(w, name, values); err != nil {
+		if err := checkpoint.ReadInto(w.file, name, values); err != nil {
 			return nil, err
 		}
 		t.Mean, t.Std = moments(values)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
+	"github.com/sparsebert/sparsebert-gpu/internal/newfolder"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -28,12 +30,20 @@ type Plan struct {
 	// UpdateAt holds, in ascending order, the numbers of finished steps after
 	// which the topology is updated. Empty unless the method is dynamic.
 	UpdateAt []int64
+	// Phases of method partial, ascending, the first from the first step on.
+	Phases []Phase
+
+	// sizes are those of the model that the weights come from, nil where they are
+	// random: they go over the preset's.
+	sizes *model.Config
+	// The paper's count of one step's FLOPs, of this model and of the dense one.
+	perStep, densePerStep float64
 }
 
 // resolveModel works out everything that needs no data but the vocabulary's
-// size.
-func (c *Config) resolveModel(vocabSize int) (model.Config, error) {
-	m, err := model.Preset(c.Model)
+// size. from has the sizes of the model to start from, or is nil.
+func (c *Config) resolveModel(vocabSize int, from *model.Config) (model.Config, error) {
+	m, err := c.sizes(from)
 	if err != nil {
 		return m, err
 	}
@@ -65,6 +75,9 @@ func (c *Config) resolveModel(vocabSize int) (model.Config, error) {
 	if m.Growth, err = sparse.ParseGrowth(c.Growth); err != nil {
 		return m, usagef("growth: %v", err)
 	}
+	if m.Rest, err = model.ParseRest(c.PartialRest); err != nil {
+		return m, err
+	}
 	if err := m.Validate(); err != nil {
 		return m, err
 	}
@@ -77,28 +90,104 @@ func (c *Config) resolveModel(vocabSize int) (model.Config, error) {
 // NewPlan checks a configuration, loads its data and works out the rest. It
 // writes nothing. progress may be nil.
 func NewPlan(ctx context.Context, c Config, progress func(stage string, done, total int64)) (*Plan, error) {
-	return newPlan(ctx, c, nil, progress)
+	p, from, err := newPlan(ctx, c, resumePoint{}, progress)
+	if from != nil {
+		err = errors.Join(err, from.weights.Close())
+	}
+	return p, err
 }
 
-// newPlan is NewPlan with the vocabulary of a checkpoint, where there is one.
-func newPlan(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(stage string, done, total int64)) (*Plan, error) {
+// newPlan is NewPlan for a run that goes on from a checkpoint, if at has one. from
+// is where the weights of a run that begins come from, nil where that is chance;
+// the caller closes it.
+func newPlan(ctx context.Context, c Config, at resumePoint, progress func(stage string, done, total int64)) (p *Plan, from *origin, err error) {
 	if err := c.checkNumbers(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	vocab := at.vocab
+	p = &Plan{Config: c}
+	switch {
+	case at.found == nil:
+		if from, err = c.origin(); err != nil {
+			return nil, nil, err
+		}
+		if from != nil {
+			p.sizes = &from.config
+			if vocab, err = from.vocabulary(c); err != nil {
+				return nil, nil, errors.Join(err, from.weights.Close())
+			}
+		}
+	case c.InitFrom != "":
+		p.sizes = &at.saved.Model
+	}
+	if err := p.load(ctx, vocab, from, progress); err != nil {
+		if from != nil {
+			err = errors.Join(err, from.weights.Close())
+		}
+		return nil, nil, err
+	}
+	return p, from, nil
+}
+
+// load reads the data of a plan and works out the rest.
+func (p *Plan) load(ctx context.Context, vocab *corpus.Vocab, from *origin, progress func(stage string, done, total int64)) error {
 	// Everything that needs no data first: a wrong flag must not wait for it.
-	early := Plan{Config: c}
-	if err := early.resolve(c.VocabSize, unknownExamples); err != nil {
-		return nil, err
+	early := *p
+	if err := early.resolve(p.Config.VocabSize, unknownExamples); err != nil {
+		return err
 	}
-	p := &Plan{Config: c}
 	var err error
-	if p.Data, err = LoadData(ctx, c, vocab, progress); err != nil {
-		return nil, err
+	if p.Data, err = LoadData(ctx, p.Config, vocab, progress); err != nil {
+		return err
+	}
+	if from != nil {
+		if err := from.checkVocab(p.Data.Vocab); err != nil {
+			return err
+		}
 	}
 	if err := p.resolve(p.Data.Vocab.Size(), p.Data.Train.Examples()); err != nil {
-		return nil, err
+		return err
 	}
-	return p, nil
+	return p.countFLOPs()
+}
+
+// countFLOPs works out what one step costs by the paper's count.
+func (p *Plan) countFLOPs() error {
+	l, err := p.ledger()
+	if err != nil {
+		return err
+	}
+	sequences := float64(p.Config.BatchSize * p.Config.Accumulation)
+	p.perStep, p.densePerStep = sequences*l.NonEmbeddingFLOPs, sequences*l.DenseNonEmbeddingFLOPs
+	return nil
+}
+
+// FLOPs returns the paper's count of the first `done` steps: non-embedding, forward
+// and backward.
+// A step of method partial that trains all weights counts as one of the dense model.
+func (p *Plan) FLOPs(done int64) float64 {
+	if p.Model.Method == model.Partial {
+		part := p.partSteps(done)
+		return p.perStep*float64(part) + p.densePerStep*float64(done-part)
+	}
+	return p.perStep * float64(done)
+}
+
+// DenseFLOPs returns that of the dense model for the same steps.
+func (p *Plan) DenseFLOPs(done int64) float64 { return p.densePerStep * float64(done) }
+
+// RunFLOPs returns the paper's count of a whole run, without any data. A run that
+// counts in epochs has as many steps as max_steps says.
+func RunFLOPs(c Config) (float64, error) {
+	c.Epochs = 0
+	p, err := shapeOf(c)
+	if err != nil {
+		return 0, err
+	}
+	if err := p.countFLOPs(); err != nil {
+		return 0, err
+	}
+	return p.FLOPs(p.Config.MaxSteps), nil
 }
 
 // unknownExamples stands for the size of an epoch before the data is there: large,
@@ -109,7 +198,7 @@ const unknownExamples = math.MaxInt32
 func (p *Plan) resolve(vocabSize, examples int) error {
 	c := &p.Config
 	var err error
-	if p.Model, err = c.resolveModel(vocabSize); err != nil {
+	if p.Model, err = c.resolveModel(vocabSize, p.sizes); err != nil {
 		return err
 	}
 	if err := c.resolvePaths(); err != nil {
@@ -146,7 +235,7 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 			return usagef("updates: %v", err)
 		}
 	}
-	return nil
+	return p.resolvePhases()
 }
 
 // resolvePaths makes the paths of the data absolute, so that a run can be resumed
@@ -161,10 +250,11 @@ func (c *Config) resolvePaths() error {
 			}
 		}
 	}
-	if c.Vocab != "" {
-		if c.Vocab, err = filepath.Abs(c.Vocab); err != nil {
-			return fmt.Errorf("find the vocabulary: %w", err)
-		}
+	if c.Vocab, err = absolute(c.Vocab); err != nil {
+		return fmt.Errorf("find the vocabulary: %w", err)
+	}
+	if c.InitFrom, err = absolute(c.InitFrom); err != nil {
+		return fmt.Errorf("find the weights to start from: %w", err)
 	}
 	return nil
 }
@@ -211,8 +301,12 @@ func (p *Plan) optionsOn(b backend.Backend) model.Options {
 	return o
 }
 
-// build makes the model on a device, if training it fits.
-func (p *Plan) build(b backend.Backend) (*model.Model, error) {
+// build makes the model on a device, if training it fits, with the weights of
+// from, if that is not nil.
+func (p *Plan) build(b backend.Backend, from *origin) (*model.Model, error) {
+	if err := model.CanTrain(b, p.Model); err != nil {
+		return nil, err
+	}
 	d, err := p.deviceMemory(b)
 	if err != nil {
 		return nil, err
@@ -224,13 +318,22 @@ func (p *Plan) build(b backend.Backend) (*model.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build the model: %w", err)
 	}
-	return m, nil
+	if from == nil {
+		return m, nil
+	}
+	return m, p.fill(m, from)
 }
 
 // IsUsage reports whether err is the fault of what the user gave: a
 // configuration, a corpus or a checkpoint that cannot be used.
 func IsUsage(err error) bool {
-	return errors.Is(err, ErrUsage) || errors.Is(err, model.ErrConfig) || errors.Is(err, corpus.ErrBadData)
+	return errors.Is(err, ErrUsage) || errors.Is(err, model.ErrConfig) || errors.Is(err, corpus.ErrBadData) || errors.Is(err, huggingface.ErrFormat) || isOutputFolder(err)
+}
+
+// isOutputFolder reports whether err is about a folder that cannot be made.
+func isOutputFolder(err error) bool {
+	_, ok := errors.AsType[*newfolder.Error](err)
+	return ok
 }
 
 // wrap adds what was being done to an error, keeping nil.

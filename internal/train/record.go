@@ -14,18 +14,6 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-// countFLOPs works out what one step costs by the paper's count.
-func (r *runner) countFLOPs() error {
-	c := &r.plan.Config
-	sequences := float64(c.BatchSize * c.Accumulation)
-	l, err := r.plan.ledger()
-	if err != nil {
-		return err
-	}
-	r.perStep, r.densePerStep = sequences*l.NonEmbeddingFLOPs, sequences*l.DenseNonEmbeddingFLOPs
-	return nil
-}
-
 // write appends a record to metrics.jsonl and to the TensorBoard events.
 func (r *runner) write(rec metrics.Record) error {
 	return errors.Join(r.log.Write(rec), r.board.Record(rec))
@@ -46,7 +34,7 @@ func (r *runner) logWindow() error {
 		LR:              learningRate(r.plan.Peak, r.done-1, c.WarmupSteps, c.MaxSteps),
 		GradNorm:        w.GradNorm / n,
 		TokensPerSecond: float64(w.Tokens) / time.Since(w.since).Seconds(),
-		FLOPs:           r.perStep * float64(r.done),
+		FLOPs:           r.plan.FLOPs(r.done),
 	}
 	if r.summary.FirstLoss == 0 {
 		r.summary.FirstLoss = rec.MLMLoss
@@ -70,6 +58,9 @@ func (r *runner) logUpdate(u sparse.Update, stats []sparse.Stats, took time.Dura
 	}
 	r.summary.ExploredDOF, r.summary.Updated = rec.ExploredDOF, true
 	if err := r.write(&rec); err != nil {
+		return err
+	}
+	if err := r.logTensors(stats); err != nil {
 		return err
 	}
 	r.watch.Updated(rec)
@@ -96,6 +87,7 @@ func (r *runner) evaluate(ctx context.Context, last bool) error {
 	}
 	r.watch.Evaluated(rec)
 	r.window.since = r.window.since.Add(time.Since(before))
+	r.cost.EvalSeconds += time.Since(before).Seconds()
 	return nil
 }
 
@@ -139,6 +131,7 @@ func (r *runner) save() error {
 	}
 	r.watch.Saved(path)
 	r.window.since = r.window.since.Add(time.Since(before))
+	r.cost.SaveSeconds += time.Since(before).Seconds()
 	return nil
 }
 
@@ -151,9 +144,9 @@ func (r *runner) finish() *Summary {
 	s.Dir = r.folder.dir
 	s.Steps = r.done
 	s.UnigramEntropy = r.plan.Data.UnigramEntropy
-	s.FLOPs = r.perStep * float64(r.done)
-	s.DenseFLOPs = r.densePerStep * float64(r.done)
-	s.Sparse = r.plan.Model.Method != model.Dense
+	s.FLOPs = r.plan.FLOPs(r.done)
+	s.DenseFLOPs = r.plan.DenseFLOPs(r.done)
+	s.Sparse = s.FLOPs != s.DenseFLOPs
 	s.Seconds = time.Since(r.began).Seconds()
 	return &s
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
@@ -34,15 +35,19 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 	if err != nil {
 		return nil, err
 	}
-	if r.plan, err = newPlan(ctx, c, from.vocab, r.watch.Loading); err != nil {
+	var origin *origin
+	if r.plan, origin, err = newPlan(ctx, c, from, r.watch.Loading); err != nil {
 		return nil, err
+	}
+	if origin != nil {
+		defer origin.weights.Close()
 	}
 	b, err := open(c.Device, c.Precision, c.Threads)
 	if err != nil {
 		return nil, err
 	}
 	defer b.Close()
-	if r.model, err = r.plan.build(b); err != nil {
+	if r.model, err = r.plan.build(b, origin); err != nil {
 		return nil, err
 	}
 	if err := from.sameText(r.plan); err != nil {
@@ -50,6 +55,9 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 	}
 	if from.found != nil {
 		if err := restore(r.model, from.found, true); err != nil {
+			return nil, err
+		}
+		if err := r.model.ResumePhase(r.plan.wholeAfter(from.found.Step)); err != nil {
 			return nil, err
 		}
 		r.done, r.window, r.summary = from.found.Step, from.saved.Window, from.saved.Summary
@@ -90,6 +98,25 @@ func findResumePoint(c Config) (p resumePoint, err error) {
 	return p, sameRun(c, p.saved)
 }
 
+// Continues says whether a run of c in c.OutputDir would go on with one that is
+// there: begun is false where there is none. A run that c does not continue,
+// since a setting that determines its numbers differs, is ErrUsage. No data is
+// read and no checkpoint.
+func Continues(c Config) (begun bool, err error) {
+	if _, err := os.Stat(filepath.Join(c.OutputDir, ConfigName)); errors.Is(err, fs.ErrNotExist) {
+		return false, checkFolder(c.OutputDir, false)
+	}
+	was, err := ReadRunConfig(c.OutputDir)
+	if err != nil {
+		return true, err
+	}
+	sizes, err := was.resolvedSizes()
+	if err != nil {
+		return true, err
+	}
+	return true, sameRun(c, state{Config: was, Model: sizes})
+}
+
 // sameText checks that the data of a plan is what the run began with.
 func (p resumePoint) sameText(plan *Plan) error {
 	if p.found != nil && p.saved.Corpus != plan.Data.Fingerprint {
@@ -127,6 +154,9 @@ func sameRun(c Config, saved state) error {
 		return usagef("vocab_size: found %d, expected %d as in the run to resume", c.VocabSize, saved.Config.VocabSize)
 	}
 	now := Plan{Config: c}
+	if c.InitFrom != "" {
+		now.sizes = &saved.Model
+	}
 	if c.Epochs > 0 && c.Epochs == saved.Config.Epochs {
 		now.Config.MaxSteps = saved.Config.MaxSteps // which the epochs came to
 	}
@@ -143,7 +173,7 @@ func sameRun(c Config, saved state) error {
 
 // readState decodes a checkpoint's state and its vocabulary, and checks them.
 func readState(c *checkpoint.Checkpoint) (state, *corpus.Vocab, error) {
-	var s state
+	s := state{Config: DefaultConfig()} // for settings that a checkpoint of before does not have
 	file := filepath.Join(c.Path, checkpoint.ManifestName)
 	if err := json.Unmarshal(c.State, &s); err != nil {
 		return s, nil, fmt.Errorf("%s: state: found %w, expected a training state: %w", file, err, checkpoint.ErrCorrupt)

@@ -46,8 +46,8 @@ type Summary struct {
 	FLOPs          float64 // the paper's count of the whole run
 	DenseFLOPs     float64 // of the dense model for the same steps
 	ExploredDOF    float64
-	Updated        bool // the topology moved
-	Sparse         bool
+	Updated        bool    // the topology moved
+	Sparse         bool    // fewer FLOPs than dense
 	Seconds        float64 // of this process
 }
 
@@ -67,10 +67,9 @@ type runner struct {
 
 	done    int64 // finished steps
 	window  window
+	cost    cost
 	began   time.Time
 	summary Summary
-	// perStep is the paper's FLOP count of one step, of this model and of the dense one.
-	perStep, densePerStep float64
 }
 
 // window collects the steps since the last log line. It is part of a
@@ -110,15 +109,19 @@ func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, er
 		return nil, err
 	}
 	var err error
-	if r.plan, err = NewPlan(ctx, c, r.watch.Loading); err != nil {
+	var from *origin
+	if r.plan, from, err = newPlan(ctx, c, resumePoint{}, r.watch.Loading); err != nil {
 		return nil, err
+	}
+	if from != nil {
+		defer from.weights.Close()
 	}
 	b, err := open(c.Device, c.Precision, c.Threads)
 	if err != nil {
 		return nil, err
 	}
 	defer b.Close()
-	if r.model, err = r.plan.build(b); err != nil {
+	if r.model, err = r.plan.build(b, from); err != nil {
 		return nil, err
 	}
 	if r.folder, err = openFolder(c.OutputDir); err != nil {
@@ -146,9 +149,6 @@ func (r *runner) train(ctx context.Context) (*Summary, error) {
 		return nil, err
 	}
 	defer r.board.Close()
-	if err := r.countFLOPs(); err != nil {
-		return nil, err
-	}
 	r.watch.Started(r.plan, r.folder.dir, r.done)
 
 	err = r.loop(ctx)
@@ -167,18 +167,25 @@ func (r *runner) loop(ctx context.Context) error {
 	feed := newFeed(r.plan, r.done)
 	defer feed.stop()
 	r.window.since = time.Now()
+	r.cost.since = r.window.since
 	for r.done < c.MaxSteps {
 		if err := r.step(feed); err != nil {
 			return err
 		}
 		last := r.done == c.MaxSteps
-		if due(r.done, c.LoggingSteps) || last {
+		logging, evaluating := due(r.done, c.LoggingSteps) || last, due(r.done, c.EvalSteps) || last
+		if logging {
 			if err := r.logWindow(); err != nil {
 				return err
 			}
 		}
-		if due(r.done, c.EvalSteps) || last {
+		if evaluating {
 			if err := r.evaluate(ctx, last); err != nil {
+				return err
+			}
+		}
+		if logging || evaluating {
+			if err := r.logCost(); err != nil {
 				return err
 			}
 		}
@@ -201,23 +208,32 @@ func due(done, every int64) bool { return every > 0 && done%every == 0 }
 // step does one optimiser step and, where it is due, the topology update.
 func (r *runner) step(feed *feed) error {
 	c := &r.plan.Config
+	before := time.Now()
 	batches := feed.next()
+	r.cost.DataSeconds += time.Since(before).Seconds()
 	args := model.StepArgs{
 		Step: r.done,
 		LR:   learningRate(r.plan.Peak, r.done, c.WarmupSteps, c.MaxSteps),
-		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Next: feed.peek(),
+		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Phase: r.plan.phaseFrom(r.done), Next: feed.peek(),
 	}
-	before := time.Now()
+	before = time.Now()
 	result, err := r.model.Step(args, batches)
 	if err != nil {
 		return fmt.Errorf("step %d: %w", r.done+1, err)
 	}
+	took := time.Since(before)
 	r.done++
 	r.window.add(result, int64(len(batches)*c.BatchSize*c.SeqLen))
 	if args.Update != nil {
-		if err := r.logUpdate(*args.Update, result.Topology, time.Since(before)); err != nil {
+		r.cost.UpdateSeconds += took.Seconds()
+		if err := r.logUpdate(*args.Update, result.Topology, took); err != nil {
 			return err
 		}
+	} else {
+		r.cost.StepSeconds += took.Seconds()
+	}
+	if err := r.logPicture(args.Update); err != nil {
+		return err
 	}
 	r.watch.Stepped(r.done, c.MaxSteps, result.MLMLoss+result.NSPLoss)
 	return nil

@@ -21,6 +21,26 @@ type Setting struct {
 // Flag returns the name of the setting's flag.
 func (s Setting) Flag() string { return strings.ReplaceAll(s.Key, "_", "-") }
 
+// Used tells whether the method of a configuration has a use for the setting.
+func (s Setting) Used(c *Config) bool {
+	moves, sparse, partial := c.Method == "dynamic", c.Method == "dynamic" || c.Method == "static", c.Method == "partial"
+	switch s.Key {
+	case "sparsity", "block_size", "distribution":
+		return sparse || partial
+	case "growth", "init_rescale", "group_lasso": // growth: of the starting topology too
+		return sparse
+	case "prune_ratio", "prune_schedule", "regrow_pruned":
+		return moves
+	case "prune_norm": // of weights to start from too
+		return moves || sparse && c.InitFrom != "" || partial && c.PartialChoice == "magnitude"
+	case "updates":
+		return moves || partial && c.PartialPhases == phasesAlternate
+	case "partial_phases", "partial_choice", "partial_rest":
+		return partial
+	}
+	return true
+}
+
 // EnvironmentPrefix is what the names of all environment variables begin with.
 const EnvironmentPrefix = "SPARSEBERT_"
 
@@ -47,6 +67,8 @@ func Settings() []Setting {
 		{Key: "dropout", Category: CategoryModel, Usage: "dropout rate (-1: 0.1 above Small, else 0)", Value: func(c *Config) any { return &c.Dropout }},
 		{Key: "init", Category: CategoryModel, Usage: "truncated-normal|glorot", Value: func(c *Config) any { return &c.Init }},
 		{Key: "init_rescale", Category: CategoryModel, Usage: "divide the initial standard deviation of sparse weights by the root of the density", Value: func(c *Config) any { return &c.Rescale }},
+		{Key: "init_from", Category: CategoryModel, Usage: "Hugging Face folder, checkpoint or run to take sizes, vocabulary and weights from; block-sparse weights keep the blocks of the largest norm", Value: func(c *Config) any { return &c.InitFrom }},
+		{Key: "init_heads", Category: CategoryModel, Usage: "start heads that init-from lacks (pooler, MLM, NSP) at random", Value: func(c *Config) any { return &c.InitHeads }},
 
 		{Key: "corpus", Aliases: []string{"c"}, Category: CategoryData, Usage: "training text (file, folder, .gz, .zst) or a folder of shards; repeatable (default: built-in demo corpus)", Value: func(c *Config) any { return &c.Corpus }},
 		{Key: "valid", Category: CategoryData, Usage: "validation text or shards; repeatable (default: every 20th training document)", Value: func(c *Config) any { return &c.Valid }},
@@ -55,16 +77,19 @@ func Settings() []Setting {
 		{Key: "seq_len", Aliases: []string{"S"}, Category: CategoryData, Usage: "sequence length in tokens", Value: func(c *Config) any { return &c.SeqLen }},
 		{Key: "mlm_probability", Category: CategoryData, Usage: "fraction of tokens to mask", Value: func(c *Config) any { return &c.MLMProbability }},
 
-		{Key: "method", Category: CategorySparsity, Usage: "dynamic|static|dense", Value: func(c *Config) any { return &c.Method }},
-		{Key: "sparsity", Aliases: []string{"s"}, Category: CategorySparsity, Usage: "fraction of inactive blocks in every encoder weight", Value: func(c *Config) any { return &c.Sparsity }},
+		{Key: "method", Category: CategorySparsity, Usage: "dynamic|static|dense|partial (dense weights of which a part is trained)", Value: func(c *Config) any { return &c.Method }},
+		{Key: "sparsity", Aliases: []string{"s"}, Category: CategorySparsity, Usage: "fraction of inactive (partial: of untrained) blocks in every encoder weight", Value: func(c *Config) any { return &c.Sparsity }},
 		{Key: "block_size", Aliases: []string{"B"}, Category: CategorySparsity, Usage: "1|4|8|16|32|64", Value: func(c *Config) any { return &c.BlockSize }},
 		{Key: "prune_ratio", Category: CategorySparsity, Usage: "largest fraction of blocks moved by one update", Value: func(c *Config) any { return &c.PruneRatio }},
-		{Key: "updates", Aliases: []string{"n"}, Category: CategorySparsity, Usage: "phases of training between which the topology is updated: n phases, n-1 updates (0: 80, or 160 for B = 1, of at least 100 steps each)", Value: func(c *Config) any { return &c.Updates }},
+		{Key: "updates", Aliases: []string{"n"}, Category: CategorySparsity, Usage: "phases of training between which the topology is updated: n phases, n-1 updates (0: 80, or 160 for B = 1, of at least 100 steps each); or how often partial alternates (0: 160, likewise)", Value: func(c *Config) any { return &c.Updates }},
 		{Key: "prune_schedule", Category: CategorySparsity, Usage: "cosine|constant|linear", Value: func(c *Config) any { return &c.PruneSchedule }},
 		{Key: "prune_norm", Category: CategorySparsity, Usage: "l1|l2|linf", Value: func(c *Config) any { return &c.PruneNorm }},
 		{Key: "growth", Category: CategorySparsity, Usage: "random|gradient|fan-in", Value: func(c *Config) any { return &c.Growth }},
 		{Key: "regrow_pruned", Category: CategorySparsity, Usage: "let a block that was just pruned return at once", Value: func(c *Config) any { return &c.RegrowPruned }},
 		{Key: "distribution", Category: CategorySparsity, Usage: "uniform|erk", Value: func(c *Config) any { return &c.Distribution }},
+		{Key: "partial_phases", Category: CategorySparsity, Usage: "when method partial trains a part only: always|early|late (half of the run)|alternate (updates times: all, then a part)", Value: func(c *Config) any { return &c.PartialPhases }},
+		{Key: "partial_choice", Category: CategorySparsity, Usage: "the blocks that it trains: fixed|random (drawn for each phase)|magnitude (largest by prune-norm)", Value: func(c *Config) any { return &c.PartialChoice }},
+		{Key: "partial_rest", Category: CategorySparsity, Usage: "the others: frozen|zero", Value: func(c *Config) any { return &c.PartialRest }},
 
 		{Key: "max_steps", Aliases: []string{"steps"}, Category: CategoryOptim, Usage: "optimiser steps", Value: func(c *Config) any { return &c.MaxSteps }},
 		{Key: "epochs", Category: CategoryOptim, Usage: "passes over the corpus instead of max-steps", Value: func(c *Config) any { return &c.Epochs }},

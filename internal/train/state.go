@@ -20,12 +20,10 @@ const (
 	optimizerFile = "optimizer.safetensors"
 )
 
-// Tensor keys of one parameter NAME. A dense parameter is NAME itself; a
-// block-sparse one has values and topology, and cannot be read without both.
+// Tensor keys of one parameter NAME in the optimizer's file; those of the model's
+// are checkpoint.KeyBlocks and its neighbours. The blocks of a part that is trained
+// stand in the optimizer's file, under checkpoint.KeyRows and KeyCols.
 const (
-	keyBlocks   = ".blocks"   // model: F32 [nnzb, B, B]
-	keyRows     = ".rows"     // model: I32 [nnzb], block row of each slot
-	keyCols     = ".cols"     // model: I32 [nnzb], block column of each slot
 	keyM        = ".m"        // optimizer: F32, first Adam moment
 	keyV        = ".v"        // optimizer: F32, second Adam moment
 	keyBorn     = ".born"     // optimizer: I32 [nnzb], sparse.Topology.Born
@@ -87,13 +85,12 @@ func snapshot(m *model.Model) (weights, optimizer *checkpoint.File, err error) {
 		}
 		name, shape := row.Name, row.Dims()
 		if topo != nil {
-			name, shape = row.Name+keyBlocks, []int{row.NNZ, row.Block, row.Block}
-			n := []int{row.NNZ}
-			weights.Tensors = append(weights.Tensors,
-				checkpoint.Of(row.Name+keyRows, n, topo.Rows), checkpoint.Of(row.Name+keyCols, n, topo.Cols))
-			optimizer.Tensors = append(optimizer.Tensors,
-				checkpoint.Of(row.Name+keyBorn, n, topo.Born), checkpoint.Of(row.Name+keyNewAt, n, topo.NewAt),
-				checkpoint.Of(row.Name+keyExplored, []int{len(topo.Explored)}, topo.Explored))
+			name, shape = row.Name+checkpoint.KeyBlocks, []int{row.NNZ, row.Block, row.Block}
+			addTopology(weights, optimizer, row, topo)
+		}
+		if row.Partial {
+			part, n := m.Part(i), []int{row.NNZ}
+			optimizer.Tensors = append(optimizer.Tensors, checkpoint.Of(row.Name+checkpoint.KeyRows, n, part.Rows), checkpoint.Of(row.Name+checkpoint.KeyCols, n, part.Cols))
 		}
 		for _, part := range []struct {
 			file *checkpoint.File
@@ -106,21 +103,37 @@ func snapshot(m *model.Model) (weights, optimizer *checkpoint.File, err error) {
 	return weights, optimizer, nil
 }
 
+// addTopology adds the tensors of a parameter's topology.
+func addTopology(weights, optimizer *checkpoint.File, row model.Tensor, topo *sparse.Topology) {
+	n := []int{row.NNZ}
+	weights.Tensors = append(weights.Tensors,
+		checkpoint.Of(row.Name+checkpoint.KeyRows, n, topo.Rows), checkpoint.Of(row.Name+checkpoint.KeyCols, n, topo.Cols))
+	optimizer.Tensors = append(optimizer.Tensors,
+		checkpoint.Of(row.Name+keyBorn, n, topo.Born), checkpoint.Of(row.Name+keyNewAt, n, topo.NewAt),
+		checkpoint.Of(row.Name+keyExplored, []int{len(topo.Explored)}, topo.Explored))
+}
+
 // tensorInfos lists what the two files of a checkpoint hold for a parameter
 // table.
 func tensorInfos(table []model.Tensor) (weights, optimizer []checkpoint.Info) {
 	for _, row := range table {
 		name, shape := row.Name, row.Dims()
 		if row.Sparse {
-			name, shape = row.Name+keyBlocks, []int{row.NNZ, row.Block, row.Block}
+			name, shape = row.Name+checkpoint.KeyBlocks, []int{row.NNZ, row.Block, row.Block}
 			n := []int{row.NNZ}
 			weights = append(weights,
-				checkpoint.Info{Name: row.Name + keyRows, DType: checkpoint.I32, Shape: n},
-				checkpoint.Info{Name: row.Name + keyCols, DType: checkpoint.I32, Shape: n})
+				checkpoint.Info{Name: row.Name + checkpoint.KeyRows, DType: checkpoint.I32, Shape: n},
+				checkpoint.Info{Name: row.Name + checkpoint.KeyCols, DType: checkpoint.I32, Shape: n})
 			optimizer = append(optimizer,
 				checkpoint.Info{Name: row.Name + keyBorn, DType: checkpoint.I32, Shape: n},
 				checkpoint.Info{Name: row.Name + keyNewAt, DType: checkpoint.I32, Shape: n},
 				checkpoint.Info{Name: row.Name + keyExplored, DType: checkpoint.U64, Shape: []int{(row.Shape().Positions() + 63) / 64}})
+		}
+		if row.Partial {
+			n := []int{row.NNZ}
+			optimizer = append(optimizer,
+				checkpoint.Info{Name: row.Name + checkpoint.KeyRows, DType: checkpoint.I32, Shape: n},
+				checkpoint.Info{Name: row.Name + checkpoint.KeyCols, DType: checkpoint.I32, Shape: n})
 		}
 		weights = append(weights, checkpoint.Info{Name: name, DType: checkpoint.F32, Shape: shape})
 		optimizer = append(optimizer,
@@ -162,12 +175,21 @@ func restore(m *model.Model, c *checkpoint.Checkpoint, training bool) error {
 		defer o.Close()
 	}
 	for i, p := range m.Params() {
-		if err := restoreParam(m.Backend(), p, m.Table()[i], w, o); err != nil {
+		row := m.Table()[i]
+		if err := restoreParam(m.Backend(), p, row, w, o); err != nil {
 			return err
 		}
+		if row.Partial && o != nil {
+			part, err := readBlocks(row, o)
+			if err != nil {
+				return err
+			}
+			if err := m.SetPart(i, part); err != nil {
+				return err
+			}
+		}
 	}
-	m.Backend().Refresh(m.Params())
-	return wrap("restore the checkpoint", m.Backend().Sync())
+	return ready(m.Backend(), m.Params(), "restore the checkpoint")
 }
 
 // openFile opens one of a checkpoint's files and checks that it has exactly the
@@ -187,7 +209,7 @@ func openFile(c *checkpoint.Checkpoint, name string, want []checkpoint.Info) (*c
 func restoreParam(b backend.Backend, p backend.Param, row model.Tensor, w, o *checkpoint.Reader) error {
 	name := row.Name
 	if row.Sparse {
-		name += keyBlocks
+		name += checkpoint.KeyBlocks
 		topo, err := readTopology(row, w, o)
 		if err != nil {
 			return err
@@ -215,16 +237,9 @@ func restoreParam(b backend.Backend, p backend.Param, row model.Tensor, w, o *ch
 
 // readTopology reads one parameter's topology and checks it.
 func readTopology(row model.Tensor, w, o *checkpoint.Reader) (*sparse.Topology, error) {
-	rows, cols := make([]int32, row.NNZ), make([]int32, row.NNZ)
-	if err := errors.Join(checkpoint.ReadInto(w, row.Name+keyRows, rows), checkpoint.ReadInto(w, row.Name+keyCols, cols)); err != nil {
-		return nil, err
-	}
-	t, err := sparse.NewTopology(row.Shape(), rows, cols)
-	if err != nil {
-		return nil, fmt.Errorf("%s: topology of %s: %w: %w", w.Path(), row.Name, err, checkpoint.ErrCorrupt)
-	}
-	if o == nil {
-		return t, nil
+	t, err := readBlocks(row, w)
+	if err != nil || o == nil {
+		return t, err
 	}
 	if err := errors.Join(
 		checkpoint.ReadInto(o, row.Name+keyBorn, t.Born),
@@ -235,6 +250,19 @@ func readTopology(row model.Tensor, w, o *checkpoint.Reader) (*sparse.Topology, 
 	}
 	if err := t.Check(); err != nil {
 		return nil, fmt.Errorf("%s: topology of %s: %w: %w", o.Path(), row.Name, err, checkpoint.ErrCorrupt)
+	}
+	return t, nil
+}
+
+// readBlocks reads the blocks of a topology from one of a checkpoint's files.
+func readBlocks(row model.Tensor, r *checkpoint.Reader) (*sparse.Topology, error) {
+	rows, cols := make([]int32, row.NNZ), make([]int32, row.NNZ)
+	if err := errors.Join(checkpoint.ReadInto(r, row.Name+checkpoint.KeyRows, rows), checkpoint.ReadInto(r, row.Name+checkpoint.KeyCols, cols)); err != nil {
+		return nil, err
+	}
+	t, err := sparse.NewTopology(row.Shape(), rows, cols)
+	if err != nil {
+		return nil, fmt.Errorf("%s: topology of %s: %w: %w", r.Path(), row.Name, err, checkpoint.ErrCorrupt)
 	}
 	return t, nil
 }

@@ -30,6 +30,8 @@ type param struct {
 	scores    *buffer // growth scores, nil until the first use
 	stats     sparse.Stats
 	updated   bool // stats are those of an update
+	// trained is what of a dense tensor is trained; nil: all of it.
+	trained *sparse.Topology
 }
 
 func (p *param) Spec() backend.ParamSpec { return p.spec }

@@ -32,7 +32,11 @@ func (b *Backend) GradNorm(norm backend.Buffer, params []backend.Param) {
 	}
 	sum := 0.0
 	for _, p := range list {
-		for _, g := range p.grad.real {
+		for k, g := range p.grad.real {
+			if !p.trains(k) {
+				p.grad.real[k] = 0
+				continue
+			}
 			sum += g * g
 		}
 	}
@@ -87,6 +91,9 @@ func (b *Backend) adam(p *param, from, to int, age, clip float64, c backend.Adam
 		decay = float64(c.WeightDecay)
 	}
 	for k := from; k < to; k++ {
+		if !p.trains(k) {
+			continue
+		}
 		g := p.grad.real[k] * clip
 		p.m.real[k] = beta1*p.m.real[k] + (1-beta1)*g
 		p.v.real[k] = beta2*p.v.real[k] + (1-beta2)*g*g

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
+)
+
+func exportCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "export",
+		Usage: "write a checkpoint as a Hugging Face folder",
+		Description: "transformers' BertForPreTraining and BertTokenizerFast open the folder; the weights are dense, with zeros\n" +
+			"in inactive blocks. --format sparse writes the active blocks alone (docs/formats.md), for `import` and other programs.",
+		Flags: []cli.Flag{
+			checkpointFlag(),
+			outputFlag(),
+			&cli.StringFlag{Name: "format", Value: string(huggingface.FormatHF), Usage: "hf|sparse"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print warnings and errors only"},
+		},
+		Action: exportAction,
+	}
+}
+
+// outputFlag is --output-dir of the commands that write a new folder.
+func outputFlag() cli.Flag {
+	return &cli.StringFlag{Name: "output-dir", Aliases: []string{"out", "o"}, Usage: "folder to write, new or empty"}
+}
+
+func exportAction(c *cli.Context) error {
+	if err := requireFlags(c, "checkpoint", "output-dir"); err != nil {
+		return err
+	}
+	format := huggingface.Format(c.String("format"))
+	if format != huggingface.FormatHF && format != huggingface.FormatSparse {
+		return usageError("export: --format: found %q, expected %s or %s", format, huggingface.FormatHF, huggingface.FormatSparse)
+	}
+	trained, err := train.Export(c.Context, c.String("checkpoint"), c.String("output-dir"), format, buildVersion())
+	if trained != nil {
+		warnSkipped(newLogger(c.App.ErrWriter, false, false), trained.Skipped)
+	}
+	if err != nil || c.Bool("quiet") {
+		return err
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "%s: step %d of %s\n", c.String("output-dir"), trained.Step, trained.Path)
+	return err
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
+)
+
+// importSettings are the settings of train that import has too.
+var importSettings = []string{
+	"method", "sparsity", "block_size", "prune_norm", "distribution", "growth", "dropout", "init", "init_heads", "vocab", "seed",
+}
+
+// sparsitySettings are those of importSettings that make it prune.
+var sparsitySettings = importSettings[:6]
+
+func importCommand() *cli.Command {
+	flags := []cli.Flag{
+		&cli.StringFlag{Name: "from", Aliases: []string{"init-from"}, Usage: "folder with config.json and model.safetensors of a BERT (or a checkpoint)"},
+		outputFlag(),
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print errors only"},
+	}
+	for _, key := range importSettings {
+		flags = append(flags, settingFlag(key))
+	}
+	return &cli.Command{
+		Name:  "import",
+		Usage: "make a checkpoint of a Hugging Face folder",
+		Description: "The checkpoint is dense, or block-sparse as the folder is; with --sparsity or another flag of sparsity it is pruned to\n" +
+			"the blocks of the largest norm. eval, inspect, export and train --init-from read it. train --init-from\n" +
+			"also reads the folder itself.",
+		Flags:  flags,
+		Action: importAction,
+	}
+}
+
+func importAction(c *cli.Context) error {
+	if err := requireFlags(c, "from", "output-dir"); err != nil {
+		return err
+	}
+	config, err := readConfig(c, train.DefaultConfig(), func(s train.Setting) bool { return slices.Contains(importSettings, s.Key) })
+	if err != nil {
+		return err
+	}
+	config.InitFrom, config.OutputDir = c.String("from"), c.String("output-dir")
+	keep := true
+	for _, s := range train.Settings() {
+		if slices.Contains(sparsitySettings, s.Key) && c.IsSet(s.Flag()) {
+			keep = false
+		}
+	}
+	done, err := train.Import(c.Context, config, keep)
+	if err != nil {
+		return err
+	}
+	if len(done.Started) > 0 {
+		log := newLogger(c.App.ErrWriter, false, false)
+		log.Warn().Str("tensors", strings.Join(done.Started, ", ")).Msg("not in the folder: started at random")
+	}
+	if c.Bool("quiet") {
+		return nil
+	}
+	sparsity := ""
+	if done.Model.Method.BlockSparse() {
+		sparsity = fmt.Sprintf(", %d of %d encoder weights active", done.Counts.EncoderActive, done.Counts.Encoder)
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "%s: %s, %d parameters%s\n", done.Path, done.Model.Method, done.Counts.Parameters, sparsity)
+	return err
+}

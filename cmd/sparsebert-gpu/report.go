@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rs/zerolog"
+	"github.com/urfave/cli/v2"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/report"
+)
+
+// reportFile is the report that train leaves in its run folder.
+const reportFile = "report.html"
+
+// reportName is the command's name.
+const reportName = "report"
+
+func reportCommand() *cli.Command {
+	return &cli.Command{
+		Name:      reportName,
+		Usage:     "make one self-contained HTML page of run and sweep folders, with plots",
+		ArgsUsage: "RUN...",
+		Description: "A RUN is a run folder, finished or not, or a sweep folder. The page needs no network. Each figure is\n" +
+			"written as SVG and PNG too, to the folder FILE-figures unless --figures says otherwise.",
+		Flags:  reportFlags(),
+		Action: reportAction,
+	}
+}
+
+func reportFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the page to `FILE`"},
+		&cli.StringFlag{Name: "figures", Usage: "`FOLDER` for the figures (default: the name of FILE with -figures for .html)"},
+		&cli.BoolFlag{Name: "no-figures", Usage: "write the page only"},
+		&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "serve the page, which follows the runs, until Ctrl-C"},
+		&cli.StringFlag{Name: "listen", Value: "127.0.0.1:0", Usage: "`ADDRESS` for --watch (default: this machine only, a free port)"},
+	}
+}
+
+func reportAction(c *cli.Context) error {
+	paths := c.Args().Slice()
+	if len(paths) == 0 {
+		return usageError("report: found no folder, expected RUN..., folders of runs or sweeps")
+	}
+	if slices.Contains(paths, "") {
+		return usageError("report: found an empty name, expected a folder")
+	}
+	if c.Bool("watch") {
+		return watchReport(c, paths)
+	}
+	if c.IsSet("listen") {
+		return usageError("report: found --listen without --watch, expected both")
+	}
+	if err := requireFlags(c, "out"); err != nil {
+		return err
+	}
+	out := c.String("out")
+	figures := c.String("figures")
+	switch {
+	case c.Bool("no-figures") && c.IsSet("figures"):
+		return usageError("report: found --figures and --no-figures, expected one of them")
+	case c.IsSet("figures") && figures == "":
+		return usageError("report: found --figures without a name, expected a path")
+	case figures == "":
+		figures = strings.TrimSuffix(out, filepath.Ext(out)) + "-figures"
+	}
+	if err := checkOut(out); err != nil {
+		return err
+	}
+	if err := checkFigures(figures); err != nil && !c.Bool("no-figures") {
+		return err
+	}
+	r, err := makeReport(paths)
+	if err != nil {
+		return err
+	}
+	if r.Empty() {
+		return usageError("report: found no record in %s, expected a run that has logged something", strings.Join(paths, ", "))
+	}
+	log := newLogger(c.App.ErrWriter, false, false)
+	for _, w := range r.Warnings() {
+		log.Warn().Msg(w)
+	}
+	if !c.Bool("no-figures") {
+		if err := r.WriteFigures(figures); err != nil {
+			return err
+		}
+	}
+	return r.WriteHTML(out)
+}
+
+// checkOut says, before anything is read, whether a file can be written.
+func checkOut(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return usageError("out: found %s to be a folder, expected a file", path)
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return usageError("out: found no folder %s, expected one for the file", filepath.Dir(path))
+	}
+	return nil
+}
+
+// checkFigures says whether a folder can be made or used.
+func checkFigures(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return usageError("figures: found %s to be a file, expected a folder", path)
+	}
+	return nil
+}
+
+// makeReport reads runs. What is wrong with them is a matter of the user's.
+func makeReport(paths []string) (*report.Report, error) {
+	d, err := report.Load(paths)
+	if err != nil {
+		return nil, reportError(err)
+	}
+	r, err := report.New(d)
+	return r, reportError(err)
+}
+
+// reportError gives errors about the runs exit code 2.
+func reportError(err error) error {
+	if errors.Is(err, report.ErrData) || errors.Is(err, metrics.ErrMalformed) {
+		return usage{err}
+	}
+	return err
+}
+
+// watchReport serves the page until the context ends.
+func watchReport(c *cli.Context, paths []string) error {
+	for _, name := range []string{"out", "figures", "no-figures"} {
+		if c.IsSet(name) {
+			return usageError("report: found --%s with --watch, expected one of them", name)
+		}
+	}
+	s, err := report.NewServer(paths)
+	if err != nil {
+		return reportError(err)
+	}
+	l, err := net.Listen("tcp", c.String("listen"))
+	if err != nil {
+		return usageError("listen: found %q (%v), expected an address such as 127.0.0.1:8080 that is free", c.String("listen"), err)
+	}
+	if s, ok := c.App.ErrWriter.(*screen); ok {
+		s.setEnds("the page is no longer served; the runs go on as they were")
+	}
+	fmt.Fprintf(c.App.Writer, "http://%s/\n", l.Addr())
+	if err := s.Serve(c.Context, l); err != nil {
+		return err
+	}
+	return nil
+}
+
+// leaveReport writes the report of a run into its folder. The run is not worth
+// less without it: a failure is a warning.
+func leaveReport(dir string, log zerolog.Logger) {
+	r, err := makeReport([]string{dir})
+	if err == nil {
+		err = r.WriteHTML(filepath.Join(dir, reportFile))
+	}
+	if err != nil {
+		log.Warn().Err(err).Msg("the run has no report")
+	}
+}

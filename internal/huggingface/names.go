@@ -1,0 +1,34 @@
+package huggingface
+
+import "strings"
+
+// Canonical names that need a word of their own.
+const (
+	wordEmbeddings = "bert.embeddings.word_embeddings.weight"
+	decoderWeight  = "cls.predictions.decoder.weight"
+	decoderBias    = "cls.predictions.decoder.bias"
+	predictionBias = "cls.predictions.bias"
+)
+
+// canonical returns a tensor's name as model.Table has it: with the prefix
+// "bert." that a BertModel alone lacks, and weight and bias where TensorFlow's
+// LayerNorm had gamma and beta.
+func canonical(name string) string {
+	for old, now := range map[string]string{".LayerNorm.gamma": ".LayerNorm.weight", ".LayerNorm.beta": ".LayerNorm.bias"} {
+		if stem, ok := strings.CutSuffix(name, old); ok {
+			name = stem + now
+		}
+	}
+	for _, part := range []string{"embeddings.", "encoder.", "pooler."} {
+		if strings.HasPrefix(name, part) {
+			return "bert." + name
+		}
+	}
+	return name
+}
+
+// isBuffer reports whether a canonical name is of a constant that some versions
+// of transformers save beside the weights.
+func isBuffer(name string) bool {
+	return name == "bert.embeddings.position_ids" || name == "bert.embeddings.token_type_ids"
+}

@@ -1,0 +1,99 @@
+package metrics
+
+// Tensor is what one topology update did to one block-sparse tensor: the parts of
+// which a [Topology] record is the mean.
+type Tensor struct {
+	Step            int64
+	Tensor          string // the parameter's name
+	Pruned          int64  // blocks
+	ExploredDOF     float64
+	RemovedNewRatio float64
+	Turnover        float64
+	MeanAge         float64 // steps
+	EmptyRows       int64
+	EmptyCols       int64
+}
+
+// Kind implements [Record].
+func (*Tensor) Kind() string { return "tensor" }
+
+// At implements [Record].
+func (r *Tensor) At() int64 { return r.Step }
+
+func (r *Tensor) columns() []column {
+	return append([]column{{"step", &r.Step, false}, {"tensor", &r.Tensor, false}},
+		updateColumns(&r.Pruned, &r.ExploredDOF, &r.RemovedNewRatio, &r.Turnover, &r.MeanAge, &r.EmptyRows, &r.EmptyCols)...)
+}
+
+// updateColumns are the columns that a Topology and a Tensor record share.
+func updateColumns(pruned *int64, explored, removedNew, turnover, age *float64, rows, cols *int64) []column {
+	return []column{
+		{"pruned", pruned, false},
+		{"explored_dof", explored, false},
+		{"removed_new_ratio", removedNew, false},
+		{"turnover", turnover, false},
+		{"mean_age", age, false},
+		{"empty_rows", rows, false},
+		{"empty_cols", cols, false},
+	}
+}
+
+// Picture shows where the active blocks of one tensor were after a step. Cells
+// has one byte a cell, row by row: the share of its blocks that is active, 0 to
+// 255. A cell is one block, or a square of blocks of a large tensor.
+type Picture struct {
+	Step       int64
+	Tensor     string
+	Rows, Cols int64
+	Cells      []byte // Rows x Cols
+}
+
+// Kind implements [Record].
+func (*Picture) Kind() string { return "picture" }
+
+// At implements [Record].
+func (r *Picture) At() int64 { return r.Step }
+
+func (r *Picture) columns() []column {
+	return []column{
+		{"step", &r.Step, false},
+		{"tensor", &r.Tensor, false},
+		{"rows", &r.Rows, false},
+		{"cols", &r.Cols, false},
+		{"cells", &r.Cells, false},
+	}
+}
+
+// Cost is where the time went since the last such record of the same process,
+// and what memory was in use. All of it depends on the machine.
+type Cost struct {
+	Step          int64
+	Seconds       float64 // all of the time
+	DataSeconds   float64 // waiting for batches
+	StepSeconds   float64 // training steps without a topology update
+	UpdateSeconds float64 // whole training steps with one
+	EvalSeconds   float64
+	SaveSeconds   float64 // checkpoints
+	HostBytes     int64   // largest resident memory of the process so far; 0: not known
+	DeviceBytes   int64   // parameters, moments, activations and what the device adds
+}
+
+// Kind implements [Record].
+func (*Cost) Kind() string { return "cost" }
+
+// At implements [Record].
+func (r *Cost) At() int64 { return r.Step }
+
+func (r *Cost) columns() []column {
+	return []column{
+		{"step", &r.Step, false},
+		{"seconds", &r.Seconds, true},
+		{"data_seconds", &r.DataSeconds, true},
+		{"step_seconds", &r.StepSeconds, true},
+		{"update_seconds", &r.UpdateSeconds, true},
+		{"eval_seconds", &r.EvalSeconds, true},
+		{"save_seconds", &r.SaveSeconds, true},
+		{"host_bytes", &r.HostBytes, true},
+		{"device_bytes", &r.DeviceBytes, true},
+	}
+}

@@ -1,4 +1,0 @@
-package oracle
-
-// Dense64 is dense for float64.
-var Dense64 = dense[float64]

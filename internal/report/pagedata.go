@@ -1,0 +1,66 @@
+package report
+
+import (
+	"reflect"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
+)
+
+// pageData are the report's numbers for programs: the element report-data.
+type pageData struct {
+	Runs        []runData    `json:"runs"`
+	Comparisons []Comparison `json:"comparisons"`
+	Figures     []string     `json:"figures"`
+}
+
+// runData has the keys of a sweep's results.jsonl, and more; null is what a run
+// does not have, and the losses of one that its sweep says diverged or failed.
+type runData struct {
+	Name        string         `json:"name"`
+	Group       string         `json:"group,omitempty"` // of the sweep, with role
+	Role        string         `json:"role,omitempty"`
+	Config      map[string]any `json:"config"`
+	Status      string         `json:"status"`
+	Steps       int64          `json:"steps"`
+	Tokens      float64        `json:"tokens"`
+	FLOPs       *float64       `json:"flops"`
+	MLMLoss     *float64       `json:"mlm_loss"` // of the last evaluation, with the next three
+	MLMAccuracy *float64       `json:"mlm_accuracy"`
+	NSPLoss     *float64       `json:"nsp_loss"`
+	NSPAccuracy *float64       `json:"nsp_accuracy"`
+	TrainLoss   *float64       `json:"train_loss"` // MLM and NSP, of the last log line
+	ExploredDOF *float64       `json:"explored_dof"`
+	RemovedNew  *float64       `json:"removed_new_ratio"`
+	Seconds     float64        `json:"seconds"`
+	HostBytes   int64          `json:"host_bytes"` // 0: not known
+	DeviceBytes int64          `json:"device_bytes"`
+	Time        []TimePart     `json:"time"`
+}
+
+// dataOf is a run for programs.
+func dataOf(r *Run) runData {
+	d := runData{
+		Name: r.Name, Status: r.Status(), Config: map[string]any{}, Steps: r.Steps(), Tokens: float64(r.Steps()) * r.tokensPerStep(),
+		Seconds: r.Seconds(), HostBytes: r.Cost.HostBytes, DeviceBytes: r.Cost.DeviceBytes, Time: r.timeParts(),
+	}
+	d.FLOPs = known(r.FLOPsAt(r.Steps()))
+	if r.result != nil {
+		d.Group, d.Role = r.result.Group, r.result.Role
+	}
+	c := r.Config
+	for _, s := range train.Settings() {
+		if v := reflect.ValueOf(s.Value(&c)).Elem(); v.Kind() != reflect.Float64 || finite(v.Float()) {
+			d.Config[s.Key] = v.Interface()
+		}
+	}
+	if f := r.Final(); f != nil {
+		d.MLMLoss, d.MLMAccuracy, d.NSPLoss, d.NSPAccuracy = &f.MLMLoss, &f.MLMAccuracy, &f.NSPLoss, &f.NSPAccuracy
+	}
+	if n := len(r.Train); n > 0 && !r.broken() {
+		d.TrainLoss = &r.Train[n-1].Record.Loss
+	}
+	if n := len(r.Topology); n > 0 {
+		d.ExploredDOF, d.RemovedNew = &r.Topology[n-1].ExploredDOF, &r.Topology[n-1].RemovedNewRatio
+	}
+	return d
+}

@@ -1,0 +1,109 @@
+package report
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
+)
+
+// Between the paper's dense Mini and Small, the interpolation gives the losses that
+// the paper gives for the dense family, to the digits that it prints.
+func TestDenseFamilyOfThePaper(t *testing.T) {
+	f := family{{2.617e9, 2.614}, {10.07e9, 2.310}}
+	for flops, want := range map[float64]float64{8.33e9: 2.350, 2.738e9: 2.603, 2.617e9: 2.614, 10.07e9: 2.310} {
+		if got := f.lossAt(flops); !(math.Abs(got-want) <= 0.0006) {
+			t.Errorf("at %.4g FLOPs: found a loss of %.4f, expected %.3f", flops, got, want)
+		}
+	}
+	// Base s = 0.9, B = 16 has a loss of 2.311 at 8.33e9: the dense model needs 1.2 times as many.
+	if ratio := f.flopsFor(2.311) / 8.33e9; !(math.Abs(ratio-1.2) <= 0.01) {
+		t.Errorf("found a ratio of %.3f, expected 1.2", ratio)
+	}
+	for _, outside := range []float64{f.lossAt(2.6e9), f.lossAt(10.1e9), f.flopsFor(2.3), f.flopsFor(2.62), family{}.lossAt(1), family{}.flopsFor(1)} {
+		if !math.IsNaN(outside) {
+			t.Errorf("found %v outside the family, expected NaN", outside)
+		}
+	}
+}
+
+// lossAt and flopsFor are inverse, and on a power law exact.
+func TestInterpolationIsAPowerLaw(t *testing.T) {
+	law := func(flops float64) float64 { return 300 * math.Pow(flops, -0.21) }
+	var f family
+	for _, flops := range []float64{1e9, 3e9, 7e10, 8e10} {
+		f = append(f, point{flops, law(flops)})
+	}
+	for flops := 1e9; flops <= 8e10; flops *= 1.07 {
+		loss := f.lossAt(flops)
+		if !(math.Abs(loss-law(flops)) <= 1e-12*loss) || !(math.Abs(f.flopsFor(loss)-flops) <= 1e-9*flops) {
+			t.Errorf("at %g: found a loss of %v and back %v, expected %v", flops, loss, f.flopsFor(loss), law(flops))
+		}
+	}
+}
+
+// finished makes a run with a final evaluation.
+func finished(method string, hidden int, lr float64, seed uint64, flops, loss float64) *Run {
+	c := train.DefaultConfig()
+	c.Method, c.Hidden, c.LearningRate, c.Seed, c.MaxSteps = method, hidden, lr, seed, 10
+	return &Run{
+		Name: method, Dir: method, Config: c,
+		Train: []At[metrics.Train]{{metrics.Train{Step: 10, FLOPs: flops}, 1}},
+		Eval:  []At[metrics.Eval]{{metrics.Eval{Step: 10, MLMLoss: loss}, 1}},
+	}
+}
+
+// Seeds are averaged, of several learning rates the best counts, and a dense model
+// that a cheaper one beats is no part of the family.
+func TestGroups(t *testing.T) {
+	stopped := finished("dynamic", 9, 1, 1, 1e9, 0.1)
+	stopped.Eval[0].Record.Step = 5
+	bad := finished("dynamic", 9, 1, 1, 1e9, math.NaN())
+	runs := []*Run{
+		finished("dense", 1, 1, 1, 1e9, 4), finished("dense", 2, 1, 1, 2e9, 4.5), finished("dense", 3, 1, 1, 4e9, 2),
+		finished("dynamic", 4, 1, 1, 1e9, 2.9), finished("dynamic", 4, 1, 2, 1e9, 3.1), finished("dynamic", 4, 2, 1, 1e9, 3.5),
+		finished("static", 4, 1, 1, 1e9, 5), stopped, bad,
+	}
+	bestOf := best(groups(runs))
+	var got []float64
+	for _, g := range bestOf {
+		got = append(got, g.loss)
+	}
+	if want := []float64{3, 5, 4, 4.5, 2}; !slices.Equal(got, want) {
+		t.Errorf("found the best losses %v, expected %v", got, want)
+	}
+	f := denseFamily(bestOf)
+	if want := (family{{1e9, 4}, {4e9, 2}}); !slices.Equal(f, want) {
+		t.Errorf("found the family %v, expected %v", f, want)
+	}
+	c := comparisons(bestOf, f)
+	if len(c) != 2 || len(c[0].Runs) != 2 || c[0].LowestLoss != 2.9 || c[0].HighestLoss != 3.1 || *c[0].DenseLoss != 4 {
+		t.Fatalf("found %+v, expected two series, dynamic of two seeds first", c)
+	}
+	// ln 3 lies log(4/3)/log(2) of the way from ln 4 to ln 2.
+	want := 1e9 * math.Pow(4, math.Log(4./3)/math.Log(2))
+	if !(math.Abs(*c[0].DenseFLOPs-want) <= 1) || !(math.Abs(*c[0].Ratio-want/1e9) <= 1e-9) {
+		t.Errorf("found %v FLOPs, ratio %v, expected %v", *c[0].DenseFLOPs, *c[0].Ratio, want)
+	}
+	if c[1].DenseFLOPs != nil || c[1].Ratio != nil || *c[1].DenseLoss != 4 {
+		t.Errorf("found %+v, expected no FLOPs for a loss above the family's", c[1])
+	}
+}
+
+func TestParetoNeedsTwoRuns(t *testing.T) {
+	one := []*Run{finished("dense", 1, 1, 1, 1e9, 4)}
+	if paretoChart(one, map[string]ink{}) != nil {
+		t.Error("found a figure of one run, expected none")
+	}
+	two := append(one, finished("dynamic", 1, 1, 1, 1e9, 4))
+	_, colors := seriesColors(two)
+	c := paretoChart(two, colors)
+	if c == nil || c.empty() {
+		t.Fatal("found no figure of two runs")
+	}
+	if colors["dense"] != inkDense || colors[seriesOf(two[1])] != 0 {
+		t.Errorf("found the colours %v, expected grey for dense and the first for dynamic", colors)
+	}
+}

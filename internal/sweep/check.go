@@ -1,0 +1,176 @@
+package sweep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
+)
+
+// Preview is what a sweep would take.
+type Preview struct {
+	Runs     int
+	Finished int     // by an earlier process
+	Steps    int64   // optimiser steps of the runs that are left, from their start
+	FLOPs    float64 // of these, the paper's count
+	// Memory is what the model of the largest run takes, in bytes.
+	Memory        int64
+	MemoryOf      string
+	CheckpointSum int64 // bytes of one checkpoint of every run
+}
+
+// Check makes every check that can be made before the first run, and writes
+// nothing: each run's configuration, the folder, the runs that are there, and for
+// each text that runs read one of the runs as `train --dry-run` checks it.
+// Errors for which train.IsUsage is true name the run.
+func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
+	if err := s.checkFolder(); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.results, err = readResults(s.path(ResultsName)); err != nil {
+		return nil, err
+	}
+	configs, err := s.checkRuns()
+	if err != nil {
+		return nil, err
+	}
+	p := &Preview{Runs: len(s.Runs)}
+	data := map[string]bool{}
+	var largest *Run
+	for _, r := range s.Runs {
+		c := configs[r]
+		l, err := train.NewLedger(c)
+		if err != nil {
+			return nil, ofRun(r, err)
+		}
+		if l.MemoryBytes > p.Memory {
+			p.Memory, p.MemoryOf = l.MemoryBytes, r.Name
+			if r.ready() {
+				largest = r
+			}
+		}
+		p.CheckpointSum += 3 * 4 * l.Stored // values and two moments
+		if s.results[r.Name] != nil {
+			p.Finished++
+			continue
+		}
+		p.Steps += c.MaxSteps
+		flops, err := train.RunFLOPs(c)
+		if err != nil {
+			return nil, ofRun(r, err)
+		}
+		p.FLOPs += flops
+		key, err := json.Marshal([]any{c.Corpus, c.Valid, c.Vocab, c.VocabSize, c.SeqLen, c.MLMProbability, c.Precision, c.InitFrom, c.InitHeads})
+		if err != nil {
+			return nil, err
+		}
+		if data[string(key)] || !r.ready() { // which reads what its candidates read
+			continue
+		}
+		data[string(key)] = true
+		if err := s.dryRun(ctx, r, c); err != nil {
+			return nil, err
+		}
+	}
+	if largest == nil || s.results[largest.Name] != nil {
+		return p, nil
+	}
+	return p, s.dryRun(ctx, largest, configs[largest])
+}
+
+// dryRun checks one run against its data and device.
+func (s *Sweep) dryRun(ctx context.Context, r *Run, c train.Config) error {
+	d, err := train.DryRun(ctx, c, s.Open)
+	if err == nil && d.Device != nil {
+		err = d.Device.Err()
+	}
+	return ofRun(r, err)
+}
+
+// checkRuns checks each run's configuration, and that it goes on with what is in
+// its folder. It keeps the results of runs that need not be made again.
+func (s *Sweep) checkRuns() (map[*Run]train.Config, error) {
+	kept := map[string]*Result{}
+	configs := map[*Run]train.Config{}
+	check := func(r *Run) error {
+		c, err := s.config(r)
+		if err != nil {
+			return ofRun(r, err)
+		}
+		configs[r] = c
+		if found := s.results[r.Name]; found != nil && found.Status != Failed && c.Resume {
+			kept[r.Name] = found
+		}
+		return nil
+	}
+	for _, r := range s.Runs {
+		if r.Waits() {
+			continue
+		}
+		if err := check(r); err != nil {
+			return nil, err
+		}
+		if found := kept[r.Name]; found != nil && r.candidate {
+			found.Role = RoleCandidate
+		}
+	}
+	all := s.results
+	s.results = kept
+	s.choose()
+	s.results = all
+	for _, r := range s.Runs {
+		if !r.Waits() {
+			continue
+		}
+		if !r.ready() { // the rate is open, the rest can be checked
+			c := r.Config
+			c.OutputDir = s.runFolder(r)
+			configs[r] = c
+			continue
+		}
+		if err := check(r); err != nil {
+			return nil, err
+		}
+	}
+	s.results = kept
+	return configs, nil
+}
+
+// ofRun names the run that an error is about, keeping nil.
+func ofRun(r *Run, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("run %s: %w", r.Name, err)
+}
+
+// checkFolder says whether the sweep may use its folder: it is new, empty or a
+// sweep's.
+func (s *Sweep) checkFolder() error {
+	entries, err := os.ReadDir(s.Out)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return usagef("out: found %v, expected a folder", err)
+	}
+	other := ""
+	for _, e := range entries {
+		switch {
+		case e.Name() == fileName || e.Name() == RunsName:
+			return nil
+		case !strings.HasPrefix(e.Name(), "."):
+			other = e.Name()
+		}
+	}
+	if other != "" {
+		return usagef("out: found %s not empty (%s, ...) and no %s in it, expected a new or empty folder, or that of a sweep", s.Out, other, fileName)
+	}
+	return nil
+}

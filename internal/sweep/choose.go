@@ -1,0 +1,46 @@
+package sweep
+
+// best returns the candidate of the choice with the smallest final validation MLM
+// loss, the smaller learning rate of equals; nil while a candidate is not
+// finished or has failed, and when all diverged.
+func (s *Sweep) best(c *choice) *Run {
+	var best *Run
+	for _, r := range c.candidates {
+		found := s.results[r.Name]
+		switch {
+		case found == nil || found.Status == Failed:
+			return nil
+		case found.MLMLoss == nil: // diverged
+		case best == nil,
+			*found.MLMLoss < *s.results[best.Name].MLMLoss,
+			*found.MLMLoss == *s.results[best.Name].MLMLoss && r.Config.LearningRate < best.Config.LearningRate:
+			best = r
+		}
+	}
+	return best
+}
+
+// choose makes the choices that can be made and are not yet: the best candidate
+// becomes a run of the grid, and those that wait get its learning rate. It returns
+// the candidates that it chose.
+func (s *Sweep) choose() []*Run {
+	var chosen []*Run
+	for _, r := range s.Runs {
+		if r.choice == nil || r.choice.best == nil && s.best(r.choice) == nil {
+			continue
+		}
+		if r.choice.best == nil {
+			best := s.best(r.choice)
+			r.choice.best = best
+			s.results[best.Name].Role = RoleRun
+			chosen = append(chosen, best)
+		}
+		if r.Waits() {
+			r.Config.LearningRate = r.choice.best.Config.LearningRate
+		}
+	}
+	return chosen
+}
+
+// ready tells whether a run's configuration is complete.
+func (r *Run) ready() bool { return !r.Waits() || r.choice.best != nil }

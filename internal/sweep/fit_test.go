@@ -1,0 +1,101 @@
+package sweep
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
+)
+
+// valley makes the results of a group whose loss is a parabola over ln rate with
+// its lowest point at best, and an offset for each seed.
+func valley(t *testing.T, model, method string, s, best float64, seeds int, rates ...float64) []*Result {
+	t.Helper()
+	var out []*Result
+	for seed := 1; seed <= seeds; seed++ {
+		for _, rate := range rates {
+			c := train.DefaultConfig()
+			c.Model, c.Method, c.Sparsity, c.LearningRate, c.Seed = model, method, s, rate, uint64(seed)
+			text, err := encodeConfig(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := math.Log(rate / best)
+			loss := 3 + 0.2*x*x + 0.1*float64(seed)
+			out = append(out, &Result{Name: fmt.Sprint(len(out)), Group: "g", Status: Done, Config: text, MLMLoss: &loss})
+		}
+	}
+	return out
+}
+
+// Results made by the paper's rule give back its coefficients.
+func TestFitFindsTheRule(t *testing.T) {
+	var results []*Result
+	dense := map[string]float64{"mini": 8e-4, "small": 4e-4}
+	for _, model := range []string{"mini", "small"} {
+		for _, s := range []float64{0, 0.25, 0.5, 0.75, 0.9} {
+			method := "static"
+			if s == 0 {
+				method = "dense" // whose sparsity setting means nothing
+			}
+			best := dense[model] * math.Exp(1.969*s*s+0.2905*s)
+			given := map[bool]float64{true: 0.9, false: s}[s == 0]
+			results = append(results, valley(t, model, method, given, best, 2, best/3, best/1.2, best*1.7)...)
+		}
+	}
+	// Runs of another group, diverged ones, and seeds that have the chosen rate only
+	// do not count.
+	stray := valley(t, "mini", "static", 0.9, 1, 1, 0.5, 1, 2)
+	for _, r := range stray {
+		r.Group = "other"
+	}
+	lone := valley(t, "mini", "static", 0.5, 1e-9, 9, 8e-4*math.Exp(1.969*0.25+0.2905*0.5)*1.7)[2:]
+	bad := valley(t, "mini", "static", 0.5, 1, 1, 77)
+	bad[0].Status, bad[0].MLMLoss = Diverged, nil
+	results = append(append(append(results, stray...), lone...), bad...)
+
+	r, err := FitRule(results, []string{"g"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !(math.Abs(r.B-1.969) < 1e-9) || !(math.Abs(r.C-0.2905) < 1e-9) || !(r.Residual < 1e-9) || len(r.Points) != 10 {
+		t.Errorf("found b %v, c %v, residual %v from %d points, expected 1.969, 0.2905, 0 from 10", r.B, r.C, r.Residual, len(r.Points))
+	}
+	for _, m := range r.Models {
+		name, _, _ := strings.Cut(m.Model, "-")
+		if want := dense[name]; !(math.Abs(m.DenseRate/want-1) < 1e-9) {
+			t.Errorf("%s: found %v, expected %v", m.Model, m.DenseRate, want)
+		}
+	}
+	for _, p := range r.Points {
+		if !p.Interpolated || p.Runs != 6 {
+			t.Errorf("%+v: expected a parabola through 6 runs", p)
+		}
+	}
+}
+
+// At the end of the grid the grid's rate is all there is.
+func TestBestRateAtTheEnd(t *testing.T) {
+	r := valley(t, "mini", "static", 0.5, 1, 1, 0.1, 0.2, 0.4)
+	s := setting{seeds: map[uint64]map[float64]float64{1: {}}}
+	for i, rate := range []float64{0.1, 0.2, 0.4} {
+		s.seeds[1][rate] = *r[i].MLMLoss
+	}
+	if p := s.best(); p.Interpolated || p.LearningRate != 0.4 || p.GridRate != 0.4 {
+		t.Errorf("found %+v, expected the grid's 0.4", p)
+	}
+}
+
+func TestFitNeedsSparsities(t *testing.T) {
+	two := append(valley(t, "mini", "static", 0.5, 1, 1, 0.5, 1, 2), valley(t, "mini", "static", 0.9, 1, 1, 0.5, 1, 2)...)
+	if _, err := FitRule(two, []string{"g"}); err == nil || !strings.Contains(err.Error(), "found 2 best learning rates for 3 coefficients") {
+		t.Errorf("found %v, expected too few points", err)
+	}
+	same := append(two, valley(t, "mini", "dynamic", 0.9, 1, 1, 0.5, 1, 2)...)
+	same = append(same, valley(t, "mini", "dynamic", 0.5, 1, 1, 0.5, 1, 2)...)
+	if _, err := FitRule(same, []string{"g"}); err == nil || !strings.Contains(err.Error(), "do not determine") {
+		t.Errorf("found %v, expected sparsities that do not determine the rule", err)
+	}
+}

@@ -1,0 +1,207 @@
+package sweep
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/train"
+)
+
+// Run is one training run of a sweep.
+type Run struct {
+	Name  string // its folder under runs/
+	Group string
+	// Config is the run's own, unresolved. The learning rate of a run that waits for
+	// a choice is not in it yet.
+	Config train.Config
+
+	choice    *choice // nil: nothing is tuned
+	candidate bool    // it tries a learning rate for its choice
+}
+
+// Candidate tells whether the run tries a learning rate for others.
+func (r *Run) Candidate() bool { return r.candidate }
+
+// Waits tells whether the run's learning rate is chosen by other runs.
+func (r *Run) Waits() bool { return r.choice != nil && !r.candidate }
+
+// choice is one choice of a learning rate.
+type choice struct {
+	candidates []*Run
+	best       *Run // nil: not chosen yet
+}
+
+// Runs crosses all groups' lists, in order, the last list of a group fastest.
+// change is applied to every run's configuration last, and may be nil. Errors are
+// train.ErrUsage. The configurations are not checked yet: see Sweep.Check.
+func (f *File) Runs(change func(*train.Config)) ([]*Run, error) {
+	var out []*Run
+	names := map[string]bool{}
+	for i := range f.Groups {
+		runs, err := f.Groups[i].runs(maxRuns - len(out))
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range runs {
+			// Two groups a and a-b can meet in one name.
+			if names[strings.ToLower(r.Name)] {
+				return nil, usagef("group %s: found a second run %s, expected each name once; call the group another name", r.Group, r.Name)
+			}
+			names[strings.ToLower(r.Name)] = true
+			if len(r.Name) > maxName {
+				return nil, usagef("group %s: found a run whose name has %d letters, expected at most %d; cross fewer lists or shorter values: %s", r.Group, len(r.Name), maxName, r.Name)
+			}
+			f.anchor(&r.Config)
+			if change != nil {
+				change(&r.Config)
+			}
+		}
+		out = append(out, runs...)
+	}
+	return out, nil
+}
+
+// anchor makes the paths of the data, and of the weights to start from, start from
+// the file's folder.
+func (f *File) anchor(c *train.Config) {
+	path := func(p string) string {
+		if p == "" || filepath.IsAbs(p) {
+			return p
+		}
+		return filepath.Join(f.folder, p)
+	}
+	c.Corpus, c.Valid = slices.Clone(c.Corpus), slices.Clone(c.Valid)
+	for _, list := range [][]string{c.Corpus, c.Valid} {
+		for i := range list {
+			list[i] = path(list[i])
+		}
+	}
+	c.Vocab, c.InitFrom = path(c.Vocab), path(c.InitFrom)
+}
+
+// runs crosses one group's lists.
+func (g *Group) runs(most int) ([]*Run, error) {
+	combinations := 1
+	for _, a := range g.cross {
+		combinations *= len(a.values)
+		if combinations > most {
+			return nil, usagef("group %s: found more than %d runs in the sweep, expected at most that many", g.Name, maxRuns)
+		}
+	}
+	choices := map[string]*choice{}
+	var out []*Run
+	for n := range combinations {
+		picked := g.pick(n)
+		base := &Run{Name: g.Name + nameOf(picked), Group: g.Name, Config: train.DefaultConfig()}
+		for _, s := range append(g.set[:len(g.set):len(g.set)], picked...) {
+			if err := s.Apply(&base.Config); err != nil {
+				return nil, err
+			}
+		}
+		if g.tune == nil {
+			out = append(out, base)
+		} else if key, first := g.tune.place(g.cross, picked); first {
+			c := &choice{}
+			choices[key] = c
+			for _, rate := range g.tune.rates.values {
+				r := *base
+				r.Name += nameOf([]train.Given{rate})
+				r.choice, r.candidate = c, true
+				if err := rate.Apply(&r.Config); err != nil {
+					return nil, err
+				}
+				c.candidates = append(c.candidates, &r)
+				out = append(out, &r)
+			}
+		} else {
+			base.choice = choices[key]
+			out = append(out, base)
+		}
+		if len(out) > most {
+			return nil, usagef("group %s: found more than %d runs in the sweep, expected at most that many", g.Name, maxRuns)
+		}
+	}
+	return out, nil
+}
+
+// pick returns combination n: one value of each list, the last list fastest.
+func (g *Group) pick(n int) []train.Given {
+	out := make([]train.Given, len(g.cross))
+	for i := len(g.cross) - 1; i >= 0; i-- {
+		values := g.cross[i].values
+		out[i] = values[n%len(values)]
+		n /= len(values)
+	}
+	return out
+}
+
+// place returns the choice that a combination belongs to, and whether it is the
+// one whose runs make the choice: that which has the first value of all lists
+// that the rate is not chosen separately for. It comes before all others of the
+// choice, since combinations are in lexical order.
+func (t *tune) place(cross []axis, picked []train.Given) (key string, first bool) {
+	first = true
+	for i, a := range cross {
+		if t.separate(a.key) {
+			key += valueText(picked[i]) + "\x00"
+		} else if valueText(picked[i]) != valueText(a.values[0]) {
+			first = false
+		}
+	}
+	return key, first
+}
+
+func (t *tune) separate(key string) bool { return slices.Contains(t.per, key) }
+
+// shortNames are the keys that names of runs abbreviate; a model's or a method's
+// name needs no key at all.
+var shortNames = map[string]string{
+	"model": "", "method": "", "sparsity": "s", "block_size": "b", "learning_rate": "lr", "updates": "n", "seed": "seed",
+	"prune_ratio": "pr", "prune_norm": "", "growth": "", "init": "", "partial_phases": "", "partial_choice": "", "partial_rest": "", "weight_decay": "wd", "group_lasso": "gl", "max_steps": "steps",
+}
+
+// nameOf is what picked values add to the name of a run.
+func nameOf(picked []train.Given) string {
+	var name strings.Builder
+	for _, p := range picked {
+		short, known := shortNames[p.Key]
+		if !known {
+			short = strings.ReplaceAll(p.Key, "_", "-") + "="
+		}
+		name.WriteString("-" + short + strings.Map(plain, valueText(p)))
+	}
+	return name.String()
+}
+
+// plain maps what a file's name had better not have.
+func plain(r rune) rune {
+	if strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-+_", r) {
+		return r
+	}
+	return '_'
+}
+
+// valueText writes a given value as its type does: 1e-3 and 0.001 are one value.
+func valueText(g train.Given) string {
+	c := train.DefaultConfig()
+	if err := g.Apply(&c); err != nil {
+		return "" // reader.setting has tried it
+	}
+	switch v := g.Setting.Value(&c).(type) {
+	case *string:
+		return *v
+	case *bool:
+		return fmt.Sprint(*v)
+	case *int:
+		return fmt.Sprint(*v)
+	case *int64:
+		return fmt.Sprint(*v)
+	case *uint64:
+		return fmt.Sprint(*v)
+	case *float64:
+		return fmt.Sprintf("%.10g", *v)
+	}
+	return ""
+}

@@ -1,0 +1,89 @@
+package sparse
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/philox"
+)
+
+// Choice says how the blocks of a dense tensor that are to be trained are chosen
+// (paper, appendix on alternating dense and sparse phases).
+type Choice uint8
+
+// The choices.
+const (
+	ChooseFixed     Choice = iota // those of StartTopology, each time
+	ChooseRandom                  // drawn uniformly, anew each time
+	ChooseMagnitude               // those with the largest norms
+)
+
+// Choose returns the topology of the number-th choice, 1 for the first, of nnzb
+// blocks:
+//
+//   - ChooseFixed: StartTopology;
+//   - ChooseRandom: the positions with the smallest philox.Key64(seed, Regrow,
+//     position, number, tensor), ties by position;
+//   - ChooseMagnitude: what is left when the blocks with the smallest (norm,
+//     position) are pruned, with the norms of BlockNorm over values, the dense
+//     tensor, row-major.
+//
+// Slots follow the positions in ascending order. tensor is the parameter index.
+//
+// Errors: ErrShape; ErrArgument for a number out of range or values of another
+// length; ErrNotFinite for a norm that is NaN or infinite.
+func (c Choice) Choose(shape Shape, nnzb int, values []float32, norm Norm, seed uint64, number, tensor int) (*Topology, error) {
+	if err := checkStart(shape, nnzb, tensor); err != nil {
+		return nil, fmt.Errorf("choosing blocks: %w", err)
+	}
+	if number < 1 || number > math.MaxInt32 {
+		return nil, fmt.Errorf("choosing blocks: %w: found choice number %d, expected 1 to %d", ErrArgument, number, math.MaxInt32)
+	}
+	s := Scratch{active: make([]uint64, words(shape.Positions()))}
+	switch c {
+	case ChooseFixed:
+		return StartTopology(shape, nnzb, seed, tensor)
+	case ChooseRandom:
+		s.grow(0, shape.Positions(), nnzb, func(p int) uint64 {
+			return philox.Key64(seed, philox.Regrow, uint32(p), uint32(number), uint32(tensor))
+		})
+		return shape.at(s.grown), nil
+	case ChooseMagnitude:
+		positions, err := shape.largest(nnzb, values, norm)
+		if err != nil {
+			return nil, fmt.Errorf("choosing blocks: %w", err)
+		}
+		return shape.at(positions), nil
+	}
+	return nil, fmt.Errorf("choosing blocks: %w: found %s", ErrArgument, c)
+}
+
+// largest returns the positions of the nnzb blocks of a dense tensor with the
+// largest (norm, position), ascending.
+func (s Shape) largest(nnzb int, values []float32, norm Norm) ([]int32, error) {
+	if len(values) != s.Out*s.In {
+		return nil, fmt.Errorf("%w: found %d values, expected %d", ErrArgument, len(values), s.Out*s.In)
+	}
+	keys := make([]uint64, s.Positions())
+	block := make([]float32, 0, s.BlockSize())
+	for p := range keys {
+		row, col := p/s.BlockCols()*s.Block, p%s.BlockCols()*s.Block
+		block = block[:0]
+		for r := row; r < row+s.Block; r++ {
+			block = append(block, values[r*s.In+col:r*s.In+col+s.Block]...)
+		}
+		n := BlockNorm(block, norm)
+		if !finite(n) {
+			return nil, fmt.Errorf("%w: block row %d, column %d: found the %s norm %v", ErrNotFinite, p/s.BlockCols(), p%s.BlockCols(), norm, n)
+		}
+		keys[p] = uint64(math.Float32bits(n))<<32 | uint64(p)
+	}
+	slices.Sort(keys)
+	kept := make([]int32, nnzb)
+	for i, key := range keys[len(keys)-nnzb:] {
+		kept[i] = int32(uint32(key))
+	}
+	slices.Sort(kept)
+	return kept, nil
+}
