@@ -16,6 +16,9 @@ import (
 // and the weight gradient takes several rounds: more than the conformance
 // suite's small shapes reach. The oracle is the masked dense product in float64.
 func TestLargeProducts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: the conformance suite runs the same tasks on several threads")
+	}
 	for _, c := range []struct{ out, in, tokens, block int }{
 		{320, 320, 1600, 16}, {320, 576, 900, 64}, {288, 528, 781, 8}, {264, 268, 801, 4},
 		{300, 270, 601, 1}, {271, 275, 779, 0}, {80, 16, 1557, 16}, {4160, 16, 523, 16}, {16, 4160, 523, 4}, {4160, 16, 523, 1}, {1000, 300, 300, 0},
