@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
@@ -61,6 +62,8 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 	summary, err := train.Run(c.Context, config, openBackend, watch)
 	watch.close()
 	if watch.dir != "" {
+		// The model goes first: the collector would let the report's memory come on top of it.
+		debug.FreeOSMemory()
 		leaveReport(watch.dir, log)
 	}
 	if err != nil {
