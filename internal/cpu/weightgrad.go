@@ -11,17 +11,18 @@ const (
 	// chunkBudget is the number of elements of the narrow activation that a chunk of
 	// tokens may have: less than half of a usual second-level cache.
 	chunkBudget = 100 << 10
-	leastChunk  = 32   // tokens of a chunk, at the least
-	mostChunk   = 1024 // and at the most
+	leastChunk  = 32          // tokens of a chunk, at the least
+	mostChunk   = 1024        // and at the most
+	none        = math.MaxInt // no column
 )
 
 // gradOp computes weight gradients, dy^T x where the weight is.
 //
 // The tokens pass in chunks, of which the narrower activation stays in the
 // second-level cache. The wider one is passed strip after strip: a strip of columns
-// meets all blocks of its rows (or columns) of the weight, and the next strip is asked
-// for meanwhile. Strips of 16 columns are read where they lie; narrower ones, and
-// those at a ragged edge, are packed first.
+// meets all blocks of its rows (or columns) of the weight. Strips are packed first, for
+// rows some thousands of bytes apart fall on few sets of the first-level cache; the wide
+// side's next strip is copied while the tiles of the one before are computed.
 //
 // A task is a range of strips of the wide side and goes through all tokens, so every block
 // has one writer and its own order of sums whatever the threads.
@@ -156,33 +157,39 @@ func (o *gradOp) task(w, i int) {
 // s*width*stride(n) on.
 func (o *gradOp) pack(ws *workspace, t0, n int) {
 	_, narrow := o.sides()
-	strips := chunks(narrow.n, o.width)
-	ws.panel = grow(ws.panel, strips*o.width*stride(n))
+	ws.turned, ws.moved = none, none
 	if o.layout == byColumn {
+		ws.panel = grow(ws.panel, chunks(narrow.n, o.width)*o.width*stride(n))
 		o.turn(ws.panel, narrow, 0, narrow.n, t0, n)
 		return
 	}
-	for s := range strips {
-		if !o.direct(narrow, s*o.width) {
-			o.packStrip(ws.panel[s*o.width*stride(n):], narrow, s*o.width, t0, n)
+	ws.panel = grow(ws.panel, chunks(narrow.n, kernel.Strip)*stripSize(n))
+	o.packRows(ws.panel, narrow, 0, narrow.n, t0, n)
+}
+
+// stripSize is the number of elements of a packed strip of n tokens, and of a line more: so that
+// the lines of one token do not all fall on one set of a cache.
+func stripSize(n int) int { return (n + 1) * kernel.Strip }
+
+// packRows packs columns from col on of n tokens, row after row, as they lie.
+func (o *gradOp) packRows(dst []float32, a *operand, col, cols, t0, n int) {
+	whole, tail := cols/kernel.Strip, cols%kernel.Strip
+	for r := range n {
+		if row := a.all[(t0+r)*a.n+col:]; whole > 0 {
+			o.b.k.Copy16(dst[r*kernel.Strip:], stripSize(n), row, kernel.Strip, whole)
 		}
 	}
-}
-
-// direct says whether a strip is read where it lies.
-func (o *gradOp) direct(a *operand, col int) bool {
-	return o.width == kernel.Strip && col+kernel.Strip <= a.n
-}
-
-// packed returns the narrow side's strip from column col on and its row stride.
-func (o *gradOp) packed(ws *workspace, a *operand, col, t0, n int) ([]float32, int) {
-	switch {
-	case o.direct(a, col):
-		return a.all[t0*a.n+col:], a.n
-	case o.layout == byColumn:
-		return ws.panel[col*stride(n):], stride(n)
+	if tail > 0 {
+		o.packStrip(dst[whole*stripSize(n):], a, col+whole*kernel.Strip, t0, n)
 	}
-	return ws.panel[col*stride(n):], o.width
+}
+
+// packed returns the strip from column col on of packed columns, and its row stride.
+func (o *gradOp) packed(columns []float32, col, n int) ([]float32, int) {
+	if o.layout == byColumn {
+		return columns[col*stride(n):], stride(n)
+	}
+	return columns[col/kernel.Strip*stripSize(n):], kernel.Strip
 }
 
 // stride is the number of tokens to which n are padded.
@@ -192,16 +199,14 @@ func stride(n int) int { return chunks(n, 16) * 16 }
 // columns that there are not.
 func (o *gradOp) packStrip(dst []float32, a *operand, col, t0, n int) {
 	src := a.all[t0*a.n+col:]
-	switch cols := min(o.width, a.n-col); cols {
-	case 16:
-		o.b.k.Copy16(dst, 16, src, a.n, n)
-	default:
-		if cols < o.width {
-			clear(dst[:n*o.width])
-		}
-		for r := range n {
-			copy(dst[r*o.width:r*o.width+cols], src[r*a.n:])
-		}
+	cols := min(kernel.Strip, a.n-col)
+	if cols == kernel.Strip {
+		o.b.k.Copy16(dst, kernel.Strip, src, a.n, n)
+		return
+	}
+	clear(dst[:n*kernel.Strip])
+	for r := range n {
+		copy(dst[r*kernel.Strip:r*kernel.Strip+cols], src[r*a.n:])
 	}
 }
 
@@ -216,85 +221,59 @@ func (o *gradOp) turn(dst []float32, a *operand, col, cols, t0, n int) {
 	}
 }
 
-// strip returns the wide side's strip from column col on and its row stride: where it
-// lies if it can be read there, else packed. turned is the first column of what
-// ws.strip holds of this chunk, -1 at first.
-func (o *gradOp) strip(ws *workspace, a *operand, col, t0, n int, turned *int) ([]float32, int) {
-	if o.direct(a, col) {
-		return a.all[t0*a.n+col:], a.n
-	}
+// strip returns the wide side's strip from column col on and its row stride. The one from column
+// next on, if there is one, is copied while the tiles of this one are computed.
+func (o *gradOp) strip(ws *workspace, a *operand, col, next, t0, n int) ([]float32, int) {
 	if o.layout == byColumn {
 		// Sixteen columns at a time, which are whole cache lines.
 		group := col / kernel.Strip * kernel.Strip
-		if *turned != group {
-			*turned = group
+		if ws.turned != group {
+			ws.turned = group
 			ws.strip = grow(ws.strip, kernel.Strip*stride(n))
 			o.turn(ws.strip, a, group, min(kernel.Strip, a.n-group), t0, n)
 		}
-		return ws.strip[(col-group)*stride(n):], stride(n)
+		return o.packed(ws.strip, col-group, n)
 	}
-	ws.strip = grow(ws.strip, o.width*stride(n))
-	o.packStrip(ws.strip, a, col, t0, n)
-	return ws.strip, o.width
-}
-
-// wish is memory that will be read soon, a line every stride elements.
-type wish struct {
-	next   []float32
-	stride int
-}
-
-var noWish = wish{noBias[:], 0}
-
-// soon wishes for the strip from column col on of the wide side.
-func (o *gradOp) soon(a *operand, col, t0 int) wish {
-	if at := t0*a.n + col; col < a.n && at < len(a.all) {
-		return wish{a.all[at:], a.n}
+	if ws.moved == col {
+		ws.move.Finish(o.b.k)
+		ws.strip, ws.ahead = ws.ahead, ws.strip
+	} else {
+		ws.strip = grow(ws.strip, n*kernel.Strip)
+		o.packStrip(ws.strip, a, col, t0, n)
 	}
-	return noWish
-}
-
-// later takes n lines of the narrow side's next chunk from rest.
-func later(rest *[]float32, n int) wish {
-	if n *= kernel.Strip; len(*rest) >= n {
-		w := wish{*rest, kernel.Strip}
-		*rest = (*rest)[n:]
-		return w
+	ws.moved, ws.move = none, kernel.Move{}
+	if next <= a.n-kernel.Strip {
+		ws.ahead = grow(ws.ahead, n*kernel.Strip)
+		ws.moved = next
+		ws.move = kernel.Move{Src: a.all[t0*a.n+next:], Stride: a.n, Dst: ws.ahead, Lines: n}
 	}
-	return noWish
+	return ws.strip, kernel.Strip
 }
 
 // blocks adds the gradients of the blocks of rows lo to hi of the wide side's view.
 func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 	t := o.q.topo
-	wide, narrow := o.sides()
+	wide, _ := o.sides()
 	size := t.Block
-	var rest []float32 // of the next chunk of the narrow side
-	turned := -1
 	for r := lo; r < hi; r++ {
 		slots := o.visit[o.pointer[r]:o.pointer[r+1]]
 		if len(slots) == 0 {
 			continue
 		}
-		if rest == nil && r >= hi-(hi-lo+3)/4 { // late, so that it is still there
-			rest = narrow.all[min(len(narrow.all), (t0+n)*narrow.n):min(len(narrow.all), (t0+n+o.chunk)*narrow.n)]
-		}
 		for u := 0; u < size; u += o.width {
-			a, lda := o.strip(ws, wide, r*size+u, t0, n, &turned)
-			w := o.soon(wide, o.following(r, u, lo, hi), t0)
+			a, lda := o.strip(ws, wide, r*size+u, o.following(r, u, lo, hi), t0, n)
 			for _, s := range slots {
 				c := int(t.Cols[s])
 				if o.byX {
 					c = int(t.Rows[s])
 				}
 				for v := 0; v < size; v += o.width {
-					p, ldp := o.packed(ws, narrow, c*size+v, t0, n)
+					p, ldp := o.packed(ws.panel, c*size+v, n)
 					d := int(s)*size*size + u*size + v
 					if o.byX {
 						d = int(s)*size*size + v*size + u
 					}
-					o.tile(o.q.grad.f[d:], size, a, lda, p, ldp, n, w)
-					w = later(&rest, n)
+					o.tile(ws, o.q.grad.f[d:], size, a, lda, p, ldp, n)
 				}
 			}
 		}
@@ -302,7 +281,7 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 }
 
 // following returns the column of the strip that comes after the one at u in row r,
-// in this chunk; behind the last one, of none.
+// in this chunk; behind the last one, none.
 func (o *gradOp) following(r, u, lo, hi int) int {
 	size := o.q.topo.Block
 	if u += o.width; u < size {
@@ -313,11 +292,11 @@ func (o *gradOp) following(r, u, lo, hi int) int {
 			return r * size
 		}
 	}
-	return math.MaxInt
+	return none
 }
 
 // tile adds one tile: of the wide side's strip a and the narrow side's strip p.
-func (o *gradOp) tile(d []float32, ldd int, a []float32, lda int, p []float32, ldp, n int, w wish) {
+func (o *gradOp) tile(ws *workspace, d []float32, ldd int, a []float32, lda int, p []float32, ldp, n int) {
 	if o.byX {
 		a, lda, p, ldp = p, ldp, a, lda
 	}
@@ -325,19 +304,19 @@ func (o *gradOp) tile(d []float32, ldd int, a []float32, lda int, p []float32, l
 		o.b.k.Dots4(d, ldd, a, lda, p, ldp, stride(n), o.width/4)
 		return
 	}
-	o.b.k.Outer16(d, ldd, a, lda, p, ldp, n, true, w.next, w.stride)
+	o.b.k.Outer16(d, ldd, a, lda, p, ldp, n, true, &ws.move)
 }
 
 // dense adds the gradients of strips lo to hi of the wide side.
 func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 	wide, narrow := o.sides()
-	in, turned := o.x.n, -1
+	in := o.x.n
 	for s := lo; s < hi; s++ {
-		a, lda := o.strip(ws, wide, s*16, t0, n, &turned)
-		w := noWish
+		next := none
 		if s+1 < hi {
-			w = o.soon(wide, s*16+16, t0)
+			next = s*16 + 16
 		}
+		a, lda := o.strip(ws, wide, s*16, next, t0, n)
 		for v := 0; v < narrow.n; v += 16 {
 			row, col := s*16, v
 			if o.byX {
@@ -345,20 +324,19 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 			}
 			rows, cols := min(16, o.dy.n-row), min(16, in-col)
 			d := o.q.grad.f[row*in+col:]
-			p, ldp := o.packed(ws, narrow, v, t0, n)
+			p, ldp := o.packed(ws.panel, v, n)
 			if rows == 16 && cols == 16 {
-				o.tile(d, in, a, lda, p, ldp, n, w)
+				o.tile(ws, d, in, a, lda, p, ldp, n)
 			} else {
 				tile := ws.tile[:256]
 				clear(tile)
-				o.tile(tile, 16, a, lda, p, ldp, n, w)
+				o.tile(ws, tile, 16, a, lda, p, ldp, n)
 				for i := range rows {
 					for j := range cols {
 						d[i*in+j] += tile[i*16+j]
 					}
 				}
 			}
-			w = noWish
 		}
 	}
 }
@@ -366,7 +344,7 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 // elements adds the gradients of 1 x 1 blocks: dot products of columns.
 func (o *gradOp) elements(ws *workspace, lo, hi, t0, n int) {
 	wide, _ := o.sides()
-	ld, turned := stride(n), -1
+	ld := stride(n)
 	idx := o.q.rowIdx
 	if o.byX {
 		idx = o.q.colIdx
@@ -376,7 +354,7 @@ func (o *gradOp) elements(ws *workspace, lo, hi, t0, n int) {
 		if from == to {
 			continue
 		}
-		a, _ := o.strip(ws, wide, r, t0, n, &turned)
+		a, _ := o.strip(ws, wide, r, none, t0, n)
 		ws.row = grow(ws.row, int(to-from))
 		o.b.k.Dots(ws.row, a[:ld], ws.panel, ld, idx[from:to])
 		for j, s := range o.visit[from:to] {

@@ -34,7 +34,7 @@ func BenchmarkTile(b *testing.B) {
 		}{
 			{"Tile16", Rows * 16 * inner, product(k.Tile16, 16)},
 			{"Tile8", Rows * 8 * inner, product(k.Tile8, 8)},
-			{"Outer16", 16 * 16 * inner, func() { k.Outer16(c, 16, x, 16, y, 16, inner, true, start, 0) }},
+			{"Outer16", 16 * 16 * inner, func() { k.Outer16(c, 16, x, 16, y, 16, inner, true, &Move{}) }},
 			{"Lanes4", 16 * Lanes * len(segs), func() { k.Lanes4(c, x, segs, y, start) }},
 			{"Lanes4Turned", 16 * Lanes * len(segs), func() { k.Lanes4Turned(c, x, segs, y, start) }},
 			{"Dots4", 16 * 16 * inner, func() { k.Dots4(c, 16, x, inner, y, inner, inner, 4) }},

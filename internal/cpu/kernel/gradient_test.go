@@ -16,14 +16,8 @@ func TestOuter16(t *testing.T) {
 				a, b = sparing(a, rowsOf(len(a), n, lda, size)), sparing(b, rowsOf(len(b), n, ldb, size))
 				before := random(size*size, 3)
 				for _, add := range []bool{false, true} {
-					for _, next := range []struct {
-						lines  []float32
-						stride int
-					}{{[]float32{nan}, 0}, {b, ldb}} {
-						if len(next.lines) == 0 {
-							continue
-						}
-						what := fmt.Sprintf("Outer16: n %d, strides %d, %d, %d, add %v", n, lda, ldb, ldc, add)
+					for _, lines := range []int{0, 1, 2, 9, 200} {
+						what := fmt.Sprintf("Outer16: n %d, strides %d, %d, %d, add %v, %d lines to move", n, lda, ldb, ldc, add, lines)
 						run := func() []float32 {
 							c, check := guarded(t, (size-1)*ldc+size)
 							for i := range size * size {
@@ -32,7 +26,15 @@ func TestOuter16(t *testing.T) {
 									c[i/size*ldc+i%size] = before[i]
 								}
 							}
-							k.Outer16(c, ldc, a, lda, b, ldb, n, add, next.lines, next.stride)
+							calls := 0
+							move(t, what, k, n, lines, func(m *Move) {
+								if calls++; calls > 1 {
+									m0, _ := guarded(t, len(c))
+									k.Outer16(m0, ldc, a, lda, b, ldb, n, false, m)
+									return
+								}
+								k.Outer16(c, ldc, a, lda, b, ldb, n, add, m)
+							})
 							check(what)
 							return c
 						}
@@ -60,6 +62,50 @@ func TestOuter16(t *testing.T) {
 			}
 		}
 	})
+}
+
+// move makes a call of n steps with lines to copy meanwhile: of the lines of Dst those that
+// Done counts are in their places afterwards and nothing else is written. Finish copies the rest.
+func move(t *testing.T, what string, k *Set, n, lines int, call func(*Move)) {
+	t.Helper()
+	const stride = Strip + 5
+	src := random(max(0, (lines-1)*stride+Strip), 7)
+	src = sparing(src, rowsOf(len(src), lines, stride, Strip))
+	dst, guards := guarded(t, lines*Strip)
+	copied := func(done int) {
+		t.Helper()
+		guards(what + ": Dst")
+		for i, v := range dst {
+			want := float32(mark)
+			if i/Strip < done {
+				want = src[i/Strip*stride+i%Strip]
+			}
+			if v != want {
+				t.Fatalf("%s: %d done: Dst[%d]: found %v, expected %v", what, done, i, v, want)
+			}
+		}
+	}
+	m := Move{Src: src, Stride: stride, Dst: dst, Lines: lines}
+	// The assembly that copies takes two lines in four steps.
+	for done := 0; ; {
+		call(&m)
+		expected := done
+		if k.Path == AVX512 {
+			expected = done + min(2*(n/4), (lines-done)/2*2)
+		}
+		if m.Done != expected {
+			t.Fatalf("%s: Done: found %d, expected %d", what, m.Done, expected)
+		}
+		copied(m.Done)
+		if m.Done == done {
+			break
+		}
+		done = m.Done
+	}
+	m.Finish(k)
+	if copied(lines); m.Done != lines {
+		t.Fatalf("%s: Done after Finish: found %d, expected %d", what, m.Done, lines)
+	}
 }
 
 // Dots4 adds to squares of 4 to 16 rows.

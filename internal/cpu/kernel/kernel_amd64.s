@@ -758,9 +758,9 @@ same:
 	VZEROUPPER
 	RET
 
-// func outer16AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
-// Requires: AVX, FMA3, MMX+
-TEXT ·outer16AVX2(SB), NOSPLIT, $0-144
+// func outer16AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *byte)
+// Requires: AVX, FMA3
+TEXT ·outer16AVX2(SB), NOSPLIT, $0-120
 	MOVQ a_base+32(FP), AX
 	MOVQ c_base+0(FP), CX
 	MOVQ $0x00000004, DX
@@ -776,19 +776,15 @@ rows:
 	VXORPS X7, X7, X7
 	MOVQ   b_base+64(FP), SI
 	MOVQ   AX, BX
-	MOVQ   lda+56(FP), R8
+	MOVQ   lda+56(FP), DI
+	SHLQ   $0x02, DI
+	MOVQ   ldb+88(FP), R8
 	SHLQ   $0x02, R8
-	MOVQ   ldb+88(FP), R9
-	SHLQ   $0x02, R9
-	MOVQ   stride+136(FP), R10
-	SHLQ   $0x02, R10
-	MOVQ   next_base+112(FP), DI
-	MOVQ   n+96(FP), R11
-	TESTQ  R11, R11
+	MOVQ   n+96(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 step:
-	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
 	VBROADCASTSS (BX), Y10
@@ -803,10 +799,9 @@ step:
 	VBROADCASTSS 12(BX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R8, BX
-	ADDQ         R9, SI
-	ADDQ         R10, DI
-	DECQ         R11
+	ADDQ         DI, BX
+	ADDQ         R8, SI
+	DECQ         R9
 	JNZ          step
 
 finish:
@@ -5882,9 +5877,9 @@ same:
 	VZEROUPPER
 	RET
 
-// func outer16AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
+// func outer16AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *byte)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer16AVX512(SB), NOSPLIT, $0-144
+TEXT ·outer16AVX512(SB), NOSPLIT, $0-120
 	MOVQ       a_base+32(FP), AX
 	MOVQ       c_base+0(FP), CX
 	MOVQ       ldc+24(FP), DX
@@ -5939,19 +5934,40 @@ TEXT ·outer16AVX512(SB), NOSPLIT, $0-144
 	VXORPS     X14, X14, X14
 	VXORPS     X15, X15, X15
 	MOVQ       b_base+64(FP), DX
-	MOVQ       lda+56(FP), SI
+	MOVQ       lda+56(FP), BX
+	SHLQ       $0x02, BX
+	MOVQ       ldb+88(FP), SI
 	SHLQ       $0x02, SI
-	MOVQ       ldb+88(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       stride+136(FP), R8
-	SHLQ       $0x02, R8
-	MOVQ       next_base+112(FP), BX
-	MOVQ       n+96(FP), R9
-	TESTQ      R9, R9
-	JZ         finish
+	MOVQ       n+96(FP), DI
+	MOVQ       move+112(FP), R8
+	MOVQ       24(R8), R12
+	SHLQ       $0x02, R12
+	MOVQ       56(R8), R10
+	MOVQ       64(R8), R11
+	SUBQ       R10, R11
+	MOVQ       R10, R9
+	IMULQ      R12, R9
+	ADDQ       (R8), R9
+	SHLQ       $0x06, R10
+	ADDQ       32(R8), R10
+	SUBQ       $0x04, DI
+	JL         single
 
-step:
-	PREFETCHT1       (BX)
+four:
+	SUBQ       $0x02, R11
+	JL         moved
+	VMOVUPS    (R9), Z16
+	VMOVUPS    (R9)(R12*1), Z17
+	VMOVUPS    Z16, (R10)
+	VMOVUPS    Z17, 64(R10)
+	PREFETCHT1 64(R9)
+	ADDQ       R12, R9
+	PREFETCHT1 64(R9)
+	ADDQ       R12, R9
+	SUBQ       $-128, R10
+	ADDQ       $0x02, 56(R8)
+
+moved:
 	VMOVUPS          (DX), Z16
 	VFMADD231PS.BCST (AX), Z16, Z0
 	VFMADD231PS.BCST 4(AX), Z16, Z1
@@ -5969,10 +5985,94 @@ step:
 	VFMADD231PS.BCST 52(AX), Z16, Z13
 	VFMADD231PS.BCST 56(AX), Z16, Z14
 	VFMADD231PS.BCST 60(AX), Z16, Z15
-	ADDQ             SI, AX
-	ADDQ             DI, DX
-	ADDQ             R8, BX
-	DECQ             R9
+	ADDQ             BX, AX
+	ADDQ             SI, DX
+	VMOVUPS          (DX), Z16
+	VFMADD231PS.BCST (AX), Z16, Z0
+	VFMADD231PS.BCST 4(AX), Z16, Z1
+	VFMADD231PS.BCST 8(AX), Z16, Z2
+	VFMADD231PS.BCST 12(AX), Z16, Z3
+	VFMADD231PS.BCST 16(AX), Z16, Z4
+	VFMADD231PS.BCST 20(AX), Z16, Z5
+	VFMADD231PS.BCST 24(AX), Z16, Z6
+	VFMADD231PS.BCST 28(AX), Z16, Z7
+	VFMADD231PS.BCST 32(AX), Z16, Z8
+	VFMADD231PS.BCST 36(AX), Z16, Z9
+	VFMADD231PS.BCST 40(AX), Z16, Z10
+	VFMADD231PS.BCST 44(AX), Z16, Z11
+	VFMADD231PS.BCST 48(AX), Z16, Z12
+	VFMADD231PS.BCST 52(AX), Z16, Z13
+	VFMADD231PS.BCST 56(AX), Z16, Z14
+	VFMADD231PS.BCST 60(AX), Z16, Z15
+	ADDQ             BX, AX
+	ADDQ             SI, DX
+	VMOVUPS          (DX), Z16
+	VFMADD231PS.BCST (AX), Z16, Z0
+	VFMADD231PS.BCST 4(AX), Z16, Z1
+	VFMADD231PS.BCST 8(AX), Z16, Z2
+	VFMADD231PS.BCST 12(AX), Z16, Z3
+	VFMADD231PS.BCST 16(AX), Z16, Z4
+	VFMADD231PS.BCST 20(AX), Z16, Z5
+	VFMADD231PS.BCST 24(AX), Z16, Z6
+	VFMADD231PS.BCST 28(AX), Z16, Z7
+	VFMADD231PS.BCST 32(AX), Z16, Z8
+	VFMADD231PS.BCST 36(AX), Z16, Z9
+	VFMADD231PS.BCST 40(AX), Z16, Z10
+	VFMADD231PS.BCST 44(AX), Z16, Z11
+	VFMADD231PS.BCST 48(AX), Z16, Z12
+	VFMADD231PS.BCST 52(AX), Z16, Z13
+	VFMADD231PS.BCST 56(AX), Z16, Z14
+	VFMADD231PS.BCST 60(AX), Z16, Z15
+	ADDQ             BX, AX
+	ADDQ             SI, DX
+	VMOVUPS          (DX), Z16
+	VFMADD231PS.BCST (AX), Z16, Z0
+	VFMADD231PS.BCST 4(AX), Z16, Z1
+	VFMADD231PS.BCST 8(AX), Z16, Z2
+	VFMADD231PS.BCST 12(AX), Z16, Z3
+	VFMADD231PS.BCST 16(AX), Z16, Z4
+	VFMADD231PS.BCST 20(AX), Z16, Z5
+	VFMADD231PS.BCST 24(AX), Z16, Z6
+	VFMADD231PS.BCST 28(AX), Z16, Z7
+	VFMADD231PS.BCST 32(AX), Z16, Z8
+	VFMADD231PS.BCST 36(AX), Z16, Z9
+	VFMADD231PS.BCST 40(AX), Z16, Z10
+	VFMADD231PS.BCST 44(AX), Z16, Z11
+	VFMADD231PS.BCST 48(AX), Z16, Z12
+	VFMADD231PS.BCST 52(AX), Z16, Z13
+	VFMADD231PS.BCST 56(AX), Z16, Z14
+	VFMADD231PS.BCST 60(AX), Z16, Z15
+	ADDQ             BX, AX
+	ADDQ             SI, DX
+	SUBQ             $0x04, DI
+	JGE              four
+
+single:
+	ADDQ  $0x04, DI
+	TESTQ DI, DI
+	JZ    finish
+
+step:
+	VMOVUPS          (DX), Z16
+	VFMADD231PS.BCST (AX), Z16, Z0
+	VFMADD231PS.BCST 4(AX), Z16, Z1
+	VFMADD231PS.BCST 8(AX), Z16, Z2
+	VFMADD231PS.BCST 12(AX), Z16, Z3
+	VFMADD231PS.BCST 16(AX), Z16, Z4
+	VFMADD231PS.BCST 20(AX), Z16, Z5
+	VFMADD231PS.BCST 24(AX), Z16, Z6
+	VFMADD231PS.BCST 28(AX), Z16, Z7
+	VFMADD231PS.BCST 32(AX), Z16, Z8
+	VFMADD231PS.BCST 36(AX), Z16, Z9
+	VFMADD231PS.BCST 40(AX), Z16, Z10
+	VFMADD231PS.BCST 44(AX), Z16, Z11
+	VFMADD231PS.BCST 48(AX), Z16, Z12
+	VFMADD231PS.BCST 52(AX), Z16, Z13
+	VFMADD231PS.BCST 56(AX), Z16, Z14
+	VFMADD231PS.BCST 60(AX), Z16, Z15
+	ADDQ             BX, AX
+	ADDQ             SI, DX
+	DECQ             DI
 	JNZ              step
 
 finish:

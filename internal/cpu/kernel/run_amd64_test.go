@@ -46,6 +46,18 @@ func TestGeneratorKnowsTileRun(t *testing.T) {
 	}
 }
 
+// So it knows the fields of Move.
+func TestGeneratorKnowsMove(t *testing.T) {
+	known := generatorConstants(t, "gen/gradient.go")
+	fields := reflect.TypeFor[Move]()
+	for i := range fields.NumField() {
+		f := fields.Field(i)
+		if at, ok := known["move"+f.Name]; !ok || at != int64(f.Offset) {
+			t.Errorf("move%s: found %d (%v), expected %d", f.Name, at, ok, f.Offset)
+		}
+	}
+}
+
 // generatorConstants evaluates the constants of a file without its imports.
 func generatorConstants(t *testing.T, file string) map[string]int64 {
 	t.Helper()

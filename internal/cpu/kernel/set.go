@@ -86,9 +86,27 @@ type Ahead struct {
 //
 //	c[i*ldc+j] = sum over k < n of a[k*lda+i] * b[k*ldb+j]
 //
-// plus what c held before if add is set. The cache lines of next[k*stride] will be
-// read soon; next may not be empty, and stride may be 0.
-type Outer func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
+// plus what c held before if add is set. move is work to do meanwhile, as much as fits
+// in; it is not nil.
+type Outer func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *Move)
+
+// Move is the copying of lines of 16 elements, Stride elements apart in Src and side by
+// side in Dst, of which the first Done are done.
+type Move struct {
+	Src    []float32
+	Stride int
+	Dst    []float32
+	Done   int
+	Lines  int
+}
+
+// Finish copies what is not done.
+func (m *Move) Finish(k *Set) {
+	if n := m.Lines - m.Done; n > 0 {
+		k.Copy16(m.Dst[m.Done*Strip:], Strip, m.Src[m.Done*m.Stride:], m.Stride, n)
+		m.Done = m.Lines
+	}
+}
 
 // Set is the collection of loops of one path. No function keeps its arguments.
 // Unless a line says otherwise, slices of one call have equal lengths and

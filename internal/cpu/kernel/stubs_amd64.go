@@ -33,7 +33,7 @@ func tile16AVX2(run *tileRun)
 func tile8AVX2(run *tileRun)
 
 //go:noescape
-func outer16AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
+func outer16AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *Move)
 
 // panelAVX2 is panelGo for whole strips and four rows at a time, at least one of either.
 //
@@ -59,7 +59,7 @@ func tile16AVX512(run *tileRun)
 func tile8AVX512(run *tileRun)
 
 //go:noescape
-func outer16AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)
+func outer16AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *Move)
 
 // panelAVX512 is panelGo for whole strips and four rows at a time, at least one of either.
 //

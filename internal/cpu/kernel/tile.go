@@ -54,7 +54,7 @@ func tileGo(w int) Tile {
 	}
 }
 
-func outerGo(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, _ []float32, _ int) {
+func outerGo(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, _ *Move) {
 	for i := 0; i < 16; i += 2 {
 		for j := 0; j < 16; j += 4 {
 			var sum [8]float32

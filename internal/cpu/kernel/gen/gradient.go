@@ -6,10 +6,21 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-const outerSignature = "func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, next []float32, stride int)"
+const outerSignature = "func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *byte)"
+
+// The fields of kernel.Move by their offsets, which a test compares.
+const (
+	moveSrc    = 0
+	moveStride = 24
+	moveDst    = 32
+	moveDone   = 56
+	moveLines  = 64
+)
 
 // outer emits the square tile of a weight gradient: a sum of outer products of
 // rows of a and of b. AVX2 does a quarter of the rows of a 16 x 16 tile at a time.
+// AVX-512 goes four steps at a time and copies two lines meanwhile, while there are
+// any: beside the multiplications it costs next to nothing.
 func outer(s isa, name string, size int) {
 	TEXT(name+s.name, NOSPLIT, outerSignature)
 	lanes := min(size, s.lanes)
@@ -35,31 +46,34 @@ func outer(s isa, name string, size int) {
 		row[v] = narrow(lanes)
 	}
 	value := narrow(lanes)
-	ap, bp, next := GP64(), Load(Param("b").Base(), GP64()), GP64()
+	ap, bp := GP64(), Load(Param("b").Base(), GP64())
 	MOVQ(a, ap)
-	lda, ldb, stride := bytes("lda"), bytes("ldb"), bytes("stride")
-	Load(Param("next").Base(), next)
+	lda, ldb := bytes("lda"), bytes("ldb")
 	n := Load(Param("n"), GP64())
+	step := func() {
+		for v := range row {
+			VMOVUPS(Mem{Base: bp, Disp: 4 * lanes * v}, row[v])
+		}
+		for i := range acc {
+			if s == avx512 {
+				VFMADD231PS_BCST(Mem{Base: ap, Disp: 4 * i}, row[0], acc[i][0])
+				continue
+			}
+			VBROADCASTSS(Mem{Base: ap, Disp: 4 * i}, value)
+			for v := range row {
+				VFMADD231PS(row[v], value, acc[i][v])
+			}
+		}
+		ADDQ(lda, ap)
+		ADDQ(ldb, bp)
+	}
+	if s == avx512 {
+		fourSteps(n, step)
+	}
 	TESTQ(n, n)
 	JZ(LabelRef("finish"))
 	Label("step")
-	PREFETCHT1(Mem{Base: next})
-	for v := range row {
-		VMOVUPS(Mem{Base: bp, Disp: 4 * lanes * v}, row[v])
-	}
-	for i := range acc {
-		if s == avx512 {
-			VFMADD231PS_BCST(Mem{Base: ap, Disp: 4 * i}, row[0], acc[i][0])
-			continue
-		}
-		VBROADCASTSS(Mem{Base: ap, Disp: 4 * i}, value)
-		for v := range row {
-			VFMADD231PS(row[v], value, acc[i][v])
-		}
-	}
-	ADDQ(lda, ap)
-	ADDQ(ldb, bp)
-	ADDQ(stride, next)
+	step()
 	DECQ(n)
 	JNZ(LabelRef("step"))
 	Label("finish")
@@ -80,6 +94,47 @@ func outer(s isa, name string, size int) {
 	}
 	VZEROUPPER()
 	RET()
+}
+
+// fourSteps emits the loop over groups of four of n steps, which leaves the rest in n,
+// and the copying beside it.
+func fourSteps(n reg.Register, step func()) {
+	move := Load(Param("move"), GP64())
+	from, to, lines, stride := GP64(), GP64(), GP64(), GP64()
+	MOVQ(Mem{Base: move, Disp: moveStride}, stride)
+	SHLQ(U8(2), stride)
+	MOVQ(Mem{Base: move, Disp: moveDone}, to)
+	MOVQ(Mem{Base: move, Disp: moveLines}, lines)
+	SUBQ(to, lines)
+	MOVQ(to, from)
+	IMULQ(stride, from)
+	ADDQ(Mem{Base: move, Disp: moveSrc}, from)
+	SHLQ(U8(6), to)
+	ADDQ(Mem{Base: move, Disp: moveDst}, to)
+	SUBQ(U8(4), n)
+	JL(LabelRef("single"))
+	Label("four")
+	SUBQ(U8(2), lines)
+	JL(LabelRef("moved"))
+	one, two := ZMM(), ZMM()
+	VMOVUPS(Mem{Base: from}, one)
+	VMOVUPS(Mem{Base: from, Index: stride, Scale: 1}, two)
+	VMOVUPS(one, Mem{Base: to})
+	VMOVUPS(two, Mem{Base: to, Disp: 64})
+	PREFETCHT1(Mem{Base: from, Disp: 64}) // most probably of the strip after this one
+	ADDQ(stride, from)
+	PREFETCHT1(Mem{Base: from, Disp: 64})
+	ADDQ(stride, from)
+	SUBQ(I8(-128), to)
+	ADDQ(U8(2), Mem{Base: move, Disp: moveDone})
+	Label("moved")
+	for range 4 {
+		step()
+	}
+	SUBQ(U8(4), n)
+	JGE(LabelRef("four"))
+	Label("single")
+	ADDQ(U8(4), n)
 }
 
 // dots4 emits the dot products of vectors in groups of four, added to as many 4 x 4
