@@ -2,7 +2,7 @@ package cpu
 
 import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 
-// laneOp runs a product with a weight of 1 x 1 or 4 x 4 blocks, which are too
+// laneOp runs a product with a weight of 1 x 1, 4 x 4 or 8 x 8 blocks, which are too
 // narrow for vectors of columns: vectors run along the tokens, kernel.Lanes of
 // them, and one row of blocks after another is computed.
 type laneOp struct {
@@ -16,7 +16,7 @@ type laneOp struct {
 	slot []int32   // its slot
 	val  []float32 // its value, gathered by the run
 
-	segs []kernel.Seg // of 4 x 4 blocks
+	segs []kernel.Seg // of larger blocks
 	vals []float32    // values by slot
 }
 
@@ -58,6 +58,11 @@ func (o *laneOp) task(w, i int) {
 		ws.result = grow(ws.result, len(dst))
 		out = ws.result
 	}
+	if o.finish == store && o.large() {
+		o.b.k.StreamTranspose(out, o.n, sums, kernel.Lanes, o.n, tokens)
+		o.b.k.Fence() // others read the results next
+		return
+	}
 	o.b.k.Transpose(out, o.n, sums, kernel.Lanes, o.n, tokens)
 	switch o.finish {
 	case add:
@@ -81,14 +86,18 @@ func (o *laneOp) elements(sums, panel []float32) {
 }
 
 func (o *laneOp) blocks(sums, panel []float32) {
-	mul, start := o.b.k.Lanes4, noBias[:4]
-	if o.byColumn {
-		mul = o.b.k.Lanes4Turned
+	mul, turned := o.b.k.Lanes4, o.b.k.Lanes4Turned
+	if o.block == 8 {
+		mul, turned = o.b.k.Lanes8, o.b.k.Lanes8Turned
 	}
-	for r := range o.n / 4 {
+	if o.byColumn {
+		mul = turned
+	}
+	start := noBias[:o.block]
+	for r := range o.n / o.block {
 		if o.bias != nil {
-			start = o.bias[r*4 : r*4+4]
+			start = o.bias[r*o.block : (r+1)*o.block]
 		}
-		mul(sums[r*4*kernel.Lanes:(r+1)*4*kernel.Lanes], panel, o.segs[o.ptr[r]:o.ptr[r+1]], o.vals, start)
+		mul(sums[r*o.block*kernel.Lanes:(r+1)*o.block*kernel.Lanes], panel, o.segs[o.ptr[r]:o.ptr[r+1]], o.vals, start)
 	}
 }

@@ -88,7 +88,7 @@ func (b *Backend) multiply(p *product, q *param, byColumn bool) {
 	switch {
 	case q.topo == nil:
 		b.multiplyDense(p, q, byColumn)
-	case q.topo.Block < 8:
+	case q.topo.Block < kernel.Strip:
 		b.multiplyLanes(p, q, byColumn)
 	default:
 		b.multiplyBlocks(p, q, byColumn)
@@ -100,8 +100,7 @@ func (b *Backend) multiplyBlocks(p *product, q *param, byColumn bool) {
 	t := q.topo
 	o := &b.ops.tiles
 	o.product = *p
-	o.width = min(t.Block, kernel.Strip)
-	subs := t.Block / o.width
+	subs := t.Block / kernel.Strip
 	o.blocks = kernel.Blocks{LDB: t.Block, Per: subs, Subs: subs}
 	if byColumn {
 		o.blocks.Segs, o.blocks.Ptr, o.blocks.Values = q.colSegs, t.ColPtr, q.values.f
@@ -131,7 +130,6 @@ func (b *Backend) multiplyDense(p *product, q *param, byColumn bool) {
 
 	o := &b.ops.tiles
 	o.product = *p
-	o.width = kernel.Strip
 	o.stripSegs, o.stripPtr = grow(o.stripSegs, strips*inner), grow(o.stripPtr, strips+1)
 	for s := range strips {
 		for j := range inner {

@@ -2,11 +2,10 @@ package cpu
 
 import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 
-// tileOp runs a product in tiles of kernel.Rows tokens by width columns. A task is
+// tileOp runs a product in tiles of kernel.Rows tokens by kernel.Strip columns. A task is
 // one panel of tokens.
 type tileOp struct {
 	product
-	width  int // of a strip of output columns
 	blocks kernel.Blocks
 
 	mul       kernel.Tile
@@ -30,10 +29,7 @@ const (
 
 func (o *tileOp) run() {
 	o.mul = o.b.k.Tile16
-	if o.width == 8 {
-		o.mul = o.b.k.Tile8
-	}
-	if tail := o.n % o.width; tail != 0 && o.bias != nil {
+	if tail := o.n % kernel.Strip; tail != 0 && o.bias != nil {
 		o.lastBias = [kernel.Strip]float32{}
 		copy(o.lastBias[:], o.bias[o.n-tail:o.n])
 	}
@@ -68,7 +64,7 @@ func (o *tileOp) task(w, i int) {
 	*ahead = kernel.Ahead{Src: o.src[from*o.k : (from+n)*o.k], Dst: ws.ahead, Cols: o.k}
 	// The later, the less of it has left the cache when it is wanted.
 	runs := chunks(o.n, runColumns)
-	lines := len(o.blocks.Segs) * o.blocks.Subs * o.width / 2
+	lines := len(o.blocks.Segs) * o.blocks.Subs * kernel.Strip / 2
 	late := runs - 1 - runs*len(ahead.Src)/kernel.Strip*5/4/max(lines, 1)
 
 	for r := range runs {
@@ -101,7 +97,7 @@ func (o *tileOp) fill(dst, src []float32, rows int) {
 }
 
 // large says whether results go past the caches.
-func (o *tileOp) large() bool { return 4*o.t*o.n >= streamBytes }
+func (p *product) large() bool { return 4*p.t*p.n >= streamBytes }
 
 // columns computes the columns from col on for the tokens in ws.panel, of which rows
 // exist, and what follows the sums.
@@ -119,18 +115,18 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 	}
 	// What reaches over the end of the tokens or of the columns is computed beside the
 	// matrix, and the part that exists is copied.
-	whole := cols / o.width
+	whole := cols / kernel.Strip
 	if rows < kernel.Rows {
 		whole = 0
 	}
 	if o.finish == timesGrad {
 		ws.result = grow(ws.result, kernel.Rows*runColumns)
-		out, ld, whole = ws.result, runColumns, chunks(cols, o.width)
+		out, ld, whole = ws.result, runColumns, chunks(cols, kernel.Strip)
 	}
 	if whole > 0 {
 		o.strips(out, ld, ws.panel, col, whole, mode, ahead)
 	}
-	if done := whole * o.width; done < cols {
+	if done := whole * kernel.Strip; done < cols {
 		beside := grow(ws.result, kernel.Rows*runColumns)
 		ws.result = beside
 		for r := range rows {
@@ -138,7 +134,7 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 				copy(beside[r*runColumns:][:cols-done], out[r*ld+done:])
 			}
 		}
-		o.strips(beside, runColumns, ws.panel, col+done, chunks(cols-done, o.width), mode, ahead)
+		o.strips(beside, runColumns, ws.panel, col+done, chunks(cols-done, kernel.Strip), mode, ahead)
 		for r := range rows {
 			copy(out[r*ld+done:][:cols-done], beside[r*runColumns:])
 		}
@@ -162,16 +158,16 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 
 // strips computes strips of columns from col on into c.
 func (o *tileOp) strips(c []float32, ldc int, panel []float32, col, n int, mode kernel.Mode, ahead *kernel.Ahead) {
-	first := col / o.width
+	first := col / kernel.Strip
 	switch {
 	case o.bias == nil:
 		o.mul(c, ldc, panel, &o.blocks, first, n, noBias[:], 0, mode, ahead)
-	case col+n*o.width <= o.n:
-		o.mul(c, ldc, panel, &o.blocks, first, n, o.bias[col:], o.width, mode, ahead)
+	case col+n*kernel.Strip <= o.n:
+		o.mul(c, ldc, panel, &o.blocks, first, n, o.bias[col:], kernel.Strip, mode, ahead)
 	default: // the last strip's bias is padded
 		if n > 1 {
-			o.mul(c, ldc, panel, &o.blocks, first, n-1, o.bias[col:], o.width, mode, ahead)
+			o.mul(c, ldc, panel, &o.blocks, first, n-1, o.bias[col:], kernel.Strip, mode, ahead)
 		}
-		o.mul(c[(n-1)*o.width:], ldc, panel, &o.blocks, first+n-1, 1, o.lastBias[:], 0, mode, nil)
+		o.mul(c[(n-1)*kernel.Strip:], ldc, panel, &o.blocks, first+n-1, 1, o.lastBias[:], 0, mode, nil)
 	}
 }

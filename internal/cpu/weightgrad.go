@@ -14,6 +14,10 @@ const (
 	leastChunk  = 32          // tokens of a chunk, at the least
 	mostChunk   = 1024        // and at the most
 	none        = math.MaxInt // no column
+
+	// turnedColumns is how many columns of the wide side are turned at a time: memory is
+	// read faster in longer stretches.
+	turnedColumns = 64
 )
 
 // gradOp computes weight gradients, dy^T x where the weight is.
@@ -225,12 +229,11 @@ func (o *gradOp) turn(dst []float32, a *operand, col, cols, t0, n int) {
 // next on, if there is one, is copied while the tiles of this one are computed.
 func (o *gradOp) strip(ws *workspace, a *operand, col, next, t0, n int) ([]float32, int) {
 	if o.layout == byColumn {
-		// Sixteen columns at a time, which are whole cache lines.
-		group := col / kernel.Strip * kernel.Strip
+		group := col / turnedColumns * turnedColumns
 		if ws.turned != group {
 			ws.turned = group
-			ws.strip = grow(ws.strip, kernel.Strip*stride(n))
-			o.turn(ws.strip, a, group, min(kernel.Strip, a.n-group), t0, n)
+			ws.strip = grow(ws.strip, turnedColumns*stride(n))
+			o.turn(ws.strip, a, group, min(turnedColumns, a.n-group), t0, n)
 		}
 		return o.packed(ws.strip, col-group, n)
 	}

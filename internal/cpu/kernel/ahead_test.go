@@ -9,29 +9,27 @@ import (
 // call the elements that Done counts are in their places, no other place has been
 // written, and the sums are those without the copying.
 func TestTileCopiesAhead(t *testing.T) {
-	for _, w := range []int{16, 8} {
-		for _, per := range []int{1, 3} {
-			x := newWeights(w, 2, per)
-			eachPath(t, func(t *testing.T, k *Set) {
-				for _, cols := range []int{32, 64, 96, 416, 16, 48, 40} {
-					for _, rows := range []int{0, 1, 5, Rows} {
-						for _, part := range [][2]int{{0, 1}, {4, 1}, {1, 7}, {0, 10}} {
-							x.copying(t, k, cols, rows, part[0], part[1])
-						}
+	for _, per := range []int{1, 3} {
+		x := newWeights(2, per)
+		eachPath(t, func(t *testing.T, k *Set) {
+			for _, cols := range []int{32, 64, 96, 416, 16, 48, 40} {
+				for _, rows := range []int{0, 1, 5, Rows} {
+					for _, part := range [][2]int{{0, 1}, {4, 1}, {1, 7}, {0, 10}} {
+						x.copying(t, k, cols, rows, part[0], part[1])
 					}
 				}
-			})
-		}
+			}
+		})
 	}
 }
 
 // copying makes calls until all is copied, or until none can be expected.
 func (x *weights) copying(t *testing.T, k *Set, cols, rows, first, strips int) {
 	t.Helper()
-	what := fmt.Sprintf("Tile%d, Per %d, strips %d to %d, %d rows of %d ahead", x.w, x.b.Per, first, first+strips-1, rows, cols)
-	tile, ldc := tiles(k)[x.w], strips*x.w
+	what := fmt.Sprintf("Tile16, Per %d, strips %d to %d, %d rows of %d ahead", x.b.Per, first, first+strips-1, rows, cols)
+	tile, ldc := k.Tile16, strips*Strip
 	plain, _ := guarded(t, Rows*ldc)
-	tile(plain, ldc, x.a, &x.b, first, strips, make([]float32, x.w), 0, Store, nil)
+	tile(plain, ldc, x.a, &x.b, first, strips, make([]float32, Strip), 0, Store, nil)
 
 	src := random(rows*cols+1, 5)[1:]
 	dst, guards := guarded(t, panelSize(cols))
@@ -40,7 +38,7 @@ func (x *weights) copying(t *testing.T, k *Set, cols, rows, first, strips int) {
 	turns := 0
 	for s := first; s < first+strips; s++ {
 		segs, _ := x.segments(s)
-		turns += len(segs) * x.w / 4
+		turns += len(segs) * Strip / 4
 	}
 	// The assembly that copies does so in every turn; the Go loop never does, nor does
 	// any for rows that are not whole pairs of strips.
@@ -48,7 +46,7 @@ func (x *weights) copying(t *testing.T, k *Set, cols, rows, first, strips int) {
 	for call := 0; ; call++ {
 		before := ahead.Done
 		c, check := guarded(t, Rows*ldc)
-		tile(c, ldc, x.a, &x.b, first, strips, make([]float32, x.w), 0, Store, &ahead)
+		tile(c, ldc, x.a, &x.b, first, strips, make([]float32, Strip), 0, Store, &ahead)
 		check(what)
 		sameBits(t, what, plain, c)
 		guards(what + ": panel")

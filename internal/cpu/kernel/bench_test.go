@@ -16,12 +16,12 @@ func BenchmarkTile(b *testing.B) {
 		}
 		x, y, c := random(inner*Lanes/2, 1), random(inner*Strip, 2), make([]float32, Rows*Lanes)
 		start := make([]float32, Strip)
-		product := func(tile Tile, w int) func() {
-			blocks := Blocks{Values: y, LDB: w, Ptr: []int32{0, int32(inner / w)}, Per: 1, Subs: 1}
-			for s := 0; s < inner; s += w {
-				blocks.Segs = append(blocks.Segs, Seg{int32(s/Strip*Strip*Rows + s%Strip), int32(s * w)})
+		product := func() func() {
+			blocks := Blocks{Values: y, LDB: Strip, Ptr: []int32{0, int32(inner / Strip)}, Per: 1, Subs: 1}
+			for s := 0; s < inner; s += Strip {
+				blocks.Segs = append(blocks.Segs, Seg{int32(s * Rows), int32(s * Strip)})
 			}
-			return func() { tile(c, w, x, &blocks, 0, 1, start, 0, Store, nil) }
+			return func() { k.Tile16(c, Strip, x, &blocks, 0, 1, start, 0, Store, nil) }
 		}
 		var segs []Seg
 		for s := range inner / 8 {
@@ -32,8 +32,7 @@ func BenchmarkTile(b *testing.B) {
 			work int // multiplications
 			f    func()
 		}{
-			{"Tile16", Rows * 16 * inner, product(k.Tile16, 16)},
-			{"Tile8", Rows * 8 * inner, product(k.Tile8, 8)},
+			{"Tile16", Rows * 16 * inner, product()},
 			{"Outer16", 16 * 16 * inner, func() { k.Outer16(c, 16, x, 16, y, 16, inner, true, &Move{}) }},
 			{"Lanes4", 16 * Lanes * len(segs), func() { k.Lanes4(c, x, segs, y, start) }},
 			{"Lanes4Turned", 16 * Lanes * len(segs), func() { k.Lanes4Turned(c, x, segs, y, start) }},

@@ -18,16 +18,24 @@ func TestTransposeIsExact(t *testing.T) {
 				lds, ldd := cols+gap[0], rows+gap[1]
 				n := max(0, (rows-1)*lds+cols) // not one element more than what is read
 				src := random(n, 6)
-				dst, check := guarded(t, max(0, (cols-1)*ldd+rows))
-				k.Transpose(dst, ldd, src, lds, rows, cols)
-				check("Transpose")
-				for i, v := range dst {
-					want := float32(mark)
-					if c, r := i/ldd, i%ldd; r < rows {
-						want = src[r*lds+c]
-					}
-					if v != want {
-						t.Fatalf("%d x %d, strides %d and %d: column %d, row %d: found %v, expected %v", rows, cols, lds, ldd, i/ldd, i%ldd, v, want)
+				for name, transpose := range map[string]func(dst []float32, ldd int, src []float32, lds int, rows, cols int){
+					"Transpose": k.Transpose, "StreamTranspose": k.StreamTranspose,
+				} {
+					for _, off := range []int{0, 3} { // with and without whole cache lines
+						what := fmt.Sprintf("%s, %d x %d, strides %d and %d, from %d", name, rows, cols, lds, ldd, off)
+						dst, check := guardedAt(t, max(0, (cols-1)*ldd+rows), off)
+						transpose(dst, ldd, src, lds, rows, cols)
+						k.Fence()
+						check(what)
+						for i, v := range dst {
+							want := float32(mark)
+							if c, r := i/ldd, i%ldd; r < rows {
+								want = src[r*lds+c]
+							}
+							if v != want {
+								t.Fatalf("%s: column %d, row %d: found %v, expected %v", what, i/ldd, i%ldd, v, want)
+							}
+						}
 					}
 				}
 			}

@@ -152,27 +152,37 @@ func TestDots4(t *testing.T) {
 	})
 }
 
-// Lanes4 and Lanes4Turned: no segment, one, one twice and several, at odd places.
-func TestLanes4(t *testing.T) {
+// Lanes4, Lanes8 and what is turned: no segment, one, one twice and several, at odd places.
+func TestLanes(t *testing.T) {
+	for _, size := range []int{4, 8} {
+		lanesCase(t, size)
+	}
+}
+
+func lanesCase(t *testing.T, size int) {
 	all := []Seg{{3, 21}, {5 * Lanes, 0}, {5 * Lanes, 0}, {2*Lanes + 1, 38}, {0, 59}}
-	x, w, start := random(9*Lanes, 1), random(75, 2), random(4, 3)
+	x, w, start := random((5+size)*Lanes, 1), random(59+size*size, 2), random(size, 3)
 	eachPath(t, func(t *testing.T, k *Set) {
 		for n := range len(all) + 1 {
 			segs := all[:n]
 			usedX, usedW := make([]bool, len(x)), make([]bool, len(w))
 			for _, s := range segs {
-				for i := range 4 * Lanes {
+				for i := range size * Lanes {
 					usedX[int(s.A)+i] = true
 				}
-				for i := range 16 {
+				for i := range size * size {
 					usedW[int(s.B)+i] = true
 				}
 			}
 			x, w := sparing(x, usedX), sparing(w, usedW)
-			for turned, f := range map[bool]func(dst, x []float32, segs []Seg, w, start []float32){false: k.Lanes4, true: k.Lanes4Turned} {
-				what := fmt.Sprintf("Lanes4, turned %v, %d segments", turned, n)
+			mul := map[bool]func(dst, x []float32, segs []Seg, w, start []float32){false: k.Lanes4, true: k.Lanes4Turned}
+			if size == 8 {
+				mul[false], mul[true] = k.Lanes8, k.Lanes8Turned
+			}
+			for turned, f := range mul {
+				what := fmt.Sprintf("Lanes%d, turned %v, %d segments", size, turned, n)
 				run := func() []float32 {
-					dst, check := guarded(t, 4*Lanes)
+					dst, check := guarded(t, size*Lanes)
 					for i := range dst {
 						dst[i] = nan
 					}
@@ -186,10 +196,10 @@ func TestLanes4(t *testing.T) {
 					var want sum
 					want.add(start[j], 1)
 					for _, s := range segs {
-						for in := range 4 {
-							at := 4*j + in
+						for in := range size {
+							at := size*j + in
 							if turned {
-								at = 4*in + j
+								at = size*in + j
 							}
 							want.add(w[int(s.B)+at], x[int(s.A)+in*Lanes+l])
 						}

@@ -16,9 +16,10 @@ func native(p Path) *Set {
 	s.Path = p
 	switch {
 	case p == AVX512 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
-		s.Tile16, s.Tile8 = runs(16, tile16AVX512), runs(8, tile8AVX512)
+		s.Tile16 = runs(tile16AVX512)
 		s.Outer16 = outer16AVX512
 		s.Lanes4, s.Lanes4Turned, s.Dots4 = lanes4AVX512, lanes4TurnedAVX512, dots4AVX512
+		s.Lanes8, s.Lanes8Turned = lanes8AVX512, lanes8TurnedAVX512
 		s.Panel, s.Columns16 = wholeStrips(panelAVX512), columnsAVX512
 		s.SpMV = spmvAVX512
 		s.PanelSquares, s.StripSquares = panelSquaresAVX512, stripSquaresAVX512
@@ -32,9 +33,10 @@ func native(p Path) *Set {
 			timesAVX512, sumTimesAVX512, dropoutAVX512, dotsAVX512,
 		})
 	case p == AVX2 && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
-		s.Tile16, s.Tile8 = runs(16, tile16AVX2), runs(8, tile8AVX2)
+		s.Tile16 = runs(tile16AVX2)
 		s.Outer16 = outer16AVX2
 		s.Lanes4, s.Lanes4Turned, s.Dots4 = lanes4AVX2, lanes4TurnedAVX2, dots4AVX2
+		s.Lanes8, s.Lanes8Turned = lanes8AVX2, lanes8TurnedAVX2
 		s.Panel, s.Columns16 = wholeStrips(panelAVX2), columnsAVX2
 		s.SpMV = spmvAVX2
 		s.PanelSquares, s.StripSquares = panelSquaresAVX2, stripSquaresAVX2
@@ -57,8 +59,18 @@ func native(p Path) *Set {
 		}
 	}
 	s.Transpose, s.Copy16 = transpose(8, transposeAVX2, transposeGo), copy16AVX2
+	s.StreamTranspose = s.Transpose
 	if p == AVX512 {
-		s.Transpose = transpose(16, transposeAVX512, s.Transpose)
+		edge := s.Transpose
+		s.Transpose = transpose(16, transposeAVX512, edge)
+		stream := transpose(16, streamTransposeAVX512, edge)
+		s.StreamTranspose = func(dst []float32, ldd int, src []float32, lds int, rows, cols int) {
+			if address(dst)%64 == 0 && ldd%16 == 0 {
+				stream(dst, ldd, src, lds, rows, cols)
+			} else {
+				s.Transpose(dst, ldd, src, lds, rows, cols)
+			}
+		}
 	}
 	return s
 }
@@ -114,15 +126,15 @@ type tileRun struct {
 
 func address(x []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(x))) }
 
-// runs makes a Tile of the assembly for w columns.
-func runs(w int, f func(*tileRun)) Tile {
+// runs makes a Tile of the assembly.
+func runs(f func(*tileRun)) Tile {
 	return func(c []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead) {
 		if strips <= 0 {
 			return
 		}
 		r := tileRun{
 			c: address(c), ldc: 4 * uintptr(ldc), a: address(a),
-			b: address(b.Values) + uintptr(4*w*(first%b.Subs)), ldb: 4 * uintptr(b.LDB),
+			b: address(b.Values) + uintptr(4*Strip*(first%b.Subs)), ldb: 4 * uintptr(b.LDB),
 			segs: uintptr(unsafe.Pointer(unsafe.SliceData(b.Segs))), ptr: uintptr(unsafe.Pointer(&b.Ptr[first/b.Subs])), per: uintptr(b.Per),
 			subs: b.Subs, strips: strips, sub: uint64(b.Subs - first%b.Subs),
 			start: address(start), startStep: 4 * uintptr(step),
@@ -130,7 +142,7 @@ func runs(w int, f func(*tileRun)) Tile {
 		if mode == AddTo {
 			r.add = 1
 		}
-		if mode == Stream && w == Strip && r.c%64 == 0 && r.ldc%64 == 0 {
+		if mode == Stream && r.c%64 == 0 && r.ldc%64 == 0 {
 			r.stream = 1
 		}
 		copies := ahead != nil && ahead.Cols%(2*Strip) == 0

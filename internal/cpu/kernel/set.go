@@ -41,13 +41,12 @@ func (p Path) String() string {
 // B, in elements.
 type Seg struct{ A, B int32 }
 
-// Blocks is a weight as a Tile sees it, in strips of w output columns (16 or 8, the
-// Tile's).
+// Blocks is a weight as a Tile sees it, in strips of 16 output columns.
 type Blocks struct {
 	Values []float32
 	LDB    int // row stride of a block
 	// Strips s*Subs to (s+1)*Subs-1 are made of the segments from Ptr[s]*Per to
-	// Ptr[s+1]*Per; strip s*Subs+i starts i*w elements into each block.
+	// Ptr[s+1]*Per; strip s*Subs+i starts i*16 elements into each block.
 	Segs      []Seg
 	Ptr       []int32
 	Per, Subs int
@@ -66,11 +65,11 @@ const (
 
 // Tile multiplies a panel with strips first to first+strips-1 of a weight:
 //
-//	c[i*ldc+j] = start[s*step + j%w] + sum over the segments g of strip first+s, k < w of
-//	             a[g.A + i*Strip + k] * Values[g.B + j%w + k*LDB (+ as Blocks says)],   s = j/w
+//	c[i*ldc+j] = start[s*step + j%16] + sum over the segments g of strip first+s, k < 16 of
+//	             a[g.A + i*Strip + k] * Values[g.B + j%16 + k*LDB (+ as Blocks says)],   s = j/16
 //
-// for i < Rows, j < strips*w, summed in this order; AddTo adds what c held before. step is
-// w or 0. ahead, if not nil, is work to do meanwhile, as much as fits in.
+// for i < Rows, j < strips*16, summed in this order; AddTo adds what c held before. step is
+// 16 or 0. ahead, if not nil, is work to do meanwhile, as much as fits in.
 type Tile func(c []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead)
 
 // Ahead is the copying of rows that follow one another into a panel, as Panel does it,
@@ -82,7 +81,7 @@ type Ahead struct {
 	Done int
 }
 
-// Outer is a register tile of a weight gradient, w x w (16):
+// Outer is a register tile of a weight gradient, 16 x 16:
 //
 //	c[i*ldc+j] = sum over k < n of a[k*lda+i] * b[k*ldb+j]
 //
@@ -114,8 +113,8 @@ func (m *Move) Finish(k *Set) {
 type Set struct {
 	Path Path
 
-	Tile16, Tile8 Tile  // Rows x 16, Rows x 8
-	Outer16       Outer // 16 x 16
+	Tile16  Tile  // Rows x 16
+	Outer16 Outer // 16 x 16
 
 	// Panel copies rows of activations into a panel: dst[c/Strip*Strip*Rows + r*Strip +
 	// c%Strip] = src[r*lds+c] for r < rows, c < cols.
@@ -123,8 +122,9 @@ type Set struct {
 
 	// Lanes4 is four output rows of a product with 4 x 4 blocks for Lanes tokens:
 	// dst[j*Lanes+l] = start[j] + sum over segs s, k < 4 of w[s.B + 4*j+k] * x[s.A + k*Lanes + l].
-	// Lanes4Turned takes w[s.B + 4*k+j] instead. dst overlaps nothing.
-	Lanes4, Lanes4Turned func(dst, x []float32, segs []Seg, w, start []float32)
+	// Lanes4Turned takes w[s.B + 4*k+j] instead. dst overlaps nothing. Lanes8 and
+	// Lanes8Turned are the same with 8 in the place of 4.
+	Lanes4, Lanes4Turned, Lanes8, Lanes8Turned func(dst, x []float32, segs []Seg, w, start []float32)
 
 	// Dots4 gives c[i*ldc+j] += sum over l < n of a[i*lda+l] * b[j*ldb+l] for i, j < 4*fours.
 	// n is a multiple of 16, fours positive.
@@ -142,6 +142,8 @@ type Set struct {
 	// Transpose gives dst[c*ldd + r] = src[r*lds + c] for r < rows, c < cols.
 	// dst and src do not overlap.
 	Transpose func(dst []float32, ldd int, src []float32, lds int, rows, cols int)
+	// StreamTranspose is the same past the caches where it can; Fence comes after it.
+	StreamTranspose func(dst []float32, ldd int, src []float32, lds int, rows, cols int)
 
 	// Copy16 gives dst[r*ldd + j] = src[r*lds + j] for r < rows, j < 16.
 	Copy16 func(dst []float32, ldd int, src []float32, lds int, rows int)
@@ -269,12 +271,11 @@ func Paths() []Path {
 func goSet() *Set {
 	return &Set{
 		Path:    Go,
-		Tile16:  tileGo(16),
-		Tile8:   tileGo(8),
+		Tile16:  tileGo,
 		Outer16: outerGo,
 		Panel:   panelGo,
-		Lanes4:  lanes4Go(4, 1), Lanes4Turned: lanes4Go(1, 4), Dots4: dots4Go,
-		SpMV: spmvGo, Dots: dotsGo, Transpose: transposeGo, Copy16: copy16Go,
+		Lanes4:  lanesGo(4, 4, 1), Lanes4Turned: lanesGo(4, 1, 4), Lanes8: lanesGo(8, 8, 1), Lanes8Turned: lanesGo(8, 1, 8), Dots4: dots4Go,
+		SpMV: spmvGo, Dots: dotsGo, Transpose: transposeGo, StreamTranspose: transposeGo, Copy16: copy16Go,
 		Columns16: columns16Go, Touch: func([]float32, int, int, int) {}, Fence: func() {},
 		PanelSquares: panelSquaresGo, StripSquares: stripSquaresGo,
 		SoftmaxStrip: softmaxStripGo, ExpStrip: expStripGo, ScaleStrip: scaleStripGo,

@@ -16,6 +16,9 @@ func transposeAVX2(dst *float32, ldd int, src *float32, lds int, rows8, cols8 in
 //go:noescape
 func transposeAVX512(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)
 
+//go:noescape
+func streamTransposeAVX512(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)
+
 func fenceSSE()
 
 // touchSSE asks for lines of rows; rows and lines are positive.
@@ -28,9 +31,6 @@ func copy16AVX2(dst []float32, ldd int, src []float32, lds int, rows int)
 
 //go:noescape
 func tile16AVX2(run *tileRun)
-
-//go:noescape
-func tile8AVX2(run *tileRun)
 
 //go:noescape
 func outer16AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *Move)
@@ -50,13 +50,16 @@ func lanes4AVX2(dst, x []float32, segs []Seg, w, start []float32)
 func lanes4TurnedAVX2(dst, x []float32, segs []Seg, w, start []float32)
 
 //go:noescape
+func lanes8AVX2(dst, x []float32, segs []Seg, w, start []float32)
+
+//go:noescape
+func lanes8TurnedAVX2(dst, x []float32, segs []Seg, w, start []float32)
+
+//go:noescape
 func dots4AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n, fours int)
 
 //go:noescape
 func tile16AVX512(run *tileRun)
-
-//go:noescape
-func tile8AVX512(run *tileRun)
 
 //go:noescape
 func outer16AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *Move)
@@ -74,6 +77,12 @@ func lanes4AVX512(dst, x []float32, segs []Seg, w, start []float32)
 
 //go:noescape
 func lanes4TurnedAVX512(dst, x []float32, segs []Seg, w, start []float32)
+
+//go:noescape
+func lanes8AVX512(dst, x []float32, segs []Seg, w, start []float32)
+
+//go:noescape
+func lanes8TurnedAVX512(dst, x []float32, segs []Seg, w, start []float32)
 
 //go:noescape
 func dots4AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n, fours int)

@@ -35,20 +35,18 @@ func put(c []float32, ldc int, sum *[8]float32, add bool) {
 	}
 }
 
-func tileGo(w int) Tile {
-	return func(c []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, _ *Ahead) {
-		for s := range strips {
-			view, sub := (first+s)/b.Subs, (first+s)%b.Subs
-			segs := b.Segs[int(b.Ptr[view])*b.Per : int(b.Ptr[view+1])*b.Per]
-			for i := 0; i < Rows; i += 2 {
-				for j := 0; j < w; j += 4 {
-					r := start[s*step+j : s*step+j+4]
-					sum := [8]float32{r[0], r[1], r[2], r[3], r[0], r[1], r[2], r[3]}
-					for _, g := range segs {
-						square(&sum, a[int(g.A)+i*Strip:], Strip, 1, b.Values[int(g.B)+sub*w+j:], b.LDB, w)
-					}
-					put(c[i*ldc+s*w+j:], ldc, &sum, mode == AddTo)
+func tileGo(c []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, _ *Ahead) {
+	for s := range strips {
+		view, sub := (first+s)/b.Subs, (first+s)%b.Subs
+		segs := b.Segs[int(b.Ptr[view])*b.Per : int(b.Ptr[view+1])*b.Per]
+		for i := 0; i < Rows; i += 2 {
+			for j := 0; j < Strip; j += 4 {
+				r := start[s*step+j : s*step+j+4]
+				sum := [8]float32{r[0], r[1], r[2], r[3], r[0], r[1], r[2], r[3]}
+				for _, g := range segs {
+					square(&sum, a[int(g.A)+i*Strip:], Strip, 1, b.Values[int(g.B)+sub*Strip+j:], b.LDB, Strip)
 				}
+				put(c[i*ldc+s*Strip+j:], ldc, &sum, mode == AddTo)
 			}
 		}
 	}
@@ -75,16 +73,16 @@ func panelGo(dst, src []float32, lds, rows, cols int) {
 	}
 }
 
-// lanes4Go takes the element of a block for output j and input k at j*sj + k*sk.
-func lanes4Go(sj, sk int) func(dst, x []float32, segs []Seg, w, start []float32) {
+// lanesGo takes the element of a block for output j and input k at j*sj + k*sk.
+func lanesGo(size, sj, sk int) func(dst, x []float32, segs []Seg, w, start []float32) {
 	return func(dst, x []float32, segs []Seg, w, start []float32) {
-		for j := range 4 {
+		for j := range size {
 			d := dst[j*Lanes : (j+1)*Lanes]
 			for l := range d {
 				d[l] = start[j]
 			}
 			for _, s := range segs {
-				for k := range 4 {
+				for k := range size {
 					axpyGo(d, w[int(s.B)+j*sj+k*sk], x[int(s.A)+k*Lanes:int(s.A)+(k+1)*Lanes])
 				}
 			}

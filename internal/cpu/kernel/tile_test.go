@@ -8,10 +8,9 @@ import (
 // weights is a random weight of five views of strips, one of them empty, and a panel
 // to multiply it with; and the sums that they have.
 type weights struct {
-	w    int // columns of a strip
 	b    Blocks
 	a    []float32
-	want [][]sum // [strip][row*w + column], without start
+	want [][]sum // [strip][row*Strip + column], without start
 }
 
 func (x *weights) strips() int { return (len(x.b.Ptr) - 1) * x.b.Subs }
@@ -19,24 +18,24 @@ func (x *weights) strips() int { return (len(x.b.Ptr) - 1) * x.b.Subs }
 // segments returns those of a strip and where the strip starts in a block.
 func (x *weights) segments(s int) ([]Seg, int) {
 	view := s / x.b.Subs
-	return x.b.Segs[int(x.b.Ptr[view])*x.b.Per : int(x.b.Ptr[view+1])*x.b.Per], s % x.b.Subs * x.w
+	return x.b.Segs[int(x.b.Ptr[view])*x.b.Per : int(x.b.Ptr[view+1])*x.b.Per], s % x.b.Subs * Strip
 }
 
-func newWeights(w, subs, per int) *weights {
-	x := &weights{w: w, b: Blocks{LDB: subs*w + 3*(per-1), Ptr: []int32{0, 2, 2, 3, 6, 7}, Per: per, Subs: subs}}
-	x.a, x.b.Values = random(5*Rows*Strip+11, 1), random(4*w*x.b.LDB, 2)
-	roomA, roomB := len(x.a)-(Rows-1)*Strip-w, len(x.b.Values)-(w-1)*x.b.LDB-subs*w
+func newWeights(subs, per int) *weights {
+	x := &weights{b: Blocks{LDB: subs*Strip + 3*(per-1), Ptr: []int32{0, 2, 2, 3, 6, 7}, Per: per, Subs: subs}}
+	x.a, x.b.Values = random(5*Rows*Strip+11, 1), random(4*Strip*x.b.LDB, 2)
+	roomA, roomB := len(x.a)-Rows*Strip, len(x.b.Values)-(Strip-1)*x.b.LDB-subs*Strip
 	for i := range 7 * per {
 		x.b.Segs = append(x.b.Segs, Seg{int32(97 * i % (roomA + 1)), int32((roomB + 61*i) % (roomB + 1))})
 	}
 	x.b.Segs[1].A = int32(roomA)
 	for s := range x.strips() {
-		sums := make([]sum, Rows*w)
+		sums := make([]sum, Rows*Strip)
 		segs, at := x.segments(s)
 		for _, g := range segs {
 			for i := range sums {
-				for k := range w {
-					sums[i].add(x.a[int(g.A)+i/w*Strip+k], x.b.Values[int(g.B)+at+i%w+k*x.b.LDB])
+				for k := range Strip {
+					sums[i].add(x.a[int(g.A)+i/Strip*Strip+k], x.b.Values[int(g.B)+at+i%Strip+k*x.b.LDB])
 				}
 			}
 		}
@@ -51,11 +50,11 @@ func (x *weights) spared(first, strips int) (a []float32, b Blocks) {
 	for s := first; s < first+strips; s++ {
 		segs, at := x.segments(s)
 		for _, g := range segs {
-			for k := range x.w {
+			for k := range Strip {
 				for i := range Rows {
 					usedA[int(g.A)+i*Strip+k] = true
 				}
-				for j := range x.w {
+				for j := range Strip {
 					usedB[int(g.B)+at+j+k*x.b.LDB] = true
 				}
 			}
@@ -66,8 +65,6 @@ func (x *weights) spared(first, strips int) (a []float32, b Blocks) {
 	return sparing(x.a, usedA), b
 }
 
-func tiles(k *Set) map[int]Tile { return map[int]Tile{16: k.Tile16, 8: k.Tile8} }
-
 // tileCase is one call of a tile.
 type tileCase struct {
 	first, strips int
@@ -76,41 +73,38 @@ type tileCase struct {
 	off, gap      int // where c starts in a cache line, and what is between its rows
 }
 
-// Every tile, over parts of a weight that begin and end everywhere in a block, in
-// all modes, with one start for all strips and one for each.
+// Parts of a weight that begin and end everywhere in a block, in all
+// modes, with one start for all strips and one for each.
 func TestTileAgainstPlainSums(t *testing.T) {
-	for _, w := range []int{16, 8} {
-		for _, subs := range []int{1, 2, 4} {
-			for per := 1; per <= 4; per++ {
-				x := newWeights(w, subs, per)
-				all := x.strips()
-				eachPath(t, func(t *testing.T, k *Set) {
-					for _, part := range [][2]int{{0, 0}, {0, all}, {1, 1}, {subs + 1, all - subs - 1}, {all - 1, 1}, {2, 3}} {
-						for _, step := range []int{0, w} {
-							for _, mode := range []Mode{Store, AddTo, Stream} {
-								// Whole lines, whole lines from the middle of one, and rows that start anywhere.
-								ragged := (16 - part[1]*w%16) % 16
-								for _, at := range [][2]int{{0, ragged}, {8, ragged}, {0, ragged + 8}, {3, 1}} {
-									x.check(t, tiles(k)[w], tileCase{part[0], part[1], step, mode, at[0], at[1]})
-								}
+	for _, subs := range []int{1, 2, 4} {
+		for per := 1; per <= 4; per++ {
+			x := newWeights(subs, per)
+			all := x.strips()
+			eachPath(t, func(t *testing.T, k *Set) {
+				for _, part := range [][2]int{{0, 0}, {0, all}, {1, 1}, {subs + 1, all - subs - 1}, {all - 1, 1}, {2, 3}} {
+					for _, step := range []int{0, Strip} {
+						for _, mode := range []Mode{Store, AddTo, Stream} {
+							// Whole lines, whole lines from the middle of one, and rows that start anywhere.
+							for _, at := range [][2]int{{0, 0}, {8, 0}, {0, 8}, {3, 1}} {
+								x.check(t, k.Tile16, tileCase{part[0], part[1], step, mode, at[0], at[1]})
 							}
 						}
 					}
-				})
-			}
+				}
+			})
 		}
 	}
 }
 
 func (x *weights) check(t *testing.T, tile Tile, v tileCase) {
 	t.Helper()
-	what := fmt.Sprintf("Tile%d, Subs %d, Per %d, %+v", x.w, x.b.Subs, x.b.Per, v)
-	width := v.strips * x.w
+	what := fmt.Sprintf("Tile16, Subs %d, Per %d, %+v", x.b.Subs, x.b.Per, v)
+	width := v.strips * Strip
 	ldc := width + v.gap
 	a, b := x.spared(v.first, v.strips)
-	start := random(max(v.strips, 1)*x.w, 3)
+	start := random(max(v.strips, 1)*Strip, 3)
 	if v.step == 0 {
-		start = start[:x.w:x.w]
+		start = start[:Strip:Strip]
 	}
 	start = sparing(start, rowsOf(len(start), 1, 0, len(start)))
 	before := random(Rows*width, 4)
@@ -129,9 +123,9 @@ func (x *weights) check(t *testing.T, tile Tile, v tileCase) {
 	c := run()
 	for at, got := range c {
 		if i, j := at/max(ldc, 1), at%max(ldc, 1); j < width {
-			s := j / x.w
-			want := x.want[v.first+s][i*x.w+j%x.w]
-			want.add(start[s*v.step+j%x.w], 1)
+			s := j / Strip
+			want := x.want[v.first+s][i*Strip+j%Strip]
+			want.add(start[s*v.step+j%Strip], 1)
 			if v.mode == AddTo {
 				want.add(before[i*width+j], 1)
 			}

@@ -114,8 +114,8 @@ func transpose() {
 
 // transpose16 emits the transposition of 16 rows x 16 columns at a time, for AVX-512: whole
 // cache lines in, whole lines out, along 16 rows.
-func transpose16() {
-	TEXT("transposeAVX512", NOSPLIT, "func(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)")
+func transpose16(name string, store func(src, dst Op)) {
+	TEXT(name, NOSPLIT, "func(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)")
 	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
 	ldd, lds := bytes("ldd"), bytes("lds")
 	rows := Load(Param("rows16"), GP64())
@@ -161,7 +161,7 @@ func transpose16() {
 		VSHUFF32X4(U8(0xdd), y[12+c], y[4+c], x[12+c])
 	}
 	for c := range x {
-		VMOVUPS(x[c], Mem{Base: to})
+		store(x[c], Mem{Base: to})
 		ADDQ(ldd, to)
 	}
 	ADDQ(U8(64), from)

@@ -47,15 +47,17 @@ func spmv(s isa) {
 	RET()
 }
 
-// lanes4 emits four output rows of a product with 4 x 4 blocks for 64 tokens. The
-// element of a block that meets input k and output j is 4*j+k, or if turned 4*k+j.
-func lanes4(s isa, name string, turned bool) {
+// lanes emits size output rows of a product with size x size blocks for 64 tokens. The
+// element of a block that meets input k and output j is size*j+k, or if turned size*k+j.
+func lanes(s isa, name string, size int, turned bool) {
 	TEXT(name+s.name, NOSPLIT, "func(dst, x []float32, segs []int64, w []float32, start []float32)")
-	const tokens, size = 64, 4
-	vectors := 4
+	const tokens = 64
+	// As many tokens at a time as registers hold the sums of.
+	vectors := 16 / size
 	if s == avx2 {
-		vectors = 3 // 16 registers hold 3 x 4 sums, so 64 tokens go in 24, 24 and 16
+		vectors = 12 / size // so with blocks of 4 64 tokens go in 24, 24 and 16
 	}
+	load := s == avx512 || vectors == 1 // else no register is left for them
 	x, dst := Load(Param("x").Base(), GP64()), Load(Param("dst").Base(), GP64())
 	for first, part := 0, 0; first < tokens; part++ {
 		vectors = min(vectors, (tokens-first)/s.lanes)
@@ -80,7 +82,7 @@ func lanes4(s isa, name string, turned bool) {
 		for k := range size {
 			in := make([]reg.VecVirtual, vectors)
 			for v := range in {
-				if s == avx512 {
+				if load {
 					in[v] = s.vec()
 					VMOVUPS(Mem{Base: xp, Disp: 4 * (tokens*k + first + s.lanes*v)}, in[v])
 				}
@@ -93,7 +95,7 @@ func lanes4(s isa, name string, turned bool) {
 				value := s.vec()
 				VBROADCASTSS(Mem{Base: wp, Disp: 4 * at}, value)
 				for v, r := range acc[j] {
-					if s == avx512 {
+					if load {
 						VFMADD231PS(in[v], value, r)
 					} else {
 						VFMADD231PS(Mem{Base: xp, Disp: 4 * (tokens*k + first + s.lanes*v)}, value, r)

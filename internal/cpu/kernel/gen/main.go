@@ -9,6 +9,7 @@ package main
 
 import (
 	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
@@ -45,7 +46,8 @@ func narrow(n int) reg.VecVirtual {
 func main() {
 	ConstraintExpr("!noasm")
 	transpose()
-	transpose16()
+	transpose16("transposeAVX512", func(src, dst Op) { VMOVUPS(src, dst) })
+	transpose16("streamTransposeAVX512", func(src, dst Op) { VMOVNTPS(src, dst) })
 	copy16()
 	touch()
 	fence()
@@ -54,13 +56,14 @@ func main() {
 		if s == avx512 {
 			tile = tileAVX512
 		}
-		tile("tile16", 16)
-		tile("tile8", 8)
+		tile()
 		outer(s, "outer16", 16)
 		panel(s)
 		columns(s)
-		lanes4(s, "lanes4", false)
-		lanes4(s, "lanes4Turned", true)
+		lanes(s, "lanes4", 4, false)
+		lanes(s, "lanes4Turned", 4, true)
+		lanes(s, "lanes8", 8, false)
+		lanes(s, "lanes8Turned", 8, true)
 		dots4(s)
 		spmv(s)
 		dots(s)

@@ -56,11 +56,11 @@ func claim(c, ldc reg.Register, rows int) {
 // aheadLines is how far before its copying a line of the next panel is asked for.
 const aheadLines = 32
 
-// walk emits the loop over the segments of a strip, each inner steps long, four at a
+// walk emits the loop over the segments of a strip, each strip steps long, four at a
 // time. step gets the pointers to A and to this step's row of B, and its offset from A in
 // bytes. With copies, every turn also copies two lines of the next panel while there are
 // any: beside the multiplications it costs next to nothing.
-func walk(run, a reg.Register, inner int, copies bool, step func(ap, bp reg.Register, disp int)) {
+func walk(run, a reg.Register, copies bool, step func(ap, bp reg.Register, disp int)) {
 	segs, count, b, x := GP64(), GP64(), GP64(), GP64()
 	MOVQ(Mem{Base: run, Disp: runPtr}, x)
 	MOVLQSX(Mem{Base: x}, b)
@@ -88,7 +88,7 @@ func walk(run, a reg.Register, inner int, copies bool, step func(ap, bp reg.Regi
 	MOVLQSX(Mem{Base: segs, Disp: 4}, bp)
 	LEAQ(Mem{Base: a, Index: ap, Scale: 4}, ap)
 	LEAQ(Mem{Base: b, Index: bp, Scale: 4}, bp)
-	MOVQ(U32(inner), k)
+	MOVQ(U32(strip), k)
 	Label("k")
 	if copies {
 		CMPQ(from, Mem{Base: run, Disp: runEnd})
@@ -128,17 +128,17 @@ func walk(run, a reg.Register, inner int, copies bool, step func(ap, bp reg.Regi
 }
 
 // advance emits the step to the run's next strip, until there is none.
-func advance(run reg.Register, cols int) {
+func advance(run reg.Register) {
 	x, y := GP64(), GP64()
-	ADDQ(U8(4*cols), Mem{Base: run, Disp: runC})
+	ADDQ(U8(4*strip), Mem{Base: run, Disp: runC})
 	MOVQ(Mem{Base: run, Disp: runStartStep}, x)
 	ADDQ(x, Mem{Base: run, Disp: runStart})
-	ADDQ(U8(4*cols), Mem{Base: run, Disp: runB})
+	ADDQ(U8(4*strip), Mem{Base: run, Disp: runB})
 	DECQ(Mem{Base: run, Disp: runSub})
 	JNZ(LabelRef("same"))
 	MOVQ(Mem{Base: run, Disp: runSubs}, x)
 	MOVQ(x, Mem{Base: run, Disp: runSub})
-	IMUL3Q(I8(4*cols), x, y)
+	IMUL3Q(I8(4*strip), x, y)
 	SUBQ(y, Mem{Base: run, Disp: runB})
 	ADDQ(U8(4), Mem{Base: run, Disp: runPtr})
 	Label("same")
@@ -169,8 +169,8 @@ func addTo(flag Mem, c, ldc reg.Register, acc [][]reg.VecVirtual, lanes int) {
 }
 
 // tileAVX512 emits the tiles of a run of strips, one accumulator a row.
-func tileAVX512(name string, cols int) {
-	TEXT(name+"AVX512", NOSPLIT, "func(run *byte)")
+func tileAVX512() {
+	TEXT("tile16AVX512", NOSPLIT, "func(run *byte)")
 	run := Load(Param("run"), GP64())
 	Label("strip")
 	CMPB(Mem{Base: run, Disp: runStream}, U8(0))
@@ -180,7 +180,7 @@ func tileAVX512(name string, cols int) {
 	MOVQ(Mem{Base: run, Disp: runLDC}, ldc)
 	claim(c, ldc, tileRows)
 	Label("begin")
-	acc := accumulators(tileRows, 1, cols)
+	acc := accumulators(tileRows, 1, strip)
 	start := GP64()
 	MOVQ(Mem{Base: run, Disp: runStart}, start)
 	VMOVUPS(Mem{Base: start}, acc[0][0])
@@ -190,8 +190,8 @@ func tileAVX512(name string, cols int) {
 	a := GP64()
 	MOVQ(Mem{Base: run, Disp: runA}, a)
 	ADDQ(U32(512), a) // so that most displacements are short
-	row := narrow(cols)
-	walk(run, a, cols, true, func(ap, bp reg.Register, disp int) {
+	row := ZMM()
+	walk(run, a, true, func(ap, bp reg.Register, disp int) {
 		VMOVUPS(Mem{Base: bp}, row)
 		for i := range acc {
 			VFMADD231PS_BCST(Mem{Base: ap, Disp: 4*strip*i - 512 + disp}, row, acc[i][0])
@@ -200,26 +200,21 @@ func tileAVX512(name string, cols int) {
 	c, ldc = GP64(), GP64()
 	MOVQ(Mem{Base: run, Disp: runC}, c)
 	MOVQ(Mem{Base: run, Disp: runLDC}, ldc)
-	addTo(Mem{Base: run, Disp: runAdd}, c, ldc, acc, cols)
-	if cols == 16 {
-		CMPB(Mem{Base: run, Disp: runStream}, U8(0))
-		JNE(LabelRef("stream"))
-	}
-	put(c, ldc, acc, cols, func(r, m Op) { VMOVUPS(r, m) })
+	addTo(Mem{Base: run, Disp: runAdd}, c, ldc, acc, strip)
+	CMPB(Mem{Base: run, Disp: runStream}, U8(0))
+	JNE(LabelRef("stream"))
+	put(c, ldc, acc, strip, func(r, m Op) { VMOVUPS(r, m) })
 	Label("stored")
-	advance(run, cols)
-	if cols == 16 {
-		Label("stream")
-		put(c, ldc, acc, cols, func(r, m Op) { VMOVNTPS(r, m) })
-		JMP(LabelRef("stored"))
-	}
+	advance(run)
+	Label("stream")
+	put(c, ldc, acc, strip, func(r, m Op) { VMOVNTPS(r, m) })
+	JMP(LabelRef("stored"))
 }
 
 // tileAVX2 emits the same a few rows at a time, as many as fit.
-func tileAVX2(name string, cols int) {
-	TEXT(name+"AVX2", NOSPLIT, "func(run *byte)")
-	vectors, lanes := max(1, cols/8), min(cols, 8)
-	part := 12 / vectors
+func tileAVX2() {
+	TEXT("tile16AVX2", NOSPLIT, "func(run *byte)")
+	const vectors, lanes, part = 2, 8, 6
 	run := Load(Param("run"), GP64())
 	Label("strip")
 	c, a, left := GP64(), GP64(), GP64()
@@ -238,7 +233,7 @@ func tileAVX2(name string, cols int) {
 		}
 	}
 	value := narrow(lanes)
-	walk(run, a, cols, false, func(ap, bp reg.Register, disp int) {
+	walk(run, a, false, func(ap, bp reg.Register, disp int) {
 		for v := range row {
 			VMOVUPS(Mem{Base: bp, Disp: 32 * v}, row[v])
 		}
@@ -258,7 +253,7 @@ func tileAVX2(name string, cols int) {
 	ADDQ(U32(4*strip*part), a)
 	DECQ(left)
 	JNZ(LabelRef("rows"))
-	advance(run, cols)
+	advance(run)
 }
 
 func accumulators(rows, vectors, lanes int) [][]reg.VecVirtual {
