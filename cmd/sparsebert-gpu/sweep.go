@@ -23,7 +23,7 @@ func sweepCommand() *cli.Command {
 		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "folder of the sweep: `DIR`/runs/NAME/, results.jsonl (needed to run)"},
 		&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: 1, Usage: "runs at a time, which share the cores"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "check every run, print what the sweep would take, write nothing"},
-		&cli.BoolFlag{Name: "list", Usage: "print the runs and how far they are, write nothing"},
+		&cli.BoolFlag{Name: "list", Usage: "print the runs and how far they are, also while the sweep runs; write nothing"},
 	}
 	for _, key := range sweepSettings {
 		flags = append(flags, settingFlag(key))
@@ -62,8 +62,10 @@ func sweepAction(c *cli.Context) error {
 		return usageError("sweep: %s: %s", key, wrong)
 	}
 	log := newLogger(c.App.ErrWriter, ours.Quiet, ours.JSONLogs)
-	if err := useTwin(c.Context, ours.Device, func(note string) { log.Warn().Msg(note) }); err != nil {
-		return err
+	if !c.Bool("list") { // which needs no device, and the GPU may be busy with the sweep
+		if err := useTwin(c.Context, ours.Device, func(note string) { log.Warn().Msg(note) }); err != nil {
+			return err
+		}
 	}
 	jobs := c.Int("jobs")
 	runs, err := file.Runs(func(run *train.Config) { override(c, run, ours, jobs) })
@@ -76,7 +78,7 @@ func sweepAction(c *cli.Context) error {
 	}
 	switch {
 	case c.Bool("list"):
-		return listSweep(c.Context, c.App.Writer, s)
+		return listSweep(c.App.Writer, s)
 	case c.Bool("dry-run"):
 		return drySweep(c.Context, c.App.Writer, s)
 	}
@@ -129,29 +131,23 @@ func drySweep(ctx context.Context, w io.Writer, s *sweep.Sweep) error {
 	return nil
 }
 
-// listSweep prints the runs of a sweep.
-func listSweep(ctx context.Context, w io.Writer, s *sweep.Sweep) error {
-	if _, err := s.Check(ctx); err != nil {
+// listSweep prints the runs of a sweep, which may be under way.
+func listSweep(w io.Writer, s *sweep.Sweep) error {
+	standings, err := s.Progress()
+	if err != nil {
 		return err
-	}
-	results := map[string]*sweep.Result{}
-	for _, r := range s.Results() {
-		results[r.Name] = r
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "RUN\tSTATE\tSTEPS\tMLM LOSS")
-	for _, r := range s.Runs {
-		state, steps, loss := "to do", "", ""
-		if r.Waits() {
-			state = "waits for a learning rate"
+	for _, r := range standings {
+		steps, loss := fmt.Sprint(r.Done), ""
+		if r.Steps > 0 {
+			steps += fmt.Sprint("/", r.Steps)
 		}
-		if found := results[r.Name]; found != nil {
-			state, steps = found.Status, fmt.Sprint(found.Steps)
-			if found.MLMLoss != nil {
-				loss = fmt.Sprintf("%.4f", *found.MLMLoss)
-			}
+		if r.MLMLoss != nil {
+			loss = fmt.Sprintf("%.4f", *r.MLMLoss)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Name, state, steps, loss)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Run.Name, r.State, steps, loss)
 	}
 	return t.Flush()
 }

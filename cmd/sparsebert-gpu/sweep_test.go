@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 )
 
 // tinySweep writes a sweep's file with two runs of a moment.
@@ -76,6 +79,57 @@ func TestSweepCommand(t *testing.T) {
 	}
 	if code, text, _ := invoke("sweep", file, "--out", out, "--list"); code != 0 || strings.Count(text, "done") != 2 {
 		t.Errorf("exit code %d, %s; expected two runs done", code, text)
+	}
+}
+
+// --list is for a sweep that another process is at: the folders are locked, one run
+// is half way and the last line of its metrics is not whole.
+func TestSweepListWhileRunning(t *testing.T) {
+	file, out := tinySweep(t), filepath.Join(t.TempDir(), "out")
+	if code, _, errs := invoke("sweep", file, "--out", out); code != 0 {
+		t.Fatal(errs)
+	}
+	half := filepath.Join(out, "runs", "g-dynamic")
+	log := filepath.Join(half, metrics.FileName)
+	if err := metrics.TruncateAfter(log, 4); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := os.ReadFile(filepath.Join(out, "results.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(results), "\n")
+	for path, text := range map[string]string{log: string(whole) + `{"kind":"eval","step":6,`, filepath.Join(out, "results.jsonl"): first + "\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, dir := range []string{out, half} {
+		lock, err := checkpoint.Lock(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lock.Unlock()
+	}
+	code, text, errs := invoke("sweep", file, "--out", out, "--list")
+	lines := strings.Split(text, "\n")
+	if code != 0 || errs != "" || len(lines) != 4 {
+		t.Fatalf("exit code %d, %s%s", code, text, errs)
+	}
+	for i, want := range []string{"RUN STATE STEPS MLM LOSS", "g-static done 6/6 ", "g-dynamic begun 4/6"} {
+		if found := strings.Join(strings.Fields(lines[i]), " "); !strings.HasPrefix(found, want) {
+			t.Errorf("found %q, expected %q", found, want)
+		}
+	}
+	if code, _, errs := invoke("sweep", file, "--out", t.TempDir()+"/..", "--list"); code != exitUsage || strings.Count(errs, "\n") != 1 {
+		t.Errorf("exit code %d, %q, expected 2 and one line on a folder that is no sweep's", code, errs)
+	}
+	if code, _, errs := invoke("sweep", file+".none", "--out", out, "--list"); code != exitUsage || strings.Count(errs, "\n") != 1 {
+		t.Errorf("exit code %d, %q, expected 2 and one line on a file that is not there", code, errs)
 	}
 }
 

@@ -36,7 +36,7 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 	if s.results, err = readResults(s.path(ResultsName)); err != nil {
 		return nil, err
 	}
-	configs, err := s.checkRuns()
+	configs, err := s.checkRuns(s.config)
 	if err != nil {
 		return nil, err
 	}
@@ -93,13 +93,13 @@ func (s *Sweep) dryRun(ctx context.Context, r *Run, c train.Config) error {
 	return ofRun(r, err)
 }
 
-// checkRuns checks each run's configuration, and that it goes on with what is in
-// its folder. It keeps the results of runs that need not be made again.
-func (s *Sweep) checkRuns() (map[*Run]train.Config, error) {
+// checkRuns checks with config each run's configuration, and that it goes on with
+// what is in its folder. It keeps the results of runs that need not be made again.
+func (s *Sweep) checkRuns(config func(*Run) (train.Config, error)) (map[*Run]train.Config, error) {
 	kept := map[string]*Result{}
 	configs := map[*Run]train.Config{}
 	check := func(r *Run) error {
-		c, err := s.config(r)
+		c, err := config(r)
 		if err != nil {
 			return ofRun(r, err)
 		}
@@ -129,9 +129,7 @@ func (s *Sweep) checkRuns() (map[*Run]train.Config, error) {
 			continue
 		}
 		if !r.ready() { // the rate is open, the rest can be checked
-			c := r.Config
-			c.OutputDir = s.runFolder(r)
-			configs[r] = c
+			configs[r] = s.settings(r)
 			continue
 		}
 		if err := check(r); err != nil {

@@ -53,13 +53,19 @@ func (s *Sweep) runFolder(r *Run) string { return filepath.Join(s.Out, RunsName,
 // path is a file of the sweep.
 func (s *Sweep) path(name string) string { return filepath.Join(s.Out, name) }
 
-// config is a run's configuration as train takes it.
-func (s *Sweep) config(r *Run) (train.Config, error) {
+// settings is a run's configuration as train takes it, were it to begin.
+func (s *Sweep) settings(r *Run) train.Config {
 	c := r.Config
 	c.OutputDir = s.runFolder(r)
 	if c.SaveSteps == 0 { // a killed run shall not begin again
 		c.SaveSteps = max(1, (c.MaxSteps+9)/10)
 	}
+	return c
+}
+
+// config is a run's configuration as train takes it.
+func (s *Sweep) config(r *Run) (train.Config, error) {
+	c := s.settings(r)
 	begun, err := train.Continues(c)
 	c.Resume = begun
 	return c, err

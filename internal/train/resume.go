@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
@@ -103,18 +102,10 @@ func findResumePoint(c Config) (p resumePoint, err error) {
 // since a setting that determines its numbers differs, is ErrUsage. No data is
 // read and no checkpoint.
 func Continues(c Config) (begun bool, err error) {
-	if _, err := os.Stat(filepath.Join(c.OutputDir, ConfigName)); errors.Is(err, fs.ErrNotExist) {
+	if begun, _, err = Begun(c); !begun {
 		return false, checkFolder(c.OutputDir, false)
 	}
-	was, err := ReadRunConfig(c.OutputDir)
-	if err != nil {
-		return true, err
-	}
-	sizes, err := was.resolvedSizes()
-	if err != nil {
-		return true, err
-	}
-	return true, sameRun(c, state{Config: was, Model: sizes})
+	return true, err
 }
 
 // sameText checks that the data of a plan is what the run began with.
