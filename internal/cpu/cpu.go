@@ -26,7 +26,10 @@ type Backend struct {
 	mem  int64
 	step backend.StepScalars
 	work []workspace // of each thread
-	ops  opStates
+
+	streamFrom int // bytes of a result from which on it goes past the caches
+
+	ops opStates
 }
 
 var _ backend.Backend = (*Backend)(nil)
@@ -62,7 +65,8 @@ func New(o Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cpu backend: %w", err)
 	}
-	return &Backend{k: k, pool: newPool(o.Threads), work: make([]workspace, o.Threads)}, nil
+	return &Backend{k: k, pool: newPool(o.Threads), work: make([]workspace, o.Threads),
+		streamFrom: max(streamBytes, lastLevelCache()/2)}, nil
 }
 
 // Name returns "cpu".

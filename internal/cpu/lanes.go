@@ -58,7 +58,8 @@ func (o *laneOp) task(w, i int) {
 		ws.result = grow(ws.result, len(dst))
 		out = ws.result
 	}
-	if o.finish == store && o.large() {
+	// The lines that it writes were not asked for before, as a tile's are.
+	if o.finish == store && 4*o.t*o.n >= streamBytes {
 		o.b.k.StreamTranspose(out, o.n, sums, kernel.Lanes, o.n, tokens)
 		o.b.k.Fence() // others read the results next
 		return

@@ -139,6 +139,7 @@ func (s *streamed) expect() {
 // it has been written.
 func (s *streamed) run(t *testing.T, b backend.Backend, show func(what string, got []float32, want, tol []float64)) {
 	defer b.Close()
+	b.(*cpu.Backend).StreamFrom(cpu.StreamBytes) // whatever the machine's caches
 	param := func(out, in int, topo *sparse.Topology, values []float32) backend.Param {
 		w := b.NewParam(backend.ParamSpec{Name: "w", Out: out, In: in, Topology: topo})
 		b.WriteFloats(w.Values(), 0, values)

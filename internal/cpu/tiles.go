@@ -22,8 +22,7 @@ const (
 	// runColumns is how many columns are computed at a time: few enough for GELU
 	// to find them in a near cache, enough to make long runs for it.
 	runColumns = 256
-	// streamBytes is the size from which on a result goes past the caches: the next
-	// operation would not find it there.
+	// streamBytes is the size from which on a result may go past the caches.
 	streamBytes = 16 << 20
 )
 
@@ -96,8 +95,8 @@ func (o *tileOp) fill(dst, src []float32, rows int) {
 	o.b.k.Panel(dst, src, o.k, rows, o.k)
 }
 
-// large says whether results go past the caches.
-func (p *product) large() bool { return 4*p.t*p.n >= streamBytes }
+// large says whether results go past the caches: the next operation would not find them there.
+func (p *product) large() bool { return 4*p.t*p.n >= p.b.streamFrom }
 
 // columns computes the columns from col on for the tokens in ws.panel, of which rows
 // exist, and what follows the sums.

@@ -122,6 +122,7 @@ type tileRun struct {
 	from, end, to     uintptr // what is copied meanwhile
 	left, row, wrap   uintptr
 	add, stream, sub  uint64
+	last              uintptr // segment of the weight
 }
 
 func address(x []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(x))) }
@@ -138,6 +139,9 @@ func runs(f func(*tileRun)) Tile {
 			segs: uintptr(unsafe.Pointer(unsafe.SliceData(b.Segs))), ptr: uintptr(unsafe.Pointer(&b.Ptr[first/b.Subs])), per: uintptr(b.Per),
 			subs: b.Subs, strips: strips, sub: uint64(b.Subs - first%b.Subs),
 			start: address(start), startStep: 4 * uintptr(step),
+		}
+		if n := len(b.Segs); n > 0 {
+			r.last = r.segs + uintptr(n-1)*unsafe.Sizeof(Seg{})
 		}
 		if mode == AddTo {
 			r.add = 1

@@ -29,6 +29,7 @@ const (
 	runAdd
 	runStream
 	runSub
+	runLast
 )
 
 // tileRows is kernel.Rows, the rows of a tile, and strip kernel.Strip, the
@@ -89,6 +90,17 @@ func walk(run, a reg.Register, copies bool, step func(ap, bp reg.Register, disp 
 	LEAQ(Mem{Base: a, Index: ap, Scale: 4}, ap)
 	LEAQ(Mem{Base: b, Index: bp, Scale: 4}, bp)
 	MOVQ(U32(strip), k)
+	soon, soonB := GP64(), GP64()
+	if copies {
+		// What the next segment multiplies, most often of this strip or the next one.
+		LEAQ(Mem{Base: segs, Disp: 8}, soon)
+		CMPQ(segs, Mem{Base: run, Disp: runLast})
+		CMOVQEQ(segs, soon)
+		MOVLQSX(Mem{Base: soon, Disp: 4}, soonB)
+		MOVLQSX(Mem{Base: soon}, soon)
+		LEAQ(Mem{Base: b, Index: soonB, Scale: 4}, soonB)
+		LEAQ(Mem{Base: a, Index: soon, Scale: 4}, soon)
+	}
 	Label("k")
 	if copies {
 		CMPQ(from, Mem{Base: run, Disp: runEnd})
@@ -112,6 +124,17 @@ func walk(run, a reg.Register, copies bool, step func(ap, bp reg.Register, disp 
 	for i := range 4 {
 		step(ap, bp, 4*i)
 		ADDQ(ldb, bp)
+		if copies {
+			PREFETCHT0(Mem{Base: soonB})
+			ADDQ(ldb, soonB)
+			PREFETCHT0(Mem{Base: soon, Disp: 64*i - 512})
+			if i < 2 {
+				PREFETCHT0(Mem{Base: soon, Disp: 64*(4+i) - 512})
+			}
+		}
+	}
+	if copies {
+		ADDQ(U32(6*64), soon)
 	}
 	ADDQ(U8(16), ap)
 	SUBQ(U8(4), k)
