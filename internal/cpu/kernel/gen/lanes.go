@@ -79,7 +79,22 @@ func lanes(s isa, name string, size int, turned bool) {
 		MOVLQSX(Mem{Base: segs, Disp: 4}, wp)
 		LEAQ(Mem{Base: x, Index: xp, Scale: 4}, xp)
 		LEAQ(Mem{Base: w, Index: wp, Scale: 4}, wp)
+		// The next segment is asked for, or behind the last one this one again.
+		soon, soonW := GP64(), GP64()
+		LEAQ(Mem{Base: segs, Disp: 8}, soon)
+		CMPQ(count, U8(1))
+		CMOVQEQ(segs, soon)
+		MOVLQSX(Mem{Base: soon, Disp: 4}, soonW)
+		MOVLQSX(Mem{Base: soon}, soon)
+		LEAQ(Mem{Base: x, Index: soon, Scale: 4}, soon)
+		LEAQ(Mem{Base: w, Index: soonW, Scale: 4}, soonW)
+		for line := 0; line < size*size; line += 16 {
+			PREFETCHT0(Mem{Base: soonW, Disp: 4 * line})
+		}
 		for k := range size {
+			for line := first; line < first+vectors*s.lanes; line += 16 {
+				PREFETCHT0(Mem{Base: soon, Disp: 4 * (tokens*k + line)})
+			}
 			in := make([]reg.VecVirtual, vectors)
 			for v := range in {
 				if load {
