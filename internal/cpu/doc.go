@@ -15,13 +15,13 @@
 // blocks follow one another through the same registers. Meanwhile the loads and stores that
 // the multiplications leave free copy the next panel. Results too large to be found in
 // a cache later go past it. A dense weight is strips of 16 columns with all
-// segments. Blocks of 4 and 1 are too narrow for vectors of columns; there vectors run along the
+// segments. Blocks of 8, 4 and 1 are too narrow for vectors of columns; there vectors run along the
 // tokens (lanes.go).
 //
 // A weight gradient (weightgrad.go) takes chunks of tokens of which the narrower
-// activation fits the second-level cache, passes the wider one strip by strip, and adds up
-// one 16 x 16 tile after another in registers; blocks of 8 and less are dot products along
-// the tokens. The bias gradient is added up while its strips are near.
+// activation fits the second-level cache, passes the wider one strip by strip, of which the next one
+// is copied beside the multiplications, and adds up one 16 x 16 tile after another in registers; blocks
+// of 8 and less are dot products along the tokens. The bias gradient is added up while its strips are near.
 //
 // # Memory
 //
