@@ -105,6 +105,7 @@ func (s *Sweep) checkRuns(config func(*Run) (train.Config, error)) (map[*Run]tra
 		}
 		configs[r] = c
 		if found := s.results[r.Name]; found != nil && found.Status != Failed && c.Resume {
+			found.Group = r.Group // its runs may have been of another one before
 			kept[r.Name] = found
 		}
 		return nil

@@ -251,6 +251,42 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// A group that is cut in two afterwards keeps its runs, and the results name the new groups.
+func TestRegroupedSweep(t *testing.T) {
+	file, out := smallSweep(t), filepath.Join(t.TempDir(), "out")
+	if err := newSweep(t, file, out, 1, &quiet{}).Do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, file)
+	at := strings.Index(text, "  - name: dynamic")
+	text = text[:at] + `  - name: dynamic-s0.5
+    set: {updates: 4, learning_rate: 0.005, sparsity: 0.5}
+    cross: {growth: [random, gradient]}
+  - name: dynamic-s0.75
+    set: {updates: 4, learning_rate: 0.005}
+    cross: {growth: [random, gradient]}
+`
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	again := &quiet{}
+	if err := newSweep(t, file, out, 1, again).Do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if again.steps != 0 || len(again.skipped) != 8 {
+		t.Errorf("found %d steps and %d runs passed over, expected none and 8", again.steps, len(again.skipped))
+	}
+	for line := range strings.Lines(read(t, out, ResultsName)) {
+		var r Result
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		if expected := strings.TrimSuffix(strings.TrimSuffix(r.Name, "-random"), "-gradient"); !strings.HasPrefix(r.Name, "dense") && r.Group != expected {
+			t.Errorf("%s: found group %s, expected %s", r.Name, r.Group, expected)
+		}
+	}
+}
+
 // Stopped after each of some steps and gone on with, a sweep ends as the uncut one.
 func TestStoppedSweep(t *testing.T) {
 	file, uncut := smallSweep(t), filepath.Join(t.TempDir(), "uncut")
