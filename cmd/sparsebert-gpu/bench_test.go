@@ -18,6 +18,9 @@ func quickBench(more ...string) []string {
 }
 
 func TestBenchJSON(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestBenchTable is enough to look for races")
+	}
 	code, out, errs := invoke(quickBench("--json", "--block", "4,16", "--op", "dsd,sdd", "--sparsity", "0.5,0.75")...)
 	if code != exitDone || errs != "" {
 		t.Fatalf("exit code %d: %s", code, errs)
@@ -51,6 +54,9 @@ func TestBenchJSON(t *testing.T) {
 
 // A model's name stands for the three shapes of its weights.
 func TestBenchShapesOfAModel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestBenchTable is enough to look for races")
+	}
 	code, out, errs := invoke("bench", "--device", "cpu", "--shape", "tiny,64x32", "--tokens", "16", "--repeats", "1", "--threads", "1", "--op", "dsd", "--json", "--dense=false")
 	if code != exitDone || errs != "" {
 		t.Fatalf("exit code %d: %s", code, errs)
