@@ -48,6 +48,7 @@ type curve struct {
 	tips   []string // one a point, or none
 	spread [][2]float64
 	ends   []string // texts beside points, or none
+	shift  float64  // pixels to the right of where the points are
 }
 
 // key is an entry of the legend.
@@ -162,7 +163,8 @@ func (c *chart) draw(out canvas, w, h float64) {
 		s := &c.curves[i]
 		for k, text := range s.ends[:min(len(s.ends), len(s.points))] {
 			style := textStyle{size: labelSize, color: s.line.color, bold: true, halo: true}
-			if at, ok := busy.room(c.on(f, s.points[k]), text, style, f); ok {
+			at := c.on(f, s.points[k])
+			if at, ok := busy.room(point{at.x + s.shift, at.y}, text, style, f); ok {
 				style.anchor = anchorMiddle
 				out.text(at.x, at.y, text, style)
 			}
@@ -173,6 +175,8 @@ func (c *chart) draw(out canvas, w, h float64) {
 // draw draws a curve, spreads, line and marks, and returns where its points are.
 func (s *curve) draw(out canvas, on func(point) point) []point {
 	placed := make([]point, len(s.points))
+	exact := on
+	on = func(p point) point { p = exact(p); return point{p.x + s.shift, p.y} }
 	for i, p := range s.points {
 		placed[i] = on(p)
 		if i < len(s.spread) {

@@ -67,7 +67,9 @@ func groups(runs []*Run) []*group {
 		g.loss /= float64(len(g.runs))
 	}
 	slices.SortStableFunc(all, func(a, b *group) int {
-		return cmp.Or(cmp.Compare(methodOrder(a.method), methodOrder(b.method)), cmp.Compare(a.series, b.series), cmp.Compare(a.flops, b.flops), cmp.Compare(a.loss, b.loss))
+		x, y := &a.runs[0].Config, &b.runs[0].Config
+		return cmp.Or(cmp.Compare(methodOrder(a.method), methodOrder(b.method)), cmp.Compare(x.Sparsity, y.Sparsity), cmp.Compare(x.BlockSize, y.BlockSize),
+			cmp.Compare(a.series, b.series), cmp.Compare(a.flops, b.flops), cmp.Compare(a.loss, b.loss))
 	})
 	return all
 }
@@ -234,6 +236,7 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 		}
 		s.ends = append(s.ends, end)
 	}
+	sideBySide(lines)
 	if slices.ContainsFunc(lines, func(s curve) bool { return slices.ContainsFunc(s.ends, func(e string) bool { return e != "" }) }) {
 		c.caption += " Numbers: FLOPs of a dense model of equal loss over the run's own; above 1 the sparse run needs fewer."
 	}
@@ -243,6 +246,25 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 	}
 	c.curves = append(lines, others...)
 	return c
+}
+
+// sideBySide moves series that begin at one number of FLOPs, as those of one sparsity do, a
+// few pixels apart, so that their bars do not hide each other.
+func sideBySide(lines []curve) {
+	const apart = 9
+	at := map[string][]*curve{}
+	for i := range lines {
+		if lines[i].line.width == 0 { // the dense signs stand on the family's line
+			continue
+		}
+		key := fmt.Sprintf("%.3e", lines[i].points[0].x)
+		at[key] = append(at[key], &lines[i])
+	}
+	for _, same := range at {
+		for i, s := range same {
+			s.shift = apart * (float64(i) - float64(len(same)-1)/2)
+		}
+	}
 }
 
 // curve draws the family, with steps small enough to look as it is interpolated.

@@ -92,6 +92,35 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// Block sizes come in the order of numbers. Series at one number of FLOPs stand side by side, in that
+// order; the dense signs and a series alone stand where they are.
+func TestSeriesStandSideBySide(t *testing.T) {
+	var runs []*Run
+	for i, block := range []int{16, 1, 4} {
+		r := finished("static", 128, 0.001, 1, 2e12, 5+float64(i))
+		r.Config.Sparsity, r.Config.BlockSize = 0.9, block
+		runs = append(runs, r)
+	}
+	alone := finished("static", 128, 0.001, 1, 3e12, 5)
+	alone.Config.Sparsity, alone.Config.BlockSize = 0.8, 16
+	c := paretoChart(append(runs, alone, finished("dense", 128, 0.001, 1, 2e12, 6)), map[string]ink{})
+	var names []string
+	var shifts []float64
+	for _, s := range c.curves {
+		names, shifts = append(names, s.name), append(shifts, s.shift)
+	}
+	if expected := []string{"static s=0.8 B=16", "static s=0.9 B=1", "static s=0.9 B=4", "static s=0.9 B=16", "dense"}; !slices.Equal(names, expected) {
+		t.Errorf("found %q, expected %q", names, expected)
+	}
+	if expected := []float64{0, -9, 0, 9, 0}; !slices.Equal(shifts, expected) {
+		t.Errorf("found shifts of %v, expected %v", shifts, expected)
+	}
+	s := c.curves[1]
+	if at := s.draw(new(svgCanvas), func(p point) point { return point{p.x, p.y} }); at[0].x != s.points[0].x-9 {
+		t.Errorf("found the sign at %v, expected it 9 to the left of %v", at[0].x, s.points[0].x)
+	}
+}
+
 func TestParetoNeedsTwoRuns(t *testing.T) {
 	one := []*Run{finished("dense", 1, 1, 1, 1e9, 4)}
 	if paretoChart(one, map[string]ink{}) != nil {
