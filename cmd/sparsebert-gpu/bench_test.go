@@ -19,7 +19,7 @@ func quickBench(more ...string) []string {
 
 func TestBenchJSON(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: TestBenchTable is enough to look for races")
+		t.Skip("-short: TestSignalEndsBench is enough to look for races")
 	}
 	code, out, errs := invoke(quickBench("--json", "--block", "4,16", "--op", "dsd,sdd", "--sparsity", "0.5,0.75")...)
 	if code != exitDone || errs != "" {
@@ -55,7 +55,7 @@ func TestBenchJSON(t *testing.T) {
 // A model's name stands for the three shapes of its weights.
 func TestBenchShapesOfAModel(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: TestBenchTable is enough to look for races")
+		t.Skip("-short: TestSignalEndsBench is enough to look for races")
 	}
 	code, out, errs := invoke("bench", "--device", "cpu", "--shape", "tiny,64x32", "--tokens", "16", "--repeats", "1", "--threads", "1", "--op", "dsd", "--json", "--dense=false")
 	if code != exitDone || errs != "" {
@@ -99,6 +99,9 @@ func aligned(t *testing.T, out, heading string) (rows []string) {
 }
 
 func TestBenchTable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestSignalEndsBench is enough to look for races")
+	}
 	code, out, errs := invoke(quickBench("--block=1,32", "--sparsity", "0.75")...)
 	if code != exitDone || errs != "" {
 		t.Fatalf("exit code %d: %s", code, errs)

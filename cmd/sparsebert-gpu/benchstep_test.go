@@ -96,7 +96,7 @@ func TestBenchStepMeasured(t *testing.T) {
 
 func TestBenchCrossover(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: TestBenchTable is enough to look for races")
+		t.Skip("-short: TestSignalEndsBench is enough to look for races")
 	}
 	args := quickBench("--crossover", "--op", "dsd", "--block", "16,32", "--sparsity", "0,0.75")
 	code, out, errs := invoke(append(args, "--json")...)
