@@ -69,7 +69,7 @@ func (o *scoreOp) task(w, i int) {
 func (o *scoreOp) rows(ws *workspace, dst []float32, row int) {
 	in := o.x.n
 	clear(dst)
-	ws.move = kernel.Move{}
+	ws.wide.move = kernel.Move{}
 	for t0 := 0; t0 < o.t; t0 += o.chunk {
 		n := min(o.chunk, o.t-t0)
 		ws.panel = grow(ws.panel, 2*16*stride(n))
@@ -80,12 +80,12 @@ func (o *scoreOp) rows(ws *workspace, dst []float32, row int) {
 		}
 		for col := 0; col < in; col += 16 {
 			if col+16 <= in {
-				o.b.k.Outer16(dst[col:], in, dy, lddy, o.x.all[t0*in+col:], in, n, true, &ws.move)
+				o.b.k.Outer16(dst[col:], in, dy, lddy, o.x.all[t0*in+col:], in, n, true, &ws.wide.move)
 				continue
 			}
 			x, tile := ws.panel[16*stride(n):], ws.tile[:256]
 			o.packStrip(x, &o.x, col, t0, n)
-			o.b.k.Outer16(tile, 16, dy, lddy, x, 16, n, false, &ws.move)
+			o.b.k.Outer16(tile, 16, dy, lddy, x, 16, n, false, &ws.wide.move)
 			for i := range 16 {
 				for j := range in - col {
 					dst[i*in+col+j] += tile[i*16+j]

@@ -11,13 +11,10 @@ type workspace struct {
 	copying kernel.Ahead
 	result  []float32 // sums of a product before they are finished
 	tile    [kernel.Rows * 16]float32
-	strip   []float32   // of the wide side of a weight gradient
-	turned  int         // the first column of what strip holds turned, or none
-	move    kernel.Move // of the next strip, to ahead
-	moved   int         // its first column, or none
-	row     []float32   // a row of logits or of a LayerNorm's input
-	factors []float32   // of dropout
-	four    [4]float32  // factors of a group of which only a part is wanted
+	wide    wideSide   // of a weight gradient
+	row     []float32  // a row of logits or of a LayerNorm's input
+	factors []float32  // of dropout
+	four    [4]float32 // factors of a group of which only a part is wanted
 	attn    attnSpace
 	adam    kernel.AdamStep
 	memo    adamMemo

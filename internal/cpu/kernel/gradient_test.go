@@ -16,8 +16,8 @@ func TestOuter16(t *testing.T) {
 				a, b = sparing(a, rowsOf(len(a), n, lda, size)), sparing(b, rowsOf(len(b), n, ldb, size))
 				before := random(size*size, 3)
 				for _, add := range []bool{false, true} {
-					for _, lines := range []int{0, 1, 2, 9, 200} {
-						what := fmt.Sprintf("Outer16: n %d, strides %d, %d, %d, add %v, %d lines to move", n, lda, ldb, ldc, add, lines)
+					for _, pairs := range []int{0, 1, 2, 9, 200} {
+						what := fmt.Sprintf("Outer16: n %d, strides %d, %d, %d, add %v, %d pairs to move", n, lda, ldb, ldc, add, pairs)
 						run := func() []float32 {
 							c, check := guarded(t, (size-1)*ldc+size)
 							for i := range size * size {
@@ -27,7 +27,7 @@ func TestOuter16(t *testing.T) {
 								}
 							}
 							calls := 0
-							move(t, what, k, n, lines, func(m *Move) {
+							move(t, what, k, n, pairs, func(m *Move) {
 								if calls++; calls > 1 {
 									m0, _ := guarded(t, len(c))
 									k.Outer16(m0, ldc, a, lda, b, ldb, n, false, m)
@@ -64,47 +64,55 @@ func TestOuter16(t *testing.T) {
 	})
 }
 
-// move makes a call of n steps with lines to copy meanwhile: of the lines of Dst those that
-// Done counts are in their places afterwards and nothing else is written. Finish copies the rest.
-func move(t *testing.T, what string, k *Set, n, lines int, call func(*Move)) {
+// move makes calls of n steps with pairs of strips to pack meanwhile: those that Done counts are
+// in their places after each and nothing else is written. Finish packs the rest.
+func move(t *testing.T, what string, k *Set, n, pairs int, call func(*Move)) {
 	t.Helper()
-	const stride = Strip + 5
-	src := random(max(0, (lines-1)*stride+Strip), 7)
-	src = sparing(src, rowsOf(len(src), lines, stride, Strip))
-	dst, guards := guarded(t, lines*Strip)
-	copied := func(done int) {
+	const cols = Group * Strip
+	const stride = cols + 5
+	rows := (pairs + 1) / 2
+	step := (rows + 1) * Strip
+	src := random(max(0, (rows-1)*stride+cols), 7)
+	src = sparing(src, rowsOf(len(src), rows, stride, cols))
+	dst, guards := guarded(t, Group*step)
+	packed := func(done int) {
 		t.Helper()
 		guards(what + ": Dst")
+		want := make([]float32, len(dst))
+		for i := range want {
+			want[i] = mark
+		}
+		for i := range 2 * done * Strip {
+			r, c := i/cols, i%cols
+			want[c/Strip*step+r*Strip+c%Strip] = src[r*stride+c]
+		}
 		for i, v := range dst {
-			want := float32(mark)
-			if i/Strip < done {
-				want = src[i/Strip*stride+i%Strip]
-			}
-			if v != want {
-				t.Fatalf("%s: %d done: Dst[%d]: found %v, expected %v", what, done, i, v, want)
+			if v != want[i] {
+				t.Fatalf("%s: %d done: Dst[%d]: found %v, expected %v", what, done, i, v, want[i])
 			}
 		}
 	}
-	m := Move{Src: src, Stride: stride, Dst: dst, Lines: lines}
-	// The assembly that copies takes two lines in four steps.
+	m := Move{Src: src, Ask: src, Stride: stride, Dst: dst, Step: step, Pairs: pairs}
+	// The assembly that packs takes a pair in four steps.
 	for done := 0; ; {
 		call(&m)
 		expected := done
 		if k.Path == AVX512 {
-			expected = done + min(2*(n/4), (lines-done)/2*2)
+			expected = min(done+n/4, pairs)
 		}
 		if m.Done != expected {
 			t.Fatalf("%s: Done: found %d, expected %d", what, m.Done, expected)
 		}
-		copied(m.Done)
+		packed(m.Done)
 		if m.Done == done {
 			break
 		}
 		done = m.Done
 	}
 	m.Finish(k)
-	if copied(lines); m.Done != lines {
-		t.Fatalf("%s: Done after Finish: found %d, expected %d", what, m.Done, lines)
+	// Of a row that is half to do, all is done.
+	if packed(2 * rows); m.Done != pairs {
+		t.Fatalf("%s: Done after Finish: found %d, expected %d", what, m.Done, pairs)
 	}
 }
 

@@ -8583,39 +8583,38 @@ TEXT ·outer16AVX512(SB), NOSPLIT, $0-120
 	MOVQ       c_base+0(FP), CX
 	MOVQ       ldc+24(FP), DX
 	SHLQ       $0x02, DX
-	MOVQ       CX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
-	PREFETCHT0 (BX)
-	ADDQ       DX, BX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -8632,42 +8631,66 @@ TEXT ·outer16AVX512(SB), NOSPLIT, $0-120
 	VXORPS     X13, X13, X13
 	VXORPS     X14, X14, X14
 	VXORPS     X15, X15, X15
-	MOVQ       b_base+64(FP), DX
-	MOVQ       lda+56(FP), BX
+	MOVQ       b_base+64(FP), CX
+	MOVQ       lda+56(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       ldb+88(FP), BX
 	SHLQ       $0x02, BX
-	MOVQ       ldb+88(FP), SI
-	SHLQ       $0x02, SI
-	MOVQ       n+96(FP), DI
-	MOVQ       move+112(FP), R8
-	MOVQ       24(R8), R12
+	MOVQ       n+96(FP), SI
+	MOVQ       move+112(FP), DI
+	MOVQ       88(DI), R14
+	MOVQ       R14, R8
+	SHRQ       $0x01, R8
+	MOVQ       R8, R11
+	SHLQ       $0x06, R11
+	ADDQ       56(DI), R11
+	IMULQ      48(DI), R8
+	SHLQ       $0x02, R8
+	MOVQ       R8, R9
+	ADDQ       (DI), R8
+	ADDQ       24(DI), R9
+	MOVQ       80(DI), R12
 	SHLQ       $0x02, R12
-	MOVQ       56(R8), R10
-	MOVQ       64(R8), R11
-	SUBQ       R10, R11
-	MOVQ       R10, R9
-	IMULQ      R12, R9
-	ADDQ       (R8), R9
-	SHLQ       $0x06, R10
-	ADDQ       32(R8), R10
-	SUBQ       $0x04, DI
-	JL         single
+	MOVQ       R12, R13
+	SHLQ       $0x01, R13
+	MOVQ       $0x00000080, R10
+	TESTQ      $0x00000001, R14
+	JZ         row
+	ADDQ       R10, R8
+	ADDQ       R10, R9
+	ADDQ       R13, R11
+	NEGQ       R10
+	NEGQ       R13
+	ADDQ       $0x40, R13
+	MOVQ       48(DI), R15
+	LEAQ       (R10)(R15*4), R10
+
+row:
+	SUBQ 96(DI), R14
+	SUBQ $0x04, SI
+	JL   single
 
 four:
-	SUBQ       $0x02, R11
-	JL         moved
-	VMOVUPS    (R9), Z16
-	VMOVUPS    (R9)(R12*1), Z17
-	VMOVUPS    Z16, (R10)
-	VMOVUPS    Z17, 64(R10)
+	TESTQ      R14, R14
+	JGE        moved
+	VMOVUPS    (R8), Z16
+	VMOVUPS    64(R8), Z17
+	VMOVUPS    Z16, (R11)
+	VMOVUPS    Z17, (R11)(R12*1)
+	PREFETCHT1 (R9)
 	PREFETCHT1 64(R9)
-	ADDQ       R12, R9
-	PREFETCHT1 64(R9)
-	ADDQ       R12, R9
-	SUBQ       $-128, R10
-	ADDQ       $0x02, 56(R8)
+	ADDQ       R10, R8
+	ADDQ       R10, R9
+	ADDQ       R13, R11
+	NEGQ       R10
+	NEGQ       R13
+	ADDQ       $0x40, R13
+	MOVQ       48(DI), R15
+	LEAQ       (R10)(R15*4), R10
+	INCQ       R14
 
 moved:
-	VMOVUPS          (DX), Z16
+	VMOVUPS          (CX), Z16
 	VFMADD231PS.BCST (AX), Z16, Z0
 	VFMADD231PS.BCST 4(AX), Z16, Z1
 	VFMADD231PS.BCST 8(AX), Z16, Z2
@@ -8684,9 +8707,10 @@ moved:
 	VFMADD231PS.BCST 52(AX), Z16, Z13
 	VFMADD231PS.BCST 56(AX), Z16, Z14
 	VFMADD231PS.BCST 60(AX), Z16, Z15
-	ADDQ             BX, AX
-	ADDQ             SI, DX
-	VMOVUPS          (DX), Z16
+	PREFETCHT0       512(AX)
+	ADDQ             DX, AX
+	ADDQ             BX, CX
+	VMOVUPS          (CX), Z16
 	VFMADD231PS.BCST (AX), Z16, Z0
 	VFMADD231PS.BCST 4(AX), Z16, Z1
 	VFMADD231PS.BCST 8(AX), Z16, Z2
@@ -8703,9 +8727,10 @@ moved:
 	VFMADD231PS.BCST 52(AX), Z16, Z13
 	VFMADD231PS.BCST 56(AX), Z16, Z14
 	VFMADD231PS.BCST 60(AX), Z16, Z15
-	ADDQ             BX, AX
-	ADDQ             SI, DX
-	VMOVUPS          (DX), Z16
+	PREFETCHT0       512(AX)
+	ADDQ             DX, AX
+	ADDQ             BX, CX
+	VMOVUPS          (CX), Z16
 	VFMADD231PS.BCST (AX), Z16, Z0
 	VFMADD231PS.BCST 4(AX), Z16, Z1
 	VFMADD231PS.BCST 8(AX), Z16, Z2
@@ -8722,9 +8747,10 @@ moved:
 	VFMADD231PS.BCST 52(AX), Z16, Z13
 	VFMADD231PS.BCST 56(AX), Z16, Z14
 	VFMADD231PS.BCST 60(AX), Z16, Z15
-	ADDQ             BX, AX
-	ADDQ             SI, DX
-	VMOVUPS          (DX), Z16
+	PREFETCHT0       512(AX)
+	ADDQ             DX, AX
+	ADDQ             BX, CX
+	VMOVUPS          (CX), Z16
 	VFMADD231PS.BCST (AX), Z16, Z0
 	VFMADD231PS.BCST 4(AX), Z16, Z1
 	VFMADD231PS.BCST 8(AX), Z16, Z2
@@ -8741,18 +8767,21 @@ moved:
 	VFMADD231PS.BCST 52(AX), Z16, Z13
 	VFMADD231PS.BCST 56(AX), Z16, Z14
 	VFMADD231PS.BCST 60(AX), Z16, Z15
-	ADDQ             BX, AX
-	ADDQ             SI, DX
-	SUBQ             $0x04, DI
+	PREFETCHT0       512(AX)
+	ADDQ             DX, AX
+	ADDQ             BX, CX
+	SUBQ             $0x04, SI
 	JGE              four
+	ADDQ             96(DI), R14
+	MOVQ             R14, 88(DI)
 
 single:
-	ADDQ  $0x04, DI
-	TESTQ DI, DI
+	ADDQ  $0x04, SI
+	TESTQ SI, SI
 	JZ    finish
 
 step:
-	VMOVUPS          (DX), Z16
+	VMOVUPS          (CX), Z16
 	VFMADD231PS.BCST (AX), Z16, Z0
 	VFMADD231PS.BCST 4(AX), Z16, Z1
 	VFMADD231PS.BCST 8(AX), Z16, Z2
@@ -8769,83 +8798,85 @@ step:
 	VFMADD231PS.BCST 52(AX), Z16, Z13
 	VFMADD231PS.BCST 56(AX), Z16, Z14
 	VFMADD231PS.BCST 60(AX), Z16, Z15
-	ADDQ             BX, AX
-	ADDQ             SI, DX
-	DECQ             DI
+	PREFETCHT0       512(AX)
+	ADDQ             DX, AX
+	ADDQ             BX, CX
+	DECQ             SI
 	JNZ              step
 
 finish:
-	MOVQ   ldc+24(FP), AX
-	SHLQ   $0x02, AX
+	MOVQ   c_base+0(FP), AX
+	MOVQ   ldc+24(FP), CX
+	SHLQ   $0x02, CX
 	CMPB   add+104(FP), $0x00
 	JE     store
-	MOVQ   CX, DX
+	MOVQ   AX, DX
 	VADDPS (DX), Z0, Z0
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z1, Z1
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z2, Z2
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z3, Z3
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z4, Z4
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z5, Z5
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z6, Z6
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z7, Z7
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z8, Z8
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z9, Z9
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z10, Z10
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z11, Z11
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z12, Z12
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z13, Z13
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z14, Z14
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 	VADDPS (DX), Z15, Z15
-	ADDQ   AX, DX
+	ADDQ   CX, DX
 
 store:
-	VMOVUPS Z0, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z1, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z2, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z3, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z4, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z5, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z6, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z7, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z8, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z9, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z10, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z11, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z12, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z13, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z14, (CX)
-	ADDQ    AX, CX
-	VMOVUPS Z15, (CX)
-	ADDQ    AX, CX
+	VMOVUPS Z0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z12, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z13, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z14, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Z15, (AX)
+	ADDQ    CX, AX
 	VZEROUPPER
 	RET
 

@@ -89,22 +89,32 @@ type Ahead struct {
 // in; it is not nil.
 type Outer func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *Move)
 
-// Move is the copying of lines of 16 elements, Stride elements apart in Src and side by
-// side in Dst, of which the first Done are done.
+// Group is the number of strips that a Move fills: four lines side by side come from memory
+// in half of the time that four lines apart take.
+const Group = 4
+
+// Move is the packing of rows of Group strips, Stride elements apart in Src, into strips that
+// start Step elements apart in Dst:
+//
+//	Dst[c/Strip*Step + r*Strip + c%Strip] = Src[r*Stride + c],   c < Group*Strip
+//
+// Of the Pairs pairs of strips, two a row, the first Done are done. Beside each, the memory
+// of the same pair of Ask is asked for, whose rows are as far apart: what is copied next.
 type Move struct {
-	Src    []float32
-	Stride int
-	Dst    []float32
-	Done   int
-	Lines  int
+	Src, Ask []float32
+	Stride   int
+	Dst      []float32
+	Step     int
+	Done     int
+	Pairs    int
 }
 
-// Finish copies what is not done.
+// Finish copies what is not done, the row that is half done again.
 func (m *Move) Finish(k *Set) {
-	if n := m.Lines - m.Done; n > 0 {
-		k.Copy16(m.Dst[m.Done*Strip:], Strip, m.Src[m.Done*m.Stride:], m.Stride, n)
-		m.Done = m.Lines
+	for r := m.Done / 2; 2*r < m.Pairs; r++ {
+		k.Copy16(m.Dst[r*Strip:], m.Step, m.Src[r*m.Stride:], Strip, Group)
 	}
+	m.Done = m.Pairs
 }
 
 // Set is the collection of loops of one path. No function keeps its arguments.

@@ -11,15 +11,17 @@ const outerSignature = "func(c []float32, ldc int, a []float32, lda int, b []flo
 // The fields of kernel.Move by their offsets, which a test compares.
 const (
 	moveSrc    = 0
-	moveStride = 24
-	moveDst    = 32
-	moveDone   = 56
-	moveLines  = 64
+	moveAsk    = 24
+	moveStride = 48
+	moveDst    = 56
+	moveStep   = 80
+	moveDone   = 88
+	movePairs  = 96
 )
 
 // outer emits the square tile of a weight gradient: a sum of outer products of
 // rows of a and of b. AVX2 does a quarter of the rows of a 16 x 16 tile at a time.
-// AVX-512 goes four steps at a time and copies two lines meanwhile, while there are
+// AVX-512 goes four steps at a time and copies a pair of lines meanwhile, while there are
 // any: beside the multiplications it costs next to nothing.
 func outer(s isa, name string, size int) {
 	TEXT(name+s.name, NOSPLIT, outerSignature)
@@ -64,6 +66,9 @@ func outer(s isa, name string, size int) {
 				VFMADD231PS(row[v], value, acc[i][v])
 			}
 		}
+		if s == avx512 {
+			PREFETCHT0(Mem{Base: ap, Disp: 8 * 4 * strip}) // of a strip, eight steps ahead
+		}
 		ADDQ(lda, ap)
 		ADDQ(ldb, bp)
 	}
@@ -77,6 +82,9 @@ func outer(s isa, name string, size int) {
 	DECQ(n)
 	JNZ(LabelRef("step"))
 	Label("finish")
+	if s == avx512 {
+		c = Load(Param("c").Base(), GP64()) // held in no register meanwhile
+	}
 	ldc := bytes("ldc")
 	flag, err := Param("add").Resolve()
 	if err != nil {
@@ -97,44 +105,78 @@ func outer(s isa, name string, size int) {
 }
 
 // fourSteps emits the loop over groups of four of n steps, which leaves the rest in n,
-// and the copying beside it.
+// and the copying and asking beside it.
 func fourSteps(n reg.Register, step func()) {
 	move := Load(Param("move"), GP64())
-	from, to, lines, stride := GP64(), GP64(), GP64(), GP64()
-	MOVQ(Mem{Base: move, Disp: moveStride}, stride)
-	SHLQ(U8(2), stride)
-	MOVQ(Mem{Base: move, Disp: moveDone}, to)
-	MOVQ(Mem{Base: move, Disp: moveLines}, lines)
-	SUBQ(to, lines)
-	MOVQ(to, from)
-	IMULQ(stride, from)
-	ADDQ(Mem{Base: move, Disp: moveSrc}, from)
+	// A row has two pairs. Steps alternate: to the second one, and from there to the next row.
+	from, ask, way := GP64(), GP64(), GP64()
+	to, second, toWay := GP64(), GP64(), GP64()
+	done := GP64()
+	MOVQ(Mem{Base: move, Disp: moveDone}, done)
+	MOVQ(done, from)
+	SHRQ(U8(1), from)
+	MOVQ(from, to)
 	SHLQ(U8(6), to)
 	ADDQ(Mem{Base: move, Disp: moveDst}, to)
+	IMULQ(Mem{Base: move, Disp: moveStride}, from)
+	SHLQ(U8(2), from)
+	MOVQ(from, ask)
+	ADDQ(Mem{Base: move, Disp: moveSrc}, from)
+	ADDQ(Mem{Base: move, Disp: moveAsk}, ask)
+	MOVQ(Mem{Base: move, Disp: moveStep}, second)
+	SHLQ(U8(2), second)
+	MOVQ(second, toWay)
+	SHLQ(U8(1), toWay)
+	MOVQ(U32(128), way)
+	TESTQ(U32(1), done)
+	JZ(LabelRef("row"))
+	ADDQ(way, from)
+	ADDQ(way, ask)
+	ADDQ(toWay, to)
+	turn := func() {
+		// way becomes the rest of a stride, toWay of a line.
+		NEGQ(way)
+		NEGQ(toWay)
+		ADDQ(U8(64), toWay)
+		LEAQ(Mem{Base: way, Index: stride4(move), Scale: 4}, way)
+	}
+	turn()
+	Label("row")
+	SUBQ(Mem{Base: move, Disp: movePairs}, done)
 	SUBQ(U8(4), n)
 	JL(LabelRef("single"))
 	Label("four")
-	SUBQ(U8(2), lines)
-	JL(LabelRef("moved"))
+	TESTQ(done, done)
+	JGE(LabelRef("moved"))
 	one, two := ZMM(), ZMM()
 	VMOVUPS(Mem{Base: from}, one)
-	VMOVUPS(Mem{Base: from, Index: stride, Scale: 1}, two)
+	VMOVUPS(Mem{Base: from, Disp: 64}, two)
 	VMOVUPS(one, Mem{Base: to})
-	VMOVUPS(two, Mem{Base: to, Disp: 64})
-	PREFETCHT1(Mem{Base: from, Disp: 64}) // most probably of the strip after this one
-	ADDQ(stride, from)
-	PREFETCHT1(Mem{Base: from, Disp: 64})
-	ADDQ(stride, from)
-	SUBQ(I8(-128), to)
-	ADDQ(U8(2), Mem{Base: move, Disp: moveDone})
+	VMOVUPS(two, Mem{Base: to, Index: second, Scale: 1})
+	PREFETCHT1(Mem{Base: ask})
+	PREFETCHT1(Mem{Base: ask, Disp: 64})
+	ADDQ(way, from)
+	ADDQ(way, ask)
+	ADDQ(toWay, to)
+	turn()
+	INCQ(done)
 	Label("moved")
 	for range 4 {
 		step()
 	}
 	SUBQ(U8(4), n)
 	JGE(LabelRef("four"))
+	ADDQ(Mem{Base: move, Disp: movePairs}, done)
+	MOVQ(done, Mem{Base: move, Disp: moveDone})
 	Label("single")
 	ADDQ(U8(4), n)
+}
+
+// stride4 loads the row stride of what is copied, in elements.
+func stride4(move reg.Register) reg.Register {
+	r := GP64()
+	MOVQ(Mem{Base: move, Disp: moveStride}, r)
+	return r
 }
 
 // dots4 emits the dot products of vectors in groups of four, added to as many 4 x 4
