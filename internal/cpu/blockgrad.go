@@ -76,7 +76,7 @@ func (o *scoreOp) rows(ws *workspace, dst []float32, row int) {
 		dy, lddy := o.dy.all[t0*o.dy.n+row:], o.dy.n
 		if row+16 > o.dy.n {
 			dy, lddy = ws.panel, 16
-			o.packStrip(dy, &o.dy, row, t0, n)
+			o.packColumns(dy, &o.dy, row, o.dy.n-row, t0, n)
 		}
 		for col := 0; col < in; col += 16 {
 			if col+16 <= in {
@@ -84,7 +84,7 @@ func (o *scoreOp) rows(ws *workspace, dst []float32, row int) {
 				continue
 			}
 			x, tile := ws.panel[16*stride(n):], ws.tile[:256]
-			o.packStrip(x, &o.x, col, t0, n)
+			o.packColumns(x, &o.x, col, in-col, t0, n)
 			o.b.k.Outer16(tile, 16, dy, lddy, x, 16, n, false, &ws.wide.move)
 			for i := range 16 {
 				for j := range in - col {

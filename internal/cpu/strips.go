@@ -6,13 +6,12 @@ import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 // time: memory is read faster in longer stretches.
 const groupColumns = kernel.Group * kernel.Strip
 
-// gradLayout is how a thread packs a strip: [tokens][width], or turned, a column after
-// the other.
+// gradLayout is how a thread packs a strip.
 type gradLayout uint8
 
 const (
-	byToken  gradLayout = iota
-	byColumn            // for B < 16, whose kernels run along the tokens
+	byToken  gradLayout = iota // [tokens][width]; for B < 16 woven, which see kernel.Move
+	byColumn                   // a column after the other, for B = 1
 )
 
 // wideSide is the wide side of a weight gradient as a thread reads it, a group of columns
@@ -23,7 +22,7 @@ type wideSide struct {
 	now, ahead []float32
 	held       group // what now holds
 	next       group // what is packed into ahead
-	done       int   // tokens of it that are, but for those of move
+	done       int   // lines of it that are, but for those of move
 	move       kernel.Move
 	lo, hi     int // the task's rows of the view, or strips
 }
@@ -43,15 +42,15 @@ func (w *wideSide) reset(o *gradOp, i int) {
 // tokens is the number of tokens of the chunk from t0 on, none behind the last.
 func (o *gradOp) tokens(t0 int) int { return max(0, min(o.chunk, o.t-t0)) }
 
-// strip returns the wide side's strip from column col on and its row stride.
-func (o *gradOp) strip(ws *workspace, a *operand, col, t0, n int) ([]float32, int) {
+// strip returns the wide side's strip from column col on.
+func (o *gradOp) strip(ws *workspace, a *operand, col, t0, n int) []float32 {
 	w := &ws.wide
 	g := group{t0, col / groupColumns * groupColumns}
 	if w.held != g {
 		o.enter(w, a, g, n)
 	}
 	if w.next != noGroup {
-		o.share(w, a, (col-g.col)/kernel.Strip)
+		o.share(w, a, (col-g.col)/o.width)
 	}
 	return o.packed(w.now, col-g.col, n)
 }
@@ -59,52 +58,49 @@ func (o *gradOp) strip(ws *workspace, a *operand, col, t0, n int) ([]float32, in
 // enter makes g the group that is held.
 func (o *gradOp) enter(w *wideSide, a *operand, g group, n int) {
 	if w.next == g {
-		w.done += w.move.Done / 2
-		w.move = o.moveTo(w, a, n)
-		w.move.Finish(o.b.k)
+		w.done += w.move.Done
+		w.move = o.moveTo(w, a, n/o.tokensOfLine())
+		w.move.Finish(o.b.k, o.width)
 		w.now, w.ahead = w.ahead, w.now
+		o.packTail(w.now, a, g.col, groupColumns, g.token, n)
 	} else {
-		cols := min(groupColumns, a.n-g.col)
-		w.now = grow(w.now, groupColumns*(stride(n)+1))
-		if o.layout == byColumn {
-			o.turn(w.now, a, g.col, cols, g.token, n)
-		} else {
-			o.packRows(w.now, a, g.col, cols, g.token, n)
-		}
+		w.now = grow(w.now, o.packedSize(groupColumns, n))
+		o.packColumns(w.now, a, g.col, min(groupColumns, a.n-g.col), g.token, n)
 	}
 	w.held, w.next, w.done, w.move = g, noGroup, 0, kernel.Move{}
 	if o.layout == byToken {
 		if w.next = o.after(w, g); w.next.col+groupColumns > a.n {
 			w.next = noGroup
 		}
-		w.ahead = grow(w.ahead, groupColumns*(stride(o.chunk)+1))
+		w.ahead = grow(w.ahead, o.packedSize(groupColumns, o.chunk))
 	}
 }
 
 // share sets up what is packed beside the tiles of strip s of the group: as much of the
-// tokens as there have been of the strips.
+// lines as there have been of the strips.
 func (o *gradOp) share(w *wideSide, a *operand, s int) {
-	n := o.tokens(w.next.token)
-	w.done += w.move.Done / 2
-	w.move = o.moveTo(w, a, n*(s+1)/kernel.Group)
+	perLine := o.tokensOfLine()
+	lines := o.tokens(w.next.token) / perLine
+	w.done += w.move.Done
+	w.move = o.moveTo(w, a, lines*(s+1)*o.width/groupColumns)
 	// The next strip's share, of the group after the next one behind the last strip.
-	soon, row := w.next, w.done+n/kernel.Group
-	if row >= n {
-		soon, row = o.after(w, w.next), row-n
+	soon, line := w.next, w.done+lines*o.width/groupColumns
+	if line >= lines {
+		soon, line = o.after(w, w.next), line-lines
 	}
-	if soon != noGroup && row < o.tokens(soon.token) {
-		w.move.Ask = a.all[(soon.token+row)*a.n+soon.col:]
+	if soon != noGroup && line*perLine < o.tokens(soon.token) {
+		w.move.Ask = a.all[(soon.token+line*perLine)*a.n+soon.col:]
 	}
 }
 
-// moveTo is the packing of the next group's tokens from w.done to end.
+// moveTo is the packing of the next group's lines from w.done to end.
 func (o *gradOp) moveTo(w *wideSide, a *operand, end int) kernel.Move {
 	if w.done >= end {
 		return kernel.Move{}
 	}
-	src := a.all[(w.next.token+w.done)*a.n+w.next.col:]
+	src := a.all[(w.next.token+w.done*o.tokensOfLine())*a.n+w.next.col:]
 	return kernel.Move{Src: src, Ask: src, Stride: a.n, Dst: w.ahead[w.done*kernel.Strip:],
-		Step: stripSize(o.tokens(w.next.token)), Pairs: 2 * (end - w.done)}
+		Step: o.stripSize(o.tokens(w.next.token)), Lines: end - w.done}
 }
 
 // after returns the task's next group behind g that has blocks: of the next chunk behind the
@@ -132,59 +128,72 @@ func (o *gradOp) after(w *wideSide, g group) group {
 	}
 }
 
-// pack packs the narrow side of a chunk into ws.panel, strip s from element
-// s*width*stride(n) on.
+// pack packs the narrow side of a chunk into ws.panel.
 func (o *gradOp) pack(ws *workspace, t0, n int) {
 	_, narrow := o.sides()
-	if o.layout == byColumn {
-		ws.panel = grow(ws.panel, chunks(narrow.n, o.width)*o.width*stride(n))
-		o.turn(ws.panel, narrow, 0, narrow.n, t0, n)
-		return
-	}
-	ws.panel = grow(ws.panel, chunks(narrow.n, kernel.Strip)*stripSize(n))
-	o.packRows(ws.panel, narrow, 0, narrow.n, t0, n)
-}
-
-// stripSize is the number of elements of a packed strip of n tokens, and of a line more: so that
-// the lines of one token do not all fall on one set of a cache.
-func stripSize(n int) int { return (n + 1) * kernel.Strip }
-
-// packRows packs columns from col on of n tokens, row after row, as they lie.
-func (o *gradOp) packRows(dst []float32, a *operand, col, cols, t0, n int) {
-	whole, tail := cols/kernel.Strip, cols%kernel.Strip
-	for r := range n {
-		if row := a.all[(t0+r)*a.n+col:]; whole > 0 {
-			o.b.k.Copy16(dst[r*kernel.Strip:], stripSize(n), row, kernel.Strip, whole)
-		}
-	}
-	if tail > 0 {
-		o.packStrip(dst[whole*stripSize(n):], a, col+whole*kernel.Strip, t0, n)
-	}
-}
-
-// packed returns the strip from column col on of packed columns, and its row stride.
-func (o *gradOp) packed(columns []float32, col, n int) ([]float32, int) {
-	if o.layout == byColumn {
-		return columns[col*stride(n):], stride(n)
-	}
-	return columns[col/kernel.Strip*stripSize(n):], kernel.Strip
+	ws.panel = grow(ws.panel, o.packedSize(narrow.n, n))
+	o.packColumns(ws.panel, narrow, 0, narrow.n, t0, n)
 }
 
 // stride is the number of tokens to which n are padded.
 func stride(n int) int { return chunks(n, 16) * 16 }
 
-// packStrip copies a strip of columns of n tokens side by side, zeros for
-// columns that there are not.
-func (o *gradOp) packStrip(dst []float32, a *operand, col, t0, n int) {
-	src := a.all[t0*a.n+col:]
-	cols := min(kernel.Strip, a.n-col)
-	if cols == kernel.Strip {
-		o.b.k.Copy16(dst, kernel.Strip, src, a.n, n)
+// tokensOfLine is how many tokens a line of a strip holds.
+func (o *gradOp) tokensOfLine() int { return kernel.Strip / o.width }
+
+// stripSize is the number of elements of a packed strip of n tokens: with a line more, so that
+// the lines of one token do not all fall on one set of a cache.
+func (o *gradOp) stripSize(n int) int {
+	switch {
+	case o.layout == byColumn:
+		return o.width * stride(n)
+	case o.width == kernel.Strip:
+		return (n + 1) * kernel.Strip
+	}
+	return o.width*stride(n) + kernel.Strip
+}
+
+// packedSize is the number of elements of packed columns.
+func (o *gradOp) packedSize(cols, n int) int { return chunks(cols, o.width) * o.stripSize(n) }
+
+// packed returns the strip from column col on of packed columns.
+func (o *gradOp) packed(columns []float32, col, n int) []float32 {
+	return columns[col/o.width*o.stripSize(n):]
+}
+
+// packColumns packs columns from col on of n tokens.
+func (o *gradOp) packColumns(dst []float32, a *operand, col, cols, t0, n int) {
+	if o.layout == byColumn {
+		o.turn(dst, a, col, cols, t0, n)
 		return
 	}
-	clear(dst[:n*kernel.Strip])
-	for r := range n {
-		copy(dst[r*kernel.Strip:r*kernel.Strip+cols], src[r*a.n:])
+	o.b.k.PackStrips(dst, o.stripSize(n), a.all[t0*a.n+col:], a.n, n/o.tokensOfLine(), cols/kernel.Strip, o.width)
+	o.packTail(dst, a, col, cols, t0, n)
+}
+
+// packTail packs what is left by PackStrips, the columns of a part of a strip of 16 and the tokens of
+// a part of a line, and zeros for what there is not of them.
+func (o *gradOp) packTail(dst []float32, a *operand, col, cols, t0, n int) {
+	m, size := o.tokensOfLine(), o.stripSize(n)
+	fill := func(r, c int) {
+		for ; c < chunks(cols, o.width)*o.width; c++ {
+			v := float32(0)
+			if r < n && c < cols {
+				v = a.all[(t0+r)*a.n+col+c]
+			}
+			dst[c/o.width*size+r/m*kernel.Strip+c%o.width*m+r%m] = v
+		}
+	}
+	whole := n / m * m
+	if c := cols / kernel.Strip * kernel.Strip; c < cols {
+		for r := range whole {
+			fill(r, c)
+		}
+	}
+	if o.width < kernel.Strip {
+		for r := whole; r < stride(n); r++ {
+			fill(r, 0)
+		}
 	}
 }
 

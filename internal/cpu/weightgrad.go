@@ -79,8 +79,10 @@ func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gr
 	}
 	budget := chunkBudget
 	if o.width < kernel.Strip {
-		o.layout = byColumn
 		budget *= 2 // the sums of the lanes cost as much as many tokens
+	}
+	if o.width == 1 {
+		o.layout = byColumn
 	}
 	_, narrow := o.sides()
 	o.chunk = min(mostChunk, max(leastChunk, budget/narrow.n/16*16))
@@ -144,42 +146,57 @@ func (o *gradOp) task(w, i int) {
 func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 	t := o.q.topo
 	wide, _ := o.sides()
-	size := t.Block
+	size, index := t.Block, t.Cols
+	if o.byX {
+		index = t.Rows
+	}
 	for r := lo; r < hi; r++ {
 		slots := o.visit[o.pointer[r]:o.pointer[r+1]]
 		if len(slots) == 0 {
 			continue
 		}
 		for u := 0; u < size; u += o.width {
-			a, lda := o.strip(ws, wide, r*size+u, t0, n)
+			a := o.strip(ws, wide, r*size+u, t0, n)
+			if size < kernel.Strip {
+				o.woven(ws, slots, index, a, n)
+				continue
+			}
 			for _, s := range slots {
-				c := int(t.Cols[s])
-				if o.byX {
-					c = int(t.Rows[s])
-				}
-				for v := 0; v < size; v += o.width {
-					p, ldp := o.packed(ws.panel, c*size+v, n)
+				c := int(index[s])
+				for v := 0; v < size; v += kernel.Strip {
+					p := o.packed(ws.panel, c*size+v, n)
 					d := int(s)*size*size + u*size + v
 					if o.byX {
 						d = int(s)*size*size + v*size + u
 					}
-					o.tile(ws, o.q.grad.f[d:], size, a, lda, p, ldp, n)
+					o.tile(ws, o.q.grad.f[d:], size, a, p, n)
 				}
 			}
 		}
 	}
 }
 
-// tile adds one tile: of the wide side's strip a and the narrow side's strip p.
-func (o *gradOp) tile(ws *workspace, d []float32, ldd int, a []float32, lda int, p []float32, ldp, n int) {
+// woven adds the gradients of blocks of less than 16 columns that share a strip.
+func (o *gradOp) woven(ws *workspace, slots, index []int32, a []float32, n int) {
+	q := &ws.woven
+	*q = kernel.Woven{C: o.q.grad.f, A: a, B: ws.panel, Slots: slots, Index: index,
+		Step: o.stripSize(n), Lines: stride(n) / o.tokensOfLine(), Move: &ws.wide.move}
+	add, turned := o.b.k.Woven4, o.b.k.Woven4Turned
+	if o.width == 8 {
+		add, turned = o.b.k.Woven8, o.b.k.Woven8Turned
+	}
 	if o.byX {
-		a, lda, p, ldp = p, ldp, a, lda
+		add = turned
 	}
-	if o.layout == byColumn {
-		o.b.k.Dots4(d, ldd, a, lda, p, ldp, stride(n), o.width/4)
-		return
+	add(q)
+}
+
+// tile adds one tile: of the wide side's strip a and the narrow side's strip p.
+func (o *gradOp) tile(ws *workspace, d []float32, ldd int, a, p []float32, n int) {
+	if o.byX {
+		a, p = p, a
 	}
-	o.b.k.Outer16(d, ldd, a, lda, p, ldp, n, true, &ws.wide.move)
+	o.b.k.Outer16(d, ldd, a, kernel.Strip, p, kernel.Strip, n, true, &ws.wide.move)
 }
 
 // dense adds the gradients of strips lo to hi of the wide side.
@@ -187,7 +204,7 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 	wide, narrow := o.sides()
 	in := o.x.n
 	for s := lo; s < hi; s++ {
-		a, lda := o.strip(ws, wide, s*16, t0, n)
+		a := o.strip(ws, wide, s*16, t0, n)
 		for v := 0; v < narrow.n; v += 16 {
 			row, col := s*16, v
 			if o.byX {
@@ -195,13 +212,13 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 			}
 			rows, cols := min(16, o.dy.n-row), min(16, in-col)
 			d := o.q.grad.f[row*in+col:]
-			p, ldp := o.packed(ws.panel, v, n)
+			p := o.packed(ws.panel, v, n)
 			if rows == 16 && cols == 16 {
-				o.tile(ws, d, in, a, lda, p, ldp, n)
+				o.tile(ws, d, in, a, p, n)
 			} else {
 				tile := ws.tile[:256]
 				clear(tile)
-				o.tile(ws, tile, 16, a, lda, p, ldp, n)
+				o.tile(ws, tile, 16, a, p, n)
 				for i := range rows {
 					for j := range cols {
 						d[i*in+j] += tile[i*16+j]
@@ -225,7 +242,7 @@ func (o *gradOp) elements(ws *workspace, lo, hi, t0, n int) {
 		if from == to {
 			continue
 		}
-		a, _ := o.strip(ws, wide, r, t0, n)
+		a := o.strip(ws, wide, r, t0, n)
 		ws.row = grow(ws.row, int(to-from))
 		o.b.k.Dots(ws.row, a[:ld], ws.panel, ld, idx[from:to])
 		for j, s := range o.visit[from:to] {

@@ -11,7 +11,8 @@ type workspace struct {
 	copying kernel.Ahead
 	result  []float32 // sums of a product before they are finished
 	tile    [kernel.Rows * 16]float32
-	wide    wideSide   // of a weight gradient
+	wide    wideSide // of a weight gradient
+	woven   kernel.Woven
 	row     []float32  // a row of logits or of a LayerNorm's input
 	factors []float32  // of dropout
 	four    [4]float32 // factors of a group of which only a part is wanted

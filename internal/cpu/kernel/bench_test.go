@@ -23,6 +23,7 @@ func BenchmarkTile(b *testing.B) {
 			}
 			return func() { k.Tile16(c, Strip, x, &blocks, 0, 1, start, 0, Store, nil) }
 		}
+		woven := Woven{C: c, A: x, B: y, Slots: []int32{0}, Index: []int32{0}, Lines: inner, Move: &Move{}}
 		var segs []Seg
 		for s := range inner / 8 {
 			segs = append(segs, Seg{int32(s % 8 * 4 * Lanes), int32(s * 16)})
@@ -36,7 +37,8 @@ func BenchmarkTile(b *testing.B) {
 			{"Outer16", 16 * 16 * inner, func() { k.Outer16(c, 16, x, 16, y, 16, inner, true, &Move{}) }},
 			{"Lanes4", 16 * Lanes * len(segs), func() { k.Lanes4(c, x, segs, y, start) }},
 			{"Lanes4Turned", 16 * Lanes * len(segs), func() { k.Lanes4Turned(c, x, segs, y, start) }},
-			{"Dots4", 16 * 16 * inner, func() { k.Dots4(c, 16, x, inner, y, inner, inner, 4) }},
+			{"Woven4", 4 * 16 * inner, func() { k.Woven4(&woven) }},
+			{"Woven8", 8 * 16 * inner, func() { k.Woven8(&woven) }},
 		} {
 			b.Run(fmt.Sprintf("%v/%s", p, v.name), func(b *testing.B) {
 				for b.Loop() {

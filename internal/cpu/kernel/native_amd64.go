@@ -18,8 +18,9 @@ func native(p Path) *Set {
 	case p == AVX512 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
 		s.Tile16 = runs(tile16AVX512)
 		s.Outer16 = outer16AVX512
-		s.Lanes4, s.Lanes4Turned, s.Dots4 = lanes4AVX512, lanes4TurnedAVX512, dots4AVX512
+		s.Lanes4, s.Lanes4Turned = lanes4AVX512, lanes4TurnedAVX512
 		s.Lanes8, s.Lanes8Turned = lanes8AVX512, lanes8TurnedAVX512
+		s.Woven4, s.Woven4Turned, s.Woven8, s.Woven8Turned = woven4AVX512, woven4TurnedAVX512, woven8AVX512, woven8TurnedAVX512
 		s.Panel, s.Columns16 = wholeStrips(panelAVX512), columnsAVX512
 		s.SpMV = spmvAVX512
 		s.PanelSquares, s.StripSquares = panelSquaresAVX512, stripSquaresAVX512
@@ -35,8 +36,9 @@ func native(p Path) *Set {
 	case p == AVX2 && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
 		s.Tile16 = runs(tile16AVX2)
 		s.Outer16 = outer16AVX2
-		s.Lanes4, s.Lanes4Turned, s.Dots4 = lanes4AVX2, lanes4TurnedAVX2, dots4AVX2
+		s.Lanes4, s.Lanes4Turned = lanes4AVX2, lanes4TurnedAVX2
 		s.Lanes8, s.Lanes8Turned = lanes8AVX2, lanes8TurnedAVX2
+		s.Woven4, s.Woven4Turned, s.Woven8, s.Woven8Turned = woven4AVX2, woven4TurnedAVX2, woven8AVX2, woven8TurnedAVX2
 		s.Panel, s.Columns16 = wholeStrips(panelAVX2), columnsAVX2
 		s.SpMV = spmvAVX2
 		s.PanelSquares, s.StripSquares = panelSquaresAVX2, stripSquaresAVX2
@@ -59,6 +61,7 @@ func native(p Path) *Set {
 		}
 	}
 	s.Transpose, s.Copy16 = transpose(8, transposeAVX2, transposeGo), copy16AVX2
+	s.Weave4, s.Weave8 = weave(weave4AVX2), weave(weave8AVX2)
 	s.StreamTranspose = s.Transpose
 	if p == AVX512 {
 		edge := s.Transpose
@@ -73,6 +76,15 @@ func native(p Path) *Set {
 		}
 	}
 	return s
+}
+
+// weave makes a function of slices of one of pointers.
+func weave(f func(dst *float32, step int, src *float32, lds int, lines, squares int)) func(dst []float32, step int, src []float32, lds int, lines, squares int) {
+	return func(dst []float32, step int, src []float32, lds int, lines, squares int) {
+		if lines > 0 && squares > 0 {
+			f(&dst[0], step, &src[0], lds, lines, squares)
+		}
+	}
 }
 
 // transpose does the whole squares of 16 x 16 or 8 x 8 in assembly, the edges by the next

@@ -46,14 +46,21 @@ func TestGeneratorKnowsTileRun(t *testing.T) {
 	}
 }
 
-// So it knows the fields of Move.
-func TestGeneratorKnowsMove(t *testing.T) {
-	known := generatorConstants(t, "gen/gradient.go")
-	fields := reflect.TypeFor[Move]()
-	for i := range fields.NumField() {
-		f := fields.Field(i)
-		if at, ok := known["move"+f.Name]; !ok || at != int64(f.Offset) {
-			t.Errorf("move%s: found %d (%v), expected %d", f.Name, at, ok, f.Offset)
+// So it knows the fields of Move and of Woven.
+func TestGeneratorKnowsMoveAndWoven(t *testing.T) {
+	for _, c := range []struct {
+		file, prefix string
+		fields       reflect.Type
+	}{{"gen/move.go", "move", reflect.TypeFor[Move]()}, {"gen/woven.go", "woven", reflect.TypeFor[Woven]()}} {
+		known := generatorConstants(t, c.file)
+		for i := range c.fields.NumField() {
+			f := c.fields.Field(i)
+			if at, ok := known[c.prefix+f.Name]; !ok || at != int64(f.Offset) {
+				t.Errorf("%s%s: found %d (%v), expected %d", c.prefix, f.Name, at, ok, f.Offset)
+			}
+		}
+		if c.prefix == "move" && known["group"] != Group {
+			t.Errorf("group: found %d, expected %d", known["group"], Group)
 		}
 	}
 }

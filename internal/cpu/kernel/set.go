@@ -89,34 +89,6 @@ type Ahead struct {
 // in; it is not nil.
 type Outer func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *Move)
 
-// Group is the number of strips that a Move fills: four lines side by side come from memory
-// in half of the time that four lines apart take.
-const Group = 4
-
-// Move is the packing of rows of Group strips, Stride elements apart in Src, into strips that
-// start Step elements apart in Dst:
-//
-//	Dst[c/Strip*Step + r*Strip + c%Strip] = Src[r*Stride + c],   c < Group*Strip
-//
-// Of the Pairs pairs of strips, two a row, the first Done are done. Beside each, the memory
-// of the same pair of Ask is asked for, whose rows are as far apart: what is copied next.
-type Move struct {
-	Src, Ask []float32
-	Stride   int
-	Dst      []float32
-	Step     int
-	Done     int
-	Pairs    int
-}
-
-// Finish copies what is not done, the row that is half done again.
-func (m *Move) Finish(k *Set) {
-	for r := m.Done / 2; 2*r < m.Pairs; r++ {
-		k.Copy16(m.Dst[r*Strip:], m.Step, m.Src[r*m.Stride:], Strip, Group)
-	}
-	m.Done = m.Pairs
-}
-
 // Set is the collection of loops of one path. No function keeps its arguments.
 // Unless a line says otherwise, slices of one call have equal lengths and
 // outputs may be inputs.
@@ -136,9 +108,11 @@ type Set struct {
 	// Lanes8Turned are the same with 8 in the place of 4.
 	Lanes4, Lanes4Turned, Lanes8, Lanes8Turned func(dst, x []float32, segs []Seg, w, start []float32)
 
-	// Dots4 gives c[i*ldc+j] += sum over l < n of a[i*lda+l] * b[j*ldb+l] for i, j < 4*fours.
-	// n is a multiple of 16, fours positive.
-	Dots4 func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n, fours int)
+	// Woven4 and Woven8 are the gradients of blocks of 4 x 4 and 8 x 8.
+	Woven4, Woven4Turned, Woven8, Woven8Turned func(w *Woven)
+	// Weave4 and Weave8 pack lines of woven strips, Strip columns of squares one after the
+	// other: as Move does it, with Strip*squares columns.
+	Weave4, Weave8 func(dst []float32, step int, src []float32, lds int, lines, squares int)
 
 	// SpMV is one output row of a sparse product for Lanes tokens:
 	// dst[l] = init + sum over j of val[j] * x[idx[j]*Lanes + l]. dst has Lanes
@@ -284,7 +258,9 @@ func goSet() *Set {
 		Tile16:  tileGo,
 		Outer16: outerGo,
 		Panel:   panelGo,
-		Lanes4:  lanesGo(4, 4, 1), Lanes4Turned: lanesGo(4, 1, 4), Lanes8: lanesGo(8, 8, 1), Lanes8Turned: lanesGo(8, 1, 8), Dots4: dots4Go,
+		Lanes4:  lanesGo(4, 4, 1), Lanes4Turned: lanesGo(4, 1, 4), Lanes8: lanesGo(8, 8, 1), Lanes8Turned: lanesGo(8, 1, 8),
+		Woven4: wovenGo(4, 4, 1), Woven4Turned: wovenGo(4, 1, 4), Woven8: wovenGo(8, 8, 1), Woven8Turned: wovenGo(8, 1, 8),
+		Weave4: weaveGo(4), Weave8: weaveGo(8),
 		SpMV: spmvGo, Dots: dotsGo, Transpose: transposeGo, StreamTranspose: transposeGo, Copy16: copy16Go,
 		Columns16: columns16Go, Touch: func([]float32, int, int, int) {}, Fence: func() {},
 		PanelSquares: panelSquaresGo, StripSquares: stripSquaresGo,

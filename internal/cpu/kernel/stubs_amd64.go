@@ -29,6 +29,14 @@ func touchSSE(x []float32, ldx int, rows, lines int)
 //go:noescape
 func copy16AVX2(dst []float32, ldd int, src []float32, lds int, rows int)
 
+// weave4AVX2 is weaveGo for blocks of 4, with at least one line and one square.
+//
+//go:noescape
+func weave4AVX2(dst *float32, step int, src *float32, lds int, lines, squares int)
+
+//go:noescape
+func weave8AVX2(dst *float32, step int, src *float32, lds int, lines, squares int)
+
 //go:noescape
 func tile16AVX2(run *tileRun)
 
@@ -56,7 +64,16 @@ func lanes8AVX2(dst, x []float32, segs []Seg, w, start []float32)
 func lanes8TurnedAVX2(dst, x []float32, segs []Seg, w, start []float32)
 
 //go:noescape
-func dots4AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n, fours int)
+func woven4AVX2(w *Woven)
+
+//go:noescape
+func woven4TurnedAVX2(w *Woven)
+
+//go:noescape
+func woven8AVX2(w *Woven)
+
+//go:noescape
+func woven8TurnedAVX2(w *Woven)
 
 //go:noescape
 func tile16AVX512(run *tileRun)
@@ -85,7 +102,16 @@ func lanes8AVX512(dst, x []float32, segs []Seg, w, start []float32)
 func lanes8TurnedAVX512(dst, x []float32, segs []Seg, w, start []float32)
 
 //go:noescape
-func dots4AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n, fours int)
+func woven4AVX512(w *Woven)
+
+//go:noescape
+func woven4TurnedAVX512(w *Woven)
+
+//go:noescape
+func woven8AVX512(w *Woven)
+
+//go:noescape
+func woven8TurnedAVX512(w *Woven)
 
 //go:noescape
 func spmvAVX2(dst, x []float32, idx []int32, val []float32, init float32)

@@ -90,14 +90,6 @@ func lanesGo(size, sj, sk int) func(dst, x []float32, segs []Seg, w, start []flo
 	}
 }
 
-func dots4Go(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n, fours int) {
-	for i := range 4 * fours {
-		for j := range 4 * fours {
-			c[i*ldc+j] += dotGo(a[i*lda:i*lda+n], b[j*ldb:j*ldb+n])
-		}
-	}
-}
-
 func spmvGo(dst, x []float32, idx []int32, val []float32, init float32) {
 	dst = dst[:Lanes]
 	for l := range dst {

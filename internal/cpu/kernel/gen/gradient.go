@@ -8,21 +8,10 @@ import (
 
 const outerSignature = "func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *byte)"
 
-// The fields of kernel.Move by their offsets, which a test compares.
-const (
-	moveSrc    = 0
-	moveAsk    = 24
-	moveStride = 48
-	moveDst    = 56
-	moveStep   = 80
-	moveDone   = 88
-	movePairs  = 96
-)
-
 // outer emits the square tile of a weight gradient: a sum of outer products of
 // rows of a and of b. AVX2 does a quarter of the rows of a 16 x 16 tile at a time.
-// AVX-512 goes four steps at a time and copies a pair of lines meanwhile, while there are
-// any: beside the multiplications it costs next to nothing.
+// AVX-512 goes eight steps at a time and packs a row meanwhile, while there are any: beside
+// the multiplications it costs next to nothing.
 func outer(s isa, name string, size int) {
 	TEXT(name+s.name, NOSPLIT, outerSignature)
 	lanes := min(size, s.lanes)
@@ -73,7 +62,7 @@ func outer(s isa, name string, size int) {
 		ADDQ(ldb, bp)
 	}
 	if s == avx512 {
-		fourSteps(n, step)
+		eightSteps(n, step)
 	}
 	TESTQ(n, n)
 	JZ(LabelRef("finish"))
@@ -104,161 +93,22 @@ func outer(s isa, name string, size int) {
 	RET()
 }
 
-// fourSteps emits the loop over groups of four of n steps, which leaves the rest in n,
-// and the copying and asking beside it.
-func fourSteps(n reg.Register, step func()) {
-	move := Load(Param("move"), GP64())
-	// A row has two pairs. Steps alternate: to the second one, and from there to the next row.
-	from, ask, way := GP64(), GP64(), GP64()
-	to, second, toWay := GP64(), GP64(), GP64()
-	done := GP64()
-	MOVQ(Mem{Base: move, Disp: moveDone}, done)
-	MOVQ(done, from)
-	SHRQ(U8(1), from)
-	MOVQ(from, to)
-	SHLQ(U8(6), to)
-	ADDQ(Mem{Base: move, Disp: moveDst}, to)
-	IMULQ(Mem{Base: move, Disp: moveStride}, from)
-	SHLQ(U8(2), from)
-	MOVQ(from, ask)
-	ADDQ(Mem{Base: move, Disp: moveSrc}, from)
-	ADDQ(Mem{Base: move, Disp: moveAsk}, ask)
-	MOVQ(Mem{Base: move, Disp: moveStep}, second)
-	SHLQ(U8(2), second)
-	MOVQ(second, toWay)
-	SHLQ(U8(1), toWay)
-	MOVQ(U32(128), way)
-	TESTQ(U32(1), done)
-	JZ(LabelRef("row"))
-	ADDQ(way, from)
-	ADDQ(way, ask)
-	ADDQ(toWay, to)
-	turn := func() {
-		// way becomes the rest of a stride, toWay of a line.
-		NEGQ(way)
-		NEGQ(toWay)
-		ADDQ(U8(64), toWay)
-		LEAQ(Mem{Base: way, Index: stride4(move), Scale: 4}, way)
-	}
-	turn()
-	Label("row")
-	SUBQ(Mem{Base: move, Disp: movePairs}, done)
-	SUBQ(U8(4), n)
+// eightSteps emits the loop over groups of eight of n steps, which leaves the rest in n, and
+// the packing beside it.
+func eightSteps(n reg.Register, step func()) {
+	m := startMove(Load(Param("move"), GP64()), strip)
+	SUBQ(U8(8), n)
 	JL(LabelRef("single"))
-	Label("four")
-	TESTQ(done, done)
-	JGE(LabelRef("moved"))
-	one, two := ZMM(), ZMM()
-	VMOVUPS(Mem{Base: from}, one)
-	VMOVUPS(Mem{Base: from, Disp: 64}, two)
-	VMOVUPS(one, Mem{Base: to})
-	VMOVUPS(two, Mem{Base: to, Index: second, Scale: 1})
-	PREFETCHT1(Mem{Base: ask})
-	PREFETCHT1(Mem{Base: ask, Disp: 64})
-	ADDQ(way, from)
-	ADDQ(way, ask)
-	ADDQ(toWay, to)
-	turn()
-	INCQ(done)
-	Label("moved")
-	for range 4 {
+	Label("eight")
+	m.line()
+	for range 8 {
 		step()
 	}
-	SUBQ(U8(4), n)
-	JGE(LabelRef("four"))
-	ADDQ(Mem{Base: move, Disp: movePairs}, done)
-	MOVQ(done, Mem{Base: move, Disp: moveDone})
+	SUBQ(U8(8), n)
+	JGE(LabelRef("eight"))
+	m.end(Load(Param("move"), GP64()))
 	Label("single")
-	ADDQ(U8(4), n)
-}
-
-// stride4 loads the row stride of what is copied, in elements.
-func stride4(move reg.Register) reg.Register {
-	r := GP64()
-	MOVQ(Mem{Base: move, Disp: moveStride}, r)
-	return r
-}
-
-// dots4 emits the dot products of vectors in groups of four, added to as many 4 x 4
-// tiles. AVX2 takes two of the first at a time.
-func dots4(s isa) {
-	TEXT("dots4"+s.name, NOSPLIT, "func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n, fours int)")
-	const size = 4
-	part := size
-	if s == avx2 {
-		part = 2
-	}
-	c, ldc := Load(Param("c").Base(), GP64()), bytes("ldc")
-	a, lda := Load(Param("a").Base(), GP64()), bytes("lda")
-	ldb, ldb3, lda3 := bytes("ldb"), GP64(), GP64()
-	LEAQ(Mem{Base: ldb, Index: ldb, Scale: 2}, ldb3)
-	LEAQ(Mem{Base: lda, Index: lda, Scale: 2}, lda3)
-	rows := Load(Param("fours"), GP64())
-	if part < size {
-		SHLQ(U8(1), rows)
-	}
-	Label("rows")
-	cols, to, b := Load(Param("fours"), GP64()), GP64(), Load(Param("b").Base(), GP64())
-	MOVQ(c, to)
-	Label("cols")
-	acc := accumulators(part, size, s.lanes)
-	for i := range acc {
-		for _, r := range acc[i] {
-			VXORPS(r.AsX(), r.AsX(), r.AsX())
-		}
-	}
-	ap, bp, n := GP64(), GP64(), Load(Param("n"), GP64())
-	MOVQ(a, ap)
-	MOVQ(b, bp)
-	at := func(base, ld, ld3 reg.Register, i int) Mem {
-		switch i {
-		case 0:
-			return Mem{Base: base}
-		case 3:
-			return Mem{Base: base, Index: ld3, Scale: 1}
-		}
-		return Mem{Base: base, Index: ld, Scale: uint8(i)}
-	}
-	SUBQ(U32(s.lanes), n)
-	JL(LabelRef("sum"))
-	Label("step")
-	right := make([]reg.VecVirtual, size)
-	for j := range right {
-		right[j] = s.vec()
-		VMOVUPS(at(bp, ldb, ldb3, j), right[j])
-	}
-	for i := range acc {
-		left := s.vec()
-		VMOVUPS(at(ap, lda, lda3, i), left)
-		for j, r := range acc[i] {
-			VFMADD231PS(right[j], left, r)
-		}
-	}
-	ADDQ(U32(4*s.lanes), ap)
-	ADDQ(U32(4*s.lanes), bp)
-	SUBQ(U32(s.lanes), n)
-	JGE(LabelRef("step"))
-	Label("sum")
-	p := GP64()
-	MOVQ(to, p)
-	for i := range acc {
-		total := fold4(s, acc[i])
-		VADDPS(Mem{Base: p}, total, total)
-		VMOVUPS(total, Mem{Base: p})
-		ADDQ(ldc, p)
-	}
-	ADDQ(U8(16), to)
-	LEAQ(Mem{Base: b, Index: ldb, Scale: 4}, b)
-	DECQ(cols)
-	JNZ(LabelRef("cols"))
-	for range part {
-		ADDQ(ldc, c)
-	}
-	LEAQ(Mem{Base: a, Index: lda, Scale: uint8(part)}, a)
-	DECQ(rows)
-	JNZ(LabelRef("rows"))
-	VZEROUPPER()
-	RET()
+	ADDQ(U8(8), n)
 }
 
 // fold4 emits the sums of the lanes of four vectors, side by side. It takes no new

@@ -49,6 +49,8 @@ func main() {
 	transpose16("transposeAVX512", func(src, dst Op) { VMOVUPS(src, dst) })
 	transpose16("streamTransposeAVX512", func(src, dst Op) { VMOVNTPS(src, dst) })
 	copy16()
+	weave(4)
+	weave(8)
 	touch()
 	fence()
 	for _, s := range []isa{avx2, avx512} {
@@ -64,7 +66,10 @@ func main() {
 		lanes(s, "lanes4Turned", 4, true)
 		lanes(s, "lanes8", 8, false)
 		lanes(s, "lanes8Turned", 8, true)
-		dots4(s)
+		for _, size := range []int{4, 8} {
+			woven(s, size, false)
+			woven(s, size, true)
+		}
 		spmv(s)
 		dots(s)
 		reductions(s)

@@ -1,0 +1,362 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// The fields of kernel.Woven by their offsets, which a test compares.
+const (
+	wovenC     = 0
+	wovenA     = 24
+	wovenB     = 48
+	wovenSlots = 72
+	wovenIndex = 96
+	wovenStep  = 120
+	wovenLines = 128
+	wovenMove  = 136
+)
+
+// woven emits the gradients of blocks of 8 x 8 or 4 x 4. A line of b, which holds 2 or 4 tokens
+// of each of its columns, is multiplied with the same tokens of one column of a after the
+// other: a is the strip that all blocks share and that the first-level cache holds, for its
+// lines are read most often. The tokens' sums are added up at the end. AVX2 does four
+// columns of a at a time; AVX-512 several lines, so that sums enough are under way, and packs
+// meanwhile.
+func woven(s isa, size int, turned bool) {
+	name := "woven" + string(rune('0'+size))
+	if turned {
+		name += "Turned"
+	}
+	TEXT(name+s.name, NOSPLIT, "func(w *byte)")
+	const most = 32 // lines from one packing to the next
+	tokens, vectors := strip/size, strip/s.lanes
+	rows, sets := size, strip/size
+	if s == avx2 {
+		rows, sets = 4, 1
+	}
+	slot := AllocLocal(8)
+	w := func() reg.Register { return Load(Param("w"), GP64()) }
+	var m *moving
+	if s == avx512 {
+		move := w()
+		MOVQ(Mem{Base: move, Disp: wovenMove}, move)
+		m = startMove(move, size)
+	}
+	zero := GP64()
+	XORQ(zero, zero)
+	MOVQ(zero, slot)
+	Label("slot")
+	r, i, b, c := w(), GP64(), GP64(), GP64()
+	MOVQ(slot, i)
+	CMPQ(i, Mem{Base: r, Disp: wovenSlots + 8})
+	JGE(LabelRef("done"))
+	INCQ(slot)
+	MOVQ(Mem{Base: r, Disp: wovenSlots}, c)
+	MOVLQSX(Mem{Base: c, Index: i, Scale: 4}, c)
+	MOVQ(Mem{Base: r, Disp: wovenIndex}, i)
+	MOVLQSX(Mem{Base: i, Index: c, Scale: 4}, b)
+	IMUL3Q(I32(4*size*size), c, c)
+	ADDQ(Mem{Base: r, Disp: wovenC}, c)
+	SHLQ(U8(2), b)
+	IMULQ(Mem{Base: r, Disp: wovenStep}, b)
+	ADDQ(Mem{Base: r, Disp: wovenB}, b)
+	for line := 0; line < size*size; line += strip {
+		PREFETCHT0(Mem{Base: c, Disp: 4 * line})
+	}
+	for part := 0; part < size; part += rows {
+		label := "part" + string(rune('0'+part))
+		acc := make([][][]reg.VecVirtual, sets) // by line, row, vector
+		for l := range acc {
+			acc[l] = accumulators(rows, vectors, s.lanes)
+			for _, row := range acc[l] {
+				for _, r := range row {
+					VXORPS(r.AsX(), r.AsX(), r.AsX())
+				}
+			}
+		}
+		ap, bp, n, k := GP64(), GP64(), GP64(), GP64()
+		r := w()
+		MOVQ(Mem{Base: r, Disp: wovenA}, ap)
+		MOVQ(b, bp)
+		MOVQ(Mem{Base: r, Disp: wovenLines}, n)
+		Label(label + "more")
+		MOVQ(U32(most), k)
+		CMPQ(n, k)
+		CMOVQLT(n, k)
+		SUBQ(k, n)
+		if m != nil {
+			m.line()
+		}
+		Label(label + "line")
+		for l := range acc {
+			right := make([]reg.VecVirtual, vectors)
+			for v := range right {
+				right[v] = s.vec()
+				VMOVUPS(Mem{Base: bp, Disp: 4 * (strip*l + s.lanes*v)}, right[v])
+			}
+			for i := range rows {
+				left, from := s.vec(), Mem{Base: ap, Disp: 4 * (strip*l + tokens*(part+i))}
+				switch {
+				case tokens == 2:
+					VBROADCASTSD(from, left)
+				case s == avx512:
+					VBROADCASTF32X4(from, left)
+				default:
+					VBROADCASTF128(from, left)
+				}
+				for v := range right {
+					VFMADD231PS(right[v], left, acc[l][i][v])
+				}
+			}
+		}
+		ADDQ(U32(4*strip*sets), ap)
+		ADDQ(U32(4*strip*sets), bp)
+		SUBQ(U8(sets), k)
+		JG(LabelRef(label + "line"))
+		TESTQ(n, n)
+		JNZ(LabelRef(label + "more"))
+		for l := 1; l < sets; l++ {
+			for i := range acc[l] {
+				VADDPS(acc[l][i][0], acc[0][i][0], acc[0][i][0])
+			}
+		}
+		for _, p := range foldTokens(s, size, acc[0], part, turned) {
+			at := Mem{Base: c, Disp: 4 * p.at}
+			VADDPS(at, p.sums, p.sums)
+			VMOVUPS(p.sums, at)
+		}
+	}
+	JMP(LabelRef("slot"))
+	Label("done")
+	if m != nil {
+		move := w()
+		MOVQ(Mem{Base: move, Disp: wovenMove}, move)
+		m.end(move)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// piece is some sums of a block that lie side by side, from element at on.
+type piece struct {
+	sums reg.Register
+	at   int
+}
+
+// foldTokens emits the sums over the tokens of the columns of a from first on, each with
+// all of b. They are rows of the block, or if turned its columns.
+func foldTokens(s isa, size int, acc [][]reg.VecVirtual, first int, turned bool) []piece {
+	switch {
+	case s == avx512 && size == 8 && turned:
+		var even, odd [2]reg.VecVirtual // columns of b, one in four lanes
+		for half := range 2 {
+			even[half], odd[half] = foldPairs(acc[4*half][0], acc[4*half+1][0], acc[4*half+2][0], acc[4*half+3][0])
+		}
+		// A turned 4 x 4 of lanes.
+		lo0, hi0 := halves(even[0], even[1])
+		lo1, hi1 := halves(odd[0], odd[1])
+		var sums []piece
+		for i, x := range [][2]reg.VecVirtual{{lo0, lo1}, {hi0, hi1}} {
+			l, h := ZMM(), x[0]
+			VSHUFF32X4(U8(0x88), x[1], x[0], l)
+			VSHUFF32X4(U8(0xdd), x[1], x[0], h)
+			sums = append(sums, piece{l, strip * i}, piece{h, strip * (2 + i)})
+		}
+		return sums
+	case s == avx512 && size == 8:
+		var sums []piece
+		for i := 0; i < size; i += 2 {
+			x, y := acc[i][0], acc[i+1][0]
+			odd, which := ZMM(), ZMM()
+			VMOVAPS(x, odd)
+			VMOVUPS(everySecond(0), which)
+			VPERMT2PS(y, which, x)
+			VMOVUPS(everySecond(1), which)
+			VPERMT2PS(y, which, odd)
+			VADDPS(odd, x, x)
+			sums = append(sums, piece{x, size * i})
+		}
+		return sums
+	case s == avx512:
+		x := foldFour(acc[0][0], acc[1][0], acc[2][0], acc[3][0])
+		if !turned { // column after column so far
+			order := ZMM()
+			VMOVUPS(turned4(), order)
+			VPERMPS(x, order, x)
+		}
+		return []piece{{x, 0}}
+	case size == 8:
+		var sums []piece
+		for i := range acc {
+			lo, hi := acc[i][0], acc[i][1]
+			odd := YMM()
+			VSHUFPS(U8(0xdd), hi, lo, odd)
+			VSHUFPS(U8(0x88), hi, lo, lo)
+			VADDPS(odd, lo, lo)
+			VPERMPD(U8(0xd8), lo, lo)
+			sums = append(sums, piece{lo, size * (first + i)})
+		}
+		if !turned {
+			return sums
+		}
+		row := func(i int) reg.Register { return sums[i].sums }
+		l01, h01 := unpacked(row(0), row(1))
+		l23, h23 := unpacked(row(2), row(3))
+		c0, c1 := unpackedPairs(l01, l23)
+		c2, c3 := unpackedPairs(h01, h23)
+		sums = nil
+		for i, c := range []reg.Register{c0, c1, c2, c3} {
+			high := XMM()
+			VEXTRACTF128(U8(1), c, high)
+			sums = append(sums, piece{c.(reg.Vec).AsX(), size*i + first}, piece{high, size*(4+i) + first})
+		}
+		return sums
+	}
+	x, y := foldFour(acc[0][0], acc[1][0], acc[2][0], acc[3][0]), foldFour(acc[0][1], acc[1][1], acc[2][1], acc[3][1])
+	if turned {
+		return []piece{{x, 0}, {y, 8}}
+	}
+	// Columns 0 and 1 in the halves of x, 2 and 3 of y.
+	x1, y1 := XMM(), XMM()
+	VEXTRACTF128(U8(1), x, x1)
+	VEXTRACTF128(U8(1), y, y1)
+	l01, h01 := unpacked(x.AsX(), x1)
+	l23, h23 := unpacked(y.AsX(), y1)
+	r0, r1 := unpackedPairs(l01, l23)
+	r2, r3 := unpackedPairs(h01, h23)
+	return []piece{{r0, 0}, {r1, 4}, {r2, 8}, {r3, 12}}
+}
+
+// halves emits the even and the odd pieces of four lanes of two vectors.
+func halves(x, y reg.VecVirtual) (even, odd reg.VecVirtual) {
+	even = ZMM()
+	VSHUFF32X4(U8(0x88), y, x, even)
+	VSHUFF32X4(U8(0xdd), y, x, x)
+	return even, x
+}
+
+// unpacked emits the numbers of the lower and the upper pairs of each four lanes of two
+// vectors in turns; the second takes the place of x. unpackedPairs does so with pairs.
+func unpacked(x, y reg.Register) (lo, hi reg.Register) {
+	lo = alike(x)
+	VUNPCKLPS(y, x, lo)
+	VUNPCKHPS(y, x, x)
+	return lo, x
+}
+
+func unpackedPairs(x, y reg.Register) (lo, hi reg.Register) {
+	lo = alike(x)
+	VUNPCKLPD(y, x, lo)
+	VUNPCKHPD(y, x, x)
+	return lo, x
+}
+
+// alike returns a new register of the same size.
+func alike(x reg.Register) reg.Register { return narrow(int(x.Size()) / 4) }
+
+// foldFour emits, for each four lanes of four vectors, the sums of the four side by side.
+func foldFour(a, b, c, d reg.Register) reg.VecVirtual {
+	for _, p := range [][2]reg.Register{{a, b}, {c, d}} {
+		lo, hi := unpacked(p[0], p[1])
+		VADDPS(lo, hi, hi)
+	}
+	lo, hi := unpackedPairs(a, c)
+	VADDPS(lo, hi, hi)
+	return a.(reg.VecVirtual)
+}
+
+// foldPairs emits, for each four lanes of four vectors, the sums of the lower two side by side,
+// and those of the upper two.
+func foldPairs(a, b, c, d reg.Register) (lower, upper reg.VecVirtual) {
+	lab, hab := unpacked(a, b)
+	lcd, hcd := unpacked(c, d)
+	l0, l1 := unpackedPairs(lab, lcd)
+	VADDPS(l0, l1, l1)
+	h0, h1 := unpackedPairs(hab, hcd)
+	VADDPS(h0, h1, h1)
+	return l1.(reg.VecVirtual), h1.(reg.VecVirtual)
+}
+
+// everySecond returns the indices of the even or odd numbers of two vectors.
+func everySecond(odd int) Mem {
+	return indices([]string{"evenNumbers", "oddNumbers"}[odd], func(i int) int { return 2*i + odd })
+}
+
+// turned4 returns the indices of a 4 x 4 matrix turned.
+func turned4() Mem { return indices("turned4", func(i int) int { return i%4*4 + i/4 }) }
+
+func indices(name string, at func(i int) int) Mem {
+	if m, ok := constants[name]; ok {
+		return m
+	}
+	m := GLOBL(name, RODATA|NOPTR)
+	for i := range strip {
+		DATA(4*i, U32(at(i)))
+	}
+	constants[name] = m
+	return m
+}
+
+// weave emits the packing of lines of strips of size columns, 16 columns after the other.
+// AVX takes eight columns at a time.
+func weave(size int) {
+	TEXT("weave"+string(rune('0'+size))+"AVX2", NOSPLIT, "func(dst *float32, step int, src *float32, lds int, lines, squares int)")
+	tokens := strip / size
+	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
+	step, lds := bytes("step"), bytes("lds")
+	lines := Load(Param("lines"), GP64())
+	from, to, n := GP64(), GP64(), GP64()
+	Label("line")
+	MOVQ(src, from)
+	MOVQ(dst, to)
+	Load(Param("squares"), n)
+	SHLQ(U8(1), n)
+	Label("eight")
+	p := GP64()
+	MOVQ(from, p)
+	var row []reg.VecVirtual
+	for r := range tokens {
+		row = append(row, YMM())
+		VMOVUPS(Mem{Base: p}, row[r])
+		if r+1 < tokens {
+			ADDQ(lds, p)
+		}
+	}
+	// Columns of the lower and upper four in the halves of a vector, until halves are joined.
+	join := func(x, y reg.Register) (lo, hi Op) {
+		l := YMM()
+		VPERM2F128(U8(0x20), y, x, l)
+		VPERM2F128(U8(0x31), y, x, x)
+		return l, x
+	}
+	put := func(lo, hi Op) {
+		VMOVUPS(lo, Mem{Base: to})
+		VMOVUPS(hi, Mem{Base: to, Disp: 32})
+		ADDQ(step, to)
+	}
+	if tokens == 2 {
+		put(join(unpacked(row[0], row[1])))
+	} else {
+		l01, h01 := unpacked(row[0], row[1])
+		l23, h23 := unpacked(row[2], row[3])
+		c0, c1 := unpackedPairs(l01, l23)
+		c2, c3 := unpackedPairs(h01, h23)
+		lo0, hi0 := join(c0, c1)
+		lo1, hi1 := join(c2, c3)
+		put(lo0, lo1)
+		put(hi0, hi1)
+	}
+	ADDQ(U8(32), from)
+	DECQ(n)
+	JNZ(LabelRef("eight"))
+	for range tokens {
+		ADDQ(lds, src)
+	}
+	ADDQ(U8(4*strip), dst)
+	DECQ(lines)
+	JNZ(LabelRef("line"))
+	VZEROUPPER()
+	RET()
+}

@@ -1,0 +1,96 @@
+package kernel
+
+// Group is the number of strips of Strip columns that are packed together: four lines side by
+// side come from memory in half of the time that four lines apart take.
+const Group = 4
+
+// A strip of 4 or 8 columns is woven: a line of 16 numbers holds m = 4 or 2 tokens of it, those
+// of a column side by side. So vectors are full, and their sums are of tokens, which are added
+// up once.
+
+// Move is the packing of rows of Group*Strip columns, Stride elements apart in Src, into
+// strips of a width that the multiplications beside it say, which start Step elements apart
+// in Dst:
+//
+//	Dst[c/width*Step + r/m*Strip + c%width*m + r%m] = Src[r*Stride + c],   m = Strip/width
+//
+// Of the Lines lines of each strip the first Done are done. Beside each, memory is asked for
+// that is packed next: as many rows of Ask, as far apart.
+type Move struct {
+	Src, Ask []float32
+	Stride   int
+	Dst      []float32
+	Step     int
+	Done     int
+	Lines    int
+}
+
+// Finish packs what is not done into strips of a width.
+func (m *Move) Finish(k *Set, width int) {
+	if n := m.Lines - m.Done; n > 0 {
+		k.PackStrips(m.Dst[m.Done*Strip:], m.Step, m.Src[m.Done*(Strip/width)*m.Stride:], m.Stride, n, Group, width)
+		m.Done = m.Lines
+	}
+}
+
+// PackStrips packs squares*Strip columns into strips of a width, as Move does it.
+func (k *Set) PackStrips(dst []float32, step int, src []float32, lds, lines, squares, width int) {
+	switch {
+	case lines == 0 || squares == 0:
+	case width == 4:
+		k.Weave4(dst, step, src, lds, lines, squares)
+	case width == 8:
+		k.Weave8(dst, step, src, lds, lines, squares)
+	default:
+		for r := range lines {
+			k.Copy16(dst[r*Strip:], step, src[r*lds:], Strip, squares)
+		}
+	}
+}
+
+// Woven is a row, or a column, of blocks of B x B weights, whose gradients share the strip A:
+//
+//	C[s*B*B + i*B + j] += sum over l < Lines, t < m of
+//		A[l*Strip + i*m + t] * B[Index[s]*Step + l*Strip + j*m + t]
+//
+// for s of Slots; turned, C has j*B + i in the place of i*B + j. Lines is a positive multiple of m.
+// Move is work to do meanwhile, as much as fits in; it is not nil.
+type Woven struct {
+	C, A, B      []float32
+	Slots, Index []int32
+	Step, Lines  int
+	Move         *Move
+}
+
+// wovenGo has element (i, j) at i*si + j*sj.
+func wovenGo(size, si, sj int) func(w *Woven) {
+	m := Strip / size
+	return func(w *Woven) {
+		for _, s := range w.Slots {
+			a, b := w.A[:w.Lines*Strip], w.B[int(w.Index[s])*w.Step:][:w.Lines*Strip]
+			c := w.C[int(s)*size*size:][:size*size]
+			for i := range size {
+				for j := range size {
+					sum := float32(0)
+					for l := 0; l < len(a); l += Strip {
+						for t := range m {
+							sum += a[l+i*m+t] * b[l+j*m+t]
+						}
+					}
+					c[i*si+j*sj] += sum
+				}
+			}
+		}
+	}
+}
+
+func weaveGo(size int) func(dst []float32, step int, src []float32, lds int, lines, squares int) {
+	m := Strip / size
+	return func(dst []float32, step int, src []float32, lds int, lines, squares int) {
+		for r := range lines * m {
+			for c, v := range src[r*lds:][:squares*Strip] {
+				dst[c/size*step+r/m*Strip+c%size*m+r%m] = v
+			}
+		}
+	}
+}
