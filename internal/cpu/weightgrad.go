@@ -130,6 +130,7 @@ func (o *gradOp) task(w, i int) {
 	for t0 := 0; t0 < o.t; t0 += o.chunk {
 		n := o.tokens(t0)
 		o.pack(ws, t0, n)
+		o.narrowBias(ws, i, n)
 		switch {
 		case o.q.topo == nil:
 			o.dense(ws, o.bounds[i], o.bounds[i+1], t0, n)
@@ -138,7 +139,6 @@ func (o *gradOp) task(w, i int) {
 		default:
 			o.blocks(ws, o.bounds[i], o.bounds[i+1], t0, n)
 		}
-		o.biasSums(i, t0, n)
 	}
 }
 
@@ -153,10 +153,12 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 	for r := lo; r < hi; r++ {
 		slots := o.visit[o.pointer[r]:o.pointer[r+1]]
 		if len(slots) == 0 {
+			o.bareBias(r*size, size, t0, n)
 			continue
 		}
 		for u := 0; u < size; u += o.width {
 			a := o.strip(ws, wide, r*size+u, t0, n)
+			o.wideBias(ws, r*size+u, a, n)
 			if size < kernel.Strip {
 				o.woven(ws, slots, index, a, n)
 				continue
@@ -205,6 +207,7 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 	in := o.x.n
 	for s := lo; s < hi; s++ {
 		a := o.strip(ws, wide, s*16, t0, n)
+		o.wideBias(ws, s*16, a, n)
 		for v := 0; v < narrow.n; v += 16 {
 			row, col := s*16, v
 			if o.byX {
@@ -240,37 +243,15 @@ func (o *gradOp) elements(ws *workspace, lo, hi, t0, n int) {
 	for r := lo; r < hi; r++ {
 		from, to := o.pointer[r], o.pointer[r+1]
 		if from == to {
+			o.bareBias(r, 1, t0, n)
 			continue
 		}
 		a := o.strip(ws, wide, r, t0, n)
+		o.wideBias(ws, r, a, n)
 		ws.row = grow(ws.row, int(to-from))
 		o.b.k.Dots(ws.row, a[:ld], ws.panel, ld, idx[from:to])
 		for j, s := range o.visit[from:to] {
 			o.q.grad.f[s] += ws.row[j]
-		}
-	}
-}
-
-// biasSums adds the sums of the columns of dy over a chunk: each task those of an equal
-// share of the strips.
-func (o *gradOp) biasSums(i, t0, n int) {
-	if o.bias == nil {
-		return
-	}
-	tasks, strips := len(o.bounds)-1, chunks(o.dy.n, kernel.Strip)
-	for s := strips * i / tasks; s < strips*(i+1)/tasks; s++ {
-		col := s * kernel.Strip
-		dy := o.dy.all[t0*o.dy.n+col:]
-		if col+kernel.Strip <= o.dy.n {
-			o.b.k.Columns16(o.bias[col:], dy, o.dy.n, n)
-			continue
-		}
-		for c := range o.dy.n - col {
-			sum := float32(0)
-			for r := range n {
-				sum += dy[r*o.dy.n+c]
-			}
-			o.bias[col+c] += sum
 		}
 	}
 }

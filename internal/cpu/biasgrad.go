@@ -1,0 +1,65 @@
+package cpu
+
+import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
+
+// A bias gradient is the sum of dy over the tokens. It is taken from dy's packed strips while
+// they are near, not in a pass of its own over all of dy.
+
+// narrowBias adds the sums of a chunk where dy is the narrow side: each task those of an equal
+// share of the strips.
+func (o *gradOp) narrowBias(ws *workspace, i, n int) {
+	if o.bias == nil || !o.byX {
+		return
+	}
+	tasks, strips := len(o.bounds)-1, chunks(o.dy.n, o.width)
+	for s := strips * i / tasks; s < strips*(i+1)/tasks; s++ {
+		o.addBias(ws, s*o.width, o.packed(ws.panel, s*o.width, n), n)
+	}
+}
+
+// wideBias adds those of a strip where dy is the wide side.
+func (o *gradOp) wideBias(ws *workspace, col int, strip []float32, n int) {
+	if o.bias != nil && !o.byX {
+		o.addBias(ws, col, strip, n)
+	}
+}
+
+// addBias adds the sums of a packed strip, from column col on.
+func (o *gradOp) addBias(ws *workspace, col int, strip []float32, n int) {
+	switch {
+	case o.layout == byColumn:
+		o.bias[col] += o.b.k.Sum(strip[:n])
+	case o.width == kernel.Strip && col+kernel.Strip <= o.dy.n:
+		o.b.k.Columns16(o.bias[col:], strip, kernel.Strip, n)
+	default:
+		m, sums := o.tokensOfLine(), ws.tile[:kernel.Strip]
+		clear(sums)
+		o.b.k.Columns16(sums, strip, kernel.Strip, chunks(n, m))
+		for c := range min(o.width, o.dy.n-col) {
+			for _, v := range sums[c*m : (c+1)*m] {
+				o.bias[col+c] += v
+			}
+		}
+	}
+}
+
+// bareBias adds the sums of columns of the wide side that have no block, and so no strip.
+func (o *gradOp) bareBias(col, cols, t0, n int) {
+	if o.bias == nil || o.byX {
+		return
+	}
+	for end := col + cols; col < end; {
+		dy := o.dy.all[t0*o.dy.n+col:]
+		if col+kernel.Strip <= end {
+			o.b.k.Columns16(o.bias[col:], dy, o.dy.n, n)
+			col += kernel.Strip
+			continue
+		}
+		sum := float32(0)
+		for r := range n {
+			sum += dy[r*o.dy.n]
+		}
+		o.bias[col] += sum
+		col++
+	}
+}
