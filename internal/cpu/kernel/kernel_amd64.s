@@ -453,7 +453,7 @@ done:
 	RET
 
 // func weave4AVX2(dst *float32, step int, src *float32, lds int, lines int, squares int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·weave4AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ src+16(FP), CX
@@ -467,17 +467,20 @@ line:
 	MOVQ CX, DI
 	MOVQ AX, R8
 	MOVQ squares+40(FP), R9
-	SHLQ $0x01, R9
 
-eight:
+square:
 	MOVQ       DI, R10
 	VMOVUPS    (R10), Y0
+	PREFETCHT0 (R10)(BX*4)
 	ADDQ       BX, R10
 	VMOVUPS    (R10), Y1
+	PREFETCHT0 (R10)(BX*4)
 	ADDQ       BX, R10
 	VMOVUPS    (R10), Y2
+	PREFETCHT0 (R10)(BX*4)
 	ADDQ       BX, R10
 	VMOVUPS    (R10), Y3
+	PREFETCHT0 (R10)(BX*4)
 	VUNPCKLPS  Y1, Y0, Y4
 	VUNPCKHPS  Y1, Y0, Y0
 	VUNPCKLPS  Y3, Y2, Y1
@@ -496,9 +499,35 @@ eight:
 	VMOVUPS    Y3, (R8)
 	VMOVUPS    Y1, 32(R8)
 	ADDQ       DX, R8
-	ADDQ       $0x20, DI
+	MOVQ       DI, R10
+	VMOVUPS    32(R10), Y0
+	ADDQ       BX, R10
+	VMOVUPS    32(R10), Y1
+	ADDQ       BX, R10
+	VMOVUPS    32(R10), Y2
+	ADDQ       BX, R10
+	VMOVUPS    32(R10), Y3
+	VUNPCKLPS  Y1, Y0, Y4
+	VUNPCKHPS  Y1, Y0, Y0
+	VUNPCKLPS  Y3, Y2, Y1
+	VUNPCKHPS  Y3, Y2, Y2
+	VUNPCKLPD  Y1, Y4, Y3
+	VUNPCKHPD  Y1, Y4, Y4
+	VUNPCKLPD  Y2, Y0, Y1
+	VUNPCKHPD  Y2, Y0, Y0
+	VPERM2F128 $0x20, Y4, Y3, Y2
+	VPERM2F128 $0x31, Y4, Y3, Y3
+	VPERM2F128 $0x20, Y0, Y1, Y4
+	VPERM2F128 $0x31, Y0, Y1, Y1
+	VMOVUPS    Y2, (R8)
+	VMOVUPS    Y4, 32(R8)
+	ADDQ       DX, R8
+	VMOVUPS    Y3, (R8)
+	VMOVUPS    Y1, 32(R8)
+	ADDQ       DX, R8
+	ADDQ       $0x00000040, DI
 	DECQ       R9
-	JNZ        eight
+	JNZ        square
 	ADDQ       BX, CX
 	ADDQ       BX, CX
 	ADDQ       BX, CX
@@ -510,7 +539,7 @@ eight:
 	RET
 
 // func weave8AVX2(dst *float32, step int, src *float32, lds int, lines int, squares int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·weave8AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ src+16(FP), CX
@@ -524,13 +553,14 @@ line:
 	MOVQ CX, DI
 	MOVQ AX, R8
 	MOVQ squares+40(FP), R9
-	SHLQ $0x01, R9
 
-eight:
+square:
 	MOVQ       DI, R10
 	VMOVUPS    (R10), Y0
+	PREFETCHT0 (R10)(BX*2)
 	ADDQ       BX, R10
 	VMOVUPS    (R10), Y1
+	PREFETCHT0 (R10)(BX*2)
 	VUNPCKLPS  Y1, Y0, Y2
 	VUNPCKHPS  Y1, Y0, Y0
 	VPERM2F128 $0x20, Y0, Y2, Y1
@@ -538,10 +568,56 @@ eight:
 	VMOVUPS    Y1, (R8)
 	VMOVUPS    Y2, 32(R8)
 	ADDQ       DX, R8
-	ADDQ       $0x20, DI
+	MOVQ       DI, R10
+	VMOVUPS    32(R10), Y0
+	ADDQ       BX, R10
+	VMOVUPS    32(R10), Y1
+	VUNPCKLPS  Y1, Y0, Y2
+	VUNPCKHPS  Y1, Y0, Y0
+	VPERM2F128 $0x20, Y0, Y2, Y1
+	VPERM2F128 $0x31, Y0, Y2, Y2
+	VMOVUPS    Y1, (R8)
+	VMOVUPS    Y2, 32(R8)
+	ADDQ       DX, R8
+	ADDQ       $0x00000040, DI
 	DECQ       R9
-	JNZ        eight
+	JNZ        square
 	ADDQ       BX, CX
+	ADDQ       BX, CX
+	ADDQ       $0x40, AX
+	DECQ       SI
+	JNZ        line
+	VZEROUPPER
+	RET
+
+// func weave16AVX2(dst *float32, step int, src *float32, lds int, lines int, squares int)
+// Requires: AVX, MMX+
+TEXT ·weave16AVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ step+8(FP), DX
+	SHLQ $0x02, DX
+	MOVQ lds+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ lines+32(FP), SI
+
+line:
+	MOVQ CX, DI
+	MOVQ AX, R8
+	MOVQ squares+40(FP), R9
+
+square:
+	MOVQ       DI, R10
+	VMOVUPS    (R10), Y0
+	PREFETCHT0 (R10)(BX*2)
+	VMOVUPS    Y0, (R8)
+	MOVQ       DI, R10
+	VMOVUPS    32(R10), Y0
+	VMOVUPS    Y0, 32(R8)
+	ADDQ       DX, R8
+	ADDQ       $0x00000040, DI
+	DECQ       R9
+	JNZ        square
 	ADDQ       BX, CX
 	ADDQ       $0x40, AX
 	DECQ       SI

@@ -61,7 +61,7 @@ func native(p Path) *Set {
 		}
 	}
 	s.Transpose, s.Copy16 = transpose(8, transposeAVX2, transposeGo), copy16AVX2
-	s.Weave4, s.Weave8 = weave(weave4AVX2), weave(weave8AVX2)
+	s.Weave4, s.Weave8, s.Weave16 = weave(weave4AVX2), weave(weave8AVX2), weave(weave16AVX2)
 	s.StreamTranspose = s.Transpose
 	if p == AVX512 {
 		edge := s.Transpose

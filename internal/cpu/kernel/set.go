@@ -110,9 +110,9 @@ type Set struct {
 
 	// Woven4 and Woven8 are the gradients of blocks of 4 x 4 and 8 x 8.
 	Woven4, Woven4Turned, Woven8, Woven8Turned func(w *Woven)
-	// Weave4 and Weave8 pack lines of woven strips, Strip columns of squares one after the
-	// other: as Move does it, with Strip*squares columns.
-	Weave4, Weave8 func(dst []float32, step int, src []float32, lds int, lines, squares int)
+	// Weave4, Weave8 and Weave16 pack lines of strips of 4, 8 and 16 columns as Move does it,
+	// of Strip*squares columns.
+	Weave4, Weave8, Weave16 func(dst []float32, step int, src []float32, lds int, lines, squares int)
 
 	// SpMV is one output row of a sparse product for Lanes tokens:
 	// dst[l] = init + sum over j of val[j] * x[idx[j]*Lanes + l]. dst has Lanes
@@ -260,7 +260,7 @@ func goSet() *Set {
 		Panel:   panelGo,
 		Lanes4:  lanesGo(4, 4, 1), Lanes4Turned: lanesGo(4, 1, 4), Lanes8: lanesGo(8, 8, 1), Lanes8Turned: lanesGo(8, 1, 8),
 		Woven4: wovenGo(4, 4, 1), Woven4Turned: wovenGo(4, 1, 4), Woven8: wovenGo(8, 8, 1), Woven8Turned: wovenGo(8, 1, 8),
-		Weave4: weaveGo(4), Weave8: weaveGo(8),
+		Weave4: weaveGo(4), Weave8: weaveGo(8), Weave16: weaveGo(16),
 		SpMV: spmvGo, Dots: dotsGo, Transpose: transposeGo, StreamTranspose: transposeGo, Copy16: copy16Go,
 		Columns16: columns16Go, Touch: func([]float32, int, int, int) {}, Fence: func() {},
 		PanelSquares: panelSquaresGo, StripSquares: stripSquaresGo,

@@ -35,6 +35,9 @@ func copy16AVX2(dst []float32, ldd int, src []float32, lds int, rows int)
 func weave4AVX2(dst *float32, step int, src *float32, lds int, lines, squares int)
 
 //go:noescape
+func weave16AVX2(dst *float32, step int, src *float32, lds int, lines, squares int)
+
+//go:noescape
 func weave8AVX2(dst *float32, step int, src *float32, lds int, lines, squares int)
 
 //go:noescape

@@ -35,17 +35,14 @@ func (m *Move) Finish(k *Set, width int) {
 
 // PackStrips packs squares*Strip columns into strips of a width, as Move does it.
 func (k *Set) PackStrips(dst []float32, step int, src []float32, lds, lines, squares, width int) {
-	switch {
-	case lines == 0 || squares == 0:
-	case width == 4:
-		k.Weave4(dst, step, src, lds, lines, squares)
-	case width == 8:
-		k.Weave8(dst, step, src, lds, lines, squares)
-	default:
-		for r := range lines {
-			k.Copy16(dst[r*Strip:], step, src[r*lds:], Strip, squares)
-		}
+	weave := k.Weave16
+	switch width {
+	case 4:
+		weave = k.Weave4
+	case 8:
+		weave = k.Weave8
 	}
+	weave(dst, step, src, lds, lines, squares)
 }
 
 // Woven is a row, or a column, of blocks of B x B weights, whose gradients share the strip A:

@@ -49,8 +49,9 @@ func main() {
 	transpose16("transposeAVX512", func(src, dst Op) { VMOVUPS(src, dst) })
 	transpose16("streamTransposeAVX512", func(src, dst Op) { VMOVNTPS(src, dst) })
 	copy16()
-	weave(4)
-	weave(8)
+	for _, size := range []int{4, 8, 16} {
+		weave(size)
+	}
 	touch()
 	fence()
 	for _, s := range []isa{avx2, avx512} {
