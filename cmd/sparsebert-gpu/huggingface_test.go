@@ -81,6 +81,9 @@ func TestExportImportExport(t *testing.T) {
 // A run that starts from weights and hardly moves ends with the same weights, from
 // whatever method they come.
 func TestInitFrom(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine that TestTrainEvalInspect does not start")
+	}
 	dense, folder := exported(t, "--method", "dense")
 	static, _ := exported(t, "--method", "static", "--sparsity", "0.75", "--block-size", "16")
 	for _, from := range []struct{ name, path, run string }{{"a Hugging Face folder", folder, dense}, {"a dense run", dense, dense}, {"a static run", static, static}} {

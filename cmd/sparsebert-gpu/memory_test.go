@@ -38,6 +38,9 @@ func TestDryRunShowsTheDevicesMemory(t *testing.T) {
 // TestTooLittleMemory: a run that does not fit ends before it begins, in one line
 // whose advice is true: what it names fits, and nothing larger does.
 func TestTooLittleMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: the race detector sees the same goroutines in TestTrainOnTheSimulator")
+	}
 	parent := t.TempDir()
 	const batch = 1 << 17
 	run := func(more ...string) (int, string) {

@@ -59,6 +59,9 @@ func lastEval(t *testing.T, dir string) *metrics.Eval {
 // train leaves a report, and report makes the same one, with figures, with flags
 // before or behind the folder.
 func TestReport(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine that TestReportOfEveryMethod does not start")
+	}
 	dir := reportRun(t)
 	own, err := os.ReadFile(filepath.Join(dir, reportFile))
 	if err != nil {

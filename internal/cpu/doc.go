@@ -19,9 +19,11 @@
 // tokens (lanes.go).
 //
 // A weight gradient (weightgrad.go) takes chunks of tokens of which the narrower
-// activation fits the second-level cache, passes the wider one strip by strip, of which the next one
-// is copied beside the multiplications, and adds up one 16 x 16 tile after another in registers; blocks
-// of 8 and less are dot products along the tokens. The bias gradient is added up while its strips are near.
+// activation fits the second-level cache and passes the wider one strip by strip: packed
+// strips, in groups of which the next one is packed beside the multiplications (strips.go).
+// Gradients of blocks of 8 and 4 are sums along the tokens of strips whose lines hold several
+// tokens, those of single elements dot products. The bias gradient is added up while its
+// strips are near (biasgrad.go).
 //
 // # Memory
 //
