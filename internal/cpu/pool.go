@@ -3,6 +3,8 @@ package cpu
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 )
 
 // tasks is an operation cut into pieces. task runs piece i on thread w. Pieces
@@ -18,6 +20,7 @@ type pool struct {
 	wake    []chan struct{} // of threads 1 ..
 	done    sync.WaitGroup
 	job     tasks
+	exact   bool // subnormal numbers are kept
 	ranges  []taskRange
 }
 
@@ -46,6 +49,9 @@ func (p *pool) serve(w int, wake <-chan struct{}) {
 }
 
 func (p *pool) drain(w int) {
+	if !p.exact {
+		defer kernel.Restore(kernel.FlushSubnormals())
+	}
 	for v := range p.threads {
 		r := &p.ranges[(w+v)%p.threads]
 		for i := r.next.Add(1) - 1; i < r.end; i = r.next.Add(1) - 1 {
@@ -54,16 +60,16 @@ func (p *pool) drain(w int) {
 	}
 }
 
-// run does all n pieces of a job and returns when the last one is finished.
-func (p *pool) run(n int, job tasks) {
-	helpers := min(n-1, len(p.wake))
-	if helpers <= 0 {
-		for i := range n {
-			job.task(0, i)
-		}
-		return
-	}
-	p.job = job
+// run does all n pieces of a job and returns when the last one is finished. Numbers below
+// 2^-126 count as zeros in it where kernel.FlushSubnormals can do that.
+func (p *pool) run(n int, job tasks) { p.start(n, job, false) }
+
+// runExact is run with all numbers.
+func (p *pool) runExact(n int, job tasks) { p.start(n, job, true) }
+
+func (p *pool) start(n int, job tasks, exact bool) {
+	p.job, p.exact = job, exact
+	helpers := max(0, min(n-1, len(p.wake)))
 	for w := range p.ranges {
 		p.ranges[w].next.Store(int64(n * w / p.threads))
 		p.ranges[w].end = int64(n * (w + 1) / p.threads)

@@ -36,7 +36,7 @@ func (b *Backend) UpdateTopology(params []backend.Param, u sparse.Update) {
 	}
 	o.errs = grow(o.errs, len(o.params))
 	clear(o.errs)
-	b.pool.run(len(o.params), o)
+	b.pool.runExact(len(o.params), o) // norms are the same numbers on every device
 	for i, err := range o.errs {
 		if err != nil {
 			b.fail("cpu: UpdateTopology: %s: %w", o.params[i].spec.Name, err)

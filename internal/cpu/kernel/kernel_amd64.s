@@ -653,6 +653,18 @@ TEXT ·fenceSSE(SB), NOSPLIT, $0
 	SFENCE
 	RET
 
+// func modeSSE() uint32
+// Requires: SSE
+TEXT ·modeSSE(SB), NOSPLIT, $0-4
+	STMXCSR ret+0(FP)
+	RET
+
+// func setModeSSE(mode uint32)
+// Requires: SSE
+TEXT ·setModeSSE(SB), NOSPLIT, $0-4
+	LDMXCSR mode+0(FP)
+	RET
+
 // func tile16AVX2(run *byte)
 // Requires: AVX, FMA3
 TEXT ·tile16AVX2(SB), NOSPLIT, $0-8

@@ -4,3 +4,9 @@ package kernel
 
 // native returns nil: this build has the Go loops only.
 func native(Path) *Set { return nil }
+
+// FlushSubnormals does nothing here: such numbers are kept.
+func FlushSubnormals() (mode uint32) { return 0 }
+
+// Restore ends what FlushSubnormals began.
+func Restore(uint32) {}

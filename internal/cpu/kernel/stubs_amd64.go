@@ -21,6 +21,11 @@ func streamTransposeAVX512(dst *float32, ldd int, src *float32, lds int, rows16,
 
 func fenceSSE()
 
+// modeSSE returns the thread's control word for floating point, setModeSSE sets it.
+func modeSSE() uint32
+
+func setModeSSE(mode uint32)
+
 // touchSSE asks for lines of rows; rows and lines are positive.
 //
 //go:noescape

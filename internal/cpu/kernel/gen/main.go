@@ -54,6 +54,7 @@ func main() {
 	}
 	touch()
 	fence()
+	mode()
 	for _, s := range []isa{avx2, avx512} {
 		tile := tileAVX2
 		if s == avx512 {

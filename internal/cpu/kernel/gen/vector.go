@@ -341,6 +341,20 @@ func fence() {
 	RET()
 }
 
+// mode emits access to the processor's control word for floating point.
+func mode() {
+	TEXT("modeSSE", NOSPLIT, "func() uint32")
+	STMXCSR(NewParamAddr("ret", 0))
+	RET()
+	TEXT("setModeSSE", NOSPLIT, "func(mode uint32)")
+	m, err := Param("mode").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	LDMXCSR(m.Addr)
+	RET()
+}
+
 // touch emits the request for the lines of rows.
 func touch() {
 	TEXT("touchSSE", NOSPLIT, "func(x []float32, ldx int, rows, lines int)")
