@@ -1,7 +1,7 @@
 package cpu
 
 import (
-	"sync"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
@@ -17,8 +17,10 @@ type tasks interface{ task(w, i int) }
 // has finished helps the others.
 type pool struct {
 	threads int
-	wake    []chan struct{} // of threads 1 ..
-	done    sync.WaitGroup
+	wake    []*signal // of threads 1 ..
+	closed  bool
+	left    atomic.Int64 // threads at work but for the caller
+	done    *signal      // none is left
 	job     tasks
 	exact   bool // subnormal numbers are kept
 	ranges  []taskRange
@@ -33,18 +35,26 @@ type taskRange struct {
 }
 
 func newPool(threads int) *pool {
-	p := &pool{threads: threads, wake: make([]chan struct{}, threads-1), ranges: make([]taskRange, threads)}
-	for i := range p.wake {
-		p.wake[i] = make(chan struct{}, 1)
-		go p.serve(i+1, p.wake[i])
+	p := &pool{threads: threads, ranges: make([]taskRange, threads)}
+	// Waiting awake is of use only to threads that have a processor each.
+	pauses := waitPauses
+	if threads > runtime.GOMAXPROCS(0) {
+		pauses = 0
+	}
+	p.done = newSignal(pauses)
+	for w := 1; w < threads; w++ {
+		p.wake = append(p.wake, newSignal(pauses))
+		go p.serve(w, p.wake[w-1])
 	}
 	return p
 }
 
-func (p *pool) serve(w int, wake <-chan struct{}) {
-	for range wake {
+func (p *pool) serve(w int, wake *signal) {
+	for wake.wait(); !p.closed; wake.wait() {
 		p.drain(w)
-		p.done.Done()
+		if p.left.Add(-1) == 0 {
+			p.done.set()
+		}
 	}
 }
 
@@ -74,18 +84,21 @@ func (p *pool) start(n int, job tasks, exact bool) {
 		p.ranges[w].next.Store(int64(n * w / p.threads))
 		p.ranges[w].end = int64(n * (w + 1) / p.threads)
 	}
-	p.done.Add(helpers)
-	for _, c := range p.wake[:helpers] {
-		c <- struct{}{}
+	p.left.Store(int64(helpers))
+	for _, s := range p.wake[:helpers] {
+		s.set()
 	}
 	p.drain(0)
-	p.done.Wait()
+	if helpers > 0 {
+		p.done.wait()
+	}
 	p.job = nil
 }
 
 func (p *pool) close() {
-	for _, c := range p.wake {
-		close(c)
+	p.closed = true
+	for _, s := range p.wake {
+		s.set()
 	}
 	p.wake = nil
 }

@@ -665,6 +665,11 @@ TEXT ·setModeSSE(SB), NOSPLIT, $0-4
 	LDMXCSR mode+0(FP)
 	RET
 
+// func pauseSSE()
+TEXT ·pauseSSE(SB), NOSPLIT, $0
+	PAUSE
+	RET
+
 // func tile16AVX2(run *byte)
 // Requires: AVX, FMA3
 TEXT ·tile16AVX2(SB), NOSPLIT, $0-8

@@ -137,6 +137,9 @@ type tileRun struct {
 	last              uintptr // segment of the weight
 }
 
+// Pause lets some cycles pass, for a loop that waits for another thread.
+func Pause() { pauseSSE() }
+
 // FlushSubnormals makes this thread count numbers below 2^-126 as zeros, in what it reads and
 // what it computes, and keeps the goroutine on it until Restore. Where such numbers are kept,
 // each instruction that meets one takes an Intel processor a hundred cycles and more, and

@@ -5,6 +5,9 @@ package kernel
 // native returns nil: this build has the Go loops only.
 func native(Path) *Set { return nil }
 
+// Pause does nothing here.
+func Pause() {}
+
 // FlushSubnormals does nothing here: such numbers are kept.
 func FlushSubnormals() (mode uint32) { return 0 }
 

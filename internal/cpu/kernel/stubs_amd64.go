@@ -21,6 +21,8 @@ func streamTransposeAVX512(dst *float32, ldd int, src *float32, lds int, rows16,
 
 func fenceSSE()
 
+func pauseSSE()
+
 // modeSSE returns the thread's control word for floating point, setModeSSE sets it.
 func modeSSE() uint32
 

@@ -55,6 +55,7 @@ func main() {
 	touch()
 	fence()
 	mode()
+	pause()
 	for _, s := range []isa{avx2, avx512} {
 		tile := tileAVX2
 		if s == avx512 {

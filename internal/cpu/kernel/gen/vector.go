@@ -341,6 +341,13 @@ func fence() {
 	RET()
 }
 
+// pause emits what a loop does that waits for another thread.
+func pause() {
+	TEXT("pauseSSE", NOSPLIT, "func()")
+	PAUSE()
+	RET()
+}
+
 // mode emits access to the processor's control word for floating point.
 func mode() {
 	TEXT("modeSSE", NOSPLIT, "func() uint32")
