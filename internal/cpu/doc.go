@@ -6,7 +6,8 @@
 // Each output element is computed by one task in a fixed order, and where a sum
 // spans tasks their partial sums are added in task order. So the number of threads, and
 // which thread does which task, change nothing. Instruction sets do change the last
-// bits (kernel says why).
+// bits (kernel says why). Numbers below 2^-126 count as zeros, but for the norms of topology
+// updates and for builds without assembly (kernel.FlushSubnormals).
 //
 // # The products
 //

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -198,4 +200,83 @@ func copy16() {
 	Label("done")
 	VZEROUPPER()
 	RET()
+}
+
+// weave emits the packing of lines of strips of size columns, 16 columns after the other.
+// AVX takes eight columns at a time. The rows of the next line, or two, are asked for.
+func weave(size int) {
+	TEXT(fmt.Sprintf("weave%dAVX2", size), NOSPLIT, "func(dst *float32, step int, src *float32, lds int, lines, squares int)")
+	tokens := strip / size
+	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
+	step, lds := bytes("step"), bytes("lds")
+	lines := Load(Param("lines"), GP64())
+	from, to, n, p := GP64(), GP64(), GP64(), GP64()
+	Label("line")
+	MOVQ(src, from)
+	MOVQ(dst, to)
+	Load(Param("squares"), n)
+	Label("square")
+	ahead := Mem{Index: lds, Scale: uint8(max(2, tokens))}
+	for half := range 2 {
+		MOVQ(from, p)
+		var row []reg.VecVirtual
+		for r := range tokens {
+			row = append(row, YMM())
+			VMOVUPS(Mem{Base: p, Disp: 32 * half}, row[r])
+			if half == 0 {
+				ahead.Base = p
+				PREFETCHT0(ahead)
+			}
+			if r+1 < tokens {
+				ADDQ(lds, p)
+			}
+		}
+		for _, line := range halfLines(row) {
+			VMOVUPS(line[0], Mem{Base: to, Disp: 32 * half * (2 - min(2, tokens))})
+			if tokens > 1 {
+				VMOVUPS(line[1], Mem{Base: to, Disp: 32})
+				ADDQ(step, to)
+			}
+		}
+	}
+	if tokens == 1 {
+		ADDQ(step, to)
+	}
+	ADDQ(U32(64), from)
+	DECQ(n)
+	JNZ(LabelRef("square"))
+	for range tokens {
+		ADDQ(lds, src)
+	}
+	ADDQ(U8(4*strip), dst)
+	DECQ(lines)
+	JNZ(LabelRef("line"))
+	VZEROUPPER()
+	RET()
+}
+
+// halfLines returns the lines of eight columns of 2 or 4 rows in halves; of one row, the half
+// that they are.
+func halfLines(row []reg.VecVirtual) [][2]reg.Register {
+	// Columns of the lower and upper four in the halves of a vector, until halves are joined.
+	join := func(x, y reg.Register) (lo, hi reg.Register) {
+		l := YMM()
+		VPERM2F128(U8(0x20), y, x, l)
+		VPERM2F128(U8(0x31), y, x, x)
+		return l, x
+	}
+	switch len(row) {
+	case 1:
+		return [][2]reg.Register{{row[0]}}
+	case 2:
+		lo, hi := join(unpacked(row[0], row[1]))
+		return [][2]reg.Register{{lo, hi}}
+	}
+	l01, h01 := unpacked(row[0], row[1])
+	l23, h23 := unpacked(row[2], row[3])
+	c0, c1 := unpackedPairs(l01, l23)
+	c2, c3 := unpackedPairs(h01, h23)
+	lo0, hi0 := join(c0, c1)
+	lo1, hi1 := join(c2, c3)
+	return [][2]reg.Register{{lo0, lo1}, {hi0, hi1}}
 }
