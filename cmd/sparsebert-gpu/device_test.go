@@ -14,10 +14,6 @@ func TestTrainOnTheSimulator(t *testing.T) {
 	in := newInputs(t)
 	text := in.file("good.txt", goodText)
 	for precision, agreement := range map[string]float64{"fp32": 1e-4, "bf16": 0.02} {
-		if testing.Short() && precision == "fp32" {
-			t.Log("-short: one precision is enough to look for races")
-			continue
-		}
 		dir := in.none(precision)
 		code, out, errs := invoke(quick(dir, "--corpus", text, "--vocab-size", "30", "--device", "sim", "--precision", precision, "--block-size", "16", "--max-steps", "3", "--updates", "2")...)
 		if code != exitDone || !strings.Contains(out, "explored DOF") {

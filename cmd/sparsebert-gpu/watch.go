@@ -15,10 +15,13 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/train"
 )
 
-// newLogger returns the program's log: lines for people, or JSON.
+// newLogger returns the program's log: lines for people, or JSON. The runs of a sweep use it at
+// the same time.
 func newLogger(w io.Writer, quiet, asJSON bool) zerolog.Logger {
+	color := isTerminal(w)
+	w = zerolog.SyncWriter(w)
 	if !asJSON {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !color}
 	}
 	level := zerolog.InfoLevel
 	if quiet {
