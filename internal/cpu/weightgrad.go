@@ -79,7 +79,7 @@ func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gr
 	}
 	budget := chunkBudget
 	if o.width < kernel.Strip {
-		budget *= 2 // the sums of the lanes cost as much as many tokens
+		budget *= 2 // adding up the tokens of a line at the end of a block costs as much as many of them
 	}
 	if o.width == 1 {
 		o.layout = byColumn
