@@ -102,15 +102,20 @@ func (b *Backend) multiplyBlocks(p *product, q *param, byColumn bool) {
 	o.product = *p
 	subs := t.Block / kernel.Strip
 	o.blocks = kernel.Blocks{LDB: t.Block, Per: subs, Subs: subs}
-	if byColumn {
-		o.blocks.Segs, o.blocks.Ptr, o.blocks.Values = q.colSegs, t.ColPtr, q.values.f
-	} else {
-		// The tile wants rows of W^T: each block is turned once a call,
-		// which is little beside its use by every token.
+	o.blocks.Values = q.values.f
+	if !byColumn || b.k.PairRows != nil {
+		// The tile wants rows of W^T, and pairs of rows on some paths: each block is packed
+		// once a call, which is little beside its use by every token.
 		pk := &b.ops.pack
 		*pk = packOp{b: b, kind: packBlocks, src: q.values.f, dst: grow(pk.dst, len(q.values.f)), block: t.Block, n: t.NNZ()}
+		if byColumn {
+			pk.kind = pairBlocks
+		}
 		b.pool.run(chunks(t.NNZ(), packedBlocks), pk)
-		o.blocks.Segs, o.blocks.Ptr, o.blocks.Values = q.rowSegs, t.RowPtr, pk.dst
+		o.blocks.Values = pk.dst
+	}
+	if o.blocks.Segs, o.blocks.Ptr = q.rowSegs, t.RowPtr; byColumn {
+		o.blocks.Segs, o.blocks.Ptr = q.colSegs, t.ColPtr
 	}
 	o.run()
 }
@@ -149,11 +154,12 @@ type packKind uint8
 
 const (
 	packBlocks     packKind = iota // each block transposed in place of itself
+	pairBlocks                     // each block as it is
 	packTransposed                 // strips of W^T: dst[s][k][j] = src[s*16+j][k]
 	packStraight                   // strips of W: dst[s][k][j] = src[k][s*16+j]
 )
 
-// packOp rearranges a weight for tiles.
+// packOp rearranges a weight for tiles, and pairs its rows where the tiles want that.
 type packOp struct {
 	b        *Backend
 	kind     packKind
@@ -165,11 +171,18 @@ type packOp struct {
 }
 
 func (o *packOp) task(_, i int) {
-	transpose := o.b.k.Transpose
-	if o.kind == packBlocks {
+	transpose, pair := o.b.k.Transpose, o.b.k.PairRows
+	if o.kind == packBlocks || o.kind == pairBlocks {
 		size := o.block * o.block
 		for s := i * packedBlocks; s < min(o.n, (i+1)*packedBlocks); s++ {
-			transpose(o.dst[s*size:], o.block, o.src[s*size:], o.block, o.block, o.block)
+			dst, src := o.dst[s*size:], o.src[s*size:]
+			if o.kind == packBlocks {
+				transpose(dst, o.block, src, o.block, o.block, o.block)
+				src = dst
+			}
+			if pair != nil {
+				pair(dst, src, o.block, o.block, o.block)
+			}
 		}
 		return
 	}
@@ -180,9 +193,12 @@ func (o *packOp) task(_, i int) {
 	}
 	if o.kind == packTransposed {
 		transpose(dst, 16, o.src[i*16*o.rows:], o.rows, cols, o.rows)
-		return
+	} else {
+		for k := range o.rows {
+			copy(dst[k*16:k*16+cols], o.src[k*o.n+i*16:])
+		}
 	}
-	for k := range o.rows {
-		copy(dst[k*16:k*16+cols], o.src[k*o.n+i*16:])
+	if pair != nil {
+		pair(dst, dst, 16, o.size/16, 16)
 	}
 }

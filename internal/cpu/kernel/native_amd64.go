@@ -17,6 +17,11 @@ func native(p Path) *Set {
 	switch {
 	case p == AVX512 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
 		s.Tile16 = runs(tile16AVX512)
+		s.PairRows = func(dst, src []float32, ld, rows, cols int) {
+			if rows > 0 && cols > 0 {
+				pairRowsAVX512(&dst[0], &src[0], ld, rows/2, cols/Strip)
+			}
+		}
 		s.Outer16 = outer16AVX512
 		s.Lanes4, s.Lanes4Turned = lanes4AVX512, lanes4TurnedAVX512
 		s.Lanes8, s.Lanes8Turned = lanes8AVX512, lanes8TurnedAVX512
@@ -135,6 +140,7 @@ type tileRun struct {
 	left, row, wrap   uintptr
 	add, stream, sub  uint64
 	last              uintptr // segment of the weight
+	first             uintptr // and of the strip
 }
 
 // Pause lets some cycles pass, for a loop that waits for another thread.

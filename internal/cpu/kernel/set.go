@@ -69,7 +69,8 @@ const (
 //	             a[g.A + i*Strip + k] * Values[g.B + j%16 + k*LDB (+ as Blocks says)],   s = j/16
 //
 // for i < Rows, j < strips*16, summed in this order; AddTo adds what c held before. step is
-// 16 or 0. ahead, if not nil, is work to do meanwhile, as much as fits in.
+// 16 or 0. ahead, if not nil, is work to do meanwhile, as much as fits in. On a path with PairRows
+// the rows of Values are paired by it, and the sums of even k are added to those of odd k at the end.
 type Tile func(c []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead)
 
 // Ahead is the copying of rows that follow one another into a panel, as Panel does it,
@@ -97,6 +98,15 @@ type Set struct {
 
 	Tile16  Tile  // Rows x 16
 	Outer16 Outer // 16 x 16
+
+	// PairRows pairs rows r and r+1, for even r < rows, of whole strips: rows r and r+1 of dst are
+	//
+	//	x[0] y[0] x[1] y[1]  x[4] y[4] x[5] y[5]  x[8] ...
+	//	x[2] y[2] x[3] y[3]  x[6] y[6] x[7] y[7]  x[10] ...
+	//
+	// where x is row r of src and y row r+1. rows is even, ld the stride of both; dst may be src. It is
+	// nil on paths that take rows as they are.
+	PairRows func(dst, src []float32, ld, rows, cols int)
 
 	// Panel copies rows of activations into a panel: dst[c/Strip*Strip*Rows + r*Strip +
 	// c%Strip] = src[r*lds+c] for r < rows, c < cols.

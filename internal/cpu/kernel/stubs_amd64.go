@@ -33,6 +33,11 @@ func setModeSSE(mode uint32)
 //go:noescape
 func touchSSE(x []float32, ldx int, rows, lines int)
 
+// pairRowsAVX512 is PairRows for 2*pairs rows and Strip*strips columns, both positive.
+//
+//go:noescape
+func pairRowsAVX512(dst, src *float32, ld, pairs, strips int)
+
 //go:noescape
 func copy16AVX2(dst []float32, ldd int, src []float32, lds int, rows int)
 

@@ -6,11 +6,24 @@ import (
 )
 
 // weights is a random weight of five views of strips, one of them empty, and a panel
-// to multiply it with; and the sums that they have.
+// to multiply it with; and the sums that they have, without start, if rows are as they are and
+// if they are paired.
 type weights struct {
-	b    Blocks
-	a    []float32
-	want [][]sum // [strip][row*Strip + column], without start
+	b            Blocks
+	a            []float32
+	plain, pairs [][]sum // [strip][row*Strip + column]
+}
+
+// inPairs returns where PairRows takes row k, column j of a matrix to.
+func inPairs(k, j int) (row, col int) { return k&^1 + j%4/2, j&^3 + j%2*2 + k%2 }
+
+func asIs(k, j int) (row, col int) { return k, j }
+
+func (x *weights) want(k *Set) [][]sum {
+	if k.PairRows != nil {
+		return x.pairs
+	}
+	return x.plain
 }
 
 func (x *weights) strips() int { return (len(x.b.Ptr) - 1) * x.b.Subs }
@@ -29,19 +42,26 @@ func newWeights(subs, per int) *weights {
 		x.b.Segs = append(x.b.Segs, Seg{int32(97 * i % (roomA + 1)), int32((roomB + 61*i) % (roomB + 1))})
 	}
 	x.b.Segs[1].A = int32(roomA)
+	x.plain, x.pairs = x.sums(asIs), x.sums(inPairs)
+	return x
+}
+
+// sums takes row k, column j of a block from where place says.
+func (x *weights) sums(place func(k, j int) (row, col int)) (all [][]sum) {
 	for s := range x.strips() {
 		sums := make([]sum, Rows*Strip)
 		segs, at := x.segments(s)
 		for _, g := range segs {
 			for i := range sums {
 				for k := range Strip {
-					sums[i].add(x.a[int(g.A)+i/Strip*Strip+k], x.b.Values[int(g.B)+at+i%Strip+k*x.b.LDB])
+					row, col := place(k, i%Strip)
+					sums[i].add(x.a[int(g.A)+i/Strip*Strip+k], x.b.Values[int(g.B)+at+col+row*x.b.LDB])
 				}
 			}
 		}
-		x.want = append(x.want, sums)
+		all = append(all, sums)
 	}
-	return x
+	return all
 }
 
 // spared returns the panel and the weight with NaN where the strips do not read.
@@ -86,7 +106,7 @@ func TestTileAgainstPlainSums(t *testing.T) {
 						for _, mode := range []Mode{Store, AddTo, Stream} {
 							// Whole lines, whole lines from the middle of one, and rows that start anywhere.
 							for _, at := range [][2]int{{0, 0}, {8, 0}, {0, 8}, {3, 1}} {
-								x.check(t, k.Tile16, tileCase{part[0], part[1], step, mode, at[0], at[1]})
+								x.check(t, k, tileCase{part[0], part[1], step, mode, at[0], at[1]})
 							}
 						}
 					}
@@ -96,7 +116,7 @@ func TestTileAgainstPlainSums(t *testing.T) {
 	}
 }
 
-func (x *weights) check(t *testing.T, tile Tile, v tileCase) {
+func (x *weights) check(t *testing.T, k *Set, v tileCase) {
 	t.Helper()
 	what := fmt.Sprintf("Tile16, Subs %d, Per %d, %+v", x.b.Subs, x.b.Per, v)
 	width := v.strips * Strip
@@ -116,7 +136,7 @@ func (x *weights) check(t *testing.T, tile Tile, v tileCase) {
 				c[at] = old
 			}
 		}
-		tile(c, ldc, a, &b, v.first, v.strips, start, v.step, v.mode, nil)
+		k.Tile16(c, ldc, a, &b, v.first, v.strips, start, v.step, v.mode, nil)
 		check(what)
 		return c
 	}
@@ -124,7 +144,7 @@ func (x *weights) check(t *testing.T, tile Tile, v tileCase) {
 	for at, got := range c {
 		if i, j := at/max(ldc, 1), at%max(ldc, 1); j < width {
 			s := j / Strip
-			want := x.want[v.first+s][i*Strip+j%Strip]
+			want := x.want(k)[v.first+s][i*Strip+j%Strip]
 			want.add(start[s*v.step+j%Strip], 1)
 			if v.mode == AddTo {
 				want.add(before[i*width+j], 1)
@@ -135,4 +155,42 @@ func (x *weights) check(t *testing.T, tile Tile, v tileCase) {
 		}
 	}
 	sameBits(t, what, c, run())
+}
+
+// Rows to themselves and beside, with a stride, and beside them what is left alone.
+func TestPairRows(t *testing.T) {
+	eachPath(t, func(t *testing.T, k *Set) {
+		if k.PairRows == nil {
+			if k.Path == AVX512 {
+				t.Fatal("PairRows: found none")
+			}
+			return
+		}
+		for _, rows := range []int{0, 2, 16, 22} {
+			for _, cols := range []int{0, 16, 48} {
+				for _, gap := range []int{0, 7} {
+					what := fmt.Sprintf("PairRows: %d rows, %d columns, gap %d", rows, cols, gap)
+					ld := cols + gap
+					src := random(rows*ld, 9)
+					dst, check := guarded(t, rows*ld)
+					for i := range dst {
+						dst[i] = src[i]
+					}
+					want := append([]float32(nil), dst...)
+					for r := range rows {
+						for c := range cols {
+							row, col := inPairs(r, c)
+							want[row*ld+col] = src[r*ld+c]
+						}
+					}
+					for _, from := range [][]float32{src, dst} {
+						k.PairRows(dst, from, ld, rows, cols)
+						check(what)
+						sameBits(t, what, want, dst)
+						copy(dst, src)
+					}
+				}
+			}
+		}
+	})
 }

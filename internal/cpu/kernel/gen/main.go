@@ -52,6 +52,7 @@ func main() {
 	for _, size := range []int{4, 8, 16} {
 		weave(size)
 	}
+	pairRows()
 	touch()
 	fence()
 	mode()

@@ -30,6 +30,7 @@ const (
 	runStream
 	runSub
 	runLast
+	runFirst
 )
 
 // tileRows is kernel.Rows, the rows of a tile, and strip kernel.Strip, the
@@ -54,34 +55,14 @@ func claim(c, ldc reg.Register, rows int) {
 	}
 }
 
-// aheadLines is how far before its copying a line of the next panel is asked for.
-const aheadLines = 32
-
 // walk emits the loop over the segments of a strip, each strip steps long, four at a
 // time. step gets the pointers to A and to this step's row of B, and its offset from A in
-// bytes. With copies, every turn also copies two lines of the next panel while there are
-// any: beside the multiplications it costs next to nothing.
-func walk(run, a reg.Register, copies bool, step func(ap, bp reg.Register, disp int)) {
-	segs, count, b, x := GP64(), GP64(), GP64(), GP64()
-	MOVQ(Mem{Base: run, Disp: runPtr}, x)
-	MOVLQSX(Mem{Base: x}, b)
-	MOVLQSX(Mem{Base: x, Disp: 4}, count)
-	SUBQ(b, count)
-	IMULQ(Mem{Base: run, Disp: runPer}, b)
-	IMULQ(Mem{Base: run, Disp: runPer}, count)
-	MOVQ(Mem{Base: run, Disp: runSegs}, segs)
-	LEAQ(Mem{Base: segs, Index: b, Scale: 8}, segs)
-	ldb := GP64()
+// bytes.
+func walk(run, a reg.Register, step func(ap, bp reg.Register, disp int)) {
+	segs, count := segments(run)
+	b, ldb, ap, bp, k := GP64(), GP64(), GP64(), GP64(), GP64()
 	MOVQ(Mem{Base: run, Disp: runB}, b)
 	MOVQ(Mem{Base: run, Disp: runLDB}, ldb)
-	var from, to, left, wrapped reg.Register
-	if copies {
-		from, to, left, wrapped = GP64(), GP64(), GP64(), GP64()
-		MOVQ(Mem{Base: run, Disp: runFrom}, from)
-		MOVQ(Mem{Base: run, Disp: runTo}, to)
-		MOVQ(Mem{Base: run, Disp: runLeft}, left)
-	}
-	ap, bp, k := GP64(), GP64(), GP64()
 	TESTQ(count, count)
 	JZ(LabelRef("finish"))
 	Label("segment")
@@ -90,51 +71,10 @@ func walk(run, a reg.Register, copies bool, step func(ap, bp reg.Register, disp 
 	LEAQ(Mem{Base: a, Index: ap, Scale: 4}, ap)
 	LEAQ(Mem{Base: b, Index: bp, Scale: 4}, bp)
 	MOVQ(U32(strip), k)
-	soon, soonB := GP64(), GP64()
-	if copies {
-		// What the next segment multiplies, most often of this strip or the next one.
-		LEAQ(Mem{Base: segs, Disp: 8}, soon)
-		CMPQ(segs, Mem{Base: run, Disp: runLast})
-		CMOVQEQ(segs, soon)
-		MOVLQSX(Mem{Base: soon, Disp: 4}, soonB)
-		MOVLQSX(Mem{Base: soon}, soon)
-		LEAQ(Mem{Base: b, Index: soonB, Scale: 4}, soonB)
-		LEAQ(Mem{Base: a, Index: soon, Scale: 4}, soon)
-	}
 	Label("k")
-	if copies {
-		CMPQ(from, Mem{Base: run, Disp: runEnd})
-		JAE(LabelRef("copied"))
-		one, two := ZMM(), ZMM()
-		VMOVUPS(Mem{Base: from}, one)
-		VMOVUPS(Mem{Base: from, Disp: 64}, two)
-		VMOVUPS(one, Mem{Base: to})
-		VMOVUPS(two, Mem{Base: to, Disp: 4 * strip * tileRows})
-		PREFETCHT1(Mem{Base: from, Disp: 64 * aheadLines})
-		PREFETCHT1(Mem{Base: from, Disp: 64 * (aheadLines + 1)})
-		ADDQ(U32(128), from)
-		ADDQ(U32(2*4*strip*tileRows), to)
-		MOVQ(to, wrapped)
-		SUBQ(Mem{Base: run, Disp: runWrap}, wrapped)
-		SUBQ(U8(2), left)
-		CMOVQEQ(wrapped, to) // the row is done
-		CMOVQEQ(Mem{Base: run, Disp: runRow}, left)
-		Label("copied")
-	}
 	for i := range 4 {
 		step(ap, bp, 4*i)
 		ADDQ(ldb, bp)
-		if copies {
-			PREFETCHT0(Mem{Base: soonB})
-			ADDQ(ldb, soonB)
-			PREFETCHT0(Mem{Base: soon, Disp: 64*i - 512})
-			if i < 2 {
-				PREFETCHT0(Mem{Base: soon, Disp: 64*(4+i) - 512})
-			}
-		}
-	}
-	if copies {
-		ADDQ(U32(6*64), soon)
 	}
 	ADDQ(U8(16), ap)
 	SUBQ(U8(4), k)
@@ -142,12 +82,22 @@ func walk(run, a reg.Register, copies bool, step func(ap, bp reg.Register, disp 
 	ADDQ(U8(8), segs)
 	DECQ(count)
 	JNZ(LabelRef("segment"))
-	if copies {
-		MOVQ(from, Mem{Base: run, Disp: runFrom})
-		MOVQ(to, Mem{Base: run, Disp: runTo})
-		MOVQ(left, Mem{Base: run, Disp: runLeft})
-	}
 	Label("finish")
+}
+
+// segments loads where those of the strip begin, and their number.
+func segments(run reg.Register) (segs, count reg.Register) {
+	segs, count = GP64(), GP64()
+	x, from := GP64(), GP64()
+	MOVQ(Mem{Base: run, Disp: runPtr}, x)
+	MOVLQSX(Mem{Base: x}, from)
+	MOVLQSX(Mem{Base: x, Disp: 4}, count)
+	SUBQ(from, count)
+	IMULQ(Mem{Base: run, Disp: runPer}, from)
+	IMULQ(Mem{Base: run, Disp: runPer}, count)
+	MOVQ(Mem{Base: run, Disp: runSegs}, segs)
+	LEAQ(Mem{Base: segs, Index: from, Scale: 8}, segs)
+	return segs, count
 }
 
 // advance emits the step to the run's next strip, until there is none.
@@ -191,50 +141,7 @@ func addTo(flag Mem, c, ldc reg.Register, acc [][]reg.VecVirtual, lanes int) {
 	Label("store")
 }
 
-// tileAVX512 emits the tiles of a run of strips, one accumulator a row.
-func tileAVX512() {
-	TEXT("tile16AVX512", NOSPLIT, "func(run *byte)")
-	run := Load(Param("run"), GP64())
-	Label("strip")
-	CMPB(Mem{Base: run, Disp: runStream}, U8(0))
-	JNE(LabelRef("begin"))
-	c, ldc := GP64(), GP64()
-	MOVQ(Mem{Base: run, Disp: runC}, c)
-	MOVQ(Mem{Base: run, Disp: runLDC}, ldc)
-	claim(c, ldc, tileRows)
-	Label("begin")
-	acc := accumulators(tileRows, 1, strip)
-	start := GP64()
-	MOVQ(Mem{Base: run, Disp: runStart}, start)
-	VMOVUPS(Mem{Base: start}, acc[0][0])
-	for i := 1; i < tileRows; i++ {
-		VMOVAPS(acc[0][0], acc[i][0])
-	}
-	a := GP64()
-	MOVQ(Mem{Base: run, Disp: runA}, a)
-	ADDQ(U32(512), a) // so that most displacements are short
-	row := ZMM()
-	walk(run, a, true, func(ap, bp reg.Register, disp int) {
-		VMOVUPS(Mem{Base: bp}, row)
-		for i := range acc {
-			VFMADD231PS_BCST(Mem{Base: ap, Disp: 4*strip*i - 512 + disp}, row, acc[i][0])
-		}
-	})
-	c, ldc = GP64(), GP64()
-	MOVQ(Mem{Base: run, Disp: runC}, c)
-	MOVQ(Mem{Base: run, Disp: runLDC}, ldc)
-	addTo(Mem{Base: run, Disp: runAdd}, c, ldc, acc, strip)
-	CMPB(Mem{Base: run, Disp: runStream}, U8(0))
-	JNE(LabelRef("stream"))
-	put(c, ldc, acc, strip, func(r, m Op) { VMOVUPS(r, m) })
-	Label("stored")
-	advance(run)
-	Label("stream")
-	put(c, ldc, acc, strip, func(r, m Op) { VMOVNTPS(r, m) })
-	JMP(LabelRef("stored"))
-}
-
-// tileAVX2 emits the same a few rows at a time, as many as fit.
+// tileAVX2 emits the tiles of a run of strips, a few rows at a time, as many as fit.
 func tileAVX2() {
 	TEXT("tile16AVX2", NOSPLIT, "func(run *byte)")
 	const vectors, lanes, part = 2, 8, 6
@@ -256,7 +163,7 @@ func tileAVX2() {
 		}
 	}
 	value := narrow(lanes)
-	walk(run, a, false, func(ap, bp reg.Register, disp int) {
+	walk(run, a, func(ap, bp reg.Register, disp int) {
 		for v := range row {
 			VMOVUPS(Mem{Base: bp, Disp: 32 * v}, row[v])
 		}
