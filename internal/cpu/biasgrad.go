@@ -17,28 +17,28 @@ func (o *gradOp) narrowBias(ws *workspace, i, n int) {
 	}
 }
 
-// wideBias adds those of a strip where dy is the wide side.
-func (o *gradOp) wideBias(ws *workspace, col int, strip []float32, n int) {
-	if o.bias != nil && !o.byX {
-		o.addBias(ws, col, strip, n)
+// wideBias adds those of columns where dy is the wide side, of which strips are packed.
+func (o *gradOp) wideBias(ws *workspace, col, cols int, strips []float32, n int) {
+	if o.bias == nil || o.byX {
+		return
+	}
+	for c := 0; c < min(cols, o.dy.n-col); c += o.width {
+		o.addBias(ws, col+c, o.packed(strips, c, n), n)
 	}
 }
 
 // addBias adds the sums of a packed strip, from column col on.
 func (o *gradOp) addBias(ws *workspace, col int, strip []float32, n int) {
-	switch {
-	case o.layout == byColumn:
+	if o.layout == byColumn {
 		o.bias[col] += o.b.k.Sum(strip[:n])
-	case o.width == kernel.Strip && col+kernel.Strip <= o.dy.n:
-		o.b.k.Columns16(o.bias[col:], strip, kernel.Strip, n)
-	default:
-		m, sums := o.tokensOfLine(), ws.tile[:kernel.Strip]
-		clear(sums)
-		o.b.k.Columns16(sums, strip, kernel.Strip, chunks(n, m))
-		for c := range min(o.width, o.dy.n-col) {
-			for _, v := range sums[c*m : (c+1)*m] {
-				o.bias[col+c] += v
-			}
+		return
+	}
+	m, sums := o.tokensOfLine(), ws.tile[:kernel.Strip]
+	clear(sums)
+	o.b.k.Columns16(sums, strip, kernel.Strip, chunks(n, m))
+	for c := range min(o.width, o.dy.n-col) {
+		for _, v := range sums[c*m : (c+1)*m] {
+			o.bias[col+c] += v
 		}
 	}
 }

@@ -1,9 +1,6 @@
 package cpu
 
-import (
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
-)
+import "github.com/sparsebert/sparsebert-gpu/internal/backend"
 
 // GrowScores implements backend.Optimiser. A dense parameter has none: that is
 // an error.
@@ -39,7 +36,7 @@ func (b *Backend) BlockGradL1(w backend.Param, dy, x backend.Buffer, t int) {
 	scores := q.growScores().f
 	o := &b.ops.score
 	o.gradOp = *b.gradient(c, q, dy, x, t)
-	o.scores, o.width, o.layout, o.byX = scores, 16, byToken, false
+	o.scores = scores
 	if c.ok() && t > 0 {
 		b.pool.run(chunks(q.spec.Out, max(16, q.topo.Block)), o)
 	}
@@ -69,28 +66,35 @@ func (o *scoreOp) task(w, i int) {
 func (o *scoreOp) rows(ws *workspace, dst []float32, row int) {
 	in := o.x.n
 	clear(dst)
-	ws.wide.move = kernel.Move{}
 	for t0 := 0; t0 < o.t; t0 += o.chunk {
 		n := min(o.chunk, o.t-t0)
 		ws.panel = grow(ws.panel, 2*16*stride(n))
 		dy, lddy := o.dy.all[t0*o.dy.n+row:], o.dy.n
 		if row+16 > o.dy.n {
 			dy, lddy = ws.panel, 16
-			o.packColumns(dy, &o.dy, row, o.dy.n-row, t0, n)
+			edge(dy, o.dy.all[t0*o.dy.n+row:], o.dy.n, n, o.dy.n-row)
 		}
 		for col := 0; col < in; col += 16 {
 			if col+16 <= in {
-				o.b.k.Outer16(dst[col:], in, dy, lddy, o.x.all[t0*in+col:], in, n, true, &ws.wide.move)
+				o.b.k.Outer16(dst[col:], in, dy, lddy, o.x.all[t0*in+col:], in, n, true)
 				continue
 			}
 			x, tile := ws.panel[16*stride(n):], ws.tile[:256]
-			o.packColumns(x, &o.x, col, in-col, t0, n)
-			o.b.k.Outer16(tile, 16, dy, lddy, x, 16, n, false, &ws.wide.move)
+			edge(x, o.x.all[t0*in+col:], in, n, in-col)
+			o.b.k.Outer16(tile, 16, dy, lddy, x, 16, n, false)
 			for i := range 16 {
 				for j := range in - col {
 					dst[i*in+col+j] += tile[i*16+j]
 				}
 			}
 		}
+	}
+}
+
+// edge copies columns, less than 16, of n rows beside one another, with zeros for the others.
+func edge(dst, src []float32, lds, n, cols int) {
+	for r := range n {
+		row := dst[r*16 : (r+1)*16]
+		clear(row[copy(row, src[r*lds:r*lds+cols]):])
 	}
 }

@@ -10,7 +10,7 @@ const groupColumns = kernel.Group * kernel.Strip
 type gradLayout uint8
 
 const (
-	byToken  gradLayout = iota // [tokens][width]; for B < 16 woven, which see kernel.Move
+	byToken  gradLayout = iota // woven, which see kernel.Move
 	byColumn                   // a column after the other, for B = 1
 )
 
@@ -42,15 +42,15 @@ func (w *wideSide) reset(o *gradOp, i int) {
 // tokens is the number of tokens of the chunk from t0 on, none behind the last.
 func (o *gradOp) tokens(t0 int) int { return max(0, min(o.chunk, o.t-t0)) }
 
-// strip returns the wide side's strip from column col on.
-func (o *gradOp) strip(ws *workspace, a *operand, col, t0, n int) []float32 {
+// strip returns the wide side's strips from column col on, of cols columns of one group.
+func (o *gradOp) strip(ws *workspace, a *operand, col, cols, t0, n int) []float32 {
 	w := &ws.wide
 	g := group{t0, col / groupColumns * groupColumns}
 	if w.held != g {
 		o.enter(w, a, g, n)
 	}
 	if w.next != noGroup {
-		o.share(w, a, (col-g.col)/o.width)
+		o.share(w, a, col-g.col, cols)
 	}
 	return o.packed(w.now, col-g.col, n)
 }
@@ -76,15 +76,15 @@ func (o *gradOp) enter(w *wideSide, a *operand, g group, n int) {
 	}
 }
 
-// share sets up what is packed beside the tiles of strip s of the group: as much of the
-// lines as there have been of the strips.
-func (o *gradOp) share(w *wideSide, a *operand, s int) {
+// share sets up what is packed beside the tiles of the group's columns from col on: as much of the
+// lines as there have been of the columns.
+func (o *gradOp) share(w *wideSide, a *operand, col, cols int) {
 	perLine := o.tokensOfLine()
 	lines := o.tokens(w.next.token) / perLine
 	w.done += w.move.Done
-	w.move = o.moveTo(w, a, lines*(s+1)*o.width/groupColumns)
-	// The next strip's share, of the group after the next one behind the last strip.
-	soon, line := w.next, w.done+lines*o.width/groupColumns
+	w.move = o.moveTo(w, a, lines*(col+cols)/groupColumns)
+	// The share of the columns that follow, of the group after the next one behind the last of them.
+	soon, line := w.next, w.done+lines*cols/groupColumns
 	if line >= lines {
 		soon, line = o.after(w, w.next), line-lines
 	}
@@ -144,17 +144,16 @@ func (o *gradOp) tokensOfLine() int { return kernel.Strip / o.width }
 // stripSize is the number of elements of a packed strip of n tokens: with a line more, so that
 // the lines of one token do not all fall on one set of a cache.
 func (o *gradOp) stripSize(n int) int {
-	switch {
-	case o.layout == byColumn:
+	if o.layout == byColumn {
 		return o.width * stride(n)
-	case o.width == kernel.Strip:
-		return (n + 1) * kernel.Strip
 	}
 	return o.width*stride(n) + kernel.Strip
 }
 
-// packedSize is the number of elements of packed columns.
-func (o *gradOp) packedSize(cols, n int) int { return chunks(cols, o.width) * o.stripSize(n) }
+// packedSize is the number of elements of packed columns, of which there are whole tiles.
+func (o *gradOp) packedSize(cols, n int) int {
+	return chunks(cols, kernel.Strip) * kernel.Strip / o.width * o.stripSize(n)
+}
 
 // packed returns the strip from column col on of packed columns.
 func (o *gradOp) packed(columns []float32, col, n int) []float32 {
@@ -176,7 +175,7 @@ func (o *gradOp) packColumns(dst []float32, a *operand, col, cols, t0, n int) {
 func (o *gradOp) packTail(dst []float32, a *operand, col, cols, t0, n int) {
 	m, size := o.tokensOfLine(), o.stripSize(n)
 	fill := func(r, c int) {
-		for ; c < chunks(cols, o.width)*o.width; c++ {
+		for ; c < chunks(cols, kernel.Strip)*kernel.Strip; c++ {
 			v := float32(0)
 			if r < n && c < cols {
 				v = a.all[(t0+r)*a.n+col+c]
@@ -190,10 +189,8 @@ func (o *gradOp) packTail(dst []float32, a *operand, col, cols, t0, n int) {
 			fill(r, c)
 		}
 	}
-	if o.width < kernel.Strip {
-		for r := whole; r < stride(n); r++ {
-			fill(r, 0)
-		}
+	for r := whole; r < stride(n); r++ {
+		fill(r, 0)
 	}
 }
 

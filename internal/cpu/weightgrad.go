@@ -11,6 +11,7 @@ const (
 	chunkBudget = 100 << 10
 	leastChunk  = 32   // tokens of a chunk, at the least
 	mostChunk   = 1024 // and at the most
+	stripWidth  = 8    // columns of a packed strip, of which two make a tile of larger blocks
 )
 
 // gradOp computes weight gradients, dy^T x where the weight is.
@@ -67,18 +68,18 @@ func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 // gradient sets up a weight gradient.
 func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gradOp {
 	o := &b.ops.grad
-	*o = gradOp{b: b, q: q, t: t, bounds: o.bounds, width: kernel.Strip}
+	*o = gradOp{b: b, q: q, t: t, bounds: o.bounds, width: stripWidth}
 	o.dy.n, o.x.n = q.spec.Out, q.spec.In
 	o.dy.all, o.x.all = c.floats("dy", dy, t*o.dy.n), c.floats("x", x, t*o.x.n)
 	o.byX = o.x.n > o.dy.n
 	if q.topo != nil {
-		o.width = min(q.topo.Block, kernel.Strip)
+		o.width = min(q.topo.Block, stripWidth)
 		if o.visit, o.pointer = q.topo.RowSlot, q.topo.RowPtr; o.byX {
 			o.visit, o.pointer = q.topo.ColSlot, q.topo.ColPtr
 		}
 	}
 	budget := chunkBudget
-	if o.width < kernel.Strip {
+	if q.topo != nil && q.topo.Block < kernel.Strip {
 		budget *= 2 // adding up the tokens of a line at the end of a block costs as much as many of them
 	}
 	if o.width == 1 {
@@ -156,24 +157,20 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 			o.bareBias(r*size, size, t0, n)
 			continue
 		}
-		for u := 0; u < size; u += o.width {
-			a := o.strip(ws, wide, r*size+u, t0, n)
-			o.wideBias(ws, r*size+u, a, n)
+		for u := 0; u < size; u += min(size, kernel.Strip) {
+			a := o.strip(ws, wide, r*size+u, min(size, kernel.Strip), t0, n)
+			o.wideBias(ws, r*size+u, min(size, kernel.Strip), a, n)
 			if size < kernel.Strip {
 				o.woven(ws, slots, index, a, n)
 				continue
 			}
-			for _, s := range slots {
-				c := int(index[s])
-				for v := 0; v < size; v += kernel.Strip {
-					p := o.packed(ws.panel, c*size+v, n)
-					d := int(s)*size*size + u*size + v
-					if o.byX {
-						d = int(s)*size*size + v*size + u
-					}
-					o.tile(ws, o.q.grad.f[d:], size, a, p, n)
-				}
+			d, part := u*size, kernel.Strip
+			if o.byX {
+				d, part = u, kernel.Strip*size
 			}
+			ws.tiles = kernel.WovenTiles{C: o.q.grad.f[d:], LDC: size, CStep: size * size, Slots: slots, Index: index,
+				Parts: size / kernel.Strip, CPart: part}
+			o.tiles(ws, a, ws.panel, n)
 		}
 	}
 }
@@ -183,6 +180,7 @@ func (o *gradOp) woven(ws *workspace, slots, index []int32, a []float32, n int) 
 	q := &ws.woven
 	*q = kernel.Woven{C: o.q.grad.f, A: a, B: ws.panel, Slots: slots, Index: index,
 		Step: o.stripSize(n), Lines: stride(n) / o.tokensOfLine(), Move: &ws.wide.move}
+	q.Every = every(q.Move, len(slots)*q.Lines, q.Lines, o.tokensOfLine())
 	add, turned := o.b.k.Woven4, o.b.k.Woven4Turned
 	if o.width == 8 {
 		add, turned = o.b.k.Woven8, o.b.k.Woven8Turned
@@ -193,39 +191,65 @@ func (o *gradOp) woven(ws *workspace, slots, index []int32, a []float32, n int) 
 	add(q)
 }
 
-// tile adds one tile: of the wide side's strip a and the narrow side's strip p.
-func (o *gradOp) tile(ws *workspace, d []float32, ldd int, a, p []float32, n int) {
+// tiles adds ws.tiles, of which C, Slots, Index and Parts are set, of the wide side's strips a and
+// the narrow side's strips p.
+func (o *gradOp) tiles(ws *workspace, a, p []float32, n int) {
+	w := &ws.tiles
+	w.A, w.B = a, p
+	w.Size, w.Lines, w.Move = o.stripSize(n), stride(n)/o.tokensOfLine(), &ws.wide.move
+	w.BPart = kernel.Strip / o.width * w.Size
+	w.BStep = w.Parts * w.BPart
 	if o.byX {
-		a, p = p, a
+		w.A, w.AStep, w.APart = p, w.BStep, w.BPart
+		w.B, w.BStep, w.BPart = a, 0, 0
 	}
-	o.b.k.Outer16(d, ldd, a, kernel.Strip, p, kernel.Strip, n, true, &ws.wide.move)
+	w.Every = every(w.Move, 2*len(w.Slots)*w.Parts*w.Lines, w.Lines, o.tokensOfLine())
+	o.b.k.WovenTiles(w)
+}
+
+// every says how many of lines that are multiplied, most of them at once, lie between two that are
+// packed: a multiple of unit. Spread over all of them, reads and writes of memory wait less for one
+// another.
+func every(move *kernel.Move, lines, most, unit int) int {
+	if left := move.Lines - move.Done; left > 0 {
+		return max(unit, min(most, lines/left/unit*unit))
+	}
+	return most
 }
 
 // dense adds the gradients of strips lo to hi of the wide side.
 func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 	wide, narrow := o.sides()
 	in := o.x.n
+	for i := len(ws.each); i < chunks(narrow.n, kernel.Strip); i++ {
+		ws.each = append(ws.each, int32(i))
+	}
 	for s := lo; s < hi; s++ {
-		a := o.strip(ws, wide, s*16, t0, n)
-		o.wideBias(ws, s*16, a, n)
-		for v := 0; v < narrow.n; v += 16 {
-			row, col := s*16, v
+		col := s * kernel.Strip
+		a := o.strip(ws, wide, col, kernel.Strip, t0, n)
+		o.wideBias(ws, col, kernel.Strip, a, n)
+		whole := 0
+		if col+kernel.Strip <= wide.n {
+			whole = narrow.n / kernel.Strip
+		}
+		d, step := col*in, kernel.Strip
+		if o.byX {
+			d, step = col, kernel.Strip*in
+		}
+		ws.tiles = kernel.WovenTiles{C: o.q.grad.f[d:], LDC: in, CStep: step, Slots: ws.each[:whole], Index: ws.each, Parts: 1}
+		o.tiles(ws, a, ws.panel, n)
+		for v := whole * kernel.Strip; v < narrow.n; v += kernel.Strip {
+			row, col := col, v
 			if o.byX {
-				row, col = v, s*16
+				row, col = col, row
 			}
-			rows, cols := min(16, o.dy.n-row), min(16, in-col)
-			d := o.q.grad.f[row*in+col:]
-			p := o.packed(ws.panel, v, n)
-			if rows == 16 && cols == 16 {
-				o.tile(ws, d, in, a, p, n)
-			} else {
-				tile := ws.tile[:256]
-				clear(tile)
-				o.tile(ws, tile, 16, a, p, n)
-				for i := range rows {
-					for j := range cols {
-						d[i*in+j] += tile[i*16+j]
-					}
+			tile := ws.tile[:kernel.Strip*kernel.Strip]
+			clear(tile)
+			ws.tiles = kernel.WovenTiles{C: tile, LDC: kernel.Strip, Slots: ws.each[:1], Index: ws.each, Parts: 1}
+			o.tiles(ws, a, o.packed(ws.panel, v, n), n)
+			for i := range min(kernel.Strip, o.dy.n-row) {
+				for j := range min(kernel.Strip, in-col) {
+					o.q.grad.f[(row+i)*in+col+j] += tile[i*kernel.Strip+j]
 				}
 			}
 		}
@@ -246,8 +270,8 @@ func (o *gradOp) elements(ws *workspace, lo, hi, t0, n int) {
 			o.bareBias(r, 1, t0, n)
 			continue
 		}
-		a := o.strip(ws, wide, r, t0, n)
-		o.wideBias(ws, r, a, n)
+		a := o.strip(ws, wide, r, 1, t0, n)
+		o.wideBias(ws, r, 1, a, n)
 		ws.row = grow(ws.row, int(to-from))
 		o.b.k.Dots(ws.row, a[:ld], ws.panel, ld, idx[from:to])
 		for j, s := range o.visit[from:to] {

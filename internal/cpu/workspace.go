@@ -12,10 +12,12 @@ type workspace struct {
 	result  []float32 // sums of a product before they are finished
 	tile    [kernel.Rows * 16]float32
 	wide    wideSide     // of a weight gradient
-	woven   kernel.Woven // the arguments of its kernels for B < 16
-	row     []float32    // a row of logits or of a LayerNorm's input
-	factors []float32    // of dropout
-	four    [4]float32   // factors of a group of which only a part is wanted
+	woven   kernel.Woven // the arguments of its kernels
+	tiles   kernel.WovenTiles
+	each    []int32    // 0, 1, 2, ...
+	row     []float32  // a row of logits or of a LayerNorm's input
+	factors []float32  // of dropout
+	four    [4]float32 // factors of a group of which only a part is wanted
 	attn    attnSpace
 	adam    kernel.AdamStep
 	memo    adamMemo

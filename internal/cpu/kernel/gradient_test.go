@@ -16,48 +16,38 @@ func TestOuter16(t *testing.T) {
 				a, b = sparing(a, rowsOf(len(a), n, lda, size)), sparing(b, rowsOf(len(b), n, ldb, size))
 				before := random(size*size, 3)
 				for _, add := range []bool{false, true} {
-					for _, lines := range []int{0, 1, 2, 9, 60} {
-						what := fmt.Sprintf("Outer16: n %d, strides %d, %d, %d, add %v, %d lines to pack", n, lda, ldb, ldc, add, lines)
-						run := func() []float32 {
-							c, check := guarded(t, (size-1)*ldc+size)
-							for i := range size * size {
-								c[i/size*ldc+i%size] = nan
-								if add {
-									c[i/size*ldc+i%size] = before[i]
-								}
-							}
-							calls := 0
-							move(t, what, k, Strip, lines, n/8, func(m *Move) {
-								if calls++; calls > 1 {
-									m0, _ := guarded(t, len(c))
-									k.Outer16(m0, ldc, a, lda, b, ldb, n, false, m)
-									return
-								}
-								k.Outer16(c, ldc, a, lda, b, ldb, n, add, m)
-							})
-							check(what)
-							return c
-						}
-						c := run()
-						for at, v := range c {
-							i, j := at/ldc, at%ldc
-							if j >= size {
-								if v != mark {
-									t.Fatalf("%s: row %d: wrote beside it", what, i)
-								}
-								continue
-							}
-							var want sum
+					what := fmt.Sprintf("Outer16: n %d, strides %d, %d, %d, add %v", n, lda, ldb, ldc, add)
+					run := func() []float32 {
+						c, check := guarded(t, (size-1)*ldc+size)
+						for i := range size * size {
+							c[i/size*ldc+i%size] = nan
 							if add {
-								want.add(before[i*size+j], 1)
+								c[i/size*ldc+i%size] = before[i]
 							}
-							for s := range n {
-								want.add(a[s*lda+i], b[s*ldb+j])
-							}
-							want.check(t, what, i*size+j, v)
 						}
-						sameBits(t, what, c, run())
+						k.Outer16(c, ldc, a, lda, b, ldb, n, add)
+						check(what)
+						return c
 					}
+					c := run()
+					for at, v := range c {
+						i, j := at/ldc, at%ldc
+						if j >= size {
+							if v != mark {
+								t.Fatalf("%s: row %d: wrote beside it", what, i)
+							}
+							continue
+						}
+						var want sum
+						if add {
+							want.add(before[i*size+j], 1)
+						}
+						for s := range n {
+							want.add(a[s*lda+i], b[s*ldb+j])
+						}
+						want.check(t, what, i*size+j, v)
+					}
+					sameBits(t, what, c, run())
 				}
 			}
 		}

@@ -452,179 +452,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func weave4AVX2(dst *float32, step int, src *float32, lds int, lines int, squares int)
-// Requires: AVX, MMX+
-TEXT ·weave4AVX2(SB), NOSPLIT, $0-48
-	MOVQ dst+0(FP), AX
-	MOVQ src+16(FP), CX
-	MOVQ step+8(FP), DX
-	SHLQ $0x02, DX
-	MOVQ lds+24(FP), BX
-	SHLQ $0x02, BX
-	MOVQ lines+32(FP), SI
-
-line:
-	MOVQ CX, DI
-	MOVQ AX, R8
-	MOVQ squares+40(FP), R9
-
-square:
-	MOVQ       DI, R10
-	VMOVUPS    (R10), Y0
-	PREFETCHT0 (R10)(BX*4)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Y1
-	PREFETCHT0 (R10)(BX*4)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Y2
-	PREFETCHT0 (R10)(BX*4)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Y3
-	PREFETCHT0 (R10)(BX*4)
-	VUNPCKLPS  Y1, Y0, Y4
-	VUNPCKHPS  Y1, Y0, Y0
-	VUNPCKLPS  Y3, Y2, Y1
-	VUNPCKHPS  Y3, Y2, Y2
-	VUNPCKLPD  Y1, Y4, Y3
-	VUNPCKHPD  Y1, Y4, Y4
-	VUNPCKLPD  Y2, Y0, Y1
-	VUNPCKHPD  Y2, Y0, Y0
-	VPERM2F128 $0x20, Y4, Y3, Y2
-	VPERM2F128 $0x31, Y4, Y3, Y3
-	VPERM2F128 $0x20, Y0, Y1, Y4
-	VPERM2F128 $0x31, Y0, Y1, Y1
-	VMOVUPS    Y2, (R8)
-	VMOVUPS    Y4, 32(R8)
-	ADDQ       DX, R8
-	VMOVUPS    Y3, (R8)
-	VMOVUPS    Y1, 32(R8)
-	ADDQ       DX, R8
-	MOVQ       DI, R10
-	VMOVUPS    32(R10), Y0
-	ADDQ       BX, R10
-	VMOVUPS    32(R10), Y1
-	ADDQ       BX, R10
-	VMOVUPS    32(R10), Y2
-	ADDQ       BX, R10
-	VMOVUPS    32(R10), Y3
-	VUNPCKLPS  Y1, Y0, Y4
-	VUNPCKHPS  Y1, Y0, Y0
-	VUNPCKLPS  Y3, Y2, Y1
-	VUNPCKHPS  Y3, Y2, Y2
-	VUNPCKLPD  Y1, Y4, Y3
-	VUNPCKHPD  Y1, Y4, Y4
-	VUNPCKLPD  Y2, Y0, Y1
-	VUNPCKHPD  Y2, Y0, Y0
-	VPERM2F128 $0x20, Y4, Y3, Y2
-	VPERM2F128 $0x31, Y4, Y3, Y3
-	VPERM2F128 $0x20, Y0, Y1, Y4
-	VPERM2F128 $0x31, Y0, Y1, Y1
-	VMOVUPS    Y2, (R8)
-	VMOVUPS    Y4, 32(R8)
-	ADDQ       DX, R8
-	VMOVUPS    Y3, (R8)
-	VMOVUPS    Y1, 32(R8)
-	ADDQ       DX, R8
-	ADDQ       $0x00000040, DI
-	DECQ       R9
-	JNZ        square
-	ADDQ       BX, CX
-	ADDQ       BX, CX
-	ADDQ       BX, CX
-	ADDQ       BX, CX
-	ADDQ       $0x40, AX
-	DECQ       SI
-	JNZ        line
-	VZEROUPPER
-	RET
-
-// func weave8AVX2(dst *float32, step int, src *float32, lds int, lines int, squares int)
-// Requires: AVX, MMX+
-TEXT ·weave8AVX2(SB), NOSPLIT, $0-48
-	MOVQ dst+0(FP), AX
-	MOVQ src+16(FP), CX
-	MOVQ step+8(FP), DX
-	SHLQ $0x02, DX
-	MOVQ lds+24(FP), BX
-	SHLQ $0x02, BX
-	MOVQ lines+32(FP), SI
-
-line:
-	MOVQ CX, DI
-	MOVQ AX, R8
-	MOVQ squares+40(FP), R9
-
-square:
-	MOVQ       DI, R10
-	VMOVUPS    (R10), Y0
-	PREFETCHT0 (R10)(BX*2)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Y1
-	PREFETCHT0 (R10)(BX*2)
-	VUNPCKLPS  Y1, Y0, Y2
-	VUNPCKHPS  Y1, Y0, Y0
-	VPERM2F128 $0x20, Y0, Y2, Y1
-	VPERM2F128 $0x31, Y0, Y2, Y2
-	VMOVUPS    Y1, (R8)
-	VMOVUPS    Y2, 32(R8)
-	ADDQ       DX, R8
-	MOVQ       DI, R10
-	VMOVUPS    32(R10), Y0
-	ADDQ       BX, R10
-	VMOVUPS    32(R10), Y1
-	VUNPCKLPS  Y1, Y0, Y2
-	VUNPCKHPS  Y1, Y0, Y0
-	VPERM2F128 $0x20, Y0, Y2, Y1
-	VPERM2F128 $0x31, Y0, Y2, Y2
-	VMOVUPS    Y1, (R8)
-	VMOVUPS    Y2, 32(R8)
-	ADDQ       DX, R8
-	ADDQ       $0x00000040, DI
-	DECQ       R9
-	JNZ        square
-	ADDQ       BX, CX
-	ADDQ       BX, CX
-	ADDQ       $0x40, AX
-	DECQ       SI
-	JNZ        line
-	VZEROUPPER
-	RET
-
-// func weave16AVX2(dst *float32, step int, src *float32, lds int, lines int, squares int)
-// Requires: AVX, MMX+
-TEXT ·weave16AVX2(SB), NOSPLIT, $0-48
-	MOVQ dst+0(FP), AX
-	MOVQ src+16(FP), CX
-	MOVQ step+8(FP), DX
-	SHLQ $0x02, DX
-	MOVQ lds+24(FP), BX
-	SHLQ $0x02, BX
-	MOVQ lines+32(FP), SI
-
-line:
-	MOVQ CX, DI
-	MOVQ AX, R8
-	MOVQ squares+40(FP), R9
-
-square:
-	MOVQ       DI, R10
-	VMOVUPS    (R10), Y0
-	PREFETCHT0 (R10)(BX*2)
-	VMOVUPS    Y0, (R8)
-	MOVQ       DI, R10
-	VMOVUPS    32(R10), Y0
-	VMOVUPS    Y0, 32(R8)
-	ADDQ       DX, R8
-	ADDQ       $0x00000040, DI
-	DECQ       R9
-	JNZ        square
-	ADDQ       BX, CX
-	ADDQ       $0x40, AX
-	DECQ       SI
-	JNZ        line
-	VZEROUPPER
-	RET
-
 // func pairRowsAVX512(dst *float32, src *float32, ld int, pairs int, strips int)
 // Requires: AVX, AVX512F
 TEXT ·pairRowsAVX512(SB), NOSPLIT, $0-40
@@ -909,9 +736,9 @@ same:
 	VZEROUPPER
 	RET
 
-// func outer16AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *byte)
+// func outer16AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool)
 // Requires: AVX, FMA3
-TEXT ·outer16AVX2(SB), NOSPLIT, $0-120
+TEXT ·outer16AVX2(SB), NOSPLIT, $0-105
 	MOVQ a_base+32(FP), AX
 	MOVQ c_base+0(FP), CX
 	MOVQ $0x00000004, DX
@@ -4846,7 +4673,8 @@ slot:
 	MOVQ       128(BX), BX
 
 part0more:
-	MOVQ    $0x00000020, SI
+	MOVQ    w+0(FP), SI
+	MOVQ    144(SI), SI
 	CMPQ    BX, SI
 	CMOVQLT BX, SI
 	SUBQ    SI, BX
@@ -4949,7 +4777,8 @@ slot:
 	MOVQ       128(BX), BX
 
 part0more:
-	MOVQ    $0x00000020, SI
+	MOVQ    w+0(FP), SI
+	MOVQ    144(SI), SI
 	CMPQ    BX, SI
 	CMOVQLT BX, SI
 	SUBQ    SI, BX
@@ -5003,6 +4832,92 @@ done:
 	VZEROUPPER
 	RET
 
+// func weave4AVX2(dst *float32, step int, src *float32, lds int, lines int, squares int)
+// Requires: AVX, MMX+
+TEXT ·weave4AVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ step+8(FP), DX
+	SHLQ $0x02, DX
+	MOVQ lds+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ lines+32(FP), SI
+
+line:
+	MOVQ CX, DI
+	MOVQ AX, R8
+	MOVQ squares+40(FP), R9
+
+square:
+	MOVQ       DI, R10
+	VMOVUPS    (R10), Y0
+	PREFETCHT0 (R10)(BX*4)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Y1
+	PREFETCHT0 (R10)(BX*4)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Y2
+	PREFETCHT0 (R10)(BX*4)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Y3
+	PREFETCHT0 (R10)(BX*4)
+	VUNPCKLPS  Y1, Y0, Y4
+	VUNPCKHPS  Y1, Y0, Y0
+	VUNPCKLPS  Y3, Y2, Y1
+	VUNPCKHPS  Y3, Y2, Y2
+	VUNPCKLPD  Y1, Y4, Y3
+	VUNPCKHPD  Y1, Y4, Y4
+	VUNPCKLPD  Y2, Y0, Y1
+	VUNPCKHPD  Y2, Y0, Y0
+	VPERM2F128 $0x20, Y4, Y3, Y2
+	VPERM2F128 $0x31, Y4, Y3, Y3
+	VPERM2F128 $0x20, Y0, Y1, Y4
+	VPERM2F128 $0x31, Y0, Y1, Y1
+	VMOVUPS    Y2, (R8)
+	VMOVUPS    Y4, 32(R8)
+	ADDQ       DX, R8
+	VMOVUPS    Y3, (R8)
+	VMOVUPS    Y1, 32(R8)
+	ADDQ       DX, R8
+	MOVQ       DI, R10
+	VMOVUPS    32(R10), Y0
+	ADDQ       BX, R10
+	VMOVUPS    32(R10), Y1
+	ADDQ       BX, R10
+	VMOVUPS    32(R10), Y2
+	ADDQ       BX, R10
+	VMOVUPS    32(R10), Y3
+	VUNPCKLPS  Y1, Y0, Y4
+	VUNPCKHPS  Y1, Y0, Y0
+	VUNPCKLPS  Y3, Y2, Y1
+	VUNPCKHPS  Y3, Y2, Y2
+	VUNPCKLPD  Y1, Y4, Y3
+	VUNPCKHPD  Y1, Y4, Y4
+	VUNPCKLPD  Y2, Y0, Y1
+	VUNPCKHPD  Y2, Y0, Y0
+	VPERM2F128 $0x20, Y4, Y3, Y2
+	VPERM2F128 $0x31, Y4, Y3, Y3
+	VPERM2F128 $0x20, Y0, Y1, Y4
+	VPERM2F128 $0x31, Y0, Y1, Y1
+	VMOVUPS    Y2, (R8)
+	VMOVUPS    Y4, 32(R8)
+	ADDQ       DX, R8
+	VMOVUPS    Y3, (R8)
+	VMOVUPS    Y1, 32(R8)
+	ADDQ       DX, R8
+	ADDQ       $0x00000040, DI
+	DECQ       R9
+	JNZ        square
+	ADDQ       BX, CX
+	ADDQ       BX, CX
+	ADDQ       BX, CX
+	ADDQ       BX, CX
+	ADDQ       $0x40, AX
+	DECQ       SI
+	JNZ        line
+	VZEROUPPER
+	RET
+
 // func woven8AVX2(w *byte)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·woven8AVX2(SB), NOSPLIT, $8-8
@@ -5042,7 +4957,8 @@ slot:
 	MOVQ       128(SI), SI
 
 part0more:
-	MOVQ    $0x00000020, DI
+	MOVQ    w+0(FP), DI
+	MOVQ    144(DI), DI
 	CMPQ    SI, DI
 	CMOVQLT SI, DI
 	SUBQ    DI, SI
@@ -5105,7 +5021,8 @@ part0line:
 	MOVQ         128(BX), BX
 
 part4more:
-	MOVQ    $0x00000020, SI
+	MOVQ    w+0(FP), SI
+	MOVQ    144(SI), SI
 	CMPQ    BX, SI
 	CMOVQLT BX, SI
 	SUBQ    SI, BX
@@ -5200,7 +5117,8 @@ slot:
 	MOVQ       128(SI), SI
 
 part0more:
-	MOVQ    $0x00000020, DI
+	MOVQ    w+0(FP), DI
+	MOVQ    144(DI), DI
 	CMPQ    SI, DI
 	CMOVQLT SI, DI
 	SUBQ    DI, SI
@@ -5283,7 +5201,8 @@ part0line:
 	MOVQ         128(BX), BX
 
 part4more:
-	MOVQ    $0x00000020, SI
+	MOVQ    w+0(FP), SI
+	MOVQ    144(SI), SI
 	CMPQ    BX, SI
 	CMOVQLT BX, SI
 	SUBQ    SI, BX
@@ -5354,6 +5273,949 @@ part4line:
 	VADDPS       240(DX), X3, X3
 	VMOVUPS      X3, 240(DX)
 	JMP          slot
+
+done:
+	VZEROUPPER
+	RET
+
+// func weave8AVX2(dst *float32, step int, src *float32, lds int, lines int, squares int)
+// Requires: AVX, MMX+
+TEXT ·weave8AVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ step+8(FP), DX
+	SHLQ $0x02, DX
+	MOVQ lds+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ lines+32(FP), SI
+
+line:
+	MOVQ CX, DI
+	MOVQ AX, R8
+	MOVQ squares+40(FP), R9
+
+square:
+	MOVQ       DI, R10
+	VMOVUPS    (R10), Y0
+	PREFETCHT0 (R10)(BX*2)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Y1
+	PREFETCHT0 (R10)(BX*2)
+	VUNPCKLPS  Y1, Y0, Y2
+	VUNPCKHPS  Y1, Y0, Y0
+	VPERM2F128 $0x20, Y0, Y2, Y1
+	VPERM2F128 $0x31, Y0, Y2, Y2
+	VMOVUPS    Y1, (R8)
+	VMOVUPS    Y2, 32(R8)
+	ADDQ       DX, R8
+	MOVQ       DI, R10
+	VMOVUPS    32(R10), Y0
+	ADDQ       BX, R10
+	VMOVUPS    32(R10), Y1
+	VUNPCKLPS  Y1, Y0, Y2
+	VUNPCKHPS  Y1, Y0, Y0
+	VPERM2F128 $0x20, Y0, Y2, Y1
+	VPERM2F128 $0x31, Y0, Y2, Y2
+	VMOVUPS    Y1, (R8)
+	VMOVUPS    Y2, 32(R8)
+	ADDQ       DX, R8
+	ADDQ       $0x00000040, DI
+	DECQ       R9
+	JNZ        square
+	ADDQ       BX, CX
+	ADDQ       BX, CX
+	ADDQ       $0x40, AX
+	DECQ       SI
+	JNZ        line
+	VZEROUPPER
+	RET
+
+// func wovenTilesAVX2(w *byte)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·wovenTilesAVX2(SB), NOSPLIT, $40-8
+	XORQ AX, AX
+	MOVQ AX, (SP)
+
+slot:
+	MOVQ    w+0(FP), CX
+	MOVQ    (SP), AX
+	CMPQ    AX, 112(CX)
+	JGE     done
+	INCQ    (SP)
+	MOVQ    104(CX), DX
+	MOVLQSX (DX)(AX*4), DX
+	MOVQ    128(CX), BX
+	MOVLQSX (BX)(DX*4), BX
+	MOVQ    BX, AX
+	IMULQ   32(CX), DX
+	SHLQ    $0x02, DX
+	ADDQ    (CX), DX
+	IMULQ   64(CX), AX
+	SHLQ    $0x02, AX
+	ADDQ    40(CX), AX
+	IMULQ   96(CX), BX
+	SHLQ    $0x02, BX
+	ADDQ    72(CX), BX
+	MOVQ    DX, 16(SP)
+	MOVQ    AX, 24(SP)
+	MOVQ    BX, 32(SP)
+	MOVQ    184(CX), AX
+	MOVQ    AX, 8(SP)
+
+part:
+	MOVQ       w+0(FP), AX
+	MOVQ       24(AX), CX
+	SHLQ       $0x02, CX
+	IMUL3Q     $+0, CX, AX
+	ADDQ       16(SP), AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	MOVQ       w+0(FP), AX
+	MOVQ       152(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       160(AX), DX
+	MOVQ       24(SP), AX
+	MOVQ       32(SP), CX
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+
+more0x0x0:
+	MOVQ    w+0(FP), BX
+	MOVQ    176(BX), BX
+	CMPQ    DX, BX
+	CMOVQLT DX, BX
+	SUBQ    BX, DX
+
+line0x0x0:
+	VMOVUPS      (CX), Y8
+	PREFETCHT0   512(CX)
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSD (AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 8(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 16(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 24(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   512(AX)
+	VMOVUPS      64(CX), Y8
+	PREFETCHT0   576(CX)
+	VMOVUPS      96(CX), Y9
+	VBROADCASTSD 64(AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 72(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 80(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 88(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   576(AX)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, CX
+	SUBQ         $0x02, BX
+	JG           line0x0x0
+	TESTQ        DX, DX
+	JNZ          more0x0x0
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+0, CX, AX
+	ADDQ         16(SP), AX
+	VSHUFPS      $0xdd, Y1, Y0, Y8
+	VSHUFPS      $0x88, Y1, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPERMPD      $0xd8, Y0, Y0
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y3, Y2, Y8
+	VSHUFPS      $0x88, Y3, Y2, Y2
+	VADDPS       Y8, Y2, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VADDPS       (AX), Y2, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y5, Y4, Y8
+	VSHUFPS      $0x88, Y5, Y4, Y4
+	VADDPS       Y8, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VADDPS       (AX), Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y7, Y6, Y8
+	VSHUFPS      $0x88, Y7, Y6, Y6
+	VADDPS       Y8, Y6, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VADDPS       (AX), Y6, Y6
+	VMOVUPS      Y6, (AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+0, CX, AX
+	ADDQ         16(SP), AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         152(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         160(AX), BX
+	MOVQ         24(SP), AX
+	MOVQ         32(SP), DX
+	ADDQ         CX, DX
+	VXORPS       X0, X0, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	VXORPS       X3, X3, X3
+	VXORPS       X4, X4, X4
+	VXORPS       X5, X5, X5
+	VXORPS       X6, X6, X6
+	VXORPS       X7, X7, X7
+
+more0x0x1:
+	MOVQ    w+0(FP), CX
+	MOVQ    176(CX), CX
+	CMPQ    BX, CX
+	CMOVQLT BX, CX
+	SUBQ    CX, BX
+
+line0x0x1:
+	VMOVUPS      (DX), Y8
+	PREFETCHT0   512(DX)
+	VMOVUPS      32(DX), Y9
+	VBROADCASTSD (AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 8(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 16(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 24(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      64(DX), Y8
+	PREFETCHT0   576(DX)
+	VMOVUPS      96(DX), Y9
+	VBROADCASTSD 64(AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 72(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 80(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 88(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, DX
+	SUBQ         $0x02, CX
+	JG           line0x0x1
+	TESTQ        BX, BX
+	JNZ          more0x0x1
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+0, CX, AX
+	ADDQ         16(SP), AX
+	VSHUFPS      $0xdd, Y1, Y0, Y8
+	VSHUFPS      $0x88, Y1, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPERMPD      $0xd8, Y0, Y0
+	VADDPS       32(AX), Y0, Y0
+	VMOVUPS      Y0, 32(AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y3, Y2, Y8
+	VSHUFPS      $0x88, Y3, Y2, Y2
+	VADDPS       Y8, Y2, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VADDPS       32(AX), Y2, Y2
+	VMOVUPS      Y2, 32(AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y5, Y4, Y8
+	VSHUFPS      $0x88, Y5, Y4, Y4
+	VADDPS       Y8, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VADDPS       32(AX), Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y7, Y6, Y8
+	VSHUFPS      $0x88, Y7, Y6, Y6
+	VADDPS       Y8, Y6, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VADDPS       32(AX), Y6, Y6
+	VMOVUPS      Y6, 32(AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+4, CX, AX
+	ADDQ         16(SP), AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         152(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         160(AX), DX
+	MOVQ         24(SP), AX
+	MOVQ         32(SP), CX
+	VXORPS       X0, X0, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	VXORPS       X3, X3, X3
+	VXORPS       X4, X4, X4
+	VXORPS       X5, X5, X5
+	VXORPS       X6, X6, X6
+	VXORPS       X7, X7, X7
+
+more0x4x0:
+	MOVQ    w+0(FP), BX
+	MOVQ    176(BX), BX
+	CMPQ    DX, BX
+	CMOVQLT DX, BX
+	SUBQ    BX, DX
+
+line0x4x0:
+	VMOVUPS      (CX), Y8
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSD 32(AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 40(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 48(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 56(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      64(CX), Y8
+	VMOVUPS      96(CX), Y9
+	VBROADCASTSD 96(AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 104(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 112(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 120(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, CX
+	SUBQ         $0x02, BX
+	JG           line0x4x0
+	TESTQ        DX, DX
+	JNZ          more0x4x0
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+4, CX, AX
+	ADDQ         16(SP), AX
+	VSHUFPS      $0xdd, Y1, Y0, Y8
+	VSHUFPS      $0x88, Y1, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPERMPD      $0xd8, Y0, Y0
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y3, Y2, Y8
+	VSHUFPS      $0x88, Y3, Y2, Y2
+	VADDPS       Y8, Y2, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VADDPS       (AX), Y2, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y5, Y4, Y8
+	VSHUFPS      $0x88, Y5, Y4, Y4
+	VADDPS       Y8, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VADDPS       (AX), Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y7, Y6, Y8
+	VSHUFPS      $0x88, Y7, Y6, Y6
+	VADDPS       Y8, Y6, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VADDPS       (AX), Y6, Y6
+	VMOVUPS      Y6, (AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+4, CX, AX
+	ADDQ         16(SP), AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         152(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         160(AX), BX
+	MOVQ         24(SP), AX
+	MOVQ         32(SP), DX
+	ADDQ         CX, DX
+	VXORPS       X0, X0, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	VXORPS       X3, X3, X3
+	VXORPS       X4, X4, X4
+	VXORPS       X5, X5, X5
+	VXORPS       X6, X6, X6
+	VXORPS       X7, X7, X7
+
+more0x4x1:
+	MOVQ    w+0(FP), CX
+	MOVQ    176(CX), CX
+	CMPQ    BX, CX
+	CMOVQLT BX, CX
+	SUBQ    CX, BX
+
+line0x4x1:
+	VMOVUPS      (DX), Y8
+	VMOVUPS      32(DX), Y9
+	VBROADCASTSD 32(AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 40(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 48(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 56(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      64(DX), Y8
+	VMOVUPS      96(DX), Y9
+	VBROADCASTSD 96(AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 104(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 112(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 120(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, DX
+	SUBQ         $0x02, CX
+	JG           line0x4x1
+	TESTQ        BX, BX
+	JNZ          more0x4x1
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+4, CX, AX
+	ADDQ         16(SP), AX
+	VSHUFPS      $0xdd, Y1, Y0, Y8
+	VSHUFPS      $0x88, Y1, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPERMPD      $0xd8, Y0, Y0
+	VADDPS       32(AX), Y0, Y0
+	VMOVUPS      Y0, 32(AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y3, Y2, Y8
+	VSHUFPS      $0x88, Y3, Y2, Y2
+	VADDPS       Y8, Y2, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VADDPS       32(AX), Y2, Y2
+	VMOVUPS      Y2, 32(AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y5, Y4, Y8
+	VSHUFPS      $0x88, Y5, Y4, Y4
+	VADDPS       Y8, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VADDPS       32(AX), Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y7, Y6, Y8
+	VSHUFPS      $0x88, Y7, Y6, Y6
+	VADDPS       Y8, Y6, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VADDPS       32(AX), Y6, Y6
+	VMOVUPS      Y6, 32(AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+8, CX, AX
+	ADDQ         16(SP), AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         152(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         160(AX), BX
+	MOVQ         24(SP), AX
+	MOVQ         32(SP), DX
+	ADDQ         CX, AX
+	VXORPS       X0, X0, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	VXORPS       X3, X3, X3
+	VXORPS       X4, X4, X4
+	VXORPS       X5, X5, X5
+	VXORPS       X6, X6, X6
+	VXORPS       X7, X7, X7
+
+more1x0x0:
+	MOVQ    w+0(FP), CX
+	MOVQ    176(CX), CX
+	CMPQ    BX, CX
+	CMOVQLT BX, CX
+	SUBQ    CX, BX
+
+line1x0x0:
+	VMOVUPS      (DX), Y8
+	VMOVUPS      32(DX), Y9
+	VBROADCASTSD (AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 8(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 16(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 24(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   512(AX)
+	VMOVUPS      64(DX), Y8
+	VMOVUPS      96(DX), Y9
+	VBROADCASTSD 64(AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 72(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 80(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 88(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   576(AX)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, DX
+	SUBQ         $0x02, CX
+	JG           line1x0x0
+	TESTQ        BX, BX
+	JNZ          more1x0x0
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+8, CX, AX
+	ADDQ         16(SP), AX
+	VSHUFPS      $0xdd, Y1, Y0, Y8
+	VSHUFPS      $0x88, Y1, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPERMPD      $0xd8, Y0, Y0
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y3, Y2, Y8
+	VSHUFPS      $0x88, Y3, Y2, Y2
+	VADDPS       Y8, Y2, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VADDPS       (AX), Y2, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y5, Y4, Y8
+	VSHUFPS      $0x88, Y5, Y4, Y4
+	VADDPS       Y8, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VADDPS       (AX), Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y7, Y6, Y8
+	VSHUFPS      $0x88, Y7, Y6, Y6
+	VADDPS       Y8, Y6, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VADDPS       (AX), Y6, Y6
+	VMOVUPS      Y6, (AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+8, CX, AX
+	ADDQ         16(SP), AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         152(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         160(AX), BX
+	MOVQ         24(SP), AX
+	MOVQ         32(SP), DX
+	ADDQ         CX, AX
+	ADDQ         CX, DX
+	VXORPS       X0, X0, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	VXORPS       X3, X3, X3
+	VXORPS       X4, X4, X4
+	VXORPS       X5, X5, X5
+	VXORPS       X6, X6, X6
+	VXORPS       X7, X7, X7
+
+more1x0x1:
+	MOVQ    w+0(FP), CX
+	MOVQ    176(CX), CX
+	CMPQ    BX, CX
+	CMOVQLT BX, CX
+	SUBQ    CX, BX
+
+line1x0x1:
+	VMOVUPS      (DX), Y8
+	VMOVUPS      32(DX), Y9
+	VBROADCASTSD (AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 8(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 16(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 24(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      64(DX), Y8
+	VMOVUPS      96(DX), Y9
+	VBROADCASTSD 64(AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 72(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 80(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 88(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, DX
+	SUBQ         $0x02, CX
+	JG           line1x0x1
+	TESTQ        BX, BX
+	JNZ          more1x0x1
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+8, CX, AX
+	ADDQ         16(SP), AX
+	VSHUFPS      $0xdd, Y1, Y0, Y8
+	VSHUFPS      $0x88, Y1, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPERMPD      $0xd8, Y0, Y0
+	VADDPS       32(AX), Y0, Y0
+	VMOVUPS      Y0, 32(AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y3, Y2, Y8
+	VSHUFPS      $0x88, Y3, Y2, Y2
+	VADDPS       Y8, Y2, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VADDPS       32(AX), Y2, Y2
+	VMOVUPS      Y2, 32(AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y5, Y4, Y8
+	VSHUFPS      $0x88, Y5, Y4, Y4
+	VADDPS       Y8, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VADDPS       32(AX), Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y7, Y6, Y8
+	VSHUFPS      $0x88, Y7, Y6, Y6
+	VADDPS       Y8, Y6, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VADDPS       32(AX), Y6, Y6
+	VMOVUPS      Y6, 32(AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+12, CX, AX
+	ADDQ         16(SP), AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         152(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         160(AX), BX
+	MOVQ         24(SP), AX
+	MOVQ         32(SP), DX
+	ADDQ         CX, AX
+	VXORPS       X0, X0, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	VXORPS       X3, X3, X3
+	VXORPS       X4, X4, X4
+	VXORPS       X5, X5, X5
+	VXORPS       X6, X6, X6
+	VXORPS       X7, X7, X7
+
+more1x4x0:
+	MOVQ    w+0(FP), CX
+	MOVQ    176(CX), CX
+	CMPQ    BX, CX
+	CMOVQLT BX, CX
+	SUBQ    CX, BX
+
+line1x4x0:
+	VMOVUPS      (DX), Y8
+	VMOVUPS      32(DX), Y9
+	VBROADCASTSD 32(AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 40(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 48(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 56(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      64(DX), Y8
+	VMOVUPS      96(DX), Y9
+	VBROADCASTSD 96(AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 104(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 112(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 120(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, DX
+	SUBQ         $0x02, CX
+	JG           line1x4x0
+	TESTQ        BX, BX
+	JNZ          more1x4x0
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+12, CX, AX
+	ADDQ         16(SP), AX
+	VSHUFPS      $0xdd, Y1, Y0, Y8
+	VSHUFPS      $0x88, Y1, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPERMPD      $0xd8, Y0, Y0
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y3, Y2, Y8
+	VSHUFPS      $0x88, Y3, Y2, Y2
+	VADDPS       Y8, Y2, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VADDPS       (AX), Y2, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y5, Y4, Y8
+	VSHUFPS      $0x88, Y5, Y4, Y4
+	VADDPS       Y8, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VADDPS       (AX), Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y7, Y6, Y8
+	VSHUFPS      $0x88, Y7, Y6, Y6
+	VADDPS       Y8, Y6, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VADDPS       (AX), Y6, Y6
+	VMOVUPS      Y6, (AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+12, CX, AX
+	ADDQ         16(SP), AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	PREFETCHT0   (AX)
+	ADDQ         CX, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         152(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         160(AX), BX
+	MOVQ         24(SP), AX
+	MOVQ         32(SP), DX
+	ADDQ         CX, AX
+	ADDQ         CX, DX
+	VXORPS       X0, X0, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	VXORPS       X3, X3, X3
+	VXORPS       X4, X4, X4
+	VXORPS       X5, X5, X5
+	VXORPS       X6, X6, X6
+	VXORPS       X7, X7, X7
+
+more1x4x1:
+	MOVQ    w+0(FP), CX
+	MOVQ    176(CX), CX
+	CMPQ    BX, CX
+	CMOVQLT BX, CX
+	SUBQ    CX, BX
+
+line1x4x1:
+	VMOVUPS      (DX), Y8
+	VMOVUPS      32(DX), Y9
+	VBROADCASTSD 32(AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 40(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 48(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 56(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      64(DX), Y8
+	VMOVUPS      96(DX), Y9
+	VBROADCASTSD 96(AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSD 104(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSD 112(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSD 120(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, DX
+	SUBQ         $0x02, CX
+	JG           line1x4x1
+	TESTQ        BX, BX
+	JNZ          more1x4x1
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), CX
+	SHLQ         $0x02, CX
+	IMUL3Q       $+12, CX, AX
+	ADDQ         16(SP), AX
+	VSHUFPS      $0xdd, Y1, Y0, Y8
+	VSHUFPS      $0x88, Y1, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPERMPD      $0xd8, Y0, Y0
+	VADDPS       32(AX), Y0, Y0
+	VMOVUPS      Y0, 32(AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y3, Y2, Y8
+	VSHUFPS      $0x88, Y3, Y2, Y2
+	VADDPS       Y8, Y2, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VADDPS       32(AX), Y2, Y2
+	VMOVUPS      Y2, 32(AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y5, Y4, Y8
+	VSHUFPS      $0x88, Y5, Y4, Y4
+	VADDPS       Y8, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VADDPS       32(AX), Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         CX, AX
+	VSHUFPS      $0xdd, Y7, Y6, Y8
+	VSHUFPS      $0x88, Y7, Y6, Y6
+	VADDPS       Y8, Y6, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VADDPS       32(AX), Y6, Y6
+	VMOVUPS      Y6, 32(AX)
+	ADDQ         CX, AX
+	DECQ         8(SP)
+	JZ           slot
+	MOVQ         w+0(FP), AX
+	MOVQ         192(AX), CX
+	SHLQ         $0x02, CX
+	ADDQ         CX, 16(SP)
+	MOVQ         200(AX), CX
+	SHLQ         $0x02, CX
+	ADDQ         CX, 24(SP)
+	MOVQ         208(AX), AX
+	SHLQ         $0x02, AX
+	ADDQ         AX, 32(SP)
+	JMP          part
 
 done:
 	VZEROUPPER
@@ -9671,45 +10533,46 @@ same:
 	VZEROUPPER
 	RET
 
-// func outer16AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *byte)
+// func outer16AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer16AVX512(SB), NOSPLIT, $0-120
+TEXT ·outer16AVX512(SB), NOSPLIT, $0-105
 	MOVQ       a_base+32(FP), AX
 	MOVQ       c_base+0(FP), CX
 	MOVQ       ldc+24(FP), DX
 	SHLQ       $0x02, DX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
-	PREFETCHT0 (CX)
-	ADDQ       DX, CX
+	MOVQ       CX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
+	PREFETCHT0 (BX)
+	ADDQ       DX, BX
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -9726,228 +10589,17 @@ TEXT ·outer16AVX512(SB), NOSPLIT, $0-120
 	VXORPS     X13, X13, X13
 	VXORPS     X14, X14, X14
 	VXORPS     X15, X15, X15
-	MOVQ       b_base+64(FP), CX
-	MOVQ       lda+56(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       ldb+88(FP), BX
+	MOVQ       b_base+64(FP), DX
+	MOVQ       lda+56(FP), BX
 	SHLQ       $0x02, BX
-	MOVQ       n+96(FP), SI
-	MOVQ       move+112(FP), DI
-	MOVQ       48(DI), R11
-	SHLQ       $0x02, R11
-	MOVQ       80(DI), R13
-	SHLQ       $0x02, R13
-	MOVQ       88(DI), R8
-	MOVQ       R8, R12
-	SHLQ       $0x06, R12
-	ADDQ       56(DI), R12
-	MOVQ       R8, R9
-	IMULQ      R11, R9
-	MOVQ       R9, R10
-	ADDQ       (DI), R9
-	ADDQ       24(DI), R10
-	SUBQ       96(DI), R8
-	SUBQ       $0x08, SI
-	JL         single
-
-eight:
-	TESTQ      R8, R8
-	JGE        packed
-	MOVQ       R12, DI
-	VMOVUPS    (R9), Z16
-	VMOVUPS    64(R9), Z17
-	VMOVUPS    128(R9), Z18
-	VMOVUPS    192(R9), Z19
-	VMOVUPS    Z16, (DI)
-	ADDQ       R13, DI
-	VMOVUPS    Z17, (DI)
-	ADDQ       R13, DI
-	VMOVUPS    Z18, (DI)
-	ADDQ       R13, DI
-	VMOVUPS    Z19, (DI)
-	PREFETCHT1 (R10)
-	PREFETCHT1 64(R10)
-	PREFETCHT1 128(R10)
-	PREFETCHT1 192(R10)
-	ADDQ       R11, R10
-	ADDQ       R11, R9
-	ADDQ       $0x40, R12
-	INCQ       R8
-
-packed:
-	VMOVUPS          (CX), Z16
-	VFMADD231PS.BCST (AX), Z16, Z0
-	VFMADD231PS.BCST 4(AX), Z16, Z1
-	VFMADD231PS.BCST 8(AX), Z16, Z2
-	VFMADD231PS.BCST 12(AX), Z16, Z3
-	VFMADD231PS.BCST 16(AX), Z16, Z4
-	VFMADD231PS.BCST 20(AX), Z16, Z5
-	VFMADD231PS.BCST 24(AX), Z16, Z6
-	VFMADD231PS.BCST 28(AX), Z16, Z7
-	VFMADD231PS.BCST 32(AX), Z16, Z8
-	VFMADD231PS.BCST 36(AX), Z16, Z9
-	VFMADD231PS.BCST 40(AX), Z16, Z10
-	VFMADD231PS.BCST 44(AX), Z16, Z11
-	VFMADD231PS.BCST 48(AX), Z16, Z12
-	VFMADD231PS.BCST 52(AX), Z16, Z13
-	VFMADD231PS.BCST 56(AX), Z16, Z14
-	VFMADD231PS.BCST 60(AX), Z16, Z15
-	PREFETCHT0       512(AX)
-	ADDQ             DX, AX
-	ADDQ             BX, CX
-	VMOVUPS          (CX), Z16
-	VFMADD231PS.BCST (AX), Z16, Z0
-	VFMADD231PS.BCST 4(AX), Z16, Z1
-	VFMADD231PS.BCST 8(AX), Z16, Z2
-	VFMADD231PS.BCST 12(AX), Z16, Z3
-	VFMADD231PS.BCST 16(AX), Z16, Z4
-	VFMADD231PS.BCST 20(AX), Z16, Z5
-	VFMADD231PS.BCST 24(AX), Z16, Z6
-	VFMADD231PS.BCST 28(AX), Z16, Z7
-	VFMADD231PS.BCST 32(AX), Z16, Z8
-	VFMADD231PS.BCST 36(AX), Z16, Z9
-	VFMADD231PS.BCST 40(AX), Z16, Z10
-	VFMADD231PS.BCST 44(AX), Z16, Z11
-	VFMADD231PS.BCST 48(AX), Z16, Z12
-	VFMADD231PS.BCST 52(AX), Z16, Z13
-	VFMADD231PS.BCST 56(AX), Z16, Z14
-	VFMADD231PS.BCST 60(AX), Z16, Z15
-	PREFETCHT0       512(AX)
-	ADDQ             DX, AX
-	ADDQ             BX, CX
-	VMOVUPS          (CX), Z16
-	VFMADD231PS.BCST (AX), Z16, Z0
-	VFMADD231PS.BCST 4(AX), Z16, Z1
-	VFMADD231PS.BCST 8(AX), Z16, Z2
-	VFMADD231PS.BCST 12(AX), Z16, Z3
-	VFMADD231PS.BCST 16(AX), Z16, Z4
-	VFMADD231PS.BCST 20(AX), Z16, Z5
-	VFMADD231PS.BCST 24(AX), Z16, Z6
-	VFMADD231PS.BCST 28(AX), Z16, Z7
-	VFMADD231PS.BCST 32(AX), Z16, Z8
-	VFMADD231PS.BCST 36(AX), Z16, Z9
-	VFMADD231PS.BCST 40(AX), Z16, Z10
-	VFMADD231PS.BCST 44(AX), Z16, Z11
-	VFMADD231PS.BCST 48(AX), Z16, Z12
-	VFMADD231PS.BCST 52(AX), Z16, Z13
-	VFMADD231PS.BCST 56(AX), Z16, Z14
-	VFMADD231PS.BCST 60(AX), Z16, Z15
-	PREFETCHT0       512(AX)
-	ADDQ             DX, AX
-	ADDQ             BX, CX
-	VMOVUPS          (CX), Z16
-	VFMADD231PS.BCST (AX), Z16, Z0
-	VFMADD231PS.BCST 4(AX), Z16, Z1
-	VFMADD231PS.BCST 8(AX), Z16, Z2
-	VFMADD231PS.BCST 12(AX), Z16, Z3
-	VFMADD231PS.BCST 16(AX), Z16, Z4
-	VFMADD231PS.BCST 20(AX), Z16, Z5
-	VFMADD231PS.BCST 24(AX), Z16, Z6
-	VFMADD231PS.BCST 28(AX), Z16, Z7
-	VFMADD231PS.BCST 32(AX), Z16, Z8
-	VFMADD231PS.BCST 36(AX), Z16, Z9
-	VFMADD231PS.BCST 40(AX), Z16, Z10
-	VFMADD231PS.BCST 44(AX), Z16, Z11
-	VFMADD231PS.BCST 48(AX), Z16, Z12
-	VFMADD231PS.BCST 52(AX), Z16, Z13
-	VFMADD231PS.BCST 56(AX), Z16, Z14
-	VFMADD231PS.BCST 60(AX), Z16, Z15
-	PREFETCHT0       512(AX)
-	ADDQ             DX, AX
-	ADDQ             BX, CX
-	VMOVUPS          (CX), Z16
-	VFMADD231PS.BCST (AX), Z16, Z0
-	VFMADD231PS.BCST 4(AX), Z16, Z1
-	VFMADD231PS.BCST 8(AX), Z16, Z2
-	VFMADD231PS.BCST 12(AX), Z16, Z3
-	VFMADD231PS.BCST 16(AX), Z16, Z4
-	VFMADD231PS.BCST 20(AX), Z16, Z5
-	VFMADD231PS.BCST 24(AX), Z16, Z6
-	VFMADD231PS.BCST 28(AX), Z16, Z7
-	VFMADD231PS.BCST 32(AX), Z16, Z8
-	VFMADD231PS.BCST 36(AX), Z16, Z9
-	VFMADD231PS.BCST 40(AX), Z16, Z10
-	VFMADD231PS.BCST 44(AX), Z16, Z11
-	VFMADD231PS.BCST 48(AX), Z16, Z12
-	VFMADD231PS.BCST 52(AX), Z16, Z13
-	VFMADD231PS.BCST 56(AX), Z16, Z14
-	VFMADD231PS.BCST 60(AX), Z16, Z15
-	PREFETCHT0       512(AX)
-	ADDQ             DX, AX
-	ADDQ             BX, CX
-	VMOVUPS          (CX), Z16
-	VFMADD231PS.BCST (AX), Z16, Z0
-	VFMADD231PS.BCST 4(AX), Z16, Z1
-	VFMADD231PS.BCST 8(AX), Z16, Z2
-	VFMADD231PS.BCST 12(AX), Z16, Z3
-	VFMADD231PS.BCST 16(AX), Z16, Z4
-	VFMADD231PS.BCST 20(AX), Z16, Z5
-	VFMADD231PS.BCST 24(AX), Z16, Z6
-	VFMADD231PS.BCST 28(AX), Z16, Z7
-	VFMADD231PS.BCST 32(AX), Z16, Z8
-	VFMADD231PS.BCST 36(AX), Z16, Z9
-	VFMADD231PS.BCST 40(AX), Z16, Z10
-	VFMADD231PS.BCST 44(AX), Z16, Z11
-	VFMADD231PS.BCST 48(AX), Z16, Z12
-	VFMADD231PS.BCST 52(AX), Z16, Z13
-	VFMADD231PS.BCST 56(AX), Z16, Z14
-	VFMADD231PS.BCST 60(AX), Z16, Z15
-	PREFETCHT0       512(AX)
-	ADDQ             DX, AX
-	ADDQ             BX, CX
-	VMOVUPS          (CX), Z16
-	VFMADD231PS.BCST (AX), Z16, Z0
-	VFMADD231PS.BCST 4(AX), Z16, Z1
-	VFMADD231PS.BCST 8(AX), Z16, Z2
-	VFMADD231PS.BCST 12(AX), Z16, Z3
-	VFMADD231PS.BCST 16(AX), Z16, Z4
-	VFMADD231PS.BCST 20(AX), Z16, Z5
-	VFMADD231PS.BCST 24(AX), Z16, Z6
-	VFMADD231PS.BCST 28(AX), Z16, Z7
-	VFMADD231PS.BCST 32(AX), Z16, Z8
-	VFMADD231PS.BCST 36(AX), Z16, Z9
-	VFMADD231PS.BCST 40(AX), Z16, Z10
-	VFMADD231PS.BCST 44(AX), Z16, Z11
-	VFMADD231PS.BCST 48(AX), Z16, Z12
-	VFMADD231PS.BCST 52(AX), Z16, Z13
-	VFMADD231PS.BCST 56(AX), Z16, Z14
-	VFMADD231PS.BCST 60(AX), Z16, Z15
-	PREFETCHT0       512(AX)
-	ADDQ             DX, AX
-	ADDQ             BX, CX
-	VMOVUPS          (CX), Z16
-	VFMADD231PS.BCST (AX), Z16, Z0
-	VFMADD231PS.BCST 4(AX), Z16, Z1
-	VFMADD231PS.BCST 8(AX), Z16, Z2
-	VFMADD231PS.BCST 12(AX), Z16, Z3
-	VFMADD231PS.BCST 16(AX), Z16, Z4
-	VFMADD231PS.BCST 20(AX), Z16, Z5
-	VFMADD231PS.BCST 24(AX), Z16, Z6
-	VFMADD231PS.BCST 28(AX), Z16, Z7
-	VFMADD231PS.BCST 32(AX), Z16, Z8
-	VFMADD231PS.BCST 36(AX), Z16, Z9
-	VFMADD231PS.BCST 40(AX), Z16, Z10
-	VFMADD231PS.BCST 44(AX), Z16, Z11
-	VFMADD231PS.BCST 48(AX), Z16, Z12
-	VFMADD231PS.BCST 52(AX), Z16, Z13
-	VFMADD231PS.BCST 56(AX), Z16, Z14
-	VFMADD231PS.BCST 60(AX), Z16, Z15
-	PREFETCHT0       512(AX)
-	ADDQ             DX, AX
-	ADDQ             BX, CX
-	SUBQ             $0x08, SI
-	JGE              eight
-	MOVQ             move+112(FP), DI
-	ADDQ             96(DI), R8
-	MOVQ             R8, 88(DI)
-
-single:
-	ADDQ  $0x08, SI
-	TESTQ SI, SI
-	JZ    finish
+	MOVQ       ldb+88(FP), SI
+	SHLQ       $0x02, SI
+	MOVQ       n+96(FP), DI
+	TESTQ      DI, DI
+	JZ         finish
 
 step:
-	VMOVUPS          (CX), Z16
+	VMOVUPS          (DX), Z16
 	VFMADD231PS.BCST (AX), Z16, Z0
 	VFMADD231PS.BCST 4(AX), Z16, Z1
 	VFMADD231PS.BCST 8(AX), Z16, Z2
@@ -9964,85 +10616,83 @@ step:
 	VFMADD231PS.BCST 52(AX), Z16, Z13
 	VFMADD231PS.BCST 56(AX), Z16, Z14
 	VFMADD231PS.BCST 60(AX), Z16, Z15
-	PREFETCHT0       512(AX)
-	ADDQ             DX, AX
-	ADDQ             BX, CX
-	DECQ             SI
+	ADDQ             BX, AX
+	ADDQ             SI, DX
+	DECQ             DI
 	JNZ              step
 
 finish:
-	MOVQ   c_base+0(FP), AX
-	MOVQ   ldc+24(FP), CX
-	SHLQ   $0x02, CX
+	MOVQ   ldc+24(FP), AX
+	SHLQ   $0x02, AX
 	CMPB   add+104(FP), $0x00
 	JE     store
-	MOVQ   AX, DX
+	MOVQ   CX, DX
 	VADDPS (DX), Z0, Z0
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z1, Z1
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z2, Z2
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z3, Z3
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z4, Z4
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z5, Z5
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z6, Z6
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z7, Z7
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z8, Z8
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z9, Z9
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z10, Z10
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z11, Z11
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z12, Z12
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z13, Z13
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z14, Z14
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 	VADDPS (DX), Z15, Z15
-	ADDQ   CX, DX
+	ADDQ   AX, DX
 
 store:
-	VMOVUPS Z0, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z9, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z10, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z11, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z12, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z13, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z14, (AX)
-	ADDQ    CX, AX
-	VMOVUPS Z15, (AX)
-	ADDQ    CX, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z9, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z11, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z13, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z15, (CX)
+	ADDQ    AX, CX
 	VZEROUPPER
 	RET
 
@@ -11693,12 +12343,13 @@ slot:
 	MOVQ       128(R11), R11
 
 part0more:
-	MOVQ       $0x00000020, R12
+	MOVQ       w+0(FP), R12
+	MOVQ       144(R12), R12
 	CMPQ       R11, R12
 	CMOVQLT    R11, R12
 	SUBQ       R12, R11
 	TESTQ      CX, CX
-	JGE        packed
+	JGE        packed1
 	MOVQ       DI, R13
 	VMOVUPS    single0Turns<>+0(SB), Z16
 	VMOVUPS    double0Turns<>+0(SB), Z17
@@ -11746,62 +12397,6 @@ part0more:
 	VMOVAPS    Z22, Z21
 	VPERMT2PS  Z23, Z16, Z22
 	VPERMT2PS  Z23, Z18, Z21
-	VMOVAPS    Z20, Z23
-	VPERMT2PD  Z22, Z17, Z20
-	VPERMT2PD  Z22, Z19, Z23
-	VMOVAPS    Z24, Z22
-	VPERMT2PD  Z21, Z17, Z24
-	VPERMT2PD  Z21, Z19, Z22
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z23, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z22, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    128(R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z23
-	VMOVAPS    Z20, Z24
-	VPERMT2PS  Z21, Z16, Z20
-	VPERMT2PS  Z21, Z18, Z24
-	VMOVAPS    Z22, Z21
-	VPERMT2PS  Z23, Z16, Z22
-	VPERMT2PS  Z23, Z18, Z21
-	VMOVAPS    Z20, Z23
-	VPERMT2PD  Z22, Z17, Z20
-	VPERMT2PD  Z22, Z19, Z23
-	VMOVAPS    Z24, Z22
-	VPERMT2PD  Z21, Z17, Z24
-	VPERMT2PD  Z21, Z19, Z22
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z23, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z22, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    192(R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z23
-	VMOVAPS    Z20, Z24
-	VPERMT2PS  Z21, Z16, Z20
-	VPERMT2PS  Z21, Z18, Z24
-	VMOVAPS    Z22, Z21
-	VPERMT2PS  Z23, Z16, Z22
-	VPERMT2PS  Z23, Z18, Z21
 	VMOVAPS    Z20, Z16
 	VPERMT2PD  Z22, Z17, Z20
 	VPERMT2PD  Z22, Z19, Z16
@@ -11818,32 +12413,24 @@ part0more:
 	ADDQ       R8, R13
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
-	PREFETCHT1 128(BX)
-	PREFETCHT1 192(BX)
 	ADDQ       SI, BX
 	ADDQ       SI, DX
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
-	PREFETCHT1 128(BX)
-	PREFETCHT1 192(BX)
 	ADDQ       SI, BX
 	ADDQ       SI, DX
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
-	PREFETCHT1 128(BX)
-	PREFETCHT1 192(BX)
 	ADDQ       SI, BX
 	ADDQ       SI, DX
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
-	PREFETCHT1 128(BX)
-	PREFETCHT1 192(BX)
 	ADDQ       SI, BX
 	ADDQ       SI, DX
 	ADDQ       $0x40, DI
 	INCQ       CX
 
-packed:
+packed1:
 part0line:
 	VMOVUPS         (R9), Z16
 	VBROADCASTF32X4 (AX), Z17
@@ -12056,12 +12643,13 @@ slot:
 	MOVQ       128(R11), R11
 
 part0more:
-	MOVQ       $0x00000020, R12
+	MOVQ       w+0(FP), R12
+	MOVQ       144(R12), R12
 	CMPQ       R11, R12
 	CMOVQLT    R11, R12
 	SUBQ       R12, R11
 	TESTQ      CX, CX
-	JGE        packed
+	JGE        packed1
 	MOVQ       DI, R13
 	VMOVUPS    single0Turns<>+0(SB), Z16
 	VMOVUPS    double0Turns<>+0(SB), Z17
@@ -12109,62 +12697,6 @@ part0more:
 	VMOVAPS    Z22, Z21
 	VPERMT2PS  Z23, Z16, Z22
 	VPERMT2PS  Z23, Z18, Z21
-	VMOVAPS    Z20, Z23
-	VPERMT2PD  Z22, Z17, Z20
-	VPERMT2PD  Z22, Z19, Z23
-	VMOVAPS    Z24, Z22
-	VPERMT2PD  Z21, Z17, Z24
-	VPERMT2PD  Z21, Z19, Z22
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z23, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z22, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    128(R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z23
-	VMOVAPS    Z20, Z24
-	VPERMT2PS  Z21, Z16, Z20
-	VPERMT2PS  Z21, Z18, Z24
-	VMOVAPS    Z22, Z21
-	VPERMT2PS  Z23, Z16, Z22
-	VPERMT2PS  Z23, Z18, Z21
-	VMOVAPS    Z20, Z23
-	VPERMT2PD  Z22, Z17, Z20
-	VPERMT2PD  Z22, Z19, Z23
-	VMOVAPS    Z24, Z22
-	VPERMT2PD  Z21, Z17, Z24
-	VPERMT2PD  Z21, Z19, Z22
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z23, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z22, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    192(R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z23
-	VMOVAPS    Z20, Z24
-	VPERMT2PS  Z21, Z16, Z20
-	VPERMT2PS  Z21, Z18, Z24
-	VMOVAPS    Z22, Z21
-	VPERMT2PS  Z23, Z16, Z22
-	VPERMT2PS  Z23, Z18, Z21
 	VMOVAPS    Z20, Z16
 	VPERMT2PD  Z22, Z17, Z20
 	VPERMT2PD  Z22, Z19, Z16
@@ -12181,32 +12713,24 @@ part0more:
 	ADDQ       R8, R13
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
-	PREFETCHT1 128(BX)
-	PREFETCHT1 192(BX)
 	ADDQ       SI, BX
 	ADDQ       SI, DX
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
-	PREFETCHT1 128(BX)
-	PREFETCHT1 192(BX)
 	ADDQ       SI, BX
 	ADDQ       SI, DX
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
-	PREFETCHT1 128(BX)
-	PREFETCHT1 192(BX)
 	ADDQ       SI, BX
 	ADDQ       SI, DX
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
-	PREFETCHT1 128(BX)
-	PREFETCHT1 192(BX)
 	ADDQ       SI, BX
 	ADDQ       SI, DX
 	ADDQ       $0x40, DI
 	INCQ       CX
 
-packed:
+packed1:
 part0line:
 	VMOVUPS         (R9), Z16
 	VBROADCASTF32X4 (AX), Z17
@@ -12283,6 +12807,72 @@ done:
 	VZEROUPPER
 	RET
 
+// func weave4AVX512(dst *float32, step int, src *float32, lds int, lines int, squares int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·weave4AVX512(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+16(FP), CX
+	MOVQ    step+8(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    lds+24(FP), BX
+	SHLQ    $0x02, BX
+	MOVQ    lines+32(FP), SI
+	VMOVUPS single0Turns<>+0(SB), Z0
+	VMOVUPS double0Turns<>+0(SB), Z1
+	VMOVUPS single1Turns<>+0(SB), Z2
+	VMOVUPS double1Turns<>+0(SB), Z3
+
+line:
+	MOVQ CX, DI
+	MOVQ AX, R8
+	MOVQ squares+40(FP), R9
+
+square:
+	MOVQ       DI, R10
+	VMOVUPS    (R10), Z4
+	PREFETCHT0 (R10)(BX*4)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z5
+	PREFETCHT0 (R10)(BX*4)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z6
+	PREFETCHT0 (R10)(BX*4)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z7
+	PREFETCHT0 (R10)(BX*4)
+	VMOVAPS    Z4, Z8
+	VPERMT2PS  Z5, Z0, Z4
+	VPERMT2PS  Z5, Z2, Z8
+	VMOVAPS    Z6, Z5
+	VPERMT2PS  Z7, Z0, Z6
+	VPERMT2PS  Z7, Z2, Z5
+	VMOVAPS    Z4, Z7
+	VPERMT2PD  Z6, Z1, Z4
+	VPERMT2PD  Z6, Z3, Z7
+	VMOVAPS    Z8, Z6
+	VPERMT2PD  Z5, Z1, Z8
+	VPERMT2PD  Z5, Z3, Z6
+	VMOVUPS    Z4, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z7, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z8, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z6, (R8)
+	ADDQ       DX, R8
+	ADDQ       $0x00000040, DI
+	DECQ       R9
+	JNZ        square
+	ADDQ       BX, CX
+	ADDQ       BX, CX
+	ADDQ       BX, CX
+	ADDQ       BX, CX
+	ADDQ       $0x40, AX
+	DECQ       SI
+	JNZ        line
+	VZEROUPPER
+	RET
+
 // func woven8AVX512(w *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·woven8AVX512(SB), NOSPLIT, $8-8
@@ -12346,12 +12936,13 @@ slot:
 	MOVQ       128(R11), R11
 
 part0more:
-	MOVQ       $0x00000020, R12
+	MOVQ       w+0(FP), R12
+	MOVQ       144(R12), R12
 	CMPQ       R11, R12
 	CMOVQLT    R11, R12
 	SUBQ       R12, R11
 	TESTQ      CX, CX
-	JGE        packed
+	JGE        packed1
 	MOVQ       DI, R13
 	VMOVUPS    single0Turns<>+0(SB), Z16
 	VMOVUPS    single1Turns<>+0(SB), Z17
@@ -12377,44 +12968,18 @@ part0more:
 	ADDQ       R8, R13
 	VMOVUPS    Z20, (R13)
 	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    128(R14), Z18
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    192(R14), Z18
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
-	PREFETCHT1 128(BX)
-	PREFETCHT1 192(BX)
 	ADDQ       SI, BX
 	ADDQ       SI, DX
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
-	PREFETCHT1 128(BX)
-	PREFETCHT1 192(BX)
 	ADDQ       SI, BX
 	ADDQ       SI, DX
 	ADDQ       $0x40, DI
 	INCQ       CX
 
-packed:
+packed1:
 part0line:
 	VMOVUPS      (R9), Z16
 	VBROADCASTSD (AX), Z17
@@ -12605,12 +13170,13 @@ slot:
 	MOVQ       128(R11), R11
 
 part0more:
-	MOVQ       $0x00000020, R12
+	MOVQ       w+0(FP), R12
+	MOVQ       144(R12), R12
 	CMPQ       R11, R12
 	CMOVQLT    R11, R12
 	SUBQ       R12, R11
 	TESTQ      CX, CX
-	JGE        packed
+	JGE        packed1
 	MOVQ       DI, R13
 	VMOVUPS    single0Turns<>+0(SB), Z16
 	VMOVUPS    single1Turns<>+0(SB), Z17
@@ -12636,44 +13202,18 @@ part0more:
 	ADDQ       R8, R13
 	VMOVUPS    Z20, (R13)
 	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    128(R14), Z18
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    192(R14), Z18
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
-	PREFETCHT1 128(BX)
-	PREFETCHT1 192(BX)
 	ADDQ       SI, BX
 	ADDQ       SI, DX
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
-	PREFETCHT1 128(BX)
-	PREFETCHT1 192(BX)
 	ADDQ       SI, BX
 	ADDQ       SI, DX
 	ADDQ       $0x40, DI
 	INCQ       CX
 
-packed:
+packed1:
 part0line:
 	VMOVUPS      (R9), Z16
 	VBROADCASTSD (AX), Z17
@@ -12764,6 +13304,552 @@ part0line:
 done:
 	MOVQ w+0(FP), AX
 	MOVQ 136(AX), AX
+	ADDQ 96(AX), CX
+	MOVQ CX, 88(AX)
+	VZEROUPPER
+	RET
+
+// func weave8AVX512(dst *float32, step int, src *float32, lds int, lines int, squares int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·weave8AVX512(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+16(FP), CX
+	MOVQ    step+8(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    lds+24(FP), BX
+	SHLQ    $0x02, BX
+	MOVQ    lines+32(FP), SI
+	VMOVUPS single0Turns<>+0(SB), Z0
+	VMOVUPS single1Turns<>+0(SB), Z1
+
+line:
+	MOVQ CX, DI
+	MOVQ AX, R8
+	MOVQ squares+40(FP), R9
+
+square:
+	MOVQ       DI, R10
+	VMOVUPS    (R10), Z2
+	PREFETCHT0 (R10)(BX*2)
+	ADDQ       BX, R10
+	VMOVUPS    (R10), Z3
+	PREFETCHT0 (R10)(BX*2)
+	VMOVAPS    Z2, Z4
+	VPERMT2PS  Z3, Z0, Z2
+	VPERMT2PS  Z3, Z1, Z4
+	VMOVUPS    Z2, (R8)
+	ADDQ       DX, R8
+	VMOVUPS    Z4, (R8)
+	ADDQ       DX, R8
+	ADDQ       $0x00000040, DI
+	DECQ       R9
+	JNZ        square
+	ADDQ       BX, CX
+	ADDQ       BX, CX
+	ADDQ       $0x40, AX
+	DECQ       SI
+	JNZ        line
+	VZEROUPPER
+	RET
+
+// func wovenTilesAVX512(w *byte)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·wovenTilesAVX512(SB), NOSPLIT, $40-8
+	MOVQ   w+0(FP), AX
+	MOVQ   168(AX), AX
+	MOVQ   48(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   80(AX), R8
+	SHLQ   $0x02, R8
+	MOVQ   88(AX), CX
+	MOVQ   CX, DI
+	SHLQ   $0x06, DI
+	ADDQ   56(AX), DI
+	MOVQ   CX, DX
+	IMULQ  SI, DX
+	IMUL3Q $0x02, DX, DX
+	MOVQ   DX, BX
+	ADDQ   (AX), DX
+	ADDQ   24(AX), BX
+	SUBQ   96(AX), CX
+	XORQ   AX, AX
+	MOVQ   AX, (SP)
+
+slot:
+	MOVQ    w+0(FP), R9
+	MOVQ    (SP), AX
+	CMPQ    AX, 112(R9)
+	JGE     done
+	INCQ    (SP)
+	MOVQ    104(R9), R10
+	MOVLQSX (R10)(AX*4), R10
+	MOVQ    128(R9), R11
+	MOVLQSX (R11)(R10*4), R11
+	MOVQ    R11, AX
+	IMULQ   32(R9), R10
+	SHLQ    $0x02, R10
+	ADDQ    (R9), R10
+	IMULQ   64(R9), AX
+	SHLQ    $0x02, AX
+	ADDQ    40(R9), AX
+	IMULQ   96(R9), R11
+	SHLQ    $0x02, R11
+	ADDQ    72(R9), R11
+	MOVQ    R10, 16(SP)
+	MOVQ    AX, 24(SP)
+	MOVQ    R11, 32(SP)
+	MOVQ    184(R9), AX
+	MOVQ    AX, 8(SP)
+
+part:
+	MOVQ       w+0(FP), AX
+	MOVQ       24(AX), R9
+	SHLQ       $0x02, R9
+	IMUL3Q     $+0, R9, AX
+	ADDQ       16(SP), AX
+	PREFETCHT0 (AX)
+	ADDQ       R9, AX
+	PREFETCHT0 (AX)
+	ADDQ       R9, AX
+	PREFETCHT0 (AX)
+	ADDQ       R9, AX
+	PREFETCHT0 (AX)
+	ADDQ       R9, AX
+	PREFETCHT0 (AX)
+	ADDQ       R9, AX
+	PREFETCHT0 (AX)
+	ADDQ       R9, AX
+	PREFETCHT0 (AX)
+	ADDQ       R9, AX
+	PREFETCHT0 (AX)
+	ADDQ       R9, AX
+	MOVQ       w+0(FP), AX
+	MOVQ       152(AX), R9
+	SHLQ       $0x02, R9
+	MOVQ       160(AX), R11
+	MOVQ       24(SP), AX
+	MOVQ       32(SP), R10
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+
+more0x0x0:
+	MOVQ       w+0(FP), R12
+	MOVQ       176(R12), R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	SUBQ       R12, R11
+	TESTQ      CX, CX
+	JGE        packed1
+	MOVQ       DI, R13
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    single1Turns<>+0(SB), Z17
+	MOVQ       DX, R14
+	VMOVUPS    (R14), Z18
+	ADDQ       SI, R14
+	VMOVUPS    (R14), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R13)
+	ADDQ       R8, R13
+	VMOVUPS    Z20, (R13)
+	ADDQ       R8, R13
+	MOVQ       DX, R14
+	VMOVUPS    64(R14), Z18
+	ADDQ       SI, R14
+	VMOVUPS    64(R14), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R13)
+	ADDQ       R8, R13
+	VMOVUPS    Z20, (R13)
+	ADDQ       R8, R13
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed1:
+line0x0x0:
+	VMOVUPS      (R10), Z16
+	PREFETCHT0   512(R10)
+	VMOVUPS      (R10)(R9*1), Z17
+	PREFETCHT0   512(R10)(R9*1)
+	VBROADCASTSD (AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSD 8(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSD 16(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSD 24(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSD 32(AX), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSD 40(AX), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSD 48(AX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSD 56(AX), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	PREFETCHT0   512(AX)
+	VMOVUPS      64(R10), Z16
+	PREFETCHT0   576(R10)
+	VMOVUPS      64(R10)(R9*1), Z17
+	PREFETCHT0   576(R10)(R9*1)
+	VBROADCASTSD 64(AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSD 72(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSD 80(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSD 88(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSD 96(AX), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSD 104(AX), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSD 112(AX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSD 120(AX), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	PREFETCHT0   576(AX)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, R10
+	SUBQ         $0x02, R12
+	JG           line0x0x0
+	TESTQ        R11, R11
+	JNZ          more0x0x0
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), R9
+	SHLQ         $0x02, R9
+	IMUL3Q       $+0, R9, AX
+	ADDQ         16(SP), AX
+	VMOVUPS      evenNumbers<>+0(SB), Z16
+	VMOVUPS      oddNumbers<>+0(SB), Z17
+	VMOVAPS      Z0, Z18
+	VPERMT2PS    Z1, Z16, Z0
+	VPERMT2PS    Z1, Z17, Z18
+	VADDPS       Z18, Z0, Z0
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z2, Z18
+	VPERMT2PS    Z3, Z16, Z2
+	VPERMT2PS    Z3, Z17, Z18
+	VADDPS       Z18, Z2, Z2
+	VADDPS       (AX), Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z4, Z18
+	VPERMT2PS    Z5, Z16, Z4
+	VPERMT2PS    Z5, Z17, Z18
+	VADDPS       Z18, Z4, Z4
+	VADDPS       (AX), Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z6, Z18
+	VPERMT2PS    Z7, Z16, Z6
+	VPERMT2PS    Z7, Z17, Z18
+	VADDPS       Z18, Z6, Z6
+	VADDPS       (AX), Z6, Z6
+	VMOVUPS      Z6, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z8, Z18
+	VPERMT2PS    Z9, Z16, Z8
+	VPERMT2PS    Z9, Z17, Z18
+	VADDPS       Z18, Z8, Z8
+	VADDPS       (AX), Z8, Z8
+	VMOVUPS      Z8, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z10, Z18
+	VPERMT2PS    Z11, Z16, Z10
+	VPERMT2PS    Z11, Z17, Z18
+	VADDPS       Z18, Z10, Z10
+	VADDPS       (AX), Z10, Z10
+	VMOVUPS      Z10, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z12, Z18
+	VPERMT2PS    Z13, Z16, Z12
+	VPERMT2PS    Z13, Z17, Z18
+	VADDPS       Z18, Z12, Z12
+	VADDPS       (AX), Z12, Z12
+	VMOVUPS      Z12, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z14, Z18
+	VPERMT2PS    Z15, Z16, Z14
+	VPERMT2PS    Z15, Z17, Z18
+	VADDPS       Z18, Z14, Z14
+	VADDPS       (AX), Z14, Z14
+	VMOVUPS      Z14, (AX)
+	ADDQ         R9, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), R9
+	SHLQ         $0x02, R9
+	IMUL3Q       $+8, R9, AX
+	ADDQ         16(SP), AX
+	PREFETCHT0   (AX)
+	ADDQ         R9, AX
+	PREFETCHT0   (AX)
+	ADDQ         R9, AX
+	PREFETCHT0   (AX)
+	ADDQ         R9, AX
+	PREFETCHT0   (AX)
+	ADDQ         R9, AX
+	PREFETCHT0   (AX)
+	ADDQ         R9, AX
+	PREFETCHT0   (AX)
+	ADDQ         R9, AX
+	PREFETCHT0   (AX)
+	ADDQ         R9, AX
+	PREFETCHT0   (AX)
+	ADDQ         R9, AX
+	MOVQ         w+0(FP), AX
+	MOVQ         152(AX), R9
+	SHLQ         $0x02, R9
+	MOVQ         160(AX), R11
+	MOVQ         24(SP), AX
+	MOVQ         32(SP), R10
+	ADDQ         R9, AX
+	VXORPS       X0, X0, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	VXORPS       X3, X3, X3
+	VXORPS       X4, X4, X4
+	VXORPS       X5, X5, X5
+	VXORPS       X6, X6, X6
+	VXORPS       X7, X7, X7
+	VXORPS       X8, X8, X8
+	VXORPS       X9, X9, X9
+	VXORPS       X10, X10, X10
+	VXORPS       X11, X11, X11
+	VXORPS       X12, X12, X12
+	VXORPS       X13, X13, X13
+	VXORPS       X14, X14, X14
+	VXORPS       X15, X15, X15
+
+more1x0x0:
+	MOVQ       w+0(FP), R12
+	MOVQ       176(R12), R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	SUBQ       R12, R11
+	TESTQ      CX, CX
+	JGE        packed2
+	MOVQ       DI, R13
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    single1Turns<>+0(SB), Z17
+	MOVQ       DX, R14
+	VMOVUPS    (R14), Z18
+	ADDQ       SI, R14
+	VMOVUPS    (R14), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R13)
+	ADDQ       R8, R13
+	VMOVUPS    Z20, (R13)
+	ADDQ       R8, R13
+	MOVQ       DX, R14
+	VMOVUPS    64(R14), Z18
+	ADDQ       SI, R14
+	VMOVUPS    64(R14), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R13)
+	ADDQ       R8, R13
+	VMOVUPS    Z20, (R13)
+	ADDQ       R8, R13
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed2:
+line1x0x0:
+	VMOVUPS      (R10), Z16
+	VMOVUPS      (R10)(R9*1), Z17
+	VBROADCASTSD (AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSD 8(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSD 16(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSD 24(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSD 32(AX), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSD 40(AX), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSD 48(AX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSD 56(AX), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	PREFETCHT0   512(AX)
+	VMOVUPS      64(R10), Z16
+	VMOVUPS      64(R10)(R9*1), Z17
+	VBROADCASTSD 64(AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSD 72(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSD 80(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSD 88(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSD 96(AX), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSD 104(AX), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSD 112(AX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSD 120(AX), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	PREFETCHT0   576(AX)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, R10
+	SUBQ         $0x02, R12
+	JG           line1x0x0
+	TESTQ        R11, R11
+	JNZ          more1x0x0
+	MOVQ         w+0(FP), AX
+	MOVQ         24(AX), R9
+	SHLQ         $0x02, R9
+	IMUL3Q       $+8, R9, AX
+	ADDQ         16(SP), AX
+	VMOVUPS      evenNumbers<>+0(SB), Z16
+	VMOVUPS      oddNumbers<>+0(SB), Z17
+	VMOVAPS      Z0, Z18
+	VPERMT2PS    Z1, Z16, Z0
+	VPERMT2PS    Z1, Z17, Z18
+	VADDPS       Z18, Z0, Z0
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z2, Z18
+	VPERMT2PS    Z3, Z16, Z2
+	VPERMT2PS    Z3, Z17, Z18
+	VADDPS       Z18, Z2, Z2
+	VADDPS       (AX), Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z4, Z18
+	VPERMT2PS    Z5, Z16, Z4
+	VPERMT2PS    Z5, Z17, Z18
+	VADDPS       Z18, Z4, Z4
+	VADDPS       (AX), Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z6, Z18
+	VPERMT2PS    Z7, Z16, Z6
+	VPERMT2PS    Z7, Z17, Z18
+	VADDPS       Z18, Z6, Z6
+	VADDPS       (AX), Z6, Z6
+	VMOVUPS      Z6, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z8, Z18
+	VPERMT2PS    Z9, Z16, Z8
+	VPERMT2PS    Z9, Z17, Z18
+	VADDPS       Z18, Z8, Z8
+	VADDPS       (AX), Z8, Z8
+	VMOVUPS      Z8, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z10, Z18
+	VPERMT2PS    Z11, Z16, Z10
+	VPERMT2PS    Z11, Z17, Z18
+	VADDPS       Z18, Z10, Z10
+	VADDPS       (AX), Z10, Z10
+	VMOVUPS      Z10, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z12, Z18
+	VPERMT2PS    Z13, Z16, Z12
+	VPERMT2PS    Z13, Z17, Z18
+	VADDPS       Z18, Z12, Z12
+	VADDPS       (AX), Z12, Z12
+	VMOVUPS      Z12, (AX)
+	ADDQ         R9, AX
+	VMOVAPS      Z14, Z18
+	VPERMT2PS    Z15, Z16, Z14
+	VPERMT2PS    Z15, Z17, Z18
+	VADDPS       Z18, Z14, Z14
+	VADDPS       (AX), Z14, Z14
+	VMOVUPS      Z14, (AX)
+	ADDQ         R9, AX
+	DECQ         8(SP)
+	JZ           slot
+	MOVQ         w+0(FP), AX
+	MOVQ         192(AX), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, 16(SP)
+	MOVQ         200(AX), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, 24(SP)
+	MOVQ         208(AX), AX
+	SHLQ         $0x02, AX
+	ADDQ         AX, 32(SP)
+	JMP          part
+
+done:
+	MOVQ w+0(FP), AX
+	MOVQ 168(AX), AX
 	ADDQ 96(AX), CX
 	MOVQ CX, 88(AX)
 	VZEROUPPER

@@ -26,6 +26,7 @@ func native(p Path) *Set {
 		s.Lanes4, s.Lanes4Turned = lanes4AVX512, lanes4TurnedAVX512
 		s.Lanes8, s.Lanes8Turned = lanes8AVX512, lanes8TurnedAVX512
 		s.Woven4, s.Woven4Turned, s.Woven8, s.Woven8Turned = woven4AVX512, woven4TurnedAVX512, woven8AVX512, woven8TurnedAVX512
+		s.WovenTiles, s.Weave4, s.Weave8 = wovenTilesAVX512, weave(weave4AVX512), weave(weave8AVX512)
 		s.Panel, s.Columns16 = wholeStrips(panelAVX512), columnsAVX512
 		s.SpMV = spmvAVX512
 		s.PanelSquares, s.StripSquares = panelSquaresAVX512, stripSquaresAVX512
@@ -44,6 +45,7 @@ func native(p Path) *Set {
 		s.Lanes4, s.Lanes4Turned = lanes4AVX2, lanes4TurnedAVX2
 		s.Lanes8, s.Lanes8Turned = lanes8AVX2, lanes8TurnedAVX2
 		s.Woven4, s.Woven4Turned, s.Woven8, s.Woven8Turned = woven4AVX2, woven4TurnedAVX2, woven8AVX2, woven8TurnedAVX2
+		s.WovenTiles, s.Weave4, s.Weave8 = wovenTilesAVX2, weave(weave4AVX2), weave(weave8AVX2)
 		s.Panel, s.Columns16 = wholeStrips(panelAVX2), columnsAVX2
 		s.SpMV = spmvAVX2
 		s.PanelSquares, s.StripSquares = panelSquaresAVX2, stripSquaresAVX2
@@ -66,7 +68,6 @@ func native(p Path) *Set {
 		}
 	}
 	s.Transpose, s.Copy16 = transpose(8, transposeAVX2, transposeGo), copy16AVX2
-	s.Weave4, s.Weave8, s.Weave16 = weave(weave4AVX2), weave(weave8AVX2), weave(weave16AVX2)
 	s.StreamTranspose = s.Transpose
 	if p == AVX512 {
 		edge := s.Transpose

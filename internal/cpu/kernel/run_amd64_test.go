@@ -46,12 +46,12 @@ func TestGeneratorKnowsTileRun(t *testing.T) {
 	}
 }
 
-// So it knows the fields of Move and of Woven.
+// So it knows the fields of Move, of Woven and of WovenTiles.
 func TestGeneratorKnowsMoveAndWoven(t *testing.T) {
 	for _, c := range []struct {
 		file, prefix string
 		fields       reflect.Type
-	}{{"gen/move.go", "move", reflect.TypeFor[Move]()}, {"gen/woven.go", "woven", reflect.TypeFor[Woven]()}} {
+	}{{"gen/move.go", "move", reflect.TypeFor[Move]()}, {"gen/woven.go", "woven", reflect.TypeFor[Woven]()}, {"gen/woventiles.go", "tiles", reflect.TypeFor[WovenTiles]()}} {
 		known := generatorConstants(t, c.file)
 		for i := range c.fields.NumField() {
 			f := c.fields.Field(i)

@@ -86,9 +86,8 @@ type Ahead struct {
 //
 //	c[i*ldc+j] = sum over k < n of a[k*lda+i] * b[k*ldb+j]
 //
-// plus what c held before if add is set. move is work to do meanwhile, as much as fits
-// in; it is not nil.
-type Outer func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *Move)
+// plus what c held before if add is set.
+type Outer func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool)
 
 // Set is the collection of loops of one path. No function keeps its arguments.
 // Unless a line says otherwise, slices of one call have equal lengths and
@@ -120,9 +119,11 @@ type Set struct {
 
 	// Woven4 and Woven8 are the gradients of blocks of 4 x 4 and 8 x 8.
 	Woven4, Woven4Turned, Woven8, Woven8Turned func(w *Woven)
-	// Weave4, Weave8 and Weave16 pack lines of strips of 4, 8 and 16 columns as Move does it,
-	// of Strip*squares columns.
-	Weave4, Weave8, Weave16 func(dst []float32, step int, src []float32, lds int, lines, squares int)
+	// WovenTiles is the gradients of blocks of 16 x 16, or of parts of larger ones.
+	WovenTiles func(w *WovenTiles)
+	// Weave4 and Weave8 pack lines of strips of 4 and 8 columns as Move does it, of Strip*squares
+	// columns.
+	Weave4, Weave8 func(dst []float32, step int, src []float32, lds int, lines, squares int)
 
 	// SpMV is one output row of a sparse product for Lanes tokens:
 	// dst[l] = init + sum over j of val[j] * x[idx[j]*Lanes + l]. dst has Lanes
@@ -269,8 +270,8 @@ func goSet() *Set {
 		Outer16: outerGo,
 		Panel:   panelGo,
 		Lanes4:  lanesGo(4, 4, 1), Lanes4Turned: lanesGo(4, 1, 4), Lanes8: lanesGo(8, 8, 1), Lanes8Turned: lanesGo(8, 1, 8),
-		Woven4: wovenGo(4, 4, 1), Woven4Turned: wovenGo(4, 1, 4), Woven8: wovenGo(8, 8, 1), Woven8Turned: wovenGo(8, 1, 8),
-		Weave4: weaveGo(4), Weave8: weaveGo(8), Weave16: weaveGo(16),
+		Woven4: wovenGo(4, 4, 1), Woven4Turned: wovenGo(4, 1, 4), Woven8: wovenGo(8, 8, 1), Woven8Turned: wovenGo(8, 1, 8), WovenTiles: wovenTilesGo,
+		Weave4: weaveGo(4), Weave8: weaveGo(8),
 		SpMV: spmvGo, Dots: dotsGo, Transpose: transposeGo, StreamTranspose: transposeGo, Copy16: copy16Go,
 		Columns16: columns16Go, Touch: func([]float32, int, int, int) {}, Fence: func() {},
 		PanelSquares: panelSquaresGo, StripSquares: stripSquaresGo,

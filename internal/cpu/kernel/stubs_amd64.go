@@ -47,16 +47,13 @@ func copy16AVX2(dst []float32, ldd int, src []float32, lds int, rows int)
 func weave4AVX2(dst *float32, step int, src *float32, lds int, lines, squares int)
 
 //go:noescape
-func weave16AVX2(dst *float32, step int, src *float32, lds int, lines, squares int)
-
-//go:noescape
 func weave8AVX2(dst *float32, step int, src *float32, lds int, lines, squares int)
 
 //go:noescape
 func tile16AVX2(run *tileRun)
 
 //go:noescape
-func outer16AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *Move)
+func outer16AVX2(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool)
 
 // panelAVX2 is panelGo for whole strips and four rows at a time, at least one of either.
 //
@@ -91,10 +88,13 @@ func woven8AVX2(w *Woven)
 func woven8TurnedAVX2(w *Woven)
 
 //go:noescape
+func wovenTilesAVX2(w *WovenTiles)
+
+//go:noescape
 func tile16AVX512(run *tileRun)
 
 //go:noescape
-func outer16AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *Move)
+func outer16AVX512(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool)
 
 // panelAVX512 is panelGo for whole strips and four rows at a time, at least one of either.
 //
@@ -127,6 +127,15 @@ func woven8AVX512(w *Woven)
 
 //go:noescape
 func woven8TurnedAVX512(w *Woven)
+
+//go:noescape
+func weave4AVX512(dst *float32, step int, src *float32, lds int, lines, squares int)
+
+//go:noescape
+func weave8AVX512(dst *float32, step int, src *float32, lds int, lines, squares int)
+
+//go:noescape
+func wovenTilesAVX512(w *WovenTiles)
 
 //go:noescape
 func spmvAVX2(dst, x []float32, idx []int32, val []float32, init float32)

@@ -52,7 +52,7 @@ func tileGo(c []float32, ldc int, a []float32, b *Blocks, first, strips int, sta
 	}
 }
 
-func outerGo(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, _ *Move) {
+func outerGo(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool) {
 	for i := 0; i < 16; i += 2 {
 		for j := 0; j < 16; j += 4 {
 			var sum [8]float32

@@ -1,8 +1,8 @@
 package kernel
 
-// Group is the number of strips of Strip columns that are packed together: four lines side by
-// side come from memory in half of the time that four lines apart take.
-const Group = 4
+// Group times Strip columns are packed together: lines side by side come from memory in less time
+// than lines apart, and what is packed of more of them pushes itself out of the first-level cache.
+const Group = 2
 
 // A strip of 4 or 8 columns is woven: a line of 16 numbers holds m = 4 or 2 tokens of it, those
 // of a column side by side. So vectors are full, and their sums are of tokens, which are added
@@ -35,12 +35,9 @@ func (m *Move) Finish(k *Set, width int) {
 
 // PackStrips packs squares*Strip columns into strips of a width, as Move does it.
 func (k *Set) PackStrips(dst []float32, step int, src []float32, lds, lines, squares, width int) {
-	weave := k.Weave16
-	switch width {
-	case 4:
+	weave := k.Weave8
+	if width == 4 {
 		weave = k.Weave4
-	case 8:
-		weave = k.Weave8
 	}
 	weave(dst, step, src, lds, lines, squares)
 }
@@ -50,13 +47,15 @@ func (k *Set) PackStrips(dst []float32, step int, src []float32, lds, lines, squ
 //	C[s*B*B + i*B + j] += sum over l < Lines, t < m of
 //		A[l*Strip + i*m + t] * B[Index[s]*Step + l*Strip + j*m + t]
 //
-// for s of Slots; turned, C has j*B + i in the place of i*B + j. Lines is a positive multiple of m.
-// Move is work to do meanwhile, as much as fits in; it is not nil.
+// for s of Slots; turned, C has j*B + i in the place of i*B + j. Lines and Every are positive multiples
+// of m. Move is work to do meanwhile, a line of each strip before the first of every Every lines that
+// are multiplied; it is not nil.
 type Woven struct {
 	C, A, B      []float32
 	Slots, Index []int32
 	Step, Lines  int
 	Move         *Move
+	Every        int
 }
 
 // wovenGo has element (i, j) at i*si + j*sj.
@@ -75,6 +74,49 @@ func wovenGo(size, si, sj int) func(w *Woven) {
 						}
 					}
 					c[i*si+j*sj] += sum
+				}
+			}
+		}
+	}
+}
+
+// WovenTiles are tiles of 16 x 16 of a weight gradient, of woven strips of 8 columns:
+//
+//	C[s*CStep + p*CPart + i*LDC + j] += sum over l < Lines, t < 2 of
+//		A[x*AStep + p*APart + i/8*Size + l*Strip + i%8*2 + t] *
+//		B[x*BStep + p*BPart + j/8*Size + l*Strip + j%8*2 + t]
+//
+// for s of Slots, x = Index[s], p < Parts. The steps and parts of A or of B are 0 where all share
+// two strips. Lines and Every are positive multiples of 2. Move is work to do meanwhile, a line
+// of each strip before the first of every Every lines that are multiplied; it is not nil.
+type WovenTiles struct {
+	C            []float32
+	LDC, CStep   int
+	A            []float32
+	AStep        int
+	B            []float32
+	BStep        int
+	Slots, Index []int32
+	Size, Lines  int
+	Move         *Move
+	Every        int
+
+	Parts, CPart, APart, BPart int
+}
+
+func wovenTilesGo(w *WovenTiles) {
+	for _, s := range w.Slots {
+		x := int(w.Index[s])
+		for p := range w.Parts {
+			a, b, c := w.A[x*w.AStep+p*w.APart:], w.B[x*w.BStep+p*w.BPart:], w.C[int(s)*w.CStep+p*w.CPart:]
+			for i := range 16 {
+				for j := range 16 {
+					a, b := a[i/8*w.Size+i%8*2:], b[j/8*w.Size+j%8*2:]
+					sum := float32(0)
+					for l := 0; l < w.Lines*Strip; l += Strip {
+						sum += a[l]*b[l] + a[l+1]*b[l+1]
+					}
+					c[i*w.LDC+j] += sum
 				}
 			}
 		}

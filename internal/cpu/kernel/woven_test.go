@@ -67,7 +67,7 @@ func samePlaces(t *testing.T, what string, dst []float32, step int, src []float3
 // The packing of strips of every width, from and to rows with gaps.
 func TestPackStrips(t *testing.T) {
 	eachPath(t, func(t *testing.T, k *Set) {
-		for _, width := range []int{4, 8, 16} {
+		for _, width := range []int{4, 8} {
 			for _, lines := range []int{0, 1, 3, 8} {
 				for _, squares := range []int{0, 1, 2, 5} {
 					for _, gap := range []int{0, 3} {
@@ -128,7 +128,7 @@ func wovenCase(t *testing.T, k *Set, size, lines int, slots, index []int32, pack
 		run := func() []float32 {
 			c, check := guarded(t, len(before))
 			copy(c, before)
-			w := Woven{C: c, A: a, B: b, Slots: slots, Index: index, Step: step, Lines: lines}
+			w := Woven{C: c, A: a, B: b, Slots: slots, Index: index, Step: step, Lines: lines, Every: 32}
 			move(t, what, k, size, packing, (lines+31)/32*len(slots), func(move *Move) {
 				w.Move = move
 				f(&w)

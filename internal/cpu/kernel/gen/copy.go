@@ -203,44 +203,48 @@ func copy16() {
 }
 
 // weave emits the packing of lines of strips of size columns, 16 columns after the other.
-// AVX takes eight columns at a time. The rows of the next line, or two, are asked for.
-func weave(size int) {
-	TEXT(fmt.Sprintf("weave%dAVX2", size), NOSPLIT, "func(dst *float32, step int, src *float32, lds int, lines, squares int)")
+// AVX2 takes eight columns at a time. The rows of the next line are asked for.
+func weave(s isa, size int) {
+	TEXT(fmt.Sprintf("weave%d%s", size, s.name), NOSPLIT, "func(dst *float32, step int, src *float32, lds int, lines, squares int)")
 	tokens := strip / size
 	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
 	step, lds := bytes("step"), bytes("lds")
 	lines := Load(Param("lines"), GP64())
 	from, to, n, p := GP64(), GP64(), GP64(), GP64()
+	var w *weaver
+	if s == avx512 {
+		w = startWeave(tokens)
+	}
 	Label("line")
 	MOVQ(src, from)
 	MOVQ(dst, to)
 	Load(Param("squares"), n)
 	Label("square")
-	ahead := Mem{Index: lds, Scale: uint8(max(2, tokens))}
-	for half := range 2 {
+	for part := 0; part < strip; part += s.lanes {
 		MOVQ(from, p)
 		var row []reg.VecVirtual
 		for r := range tokens {
-			row = append(row, YMM())
-			VMOVUPS(Mem{Base: p, Disp: 32 * half}, row[r])
-			if half == 0 {
-				ahead.Base = p
-				PREFETCHT0(ahead)
+			row = append(row, s.vec())
+			VMOVUPS(Mem{Base: p, Disp: 4 * part}, row[r])
+			if part == 0 {
+				PREFETCHT0(Mem{Base: p, Index: lds, Scale: uint8(tokens)})
 			}
 			if r+1 < tokens {
 				ADDQ(lds, p)
 			}
 		}
-		for _, line := range halfLines(row) {
-			VMOVUPS(line[0], Mem{Base: to, Disp: 32 * half * (2 - min(2, tokens))})
-			if tokens > 1 {
-				VMOVUPS(line[1], Mem{Base: to, Disp: 32})
+		if w != nil {
+			for _, line := range w.lines(row) {
+				VMOVUPS(line, Mem{Base: to})
 				ADDQ(step, to)
 			}
+			continue
 		}
-	}
-	if tokens == 1 {
-		ADDQ(step, to)
+		for _, line := range halfLines(row) {
+			VMOVUPS(line[0], Mem{Base: to})
+			VMOVUPS(line[1], Mem{Base: to, Disp: 32})
+			ADDQ(step, to)
+		}
 	}
 	ADDQ(U32(64), from)
 	DECQ(n)
@@ -255,8 +259,7 @@ func weave(size int) {
 	RET()
 }
 
-// halfLines returns the lines of eight columns of 2 or 4 rows in halves; of one row, the half
-// that they are.
+// halfLines returns the lines of eight columns of 2 or 4 rows in halves.
 func halfLines(row []reg.VecVirtual) [][2]reg.Register {
 	// Columns of the lower and upper four in the halves of a vector, until halves are joined.
 	join := func(x, y reg.Register) (lo, hi reg.Register) {
@@ -265,10 +268,7 @@ func halfLines(row []reg.VecVirtual) [][2]reg.Register {
 		VPERM2F128(U8(0x31), y, x, x)
 		return l, x
 	}
-	switch len(row) {
-	case 1:
-		return [][2]reg.Register{{row[0]}}
-	case 2:
+	if len(row) == 2 {
 		lo, hi := join(unpacked(row[0], row[1]))
 		return [][2]reg.Register{{lo, hi}}
 	}

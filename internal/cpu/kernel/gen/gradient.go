@@ -6,12 +6,10 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-const outerSignature = "func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool, move *byte)"
+const outerSignature = "func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool)"
 
 // outer emits the square tile of a weight gradient: a sum of outer products of
 // rows of a and of b. AVX2 does a quarter of the rows of a 16 x 16 tile at a time.
-// AVX-512 goes eight steps at a time and packs a row meanwhile, while there are any: beside
-// the multiplications it costs next to nothing.
 func outer(s isa, name string, size int) {
 	TEXT(name+s.name, NOSPLIT, outerSignature)
 	lanes := min(size, s.lanes)
@@ -55,14 +53,8 @@ func outer(s isa, name string, size int) {
 				VFMADD231PS(row[v], value, acc[i][v])
 			}
 		}
-		if s == avx512 {
-			PREFETCHT0(Mem{Base: ap, Disp: 8 * 4 * strip}) // of a strip, eight steps ahead
-		}
 		ADDQ(lda, ap)
 		ADDQ(ldb, bp)
-	}
-	if s == avx512 {
-		eightSteps(n, step)
 	}
 	TESTQ(n, n)
 	JZ(LabelRef("finish"))
@@ -71,9 +63,6 @@ func outer(s isa, name string, size int) {
 	DECQ(n)
 	JNZ(LabelRef("step"))
 	Label("finish")
-	if s == avx512 {
-		c = Load(Param("c").Base(), GP64()) // held in no register meanwhile
-	}
 	ldc := bytes("ldc")
 	flag, err := Param("add").Resolve()
 	if err != nil {
@@ -91,24 +80,6 @@ func outer(s isa, name string, size int) {
 	}
 	VZEROUPPER()
 	RET()
-}
-
-// eightSteps emits the loop over groups of eight of n steps, which leaves the rest in n, and
-// the packing beside it.
-func eightSteps(n reg.Register, step func()) {
-	m := startMove(Load(Param("move"), GP64()), strip)
-	SUBQ(U8(8), n)
-	JL(LabelRef("single"))
-	Label("eight")
-	m.line()
-	for range 8 {
-		step()
-	}
-	SUBQ(U8(8), n)
-	JGE(LabelRef("eight"))
-	m.end(Load(Param("move"), GP64()))
-	Label("single")
-	ADDQ(U8(8), n)
 }
 
 // fold4 emits the sums of the lanes of four vectors, side by side. It takes no new

@@ -49,9 +49,6 @@ func main() {
 	transpose16("transposeAVX512", func(src, dst Op) { VMOVUPS(src, dst) })
 	transpose16("streamTransposeAVX512", func(src, dst Op) { VMOVNTPS(src, dst) })
 	copy16()
-	for _, size := range []int{4, 8, 16} {
-		weave(size)
-	}
 	pairRows()
 	touch()
 	fence()
@@ -73,7 +70,9 @@ func main() {
 		for _, size := range []int{4, 8} {
 			woven(s, size, false)
 			woven(s, size, true)
+			weave(s, size)
 		}
+		wovenTiles(s)
 		spmv(s)
 		dots(s)
 		reductions(s)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -17,12 +19,13 @@ const (
 	moveLines  = 96
 )
 
-// group is kernel.Group, the columns that are packed together in lines of 16.
-const group = 4
+// group is kernel.Group, the strips of 16 columns that are packed together.
+const group = 2
 
 // moving is the state of what is packed beside multiplications, strips of width columns.
 type moving struct {
 	width                       int
+	lines                       int          // emitted
 	left                        reg.Register // lines of each strip, negative
 	from, ask, stride, to, step reg.Register
 }
@@ -40,9 +43,7 @@ func startMove(move reg.Register, width int) *moving {
 	ADDQ(Mem{Base: move, Disp: moveDst}, m.to)
 	MOVQ(m.left, m.from)
 	IMULQ(m.stride, m.from)
-	if m.rows() > 1 {
-		IMUL3Q(U8(m.rows()), m.from, m.from)
-	}
+	IMUL3Q(U8(m.rows()), m.from, m.from)
 	MOVQ(m.from, m.ask)
 	ADDQ(Mem{Base: move, Disp: moveSrc}, m.from)
 	ADDQ(Mem{Base: move, Disp: moveAsk}, m.ask)
@@ -55,39 +56,27 @@ func (m *moving) rows() int { return strip / m.width }
 
 // line packs the next line of each strip, if one is left.
 func (m *moving) line() {
+	m.lines++
+	packed := fmt.Sprintf("packed%d", m.lines)
 	TESTQ(m.left, m.left)
-	JGE(LabelRef("packed"))
+	JGE(LabelRef(packed))
 	to := GP64()
 	MOVQ(m.to, to)
-	if m.rows() == 1 {
-		var v [group]reg.VecVirtual
-		for i := range v {
-			v[i] = ZMM()
-			VMOVUPS(Mem{Base: m.from, Disp: 4 * strip * i}, v[i])
-		}
-		for i := range v {
-			VMOVUPS(v[i], Mem{Base: to})
-			if i+1 < group {
-				ADDQ(m.step, to)
+	w := startWeave(m.rows())
+	for i := range group {
+		row := GP64()
+		MOVQ(m.from, row)
+		var in []reg.VecVirtual
+		for r := range m.rows() {
+			in = append(in, ZMM())
+			VMOVUPS(Mem{Base: row, Disp: 4 * strip * i}, in[r])
+			if r+1 < m.rows() {
+				ADDQ(m.stride, row)
 			}
 		}
-	} else {
-		w := startWeave(m.rows())
-		for i := range group {
-			row := GP64()
-			MOVQ(m.from, row)
-			var in []reg.VecVirtual
-			for r := range m.rows() {
-				in = append(in, ZMM())
-				VMOVUPS(Mem{Base: row, Disp: 4 * strip * i}, in[r])
-				if r+1 < m.rows() {
-					ADDQ(m.stride, row)
-				}
-			}
-			for _, v := range w.lines(in) {
-				VMOVUPS(v, Mem{Base: to})
-				ADDQ(m.step, to)
-			}
+		for _, v := range w.lines(in) {
+			VMOVUPS(v, Mem{Base: to})
+			ADDQ(m.step, to)
 		}
 	}
 	for range m.rows() {
@@ -99,7 +88,7 @@ func (m *moving) line() {
 	}
 	ADDQ(U8(4*strip), m.to)
 	INCQ(m.left)
-	Label("packed")
+	Label(packed)
 }
 
 // end stores how far the packing came.

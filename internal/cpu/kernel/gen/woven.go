@@ -16,6 +16,7 @@ const (
 	wovenStep  = 120
 	wovenLines = 128
 	wovenMove  = 136
+	wovenEvery = 144
 )
 
 // woven emits the gradients of blocks of 8 x 8 or 4 x 4. A line of b, which holds 2 or 4 tokens
@@ -30,7 +31,6 @@ func woven(s isa, size int, turned bool) {
 		name += "Turned"
 	}
 	TEXT(name+s.name, NOSPLIT, "func(w *byte)")
-	const most = 32 // lines from one packing to the next
 	tokens, vectors := strip/size, strip/s.lanes
 	rows, sets := size, strip/size
 	if s == avx2 {
@@ -82,7 +82,8 @@ func woven(s isa, size int, turned bool) {
 		MOVQ(b, bp)
 		MOVQ(Mem{Base: r, Disp: wovenLines}, n)
 		Label(label + "more")
-		MOVQ(U32(most), k)
+		r = w()
+		MOVQ(Mem{Base: r, Disp: wovenEvery}, k)
 		CMPQ(n, k)
 		CMOVQLT(n, k)
 		SUBQ(k, n)

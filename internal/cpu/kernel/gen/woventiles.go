@@ -1,0 +1,217 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// The fields of kernel.WovenTiles by their offsets, which a test compares.
+const (
+	tilesC     = 0
+	tilesLDC   = 24
+	tilesCStep = 32
+	tilesA     = 40
+	tilesAStep = 64
+	tilesB     = 72
+	tilesBStep = 96
+	tilesSlots = 104
+	tilesIndex = 128
+	tilesSize  = 152
+	tilesLines = 160
+	tilesMove  = 168
+	tilesEvery = 176
+	tilesParts = 184
+	tilesCPart = 192
+	tilesAPart = 200
+	tilesBPart = 208
+)
+
+// wovenTiles emits tiles of 16 x 16 of a weight gradient. A vector holds two tokens of columns of
+// b; two tokens of a column of a are broadcast for several of them, so that less is read
+// than multiplied. AVX-512 has the sums of 8 x 16 in registers, AVX2 those of 4 x 8. The tokens'
+// sums are added up at the end.
+func wovenTiles(s isa) {
+	TEXT("wovenTiles"+s.name, NOSPLIT, "func(w *byte)")
+	const (
+		narrow = 8 // columns of a strip
+		unroll = 2
+		early  = 8 // lines from the asking for one to its use
+	)
+	rows, strips := narrow, 2
+	if s == avx2 {
+		rows, strips = 4, 1
+	}
+	parts := strip / s.lanes // vectors of a line
+	slot, part := AllocLocal(8), AllocLocal(8)
+	tile, left, right := AllocLocal(8), AllocLocal(8), AllocLocal(8)
+	w := func() reg.Register { return Load(Param("w"), GP64()) }
+	var m *moving
+	if s == avx512 {
+		move := w()
+		MOVQ(Mem{Base: move, Disp: tilesMove}, move)
+		m = startMove(move, narrow)
+	}
+	none := GP64()
+	XORQ(none, none)
+	MOVQ(none, slot)
+	Label("slot")
+	i := GP64()
+	r := w()
+	MOVQ(slot, i)
+	CMPQ(i, Mem{Base: r, Disp: tilesSlots + 8})
+	JGE(LabelRef("done"))
+	INCQ(slot)
+	c, a, b, index := GP64(), GP64(), GP64(), GP64()
+	MOVQ(Mem{Base: r, Disp: tilesSlots}, c)
+	MOVLQSX(Mem{Base: c, Index: i, Scale: 4}, c)
+	MOVQ(Mem{Base: r, Disp: tilesIndex}, index)
+	MOVLQSX(Mem{Base: index, Index: c, Scale: 4}, index)
+	place := func(p reg.Register, step, base int) {
+		IMULQ(Mem{Base: r, Disp: step}, p)
+		SHLQ(U8(2), p)
+		ADDQ(Mem{Base: r, Disp: base}, p)
+	}
+	MOVQ(index, a)
+	MOVQ(index, b)
+	place(c, tilesCStep, tilesC)
+	place(a, tilesAStep, tilesA)
+	place(b, tilesBStep, tilesB)
+	MOVQ(c, tile)
+	MOVQ(a, left)
+	MOVQ(b, right)
+	MOVQ(Mem{Base: r, Disp: tilesParts}, i)
+	MOVQ(i, part)
+	Label("part")
+	acc := accumulators(rows, strips*parts, s.lanes)
+	for half := range 2 {
+		for row := 0; row < narrow; row += rows {
+			for column := 0; column < 2; column += strips {
+				label := func(s string) string { return fmt.Sprintf("%s%dx%dx%d", s, half, row, column) }
+				// The sums of a row lie in one line, which most often no near cache has.
+				rowsOfTile := func() (c, ldc reg.Register) {
+					r := w()
+					c, ldc = GP64(), GP64()
+					MOVQ(Mem{Base: r, Disp: tilesLDC}, ldc)
+					SHLQ(U8(2), ldc)
+					IMUL3Q(I32(narrow*half+row), ldc, c)
+					ADDQ(tile, c)
+					return c, ldc
+				}
+				c, ldc := rowsOfTile()
+				claim(c, ldc, rows)
+				r := w()
+				ap, bp, size, n, k := GP64(), GP64(), GP64(), GP64(), GP64()
+				MOVQ(Mem{Base: r, Disp: tilesSize}, size)
+				SHLQ(U8(2), size)
+				MOVQ(Mem{Base: r, Disp: tilesLines}, n)
+				MOVQ(left, ap)
+				MOVQ(right, bp)
+				if half == 1 {
+					ADDQ(size, ap)
+				}
+				if column == 1 {
+					ADDQ(size, bp)
+				}
+				for _, row := range acc {
+					for _, r := range row {
+						VXORPS(r.AsX(), r.AsX(), r.AsX())
+					}
+				}
+				Label(label("more"))
+				r = w()
+				MOVQ(Mem{Base: r, Disp: tilesEvery}, k)
+				CMPQ(n, k)
+				CMOVQLT(n, k)
+				SUBQ(k, n)
+				if m != nil {
+					m.line()
+				}
+				Label(label("line"))
+				for l := range unroll {
+					var b []reg.VecVirtual
+					for v := range strips * parts {
+						b = append(b, s.vec())
+						from := Mem{Base: bp, Disp: 4 * (strip*l + s.lanes*(v%parts))}
+						if v >= parts {
+							from.Index, from.Scale = size, 1
+						}
+						VMOVUPS(from, b[v])
+						if half+row == 0 && v%parts == 0 {
+							from.Disp += 64 * early
+							PREFETCHT0(from)
+						}
+					}
+					for i := range rows {
+						tokens := s.vec()
+						VBROADCASTSD(Mem{Base: ap, Disp: 4 * (strip*l + 2*(row+i))}, tokens)
+						for v := range b {
+							VFMADD231PS(b[v], tokens, acc[i][v])
+						}
+					}
+					if row+column == 0 {
+						PREFETCHT0(Mem{Base: ap, Disp: 64 * (early + l)})
+					}
+				}
+				ADDQ(U32(4*strip*unroll), ap)
+				ADDQ(U32(4*strip*unroll), bp)
+				SUBQ(U8(unroll), k)
+				JG(LabelRef(label("line")))
+				TESTQ(n, n)
+				JNZ(LabelRef(label("more")))
+				c, ldc = rowsOfTile()
+				addTokens(s, acc, c, ldc, 4*narrow*column)
+			}
+		}
+	}
+	DECQ(part)
+	JZ(LabelRef("slot"))
+	r = w()
+	for _, p := range []struct {
+		step int
+		at   Mem
+	}{{tilesCPart, tile}, {tilesAPart, left}, {tilesBPart, right}} {
+		x := GP64()
+		MOVQ(Mem{Base: r, Disp: p.step}, x)
+		SHLQ(U8(2), x)
+		ADDQ(x, p.at)
+	}
+	JMP(LabelRef("part"))
+	Label("done")
+	if m != nil {
+		move := w()
+		MOVQ(Mem{Base: move, Disp: tilesMove}, move)
+		m.end(move)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// addTokens adds the sums of even and odd tokens, which lie side by side, to rows of c.
+func addTokens(s isa, acc [][]reg.VecVirtual, c, ldc reg.Register, disp int) {
+	var even, odd reg.VecVirtual
+	if s == avx512 {
+		even, odd = ZMM(), ZMM()
+		VMOVUPS(everySecond(0), even)
+		VMOVUPS(everySecond(1), odd)
+	}
+	for _, r := range acc {
+		other := s.vec()
+		if s == avx512 {
+			VMOVAPS(r[0], other)
+			VPERMT2PS(r[1], even, r[0])
+			VPERMT2PS(r[1], odd, other)
+			VADDPS(other, r[0], r[0])
+		} else {
+			VSHUFPS(U8(0xdd), r[1], r[0], other)
+			VSHUFPS(U8(0x88), r[1], r[0], r[0])
+			VADDPS(other, r[0], r[0])
+			VPERMPD(U8(0xd8), r[0], r[0])
+		}
+		VADDPS(Mem{Base: c, Disp: disp}, r[0], r[0])
+		VMOVUPS(r[0], Mem{Base: c, Disp: disp})
+		ADDQ(ldc, c)
+	}
+}
