@@ -39,10 +39,14 @@ type record struct {
 }
 
 func main() {
+	if os.Getenv(rateVariable) != "" {
+		printRate()
+		return
+	}
 	if os.Getenv(timeoutVariable) == "" {
 		program, err := os.Executable()
 		if err == nil {
-			err = syscall.Exec(program, os.Args, append(os.Environ(), timeoutVariable+"="+timeout))
+			err = syscall.Exec(program, os.Args, environment(program))
 		}
 		fmt.Fprintln(os.Stderr, "openblas: starting again with", timeoutVariable+":", err)
 		os.Exit(1)

@@ -69,6 +69,11 @@ func sgemm(ta, tb C.enum_CBLAS_TRANSPOSE, m, n, k int, a []float32, lda int, b [
 		(*C.float)(&b[0]), C.blasint(ldb), C.float(beta), (*C.float)(&c[0]), C.blasint(ldc))
 }
 
+// multiplySquares computes c = a b of n x n matrices.
+func multiplySquares(n int, a, b, c []float32) {
+	sgemm(C.CblasNoTrans, C.CblasNoTrans, n, n, n, a, n, b, n, 0, c, n)
+}
+
 // check compares OpenBLAS's products with the backend's own on ragged sizes: a
 // peer that computes something else would time something else.
 func (p peer) check() error {

@@ -16,7 +16,7 @@ import (
 
 const (
 	// aheadLines is how far before its copying a line of the next panel is asked for.
-	aheadLines = 32
+	aheadLines = 64
 	// halfRows is how many rows of a tile have their sums in registers.
 	halfRows = tileRows / 2
 	halfSize = 4 * strip * halfRows // of a segment of a panel, in bytes
