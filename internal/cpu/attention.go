@@ -35,6 +35,8 @@ type attnSpace struct {
 	turned     []float32 // 16 queries, or rows of dctx, in a strip with the column for the row
 	p          []float32 // probabilities of 16 queries
 	w, ds      []float32 // strips: p times the factors of dropout, and the gradient of the scores
+	left       []float32 // of ds, with rows paired
+	right      []float32 // of k, with rows paired
 	tile       []float32 // 16 rows of a result that is no whole number of tiles
 	rows       []float32 // dropout factors of 16 queries, where their rows start within a block
 	factors    []float32 // the same in a strip
@@ -95,6 +97,7 @@ func (b *Backend) attention(c checker, op attnOp, ctx, lse, q, k, v, lengths bac
 func (o *attnOp) resize(s *attnSpace) {
 	columns, scores := o.padHead/16*o.strip, o.padSeq*16
 	s.q, s.k, s.v = grow(s.q, columns), grow(s.k, columns), grow(s.v, columns)
+	s.right, s.left = grow(s.right, columns), grow(s.left, scores)
 	s.turned, s.tile = grow(s.turned, o.padHead*16), grow(s.tile, o.padHead*16)
 	s.p = grow(s.p, scores)
 	if o.drop.on && o.shape.Seq%4 != 0 {
@@ -184,12 +187,46 @@ func (o *attnOp) packQueries(dst, src []float32, first, r0 int) {
 	}
 }
 
-// turn packs the 16 rows from r0 on of this head's part of src into dst, and transposes them.
+// turn packs the 16 rows from r0 on of this head's part of src into dst, and transposes them for
+// the right of a product.
 func (o *attnOp) turn(s *attnSpace, dst, src []float32, first, r0 int) {
 	o.packQueries(dst, src, first, r0)
 	for col := 0; col < o.padHead; col += 16 {
 		o.b.k.Transpose(s.turned[col*16:], 16, dst[col/16*o.strip+r0*16:], 16, 16, 16)
 	}
+	o.pair(s.turned, s.turned, o.padHead)
+}
+
+// pair pairs rows of a strip where the tiles want that, and returns the strip that they want. There is a
+// row of zeros behind an odd number of rows.
+func (o *attnOp) pair(dst, src []float32, rows int) []float32 {
+	if o.b.k.PairRows == nil {
+		return src
+	}
+	if rows%2 != 0 {
+		clear(src[rows*16 : (rows+1)*16])
+	}
+	o.b.k.PairRows(dst, src, 16, o.steps(rows), 16)
+	return dst
+}
+
+// pairColumns does so with strips of columns.
+func (o *attnOp) pairColumns(dst, src []float32, rows int) []float32 {
+	if o.b.k.PairRows == nil {
+		return src
+	}
+	for at := 0; at < o.padHead/16*o.strip; at += o.strip {
+		o.pair(dst[at:], src[at:], rows)
+	}
+	return dst
+}
+
+// steps is the number of inner steps for rows of a strip.
+func (o *attnOp) steps(rows int) int {
+	if o.b.k.PairRows == nil {
+		return rows
+	}
+	return chunks(rows, 2) * 2
 }
 
 // scores computes c = x turned, a strip of 16 queries for the keys that exist; x is strips of
@@ -202,7 +239,7 @@ func (o *attnOp) scores(s *attnSpace, c, x []float32, keys int) {
 }
 
 // result computes rows r0 on, at most 16, of this head's part of dst: a, summed over n steps,
-// times the strips of columns b. lda is 0 if a is a strip, else a is a panel.
+// times the strips of columns b. lda is 0 if a is a strip, else a is a panel. Strips are paired.
 func (o *attnOp) result(s *attnSpace, dst []float32, first, r0, rows int, a []float32, lda int, b []float32, n int) {
 	rows = min(rows, 16)
 	whole := rows == 16 && o.padHead == o.shape.Head
@@ -264,6 +301,7 @@ func (o *attnOp) head(s *attnSpace, i, first, keys int, lse []float32) {
 	}
 	o.pack(s.k, o.k, first, 0, keys)
 	o.pack(s.v, o.v, first, 0, keys)
+	v := o.pairColumns(s.v, s.v, keys)
 	p := s.p[:keys*16]
 	for r0 := 0; r0 < o.shape.Seq; r0 += 16 {
 		o.turn(s, s.q, o.q, first, r0)
@@ -281,7 +319,7 @@ func (o *attnOp) head(s *attnSpace, i, first, keys int, lse []float32) {
 		} else {
 			o.b.k.ScaleStrip(p, p, s.sum[:])
 		}
-		o.result(s, o.ctx, first, r0, rows, s.p, 0, s.v, keys)
+		o.result(s, o.ctx, first, r0, rows, o.pair(s.p, s.p, keys), 0, v, o.steps(keys))
 	}
 }
 
@@ -304,6 +342,7 @@ func (o *attnOp) headGrad(s *attnSpace, i, first, keys int, lse []float32) {
 	k, seq := o.b.k, o.shape.Seq
 	o.pack(s.k, o.k, first, 0, keys)
 	o.pack(s.v, o.v, first, 0, keys)
+	right := o.pairColumns(s.right, s.k, keys)
 	n := keys * 16
 	for r0 := 0; r0 < seq; r0 += 16 {
 		o.turn(s, s.q, o.q, first, r0)
@@ -322,10 +361,11 @@ func (o *attnOp) headGrad(s *attnSpace, i, first, keys int, lse []float32) {
 		o.turn(s, s.o, o.dctx, first, r0)
 		o.scores(s, ds, s.v, keys)
 		k.SoftmaxGradStrip(ds[:n], p[:n], w[:n], ds[:n], o.scale)
-		o.result(s, o.dq, first, r0, seq-r0, ds, 0, s.k, keys)
+		o.result(s, o.dq, first, r0, seq-r0, o.pair(s.left, ds, keys), 0, right, o.steps(keys))
 	}
+	do, q := o.pairColumns(s.o, s.o, o.padSeq), o.pairColumns(s.q, s.q, o.padSeq)
 	for key := 0; key < keys; key += 16 {
-		o.result(s, o.dv, first, key, keys-key, s.w[key*16:], o.strip, s.o, o.padSeq)
-		o.result(s, o.dk, first, key, keys-key, s.ds[key*16:], o.strip, s.q, o.padSeq)
+		o.result(s, o.dv, first, key, keys-key, s.w[key*16:], o.strip, do, o.padSeq)
+		o.result(s, o.dk, first, key, keys-key, s.ds[key*16:], o.strip, q, o.padSeq)
 	}
 }

@@ -158,7 +158,8 @@ type Set struct {
 	//	C[t*CStep + i*LDC + j] = sum over k < N of A[t*AStep + at(i, k)] * B[t*BStep + k*Strip + j].
 	//
 	// at(i, k) is k/Strip*LDA + i*Strip + k%Strip for a panel, of which N is a multiple of
-	// Strip, and k*Strip + i for a strip.
+	// Strip, and k*Strip + i for a strip. On a path with PairRows the rows of B are paired by it, and
+	// those of A if it is a strip, of which N is then even.
 	PanelSquares, StripSquares func(q *Squares)
 
 	// SoftmaxStrip works on the columns l of a strip with at least one row: top[l] = max over

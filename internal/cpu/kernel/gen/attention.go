@@ -22,10 +22,11 @@ const (
 	squaresStride = 152
 )
 
-// squares emits a row or column of 16 x 16 tiles. The left operand is a strip, whose
-// rows are inner steps, or with panel a panel, whose rows are rows of the tile.
-func squares(s isa, name string, panel bool) {
-	TEXT(name+s.name, NOSPLIT, "func(q *byte)")
+// squares emits a row or column of 16 x 16 tiles, of four rows at a time. The left operand is a
+// strip, whose rows are inner steps, or with panel a panel, whose rows are rows of the tile.
+func squares(name string, panel bool) {
+	TEXT(name+"AVX2", NOSPLIT, "func(q *byte)")
+	const part, vectors, lanes = 4, 2, 8
 	q := Load(Param("q"), GP64())
 	field := func(disp int) reg.Register {
 		r := GP64()
@@ -37,59 +38,40 @@ func squares(s isa, name string, panel bool) {
 		SHLQ(U8(2), r)
 		return r
 	}
-	part, vectors, bias := strip, 1, 0
-	if s == avx2 {
-		part, vectors = 4, 2
-	}
 	c, a, b, tiles := field(squaresC), field(squaresA), field(squaresB), field(squaresTiles)
 	ldc := stride(squaresLDC)
-	var next, nextStride, lda reg.Register
-	if s == avx512 && panel {
-		next, nextStride = field(squaresNext), stride(squaresStride)
-		bias = 512 // so that most displacements are short
-	}
+	var lda reg.Register
 	if panel {
 		lda = stride(squaresLDA)
 	}
-	ap, bp, n, k := GP64(), GP64(), GP64(), GP64()
+	ap, bp, n, k, to, from, left := GP64(), GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
 	Label("tile")
-	var to, from, left reg.Register = c, a, nil
-	if part < strip {
-		to, from, left = GP64(), GP64(), GP64()
-		MOVQ(c, to)
-		MOVQ(a, from)
-		MOVQ(U32(strip/part), left)
-		Label("rows")
-	} else {
-		claim(c, ldc, strip)
-	}
-	acc, row := accumulators(part, vectors, s.lanes), make([]reg.VecVirtual, vectors)
+	MOVQ(c, to)
+	MOVQ(a, from)
+	MOVQ(U32(strip/part), left)
+	Label("rows")
+	acc, row := accumulators(part, vectors, lanes), make([]reg.VecVirtual, vectors)
 	for i := range acc {
 		for v := range acc[i] {
-			acc[i][v] = zero(s)
+			acc[i][v] = zero(avx2)
 		}
 	}
 	for v := range row {
-		row[v] = s.vec()
+		row[v] = YMM()
 	}
-	value := s.vec()
+	value := YMM()
 	step := func(i, rowStep, disp int) {
 		for v := range row {
-			VMOVUPS(Mem{Base: bp, Disp: 64*i + 4*s.lanes*v}, row[v])
+			VMOVUPS(Mem{Base: bp, Disp: 64*i + 4*lanes*v}, row[v])
 		}
 		for r := range acc {
-			m := Mem{Base: ap, Disp: rowStep*r + disp - bias}
-			if s == avx512 {
-				VFMADD231PS_BCST(m, row[0], acc[r][0])
-				continue
-			}
-			VBROADCASTSS(m, value)
+			VBROADCASTSS(Mem{Base: ap, Disp: rowStep*r + disp}, value)
 			for v := range row {
 				VFMADD231PS(row[v], value, acc[r][v])
 			}
 		}
 	}
-	LEAQ(Mem{Base: from, Disp: bias}, ap)
+	MOVQ(from, ap)
 	MOVQ(b, bp)
 	MOVQ(Mem{Base: q, Disp: squaresN}, n)
 	if panel {
@@ -100,13 +82,7 @@ func squares(s isa, name string, panel bool) {
 		MOVQ(U32(strip/unroll), k)
 		Label("steps")
 		for i := range unroll {
-			if next != nil && i < 4 {
-				PREFETCHT1(Mem{Base: next, Disp: 64 * i})
-			}
 			step(i, 4*strip, 4*i)
-		}
-		if next != nil {
-			ADDQ(nextStride, next)
 		}
 		ADDQ(U8(4*unroll), ap)
 		ADDQ(U32(64*unroll), bp)
@@ -139,19 +115,17 @@ func squares(s isa, name string, panel bool) {
 		JNZ(LabelRef("one"))
 	}
 	Label("sums")
-	put(to, ldc, acc, s.lanes, func(r, m Op) { VMOVUPS(r, m) })
-	if part < strip {
-		for range part {
-			ADDQ(ldc, to)
-		}
-		if panel {
-			ADDQ(U32(4*strip*part), from)
-		} else {
-			ADDQ(U8(4*part), from)
-		}
-		DECQ(left)
-		JNZ(LabelRef("rows"))
+	put(to, ldc, acc, lanes, func(r, m Op) { VMOVUPS(r, m) })
+	for range part {
+		ADDQ(ldc, to)
 	}
+	if panel {
+		ADDQ(U32(4*strip*part), from)
+	} else {
+		ADDQ(U8(4*part), from)
+	}
+	DECQ(left)
+	JNZ(LabelRef("rows"))
 	for _, p := range []struct {
 		at   reg.Register
 		disp int

@@ -59,15 +59,15 @@ func newGenerator(s isa, site reg.Register) *generator {
 	}
 	key := [2]reg.VecVirtual{field(siteKey0), field(siteKey1)}
 	next := func() {
-		VPADDD(constant("philoxWeyl0", 0x9E3779B9), key[0], key[0])
-		VPADDD(constant("philoxWeyl1", 0xBB67AE85), key[1], key[1])
+		with(VPADDD, VPADDD_BCST, constant("philoxWeyl0", 0x9E3779B9), key[0], key[0])
+		with(VPADDD, VPADDD_BCST, constant("philoxWeyl1", 0xBB67AE85), key[1], key[1])
 	}
 	// Round 0 multiplies the counter, and the place, which is shared.
 	v := field(sitePurpose)
 	xor(s, key[1], v, v)
 	VMOVUPS(v, g.u0)
 	low, high := field(sitePlace), s.vec()
-	VPMULUDQ(g.m1, low, low)
+	with(VPMULUDQ, VPMULUDQ_BCST, g.m1, low, low)
 	VPSRLQ(U8(32), low, high)
 	xor(s, key[0], high, high)
 	step := field(siteStep)
@@ -76,7 +76,7 @@ func newGenerator(s isa, site reg.Register) *generator {
 	next()
 	xor(s, key[0], low, low)
 	VMOVUPS(low, g.u1)
-	VPMULUDQ(g.m0, high, low)
+	with(VPMULUDQ, VPMULUDQ_BCST, g.m0, high, low)
 	g.u3 = spill(s, low)
 	VPSRLQ(U8(32), low, high)
 	xor(s, key[1], high, high)
@@ -129,10 +129,10 @@ func (g *generator) words(counter pair) [4]reg.VecVirtual {
 	for h := range 2 {
 		s := g.s
 		c0, c1, c2, c3 := s.vec(), s.vec(), s.vec(), s.vec()
-		VPMULUDQ(g.m0, counter[h], c3)
+		with(VPMULUDQ, VPMULUDQ_BCST, g.m0, counter[h], c3)
 		VPSRLQ(U8(32), c3, c2)
 		xor(s, g.u0, c2, c2)
-		VPMULUDQ(g.m1, c2, c1)
+		with(VPMULUDQ, VPMULUDQ_BCST, g.m1, c2, c1)
 		VPSRLQ(U8(32), c1, c0)
 		xor(s, g.u1, c0, c0)
 		xor(s, g.u2, c3, c2)
@@ -141,8 +141,8 @@ func (g *generator) words(counter pair) [4]reg.VecVirtual {
 	for round := range philoxRounds - sharedRounds {
 		for h := range 2 {
 			lo0, lo1, hi0, hi1 := g.s.vec(), g.s.vec(), g.s.vec(), g.s.vec()
-			VPMULUDQ(g.m0, c[0][h], lo0)
-			VPMULUDQ(g.m1, c[2][h], lo1)
+			with(VPMULUDQ, VPMULUDQ_BCST, g.m0, c[0][h], lo0)
+			with(VPMULUDQ, VPMULUDQ_BCST, g.m1, c[2][h], lo1)
 			VPSRLQ(U8(32), lo0, hi0)
 			VPSRLQ(U8(32), lo1, hi1)
 			g.mix(hi1, c[1][h], g.key(round, 0))
@@ -268,7 +268,7 @@ func dropout(s isa) {
 	}
 	ADDQ(U32(16*s.lanes), f)
 	for _, v := range counter {
-		VPADDD(constant("lanes"+s.name, uint32(s.lanes)), v, v)
+		with(VPADDD, VPADDD_BCST, constant("lanes"+s.name, uint32(s.lanes)), v, v)
 	}
 	SUBQ(U32(s.lanes), n)
 	JGE(LabelRef("loop"))
@@ -313,7 +313,7 @@ func dropStrip(s isa) {
 			VMOVUPS(w, Mem{Base: y, Disp: 4 * (strip*i + v)})
 		}
 		for _, c := range counter {
-			VPADDD(constant("integerOne", 1), c, c)
+			with(VPADDD, VPADDD_BCST, constant("integerOne", 1), c, c)
 		}
 		ADDQ(U32(4*4*strip), x)
 		ADDQ(U32(4*4*strip), y)

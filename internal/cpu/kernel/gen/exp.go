@@ -28,9 +28,21 @@ var (
 
 func float(name string, v float32) Mem { return constant(name, math.Float32bits(v)) }
 
+// with emits an instruction with a constant or a register for its first operand. The linker
+// places 64 bytes at multiples of 32, and vectors across two cache lines take twice the reads:
+// AVX-512 repeats one number of the constant.
+func with(plain, repeating func(ops ...Op), ops ...Op) {
+	m, ok := ops[0].(Mem)
+	if to := ops[len(ops)-1].(reg.Register); ok && m.Symbol.Name != "" && to.Size() == 64 {
+		repeating(ops...)
+	} else {
+		plain(ops...)
+	}
+}
+
 func and(s isa, a, b, dst Op) {
 	if s == avx512 {
-		VPANDD(a, b, dst)
+		with(VPANDD, VPANDD_BCST, a, b, dst)
 	} else {
 		VANDPS(a, b, dst)
 	}
@@ -51,7 +63,7 @@ func inRegisters(s isa) source {
 	from := func(name string, word uint32) Op {
 		if held[name] == nil {
 			v := s.vec()
-			VMOVUPS(constant(name, word), v)
+			with(VMOVUPS, VBROADCASTSS, constant(name, word), v)
 			held[name] = v
 		}
 		return held[name]
@@ -74,9 +86,9 @@ func horner(s isa, name string, c []float32, x reg.VecVirtual, from source) reg.
 	for i := len(c) - 1; i >= 0; i-- {
 		m := from(name+string(rune('0'+i)), math.Float32bits(c[i]))
 		if i == len(c)-1 {
-			VMOVUPS(m, p)
+			with(VMOVUPS, VBROADCASTSS, m, p)
 		} else {
-			VFMADD213PS(m, x, p)
+			with(VFMADD213PS, VFMADD213PS_BCST, m, x, p)
 		}
 	}
 	return p
@@ -89,17 +101,17 @@ func exp(s isa, x reg.VecVirtual) reg.VecVirtual { return expFrom(s, x, inMemory
 func expFrom(s isa, x reg.VecVirtual, from source) reg.VecVirtual {
 	float := func(name string, v float32) Op { return from(name, math.Float32bits(v)) }
 	n, f := s.vec(), s.vec()
-	VMOVUPS(float("expMin", expMin), f)
+	with(VMOVUPS, VBROADCASTSS, float("expMin", expMin), f)
 	VMAXPS(x, f, x)
-	VMOVUPS(float("expMax", expMax), f)
+	with(VMOVUPS, VBROADCASTSS, float("expMax", expMax), f)
 	VMINPS(x, f, x)
-	VMULPS(float("log2e", log2e), x, n)
+	with(VMULPS, VMULPS_BCST, float("log2e", log2e), x, n)
 	VCVTPS2DQ(n, n) // to the nearest
 	VCVTDQ2PS(n, f)
-	VFNMADD231PS(float("ln2Hi", ln2Hi), f, x)
-	VFNMADD231PS(float("ln2Lo", ln2Lo), f, x)
+	with(VFNMADD231PS, VFNMADD231PS_BCST, float("ln2Hi", ln2Hi), f, x)
+	with(VFNMADD231PS, VFNMADD231PS_BCST, float("ln2Lo", ln2Lo), f, x)
 	p := horner(s, "exp", expPoly, x, from)
-	VPADDD(from("bias", 127), n, n)
+	with(VPADDD, VPADDD_BCST, from("bias", 127), n, n)
 	VPSLLD(U8(23), n, n)
 	VMULPS(n, p, p)
 	return p
@@ -126,12 +138,12 @@ func exponentials(s isa) {
 func normal(s isa, x reg.VecVirtual) (density, phi reg.VecVirtual) {
 	arg, t, one := s.vec(), s.vec(), s.vec()
 	VMULPS(x, x, arg)
-	VMULPS(float("minusHalf", -0.5), arg, arg)
+	with(VMULPS, VMULPS_BCST, float("minusHalf", -0.5), arg, arg)
 	density = exp(s, arg)
 	and(s, constant("absMask", 1<<31-1), x, t)
-	VMOVUPS(float("one", 1), one)
+	with(VMOVUPS, VBROADCASTSS, float("one", 1), one)
 	scale := s.vec()
-	VMOVUPS(float("tailP", tailP), scale)
+	with(VMOVUPS, VBROADCASTSS, float("tailP", tailP), scale)
 	VFMADD213PS(one, scale, t)
 	t = reciprocal(s, t, one)
 	q := horner(s, "tail", tail, t, inMemory)
@@ -188,7 +200,7 @@ func gelu(s isa, suffix string, store func(r, m Op)) {
 		x := s.vec()
 		VMOVUPS(at[2], x)
 		density, phi := normal(s, x)
-		VMULPS(float("invSqrt2Pi", invSqrt2Pi), x, x)
+		with(VMULPS, VMULPS_BCST, float("invSqrt2Pi", invSqrt2Pi), x, x)
 		VFMADD231PS(density, x, phi)
 		VMULPS(at[1], phi, phi)
 		store(phi, at[0])

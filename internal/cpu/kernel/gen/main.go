@@ -84,8 +84,12 @@ func main() {
 		sumTimes(s)
 		dropout(s)
 		dropStrip(s)
-		squares(s, "panelSquares", true)
-		squares(s, "stripSquares", false)
+		squaresOf := squares
+		if s == avx512 {
+			squaresOf = pairSquares
+		}
+		squaresOf("panelSquares", true)
+		squaresOf("stripSquares", false)
 		strips(s)
 	}
 	Generate()

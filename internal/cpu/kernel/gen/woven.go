@@ -167,17 +167,11 @@ func foldTokens(s isa, size int, acc [][]reg.VecVirtual, first int, turned bool)
 		}
 		return sums
 	case s == avx512 && size == 8:
+		even, odd := numbers(0), numbers(1)
 		var sums []piece
 		for i := 0; i < size; i += 2 {
-			x, y := acc[i][0], acc[i+1][0]
-			odd, which := ZMM(), ZMM()
-			VMOVAPS(x, odd)
-			VMOVUPS(everySecond(0), which)
-			VPERMT2PS(y, which, x)
-			VMOVUPS(everySecond(1), which)
-			VPERMT2PS(y, which, odd)
-			VADDPS(odd, x, x)
-			sums = append(sums, piece{x, size * i})
+			addSecond(acc[i][0], acc[i+1][0], even, odd)
+			sums = append(sums, piece{acc[i][0], size * i})
 		}
 		return sums
 	case s == avx512:
@@ -278,6 +272,22 @@ func foldPairs(a, b, c, d reg.Register) (lower, upper reg.VecVirtual) {
 	h0, h1 := unpackedPairs(hab, hcd)
 	VADDPS(h0, h1, h1)
 	return l1.(reg.VecVirtual), h1.(reg.VecVirtual)
+}
+
+// addSecond emits the sums of neighbours in x, and behind them those in y, into x.
+func addSecond(x, y, even, odd reg.VecVirtual) {
+	other := ZMM()
+	VMOVAPS(x, other)
+	VPERMT2PS(y, even, x)
+	VPERMT2PS(y, odd, other)
+	VADDPS(other, x, x)
+}
+
+// numbers loads which numbers of two vectors are even or odd ones.
+func numbers(odd int) reg.VecVirtual {
+	v := ZMM()
+	VMOVUPS(everySecond(odd), v)
+	return v
 }
 
 // everySecond returns the indices of the even or odd numbers of two vectors.

@@ -193,18 +193,13 @@ func wovenTiles(s isa) {
 func addTokens(s isa, acc [][]reg.VecVirtual, c, ldc reg.Register, disp int) {
 	var even, odd reg.VecVirtual
 	if s == avx512 {
-		even, odd = ZMM(), ZMM()
-		VMOVUPS(everySecond(0), even)
-		VMOVUPS(everySecond(1), odd)
+		even, odd = numbers(0), numbers(1)
 	}
 	for _, r := range acc {
-		other := s.vec()
 		if s == avx512 {
-			VMOVAPS(r[0], other)
-			VPERMT2PS(r[1], even, r[0])
-			VPERMT2PS(r[1], odd, other)
-			VADDPS(other, r[0], r[0])
+			addSecond(r[0], r[1], even, odd)
 		} else {
+			other := s.vec()
 			VSHUFPS(U8(0xdd), r[1], r[0], other)
 			VSHUFPS(U8(0x88), r[1], r[0], r[0])
 			VADDPS(other, r[0], r[0])

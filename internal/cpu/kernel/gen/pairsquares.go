@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// pairSquares emits a row or column of 16 x 16 tiles, of 8 rows at a time, two steps at once: the rows
+// of the right operand are paired, and those of the left one if it is a strip.
+func pairSquares(name string, panel bool) {
+	TEXT(name+"AVX512", NOSPLIT, "func(q *byte)")
+	const half = strip / 2
+	q := Load(Param("q"), GP64())
+	field := func(disp int) reg.Register {
+		r := GP64()
+		MOVQ(Mem{Base: q, Disp: disp}, r)
+		return r
+	}
+	stride := func(disp int) reg.Register {
+		r := field(disp)
+		SHLQ(U8(2), r)
+		return r
+	}
+	c, a, b, tiles := field(squaresC), field(squaresA), field(squaresB), field(squaresTiles)
+	ldc := stride(squaresLDC)
+	var next, nextStride, lda reg.Register
+	if panel {
+		next, nextStride, lda = field(squaresNext), stride(squaresStride), stride(squaresLDA)
+	}
+	ap, bp, n, k := GP64(), GP64(), GP64(), GP64()
+	acc := accumulators(half, 2, strip)
+	Label("tile")
+	claim(c, ldc, strip)
+	for h := range 2 {
+		label := func(s string) string { return fmt.Sprintf("%s%d", s, h) }
+		for _, r := range acc {
+			VXORPS(r[0].AsX(), r[0].AsX(), r[0].AsX())
+			VXORPS(r[1].AsX(), r[1].AsX(), r[1].AsX())
+		}
+		MOVQ(a, ap)
+		MOVQ(b, bp)
+		MOVQ(Mem{Base: q, Disp: squaresN}, n)
+		if panel {
+			SUBQ(U8(strip), n)
+			JL(LabelRef(label("sums")))
+			Label(label("segment"))
+			for p := range strip / 2 {
+				if p < 4 {
+					PREFETCHT1(Mem{Base: next, Disp: 64 * p})
+				}
+				multiplyPair(acc, ap, 4*strip, 4*strip*half*h+8*p, Mem{Base: bp, Disp: 128 * p}, Mem{Base: bp, Disp: 128*p + 64})
+			}
+			ADDQ(nextStride, next)
+			ADDQ(lda, ap)
+			ADDQ(U32(4*strip*strip), bp)
+			SUBQ(U8(strip), n)
+			JGE(LabelRef(label("segment")))
+		} else {
+			const unroll = 4 // pairs
+			pair := func(p int) {
+				multiplyPair(acc, ap, 8, 128*p+64*h, Mem{Base: bp, Disp: 128 * p}, Mem{Base: bp, Disp: 128*p + 64})
+			}
+			MOVQ(n, k)
+			SHRQ(U8(3), k)
+			JZ(LabelRef(label("rest")))
+			Label(label("steps"))
+			for p := range unroll {
+				pair(p)
+			}
+			ADDQ(U32(128*unroll), ap)
+			ADDQ(U32(128*unroll), bp)
+			DECQ(k)
+			JNZ(LabelRef(label("steps")))
+			Label(label("rest"))
+			ANDQ(U8(7), n)
+			JZ(LabelRef(label("sums")))
+			Label(label("one"))
+			pair(0)
+			ADDQ(U32(128), ap)
+			ADDQ(U32(128), bp)
+			SUBQ(U8(2), n)
+			JNZ(LabelRef(label("one")))
+		}
+		Label(label("sums"))
+		// Of a strip, a line of pairs holds two rows of every four.
+		row, p := 0, GP64()
+		MOVQ(c, p)
+		for i, r := range acc {
+			at := half*h + i
+			if !panel {
+				at = i/2*4 + 2*h + i%2
+			}
+			for ; row < at; row++ {
+				ADDQ(ldc, p)
+			}
+			foldPair(r[0], r[1])
+			VMOVUPS(r[0], Mem{Base: p})
+		}
+	}
+	for _, p := range []struct {
+		at   reg.Register
+		disp int
+	}{{c, squaresCStep}, {a, squaresAStep}, {b, squaresBStep}} {
+		MOVQ(Mem{Base: q, Disp: p.disp}, k)
+		LEAQ(Mem{Base: p.at, Index: k, Scale: 4}, p.at)
+	}
+	DECQ(tiles)
+	JNZ(LabelRef("tile"))
+	VZEROUPPER()
+	RET()
+}
