@@ -118,7 +118,8 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 	if rows < kernel.Rows {
 		whole = 0
 	}
-	if o.finish == timesGrad {
+	near := o.finish == timesGrad || o.finish == alsoGELU && o.large() // in scratch first
+	if near {
 		ws.result = grow(ws.result, kernel.Rows*runColumns)
 		out, ld, whole = ws.result, runColumns, chunks(cols, kernel.Strip)
 	}
@@ -141,16 +142,17 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 	if o.finish != alsoGELU && o.finish != timesGrad {
 		return
 	}
-	gelu, grad := o.b.k.GELU, o.b.k.GELUGrad
-	if o.large() {
-		gelu, grad = o.b.k.StreamGELU, o.b.k.StreamGELUGrad
-	}
 	for r := range rows {
-		lo, hi := at+r*o.n, at+r*o.n+cols
-		if sums := out[r*ld:][:cols]; o.finish == alsoGELU {
-			gelu(o.other[lo:hi], sums)
-		} else {
-			grad(o.dst[lo:hi], sums, o.other[lo:hi])
+		lo, hi, sums := at+r*o.n, at+r*o.n+cols, out[r*ld:][:cols]
+		switch {
+		case o.finish == alsoGELU && near:
+			o.b.k.StreamGELU(o.other[lo:hi], sums, o.dst[lo:hi])
+		case o.finish == alsoGELU:
+			o.b.k.GELU(o.other[lo:hi], sums)
+		case o.large():
+			o.b.k.StreamGELUGrad(o.dst[lo:hi], sums, o.other[lo:hi])
+		default:
+			o.b.k.GELUGrad(o.dst[lo:hi], sums, o.other[lo:hi])
 		}
 	}
 }

@@ -97,6 +97,11 @@ func expShiftGo(y, x []float32, shift float32) float32 {
 	return sumGo(s[:])
 }
 
+func streamGELUGo(y, x, pre []float32) {
+	copy(pre, x)
+	geluGo(y, x)
+}
+
 func geluGo(y, x []float32) {
 	x = x[:len(y)]
 	for i, a := range x {

@@ -7406,17 +7406,19 @@ DATA invSqrt2Pi<>+56(SB)/4, $0x3ecc422a
 DATA invSqrt2Pi<>+60(SB)/4, $0x3ecc422a
 GLOBL invSqrt2Pi<>(SB), RODATA|NOPTR, $64
 
-// func geluStreamAVX2(y []float32, x []float32)
+// func geluStreamAVX2(y []float32, x []float32, pre []float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·geluStreamAVX2(SB), NOSPLIT, $0-48
+TEXT ·geluStreamAVX2(SB), NOSPLIT, $0-72
 	MOVQ y_base+0(FP), AX
 	MOVQ x_base+24(FP), CX
-	MOVQ y_len+8(FP), DX
-	SUBQ $0x00000008, DX
+	MOVQ pre_base+48(FP), DX
+	MOVQ y_len+8(FP), BX
+	SUBQ $0x00000008, BX
 	JL   end
 
 loop:
 	VMOVUPS      (CX), Y0
+	VMOVNTPS     Y0, (DX)
 	VMULPS       Y0, Y0, Y1
 	VMULPS       minusHalf<>+0(SB), Y1, Y1
 	VMOVUPS      expMin<>+0(SB), Y3
@@ -7462,11 +7464,12 @@ loop:
 	VMOVNTPS     Y1, (AX)
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x00000020, CX
-	SUBQ         $0x00000008, DX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, BX
 	JGE          loop
 
 end:
-	ADDQ $0x00000008, DX
+	ADDQ $0x00000008, BX
 	VZEROUPPER
 	RET
 
@@ -14546,17 +14549,19 @@ end:
 	VZEROUPPER
 	RET
 
-// func geluStreamAVX512(y []float32, x []float32)
+// func geluStreamAVX512(y []float32, x []float32, pre []float32)
 // Requires: AVX, AVX512F
-TEXT ·geluStreamAVX512(SB), NOSPLIT, $0-48
+TEXT ·geluStreamAVX512(SB), NOSPLIT, $0-72
 	MOVQ y_base+0(FP), AX
 	MOVQ x_base+24(FP), CX
-	MOVQ y_len+8(FP), DX
-	SUBQ $0x00000010, DX
+	MOVQ pre_base+48(FP), DX
+	MOVQ y_len+8(FP), BX
+	SUBQ $0x00000010, BX
 	JL   end
 
 loop:
 	VMOVUPS           (CX), Z0
+	VMOVNTPS          Z0, (DX)
 	VMULPS            Z0, Z0, Z1
 	VMULPS.BCST       minusHalf<>+0(SB), Z1, Z1
 	VBROADCASTSS      expMin<>+0(SB), Z3
@@ -14604,11 +14609,12 @@ loop:
 	VMOVNTPS          Z1, (AX)
 	ADDQ              $0x00000040, AX
 	ADDQ              $0x00000040, CX
-	SUBQ              $0x00000010, DX
+	ADDQ              $0x00000040, DX
+	SUBQ              $0x00000010, BX
 	JGE               loop
 
 end:
-	ADDQ $0x00000010, DX
+	ADDQ $0x00000010, BX
 	VZEROUPPER
 	RET
 

@@ -227,7 +227,7 @@ type assembly struct {
 	expShift   func(y, x []float32, shift float32) float32
 	gelu       func(y, x []float32)
 	geluGrad   func(y, r, x []float32)
-	streamGELU func(y, x []float32)
+	streamGELU func(y, x, pre []float32)
 	streamGrad func(y, r, x []float32)
 	adam       func(w, g, m, v []float32, a *AdamStep)
 	times      func(y, x, f []float32)
@@ -333,12 +333,13 @@ func vectors(s *Set, lanes int, f *assembly) {
 		geluGradGo(y[n:], r[n:], x[n:])
 	}
 	aligned := func(y []float32) bool { return len(y)&mask == 0 && address(y)%uintptr(4*lanes) == 0 }
-	s.StreamGELU = func(y, x []float32) {
-		if !aligned(y) {
+	s.StreamGELU = func(y, x, pre []float32) {
+		if !aligned(y) || !aligned(pre) {
+			copy(pre, x)
 			s.GELU(y, x)
 			return
 		}
-		f.streamGELU(y, x)
+		f.streamGELU(y, x, pre)
 	}
 	s.StreamGELUGrad = func(y, r, x []float32) {
 		if !aligned(y) {

@@ -199,8 +199,8 @@ type Set struct {
 	GELUGrad func(y, r, x []float32)
 
 	// StreamGELU and StreamGELUGrad are the same with y past the caches where its
-	// alignment allows it; see Stream.
-	StreamGELU     func(y, x []float32)
+	// alignment allows it, see Stream; the former with a copy of x in pre, past them as well.
+	StreamGELU     func(y, x, pre []float32)
 	StreamGELUGrad func(y, r, x []float32)
 
 	// Normalize gives y = gamma (x - mean) rstd + beta.
@@ -281,7 +281,7 @@ func goSet() *Set {
 		Dot: dotGo, Sum: sumGo, SumSq: sumSqGo, Sum1: sum1Go, Max: maxGo, Axpy: axpyGo, Scale: scaleGo,
 		Times: timesGo, SumTimes: sumTimesGo, Dropout: dropoutGo,
 		ExpShift: expShiftGo,
-		GELU:     geluGo, GELUGrad: geluGradGo, StreamGELU: geluGo, StreamGELUGrad: geluGradGo,
+		GELU:     geluGo, GELUGrad: geluGradGo, StreamGELU: streamGELUGo, StreamGELUGrad: geluGradGo,
 		Normalize: normalizeGo, SumSqDiff: sumSqDiffGo,
 		NormSums: normSumsGo, NormGrad: normGradGo,
 		Adam: adamGo,

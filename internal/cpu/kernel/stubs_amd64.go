@@ -173,10 +173,10 @@ func normGradAVX2(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32)
 //go:noescape
 func expShiftAVX2(y, x []float32, shift float32) (sum float32)
 
-// geluStreamAVX2 is geluAVX2 for a y whose address is a multiple of a vector's size.
+// geluStreamAVX2 is streamGELUGo for a y and a pre whose addresses are multiples of a vector's size.
 //
 //go:noescape
-func geluStreamAVX2(y, x []float32)
+func geluStreamAVX2(y, x, pre []float32)
 
 //go:noescape
 func geluGradStreamAVX2(y, r, x []float32)
@@ -226,10 +226,10 @@ func normGradAVX512(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32)
 //go:noescape
 func expShiftAVX512(y, x []float32, shift float32) (sum float32)
 
-// geluStreamAVX512 is geluAVX512 for a y whose address is a multiple of a vector's size.
+// geluStreamAVX512 is streamGELUGo for a y and a pre whose addresses are multiples of a vector's size.
 //
 //go:noescape
-func geluStreamAVX512(y, x []float32)
+func geluStreamAVX512(y, x, pre []float32)
 
 //go:noescape
 func geluGradStreamAVX512(y, r, x []float32)

@@ -250,9 +250,14 @@ func TestStreamedGELUHasTheSameBits(t *testing.T) {
 				k.GELUGrad(gradWant, r, x)
 				all, check := guarded(t, n+off)
 				y := all[off:]
-				k.StreamGELU(y, x)
-				k.Fence()
-				same(t, "StreamGELU", y, want)
+				for _, offPre := range []int{0, off} {
+					pre, checkPre := guarded(t, n+offPre)
+					k.StreamGELU(y, x, pre[offPre:])
+					k.Fence()
+					same(t, "StreamGELU", y, want)
+					same(t, "StreamGELU: pre", pre[offPre:], x)
+					checkPre("StreamGELU: pre")
+				}
 				k.StreamGELUGrad(y, r, x)
 				k.Fence()
 				same(t, "StreamGELUGrad", y, gradWant)

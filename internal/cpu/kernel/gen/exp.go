@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -178,16 +179,24 @@ func reciprocal(s isa, x, one reg.VecVirtual) reg.VecVirtual {
 }
 
 func gelus(s isa) {
-	gelu(s, "", func(r, m Op) { VMOVUPS(r, m) })
-	gelu(s, "Stream", func(r, m Op) { VMOVNTPS(r, m) })
+	gelu(s, "", false, func(r, m Op) { VMOVUPS(r, m) })
+	gelu(s, "Stream", true, func(r, m Op) { VMOVNTPS(r, m) })
 }
 
-// gelu emits GELU and its gradient; store is how results are stored.
-func gelu(s isa, suffix string, store func(r, m Op)) {
-	TEXT("gelu"+suffix+s.name, NOSPLIT, "func(y, x []float32)")
-	loop(s, []string{"y", "x"}, func(at []Mem) {
+// gelu emits GELU, with a copy of its operand or without, and its gradient; store is how results
+// are stored.
+func gelu(s isa, suffix string, copies bool, store func(r, m Op)) {
+	slices := []string{"y", "x"}
+	if copies {
+		slices = []string{"y", "x", "pre"}
+	}
+	TEXT("gelu"+suffix+s.name, NOSPLIT, "func("+strings.Join(slices, ", ")+" []float32)")
+	loop(s, slices, func(at []Mem) {
 		x := s.vec()
 		VMOVUPS(at[1], x)
+		if copies {
+			store(x, at[2])
+		}
 		_, phi := normal(s, x)
 		VMULPS(x, phi, phi)
 		store(phi, at[0])
