@@ -22,13 +22,13 @@
 // A weight gradient (weightgrad.go) takes chunks of tokens of which the narrower
 // activation fits the second-level cache and passes the wider one strip by strip: packed
 // strips, in groups of which the next one is packed beside the multiplications (strips.go).
-// Gradients of blocks of 8 and 4 are sums along the tokens of strips whose lines hold several
-// tokens, those of single elements dot products. The bias gradient is added up while its
+// Lines of strips hold 2 tokens of 8 columns, or 4 of 4 for blocks of 4, and sums are
+// of tokens, added up at the end; single elements are dot products. The bias gradient is added up while its
 // strips are near (biasgrad.go).
 //
 // # Memory
 //
 // Scratch belongs to threads, grows to the largest operation and stays: a step allocates
 // nothing. It is small beside the buffers and not part of MemoryBytes: panels, a strip, the
-// scores of one attention head, and the packed copy of one dense weight.
+// scores of one attention head, and the packed copy of one weight.
 package cpu

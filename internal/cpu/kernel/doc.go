@@ -19,4 +19,12 @@
 //	activations [T][K]              panel [K/Strip][Rows][Strip]
 //	t0   a00 a01 ... a0F a0G ...    a00 ... a0F  a10 ... a1F  a20 ... (strip 0)
 //	t0+1 a10 a11 ... a1F a1G ... => a0G ...      a1G ...      a2G ... (strip 1)
+//
+// # Pairs
+//
+// A core that multiplies as often as it reads has no reads left to ask for memory or to copy if each
+// multiplication takes a number from memory. On AVX-512 tiles therefore take two steps at once:
+// rows of what stands on the right are paired ([Set.PairRows]), two numbers of what stands on the
+// left are read for two multiplications, and the sums of even and odd steps are added at the end.
+// Strips of weight gradients lie in pairs on every path (woven).
 package kernel
