@@ -8769,12 +8769,12 @@ sums:
 	ADDQ    $0x00000100, R14
 	DECQ    R15
 	JNZ     rows
-	MOVQ    104(AX), R12
-	LEAQ    (CX)(R12*4), CX
-	MOVQ    112(AX), R12
-	LEAQ    (DX)(R12*4), DX
-	MOVQ    120(AX), R12
-	LEAQ    (BX)(R12*4), BX
+	MOVQ    104(AX), R9
+	LEAQ    (CX)(R9*4), CX
+	MOVQ    112(AX), R9
+	LEAQ    (DX)(R9*4), DX
+	MOVQ    120(AX), R9
+	LEAQ    (BX)(R9*4), BX
 	DECQ    SI
 	JNZ     tile
 	VZEROUPPER
@@ -8919,12 +8919,12 @@ sums:
 	ADDQ    $0x10, R13
 	DECQ    R14
 	JNZ     rows
-	MOVQ    104(AX), R11
-	LEAQ    (CX)(R11*4), CX
-	MOVQ    112(AX), R11
-	LEAQ    (DX)(R11*4), DX
-	MOVQ    120(AX), R11
-	LEAQ    (BX)(R11*4), BX
+	MOVQ    104(AX), R8
+	LEAQ    (CX)(R8*4), CX
+	MOVQ    112(AX), R8
+	LEAQ    (DX)(R8*4), DX
+	MOVQ    120(AX), R8
+	LEAQ    (BX)(R8*4), BX
 	DECQ    SI
 	JNZ     tile
 	VZEROUPPER
@@ -16365,12 +16365,12 @@ sums1:
 	VSHUFPS $0x88, Z15, Z14, Z14
 	VADDPS  Z16, Z14, Z14
 	VMOVUPS Z14, (R8)
-	MOVQ    104(AX), R11
-	LEAQ    (CX)(R11*4), CX
-	MOVQ    112(AX), R11
-	LEAQ    (DX)(R11*4), DX
-	MOVQ    120(AX), R11
-	LEAQ    (BX)(R11*4), BX
+	MOVQ    104(AX), R8
+	LEAQ    (CX)(R8*4), CX
+	MOVQ    112(AX), R8
+	LEAQ    (DX)(R8*4), DX
+	MOVQ    120(AX), R8
+	LEAQ    (BX)(R8*4), BX
 	DECQ    SI
 	JNZ     tile
 	VZEROUPPER

@@ -22,22 +22,44 @@ const (
 	squaresStride = 152
 )
 
+// fieldsOf returns what loads a field of kernel.Squares, and a stride in bytes.
+func fieldsOf(q reg.Register) (field, stride func(disp int) reg.Register) {
+	field = func(disp int) reg.Register {
+		r := GP64()
+		MOVQ(Mem{Base: q, Disp: disp}, r)
+		return r
+	}
+	stride = func(disp int) reg.Register {
+		r := field(disp)
+		SHLQ(U8(2), r)
+		return r
+	}
+	return field, stride
+}
+
+// nextSquare emits the step to the next tile and the end.
+func nextSquare(q, tiles, c, a, b reg.Register) {
+	step := GP64()
+	for _, p := range []struct {
+		at   reg.Register
+		disp int
+	}{{c, squaresCStep}, {a, squaresAStep}, {b, squaresBStep}} {
+		MOVQ(Mem{Base: q, Disp: p.disp}, step)
+		LEAQ(Mem{Base: p.at, Index: step, Scale: 4}, p.at)
+	}
+	DECQ(tiles)
+	JNZ(LabelRef("tile"))
+	VZEROUPPER()
+	RET()
+}
+
 // squares emits a row or column of 16 x 16 tiles, of four rows at a time. The left operand is a
 // strip, whose rows are inner steps, or with panel a panel, whose rows are rows of the tile.
 func squares(name string, panel bool) {
 	TEXT(name+"AVX2", NOSPLIT, "func(q *byte)")
 	const part, vectors, lanes = 4, 2, 8
 	q := Load(Param("q"), GP64())
-	field := func(disp int) reg.Register {
-		r := GP64()
-		MOVQ(Mem{Base: q, Disp: disp}, r)
-		return r
-	}
-	stride := func(disp int) reg.Register {
-		r := field(disp)
-		SHLQ(U8(2), r)
-		return r
-	}
+	field, stride := fieldsOf(q)
 	c, a, b, tiles := field(squaresC), field(squaresA), field(squaresB), field(squaresTiles)
 	ldc := stride(squaresLDC)
 	var lda reg.Register
@@ -126,17 +148,7 @@ func squares(name string, panel bool) {
 	}
 	DECQ(left)
 	JNZ(LabelRef("rows"))
-	for _, p := range []struct {
-		at   reg.Register
-		disp int
-	}{{c, squaresCStep}, {a, squaresAStep}, {b, squaresBStep}} {
-		MOVQ(Mem{Base: q, Disp: p.disp}, k)
-		LEAQ(Mem{Base: p.at, Index: k, Scale: 4}, p.at)
-	}
-	DECQ(tiles)
-	JNZ(LabelRef("tile"))
-	VZEROUPPER()
-	RET()
+	nextSquare(q, tiles, c, a, b)
 }
 
 // down emits a loop over the rows of a strip, per rows at a time and then one by one, for

@@ -14,16 +14,7 @@ func pairSquares(name string, panel bool) {
 	TEXT(name+"AVX512", NOSPLIT, "func(q *byte)")
 	const half = strip / 2
 	q := Load(Param("q"), GP64())
-	field := func(disp int) reg.Register {
-		r := GP64()
-		MOVQ(Mem{Base: q, Disp: disp}, r)
-		return r
-	}
-	stride := func(disp int) reg.Register {
-		r := field(disp)
-		SHLQ(U8(2), r)
-		return r
-	}
+	field, stride := fieldsOf(q)
 	c, a, b, tiles := field(squaresC), field(squaresA), field(squaresB), field(squaresTiles)
 	ldc := stride(squaresLDC)
 	var next, nextStride, lda reg.Register
@@ -100,15 +91,5 @@ func pairSquares(name string, panel bool) {
 			VMOVUPS(r[0], Mem{Base: p})
 		}
 	}
-	for _, p := range []struct {
-		at   reg.Register
-		disp int
-	}{{c, squaresCStep}, {a, squaresAStep}, {b, squaresBStep}} {
-		MOVQ(Mem{Base: q, Disp: p.disp}, k)
-		LEAQ(Mem{Base: p.at, Index: k, Scale: 4}, p.at)
-	}
-	DECQ(tiles)
-	JNZ(LabelRef("tile"))
-	VZEROUPPER()
-	RET()
+	nextSquare(q, tiles, c, a, b)
 }
