@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 )
@@ -29,14 +30,15 @@ func (b *Backend) alloc(name string, dt backend.DType, n int) *buffer {
 	if b.err != nil {
 		return buf
 	}
+	b.allocs++
 	var err error
 	switch {
 	case n < 0:
 		err = fmt.Errorf("found %d elements, expected 0 or more", n)
 	case dt == backend.F32:
-		buf.f, err = makeSlice[float32](n)
+		buf.f, err = makeSlice[float32](n, b.allocs)
 	case dt == backend.I32:
-		buf.i, err = makeSlice[int32](n)
+		buf.i, err = makeSlice[int32](n, b.allocs)
 	default:
 		err = fmt.Errorf("found dtype %v, expected float32 or int32", dt)
 	}
@@ -48,16 +50,31 @@ func (b *Backend) alloc(name string, dt backend.DType, n int) *buffer {
 	return buf
 }
 
-// makeSlice is make with an error where the length exceeds the address space.
-func makeSlice[E any](n int) (s []E, err error) {
+const (
+	hugePage = 2 << 20 // bytes of the larger pages of amd64 and arm64
+	// Arrays whose rows have the same places in their pages would meet in few sets of a cache.
+	skewStep = 4096 + 256
+	skews    = 16
+)
+
+// makeSlice is make with an error where the length exceeds the address space. Larger slices begin
+// where a large page does, but for skew steps: were they side by side, the page that two share would
+// be none. What lies before and behind is never touched and so takes no memory.
+func makeSlice[E any](n, skew int) (s []E, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%d elements: %v", n, r)
 		}
 	}()
-	s = make([]E, n)
-	hugePages(s)
-	return s, nil
+	size := int(unsafe.Sizeof(*new(E)))
+	if n < hugePage/size {
+		return make([]E, n), nil
+	}
+	s = make([]E, n+(hugePage+skews*skewStep)/size)
+	s = s[(-int(uintptr(unsafe.Pointer(&s[0])))&(hugePage-1))/size:]
+	from := skew % skews * skewStep / size
+	hugePages(s[:from+n])
+	return s[from : from+n : from+n], nil
 }
 
 // MemoryBytes implements backend.Backend. Scratch of running operations is not counted.

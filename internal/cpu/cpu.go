@@ -20,12 +20,13 @@ type Options struct {
 
 // Backend is the CPU backend; see backend.Backend for the operations.
 type Backend struct {
-	k    *kernel.Set
-	pool *pool
-	err  error // the first error; it sticks
-	mem  int64
-	step backend.StepScalars
-	work []workspace // of each thread
+	k      *kernel.Set
+	pool   *pool
+	err    error // the first error; it sticks
+	mem    int64
+	allocs int // how many there have been
+	step   backend.StepScalars
+	work   []workspace // of each thread
 
 	streamFrom int // bytes of a result from which on it goes past the caches
 

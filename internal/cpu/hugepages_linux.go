@@ -6,9 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hugePage is the size of the larger pages of amd64 and arm64.
-const hugePage = 2 << 20
-
 // hugePages asks for large pages under a slice that has just been made. Rows of
 // activations are some kilobytes long, and a tile touches dozens of them: with
 // pages of 4 KiB each access would miss the first-level TLB. It is a wish; the
