@@ -110,7 +110,11 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 	case o.finish == store && o.large():
 		mode = kernel.Stream
 	case o.finish == timesGrad:
-		o.b.k.Touch(o.other[at:], o.n, rows, cols)
+		if ahead == nil {
+			ws.asking = kernel.Ahead{}
+			ahead = &ws.asking
+		}
+		ahead.Ask, ahead.AskStride = o.other[at:], o.n
 	}
 	// What reaches over the end of the tokens or of the columns is computed beside the
 	// matrix, and the part that exists is copied.

@@ -9,6 +9,7 @@ type workspace struct {
 	ahead   []float32 // the panel of task ready-1 of a product, if ready is not 0
 	ready   int
 	copying kernel.Ahead
+	asking  kernel.Ahead // where nothing is to be copied
 	result  []float32 // sums of a product before they are finished
 	tile    [kernel.Rows * 16]float32
 	wide    wideSide     // of a weight gradient

@@ -75,3 +75,32 @@ func (x *weights) copying(t *testing.T, k *Set, cols, rows, first, strips int) {
 		}
 	}
 }
+
+// A tile that asks for memory changes nothing and computes the same, with and without rows to copy,
+// also where less is there than it asks for.
+func TestTileAsks(t *testing.T) {
+	x := newWeights(2, 1)
+	eachPath(t, func(t *testing.T, k *Set) {
+		const first, strips, cols = 1, 7, 64
+		run := func(ahead *Ahead) []float32 {
+			c, check := guarded(t, Rows*strips*Strip)
+			k.Tile16(c, strips*Strip, x.a, &x.b, first, strips, make([]float32, Strip), 0, Store, ahead)
+			check("Tile16")
+			return c
+		}
+		plain, src := run(nil), random(3*cols, 5)
+		for _, asked := range [][]float32{random(Rows*strips*Strip, 7), random(5, 7), nil} {
+			before := append([]float32(nil), asked...)
+			sameBits(t, "Tile16 that asks", plain, run(&Ahead{Ask: asked, AskStride: strips * Strip}))
+			both := Ahead{Src: src, Dst: make([]float32, panelSize(cols)), Cols: cols, Ask: asked, AskStride: strips * Strip}
+			alone := Ahead{Src: src, Dst: make([]float32, panelSize(cols)), Cols: cols}
+			sameBits(t, "Tile16 that asks and copies", plain, run(&both))
+			run(&alone)
+			if both.Done != alone.Done {
+				t.Errorf("copied: found %d, expected %d as without asking", both.Done, alone.Done)
+			}
+			sameBits(t, "what was copied", alone.Dst, both.Dst)
+			sameBits(t, "what was asked for", before, asked)
+		}
+	})
+}

@@ -484,28 +484,6 @@ strip:
 	VZEROUPPER
 	RET
 
-// func touchSSE(x []float32, ldx int, rows int, lines int)
-// Requires: MMX+
-TEXT ·touchSSE(SB), NOSPLIT, $0-48
-	MOVQ x_base+0(FP), AX
-	MOVQ ldx+24(FP), CX
-	SHLQ $0x02, CX
-	MOVQ rows+32(FP), DX
-
-row:
-	MOVQ AX, BX
-	MOVQ lines+40(FP), SI
-
-line:
-	PREFETCHT1 (BX)
-	ADDQ       $0x40, BX
-	DECQ       SI
-	JNZ        line
-	ADDQ       CX, AX
-	DECQ       DX
-	JNZ        row
-	RET
-
 // func fenceSSE()
 // Requires: MMX+
 TEXT ·fenceSSE(SB), NOSPLIT, $0
@@ -530,11 +508,66 @@ TEXT ·pauseSSE(SB), NOSPLIT, $0
 	RET
 
 // func tile16AVX2(run *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile16AVX2(SB), NOSPLIT, $0-8
 	MOVQ run+0(FP), AX
 
 strip:
+	MOVQ       192(AX), DX
+	TESTQ      DX, DX
+	JZ         asked
+	IMUL3Q     $0x00, DX, CX
+	ADDQ       184(AX), CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+
+asked:
 	MOVQ (AX), CX
 	MOVQ 16(AX), DX
 	MOVQ $0x00000004, BX
@@ -719,6 +752,7 @@ store:
 	DECQ    BX
 	JNZ     rows
 	ADDQ    $0x40, (AX)
+	ADDQ    $0x40, 184(AX)
 	MOVQ    88(AX), CX
 	ADDQ    CX, 80(AX)
 	ADDQ    $0x40, 24(AX)
@@ -6732,10 +6766,10 @@ TEXT ·expShiftAVX2(SB), NOSPLIT, $0-60
 loop:
 	VMOVUPS      (CX), Y2
 	VSUBPS       Y0, Y2, Y2
-	VMOVUPS      expMin<>+0(SB), Y4
-	VMAXPS       Y2, Y4, Y2
-	VMOVUPS      expMax<>+0(SB), Y4
-	VMINPS       Y2, Y4, Y2
+	VMOVUPS      expMin<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      expMax<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4
@@ -7017,10 +7051,8 @@ loop:
 	VMOVUPS      (CX), Y0
 	VMULPS       Y0, Y0, Y1
 	VMULPS       minusHalf<>+0(SB), Y1, Y1
-	VMOVUPS      expMin<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
-	VMOVUPS      expMax<>+0(SB), Y3
-	VMINPS       Y1, Y3, Y1
+	VMOVUPS      expMin<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
 	VMULPS       log2e<>+0(SB), Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	VCVTDQ2PS    Y2, Y3
@@ -7334,10 +7366,8 @@ loop:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y0, Y0, Y1
 	VMULPS       minusHalf<>+0(SB), Y1, Y1
-	VMOVUPS      expMin<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
-	VMOVUPS      expMax<>+0(SB), Y3
-	VMINPS       Y1, Y3, Y1
+	VMOVUPS      expMin<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
 	VMULPS       log2e<>+0(SB), Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	VCVTDQ2PS    Y2, Y3
@@ -7421,10 +7451,8 @@ loop:
 	VMOVNTPS     Y0, (DX)
 	VMULPS       Y0, Y0, Y1
 	VMULPS       minusHalf<>+0(SB), Y1, Y1
-	VMOVUPS      expMin<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
-	VMOVUPS      expMax<>+0(SB), Y3
-	VMINPS       Y1, Y3, Y1
+	VMOVUPS      expMin<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
 	VMULPS       log2e<>+0(SB), Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	VCVTDQ2PS    Y2, Y3
@@ -7487,10 +7515,8 @@ loop:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y0, Y0, Y1
 	VMULPS       minusHalf<>+0(SB), Y1, Y1
-	VMOVUPS      expMin<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
-	VMOVUPS      expMax<>+0(SB), Y3
-	VMINPS       Y1, Y3, Y1
+	VMOVUPS      expMin<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
 	VMULPS       log2e<>+0(SB), Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	VCVTDQ2PS    Y2, Y3
@@ -8985,10 +9011,10 @@ max0bend:
 exp0c:
 	VMOVUPS      (AX), Y4
 	VFMSUB213PS  Y0, Y1, Y4
-	VMOVUPS      expMin<>+0(SB), Y6
-	VMAXPS       Y4, Y6, Y4
-	VMOVUPS      expMax<>+0(SB), Y6
-	VMINPS       Y4, Y6, Y4
+	VMOVUPS      expMin<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMOVUPS      expMax<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
 	VMULPS       log2e<>+0(SB), Y4, Y5
 	VCVTPS2DQ    Y5, Y5
 	VCVTDQ2PS    Y5, Y6
@@ -9008,10 +9034,10 @@ exp0c:
 	VADDPS       Y6, Y2, Y2
 	VMOVUPS      64(AX), Y4
 	VFMSUB213PS  Y0, Y1, Y4
-	VMOVUPS      expMin<>+0(SB), Y6
-	VMAXPS       Y4, Y6, Y4
-	VMOVUPS      expMax<>+0(SB), Y6
-	VMINPS       Y4, Y6, Y4
+	VMOVUPS      expMin<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMOVUPS      expMax<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
 	VMULPS       log2e<>+0(SB), Y4, Y5
 	VCVTPS2DQ    Y5, Y5
 	VCVTDQ2PS    Y5, Y6
@@ -9041,10 +9067,10 @@ exp0cend:
 exp0b:
 	VMOVUPS      (AX), Y4
 	VFMSUB213PS  Y0, Y1, Y4
-	VMOVUPS      expMin<>+0(SB), Y6
-	VMAXPS       Y4, Y6, Y4
-	VMOVUPS      expMax<>+0(SB), Y6
-	VMINPS       Y4, Y6, Y4
+	VMOVUPS      expMin<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMOVUPS      expMax<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
 	VMULPS       log2e<>+0(SB), Y4, Y5
 	VCVTPS2DQ    Y5, Y5
 	VCVTDQ2PS    Y5, Y6
@@ -9123,10 +9149,10 @@ max1bend:
 exp1c:
 	VMOVUPS      32(AX), Y4
 	VFMSUB213PS  Y0, Y1, Y4
-	VMOVUPS      expMin<>+0(SB), Y6
-	VMAXPS       Y4, Y6, Y4
-	VMOVUPS      expMax<>+0(SB), Y6
-	VMINPS       Y4, Y6, Y4
+	VMOVUPS      expMin<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMOVUPS      expMax<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
 	VMULPS       log2e<>+0(SB), Y4, Y5
 	VCVTPS2DQ    Y5, Y5
 	VCVTDQ2PS    Y5, Y6
@@ -9146,10 +9172,10 @@ exp1c:
 	VADDPS       Y6, Y2, Y2
 	VMOVUPS      96(AX), Y4
 	VFMSUB213PS  Y0, Y1, Y4
-	VMOVUPS      expMin<>+0(SB), Y6
-	VMAXPS       Y4, Y6, Y4
-	VMOVUPS      expMax<>+0(SB), Y6
-	VMINPS       Y4, Y6, Y4
+	VMOVUPS      expMin<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMOVUPS      expMax<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
 	VMULPS       log2e<>+0(SB), Y4, Y5
 	VCVTPS2DQ    Y5, Y5
 	VCVTDQ2PS    Y5, Y6
@@ -9179,10 +9205,10 @@ exp1cend:
 exp1b:
 	VMOVUPS      32(AX), Y4
 	VFMSUB213PS  Y0, Y1, Y4
-	VMOVUPS      expMin<>+0(SB), Y6
-	VMAXPS       Y4, Y6, Y4
-	VMOVUPS      expMax<>+0(SB), Y6
-	VMINPS       Y4, Y6, Y4
+	VMOVUPS      expMin<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMOVUPS      expMax<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
 	VMULPS       log2e<>+0(SB), Y4, Y5
 	VCVTPS2DQ    Y5, Y5
 	VCVTDQ2PS    Y5, Y6
@@ -9226,10 +9252,10 @@ TEXT ·expStripAVX2(SB), NOSPLIT, $0-52
 exp0c:
 	VMOVUPS      (AX), Y2
 	VFMSUB213PS  Y0, Y1, Y2
-	VMOVUPS      expMin<>+0(SB), Y4
-	VMAXPS       Y2, Y4, Y2
-	VMOVUPS      expMax<>+0(SB), Y4
-	VMINPS       Y2, Y4, Y2
+	VMOVUPS      expMin<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      expMax<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4
@@ -9248,10 +9274,10 @@ exp0c:
 	VMOVUPS      Y4, (AX)
 	VMOVUPS      64(AX), Y2
 	VFMSUB213PS  Y0, Y1, Y2
-	VMOVUPS      expMin<>+0(SB), Y4
-	VMAXPS       Y2, Y4, Y2
-	VMOVUPS      expMax<>+0(SB), Y4
-	VMINPS       Y2, Y4, Y2
+	VMOVUPS      expMin<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      expMax<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4
@@ -9280,10 +9306,10 @@ exp0cend:
 exp0b:
 	VMOVUPS      (AX), Y2
 	VFMSUB213PS  Y0, Y1, Y2
-	VMOVUPS      expMin<>+0(SB), Y4
-	VMAXPS       Y2, Y4, Y2
-	VMOVUPS      expMax<>+0(SB), Y4
-	VMINPS       Y2, Y4, Y2
+	VMOVUPS      expMin<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      expMax<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4
@@ -9317,10 +9343,10 @@ exp0bend:
 exp1c:
 	VMOVUPS      32(AX), Y2
 	VFMSUB213PS  Y0, Y1, Y2
-	VMOVUPS      expMin<>+0(SB), Y4
-	VMAXPS       Y2, Y4, Y2
-	VMOVUPS      expMax<>+0(SB), Y4
-	VMINPS       Y2, Y4, Y2
+	VMOVUPS      expMin<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      expMax<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4
@@ -9339,10 +9365,10 @@ exp1c:
 	VMOVUPS      Y4, 32(AX)
 	VMOVUPS      96(AX), Y2
 	VFMSUB213PS  Y0, Y1, Y2
-	VMOVUPS      expMin<>+0(SB), Y4
-	VMAXPS       Y2, Y4, Y2
-	VMOVUPS      expMax<>+0(SB), Y4
-	VMINPS       Y2, Y4, Y2
+	VMOVUPS      expMin<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      expMax<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4
@@ -9371,10 +9397,10 @@ exp1cend:
 exp1b:
 	VMOVUPS      32(AX), Y2
 	VFMSUB213PS  Y0, Y1, Y2
-	VMOVUPS      expMin<>+0(SB), Y4
-	VMAXPS       Y2, Y4, Y2
-	VMOVUPS      expMax<>+0(SB), Y4
-	VMINPS       Y2, Y4, Y2
+	VMOVUPS      expMin<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      expMax<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4
@@ -9690,6 +9716,37 @@ TEXT ·tile16AVX512(SB), NOSPLIT, $8-8
 	MOVQ run+0(FP), AX
 
 strip:
+	MOVQ       192(AX), DX
+	TESTQ      DX, DX
+	JZ         asked0
+	IMUL3Q     $0x00, DX, CX
+	ADDQ       184(AX), CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+
+asked0:
 	CMPB       152(AX), $0x00
 	JNE        begin0
 	MOVQ       (AX), CX
@@ -10110,6 +10167,37 @@ stream0:
 	ADDQ     DX, CX
 
 stored0:
+	MOVQ       192(AX), DX
+	TESTQ      DX, DX
+	JZ         asked1
+	IMUL3Q     $0x0c, DX, CX
+	ADDQ       184(AX), CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+	PREFETCHT1 (CX)
+	ADDQ       DX, CX
+
+asked1:
 	CMPB       152(AX), $0x00
 	JNE        begin1
 	MOVQ       (AX), CX
@@ -10519,6 +10607,7 @@ stream1:
 
 stored1:
 	ADDQ   $0x40, (AX)
+	ADDQ   $0x40, 184(AX)
 	MOVQ   88(AX), CX
 	ADDQ   CX, 80(AX)
 	ADDQ   $0x40, 24(AX)
@@ -14373,15 +14462,14 @@ TEXT ·expShiftAVX512(SB), NOSPLIT, $0-60
 loop:
 	VMOVUPS           (CX), Z2
 	VSUBPS            Z0, Z2, Z2
-	VBROADCASTSS      expMin<>+0(SB), Z4
-	VMAXPS            Z2, Z4, Z2
-	VBROADCASTSS      expMax<>+0(SB), Z4
-	VMINPS            Z2, Z4, Z2
+	VBROADCASTSS      expMin<>+0(SB), Z3
+	VMAXPS            Z2, Z3, Z2
+	VBROADCASTSS      expMax<>+0(SB), Z3
+	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       log2e<>+0(SB), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VCVTDQ2PS         Z3, Z4
-	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z4, Z2
-	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z4, Z2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z3, Z2
+	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z3, Z2
 	VBROADCASTSS      exp6<>+0(SB), Z4
 	VFMADD213PS.BCST  exp5<>+0(SB), Z2, Z4
 	VFMADD213PS.BCST  exp4<>+0(SB), Z2, Z4
@@ -14389,9 +14477,7 @@ loop:
 	VFMADD213PS.BCST  exp2<>+0(SB), Z2, Z4
 	VFMADD213PS.BCST  exp1<>+0(SB), Z2, Z4
 	VFMADD213PS.BCST  exp0<>+0(SB), Z2, Z4
-	VPADDD.BCST       bias<>+0(SB), Z3, Z3
-	VPSLLD            $0x17, Z3, Z3
-	VMULPS            Z3, Z4, Z4
+	VSCALEFPS         Z3, Z4, Z4
 	VMOVUPS           Z4, (AX)
 	VADDPS            Z4, Z1, Z1
 	ADDQ              $0x00000040, AX
@@ -14426,15 +14512,12 @@ loop:
 	VMOVUPS           (CX), Z0
 	VMULPS            Z0, Z0, Z1
 	VMULPS.BCST       minusHalf<>+0(SB), Z1, Z1
-	VBROADCASTSS      expMin<>+0(SB), Z3
-	VMAXPS            Z1, Z3, Z1
-	VBROADCASTSS      expMax<>+0(SB), Z3
-	VMINPS            Z1, Z3, Z1
+	VBROADCASTSS      expMin<>+0(SB), Z2
+	VMAXPS            Z1, Z2, Z1
 	VMULPS.BCST       log2e<>+0(SB), Z1, Z2
-	VCVTPS2DQ         Z2, Z2
-	VCVTDQ2PS         Z2, Z3
-	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z3, Z1
-	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z3, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z2, Z1
+	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z2, Z1
 	VBROADCASTSS      exp6<>+0(SB), Z3
 	VFMADD213PS.BCST  exp5<>+0(SB), Z1, Z3
 	VFMADD213PS.BCST  exp4<>+0(SB), Z1, Z3
@@ -14442,9 +14525,7 @@ loop:
 	VFMADD213PS.BCST  exp2<>+0(SB), Z1, Z3
 	VFMADD213PS.BCST  exp1<>+0(SB), Z1, Z3
 	VFMADD213PS.BCST  exp0<>+0(SB), Z1, Z3
-	VPADDD.BCST       bias<>+0(SB), Z2, Z2
-	VPSLLD            $0x17, Z2, Z2
-	VMULPS            Z2, Z3, Z3
+	VSCALEFPS         Z2, Z3, Z3
 	VPANDD.BCST       absMask<>+0(SB), Z0, Z1
 	VBROADCASTSS      one<>+0(SB), Z2
 	VBROADCASTSS      tailP<>+0(SB), Z4
@@ -14493,15 +14574,12 @@ loop:
 	VMOVUPS           (DX), Z0
 	VMULPS            Z0, Z0, Z1
 	VMULPS.BCST       minusHalf<>+0(SB), Z1, Z1
-	VBROADCASTSS      expMin<>+0(SB), Z3
-	VMAXPS            Z1, Z3, Z1
-	VBROADCASTSS      expMax<>+0(SB), Z3
-	VMINPS            Z1, Z3, Z1
+	VBROADCASTSS      expMin<>+0(SB), Z2
+	VMAXPS            Z1, Z2, Z1
 	VMULPS.BCST       log2e<>+0(SB), Z1, Z2
-	VCVTPS2DQ         Z2, Z2
-	VCVTDQ2PS         Z2, Z3
-	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z3, Z1
-	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z3, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z2, Z1
+	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z2, Z1
 	VBROADCASTSS      exp6<>+0(SB), Z3
 	VFMADD213PS.BCST  exp5<>+0(SB), Z1, Z3
 	VFMADD213PS.BCST  exp4<>+0(SB), Z1, Z3
@@ -14509,9 +14587,7 @@ loop:
 	VFMADD213PS.BCST  exp2<>+0(SB), Z1, Z3
 	VFMADD213PS.BCST  exp1<>+0(SB), Z1, Z3
 	VFMADD213PS.BCST  exp0<>+0(SB), Z1, Z3
-	VPADDD.BCST       bias<>+0(SB), Z2, Z2
-	VPSLLD            $0x17, Z2, Z2
-	VMULPS            Z2, Z3, Z3
+	VSCALEFPS         Z2, Z3, Z3
 	VPANDD.BCST       absMask<>+0(SB), Z0, Z1
 	VBROADCASTSS      one<>+0(SB), Z2
 	VBROADCASTSS      tailP<>+0(SB), Z4
@@ -14564,15 +14640,12 @@ loop:
 	VMOVNTPS          Z0, (DX)
 	VMULPS            Z0, Z0, Z1
 	VMULPS.BCST       minusHalf<>+0(SB), Z1, Z1
-	VBROADCASTSS      expMin<>+0(SB), Z3
-	VMAXPS            Z1, Z3, Z1
-	VBROADCASTSS      expMax<>+0(SB), Z3
-	VMINPS            Z1, Z3, Z1
+	VBROADCASTSS      expMin<>+0(SB), Z2
+	VMAXPS            Z1, Z2, Z1
 	VMULPS.BCST       log2e<>+0(SB), Z1, Z2
-	VCVTPS2DQ         Z2, Z2
-	VCVTDQ2PS         Z2, Z3
-	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z3, Z1
-	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z3, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z2, Z1
+	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z2, Z1
 	VBROADCASTSS      exp6<>+0(SB), Z3
 	VFMADD213PS.BCST  exp5<>+0(SB), Z1, Z3
 	VFMADD213PS.BCST  exp4<>+0(SB), Z1, Z3
@@ -14580,9 +14653,7 @@ loop:
 	VFMADD213PS.BCST  exp2<>+0(SB), Z1, Z3
 	VFMADD213PS.BCST  exp1<>+0(SB), Z1, Z3
 	VFMADD213PS.BCST  exp0<>+0(SB), Z1, Z3
-	VPADDD.BCST       bias<>+0(SB), Z2, Z2
-	VPSLLD            $0x17, Z2, Z2
-	VMULPS            Z2, Z3, Z3
+	VSCALEFPS         Z2, Z3, Z3
 	VPANDD.BCST       absMask<>+0(SB), Z0, Z1
 	VBROADCASTSS      one<>+0(SB), Z2
 	VBROADCASTSS      tailP<>+0(SB), Z4
@@ -14632,15 +14703,12 @@ loop:
 	VMOVUPS           (DX), Z0
 	VMULPS            Z0, Z0, Z1
 	VMULPS.BCST       minusHalf<>+0(SB), Z1, Z1
-	VBROADCASTSS      expMin<>+0(SB), Z3
-	VMAXPS            Z1, Z3, Z1
-	VBROADCASTSS      expMax<>+0(SB), Z3
-	VMINPS            Z1, Z3, Z1
+	VBROADCASTSS      expMin<>+0(SB), Z2
+	VMAXPS            Z1, Z2, Z1
 	VMULPS.BCST       log2e<>+0(SB), Z1, Z2
-	VCVTPS2DQ         Z2, Z2
-	VCVTDQ2PS         Z2, Z3
-	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z3, Z1
-	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z3, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z2, Z1
+	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z2, Z1
 	VBROADCASTSS      exp6<>+0(SB), Z3
 	VFMADD213PS.BCST  exp5<>+0(SB), Z1, Z3
 	VFMADD213PS.BCST  exp4<>+0(SB), Z1, Z3
@@ -14648,9 +14716,7 @@ loop:
 	VFMADD213PS.BCST  exp2<>+0(SB), Z1, Z3
 	VFMADD213PS.BCST  exp1<>+0(SB), Z1, Z3
 	VFMADD213PS.BCST  exp0<>+0(SB), Z1, Z3
-	VPADDD.BCST       bias<>+0(SB), Z2, Z2
-	VPSLLD            $0x17, Z2, Z2
-	VMULPS            Z2, Z3, Z3
+	VSCALEFPS         Z2, Z3, Z3
 	VPANDD.BCST       absMask<>+0(SB), Z0, Z1
 	VBROADCASTSS      one<>+0(SB), Z2
 	VBROADCASTSS      tailP<>+0(SB), Z4
@@ -16435,59 +16501,52 @@ max0bend:
 	VBROADCASTSS exp4<>+0(SB), Z13
 	VBROADCASTSS exp5<>+0(SB), Z14
 	VBROADCASTSS exp6<>+0(SB), Z15
-	VBROADCASTSS bias<>+0(SB), Z16
 	MOVQ         p_base+0(FP), AX
 	MOVQ         p_len+8(FP), CX
 	SUBQ         $0x00000020, CX
 	JL           exp0cend
 
 exp0c:
-	VMOVUPS      (AX), Z17
-	VFMSUB213PS  Z0, Z1, Z17
-	VMOVUPS      Z2, Z19
-	VMAXPS       Z17, Z19, Z17
-	VMOVUPS      Z3, Z19
-	VMINPS       Z17, Z19, Z17
-	VMULPS       Z6, Z17, Z18
-	VCVTPS2DQ    Z18, Z18
-	VCVTDQ2PS    Z18, Z19
-	VFNMADD231PS Z7, Z19, Z17
-	VFNMADD231PS Z8, Z19, Z17
-	VMOVUPS      Z15, Z19
-	VFMADD213PS  Z14, Z17, Z19
-	VFMADD213PS  Z13, Z17, Z19
-	VFMADD213PS  Z12, Z17, Z19
-	VFMADD213PS  Z11, Z17, Z19
-	VFMADD213PS  Z10, Z17, Z19
-	VFMADD213PS  Z9, Z17, Z19
-	VPADDD       Z16, Z18, Z18
-	VPSLLD       $0x17, Z18, Z18
-	VMULPS       Z18, Z19, Z19
-	VMOVUPS      Z19, (AX)
-	VADDPS       Z19, Z4, Z4
-	VMOVUPS      64(AX), Z17
-	VFMSUB213PS  Z0, Z1, Z17
-	VMOVUPS      Z2, Z19
-	VMAXPS       Z17, Z19, Z17
-	VMOVUPS      Z3, Z19
-	VMINPS       Z17, Z19, Z17
-	VMULPS       Z6, Z17, Z18
-	VCVTPS2DQ    Z18, Z18
-	VCVTDQ2PS    Z18, Z19
-	VFNMADD231PS Z7, Z19, Z17
-	VFNMADD231PS Z8, Z19, Z17
-	VMOVUPS      Z15, Z19
-	VFMADD213PS  Z14, Z17, Z19
-	VFMADD213PS  Z13, Z17, Z19
-	VFMADD213PS  Z12, Z17, Z19
-	VFMADD213PS  Z11, Z17, Z19
-	VFMADD213PS  Z10, Z17, Z19
-	VFMADD213PS  Z9, Z17, Z19
-	VPADDD       Z16, Z18, Z18
-	VPSLLD       $0x17, Z18, Z18
-	VMULPS       Z18, Z19, Z19
-	VMOVUPS      Z19, 64(AX)
-	VADDPS       Z19, Z5, Z5
+	VMOVUPS      (AX), Z16
+	VFMSUB213PS  Z0, Z1, Z16
+	VMOVUPS      Z2, Z17
+	VMAXPS       Z16, Z17, Z16
+	VMOVUPS      Z3, Z17
+	VMINPS       Z16, Z17, Z16
+	VMULPS       Z6, Z16, Z17
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VFNMADD231PS Z7, Z17, Z16
+	VFNMADD231PS Z8, Z17, Z16
+	VMOVUPS      Z15, Z18
+	VFMADD213PS  Z14, Z16, Z18
+	VFMADD213PS  Z13, Z16, Z18
+	VFMADD213PS  Z12, Z16, Z18
+	VFMADD213PS  Z11, Z16, Z18
+	VFMADD213PS  Z10, Z16, Z18
+	VFMADD213PS  Z9, Z16, Z18
+	VSCALEFPS    Z17, Z18, Z18
+	VMOVUPS      Z18, (AX)
+	VADDPS       Z18, Z4, Z4
+	VMOVUPS      64(AX), Z16
+	VFMSUB213PS  Z0, Z1, Z16
+	VMOVUPS      Z2, Z17
+	VMAXPS       Z16, Z17, Z16
+	VMOVUPS      Z3, Z17
+	VMINPS       Z16, Z17, Z16
+	VMULPS       Z6, Z16, Z17
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VFNMADD231PS Z7, Z17, Z16
+	VFNMADD231PS Z8, Z17, Z16
+	VMOVUPS      Z15, Z18
+	VFMADD213PS  Z14, Z16, Z18
+	VFMADD213PS  Z13, Z16, Z18
+	VFMADD213PS  Z12, Z16, Z18
+	VFMADD213PS  Z11, Z16, Z18
+	VFMADD213PS  Z10, Z16, Z18
+	VFMADD213PS  Z9, Z16, Z18
+	VSCALEFPS    Z17, Z18, Z18
+	VMOVUPS      Z18, 64(AX)
+	VADDPS       Z18, Z5, Z5
 	ADDQ         $0x00000080, AX
 	SUBQ         $0x00000020, CX
 	JGE          exp0c
@@ -16498,29 +16557,26 @@ exp0cend:
 	JL   exp0bend
 
 exp0b:
-	VMOVUPS      (AX), Z17
-	VFMSUB213PS  Z0, Z1, Z17
-	VMOVUPS      Z2, Z19
-	VMAXPS       Z17, Z19, Z17
-	VMOVUPS      Z3, Z19
-	VMINPS       Z17, Z19, Z17
-	VMULPS       Z6, Z17, Z18
-	VCVTPS2DQ    Z18, Z18
-	VCVTDQ2PS    Z18, Z19
-	VFNMADD231PS Z7, Z19, Z17
-	VFNMADD231PS Z8, Z19, Z17
-	VMOVUPS      Z15, Z19
-	VFMADD213PS  Z14, Z17, Z19
-	VFMADD213PS  Z13, Z17, Z19
-	VFMADD213PS  Z12, Z17, Z19
-	VFMADD213PS  Z11, Z17, Z19
-	VFMADD213PS  Z10, Z17, Z19
-	VFMADD213PS  Z9, Z17, Z19
-	VPADDD       Z16, Z18, Z18
-	VPSLLD       $0x17, Z18, Z18
-	VMULPS       Z18, Z19, Z19
-	VMOVUPS      Z19, (AX)
-	VADDPS       Z19, Z4, Z4
+	VMOVUPS      (AX), Z16
+	VFMSUB213PS  Z0, Z1, Z16
+	VMOVUPS      Z2, Z17
+	VMAXPS       Z16, Z17, Z16
+	VMOVUPS      Z3, Z17
+	VMINPS       Z16, Z17, Z16
+	VMULPS       Z6, Z16, Z17
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VFNMADD231PS Z7, Z17, Z16
+	VFNMADD231PS Z8, Z17, Z16
+	VMOVUPS      Z15, Z18
+	VFMADD213PS  Z14, Z16, Z18
+	VFMADD213PS  Z13, Z16, Z18
+	VFMADD213PS  Z12, Z16, Z18
+	VFMADD213PS  Z11, Z16, Z18
+	VFMADD213PS  Z10, Z16, Z18
+	VFMADD213PS  Z9, Z16, Z18
+	VSCALEFPS    Z17, Z18, Z18
+	VMOVUPS      Z18, (AX)
+	VADDPS       Z18, Z4, Z4
 	ADDQ         $0x00000040, AX
 	SUBQ         $0x00000010, CX
 	JGE          exp0b
@@ -16549,7 +16605,6 @@ TEXT ·expStripAVX512(SB), NOSPLIT, $0-52
 	VBROADCASTSS exp4<>+0(SB), Z11
 	VBROADCASTSS exp5<>+0(SB), Z12
 	VBROADCASTSS exp6<>+0(SB), Z13
-	VBROADCASTSS bias<>+0(SB), Z14
 	MOVQ         shift_base+24(FP), AX
 	VMOVUPS      (AX), Z0
 	MOVQ         p_base+0(FP), AX
@@ -16558,50 +16613,44 @@ TEXT ·expStripAVX512(SB), NOSPLIT, $0-52
 	JL           exp0cend
 
 exp0c:
-	VMOVUPS      (AX), Z15
-	VFMSUB213PS  Z0, Z1, Z15
-	VMOVUPS      Z2, Z17
-	VMAXPS       Z15, Z17, Z15
-	VMOVUPS      Z3, Z17
-	VMINPS       Z15, Z17, Z15
-	VMULPS       Z4, Z15, Z16
-	VCVTPS2DQ    Z16, Z16
-	VCVTDQ2PS    Z16, Z17
-	VFNMADD231PS Z5, Z17, Z15
-	VFNMADD231PS Z6, Z17, Z15
-	VMOVUPS      Z13, Z17
-	VFMADD213PS  Z12, Z15, Z17
-	VFMADD213PS  Z11, Z15, Z17
-	VFMADD213PS  Z10, Z15, Z17
-	VFMADD213PS  Z9, Z15, Z17
-	VFMADD213PS  Z8, Z15, Z17
-	VFMADD213PS  Z7, Z15, Z17
-	VPADDD       Z14, Z16, Z16
-	VPSLLD       $0x17, Z16, Z16
-	VMULPS       Z16, Z17, Z17
-	VMOVUPS      Z17, (AX)
-	VMOVUPS      64(AX), Z15
-	VFMSUB213PS  Z0, Z1, Z15
-	VMOVUPS      Z2, Z17
-	VMAXPS       Z15, Z17, Z15
-	VMOVUPS      Z3, Z17
-	VMINPS       Z15, Z17, Z15
-	VMULPS       Z4, Z15, Z16
-	VCVTPS2DQ    Z16, Z16
-	VCVTDQ2PS    Z16, Z17
-	VFNMADD231PS Z5, Z17, Z15
-	VFNMADD231PS Z6, Z17, Z15
-	VMOVUPS      Z13, Z17
-	VFMADD213PS  Z12, Z15, Z17
-	VFMADD213PS  Z11, Z15, Z17
-	VFMADD213PS  Z10, Z15, Z17
-	VFMADD213PS  Z9, Z15, Z17
-	VFMADD213PS  Z8, Z15, Z17
-	VFMADD213PS  Z7, Z15, Z17
-	VPADDD       Z14, Z16, Z16
-	VPSLLD       $0x17, Z16, Z16
-	VMULPS       Z16, Z17, Z17
-	VMOVUPS      Z17, 64(AX)
+	VMOVUPS      (AX), Z14
+	VFMSUB213PS  Z0, Z1, Z14
+	VMOVUPS      Z2, Z15
+	VMAXPS       Z14, Z15, Z14
+	VMOVUPS      Z3, Z15
+	VMINPS       Z14, Z15, Z14
+	VMULPS       Z4, Z14, Z15
+	VRNDSCALEPS  $0x08, Z15, Z15
+	VFNMADD231PS Z5, Z15, Z14
+	VFNMADD231PS Z6, Z15, Z14
+	VMOVUPS      Z13, Z16
+	VFMADD213PS  Z12, Z14, Z16
+	VFMADD213PS  Z11, Z14, Z16
+	VFMADD213PS  Z10, Z14, Z16
+	VFMADD213PS  Z9, Z14, Z16
+	VFMADD213PS  Z8, Z14, Z16
+	VFMADD213PS  Z7, Z14, Z16
+	VSCALEFPS    Z15, Z16, Z16
+	VMOVUPS      Z16, (AX)
+	VMOVUPS      64(AX), Z14
+	VFMSUB213PS  Z0, Z1, Z14
+	VMOVUPS      Z2, Z15
+	VMAXPS       Z14, Z15, Z14
+	VMOVUPS      Z3, Z15
+	VMINPS       Z14, Z15, Z14
+	VMULPS       Z4, Z14, Z15
+	VRNDSCALEPS  $0x08, Z15, Z15
+	VFNMADD231PS Z5, Z15, Z14
+	VFNMADD231PS Z6, Z15, Z14
+	VMOVUPS      Z13, Z16
+	VFMADD213PS  Z12, Z14, Z16
+	VFMADD213PS  Z11, Z14, Z16
+	VFMADD213PS  Z10, Z14, Z16
+	VFMADD213PS  Z9, Z14, Z16
+	VFMADD213PS  Z8, Z14, Z16
+	VFMADD213PS  Z7, Z14, Z16
+	VSCALEFPS    Z15, Z16, Z16
+	VMOVUPS      Z16, 64(AX)
 	ADDQ         $0x00000080, AX
 	SUBQ         $0x00000020, CX
 	JGE          exp0c
@@ -16612,28 +16661,25 @@ exp0cend:
 	JL   exp0bend
 
 exp0b:
-	VMOVUPS      (AX), Z15
-	VFMSUB213PS  Z0, Z1, Z15
-	VMOVUPS      Z2, Z17
-	VMAXPS       Z15, Z17, Z15
-	VMOVUPS      Z3, Z17
-	VMINPS       Z15, Z17, Z15
-	VMULPS       Z4, Z15, Z16
-	VCVTPS2DQ    Z16, Z16
-	VCVTDQ2PS    Z16, Z17
-	VFNMADD231PS Z5, Z17, Z15
-	VFNMADD231PS Z6, Z17, Z15
-	VMOVUPS      Z13, Z17
-	VFMADD213PS  Z12, Z15, Z17
-	VFMADD213PS  Z11, Z15, Z17
-	VFMADD213PS  Z10, Z15, Z17
-	VFMADD213PS  Z9, Z15, Z17
-	VFMADD213PS  Z8, Z15, Z17
-	VFMADD213PS  Z7, Z15, Z17
-	VPADDD       Z14, Z16, Z16
-	VPSLLD       $0x17, Z16, Z16
-	VMULPS       Z16, Z17, Z17
-	VMOVUPS      Z17, (AX)
+	VMOVUPS      (AX), Z14
+	VFMSUB213PS  Z0, Z1, Z14
+	VMOVUPS      Z2, Z15
+	VMAXPS       Z14, Z15, Z14
+	VMOVUPS      Z3, Z15
+	VMINPS       Z14, Z15, Z14
+	VMULPS       Z4, Z14, Z15
+	VRNDSCALEPS  $0x08, Z15, Z15
+	VFNMADD231PS Z5, Z15, Z14
+	VFNMADD231PS Z6, Z15, Z14
+	VMOVUPS      Z13, Z16
+	VFMADD213PS  Z12, Z14, Z16
+	VFMADD213PS  Z11, Z14, Z16
+	VFMADD213PS  Z10, Z14, Z16
+	VFMADD213PS  Z9, Z14, Z16
+	VFMADD213PS  Z8, Z14, Z16
+	VFMADD213PS  Z7, Z14, Z16
+	VSCALEFPS    Z15, Z16, Z16
+	VMOVUPS      Z16, (AX)
 	ADDQ         $0x00000040, AX
 	SUBQ         $0x00000010, CX
 	JGE          exp0b

@@ -62,11 +62,6 @@ func native(p Path) *Set {
 		return nil
 	}
 	s.Fence = fenceSSE
-	s.Touch = func(x []float32, ldx, rows, cols int) {
-		if rows > 0 && cols > 0 {
-			touchSSE(x, ldx, rows, (cols+Strip-1)/Strip)
-		}
-	}
 	s.Transpose, s.Copy16 = transpose(8, transposeAVX2, transposeGo), copy16AVX2
 	s.StreamTranspose = s.Transpose
 	if p == AVX512 {
@@ -142,6 +137,7 @@ type tileRun struct {
 	add, stream, sub  uint64
 	last              uintptr // segment of the weight
 	first             uintptr // and of the strip
+	ask, askStride    uintptr // stride 0: nothing
 }
 
 // Pause lets some cycles pass, for a loop that waits for another thread.
@@ -189,7 +185,10 @@ func runs(f func(*tileRun)) Tile {
 		if mode == Stream && r.c%64 == 0 && r.ldc%64 == 0 {
 			r.stream = 1
 		}
-		copies := ahead != nil && ahead.Cols%(2*Strip) == 0
+		if ahead != nil && len(ahead.Ask) > 0 {
+			r.ask, r.askStride = address(ahead.Ask), 4*uintptr(ahead.AskStride)
+		}
+		copies := ahead != nil && len(ahead.Src) > 0 && ahead.Cols%(2*Strip) == 0
 		if copies {
 			row, at := ahead.Done/ahead.Cols, ahead.Done%ahead.Cols
 			from := address(ahead.Src)

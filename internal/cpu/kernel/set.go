@@ -74,12 +74,16 @@ const (
 type Tile func(c []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead)
 
 // Ahead is the copying of rows that follow one another into a panel, as Panel does it,
-// of which the first Done elements are done.
+// of which the first Done elements are done. And memory is asked for, Strip columns of Rows rows of
+// Ask, AskStride apart, with each strip, if Ask is not empty: a few lines at a time, for a processor
+// forgets what it is asked for while many are on their way.
 type Ahead struct {
-	Src  []float32 // rows of Cols elements
-	Dst  []float32
-	Cols int
-	Done int
+	Src       []float32 // rows of Cols elements
+	Dst       []float32
+	Cols      int
+	Done      int
+	Ask       []float32
+	AskStride int
 }
 
 // Outer is a register tile of a weight gradient, 16 x 16:
@@ -150,8 +154,6 @@ type Set struct {
 	// what this one does next.
 	Fence func()
 
-	// Touch asks for the memory of rows of cols elements, ldx apart: a wish.
-	Touch func(x []float32, ldx, rows, cols int)
 
 	// PanelSquares and StripSquares give, for tiles t and i, j < Strip,
 	//
@@ -274,7 +276,7 @@ func goSet() *Set {
 		Woven4: wovenGo(4, 4, 1), Woven4Turned: wovenGo(4, 1, 4), Woven8: wovenGo(8, 8, 1), Woven8Turned: wovenGo(8, 1, 8), WovenTiles: wovenTilesGo,
 		Weave4: weaveGo(4), Weave8: weaveGo(8),
 		SpMV: spmvGo, Dots: dotsGo, Transpose: transposeGo, StreamTranspose: transposeGo, Copy16: copy16Go,
-		Columns16: columns16Go, Touch: func([]float32, int, int, int) {}, Fence: func() {},
+		Columns16: columns16Go, Fence: func() {},
 		PanelSquares: panelSquaresGo, StripSquares: stripSquaresGo,
 		SoftmaxStrip: softmaxStripGo, ExpStrip: expStripGo, ScaleStrip: scaleStripGo,
 		DropStrip: dropStripGo, SoftmaxGradStrip: softmaxGradStripGo,

@@ -28,10 +28,8 @@ func modeSSE() uint32
 
 func setModeSSE(mode uint32)
 
-// touchSSE asks for lines of rows; rows and lines are positive.
 //
 //go:noescape
-func touchSSE(x []float32, ldx int, rows, lines int)
 
 // pairRowsAVX512 is PairRows for 2*pairs rows and Strip*strips columns, both positive.
 //

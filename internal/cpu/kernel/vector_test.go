@@ -275,15 +275,3 @@ func same(t *testing.T, what string, got, want []float32) {
 		}
 	}
 }
-
-// Touch changes nothing and may be asked for nothing.
-func TestTouch(t *testing.T) {
-	eachPath(t, func(t *testing.T, k *Set) {
-		x := random(100, 1)
-		before := append([]float32(nil), x...)
-		k.Touch(x, 20, 5, 17)
-		k.Touch(x, 20, 0, 17)
-		k.Touch(nil, 0, 0, 0)
-		same(t, "Touch", x, before)
-	})
-}

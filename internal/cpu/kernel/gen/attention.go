@@ -225,7 +225,7 @@ func strips(s isa) {
 			x := s.vec()
 			VMOVUPS(at[0], x)
 			VFMSUB213PS(shift, scale, x)
-			e := expFrom(s, x, constants)
+			e := exp(s, x, constants)
 			VMOVUPS(e, at[0])
 			VADDPS(e, sum[i], sum[i])
 		})
@@ -240,7 +240,7 @@ func strips(s isa) {
 			x := s.vec()
 			VMOVUPS(at[0], x)
 			VFMSUB213PS(shift, scale, x)
-			VMOVUPS(expFrom(s, x, constants), at[0])
+			VMOVUPS(exp(s, x, constants), at[0])
 		})
 	})
 

@@ -77,7 +77,6 @@ func inRegisters(s isa) source {
 	for i, c := range expPoly {
 		from("exp"+string(rune('0'+i)), math.Float32bits(c))
 	}
-	from("bias", 127)
 	return from
 }
 
@@ -97,22 +96,35 @@ func horner(s isa, name string, c []float32, x reg.VecVirtual, from source) reg.
 
 // exp emits exp(x), see kernel.Exp. It overwrites x. A NaN is the second source of the
 // two clamps, which is the one that they return.
-func exp(s isa, x reg.VecVirtual) reg.VecVirtual { return expFrom(s, x, inMemory) }
+func exp(s isa, x reg.VecVirtual, from source) reg.VecVirtual {
+	f := s.vec()
+	with(VMOVUPS, VBROADCASTSS, from("expMin", math.Float32bits(expMin)), f)
+	VMAXPS(x, f, x)
+	with(VMOVUPS, VBROADCASTSS, from("expMax", math.Float32bits(expMax)), f)
+	VMINPS(x, f, x)
+	return expWithin(s, x, from)
+}
 
-func expFrom(s isa, x reg.VecVirtual, from source) reg.VecVirtual {
+// expWithin is exp of an x between expMin and expMax.
+func expWithin(s isa, x reg.VecVirtual, from source) reg.VecVirtual {
 	float := func(name string, v float32) Op { return from(name, math.Float32bits(v)) }
 	n, f := s.vec(), s.vec()
-	with(VMOVUPS, VBROADCASTSS, float("expMin", expMin), f)
-	VMAXPS(x, f, x)
-	with(VMOVUPS, VBROADCASTSS, float("expMax", expMax), f)
-	VMINPS(x, f, x)
 	with(VMULPS, VMULPS_BCST, float("log2e", log2e), x, n)
-	VCVTPS2DQ(n, n) // to the nearest
-	VCVTDQ2PS(n, f)
+	if s == avx512 {
+		VRNDSCALEPS(U8(8), n, n) // to the nearest whole number
+		f = n
+	} else {
+		VCVTPS2DQ(n, n) // to the nearest
+		VCVTDQ2PS(n, f)
+	}
 	with(VFNMADD231PS, VFNMADD231PS_BCST, float("ln2Hi", ln2Hi), f, x)
 	with(VFNMADD231PS, VFNMADD231PS_BCST, float("ln2Lo", ln2Lo), f, x)
 	p := horner(s, "exp", expPoly, x, from)
-	with(VPADDD, VPADDD_BCST, from("bias", 127), n, n)
+	if s == avx512 {
+		VSCALEFPS(n, p, p) // p 2^n
+		return p
+	}
+	VPADDD(from("bias", 127), n, n)
 	VPSLLD(U8(23), n, n)
 	VMULPS(n, p, p)
 	return p
@@ -125,7 +137,7 @@ func exponentials(s isa) {
 		x := s.vec()
 		VMOVUPS(at[1], x)
 		VSUBPS(shift, x, x)
-		e := exp(s, x)
+		e := exp(s, x, inMemory)
 		VMOVUPS(e, at[0])
 		VADDPS(e, sum, sum)
 	})
@@ -140,7 +152,10 @@ func normal(s isa, x reg.VecVirtual) (density, phi reg.VecVirtual) {
 	arg, t, one := s.vec(), s.vec(), s.vec()
 	VMULPS(x, x, arg)
 	with(VMULPS, VMULPS_BCST, float("minusHalf", -0.5), arg, arg)
-	density = exp(s, arg)
+	least := s.vec()
+	with(VMOVUPS, VBROADCASTSS, float("expMin", expMin), least)
+	VMAXPS(arg, least, arg) // a NaN is the source that it returns
+	density = expWithin(s, arg, inMemory)
 	and(s, constant("absMask", 1<<31-1), x, t)
 	with(VMOVUPS, VBROADCASTSS, float("one", 1), one)
 	scale := s.vec()

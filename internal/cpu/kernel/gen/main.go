@@ -50,7 +50,6 @@ func main() {
 	transpose16("streamTransposeAVX512", func(src, dst Op) { VMOVNTPS(src, dst) })
 	copy16()
 	pairRows()
-	touch()
 	fence()
 	mode()
 	pause()

@@ -29,6 +29,7 @@ func tileAVX512() {
 	Label("strip")
 	for half := range 2 {
 		name := func(s string) string { return fmt.Sprintf("%s%d", s, half) }
+		ask(run, name("asked"), half*halfRows, halfRows)
 		CMPB(Mem{Base: run, Disp: runStream}, U8(0))
 		JNE(LabelRef(name("begin")))
 		c, ldc := rowsOfHalf(run, half)

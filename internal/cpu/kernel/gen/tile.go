@@ -31,6 +31,8 @@ const (
 	runSub
 	runLast
 	runFirst
+	runAsk
+	runAskStride
 )
 
 // tileRows is kernel.Rows, the rows of a tile, and strip kernel.Strip, the
@@ -53,6 +55,21 @@ func claim(c, ldc reg.Register, rows int) {
 		PREFETCHT0(Mem{Base: p})
 		ADDQ(ldc, p)
 	}
+}
+
+// ask asks for the lines of this strip of rows of another array, if one is given, from row first on.
+func ask(run reg.Register, label string, first, rows int) {
+	p, stride := GP64(), GP64()
+	MOVQ(Mem{Base: run, Disp: runAskStride}, stride)
+	TESTQ(stride, stride)
+	JZ(LabelRef(label))
+	IMUL3Q(U8(first), stride, p)
+	ADDQ(Mem{Base: run, Disp: runAsk}, p)
+	for range rows {
+		PREFETCHT1(Mem{Base: p})
+		ADDQ(stride, p)
+	}
+	Label(label)
 }
 
 // walk emits the loop over the segments of a strip, each strip steps long, four at a
@@ -104,6 +121,7 @@ func segments(run reg.Register) (segs, count reg.Register) {
 func advance(run reg.Register) {
 	x, y := GP64(), GP64()
 	ADDQ(U8(4*strip), Mem{Base: run, Disp: runC})
+	ADDQ(U8(4*strip), Mem{Base: run, Disp: runAsk})
 	MOVQ(Mem{Base: run, Disp: runStartStep}, x)
 	ADDQ(x, Mem{Base: run, Disp: runStart})
 	ADDQ(U8(4*strip), Mem{Base: run, Disp: runB})
@@ -147,6 +165,7 @@ func tileAVX2() {
 	const vectors, lanes, part = 2, 8, 6
 	run := Load(Param("run"), GP64())
 	Label("strip")
+	ask(run, "asked", 0, tileRows)
 	c, a, left := GP64(), GP64(), GP64()
 	MOVQ(Mem{Base: run, Disp: runC}, c)
 	MOVQ(Mem{Base: run, Disp: runA}, a)

@@ -362,26 +362,6 @@ func mode() {
 	RET()
 }
 
-// touch emits the request for the lines of rows.
-func touch() {
-	TEXT("touchSSE", NOSPLIT, "func(x []float32, ldx int, rows, lines int)")
-	x, ldx := Load(Param("x").Base(), GP64()), bytes("ldx")
-	rows := Load(Param("rows"), GP64())
-	p, n := GP64(), GP64()
-	Label("row")
-	MOVQ(x, p)
-	Load(Param("lines"), n)
-	Label("line")
-	PREFETCHT1(Mem{Base: p})
-	ADDQ(U8(64), p)
-	DECQ(n)
-	JNZ(LabelRef("line"))
-	ADDQ(ldx, x)
-	DECQ(rows)
-	JNZ(LabelRef("row"))
-	RET()
-}
-
 // sumTimes emits y = a + x f.
 func sumTimes(s isa) {
 	TEXT("sumTimes"+s.name, NOSPLIT, "func(y, a, x, f []float32)")
