@@ -22,6 +22,7 @@ func TestLargeProducts(t *testing.T) {
 	for _, c := range []struct{ out, in, tokens, block int }{
 		{320, 320, 1600, 16}, {320, 576, 900, 64}, {288, 528, 781, 8}, {264, 268, 801, 4},
 		{300, 270, 601, 1}, {271, 275, 779, 0}, {80, 16, 1557, 16}, {4160, 16, 523, 16}, {16, 4160, 523, 4}, {4160, 16, 523, 1}, {1000, 300, 300, 0},
+		{2100, 1100, 61, 0}, {3856, 3856, 30, 16},
 	} {
 		t.Run(fmt.Sprintf("%dx%d/T=%d/B=%d", c.out, c.in, c.tokens, c.block), func(t *testing.T) {
 			l := newLarge(t, c.out, c.in, c.tokens, c.block)

@@ -191,9 +191,12 @@ func (o *packOp) task(_, i int) {
 	if cols < 16 || 16*o.rows < o.size {
 		clear(dst)
 	}
-	if o.kind == packTransposed {
+	switch {
+	case o.kind == packTransposed:
 		transpose(dst, 16, o.src[i*16*o.rows:], o.rows, cols, o.rows)
-	} else {
+	case cols == 16:
+		o.b.k.Copy16(dst, 16, o.src[i*16:], o.n, o.rows)
+	default:
 		for k := range o.rows {
 			copy(dst[k*16:k*16+cols], o.src[k*o.n+i*16:])
 		}

@@ -3,13 +3,16 @@ package cpu
 import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 
 // tileOp runs a product in tiles of kernel.Rows tokens by kernel.Strip columns. A task is
-// one panel of tokens.
+// one panel of tokens and, of a weight that no cache holds, a part of its columns: all panels
+// pass the same part.
 type tileOp struct {
 	product
 	blocks kernel.Blocks
 
 	mul       kernel.Tile
 	panel     int // elements of a panel
+	panels    int
+	part      int // columns of a task
 	lastBias  [kernel.Strip]float32
 	stripSegs []kernel.Seg // of a dense weight
 	stripPtr  []int32
@@ -24,6 +27,9 @@ const (
 	runColumns = 256
 	// streamBytes is the size from which on a result may go past the caches.
 	streamBytes = 16 << 20
+	// partSize is how many numbers of a weight all panels pass before the next ones, where there are more
+	// than twice as many.
+	partSize = 1 << 20
 )
 
 func (o *tileOp) run() {
@@ -36,13 +42,20 @@ func (o *tileOp) run() {
 	for w := range o.b.work {
 		o.b.work[w].ready = 0
 	}
-	o.b.pool.run(chunks(o.t, kernel.Rows), o)
+	o.panels, o.part = chunks(o.t, kernel.Rows), o.n
+	if size := len(o.blocks.Values); size > 2*partSize {
+		o.part = max(1, chunks(o.n, kernel.Strip)*partSize/size) * kernel.Strip
+	}
+	o.b.pool.run(o.panels*chunks(o.n, o.part), o)
 	o.product, o.blocks = product{}, kernel.Blocks{}
 }
 
 // tokens returns the tokens of task i, none beyond the last.
 func (o *tileOp) tokens(i int) (first, n int) {
-	first = min(i*kernel.Rows, o.t)
+	if i >= o.panels*chunks(o.n, o.part) {
+		return 0, 0
+	}
+	first = i % o.panels * kernel.Rows
 	return first, min(kernel.Rows, o.t-first)
 }
 
@@ -61,9 +74,11 @@ func (o *tileOp) task(w, i int) {
 	ws.ahead = grow(ws.ahead, o.panel)
 	ahead := &ws.copying
 	*ahead = kernel.Ahead{Src: o.src[from*o.k : (from+n)*o.k], Dst: ws.ahead, Cols: o.k}
+	begin := i / o.panels * o.part
+	cols := min(o.part, o.n-begin)
 	// The later, the less of it has left the cache when it is wanted.
-	runs := chunks(o.n, runColumns)
-	lines := len(o.blocks.Segs) * o.blocks.Subs * kernel.Strip / 2
+	runs := chunks(cols, runColumns)
+	lines := len(o.blocks.Segs) * o.blocks.Subs * kernel.Strip / 2 * cols / o.n
 	late := runs - 1 - runs*len(ahead.Src)/kernel.Strip*5/4/max(lines, 1)
 
 	for r := range runs {
@@ -71,7 +86,7 @@ func (o *tileOp) task(w, i int) {
 		if r < late {
 			meanwhile = nil
 		}
-		o.columns(ws, first, rows, r*runColumns, min(runColumns, o.n-r*runColumns), meanwhile)
+		o.columns(ws, first, rows, begin+r*runColumns, min(runColumns, cols-r*runColumns), meanwhile)
 	}
 	// What did not fit in, from the row on that was begun.
 	done := ahead.Done / o.k
