@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 )
 
 const (
@@ -106,8 +107,9 @@ func (o *normOp) row(ws *workspace, t int) {
 		copy(z, residual)
 	case o.drop.on:
 		ws.factors = grow(ws.factors, h)
-		o.drop.factors(k, ws.factors, lo, &ws.four)
-		k.SumTimes(z, residual, o.sub[lo:hi], ws.factors)
+		sub := o.sub[lo:hi]
+		o.drop.factors(k, ws.factors, lo, &ws.four, kernel.Soon{residual, sub, o.y[lo:hi]})
+		k.SumTimes(z, residual, sub, ws.factors)
 	default:
 		// z may be either of the two.
 		sub := o.sub[lo:hi]
@@ -132,6 +134,10 @@ func (o *normOp) rowGrad(ws *workspace, t int, dgamma, dbeta []float32) {
 	h, k := o.h, o.b.k
 	lo, hi := t*h, (t+1)*h
 	dy, z := o.dy[lo:hi], o.z[lo:hi]
+	if o.dsub != nil && o.drop.on {
+		ws.factors = grow(ws.factors, h)
+		o.drop.factors(k, ws.factors, lo, &ws.four, kernel.Soon{o.dres[lo:hi], o.dsub[lo:hi], dy})
+	}
 	mean, rstd := o.mean[t], o.rstd[t]
 	sum, dot := k.NormSums(dgamma, dbeta, dy, z, o.gamma, mean, rstd)
 	dz := o.dres[lo:hi]
@@ -139,7 +145,7 @@ func (o *normOp) rowGrad(ws *workspace, t int, dgamma, dbeta []float32) {
 	switch {
 	case o.dsub == nil:
 	case o.drop.on:
-		o.drop.apply(ws, k, o.dsub[lo:hi], dz, lo)
+		k.Times(o.dsub[lo:hi], dz, ws.factors)
 	default:
 		copy(o.dsub[lo:hi], dz)
 	}

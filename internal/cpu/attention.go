@@ -278,7 +278,7 @@ func (o *attnOp) dropout(s *attnSpace, y, p, factor []float32, i, r0, keys int) 
 	}
 	rows := min(16, seq-r0)
 	for r := range rows {
-		o.drop.factors(k, s.rows[r*o.padSeq:][:keys], first+r*seq, &s.four)
+		o.drop.factors(k, s.rows[r*o.padSeq:][:keys], first+r*seq, &s.four, kernel.Soon{})
 	}
 	k.Transpose(s.factors, 16, s.rows, o.padSeq, rows, keys)
 	n := keys * 16

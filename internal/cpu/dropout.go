@@ -37,19 +37,19 @@ func (c checker) dropper(d backend.Dropout, n int) dropper {
 }
 
 // factors sets f[i] to the factor, 0 or 1/(1-rate), of element first+i. scratch is
-// used where first is not a multiple of 4.
-func (d *dropper) factors(k *kernel.Set, f []float32, first int, scratch *[4]float32) {
+// used where first is not a multiple of 4. What is needed soon is asked for.
+func (d *dropper) factors(k *kernel.Set, f []float32, first int, scratch *[4]float32, soon kernel.Soon) {
 	if r := first % 4; r != 0 {
-		k.Dropout(scratch[:], uint32(first/4), &d.site)
+		k.Dropout(scratch[:], uint32(first/4), &d.site, kernel.Soon{})
 		n := copy(f, scratch[r:])
 		f, first = f[n:], first+n
 	}
-	k.Dropout(f, uint32(first/4), &d.site)
+	k.Dropout(f, uint32(first/4), &d.site, soon)
 }
 
 // apply gives y = dropout(x) where x[0] is element first of the site. y may be x.
-func (d *dropper) apply(ws *workspace, k *kernel.Set, y, x []float32, first int) {
+func (d *dropper) apply(ws *workspace, k *kernel.Set, y, x []float32, first int, soon kernel.Soon) {
 	ws.factors = grow(ws.factors, len(y))
-	d.factors(k, ws.factors, first, &ws.four)
+	d.factors(k, ws.factors, first, &ws.four, soon)
 	k.Times(y, x, ws.factors)
 }

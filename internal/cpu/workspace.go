@@ -10,7 +10,7 @@ type workspace struct {
 	ready   int
 	copying kernel.Ahead
 	asking  kernel.Ahead // where nothing is to be copied
-	result  []float32 // sums of a product before they are finished
+	result  []float32    // sums of a product before they are finished
 	tile    [kernel.Rows * 16]float32
 	wide    wideSide     // of a weight gradient
 	woven   kernel.Woven // the arguments of its kernels

@@ -13,6 +13,9 @@ type DropSite struct {
 	Scale   float32
 }
 
+// Soon is memory that will be read or written soon, each as long as the factors, or nil.
+type Soon [3][]float32
+
 func dropoutGo(f []float32, block uint32, d *DropSite) {
 	for len(f) > 0 {
 		words := philox.Block([4]uint32{block, d.Step, d.Place, d.Purpose}, d.Seed)

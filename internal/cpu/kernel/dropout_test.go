@@ -16,7 +16,7 @@ func TestDropoutIsTheContract(t *testing.T) {
 			for _, n := range []int{0, 1, 5, 31, 32, 63, 64, 65, 200} {
 				for _, block := range []uint32{0, 1000, 1<<32 - 7} {
 					f, check := guarded(t, n)
-					k.Dropout(f, block, &d)
+					k.Dropout(f, block, &d, Soon{nil, random(n, 1), f})
 					check("Dropout")
 					for i := range f {
 						w := philox.At(seed, philox.Dropout, block+uint32(i/4), step, place)[i%4]
@@ -44,7 +44,7 @@ func BenchmarkDropout(b *testing.B) {
 		b.Run(p.String(), func(b *testing.B) {
 			d := DropSite{Rate: 0.1, Scale: 1 / 0.9}
 			for b.Loop() {
-				k.Dropout(f, 0, &d)
+				k.Dropout(f, 0, &d, Soon{})
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(f)), "ns/element")
 		})

@@ -7657,9 +7657,9 @@ DATA countersAVX2<>+24(SB)/4, $0x00000005
 DATA countersAVX2<>+28(SB)/4, $0x00000007
 GLOBL countersAVX2<>(SB), RODATA|NOPTR, $32
 
-// func dropoutAVX2(f []float32, block uint32, d *uint32)
-// Requires: AVX, AVX2
-TEXT ·dropoutAVX2(SB), NOSPLIT, $256-40
+// func dropoutAVX2(f []float32, block uint32, d *uint32, a *float32, b *float32, c *float32)
+// Requires: AVX, AVX2, MMX+
+TEXT ·dropoutAVX2(SB), NOSPLIT, $256-64
 	MOVQ         f_base+0(FP), AX
 	MOVQ         f_len+8(FP), CX
 	MOVQ         d+32(FP), DX
@@ -7730,11 +7730,23 @@ TEXT ·dropoutAVX2(SB), NOSPLIT, $256-40
 	VPBROADCASTD X0, Y0
 	VPADDD       countersAVX2<>+0(SB), Y0, Y0
 	VPSRLQ       $0x20, Y0, Y1
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	MOVQ         c+56(FP), SI
 	SHRQ         $0x02, CX
 	SUBQ         $0x00000008, CX
 	JL           end
 
 loop:
+	PREFETCHT0   (DX)
+	PREFETCHT0   64(DX)
+	ADDQ         $0x00000080, DX
+	PREFETCHT0   (BX)
+	PREFETCHT0   64(BX)
+	ADDQ         $0x00000080, BX
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	ADDQ         $0x00000080, SI
 	VPMULUDQ     philoxMul0<>+0(SB), Y0, Y5
 	VPSRLQ       $0x20, Y5, Y4
 	VPXOR        64(SP), Y4, Y4
@@ -14852,9 +14864,9 @@ DATA countersAVX512<>+56(SB)/4, $0x0000000b
 DATA countersAVX512<>+60(SB)/4, $0x0000000f
 GLOBL countersAVX512<>(SB), RODATA|NOPTR, $64
 
-// func dropoutAVX512(f []float32, block uint32, d *uint32)
-// Requires: AVX, AVX512F
-TEXT ·dropoutAVX512(SB), NOSPLIT, $256-40
+// func dropoutAVX512(f []float32, block uint32, d *uint32, a *float32, b *float32, c *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dropoutAVX512(SB), NOSPLIT, $256-64
 	MOVQ         f_base+0(FP), AX
 	MOVQ         f_len+8(FP), CX
 	MOVQ         d+32(FP), DX
@@ -14926,11 +14938,29 @@ TEXT ·dropoutAVX512(SB), NOSPLIT, $256-40
 	VPBROADCASTD X5, Z5
 	VPADDD       countersAVX512<>+0(SB), Z5, Z5
 	VPSRLQ       $0x20, Z5, Z6
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	MOVQ         c+56(FP), SI
 	SHRQ         $0x02, CX
 	SUBQ         $0x00000010, CX
 	JL           end
 
 loop:
+	PREFETCHT0      (DX)
+	PREFETCHT0      64(DX)
+	PREFETCHT0      128(DX)
+	PREFETCHT0      192(DX)
+	ADDQ            $0x00000100, DX
+	PREFETCHT0      (BX)
+	PREFETCHT0      64(BX)
+	PREFETCHT0      128(BX)
+	PREFETCHT0      192(BX)
+	ADDQ            $0x00000100, BX
+	PREFETCHT0      (SI)
+	PREFETCHT0      64(SI)
+	PREFETCHT0      128(SI)
+	PREFETCHT0      192(SI)
+	ADDQ            $0x00000100, SI
 	VPMULUDQ        Z0, Z5, Z10
 	VPSRLQ          $0x20, Z10, Z9
 	VPXORD          64(SP), Z9, Z9

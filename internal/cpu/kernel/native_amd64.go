@@ -231,7 +231,7 @@ type assembly struct {
 	adam       func(w, g, m, v []float32, a *AdamStep)
 	times      func(y, x, f []float32)
 	sumTimes   func(y, a, x, f []float32)
-	dropout    func(f []float32, block uint32, d *DropSite)
+	dropout    func(f []float32, block uint32, d *DropSite, a, b, c *float32)
 	dots       func(dst, y, x []float32, stride int, idx []int32)
 }
 
@@ -364,9 +364,14 @@ func vectors(s *Set, lanes int, f *assembly) {
 		f.sumTimes(y[:n], a[:n], x[:n], factor[:n])
 		sumTimesGo(y[n:], a[n:], x[n:], factor[n:])
 	}
-	s.Dropout = func(x []float32, block uint32, d *DropSite) {
+	s.Dropout = func(x []float32, block uint32, d *DropSite, soon Soon) {
 		n := len(x) &^ (4*lanes - 1)
-		f.dropout(x[:n], block, d)
+		for i, a := range soon {
+			if len(a) == 0 {
+				soon[i] = x // which is near
+			}
+		}
+		f.dropout(x[:n], block, d, unsafe.SliceData(soon[0]), unsafe.SliceData(soon[1]), unsafe.SliceData(soon[2]))
 		dropoutGo(x[n:], block+uint32(n/4), d)
 	}
 	s.Adam = func(w, g, m, v []float32, a *AdamStep) {

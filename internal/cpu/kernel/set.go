@@ -154,7 +154,6 @@ type Set struct {
 	// what this one does next.
 	Fence func()
 
-
 	// PanelSquares and StripSquares give, for tiles t and i, j < Strip,
 	//
 	//	C[t*CStep + i*LDC + j] = sum over k < N of A[t*AStep + at(i, k)] * B[t*BStep + k*Strip + j].
@@ -190,8 +189,9 @@ type Set struct {
 	Times    func(y, x, f []float32)    // y = x f
 	SumTimes func(y, a, x, f []float32) // y = a + x f
 
-	// Dropout sets f to the factors, 0 or d.Scale, of the elements from 4*block on.
-	Dropout func(f []float32, block uint32, d *DropSite)
+	// Dropout sets f to the factors, 0 or d.Scale, of the elements from 4*block on. Meanwhile it asks for
+	// soon: random numbers leave memory idle.
+	Dropout func(f []float32, block uint32, d *DropSite, soon Soon)
 	// ExpShift gives y = exp(x - shift) and returns the sum of y.
 	ExpShift func(y, x []float32, shift float32) float32
 
@@ -281,7 +281,8 @@ func goSet() *Set {
 		SoftmaxStrip: softmaxStripGo, ExpStrip: expStripGo, ScaleStrip: scaleStripGo,
 		DropStrip: dropStripGo, SoftmaxGradStrip: softmaxGradStripGo,
 		Dot: dotGo, Sum: sumGo, SumSq: sumSqGo, Sum1: sum1Go, Max: maxGo, Axpy: axpyGo, Scale: scaleGo,
-		Times: timesGo, SumTimes: sumTimesGo, Dropout: dropoutGo,
+		Times: timesGo, SumTimes: sumTimesGo,
+		Dropout:  func(f []float32, block uint32, d *DropSite, _ Soon) { dropoutGo(f, block, d) },
 		ExpShift: expShiftGo,
 		GELU:     geluGo, GELUGrad: geluGradGo, StreamGELU: streamGELUGo, StreamGELUGrad: geluGradGo,
 		Normalize: normalizeGo, SumSqDiff: sumSqDiffGo,

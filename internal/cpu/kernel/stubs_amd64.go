@@ -248,7 +248,7 @@ func sumTimesAVX2(y, a, x, f []float32)
 func timesAVX2(y, x, f []float32)
 
 //go:noescape
-func dropoutAVX2(f []float32, block uint32, d *DropSite)
+func dropoutAVX2(f []float32, block uint32, d *DropSite, a, b, c *float32)
 
 //go:noescape
 func sumTimesAVX512(y, a, x, f []float32)
@@ -257,7 +257,7 @@ func sumTimesAVX512(y, a, x, f []float32)
 func timesAVX512(y, x, f []float32)
 
 //go:noescape
-func dropoutAVX512(f []float32, block uint32, d *DropSite)
+func dropoutAVX512(f []float32, block uint32, d *DropSite, a, b, c *float32)
 
 //go:noescape
 func dotsAVX2(dst, y, x []float32, stride int, idx []int32)

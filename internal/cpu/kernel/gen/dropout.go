@@ -227,7 +227,7 @@ func counters(s isa) Mem {
 // dropout emits the factors of dropout, 4 x lanes elements at a time.
 func dropout(s isa) {
 	order := counters(s)
-	TEXT("dropout"+s.name, NOSPLIT, "func(f []float32, block uint32, d *uint32)")
+	TEXT("dropout"+s.name, NOSPLIT, "func(f []float32, block uint32, d *uint32, a, b, c *float32)")
 	f, n := Load(Param("f").Base(), GP64()), Load(Param("f").Len(), GP64())
 	d := Load(Param("d"), GP64())
 	setOddWords(s)
@@ -241,10 +241,17 @@ func dropout(s isa) {
 	VPBROADCASTD(first, counter[0])
 	VPADDD(order, counter[0], counter[0])
 	VPSRLQ(U8(32), counter[0], counter[1])
+	soon := []reg.Register{Load(Param("a"), GP64()), Load(Param("b"), GP64()), Load(Param("c"), GP64())}
 	SHRQ(U8(2), n)
 	SUBQ(U32(s.lanes), n)
 	JL(LabelRef("end"))
 	Label("loop")
+	for _, x := range soon {
+		for line := 0; line < 4*4*s.lanes; line += 64 {
+			PREFETCHT0(Mem{Base: x, Disp: line})
+		}
+		ADDQ(U32(16*s.lanes), x)
+	}
 	c := g.words(counter)
 	for i := range c {
 		g.keep(c[i], limit, scale)
