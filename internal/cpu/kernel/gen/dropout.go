@@ -123,45 +123,76 @@ func (g *generator) mix(x, y Op, key Mem) {
 }
 
 // words emits the four words of the blocks whose counters are given. It leaves the
-// counters as they are.
-func (g *generator) words(counter pair) [4]reg.VecVirtual {
-	var c [4][2]Op
-	for h := range 2 {
-		s := g.s
-		c0, c1, c2, c3 := s.vec(), s.vec(), s.vec(), s.vec()
-		with(VPMULUDQ, VPMULUDQ_BCST, g.m0, counter[h], c3)
-		VPSRLQ(U8(32), c3, c2)
-		xor(s, g.u0, c2, c2)
-		with(VPMULUDQ, VPMULUDQ_BCST, g.m1, c2, c1)
-		VPSRLQ(U8(32), c1, c0)
-		xor(s, g.u1, c0, c0)
-		xor(s, g.u2, c3, c2)
-		c[0][h], c[1][h], c[2][h], c[3][h] = c0, c1, c2, g.u3
+// counters as they are. A round waits for the one before, so two vectors of counters take little
+// longer than one.
+func (g *generator) words(counters ...pair) [][4]reg.VecVirtual {
+	c := make([][4][2]Op, len(counters))
+	for i, counter := range counters {
+		for h := range 2 {
+			s := g.s
+			c0, c1, c2, c3 := s.vec(), s.vec(), s.vec(), s.vec()
+			with(VPMULUDQ, VPMULUDQ_BCST, g.m0, counter[h], c3)
+			VPSRLQ(U8(32), c3, c2)
+			xor(s, g.u0, c2, c2)
+			with(VPMULUDQ, VPMULUDQ_BCST, g.m1, c2, c1)
+			VPSRLQ(U8(32), c1, c0)
+			xor(s, g.u1, c0, c0)
+			xor(s, g.u2, c3, c2)
+			c[i][0][h], c[i][1][h], c[i][2][h], c[i][3][h] = c0, c1, c2, g.u3
+		}
 	}
 	for round := range philoxRounds - sharedRounds {
-		for h := range 2 {
-			lo0, lo1, hi0, hi1 := g.s.vec(), g.s.vec(), g.s.vec(), g.s.vec()
-			with(VPMULUDQ, VPMULUDQ_BCST, g.m0, c[0][h], lo0)
-			with(VPMULUDQ, VPMULUDQ_BCST, g.m1, c[2][h], lo1)
-			VPSRLQ(U8(32), lo0, hi0)
-			VPSRLQ(U8(32), lo1, hi1)
-			g.mix(hi1, c[1][h], g.key(round, 0))
-			g.mix(hi0, c[3][h], g.key(round, 1))
-			c[0][h], c[1][h], c[2][h], c[3][h] = hi1, lo1, hi0, lo0
+		for i := range c {
+			for h := range 2 {
+				c := &c[i]
+				lo0, lo1, hi0, hi1 := g.s.vec(), g.s.vec(), g.s.vec(), g.s.vec()
+				with(VPMULUDQ, VPMULUDQ_BCST, g.m0, c[0][h], lo0)
+				with(VPMULUDQ, VPMULUDQ_BCST, g.m1, c[2][h], lo1)
+				VPSRLQ(U8(32), lo0, hi0)
+				VPSRLQ(U8(32), lo1, hi1)
+				g.mix(hi1, c[1][h], g.key(round, 0))
+				g.mix(hi0, c[3][h], g.key(round, 1))
+				c[0][h], c[1][h], c[2][h], c[3][h] = hi1, lo1, hi0, lo0
+			}
 		}
 	}
-	var w [4]reg.VecVirtual
-	for i := range w {
-		w[i] = c[i][0].(reg.VecVirtual)
-		odd := c[i][1]
-		if g.s == avx512 {
-			VMOVSLDUP(odd, oddWords, w[i])
-		} else {
-			VMOVSLDUP(odd, odd)
-			VBLENDPS(U8(0xaa), odd, w[i], w[i])
+	words := make([][4]reg.VecVirtual, len(c))
+	for i := range words {
+		w := &words[i]
+		for j := range w {
+			w[j] = c[i][j][0].(reg.VecVirtual)
+			odd := c[i][j][1]
+			if g.s == avx512 {
+				VMOVSLDUP(odd, oddWords, w[j])
+			} else {
+				VMOVSLDUP(odd, odd)
+				VBLENDPS(U8(0xaa), odd, w[j], w[j])
+			}
 		}
 	}
-	return w
+	return words
+}
+
+// atOnce is how many vectors of counters are taken at a time, and then those that are left.
+func (s isa) atOnce() []int {
+	if s == avx512 {
+		return []int{2, 1}
+	}
+	return []int{1}
+}
+
+// following emits the counters of n vectors, each from the one before by add. The first is counter itself.
+func following(s isa, counter pair, n int, add func(v reg.VecVirtual)) []pair {
+	all := []pair{counter}
+	for len(all) < n {
+		next := pair{s.vec(), s.vec()}
+		for h, v := range all[len(all)-1] {
+			VMOVAPS(v, next[h])
+			add(next[h])
+		}
+		all = append(all, next)
+	}
+	return all
 }
 
 // oddWords masks the odd words of a vector; it is set where a generator is used.
@@ -243,19 +274,43 @@ func dropout(s isa) {
 	VPSRLQ(U8(32), counter[0], counter[1])
 	soon := []reg.Register{Load(Param("a"), GP64()), Load(Param("b"), GP64()), Load(Param("c"), GP64())}
 	SHRQ(U8(2), n)
-	SUBQ(U32(s.lanes), n)
-	JL(LabelRef("end"))
-	Label("loop")
-	for _, x := range soon {
-		for line := 0; line < 4*4*s.lanes; line += 64 {
-			PREFETCHT0(Mem{Base: x, Disp: line})
+	step := func(v reg.VecVirtual) { with(VPADDD, VPADDD_BCST, constant("lanes"+s.name, uint32(s.lanes)), v, v) }
+	for _, per := range s.atOnce() {
+		label := "loop" + string(rune('0'+per))
+		SUBQ(U32(s.lanes*per), n)
+		JL(LabelRef(label + "end"))
+		Label(label)
+		for _, x := range soon {
+			for line := 0; line < 4*4*s.lanes*per; line += 64 {
+				PREFETCHT0(Mem{Base: x, Disp: line})
+			}
+			ADDQ(U32(16*s.lanes*per), x)
 		}
-		ADDQ(U32(16*s.lanes), x)
+		all := following(s, counter, per, step)
+		for i, c := range g.words(all...) {
+			for _, w := range c {
+				g.keep(w, limit, scale)
+			}
+			inOrder(s, c, Mem{Base: f, Disp: 16 * s.lanes * i})
+		}
+		ADDQ(U32(16*s.lanes*per), f)
+		for h, v := range all[per-1] {
+			step(v)
+			if per > 1 {
+				VMOVAPS(v, counter[h])
+			}
+		}
+		SUBQ(U32(s.lanes*per), n)
+		JGE(LabelRef(label))
+		Label(label + "end")
+		ADDQ(U32(s.lanes*per), n)
 	}
-	c := g.words(counter)
-	for i := range c {
-		g.keep(c[i], limit, scale)
-	}
+	VZEROUPPER()
+	RET()
+}
+
+// inOrder stores the words of blocks, element after element.
+func inOrder(s isa, c [4]reg.VecVirtual, to Mem) {
 	var u [4]reg.VecVirtual
 	for i := range u {
 		u[i] = s.vec()
@@ -271,17 +326,8 @@ func dropout(s isa) {
 		} else {
 			VUNPCKHPD(u[2+p/2], u[p/2], o)
 		}
-		VMOVUPS(o, Mem{Base: f, Disp: 4 * s.lanes * p})
+		VMOVUPS(o, to.Offset(4*s.lanes*p))
 	}
-	ADDQ(U32(16*s.lanes), f)
-	for _, v := range counter {
-		with(VPADDD, VPADDD_BCST, constant("lanes"+s.name, uint32(s.lanes)), v, v)
-	}
-	SUBQ(U32(s.lanes), n)
-	JGE(LabelRef("loop"))
-	Label("end")
-	VZEROUPPER()
-	RET()
 }
 
 // dropStrip emits the dropout of a strip. A lane is a row of elements, four of which
@@ -311,22 +357,34 @@ func dropStrip(s isa) {
 		Load(Param("y").Base(), y)
 		Load(Param("x").Base(), x)
 		Load(Param("y").Len(), n)
-		SUBQ(U8(4*strip), n)
-		JL(LabelRef(label + "end"))
-		Label(label)
-		for i, w := range g.words(counter) {
-			g.keep(w, limit, f)
-			VMULPS(Mem{Base: x, Disp: 4 * (strip*i + v)}, w, w)
-			VMOVUPS(w, Mem{Base: y, Disp: 4 * (strip*i + v)})
+		step := func(v reg.VecVirtual) { with(VPADDD, VPADDD_BCST, constant("integerOne", 1), v, v) }
+		for _, per := range s.atOnce() {
+			here := label + string(rune('a'+per))
+			SUBQ(U32(4*strip*per), n)
+			JL(LabelRef(here + "end"))
+			Label(here)
+			all := following(s, counter, per, step)
+			for i, words := range g.words(all...) {
+				for j, w := range words {
+					at := 4 * (strip*(4*i+j) + v)
+					g.keep(w, limit, f)
+					VMULPS(Mem{Base: x, Disp: at}, w, w)
+					VMOVUPS(w, Mem{Base: y, Disp: at})
+				}
+			}
+			for h, v := range all[per-1] {
+				step(v)
+				if per > 1 {
+					VMOVAPS(v, counter[h])
+				}
+			}
+			ADDQ(U32(4*4*strip*per), x)
+			ADDQ(U32(4*4*strip*per), y)
+			SUBQ(U32(4*strip*per), n)
+			JGE(LabelRef(here))
+			Label(here + "end")
+			ADDQ(U32(4*strip*per), n)
 		}
-		for _, c := range counter {
-			with(VPADDD, VPADDD_BCST, constant("integerOne", 1), c, c)
-		}
-		ADDQ(U32(4*4*strip), x)
-		ADDQ(U32(4*4*strip), y)
-		SUBQ(U8(4*strip), n)
-		JGE(LabelRef(label))
-		Label(label + "end")
 	}
 	VZEROUPPER()
 	RET()
