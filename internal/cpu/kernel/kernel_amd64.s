@@ -14514,126 +14514,516 @@ end:
 	VZEROUPPER
 	RET
 
+DATA geluTail0<>+0(SB)/4, $(0.5)
+DATA geluTail0<>+4(SB)/4, $(0.42465457)
+DATA geluTail0<>+8(SB)/4, $(0.3519727)
+DATA geluTail0<>+12(SB)/4, $(0.28433886)
+DATA geluTail0<>+16(SB)/4, $(0.2236273)
+DATA geluTail0<>+20(SB)/4, $(0.17105612)
+DATA geluTail0<>+24(SB)/4, $(0.12714314)
+DATA geluTail0<>+28(SB)/4, $(0.09175914)
+DATA geluTail0<>+32(SB)/4, $(0.06425549)
+DATA geluTail0<>+36(SB)/4, $(0.043632936)
+DATA geluTail0<>+40(SB)/4, $(0.02871656)
+DATA geluTail0<>+44(SB)/4, $(0.0183089)
+DATA geluTail0<>+48(SB)/4, $(0.011303844)
+DATA geluTail0<>+52(SB)/4, $(0.006755653)
+DATA geluTail0<>+56(SB)/4, $(0.003907033)
+DATA geluTail0<>+60(SB)/4, $(0.0021859615)
+DATA geluTail0<>+64(SB)/4, $(0.0011828907)
+DATA geluTail0<>+68(SB)/4, $(0.0006189511)
+DATA geluTail0<>+72(SB)/4, $(0.00031310567)
+DATA geluTail0<>+76(SB)/4, $(0.0001530985)
+DATA geluTail0<>+80(SB)/4, $(0.00007234804)
+DATA geluTail0<>+84(SB)/4, $(0.00003303665)
+DATA geluTail0<>+88(SB)/4, $(0.000014575455)
+DATA geluTail0<>+92(SB)/4, $(0.0000062123268)
+DATA geluTail0<>+96(SB)/4, $(0.000002557681)
+DATA geluTail0<>+100(SB)/4, $(0.0000010170833)
+DATA geluTail0<>+104(SB)/4, $(0.00000039061285)
+DATA geluTail0<>+108(SB)/4, $(0.0000001448711)
+DATA geluTail0<>+112(SB)/4, $(0.000000051883625)
+DATA geluTail0<>+116(SB)/4, $(0.000000017941685)
+DATA geluTail0<>+120(SB)/4, $(0.0000000059903713)
+DATA geluTail0<>+124(SB)/4, $(0.0)
+GLOBL geluTail0<>(SB), RODATA|NOPTR, $128
+
+DATA geluTail1<>+0(SB)/4, $(-0.07579899)
+DATA geluTail1<>+4(SB)/4, $(-0.07444309)
+DATA geluTail1<>+8(SB)/4, $(-0.0705192)
+DATA geluTail1<>+12(SB)/4, $(-0.064433604)
+DATA geluTail1<>+16(SB)/4, $(-0.05678576)
+DATA geluTail1<>+20(SB)/4, $(-0.04827124)
+DATA geluTail1<>+24(SB)/4, $(-0.039578505)
+DATA geluTail1<>+28(SB)/4, $(-0.031300575)
+DATA geluTail1<>+32(SB)/4, $(-0.02387631)
+DATA geluTail1<>+36(SB)/4, $(-0.017567258)
+DATA geluTail1<>+40(SB)/4, $(-0.012467019)
+DATA geluTail1<>+44(SB)/4, $(-0.008533814)
+DATA geluTail1<>+48(SB)/4, $(-0.0056343726)
+DATA geluTail1<>+52(SB)/4, $(-0.0035881428)
+DATA geluTail1<>+56(SB)/4, $(-0.0022040207)
+DATA geluTail1<>+60(SB)/4, $(-0.0013058201)
+DATA geluTail1<>+64(SB)/4, $(-0.00074622995)
+DATA geluTail1<>+68(SB)/4, $(-0.00041132365)
+DATA geluTail1<>+72(SB)/4, $(-0.00021868362)
+DATA geluTail1<>+76(SB)/4, $(-0.00011214254)
+DATA geluTail1<>+80(SB)/4, $(-0.000055468445)
+DATA geluTail1<>+84(SB)/4, $(-0.00002646324)
+DATA geluTail1<>+88(SB)/4, $(-0.000012177592)
+DATA geluTail1<>+92(SB)/4, $(-0.000005405068)
+DATA geluTail1<>+96(SB)/4, $(-0.0000023139933)
+DATA geluTail1<>+100(SB)/4, $(-0.0000009555298)
+DATA geluTail1<>+104(SB)/4, $(-0.0000003805813)
+DATA geluTail1<>+108(SB)/4, $(-0.00000014620818)
+DATA geluTail1<>+112(SB)/4, $(-0.00000005417724)
+DATA geluTail1<>+116(SB)/4, $(-0.000000019363458)
+DATA geluTail1<>+120(SB)/4, $(-0.000000006675284)
+DATA geluTail1<>+124(SB)/4, $(0.0)
+GLOBL geluTail1<>(SB), RODATA|NOPTR, $128
+
+DATA geluTail2<>+0(SB)/4, $(-0.00000000000000052575674)
+DATA geluTail2<>+4(SB)/4, $(0.0013436972)
+DATA geluTail2<>+8(SB)/4, $(0.002545742)
+DATA geluTail2<>+12(SB)/4, $(0.0034890776)
+DATA geluTail2<>+16(SB)/4, $(0.004099929)
+DATA geluTail2<>+20(SB)/4, $(0.0043564755)
+DATA geluTail2<>+24(SB)/4, $(0.0042863484)
+DATA geluTail2<>+28(SB)/4, $(0.003954824)
+DATA geluTail2<>+32(SB)/4, $(0.0034477357)
+DATA geluTail2<>+36(SB)/4, $(0.0028537984)
+DATA geluTail2<>+40(SB)/4, $(0.0022502956)
+DATA geluTail2<>+44(SB)/4, $(0.0016943885)
+DATA geluTail2<>+48(SB)/4, $(0.0012204057)
+DATA geluTail2<>+52(SB)/4, $(0.0008419589)
+DATA geluTail2<>+56(SB)/4, $(0.0005569575)
+DATA geluTail2<>+60(SB)/4, $(0.0003535523)
+DATA geluTail2<>+64(SB)/4, $(0.0002155126)
+DATA geluTail2<>+68(SB)/4, $(0.0001262158)
+DATA geluTail2<>+72(SB)/4, $(0.00007105118)
+DATA geluTail2<>+76(SB)/4, $(0.000038459908)
+DATA geluTail2<>+80(SB)/4, $(0.000020024527)
+DATA geluTail2<>+84(SB)/4, $(0.000010031157)
+DATA geluTail2<>+88(SB)/4, $(0.000004835881)
+DATA geluTail2<>+92(SB)/4, $(0.0000022440047)
+DATA geluTail2<>+96(SB)/4, $(0.0000010024711)
+DATA geluTail2<>+100(SB)/4, $(0.00000043120826)
+DATA geluTail2<>+104(SB)/4, $(0.00000017861936)
+DATA geluTail2<>+108(SB)/4, $(0.00000007126048)
+DATA geluTail2<>+112(SB)/4, $(0.000000027383845)
+DATA geluTail2<>+116(SB)/4, $(0.000000010136953)
+DATA geluTail2<>+120(SB)/4, $(0.0000000036151413)
+DATA geluTail2<>+124(SB)/4, $(0.0)
+GLOBL geluTail2<>(SB), RODATA|NOPTR, $128
+
+DATA geluTail3<>+0(SB)/4, $(0.00045528662)
+DATA geluTail3<>+4(SB)/4, $(0.00043102755)
+DATA geluTail3<>+8(SB)/4, $(0.000362508)
+DATA geluTail3<>+12(SB)/4, $(0.00026146707)
+DATA geluTail3<>+16(SB)/4, $(0.00014434278)
+DATA geluTail3<>+20(SB)/4, $(0.000028578803)
+DATA geluTail3<>+24(SB)/4, $(-0.00007092694)
+DATA geluTail3<>+28(SB)/4, $(-0.00014432722)
+DATA geluTail3<>+32(SB)/4, $(-0.00018779904)
+DATA geluTail3<>+36(SB)/4, $(-0.00020301285)
+DATA geluTail3<>+40(SB)/4, $(-0.00019553749)
+DATA geluTail3<>+44(SB)/4, $(-0.00017281563)
+DATA geluTail3<>+48(SB)/4, $(-0.00014230382)
+DATA geluTail3<>+52(SB)/4, $(-0.00011016552)
+DATA geluTail3<>+56(SB)/4, $(-0.00008064706)
+DATA geluTail3<>+60(SB)/4, $(-0.00005604907)
+DATA geluTail3<>+64(SB)/4, $(-0.000037086953)
+DATA geluTail3<>+68(SB)/4, $(-0.000023413495)
+DATA geluTail3<>+72(SB)/4, $(-0.000014125643)
+DATA geluTail3<>+76(SB)/4, $(-0.000008154553)
+DATA geluTail3<>+80(SB)/4, $(-0.000004509048)
+DATA geluTail3<>+84(SB)/4, $(-0.0000023901387)
+DATA geluTail3<>+88(SB)/4, $(-0.0000012153826)
+DATA geluTail3<>+92(SB)/4, $(-0.00000059320416)
+DATA geluTail3<>+96(SB)/4, $(-0.00000027804037)
+DATA geluTail3<>+100(SB)/4, $(-0.00000012520003)
+DATA geluTail3<>+104(SB)/4, $(-0.00000005418131)
+DATA geluTail3<>+108(SB)/4, $(-0.00000002254126)
+DATA geluTail3<>+112(SB)/4, $(-0.000000009017965)
+DATA geluTail3<>+116(SB)/4, $(-0.000000003470121)
+DATA geluTail3<>+120(SB)/4, $(-0.0000000012846312)
+DATA geluTail3<>+124(SB)/4, $(0.0)
+GLOBL geluTail3<>(SB), RODATA|NOPTR, $128
+
+DATA geluTail4<>+0(SB)/4, $(0.0000000000000022594752)
+DATA geluTail4<>+4(SB)/4, $(-0.000011958723)
+DATA geluTail4<>+8(SB)/4, $(-0.000021830407)
+DATA geluTail4<>+12(SB)/4, $(-0.000028031945)
+DATA geluTail4<>+16(SB)/4, $(-0.000029833496)
+DATA geluTail4<>+20(SB)/4, $(-0.000027455844)
+DATA geluTail4<>+24(SB)/4, $(-0.000021908358)
+DATA geluTail4<>+28(SB)/4, $(-0.000014644941)
+DATA geluTail4<>+32(SB)/4, $(-0.0000071632517)
+DATA geluTail4<>+36(SB)/4, $(-0.0000006699616)
+DATA geluTail4<>+40(SB)/4, $(0.000004108959)
+DATA geluTail4<>+44(SB)/4, $(0.0000069552)
+DATA geluTail4<>+48(SB)/4, $(0.000008057423)
+DATA geluTail4<>+52(SB)/4, $(0.00000784587)
+DATA geluTail4<>+56(SB)/4, $(0.0000068251293)
+DATA geluTail4<>+60(SB)/4, $(0.0000054482007)
+DATA geluTail4<>+64(SB)/4, $(0.0000040485847)
+DATA geluTail4<>+68(SB)/4, $(0.0000028250531)
+DATA geluTail4<>+72(SB)/4, $(0.0000018616207)
+DATA geluTail4<>+76(SB)/4, $(0.0000011630918)
+DATA geluTail4<>+80(SB)/4, $(0.000000690947)
+DATA geluTail4<>+84(SB)/4, $(0.00000039113394)
+DATA geluTail4<>+88(SB)/4, $(0.00000021134271)
+DATA geluTail4<>+92(SB)/4, $(0.000000109146605)
+DATA geluTail4<>+96(SB)/4, $(0.000000053934173)
+DATA geluTail4<>+100(SB)/4, $(0.000000025523192)
+DATA geluTail4<>+104(SB)/4, $(0.000000011575654)
+DATA geluTail4<>+108(SB)/4, $(0.0000000050346336)
+DATA geluTail4<>+112(SB)/4, $(0.0000000021010393)
+DATA geluTail4<>+116(SB)/4, $(0.0000000008416753)
+DATA geluTail4<>+120(SB)/4, $(0.00000000032379696)
+DATA geluTail4<>+124(SB)/4, $(0.0)
+GLOBL geluTail4<>(SB), RODATA|NOPTR, $128
+
+DATA geluSlopeTail0<>+0(SB)/4, $(0.5)
+DATA geluSlopeTail0<>+4(SB)/4, $(0.35021144)
+DATA geluSlopeTail0<>+8(SB)/4, $(0.21093424)
+DATA geluSlopeTail0<>+12(SB)/4, $(0.09103799)
+DATA geluSlopeTail0<>+16(SB)/4, $(-0.003515736)
+DATA geluSlopeTail0<>+20(SB)/4, $(-0.070299976)
+DATA geluSlopeTail0<>+24(SB)/4, $(-0.11032773)
+DATA geluSlopeTail0<>+28(SB)/4, $(-0.12734468)
+DATA geluSlopeTail0<>+32(SB)/4, $(-0.12675476)
+DATA geluSlopeTail0<>+36(SB)/4, $(-0.11447218)
+DATA geluSlopeTail0<>+40(SB)/4, $(-0.09595349)
+DATA geluSlopeTail0<>+44(SB)/4, $(-0.07556298)
+DATA geluSlopeTail0<>+48(SB)/4, $(-0.05630861)
+DATA geluSlopeTail0<>+52(SB)/4, $(-0.03989024)
+DATA geluSlopeTail0<>+56(SB)/4, $(-0.026949327)
+DATA geluSlopeTail0<>+60(SB)/4, $(-0.017401423)
+DATA geluSlopeTail0<>+64(SB)/4, $(-0.010756873)
+DATA geluSlopeTail0<>+68(SB)/4, $(-0.006373624)
+DATA geluSlopeTail0<>+72(SB)/4, $(-0.0036232576)
+DATA geluSlopeTail0<>+76(SB)/4, $(-0.0019776525)
+DATA geluSlopeTail0<>+80(SB)/4, $(-0.0010370503)
+DATA geluSlopeTail0<>+84(SB)/4, $(-0.0005227104)
+DATA geluSlopeTail0<>+88(SB)/4, $(-0.00025334317)
+DATA geluSlopeTail0<>+92(SB)/4, $(-0.000118110926)
+DATA geluSlopeTail0<>+96(SB)/4, $(-0.000052981828)
+DATA geluSlopeTail0<>+100(SB)/4, $(-0.000022873077)
+DATA geluSlopeTail0<>+104(SB)/4, $(-0.000009505454)
+DATA geluSlopeTail0<>+108(SB)/4, $(-0.0000038032022)
+DATA geluSlopeTail0<>+112(SB)/4, $(-0.0000014652842)
+DATA geluSlopeTail0<>+116(SB)/4, $(-0.0000005436876)
+DATA geluSlopeTail0<>+120(SB)/4, $(-0.00000019430507)
+DATA geluSlopeTail0<>+124(SB)/4, $(0.0)
+GLOBL geluSlopeTail0<>(SB), RODATA|NOPTR, $128
+
+DATA geluSlopeTail1<>+0(SB)/4, $(-0.15159778)
+DATA geluSlopeTail1<>+4(SB)/4, $(-0.14619862)
+DATA geluSlopeTail1<>+8(SB)/4, $(-0.13085534)
+DATA geluSlopeTail1<>+12(SB)/4, $(-0.10793272)
+DATA geluSlopeTail1<>+16(SB)/4, $(-0.08077214)
+DATA geluSlopeTail1<>+20(SB)/4, $(-0.052977826)
+DATA geluSlopeTail1<>+24(SB)/4, $(-0.027720964)
+DATA geluSlopeTail1<>+28(SB)/4, $(-0.00723374)
+DATA geluSlopeTail1<>+32(SB)/4, $(0.0074110623)
+DATA geluSlopeTail1<>+36(SB)/4, $(0.01623381)
+DATA geluSlopeTail1<>+40(SB)/4, $(0.020071866)
+DATA geluSlopeTail1<>+44(SB)/4, $(0.020208938)
+DATA geluSlopeTail1<>+48(SB)/4, $(0.018021027)
+DATA geluSlopeTail1<>+52(SB)/4, $(0.014714683)
+DATA geluSlopeTail1<>+56(SB)/4, $(0.011186801)
+DATA geluSlopeTail1<>+60(SB)/4, $(0.007994952)
+DATA geluSlopeTail1<>+64(SB)/4, $(0.0054039564)
+DATA geluSlopeTail1<>+68(SB)/4, $(0.0034686956)
+DATA geluSlopeTail1<>+72(SB)/4, $(0.0021204758)
+DATA geluSlopeTail1<>+76(SB)/4, $(0.0012371892)
+DATA geluSlopeTail1<>+80(SB)/4, $(0.00069004117)
+DATA geluSlopeTail1<>+84(SB)/4, $(0.0003683792)
+DATA geluSlopeTail1<>+88(SB)/4, $(0.00018842131)
+DATA geluSlopeTail1<>+92(SB)/4, $(0.00009241248)
+DATA geluSlopeTail1<>+96(SB)/4, $(0.000043489606)
+DATA geluSlopeTail1<>+100(SB)/4, $(0.000019648747)
+DATA geluSlopeTail1<>+104(SB)/4, $(0.0000085267075)
+DATA geluSlopeTail1<>+108(SB)/4, $(0.0000035554738)
+DATA geluSlopeTail1<>+112(SB)/4, $(0.000001425054)
+DATA geluSlopeTail1<>+116(SB)/4, $(0.0000005491757)
+DATA geluSlopeTail1<>+120(SB)/4, $(0.00000020353983)
+DATA geluSlopeTail1<>+124(SB)/4, $(0.0)
+GLOBL geluSlopeTail1<>(SB), RODATA|NOPTR, $128
+
+DATA geluSlopeTail2<>+0(SB)/4, $(-0.0000000000000009106214)
+DATA geluSlopeTail2<>+4(SB)/4, $(0.0053262757)
+DATA geluSlopeTail2<>+8(SB)/4, $(0.009815354)
+DATA geluSlopeTail2<>+12(SB)/4, $(0.012822699)
+DATA geluSlopeTail2<>+16(SB)/4, $(0.014031588)
+DATA geluSlopeTail2<>+20(SB)/4, $(0.01349418)
+DATA geluSlopeTail2<>+24(SB)/4, $(0.011574856)
+DATA geluSlopeTail2<>+28(SB)/4, $(0.008823614)
+DATA geluSlopeTail2<>+32(SB)/4, $(0.005825303)
+DATA geluSlopeTail2<>+36(SB)/4, $(0.0030704113)
+DATA geluSlopeTail2<>+40(SB)/4, $(0.0008776236)
+DATA geluSlopeTail2<>+44(SB)/4, $(-0.00062369846)
+DATA geluSlopeTail2<>+48(SB)/4, $(-0.001462531)
+DATA geluSlopeTail2<>+52(SB)/4, $(-0.001768871)
+DATA geluSlopeTail2<>+56(SB)/4, $(-0.00171298)
+DATA geluSlopeTail2<>+60(SB)/4, $(-0.0014575219)
+DATA geluSlopeTail2<>+64(SB)/4, $(-0.0011296337)
+DATA geluSlopeTail2<>+68(SB)/4, $(-0.0008119364)
+DATA geluSlopeTail2<>+72(SB)/4, $(-0.0005468406)
+DATA geluSlopeTail2<>+76(SB)/4, $(-0.00034737546)
+DATA geluSlopeTail2<>+80(SB)/4, $(-0.0002090573)
+DATA geluSlopeTail2<>+84(SB)/4, $(-0.0001195732)
+DATA geluSlopeTail2<>+88(SB)/4, $(-0.00006515143)
+DATA geluSlopeTail2<>+92(SB)/4, $(-0.000033877805)
+DATA geluSlopeTail2<>+96(SB)/4, $(-0.000016835262)
+DATA geluSlopeTail2<>+100(SB)/4, $(-0.000008004388)
+DATA geluSlopeTail2<>+104(SB)/4, $(-0.0000036445206)
+DATA geluSlopeTail2<>+108(SB)/4, $(-0.0000015903333)
+DATA geluSlopeTail2<>+112(SB)/4, $(-0.0000006655024)
+DATA geluSlopeTail2<>+116(SB)/4, $(-0.0000002672151)
+DATA geluSlopeTail2<>+120(SB)/4, $(-0.00000010299706)
+DATA geluSlopeTail2<>+124(SB)/4, $(0.0)
+GLOBL geluSlopeTail2<>(SB), RODATA|NOPTR, $128
+
+DATA geluSlopeTail3<>+0(SB)/4, $(0.0018196063)
+DATA geluSlopeTail3<>+4(SB)/4, $(0.0016749155)
+DATA geluSlopeTail3<>+8(SB)/4, $(0.0012745154)
+DATA geluSlopeTail3<>+12(SB)/4, $(0.0007092599)
+DATA geluSlopeTail3<>+16(SB)/4, $(0.00010043902)
+DATA geluSlopeTail3<>+20(SB)/4, $(-0.00043394507)
+DATA geluSlopeTail3<>+24(SB)/4, $(-0.0008084607)
+DATA geluSlopeTail3<>+28(SB)/4, $(-0.0009863887)
+DATA geluSlopeTail3<>+32(SB)/4, $(-0.0009796983)
+DATA geluSlopeTail3<>+36(SB)/4, $(-0.00083578576)
+DATA geluSlopeTail3<>+40(SB)/4, $(-0.0006177253)
+DATA geluSlopeTail3<>+44(SB)/4, $(-0.00038539845)
+DATA geluSlopeTail3<>+48(SB)/4, $(-0.00018274346)
+DATA geluSlopeTail3<>+52(SB)/4, $(-0.000032981934)
+DATA geluSlopeTail3<>+56(SB)/4, $(0.00005936009)
+DATA geluSlopeTail3<>+60(SB)/4, $(0.00010251336)
+DATA geluSlopeTail3<>+64(SB)/4, $(0.00011065689)
+DATA geluSlopeTail3<>+68(SB)/4, $(0.00009840669)
+DATA geluSlopeTail3<>+72(SB)/4, $(0.00007753141)
+DATA geluSlopeTail3<>+76(SB)/4, $(0.000055794735)
+DATA geluSlopeTail3<>+80(SB)/4, $(0.000037264166)
+DATA geluSlopeTail3<>+84(SB)/4, $(0.00002331783)
+DATA geluSlopeTail3<>+88(SB)/4, $(0.000013754845)
+DATA geluSlopeTail3<>+92(SB)/4, $(0.000007681431)
+DATA geluSlopeTail3<>+96(SB)/4, $(0.000004073686)
+DATA geluSlopeTail3<>+100(SB)/4, $(0.0000020563657)
+DATA geluSlopeTail3<>+104(SB)/4, $(0.0000009898337)
+DATA geluSlopeTail3<>+108(SB)/4, $(0.00000045498143)
+DATA geluSlopeTail3<>+112(SB)/4, $(0.00000019993897)
+DATA geluSlopeTail3<>+116(SB)/4, $(0.000000084079)
+DATA geluSlopeTail3<>+120(SB)/4, $(0.000000033861795)
+DATA geluSlopeTail3<>+124(SB)/4, $(0.0)
+GLOBL geluSlopeTail3<>(SB), RODATA|NOPTR, $128
+
+DATA geluSlopeTail4<>+0(SB)/4, $(0.000000000000003432761)
+DATA geluSlopeTail4<>+4(SB)/4, $(-0.00007098546)
+DATA geluSlopeTail4<>+8(SB)/4, $(-0.0001255484)
+DATA geluSlopeTail4<>+12(SB)/4, $(-0.00015219412)
+DATA geluSlopeTail4<>+16(SB)/4, $(-0.00014747978)
+DATA geluSlopeTail4<>+20(SB)/4, $(-0.00011630627)
+DATA geluSlopeTail4<>+24(SB)/4, $(-0.000069519316)
+DATA geluSlopeTail4<>+28(SB)/4, $(-0.000019971672)
+DATA geluSlopeTail4<>+32(SB)/4, $(0.00002137875)
+DATA geluSlopeTail4<>+36(SB)/4, $(0.00004803207)
+DATA geluSlopeTail4<>+40(SB)/4, $(0.000058605063)
+DATA geluSlopeTail4<>+44(SB)/4, $(0.000055823086)
+DATA geluSlopeTail4<>+48(SB)/4, $(0.00004460761)
+DATA geluSlopeTail4<>+52(SB)/4, $(0.00003012295)
+DATA geluSlopeTail4<>+56(SB)/4, $(0.000016399168)
+DATA geluSlopeTail4<>+60(SB)/4, $(0.0000057547372)
+DATA geluSlopeTail4<>+64(SB)/4, $(-0.0000010985218)
+DATA geluSlopeTail4<>+68(SB)/4, $(-0.0000045625115)
+DATA geluSlopeTail4<>+72(SB)/4, $(-0.0000055736327)
+DATA geluSlopeTail4<>+76(SB)/4, $(-0.0000051403626)
+DATA geluSlopeTail4<>+80(SB)/4, $(-0.0000040758887)
+DATA geluSlopeTail4<>+84(SB)/4, $(-0.0000029088524)
+DATA geluSlopeTail4<>+88(SB)/4, $(-0.0000019098554)
+DATA geluSlopeTail4<>+92(SB)/4, $(-0.0000011679433)
+DATA geluSlopeTail4<>+96(SB)/4, $(-0.0000006704228)
+DATA geluSlopeTail4<>+100(SB)/4, $(-0.00000036312193)
+DATA geluSlopeTail4<>+104(SB)/4, $(-0.00000018627384)
+DATA geluSlopeTail4<>+108(SB)/4, $(-0.00000009075078)
+DATA geluSlopeTail4<>+112(SB)/4, $(-0.00000004207966)
+DATA geluSlopeTail4<>+116(SB)/4, $(-0.000000018601423)
+DATA geluSlopeTail4<>+120(SB)/4, $(-0.000000007849817)
+DATA geluSlopeTail4<>+124(SB)/4, $(0.0)
+GLOBL geluSlopeTail4<>(SB), RODATA|NOPTR, $128
+
 // func geluAVX512(y []float32, x []float32)
 // Requires: AVX, AVX512F
 TEXT ·geluAVX512(SB), NOSPLIT, $0-48
-	MOVQ y_base+0(FP), AX
-	MOVQ x_base+24(FP), CX
-	MOVQ y_len+8(FP), DX
-	SUBQ $0x00000010, DX
-	JL   end
+	VMOVUPS      geluTail0<>+0(SB), Z0
+	VMOVUPS      geluTail0<>+64(SB), Z1
+	VMOVUPS      geluTail1<>+0(SB), Z2
+	VMOVUPS      geluTail1<>+64(SB), Z3
+	VMOVUPS      geluTail2<>+0(SB), Z4
+	VMOVUPS      geluTail2<>+64(SB), Z5
+	VMOVUPS      geluTail3<>+0(SB), Z6
+	VMOVUPS      geluTail3<>+64(SB), Z7
+	VMOVUPS      geluTail4<>+0(SB), Z8
+	VMOVUPS      geluTail4<>+64(SB), Z9
+	VBROADCASTSS pieceLimit<>+0(SB), Z10
+	VBROADCASTSS pieceScale<>+0(SB), Z11
+	VBROADCASTSS pieceMagic<>+0(SB), Z12
+	VBROADCASTSS one<>+0(SB), Z13
+	VPXORD       Z14, Z14, Z14
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         y_len+8(FP), DX
+	SUBQ         $0x00000010, DX
+	JL           end
 
 loop:
-	VMOVUPS           (CX), Z0
-	VMULPS            Z0, Z0, Z1
-	VMULPS.BCST       minusHalf<>+0(SB), Z1, Z1
-	VBROADCASTSS      expMin<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
-	VMULPS.BCST       log2e<>+0(SB), Z1, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z2, Z1
-	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z2, Z1
-	VBROADCASTSS      exp6<>+0(SB), Z3
-	VFMADD213PS.BCST  exp5<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp4<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp3<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp2<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp1<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp0<>+0(SB), Z1, Z3
-	VSCALEFPS         Z2, Z3, Z3
-	VPANDD.BCST       absMask<>+0(SB), Z0, Z1
-	VBROADCASTSS      one<>+0(SB), Z2
-	VBROADCASTSS      tailP<>+0(SB), Z4
-	VFMADD213PS       Z2, Z4, Z1
-	VRCP14PS          Z1, Z4
-	VFNMADD213PS      Z2, Z4, Z1
-	VFMADD213PS       Z4, Z4, Z1
-	VBROADCASTSS      tail8<>+0(SB), Z4
-	VFMADD213PS.BCST  tail7<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail6<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail5<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail4<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail3<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail2<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail1<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail0<>+0(SB), Z1, Z4
-	VMULPS            Z3, Z4, Z4
-	VPSRAD            $0x1f, Z0, Z1
-	VPANDD.BCST       signMask<>+0(SB), Z0, Z3
-	VPANDND           Z2, Z1, Z1
-	VPXORD            Z3, Z4, Z4
-	VSUBPS            Z4, Z1, Z1
-	VMULPS            Z0, Z1, Z1
-	VMOVUPS           Z1, (AX)
-	ADDQ              $0x00000040, AX
-	ADDQ              $0x00000040, CX
-	SUBQ              $0x00000010, DX
-	JGE               loop
+	VMOVUPS     (CX), Z15
+	VPANDD.BCST absMask<>+0(SB), Z15, Z16
+	VMINPS      Z16, Z10, Z16
+	VMOVAPS     Z12, Z17
+	VFMADD231PS Z11, Z16, Z17
+	VSUBPS      Z12, Z17, Z18
+	VFMSUB132PS Z11, Z18, Z16
+	VMOVAPS     Z17, Z18
+	VPERMI2PS   Z9, Z8, Z18
+	VMOVAPS     Z17, Z19
+	VPERMI2PS   Z7, Z6, Z19
+	VFMADD231PS Z18, Z16, Z19
+	VMOVAPS     Z17, Z18
+	VPERMI2PS   Z5, Z4, Z18
+	VFMADD231PS Z19, Z16, Z18
+	VMOVAPS     Z17, Z19
+	VPERMI2PS   Z3, Z2, Z19
+	VFMADD231PS Z18, Z16, Z19
+	VPERMI2PS   Z1, Z0, Z17
+	VFMADD231PS Z19, Z16, Z17
+	VPCMPGTD    Z15, Z14, K1
+	VSUBPS      Z17, Z13, Z16
+	VMOVAPS     Z17, K1, Z16
+	VMULPS      Z15, Z16, Z16
+	VMOVUPS     Z16, (AX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	SUBQ        $0x00000010, DX
+	JGE         loop
 
 end:
 	ADDQ $0x00000010, DX
 	VZEROUPPER
 	RET
 
+DATA pieceLimit<>+0(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+4(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+8(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+12(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+16(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+20(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+24(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+28(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+32(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+36(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+40(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+44(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+48(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+52(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+56(SB)/4, $0x40bc7ae1
+DATA pieceLimit<>+60(SB)/4, $0x40bc7ae1
+GLOBL pieceLimit<>(SB), RODATA|NOPTR, $64
+
+DATA pieceScale<>+0(SB)/4, $0x40a86bca
+DATA pieceScale<>+4(SB)/4, $0x40a86bca
+DATA pieceScale<>+8(SB)/4, $0x40a86bca
+DATA pieceScale<>+12(SB)/4, $0x40a86bca
+DATA pieceScale<>+16(SB)/4, $0x40a86bca
+DATA pieceScale<>+20(SB)/4, $0x40a86bca
+DATA pieceScale<>+24(SB)/4, $0x40a86bca
+DATA pieceScale<>+28(SB)/4, $0x40a86bca
+DATA pieceScale<>+32(SB)/4, $0x40a86bca
+DATA pieceScale<>+36(SB)/4, $0x40a86bca
+DATA pieceScale<>+40(SB)/4, $0x40a86bca
+DATA pieceScale<>+44(SB)/4, $0x40a86bca
+DATA pieceScale<>+48(SB)/4, $0x40a86bca
+DATA pieceScale<>+52(SB)/4, $0x40a86bca
+DATA pieceScale<>+56(SB)/4, $0x40a86bca
+DATA pieceScale<>+60(SB)/4, $0x40a86bca
+GLOBL pieceScale<>(SB), RODATA|NOPTR, $64
+
+DATA pieceMagic<>+0(SB)/4, $0x4b400000
+DATA pieceMagic<>+4(SB)/4, $0x4b400000
+DATA pieceMagic<>+8(SB)/4, $0x4b400000
+DATA pieceMagic<>+12(SB)/4, $0x4b400000
+DATA pieceMagic<>+16(SB)/4, $0x4b400000
+DATA pieceMagic<>+20(SB)/4, $0x4b400000
+DATA pieceMagic<>+24(SB)/4, $0x4b400000
+DATA pieceMagic<>+28(SB)/4, $0x4b400000
+DATA pieceMagic<>+32(SB)/4, $0x4b400000
+DATA pieceMagic<>+36(SB)/4, $0x4b400000
+DATA pieceMagic<>+40(SB)/4, $0x4b400000
+DATA pieceMagic<>+44(SB)/4, $0x4b400000
+DATA pieceMagic<>+48(SB)/4, $0x4b400000
+DATA pieceMagic<>+52(SB)/4, $0x4b400000
+DATA pieceMagic<>+56(SB)/4, $0x4b400000
+DATA pieceMagic<>+60(SB)/4, $0x4b400000
+GLOBL pieceMagic<>(SB), RODATA|NOPTR, $64
+
 // func geluGradAVX512(y []float32, r []float32, x []float32)
 // Requires: AVX, AVX512F
 TEXT ·geluGradAVX512(SB), NOSPLIT, $0-72
-	MOVQ y_base+0(FP), AX
-	MOVQ r_base+24(FP), CX
-	MOVQ x_base+48(FP), DX
-	MOVQ y_len+8(FP), BX
-	SUBQ $0x00000010, BX
-	JL   end
+	VMOVUPS      geluSlopeTail0<>+0(SB), Z0
+	VMOVUPS      geluSlopeTail0<>+64(SB), Z1
+	VMOVUPS      geluSlopeTail1<>+0(SB), Z2
+	VMOVUPS      geluSlopeTail1<>+64(SB), Z3
+	VMOVUPS      geluSlopeTail2<>+0(SB), Z4
+	VMOVUPS      geluSlopeTail2<>+64(SB), Z5
+	VMOVUPS      geluSlopeTail3<>+0(SB), Z6
+	VMOVUPS      geluSlopeTail3<>+64(SB), Z7
+	VMOVUPS      geluSlopeTail4<>+0(SB), Z8
+	VMOVUPS      geluSlopeTail4<>+64(SB), Z9
+	VBROADCASTSS pieceLimit<>+0(SB), Z10
+	VBROADCASTSS pieceScale<>+0(SB), Z11
+	VBROADCASTSS pieceMagic<>+0(SB), Z12
+	VBROADCASTSS one<>+0(SB), Z13
+	VPXORD       Z14, Z14, Z14
+	MOVQ         y_base+0(FP), AX
+	MOVQ         r_base+24(FP), CX
+	MOVQ         x_base+48(FP), DX
+	MOVQ         y_len+8(FP), BX
+	SUBQ         $0x00000010, BX
+	JL           end
 
 loop:
-	VMOVUPS           (DX), Z0
-	VMULPS            Z0, Z0, Z1
-	VMULPS.BCST       minusHalf<>+0(SB), Z1, Z1
-	VBROADCASTSS      expMin<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
-	VMULPS.BCST       log2e<>+0(SB), Z1, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z2, Z1
-	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z2, Z1
-	VBROADCASTSS      exp6<>+0(SB), Z3
-	VFMADD213PS.BCST  exp5<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp4<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp3<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp2<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp1<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp0<>+0(SB), Z1, Z3
-	VSCALEFPS         Z2, Z3, Z3
-	VPANDD.BCST       absMask<>+0(SB), Z0, Z1
-	VBROADCASTSS      one<>+0(SB), Z2
-	VBROADCASTSS      tailP<>+0(SB), Z4
-	VFMADD213PS       Z2, Z4, Z1
-	VRCP14PS          Z1, Z4
-	VFNMADD213PS      Z2, Z4, Z1
-	VFMADD213PS       Z4, Z4, Z1
-	VBROADCASTSS      tail8<>+0(SB), Z4
-	VFMADD213PS.BCST  tail7<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail6<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail5<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail4<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail3<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail2<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail1<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail0<>+0(SB), Z1, Z4
-	VMULPS            Z3, Z4, Z4
-	VPSRAD            $0x1f, Z0, Z1
-	VPANDD.BCST       signMask<>+0(SB), Z0, Z5
-	VPANDND           Z2, Z1, Z1
-	VPXORD            Z5, Z4, Z4
-	VSUBPS            Z4, Z1, Z1
-	VMULPS.BCST       invSqrt2Pi<>+0(SB), Z0, Z0
-	VFMADD231PS       Z3, Z0, Z1
-	VMULPS            (CX), Z1, Z1
-	VMOVUPS           Z1, (AX)
-	ADDQ              $0x00000040, AX
-	ADDQ              $0x00000040, CX
-	ADDQ              $0x00000040, DX
-	SUBQ              $0x00000010, BX
-	JGE               loop
+	VMOVUPS     (DX), Z15
+	VPANDD.BCST absMask<>+0(SB), Z15, Z16
+	VMINPS      Z16, Z10, Z16
+	VMOVAPS     Z12, Z17
+	VFMADD231PS Z11, Z16, Z17
+	VSUBPS      Z12, Z17, Z18
+	VFMSUB132PS Z11, Z18, Z16
+	VMOVAPS     Z17, Z18
+	VPERMI2PS   Z9, Z8, Z18
+	VMOVAPS     Z17, Z19
+	VPERMI2PS   Z7, Z6, Z19
+	VFMADD231PS Z18, Z16, Z19
+	VMOVAPS     Z17, Z18
+	VPERMI2PS   Z5, Z4, Z18
+	VFMADD231PS Z19, Z16, Z18
+	VMOVAPS     Z17, Z19
+	VPERMI2PS   Z3, Z2, Z19
+	VFMADD231PS Z18, Z16, Z19
+	VPERMI2PS   Z1, Z0, Z17
+	VFMADD231PS Z19, Z16, Z17
+	VPCMPGTD    Z15, Z14, K1
+	VSUBPS      Z17, Z13, Z15
+	VMOVAPS     Z17, K1, Z15
+	VMULPS      (CX), Z15, Z15
+	VMOVUPS     Z15, (AX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, BX
+	JGE         loop
 
 end:
 	ADDQ $0x00000010, BX
@@ -14643,61 +15033,60 @@ end:
 // func geluStreamAVX512(y []float32, x []float32, pre []float32)
 // Requires: AVX, AVX512F
 TEXT ·geluStreamAVX512(SB), NOSPLIT, $0-72
-	MOVQ y_base+0(FP), AX
-	MOVQ x_base+24(FP), CX
-	MOVQ pre_base+48(FP), DX
-	MOVQ y_len+8(FP), BX
-	SUBQ $0x00000010, BX
-	JL   end
+	VMOVUPS      geluTail0<>+0(SB), Z0
+	VMOVUPS      geluTail0<>+64(SB), Z1
+	VMOVUPS      geluTail1<>+0(SB), Z2
+	VMOVUPS      geluTail1<>+64(SB), Z3
+	VMOVUPS      geluTail2<>+0(SB), Z4
+	VMOVUPS      geluTail2<>+64(SB), Z5
+	VMOVUPS      geluTail3<>+0(SB), Z6
+	VMOVUPS      geluTail3<>+64(SB), Z7
+	VMOVUPS      geluTail4<>+0(SB), Z8
+	VMOVUPS      geluTail4<>+64(SB), Z9
+	VBROADCASTSS pieceLimit<>+0(SB), Z10
+	VBROADCASTSS pieceScale<>+0(SB), Z11
+	VBROADCASTSS pieceMagic<>+0(SB), Z12
+	VBROADCASTSS one<>+0(SB), Z13
+	VPXORD       Z14, Z14, Z14
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         pre_base+48(FP), DX
+	MOVQ         y_len+8(FP), BX
+	SUBQ         $0x00000010, BX
+	JL           end
 
 loop:
-	VMOVUPS           (CX), Z0
-	VMOVNTPS          Z0, (DX)
-	VMULPS            Z0, Z0, Z1
-	VMULPS.BCST       minusHalf<>+0(SB), Z1, Z1
-	VBROADCASTSS      expMin<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
-	VMULPS.BCST       log2e<>+0(SB), Z1, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z2, Z1
-	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z2, Z1
-	VBROADCASTSS      exp6<>+0(SB), Z3
-	VFMADD213PS.BCST  exp5<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp4<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp3<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp2<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp1<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp0<>+0(SB), Z1, Z3
-	VSCALEFPS         Z2, Z3, Z3
-	VPANDD.BCST       absMask<>+0(SB), Z0, Z1
-	VBROADCASTSS      one<>+0(SB), Z2
-	VBROADCASTSS      tailP<>+0(SB), Z4
-	VFMADD213PS       Z2, Z4, Z1
-	VRCP14PS          Z1, Z4
-	VFNMADD213PS      Z2, Z4, Z1
-	VFMADD213PS       Z4, Z4, Z1
-	VBROADCASTSS      tail8<>+0(SB), Z4
-	VFMADD213PS.BCST  tail7<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail6<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail5<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail4<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail3<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail2<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail1<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail0<>+0(SB), Z1, Z4
-	VMULPS            Z3, Z4, Z4
-	VPSRAD            $0x1f, Z0, Z1
-	VPANDD.BCST       signMask<>+0(SB), Z0, Z3
-	VPANDND           Z2, Z1, Z1
-	VPXORD            Z3, Z4, Z4
-	VSUBPS            Z4, Z1, Z1
-	VMULPS            Z0, Z1, Z1
-	VMOVNTPS          Z1, (AX)
-	ADDQ              $0x00000040, AX
-	ADDQ              $0x00000040, CX
-	ADDQ              $0x00000040, DX
-	SUBQ              $0x00000010, BX
-	JGE               loop
+	VMOVUPS     (CX), Z15
+	VMOVNTPS    Z15, (DX)
+	VPANDD.BCST absMask<>+0(SB), Z15, Z16
+	VMINPS      Z16, Z10, Z16
+	VMOVAPS     Z12, Z17
+	VFMADD231PS Z11, Z16, Z17
+	VSUBPS      Z12, Z17, Z18
+	VFMSUB132PS Z11, Z18, Z16
+	VMOVAPS     Z17, Z18
+	VPERMI2PS   Z9, Z8, Z18
+	VMOVAPS     Z17, Z19
+	VPERMI2PS   Z7, Z6, Z19
+	VFMADD231PS Z18, Z16, Z19
+	VMOVAPS     Z17, Z18
+	VPERMI2PS   Z5, Z4, Z18
+	VFMADD231PS Z19, Z16, Z18
+	VMOVAPS     Z17, Z19
+	VPERMI2PS   Z3, Z2, Z19
+	VFMADD231PS Z18, Z16, Z19
+	VPERMI2PS   Z1, Z0, Z17
+	VFMADD231PS Z19, Z16, Z17
+	VPCMPGTD    Z15, Z14, K1
+	VSUBPS      Z17, Z13, Z16
+	VMOVAPS     Z17, K1, Z16
+	VMULPS      Z15, Z16, Z16
+	VMOVNTPS    Z16, (AX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, BX
+	JGE         loop
 
 end:
 	ADDQ $0x00000010, BX
@@ -14707,62 +15096,59 @@ end:
 // func geluGradStreamAVX512(y []float32, r []float32, x []float32)
 // Requires: AVX, AVX512F
 TEXT ·geluGradStreamAVX512(SB), NOSPLIT, $0-72
-	MOVQ y_base+0(FP), AX
-	MOVQ r_base+24(FP), CX
-	MOVQ x_base+48(FP), DX
-	MOVQ y_len+8(FP), BX
-	SUBQ $0x00000010, BX
-	JL   end
+	VMOVUPS      geluSlopeTail0<>+0(SB), Z0
+	VMOVUPS      geluSlopeTail0<>+64(SB), Z1
+	VMOVUPS      geluSlopeTail1<>+0(SB), Z2
+	VMOVUPS      geluSlopeTail1<>+64(SB), Z3
+	VMOVUPS      geluSlopeTail2<>+0(SB), Z4
+	VMOVUPS      geluSlopeTail2<>+64(SB), Z5
+	VMOVUPS      geluSlopeTail3<>+0(SB), Z6
+	VMOVUPS      geluSlopeTail3<>+64(SB), Z7
+	VMOVUPS      geluSlopeTail4<>+0(SB), Z8
+	VMOVUPS      geluSlopeTail4<>+64(SB), Z9
+	VBROADCASTSS pieceLimit<>+0(SB), Z10
+	VBROADCASTSS pieceScale<>+0(SB), Z11
+	VBROADCASTSS pieceMagic<>+0(SB), Z12
+	VBROADCASTSS one<>+0(SB), Z13
+	VPXORD       Z14, Z14, Z14
+	MOVQ         y_base+0(FP), AX
+	MOVQ         r_base+24(FP), CX
+	MOVQ         x_base+48(FP), DX
+	MOVQ         y_len+8(FP), BX
+	SUBQ         $0x00000010, BX
+	JL           end
 
 loop:
-	VMOVUPS           (DX), Z0
-	VMULPS            Z0, Z0, Z1
-	VMULPS.BCST       minusHalf<>+0(SB), Z1, Z1
-	VBROADCASTSS      expMin<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
-	VMULPS.BCST       log2e<>+0(SB), Z1, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST ln2Hi<>+0(SB), Z2, Z1
-	VFNMADD231PS.BCST ln2Lo<>+0(SB), Z2, Z1
-	VBROADCASTSS      exp6<>+0(SB), Z3
-	VFMADD213PS.BCST  exp5<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp4<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp3<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp2<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp1<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  exp0<>+0(SB), Z1, Z3
-	VSCALEFPS         Z2, Z3, Z3
-	VPANDD.BCST       absMask<>+0(SB), Z0, Z1
-	VBROADCASTSS      one<>+0(SB), Z2
-	VBROADCASTSS      tailP<>+0(SB), Z4
-	VFMADD213PS       Z2, Z4, Z1
-	VRCP14PS          Z1, Z4
-	VFNMADD213PS      Z2, Z4, Z1
-	VFMADD213PS       Z4, Z4, Z1
-	VBROADCASTSS      tail8<>+0(SB), Z4
-	VFMADD213PS.BCST  tail7<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail6<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail5<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail4<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail3<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail2<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail1<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  tail0<>+0(SB), Z1, Z4
-	VMULPS            Z3, Z4, Z4
-	VPSRAD            $0x1f, Z0, Z1
-	VPANDD.BCST       signMask<>+0(SB), Z0, Z5
-	VPANDND           Z2, Z1, Z1
-	VPXORD            Z5, Z4, Z4
-	VSUBPS            Z4, Z1, Z1
-	VMULPS.BCST       invSqrt2Pi<>+0(SB), Z0, Z0
-	VFMADD231PS       Z3, Z0, Z1
-	VMULPS            (CX), Z1, Z1
-	VMOVNTPS          Z1, (AX)
-	ADDQ              $0x00000040, AX
-	ADDQ              $0x00000040, CX
-	ADDQ              $0x00000040, DX
-	SUBQ              $0x00000010, BX
-	JGE               loop
+	VMOVUPS     (DX), Z15
+	VPANDD.BCST absMask<>+0(SB), Z15, Z16
+	VMINPS      Z16, Z10, Z16
+	VMOVAPS     Z12, Z17
+	VFMADD231PS Z11, Z16, Z17
+	VSUBPS      Z12, Z17, Z18
+	VFMSUB132PS Z11, Z18, Z16
+	VMOVAPS     Z17, Z18
+	VPERMI2PS   Z9, Z8, Z18
+	VMOVAPS     Z17, Z19
+	VPERMI2PS   Z7, Z6, Z19
+	VFMADD231PS Z18, Z16, Z19
+	VMOVAPS     Z17, Z18
+	VPERMI2PS   Z5, Z4, Z18
+	VFMADD231PS Z19, Z16, Z18
+	VMOVAPS     Z17, Z19
+	VPERMI2PS   Z3, Z2, Z19
+	VFMADD231PS Z18, Z16, Z19
+	VPERMI2PS   Z1, Z0, Z17
+	VFMADD231PS Z19, Z16, Z17
+	VPCMPGTD    Z15, Z14, K1
+	VSUBPS      Z17, Z13, Z15
+	VMOVAPS     Z17, K1, Z15
+	VMULPS      (CX), Z15, Z15
+	VMOVNTPS    Z15, (AX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, BX
+	JGE         loop
 
 end:
 	ADDQ $0x00000010, BX

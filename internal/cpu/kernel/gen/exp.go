@@ -147,7 +147,7 @@ func exponentials(s isa) {
 }
 
 // normal emits the density (times sqrt(2 pi)) and the distribution function of
-// the normal distribution at x; see kernel's tail.
+// the normal distribution at x; see kernel's tail. AVX-512 has pieces in its place.
 func normal(s isa, x reg.VecVirtual) (density, phi reg.VecVirtual) {
 	arg, t, one := s.vec(), s.vec(), s.vec()
 	VMULPS(x, x, arg)
@@ -161,51 +161,45 @@ func normal(s isa, x reg.VecVirtual) (density, phi reg.VecVirtual) {
 	scale := s.vec()
 	with(VMOVUPS, VBROADCASTSS, float("tailP", tailP), scale)
 	VFMADD213PS(one, scale, t)
-	t = reciprocal(s, t, one)
+	VDIVPS(t, one, t)
 	q := horner(s, "tail", tail, t, inMemory)
 	VMULPS(density, q, q)
 	// phi = (x < 0 ? 0 : 1) - (q with the sign of x), by bits.
 	phi, sign := s.vec(), s.vec()
 	VPSRAD(U8(31), x, phi)
 	and(s, constant("signMask", 1<<31), x, sign)
-	if s == avx512 {
-		VPANDND(one, phi, phi)
-		VPXORD(sign, q, q)
-	} else {
-		VANDNPS(one, phi, phi)
-		VXORPS(sign, q, q)
-	}
+	VANDNPS(one, phi, phi)
+	VXORPS(sign, q, q)
 	VSUBPS(q, phi, phi)
 	return density, phi
 }
 
-// reciprocal emits 1/x. AVX-512 has it to 14 bits, which one step of Newton's doubles,
-// in a fifth of a division's time; the 12 bits of AVX2 would not be enough.
-func reciprocal(s isa, x, one reg.VecVirtual) reg.VecVirtual {
-	if s == avx2 {
-		VDIVPS(x, one, x)
-		return x
+// gelus emits GELU and its gradient, with results in the caches and past them.
+func gelus(s isa) {
+	near, past := func(r, m Op) { VMOVUPS(r, m) }, func(r, m Op) { VMOVNTPS(r, m) }
+	if s == avx512 {
+		value, slope := fit("geluTail", upperTail), fit("geluSlopeTail", slopeTail)
+		geluPieces("", false, near, value, slope)
+		geluPieces("Stream", true, past, value, slope)
+		return
 	}
-	r := s.vec()
-	VRCP14PS(x, r)
-	VFNMADD213PS(one, r, x) // 1 - x r
-	VFMADD213PS(r, r, x)    // r + r (1 - x r)
-	return x
+	gelu(s, "", false, near)
+	gelu(s, "Stream", true, past)
 }
 
-func gelus(s isa) {
-	gelu(s, "", false, func(r, m Op) { VMOVUPS(r, m) })
-	gelu(s, "Stream", true, func(r, m Op) { VMOVNTPS(r, m) })
+func geluSlices(copies bool) (names []string, signature string) {
+	names = []string{"y", "x"}
+	if copies {
+		names = append(names, "pre")
+	}
+	return names, "func(" + strings.Join(names, ", ") + " []float32)"
 }
 
 // gelu emits GELU, with a copy of its operand or without, and its gradient; store is how results
 // are stored.
 func gelu(s isa, suffix string, copies bool, store func(r, m Op)) {
-	slices := []string{"y", "x"}
-	if copies {
-		slices = []string{"y", "x", "pre"}
-	}
-	TEXT("gelu"+suffix+s.name, NOSPLIT, "func("+strings.Join(slices, ", ")+" []float32)")
+	slices, signature := geluSlices(copies)
+	TEXT("gelu"+suffix+s.name, NOSPLIT, signature)
 	loop(s, slices, func(at []Mem) {
 		x := s.vec()
 		VMOVUPS(at[1], x)
