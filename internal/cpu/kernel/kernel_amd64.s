@@ -440,9 +440,34 @@ TEXT ·copy16AVX2(SB), NOSPLIT, $0-72
 
 row:
 	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
 	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
+	VMOVUPS 32(CX), Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    BX, CX
+	ADDQ    DX, AX
+	DECQ    SI
+	JNZ     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func copy16AVX512(dst []float32, ldd int, src []float32, lds int, rows int)
+// Requires: AVX, AVX512F
+TEXT ·copy16AVX512(SB), NOSPLIT, $0-72
+	MOVQ  dst_base+0(FP), AX
+	MOVQ  src_base+32(FP), CX
+	MOVQ  ldd+24(FP), DX
+	SHLQ  $0x02, DX
+	MOVQ  lds+56(FP), BX
+	SHLQ  $0x02, BX
+	MOVQ  rows+64(FP), SI
+	TESTQ SI, SI
+	JZ    done
+
+row:
+	VMOVUPS (CX), Z0
+	VMOVUPS Z0, (AX)
 	ADDQ    BX, CX
 	ADDQ    DX, AX
 	DECQ    SI

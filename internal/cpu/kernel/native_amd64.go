@@ -66,7 +66,7 @@ func native(p Path) *Set {
 	s.StreamTranspose = s.Transpose
 	if p == AVX512 {
 		edge := s.Transpose
-		s.Transpose = transpose(16, transposeAVX512, edge)
+		s.Transpose, s.Copy16 = transpose(16, transposeAVX512, edge), copy16AVX512
 		stream := transpose(16, streamTransposeAVX512, edge)
 		s.StreamTranspose = func(dst []float32, ldd int, src []float32, lds int, rows, cols int) {
 			if address(dst)%64 == 0 && ldd%16 == 0 {

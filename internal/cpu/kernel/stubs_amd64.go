@@ -38,6 +38,7 @@ func pairRowsAVX512(dst, src *float32, ld, pairs, strips int)
 
 //go:noescape
 func copy16AVX2(dst []float32, ldd int, src []float32, lds int, rows int)
+func copy16AVX512(dst []float32, ldd int, src []float32, lds int, rows int)
 
 // weave4AVX2 is weaveGo for blocks of 4, with at least one line and one square.
 //

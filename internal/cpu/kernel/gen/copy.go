@@ -180,19 +180,19 @@ func transpose16(name string, store func(src, dst Op)) {
 }
 
 // copy16 emits the copy of rows of 16 elements.
-func copy16() {
-	TEXT("copy16AVX2", NOSPLIT, "func(dst []float32, ldd int, src []float32, lds int, rows int)")
+func copy16(s isa) {
+	TEXT("copy16"+s.name, NOSPLIT, "func(dst []float32, ldd int, src []float32, lds int, rows int)")
 	dst, src := Load(Param("dst").Base(), GP64()), Load(Param("src").Base(), GP64())
 	ldd, lds := bytes("ldd"), bytes("lds")
 	rows := Load(Param("rows"), GP64())
-	lo, hi := YMM(), YMM()
 	TESTQ(rows, rows)
 	JZ(LabelRef("done"))
 	Label("row")
-	VMOVUPS(Mem{Base: src}, lo)
-	VMOVUPS(Mem{Base: src, Disp: 32}, hi)
-	VMOVUPS(lo, Mem{Base: dst})
-	VMOVUPS(hi, Mem{Base: dst, Disp: 32})
+	for v := 0; v < strip; v += s.lanes {
+		x := s.vec()
+		VMOVUPS(Mem{Base: src, Disp: 4 * v}, x)
+		VMOVUPS(x, Mem{Base: dst, Disp: 4 * v})
+	}
 	ADDQ(lds, src)
 	ADDQ(ldd, dst)
 	DECQ(rows)
