@@ -13,32 +13,48 @@ func (o *gradOp) narrowBias(ws *workspace, i, n int) {
 	}
 	tasks, strips := len(o.bounds)-1, chunks(o.dy.n, o.width)
 	for s := strips * i / tasks; s < strips*(i+1)/tasks; s++ {
-		o.addBias(ws, s*o.width, o.packed(ws.panel, s*o.width, n), n)
+		o.addBias(s*o.width, o.packed(ws.panel, s*o.width, n), n)
 	}
 }
 
 // wideBias adds those of columns where dy is the wide side, of which strips are packed.
-func (o *gradOp) wideBias(ws *workspace, col, cols int, strips []float32, n int) {
+func (o *gradOp) wideBias(col, cols int, strips []float32, n int) {
 	if o.bias == nil || o.byX {
 		return
 	}
 	for c := 0; c < min(cols, o.dy.n-col); c += o.width {
-		o.addBias(ws, col+c, o.packed(strips, c, n), n)
+		o.addBias(col+c, o.packed(strips, c, n), n)
 	}
 }
 
 // addBias adds the sums of a packed strip, from column col on.
-func (o *gradOp) addBias(ws *workspace, col int, strip []float32, n int) {
+func (o *gradOp) addBias(col int, strip []float32, n int) {
 	if o.layout == byColumn {
 		o.bias[col] += o.b.k.Sum(strip[:n])
 		return
 	}
-	m, sums := o.tokensOfLine(), ws.tile[:kernel.Strip]
-	clear(sums)
-	o.b.k.Columns16(sums, strip, kernel.Strip, chunks(n, m))
-	for c := range min(o.width, o.dy.n-col) {
-		for _, v := range sums[c*m : (c+1)*m] {
-			o.bias[col+c] += v
+	m := o.tokensOfLine()
+	o.b.k.Columns16(o.sums[col*m:], strip, kernel.Strip, chunks(n, m))
+}
+
+// startBias clears the sums of packed strips, which stay apart, those of each token of a line, until
+// foldBias adds them up.
+func (o *gradOp) startBias() {
+	if o.bias == nil || o.layout == byColumn {
+		return
+	}
+	o.sums = grow(o.sums, chunks(o.dy.n, kernel.Strip)*kernel.Strip*o.tokensOfLine())
+	clear(o.sums)
+}
+
+func (o *gradOp) foldBias() {
+	if o.bias == nil || o.layout == byColumn {
+		return
+	}
+	m := o.tokensOfLine()
+	for c := range o.dy.n {
+		for _, v := range o.sums[c*m : (c+1)*m] {
+			o.bias[c] += v
 		}
 	}
 }

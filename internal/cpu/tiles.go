@@ -158,20 +158,19 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 			copy(out[r*ld+done:][:cols-done], beside[r*runColumns:])
 		}
 	}
-	if o.finish != alsoGELU && o.finish != timesGrad {
-		return
-	}
-	for r := range rows {
-		lo, hi, sums := at+r*o.n, at+r*o.n+cols, out[r*ld:][:cols]
-		switch {
-		case o.finish == alsoGELU && near:
-			o.b.k.StreamGELU(o.other[lo:hi], sums, o.dst[lo:hi])
-		case o.finish == alsoGELU:
-			o.b.k.GELU(o.other[lo:hi], sums)
-		case o.large():
-			o.b.k.StreamGELUGrad(o.dst[lo:hi], sums, o.other[lo:hi])
-		default:
-			o.b.k.GELUGrad(o.dst[lo:hi], sums, o.other[lo:hi])
+	switch {
+	case o.finish == alsoGELU && near:
+		o.b.k.StreamGELU(o.other[at:], out, o.dst[at:], o.n, ld, rows, cols)
+	case o.finish == timesGrad && o.large():
+		o.b.k.StreamGELUGrad(o.dst[at:], out, o.other[at:], o.n, ld, rows, cols)
+	case o.finish == alsoGELU || o.finish == timesGrad:
+		for r := range rows {
+			lo, hi, sums := at+r*o.n, at+r*o.n+cols, out[r*ld:][:cols]
+			if o.finish == alsoGELU {
+				o.b.k.GELU(o.other[lo:hi], sums)
+			} else {
+				o.b.k.GELUGrad(o.dst[lo:hi], sums, o.other[lo:hi])
+			}
 		}
 	}
 }

@@ -29,6 +29,7 @@ type gradOp struct {
 	width   int       // columns of a strip
 	byX     bool      // x is the wide side
 	bias    []float32 // gradient; nil: none
+	sums    []float32 // of its packed strips
 	dy, x   operand
 	t       int
 	chunk   int   // tokens that pass at a time
@@ -60,7 +61,9 @@ func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 	}
 	if c.ok() && t > 0 {
 		o.split()
+		o.startBias()
 		b.pool.run(len(o.bounds)-1, o)
+		o.foldBias()
 	}
 	o.release()
 }
@@ -68,7 +71,7 @@ func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 // gradient sets up a weight gradient.
 func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gradOp {
 	o := &b.ops.grad
-	*o = gradOp{b: b, q: q, t: t, bounds: o.bounds, width: stripWidth}
+	*o = gradOp{b: b, q: q, t: t, bounds: o.bounds, sums: o.sums, width: stripWidth}
 	o.dy.n, o.x.n = q.spec.Out, q.spec.In
 	o.dy.all, o.x.all = c.floats("dy", dy, t*o.dy.n), c.floats("x", x, t*o.x.n)
 	o.byX = o.x.n > o.dy.n
@@ -91,7 +94,7 @@ func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gr
 }
 
 // release drops what belongs to the caller.
-func (o *gradOp) release() { *o = gradOp{bounds: o.bounds} }
+func (o *gradOp) release() { *o = gradOp{bounds: o.bounds, sums: o.sums} }
 
 // sides returns the operands by their width.
 func (o *gradOp) sides() (wide, narrow *operand) {
@@ -159,7 +162,7 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 		}
 		for u := 0; u < size; u += min(size, kernel.Strip) {
 			a := o.strip(ws, wide, r*size+u, min(size, kernel.Strip), t0, n)
-			o.wideBias(ws, r*size+u, min(size, kernel.Strip), a, n)
+			o.wideBias(r*size+u, min(size, kernel.Strip), a, n)
 			if size < kernel.Strip {
 				o.woven(ws, slots, index, a, n)
 				continue
@@ -227,7 +230,7 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 	for s := lo; s < hi; s++ {
 		col := s * kernel.Strip
 		a := o.strip(ws, wide, col, kernel.Strip, t0, n)
-		o.wideBias(ws, col, kernel.Strip, a, n)
+		o.wideBias(col, kernel.Strip, a, n)
 		whole := 0
 		if col+kernel.Strip <= wide.n {
 			whole = narrow.n / kernel.Strip
@@ -271,7 +274,7 @@ func (o *gradOp) elements(ws *workspace, lo, hi, t0, n int) {
 			continue
 		}
 		a := o.strip(ws, wide, r, 1, t0, n)
-		o.wideBias(ws, r, 1, a, n)
+		o.wideBias(r, 1, a, n)
 		ws.row = grow(ws.row, int(to-from))
 		o.b.k.Dots(ws.row, a[:ld], ws.panel, ld, idx[from:to])
 		for j, s := range o.visit[from:to] {

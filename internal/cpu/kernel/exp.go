@@ -97,9 +97,17 @@ func expShiftGo(y, x []float32, shift float32) float32 {
 	return sumGo(s[:])
 }
 
-func streamGELUGo(y, x, pre []float32) {
-	copy(pre, x)
-	geluGo(y, x)
+func geluRows(k *Set, y, x, pre []float32, ld, ldx, rows, cols int) {
+	for r := range rows {
+		copy(pre[r*ld:][:cols], x[r*ldx:])
+		k.GELU(y[r*ld:][:cols], x[r*ldx:][:cols])
+	}
+}
+
+func geluGradRows(k *Set, y, r, x []float32, ld, ldr, rows, cols int) {
+	for i := range rows {
+		k.GELUGrad(y[i*ld:][:cols], r[i*ldr:][:cols], x[i*ld:][:cols])
+	}
 }
 
 func geluGo(y, x []float32) {

@@ -7461,19 +7461,33 @@ DATA invSqrt2Pi<>+56(SB)/4, $0x3ecc422a
 DATA invSqrt2Pi<>+60(SB)/4, $0x3ecc422a
 GLOBL invSqrt2Pi<>(SB), RODATA|NOPTR, $64
 
-// func geluStreamAVX2(y []float32, x []float32, pre []float32)
+// func geluStreamAVX2(y []float32, x []float32, pre []float32, ld int, ldx int, rows int, cols int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·geluStreamAVX2(SB), NOSPLIT, $0-72
+TEXT ·geluStreamAVX2(SB), NOSPLIT, $0-104
 	MOVQ y_base+0(FP), AX
-	MOVQ x_base+24(FP), CX
-	MOVQ pre_base+48(FP), DX
-	MOVQ y_len+8(FP), BX
-	SUBQ $0x00000008, BX
+	MOVQ ld+72(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+24(FP), DX
+	MOVQ ldx+80(FP), BX
+	SHLQ $0x02, BX
+	MOVQ pre_base+48(FP), SI
+	MOVQ rows+88(FP), DI
+	MOVQ cols+96(FP), R8
+
+row:
+	MOVQ AX, R10
+	ADDQ CX, AX
+	MOVQ DX, R11
+	ADDQ BX, DX
+	MOVQ SI, R12
+	ADDQ CX, SI
+	MOVQ R8, R9
+	SUBQ $0x00000008, R9
 	JL   end
 
 loop:
-	VMOVUPS      (CX), Y0
-	VMOVNTPS     Y0, (DX)
+	VMOVUPS      (R11), Y0
+	VMOVNTPS     Y0, (R12)
 	VMULPS       Y0, Y0, Y1
 	VMULPS       minusHalf<>+0(SB), Y1, Y1
 	VMOVUPS      expMin<>+0(SB), Y2
@@ -7514,30 +7528,46 @@ loop:
 	VXORPS       Y3, Y4, Y4
 	VSUBPS       Y4, Y1, Y1
 	VMULPS       Y0, Y1, Y1
-	VMOVNTPS     Y1, (AX)
-	ADDQ         $0x00000020, AX
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000020, DX
-	SUBQ         $0x00000008, BX
+	VMOVNTPS     Y1, (R10)
+	ADDQ         $0x00000020, R10
+	ADDQ         $0x00000020, R11
+	ADDQ         $0x00000020, R12
+	SUBQ         $0x00000008, R9
 	JGE          loop
 
 end:
-	ADDQ $0x00000008, BX
+	ADDQ $0x00000008, R9
+	DECQ DI
+	JNZ  row
 	VZEROUPPER
 	RET
 
-// func geluGradStreamAVX2(y []float32, r []float32, x []float32)
+// func geluGradStreamAVX2(y []float32, r []float32, x []float32, ld int, ldr int, rows int, cols int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·geluGradStreamAVX2(SB), NOSPLIT, $0-72
+TEXT ·geluGradStreamAVX2(SB), NOSPLIT, $0-104
 	MOVQ y_base+0(FP), AX
-	MOVQ r_base+24(FP), CX
-	MOVQ x_base+48(FP), DX
-	MOVQ y_len+8(FP), BX
-	SUBQ $0x00000008, BX
+	MOVQ ld+72(FP), CX
+	SHLQ $0x02, CX
+	MOVQ r_base+24(FP), DX
+	MOVQ ldr+80(FP), BX
+	SHLQ $0x02, BX
+	MOVQ x_base+48(FP), SI
+	MOVQ rows+88(FP), DI
+	MOVQ cols+96(FP), R8
+
+row:
+	MOVQ AX, R10
+	ADDQ CX, AX
+	MOVQ DX, R11
+	ADDQ BX, DX
+	MOVQ SI, R12
+	ADDQ CX, SI
+	MOVQ R8, R9
+	SUBQ $0x00000008, R9
 	JL   end
 
 loop:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (R12), Y0
 	VMULPS       Y0, Y0, Y1
 	VMULPS       minusHalf<>+0(SB), Y1, Y1
 	VMOVUPS      expMin<>+0(SB), Y2
@@ -7579,16 +7609,18 @@ loop:
 	VSUBPS       Y4, Y1, Y1
 	VMULPS       invSqrt2Pi<>+0(SB), Y0, Y0
 	VFMADD231PS  Y3, Y0, Y1
-	VMULPS       (CX), Y1, Y1
-	VMOVNTPS     Y1, (AX)
-	ADDQ         $0x00000020, AX
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000020, DX
-	SUBQ         $0x00000008, BX
+	VMULPS       (R11), Y1, Y1
+	VMOVNTPS     Y1, (R10)
+	ADDQ         $0x00000020, R10
+	ADDQ         $0x00000020, R11
+	ADDQ         $0x00000020, R12
+	SUBQ         $0x00000008, R9
 	JGE          loop
 
 end:
-	ADDQ $0x00000008, BX
+	ADDQ $0x00000008, R9
+	DECQ DI
+	JNZ  row
 	VZEROUPPER
 	RET
 
@@ -15055,9 +15087,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func geluStreamAVX512(y []float32, x []float32, pre []float32)
+// func geluStreamAVX512(y []float32, x []float32, pre []float32, ld int, ldx int, rows int, cols int)
 // Requires: AVX, AVX512F
-TEXT ·geluStreamAVX512(SB), NOSPLIT, $0-72
+TEXT ·geluStreamAVX512(SB), NOSPLIT, $0-104
 	VMOVUPS      geluTail0<>+0(SB), Z0
 	VMOVUPS      geluTail0<>+64(SB), Z1
 	VMOVUPS      geluTail1<>+0(SB), Z2
@@ -15074,15 +15106,29 @@ TEXT ·geluStreamAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS one<>+0(SB), Z13
 	VPXORD       Z14, Z14, Z14
 	MOVQ         y_base+0(FP), AX
-	MOVQ         x_base+24(FP), CX
-	MOVQ         pre_base+48(FP), DX
-	MOVQ         y_len+8(FP), BX
-	SUBQ         $0x00000010, BX
-	JL           end
+	MOVQ         ld+72(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         x_base+24(FP), DX
+	MOVQ         ldx+80(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         pre_base+48(FP), SI
+	MOVQ         rows+88(FP), DI
+	MOVQ         cols+96(FP), R8
+
+row:
+	MOVQ AX, R10
+	ADDQ CX, AX
+	MOVQ DX, R11
+	ADDQ BX, DX
+	MOVQ SI, R12
+	ADDQ CX, SI
+	MOVQ R8, R9
+	SUBQ $0x00000010, R9
+	JL   end
 
 loop:
-	VMOVUPS     (CX), Z15
-	VMOVNTPS    Z15, (DX)
+	VMOVUPS     (R11), Z15
+	VMOVNTPS    Z15, (R12)
 	VPANDD.BCST absMask<>+0(SB), Z15, Z16
 	VMINPS      Z16, Z10, Z16
 	VMOVAPS     Z12, Z17
@@ -15106,21 +15152,23 @@ loop:
 	VSUBPS      Z17, Z13, Z16
 	VMOVAPS     Z17, K1, Z16
 	VMULPS      Z15, Z16, Z16
-	VMOVNTPS    Z16, (AX)
-	ADDQ        $0x00000040, AX
-	ADDQ        $0x00000040, CX
-	ADDQ        $0x00000040, DX
-	SUBQ        $0x00000010, BX
+	VMOVNTPS    Z16, (R10)
+	ADDQ        $0x00000040, R10
+	ADDQ        $0x00000040, R11
+	ADDQ        $0x00000040, R12
+	SUBQ        $0x00000010, R9
 	JGE         loop
 
 end:
-	ADDQ $0x00000010, BX
+	ADDQ $0x00000010, R9
+	DECQ DI
+	JNZ  row
 	VZEROUPPER
 	RET
 
-// func geluGradStreamAVX512(y []float32, r []float32, x []float32)
+// func geluGradStreamAVX512(y []float32, r []float32, x []float32, ld int, ldr int, rows int, cols int)
 // Requires: AVX, AVX512F
-TEXT ·geluGradStreamAVX512(SB), NOSPLIT, $0-72
+TEXT ·geluGradStreamAVX512(SB), NOSPLIT, $0-104
 	VMOVUPS      geluSlopeTail0<>+0(SB), Z0
 	VMOVUPS      geluSlopeTail0<>+64(SB), Z1
 	VMOVUPS      geluSlopeTail1<>+0(SB), Z2
@@ -15137,14 +15185,28 @@ TEXT ·geluGradStreamAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS one<>+0(SB), Z13
 	VPXORD       Z14, Z14, Z14
 	MOVQ         y_base+0(FP), AX
-	MOVQ         r_base+24(FP), CX
-	MOVQ         x_base+48(FP), DX
-	MOVQ         y_len+8(FP), BX
-	SUBQ         $0x00000010, BX
-	JL           end
+	MOVQ         ld+72(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         r_base+24(FP), DX
+	MOVQ         ldr+80(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         x_base+48(FP), SI
+	MOVQ         rows+88(FP), DI
+	MOVQ         cols+96(FP), R8
+
+row:
+	MOVQ AX, R10
+	ADDQ CX, AX
+	MOVQ DX, R11
+	ADDQ BX, DX
+	MOVQ SI, R12
+	ADDQ CX, SI
+	MOVQ R8, R9
+	SUBQ $0x00000010, R9
+	JL   end
 
 loop:
-	VMOVUPS     (DX), Z15
+	VMOVUPS     (R12), Z15
 	VPANDD.BCST absMask<>+0(SB), Z15, Z16
 	VMINPS      Z16, Z10, Z16
 	VMOVAPS     Z12, Z17
@@ -15167,16 +15229,18 @@ loop:
 	VPCMPGTD    Z15, Z14, K1
 	VSUBPS      Z17, Z13, Z15
 	VMOVAPS     Z17, K1, Z15
-	VMULPS      (CX), Z15, Z15
-	VMOVNTPS    Z15, (AX)
-	ADDQ        $0x00000040, AX
-	ADDQ        $0x00000040, CX
-	ADDQ        $0x00000040, DX
-	SUBQ        $0x00000010, BX
+	VMULPS      (R11), Z15, Z15
+	VMOVNTPS    Z15, (R10)
+	ADDQ        $0x00000040, R10
+	ADDQ        $0x00000040, R11
+	ADDQ        $0x00000040, R12
+	SUBQ        $0x00000010, R9
 	JGE         loop
 
 end:
-	ADDQ $0x00000010, BX
+	ADDQ $0x00000010, R9
+	DECQ DI
+	JNZ  row
 	VZEROUPPER
 	RET
 

@@ -226,8 +226,8 @@ type assembly struct {
 	expShift   func(y, x []float32, shift float32) float32
 	gelu       func(y, x []float32)
 	geluGrad   func(y, r, x []float32)
-	streamGELU func(y, x, pre []float32)
-	streamGrad func(y, r, x []float32)
+	streamGELU func(y, x, pre []float32, ld, ldx, rows, cols int)
+	streamGrad func(y, r, x []float32, ld, ldr, rows, cols int)
 	adam       func(w, g, m, v []float32, a *AdamStep)
 	times      func(y, x, f []float32)
 	sumTimes   func(y, a, x, f []float32)
@@ -331,21 +331,26 @@ func vectors(s *Set, lanes int, f *assembly) {
 		f.geluGrad(y[:n], r[:n], x[:n])
 		geluGradGo(y[n:], r[n:], x[n:])
 	}
-	aligned := func(y []float32) bool { return len(y)&mask == 0 && address(y)%uintptr(4*lanes) == 0 }
-	s.StreamGELU = func(y, x, pre []float32) {
-		if !aligned(y) || !aligned(pre) {
-			copy(pre, x)
-			s.GELU(y, x)
-			return
-		}
-		f.streamGELU(y, x, pre)
+	aligned := func(y []float32, ld, cols int) bool {
+		return cols&mask == 0 && ld&mask == 0 && address(y)%uintptr(4*lanes) == 0
 	}
-	s.StreamGELUGrad = func(y, r, x []float32) {
-		if !aligned(y) {
-			s.GELUGrad(y, r, x)
-			return
+	s.StreamGELU = func(y, x, pre []float32, ld, ldx, rows, cols int) {
+		switch {
+		case rows == 0 || cols == 0:
+		case aligned(y, ld, cols) && aligned(pre, ld, cols):
+			f.streamGELU(y, x, pre, ld, ldx, rows, cols)
+		default:
+			geluRows(s, y, x, pre, ld, ldx, rows, cols)
 		}
-		f.streamGrad(y, r, x)
+	}
+	s.StreamGELUGrad = func(y, r, x []float32, ld, ldr, rows, cols int) {
+		switch {
+		case rows == 0 || cols == 0:
+		case aligned(y, ld, cols):
+			f.streamGrad(y, r, x, ld, ldr, rows, cols)
+		default:
+			geluGradRows(s, y, r, x, ld, ldr, rows, cols)
+		}
 	}
 	s.Dots = func(dst, y, x []float32, stride int, idx []int32) {
 		n := len(idx) &^ 3

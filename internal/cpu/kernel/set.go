@@ -200,10 +200,11 @@ type Set struct {
 	// GELUGrad gives y = r gelu'(x).
 	GELUGrad func(y, r, x []float32)
 
-	// StreamGELU and StreamGELUGrad are the same with y past the caches where its
-	// alignment allows it, see Stream; the former with a copy of x in pre, past them as well.
-	StreamGELU     func(y, x, pre []float32)
-	StreamGELUGrad func(y, r, x []float32)
+	// StreamGELU and StreamGELUGrad are the same for rows of cols elements, with y past the caches where
+	// its alignment allows it, see Stream; the former with a copy of x in pre, past them as well. Rows are
+	// ld elements apart, those of GELU's x ldx and those of r ldr.
+	StreamGELU     func(y, x, pre []float32, ld, ldx, rows, cols int)
+	StreamGELUGrad func(y, r, x []float32, ld, ldr, rows, cols int)
 
 	// Normalize gives y = gamma (x - mean) rstd + beta.
 	Normalize func(y, x, gamma, beta []float32, mean, rstd float32)
@@ -267,7 +268,7 @@ func Paths() []Path {
 }
 
 func goSet() *Set {
-	return &Set{
+	s := &Set{
 		Path:    Go,
 		Tile16:  tileGo,
 		Outer16: outerGo,
@@ -284,9 +285,12 @@ func goSet() *Set {
 		Times: timesGo, SumTimes: sumTimesGo,
 		Dropout:  func(f []float32, block uint32, d *DropSite, _ Soon) { dropoutGo(f, block, d) },
 		ExpShift: expShiftGo,
-		GELU:     geluGo, GELUGrad: geluGradGo, StreamGELU: streamGELUGo, StreamGELUGrad: geluGradGo,
+		GELU:     geluGo, GELUGrad: geluGradGo,
 		Normalize: normalizeGo, SumSqDiff: sumSqDiffGo,
 		NormSums: normSumsGo, NormGrad: normGradGo,
 		Adam: adamGo,
 	}
+	s.StreamGELU = func(y, x, pre []float32, ld, ldx, rows, cols int) { geluRows(s, y, x, pre, ld, ldx, rows, cols) }
+	s.StreamGELUGrad = func(y, r, x []float32, ld, ldr, rows, cols int) { geluGradRows(s, y, r, x, ld, ldr, rows, cols) }
+	return s
 }

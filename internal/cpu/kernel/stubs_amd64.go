@@ -175,10 +175,10 @@ func expShiftAVX2(y, x []float32, shift float32) (sum float32)
 // geluStreamAVX2 is streamGELUGo for a y and a pre whose addresses are multiples of a vector's size.
 //
 //go:noescape
-func geluStreamAVX2(y, x, pre []float32)
+func geluStreamAVX2(y, x, pre []float32, ld, ldx, rows, cols int)
 
 //go:noescape
-func geluGradStreamAVX2(y, r, x []float32)
+func geluGradStreamAVX2(y, r, x []float32, ld, ldr, rows, cols int)
 
 //go:noescape
 func geluAVX2(y, x []float32)
@@ -228,10 +228,10 @@ func expShiftAVX512(y, x []float32, shift float32) (sum float32)
 // geluStreamAVX512 is streamGELUGo for a y and a pre whose addresses are multiples of a vector's size.
 //
 //go:noescape
-func geluStreamAVX512(y, x, pre []float32)
+func geluStreamAVX512(y, x, pre []float32, ld, ldx, rows, cols int)
 
 //go:noescape
-func geluGradStreamAVX512(y, r, x []float32)
+func geluGradStreamAVX512(y, r, x []float32, ld, ldr, rows, cols int)
 
 //go:noescape
 func geluAVX512(y, x []float32)

@@ -236,35 +236,62 @@ func TestSumTimes(t *testing.T) {
 	})
 }
 
-// Past the caches come the same bits, whatever the alignment and the length.
+// Past the caches come the same bits, whatever the alignment, the length and the strides, and nothing
+// between the rows.
 func TestStreamedGELUHasTheSameBits(t *testing.T) {
 	eachPath(t, func(t *testing.T, k *Set) {
 		for _, n := range append(lengths, 256, 512) {
 			for _, off := range []int{0, 1, 8} {
-				x, r := random(n, 1), random(n, 2)
-				for i := range x {
-					x[i] *= 7
+				for _, shape := range []struct{ rows, ld, ldx int }{{0, n, n}, {1, n, n}, {3, n, n + 5}, {2, n + 32, n}, {3, n + 16, n + 16}, {2, n + 3, n + 1}} {
+					streamed(t, k, n, off, shape.rows, shape.ld, shape.ldx)
 				}
-				want, gradWant := make([]float32, n), make([]float32, n)
-				k.GELU(want, x)
-				k.GELUGrad(gradWant, r, x)
-				all, check := guarded(t, n+off)
-				y := all[off:]
-				for _, offPre := range []int{0, off} {
-					pre, checkPre := guarded(t, n+offPre)
-					k.StreamGELU(y, x, pre[offPre:])
-					k.Fence()
-					same(t, "StreamGELU", y, want)
-					same(t, "StreamGELU: pre", pre[offPre:], x)
-					checkPre("StreamGELU: pre")
-				}
-				k.StreamGELUGrad(y, r, x)
-				k.Fence()
-				same(t, "StreamGELUGrad", y, gradWant)
-				check("streamed GELU")
 			}
 		}
 	})
+}
+
+func streamed(t *testing.T, k *Set, n, off, rows, ld, ldx int) {
+	t.Helper()
+	x, wide, near := random(rows*ldx, 1), random(rows*ld, 3), random(rows*ldx, 2)
+	for i := range x {
+		x[i] *= 7
+	}
+	for i := range wide {
+		wide[i] *= 7
+	}
+	for _, offPre := range []int{0, off} {
+		y, check := guarded(t, rows*ld+off)
+		pre, checkPre := guarded(t, rows*ld+offPre)
+		k.StreamGELU(y[off:], x, pre[offPre:], ld, ldx, rows, n)
+		k.Fence()
+		want, wantPre := marked(rows*ld), marked(rows*ld)
+		for r := range rows {
+			k.GELU(want[r*ld:][:n], x[r*ldx:][:n])
+			copy(wantPre[r*ld:][:n], x[r*ldx:])
+		}
+		same(t, "StreamGELU", y[off:], want)
+		same(t, "StreamGELU: pre", pre[offPre:], wantPre)
+		check("StreamGELU")
+		checkPre("StreamGELU: pre")
+	}
+	y, check := guarded(t, rows*ld+off)
+	k.StreamGELUGrad(y[off:], near, wide, ld, ldx, rows, n)
+	k.Fence()
+	want := marked(rows * ld)
+	for r := range rows {
+		k.GELUGrad(want[r*ld:][:n], near[r*ldx:][:n], wide[r*ld:][:n])
+	}
+	same(t, "StreamGELUGrad", y[off:], want)
+	check("StreamGELUGrad")
+}
+
+// marked returns n elements as guarded fills them.
+func marked(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = mark
+	}
+	return x
 }
 
 func same(t *testing.T, what string, got, want []float32) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"math"
-	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -174,55 +173,84 @@ func normal(s isa, x reg.VecVirtual) (density, phi reg.VecVirtual) {
 	return density, phi
 }
 
-// gelus emits GELU and its gradient, with results in the caches and past them.
+// gelus emits GELU and its gradient, of a run, and of rows with results past the caches.
 func gelus(s isa) {
-	near, past := func(r, m Op) { VMOVUPS(r, m) }, func(r, m Op) { VMOVNTPS(r, m) }
-	if s == avx512 {
-		value, slope := fit("geluTail", upperTail), fit("geluSlopeTail", slopeTail)
-		geluPieces("", false, near, value, slope)
-		geluPieces("Stream", true, past, value, slope)
-		return
+	value, slope := gelu(s), geluGrad(s)
+	end := func() {
+		VZEROUPPER()
+		RET()
 	}
-	gelu(s, "", false, near)
-	gelu(s, "Stream", true, past)
-}
-
-func geluSlices(copies bool) (names []string, signature string) {
-	names = []string{"y", "x"}
-	if copies {
-		names = append(names, "pre")
-	}
-	return names, "func(" + strings.Join(names, ", ") + " []float32)"
-}
-
-// gelu emits GELU, with a copy of its operand or without, and its gradient; store is how results
-// are stored.
-func gelu(s isa, suffix string, copies bool, store func(r, m Op)) {
-	slices, signature := geluSlices(copies)
-	TEXT("gelu"+suffix+s.name, NOSPLIT, signature)
-	loop(s, slices, func(at []Mem) {
+	TEXT("gelu"+s.name, NOSPLIT, "func(y, x []float32)")
+	f := value()
+	loop(s, []string{"y", "x"}, func(at []Mem) {
 		x := s.vec()
 		VMOVUPS(at[1], x)
-		if copies {
-			store(x, at[2])
-		}
-		_, phi := normal(s, x)
-		VMULPS(x, phi, phi)
-		store(phi, at[0])
+		VMOVUPS(f(x), at[0])
 	})
-	VZEROUPPER()
-	RET()
-
-	TEXT("geluGrad"+suffix+s.name, NOSPLIT, "func(y, r, x []float32)")
+	end()
+	TEXT("geluGrad"+s.name, NOSPLIT, "func(y, r, x []float32)")
+	f = slope()
 	loop(s, []string{"y", "r", "x"}, func(at []Mem) {
 		x := s.vec()
 		VMOVUPS(at[2], x)
-		density, phi := normal(s, x)
-		with(VMULPS, VMULPS_BCST, float("invSqrt2Pi", invSqrt2Pi), x, x)
-		VFMADD231PS(density, x, phi)
-		VMULPS(at[1], phi, phi)
-		store(phi, at[0])
+		d := f(x)
+		VMULPS(at[1], d, d)
+		VMOVUPS(d, at[0])
 	})
-	VZEROUPPER()
-	RET()
+	end()
+	TEXT("geluStream"+s.name, NOSPLIT, "func(y, x, pre []float32, ld, ldx, rows, cols int)")
+	f = value()
+	loopRows(s, []string{"y", "x", "pre"}, []string{"ld", "ldx", "ld"}, func(at []Mem) {
+		x := s.vec()
+		VMOVUPS(at[1], x)
+		VMOVNTPS(x, at[2])
+		VMOVNTPS(f(x), at[0])
+	})
+	end()
+	TEXT("geluGradStream"+s.name, NOSPLIT, "func(y, r, x []float32, ld, ldr, rows, cols int)")
+	f = slope()
+	loopRows(s, []string{"y", "r", "x"}, []string{"ld", "ldr", "ld"}, func(at []Mem) {
+		x := s.vec()
+		VMOVUPS(at[2], x)
+		d := f(x)
+		VMULPS(at[1], d, d)
+		VMOVNTPS(d, at[0])
+	})
+	end()
+}
+
+// function emits what a loop over x needs, and returns what emits f(x), which may overwrite x.
+type function func() func(x reg.VecVirtual) reg.VecVirtual
+
+func gelu(s isa) function {
+	var tail *table
+	if s == avx512 {
+		tail = fit("geluTail", upperTail)
+	}
+	return func() func(x reg.VecVirtual) reg.VecVirtual {
+		phi := func(x reg.VecVirtual) reg.VecVirtual { _, phi := normal(s, x); return phi }
+		if tail != nil {
+			phi = tail.load().tail
+		}
+		return func(x reg.VecVirtual) reg.VecVirtual {
+			p := phi(x)
+			VMULPS(x, p, p)
+			return p
+		}
+	}
+}
+
+func geluGrad(s isa) function {
+	if s == avx512 {
+		tail := fit("geluSlopeTail", slopeTail)
+		return func() func(x reg.VecVirtual) reg.VecVirtual { return tail.load().tail }
+	}
+	return func() func(x reg.VecVirtual) reg.VecVirtual {
+		return func(x reg.VecVirtual) reg.VecVirtual {
+			density, phi := normal(s, x)
+			with(VMULPS, VMULPS_BCST, float("invSqrt2Pi", invSqrt2Pi), x, x)
+			VFMADD231PS(density, x, phi)
+			return phi
+		}
+	}
 }

@@ -129,34 +129,3 @@ func (l *loaded) tail(x reg.VecVirtual) reg.VecVirtual {
 	VMOVAPS(p, negative, y)
 	return y
 }
-
-// geluPieces emits what gelu does, with store for results, and with a copy of its operand to pre.
-func geluPieces(suffix string, copies bool, store func(r, m Op), value, slope *table) {
-	slices, signature := geluSlices(copies)
-	TEXT("gelu"+suffix+avx512.name, NOSPLIT, signature)
-	l := value.load()
-	loop(avx512, slices, func(at []Mem) {
-		x := ZMM()
-		VMOVUPS(at[1], x)
-		if copies {
-			store(x, at[2])
-		}
-		y := l.tail(x)
-		VMULPS(x, y, y)
-		store(y, at[0])
-	})
-	VZEROUPPER()
-	RET()
-
-	TEXT("geluGrad"+suffix+avx512.name, NOSPLIT, "func(y, r, x []float32)")
-	l = slope.load()
-	loop(avx512, []string{"y", "r", "x"}, func(at []Mem) {
-		x := ZMM()
-		VMOVUPS(at[2], x)
-		y := l.tail(x)
-		VMULPS(at[1], y, y)
-		store(y, at[0])
-	})
-	VZEROUPPER()
-	RET()
-}

@@ -37,6 +37,31 @@ func loopOver(s isa, label string, base []reg.Register, n reg.Register, steps in
 	ADDQ(U32(s.lanes*steps), n)
 }
 
+// loopRows is loop over rows of cols elements, a positive multiple of the vector's. Rows of a slice are
+// as far apart as the parameter of its stride says.
+func loopRows(s isa, names, strides []string, body func(at []Mem)) {
+	loaded, ld, base := map[string]reg.Register{}, []reg.Register(nil), []reg.Register(nil)
+	for i, n := range names {
+		base = append(base, Load(Param(n).Base(), GP64()))
+		if loaded[strides[i]] == nil {
+			loaded[strides[i]] = bytes(strides[i])
+		}
+		ld = append(ld, loaded[strides[i]])
+	}
+	rows, cols, n := Load(Param("rows"), GP64()), Load(Param("cols"), GP64()), GP64()
+	Label("row")
+	at := make([]reg.Register, len(base))
+	for i := range at {
+		at[i] = GP64()
+		MOVQ(base[i], at[i])
+		ADDQ(ld[i], base[i])
+	}
+	MOVQ(cols, n)
+	loopOver(s, "", at, n, 1, body)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+}
+
 // scalar returns a parameter in all lanes.
 func scalar(s isa, name string) reg.VecVirtual {
 	p, err := Param(name).Resolve()
