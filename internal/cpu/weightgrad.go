@@ -151,9 +151,11 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 	t := o.q.topo
 	wide, _ := o.sides()
 	size, index := t.Block, t.Cols
+	cpart := kernel.Strip
 	if o.byX {
-		index = t.Rows
+		index, cpart = t.Rows, kernel.Strip*size
 	}
+	o.startTiles(ws, kernel.WovenTiles{LDC: size, CStep: size * size, Index: index, Parts: size / kernel.Strip, CPart: cpart}, n)
 	for r := lo; r < hi; r++ {
 		slots := o.visit[o.pointer[r]:o.pointer[r+1]]
 		if len(slots) == 0 {
@@ -167,13 +169,11 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 				o.woven(ws, slots, index, a, n)
 				continue
 			}
-			d, part := u*size, kernel.Strip
+			d := u * size
 			if o.byX {
-				d, part = u, kernel.Strip*size
+				d = u
 			}
-			ws.tiles = kernel.WovenTiles{C: o.q.grad.f[d:], LDC: size, CStep: size * size, Slots: slots, Index: index,
-				Parts: size / kernel.Strip, CPart: part}
-			o.tiles(ws, a, ws.panel, n)
+			o.tiles(ws, o.q.grad.f[d:], slots, a, ws.panel)
 		}
 	}
 }
@@ -194,19 +194,27 @@ func (o *gradOp) woven(ws *workspace, slots, index []int32, a []float32, n int) 
 	add(q)
 }
 
-// tiles adds ws.tiles, of which C, Slots, Index and Parts are set, of the wide side's strips a and
-// the narrow side's strips p.
-func (o *gradOp) tiles(ws *workspace, a, p []float32, n int) {
+// startTiles sets what all tiles of a chunk have in common, besides what t says of them.
+func (o *gradOp) startTiles(ws *workspace, t kernel.WovenTiles, n int) {
 	w := &ws.tiles
-	w.A, w.B = a, p
+	*w = t
 	w.Size, w.Lines, w.Move = o.stripSize(n), stride(n)/o.tokensOfLine(), &ws.wide.move
-	w.BPart = kernel.Strip / o.width * w.Size
-	w.BStep = w.Parts * w.BPart
+	part := kernel.Strip / o.width * w.Size
 	if o.byX {
-		w.A, w.AStep, w.APart = p, w.BStep, w.BPart
-		w.B, w.BStep, w.BPart = a, 0, 0
+		w.AStep, w.APart = w.Parts*part, part
+	} else {
+		w.BStep, w.BPart = w.Parts*part, part
 	}
-	w.Every = every(w.Move, 2*len(w.Slots)*w.Parts*w.Lines, w.Lines, o.tokensOfLine())
+}
+
+// tiles adds to c the tiles of slots of the wide side's strips a and the narrow side's strips p.
+func (o *gradOp) tiles(ws *workspace, c []float32, slots []int32, a, p []float32) {
+	w := &ws.tiles
+	w.C, w.Slots, w.A, w.B = c, slots, a, p
+	if o.byX {
+		w.A, w.B = p, a
+	}
+	w.Every = every(w.Move, 2*len(slots)*w.Parts*w.Lines, w.Lines, kernel.Strip/stripWidth)
 	o.b.k.WovenTiles(w)
 }
 
@@ -227,6 +235,12 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 	for i := len(ws.each); i < chunks(narrow.n, kernel.Strip); i++ {
 		ws.each = append(ws.each, int32(i))
 	}
+	d, step := in, kernel.Strip
+	if o.byX {
+		d, step = 1, kernel.Strip*in
+	}
+	inPlace := kernel.WovenTiles{LDC: in, CStep: step, Index: ws.each, Parts: 1}
+	o.startTiles(ws, inPlace, n)
 	for s := lo; s < hi; s++ {
 		col := s * kernel.Strip
 		a := o.strip(ws, wide, col, kernel.Strip, t0, n)
@@ -235,12 +249,11 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 		if col+kernel.Strip <= wide.n {
 			whole = narrow.n / kernel.Strip
 		}
-		d, step := col*in, kernel.Strip
-		if o.byX {
-			d, step = col, kernel.Strip*in
+		o.tiles(ws, o.q.grad.f[col*d:], ws.each[:whole], a, ws.panel)
+		if whole*kernel.Strip == narrow.n {
+			continue
 		}
-		ws.tiles = kernel.WovenTiles{C: o.q.grad.f[d:], LDC: in, CStep: step, Slots: ws.each[:whole], Index: ws.each, Parts: 1}
-		o.tiles(ws, a, ws.panel, n)
+		o.startTiles(ws, kernel.WovenTiles{LDC: kernel.Strip, Index: ws.each, Parts: 1}, n)
 		for v := whole * kernel.Strip; v < narrow.n; v += kernel.Strip {
 			row, col := col, v
 			if o.byX {
@@ -248,14 +261,14 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 			}
 			tile := ws.tile[:kernel.Strip*kernel.Strip]
 			clear(tile)
-			ws.tiles = kernel.WovenTiles{C: tile, LDC: kernel.Strip, Slots: ws.each[:1], Index: ws.each, Parts: 1}
-			o.tiles(ws, a, o.packed(ws.panel, v, n), n)
+			o.tiles(ws, tile, ws.each[:1], a, o.packed(ws.panel, v, n))
 			for i := range min(kernel.Strip, o.dy.n-row) {
 				for j := range min(kernel.Strip, in-col) {
 					o.q.grad.f[(row+i)*in+col+j] += tile[i*kernel.Strip+j]
 				}
 			}
 		}
+		o.startTiles(ws, inPlace, n)
 	}
 }
 
