@@ -13,61 +13,41 @@ func (o *gradOp) narrowBias(ws *workspace, i, n int) {
 	}
 	tasks, strips := len(o.bounds)-1, chunks(o.dy.n, o.width)
 	for s := strips * i / tasks; s < strips*(i+1)/tasks; s++ {
-		o.addBias(s*o.width, o.packed(ws.panel, s*o.width, n), n)
+		o.addBias(ws, s*o.width, o.packed(ws.panel, s*o.width, n), n)
 	}
 }
 
 // wideBias adds those of columns where dy is the wide side, of which strips are packed.
-func (o *gradOp) wideBias(col, cols int, strips []float32, n int) {
+func (o *gradOp) wideBias(ws *workspace, col, cols int, strips []float32, n int) {
 	if o.bias == nil || o.byX {
 		return
 	}
 	for c := 0; c < min(cols, o.dy.n-col); c += o.width {
-		o.addBias(col+c, o.packed(strips, c, n), n)
+		o.addBias(ws, col+c, o.packed(strips, c, n), n)
 	}
 }
 
-// addBias adds the sums of a packed strip, from column col on.
-func (o *gradOp) addBias(col int, strip []float32, n int) {
+// addBias adds the sums of a packed strip, from column col on. Those of each token of a line stay apart
+// until join adds them up.
+func (o *gradOp) addBias(ws *workspace, col int, strip []float32, n int) {
 	if o.layout == byColumn {
-		o.bias[col] += o.b.k.Sum(strip[:n])
+		ws.half.bias[col] += o.b.k.Sum(strip[:n])
 		return
 	}
 	m := o.tokensOfLine()
-	o.b.k.Columns16(o.sums[col*m:], strip, kernel.Strip, chunks(n, m))
-}
-
-// startBias clears the sums of packed strips, which stay apart, those of each token of a line, until
-// foldBias adds them up.
-func (o *gradOp) startBias() {
-	if o.bias == nil || o.layout == byColumn {
-		return
-	}
-	o.sums = grow(o.sums, chunks(o.dy.n, kernel.Strip)*kernel.Strip*o.tokensOfLine())
-	clear(o.sums)
-}
-
-func (o *gradOp) foldBias() {
-	if o.bias == nil || o.layout == byColumn {
-		return
-	}
-	m := o.tokensOfLine()
-	for c := range o.dy.n {
-		for _, v := range o.sums[c*m : (c+1)*m] {
-			o.bias[c] += v
-		}
-	}
+	o.b.k.Columns16(ws.half.sums[col*m:], strip, kernel.Strip, chunks(n, m))
 }
 
 // bareBias adds the sums of columns of the wide side that have no block, and so no strip.
-func (o *gradOp) bareBias(col, cols, t0, n int) {
+func (o *gradOp) bareBias(ws *workspace, col, cols, t0, n int) {
 	if o.bias == nil || o.byX {
 		return
 	}
+	bias := ws.half.bias
 	for end := col + cols; col < end; {
 		dy := o.dy.all[t0*o.dy.n+col:]
 		if col+kernel.Strip <= end {
-			o.b.k.Columns16(o.bias[col:], dy, o.dy.n, n)
+			o.b.k.Columns16(bias[col:], dy, o.dy.n, n)
 			col += kernel.Strip
 			continue
 		}
@@ -75,7 +55,7 @@ func (o *gradOp) bareBias(col, cols, t0, n int) {
 		for r := range n {
 			sum += dy[r*o.dy.n]
 		}
-		o.bias[col] += sum
+		bias[col] += sum
 		col++
 	}
 }

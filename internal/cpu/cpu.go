@@ -28,6 +28,7 @@ type Backend struct {
 	step   backend.StepScalars
 	work   []workspace // of each thread
 
+	halveFrom  int // chunks of tokens of a weight gradient from which on it has halves
 	streamFrom int // bytes of a result from which on it goes past the caches
 
 	ops opStates
@@ -67,7 +68,7 @@ func New(o Options) (*Backend, error) {
 		return nil, fmt.Errorf("cpu backend: %w", err)
 	}
 	return &Backend{k: k, pool: newPool(o.Threads), work: make([]workspace, o.Threads),
-		streamFrom: max(streamBytes, lastLevelCache()/2)}, nil
+		halveFrom: halvedChunks, streamFrom: max(streamBytes, lastLevelCache()/2)}, nil
 }
 
 // Name returns "cpu".

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -31,6 +32,20 @@ func TestLargeProducts(t *testing.T) {
 					one, three := l.run(t, opener(1, path)(t)), l.run(t, opener(3, path)(t))
 					if !slices.Equal(one, three) {
 						t.Error("1 and 3 threads: found different bits, expected equal ones")
+					}
+					if c.tokens < 500 {
+						return
+					}
+					halved := func(threads int) []uint32 {
+						b := opener(threads, path)(t)
+						b.(*cpu.Backend).HalveFrom(2)
+						return l.run(t, b)
+					}
+					one = halved(1)
+					for _, threads := range []int{2, 3, 4} {
+						if !slices.Equal(one, halved(threads)) {
+							t.Errorf("halves of the tokens, 1 and %d threads: found different bits, expected equal ones", threads)
+						}
 					}
 				})
 			}
@@ -130,6 +145,9 @@ func (l *large) run(t *testing.T, b backend.Backend) (bits []uint32) {
 
 	b.DSD(y, nil, x, w, bias, l.tokens)
 	b.DDS(dx, dy, w, l.tokens, backend.Accumulate, nil)
+	b.SDD(w, bias, dy, x, l.tokens) // leaves its scratch to the next one
+	b.WriteFloats(w.Grad(), 0, l.grad)
+	b.ZeroGrad([]backend.Param{bias})
 	b.SDD(w, bias, dy, x, l.tokens)
 
 	for _, r := range []struct {

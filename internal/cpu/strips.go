@@ -25,6 +25,7 @@ type wideSide struct {
 	done       int   // lines of it that are, but for those of move
 	move       kernel.Move
 	lo, hi     int // the task's rows of the view, or strips
+	end        int // behind its last token
 }
 
 // group is a group of columns of a chunk, by its first token and its first column.
@@ -33,10 +34,10 @@ type group struct{ token, col int }
 // noGroup has no tokens.
 var noGroup = group{-1, -1}
 
-// reset begins task i.
-func (w *wideSide) reset(o *gradOp, i int) {
+// reset begins a task, of a range of strips, that ends at a token.
+func (w *wideSide) reset(lo, hi, end int) {
 	w.held, w.next, w.done, w.move = noGroup, noGroup, 0, kernel.Move{}
-	w.lo, w.hi = o.bounds[i], o.bounds[i+1]
+	w.lo, w.hi, w.end = lo, hi, end
 }
 
 // tokens is the number of tokens of the chunk from t0 on, none behind the last.
@@ -114,7 +115,7 @@ func (o *gradOp) after(w *wideSide, g group) group {
 	for g.col += groupColumns; ; g.col += groupColumns {
 		if g.col >= w.hi*size {
 			g.token, g.col = g.token+o.chunk, first
-			if g.token >= o.t {
+			if g.token >= w.end {
 				return noGroup
 			}
 		}

@@ -20,8 +20,8 @@ const (
 // second-level cache. The wider one is passed strip after strip: a strip of columns
 // meets all blocks of its rows (or columns) of the weight.
 //
-// A task is a range of strips of the wide side and goes through all tokens, so every block
-// has one writer and its own order of sums whatever the threads.
+// A task is a range of strips of the wide side and goes through all tokens, or a half of them, so
+// every block has one writer in each half and its own order of sums whatever the threads.
 type gradOp struct {
 	b       *Backend
 	q       *param
@@ -29,11 +29,12 @@ type gradOp struct {
 	width   int       // columns of a strip
 	byX     bool      // x is the wide side
 	bias    []float32 // gradient; nil: none
-	sums    []float32 // of its packed strips
 	dy, x   operand
 	t       int
 	chunk   int   // tokens that pass at a time
-	bounds  []int // of the tasks, in strips of the wide side (by blocks of the view)
+	bounds  []int // of the ranges, in strips of the wide side (by blocks of the view)
+	halves  [2]gradHalf
+	split   int // how many there are
 	scores  []float32
 	visit   []int32 // slots in the order of the wide side's view
 	pointer []int32
@@ -60,10 +61,9 @@ func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 		}
 	}
 	if c.ok() && t > 0 {
-		o.split()
-		o.startBias()
-		b.pool.run(len(o.bounds)-1, o)
-		o.foldBias()
+		o.cut()
+		b.pool.run(o.split*(len(o.bounds)-1), o)
+		o.join()
 	}
 	o.release()
 }
@@ -71,7 +71,7 @@ func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 // gradient sets up a weight gradient.
 func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gradOp {
 	o := &b.ops.grad
-	*o = gradOp{b: b, q: q, t: t, bounds: o.bounds, sums: o.sums, width: stripWidth}
+	*o = gradOp{b: b, q: q, t: t, bounds: o.bounds, halves: o.halves, width: stripWidth}
 	o.dy.n, o.x.n = q.spec.Out, q.spec.In
 	o.dy.all, o.x.all = c.floats("dy", dy, t*o.dy.n), c.floats("x", x, t*o.x.n)
 	o.byX = o.x.n > o.dy.n
@@ -94,7 +94,10 @@ func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gr
 }
 
 // release drops what belongs to the caller.
-func (o *gradOp) release() { *o = gradOp{bounds: o.bounds, sums: o.sums} }
+func (o *gradOp) release() {
+	o.halves[0].grad, o.halves[0].bias = nil, nil
+	*o = gradOp{bounds: o.bounds, halves: o.halves}
+}
 
 // sides returns the operands by their width.
 func (o *gradOp) sides() (wide, narrow *operand) {
@@ -104,15 +107,20 @@ func (o *gradOp) sides() (wide, narrow *operand) {
 	return &o.dy, &o.x
 }
 
-// split cuts the wide side into a range for each thread, of equal numbers of blocks.
-// Not more than one: each packs the narrow side for itself.
-func (o *gradOp) split() {
+// cut makes tasks: ranges of the wide side, of equal numbers of blocks, and halves of the tokens.
+// There are no more ranges than it takes, for each packs the narrow side for itself.
+func (o *gradOp) cut() {
+	o.startHalves()
+	threads := o.b.pool.threads
+	if o.split == 2 && threads%2 == 0 {
+		threads /= 2
+	}
 	wide, _ := o.sides()
 	rows := chunks(wide.n, kernel.Strip)
 	if o.q.topo != nil {
 		rows = len(o.pointer) - 1
 	}
-	tasks := min(o.b.pool.threads, rows)
+	tasks := min(threads, rows)
 	o.bounds = grow(o.bounds, tasks+1)
 	o.bounds[0] = 0
 	for i, r := 1, 0; i <= tasks; i++ {
@@ -129,19 +137,22 @@ func (o *gradOp) split() {
 }
 
 func (o *gradOp) task(w, i int) {
-	ws := &o.b.work[w]
-	ws.wide.reset(o, i)
-	for t0 := 0; t0 < o.t; t0 += o.chunk {
+	ws, ranges := &o.b.work[w], len(o.bounds)-1
+	h, r := &o.halves[i/ranges], i%ranges
+	lo, hi := o.bounds[r], o.bounds[r+1]
+	ws.half = h
+	ws.wide.reset(lo, hi, h.to)
+	for t0 := h.from; t0 < h.to; t0 += o.chunk {
 		n := o.tokens(t0)
 		o.pack(ws, t0, n)
-		o.narrowBias(ws, i, n)
+		o.narrowBias(ws, r, n)
 		switch {
 		case o.q.topo == nil:
-			o.dense(ws, o.bounds[i], o.bounds[i+1], t0, n)
+			o.dense(ws, lo, hi, t0, n)
 		case o.q.topo.Block == 1:
-			o.elements(ws, o.bounds[i], o.bounds[i+1], t0, n)
+			o.elements(ws, lo, hi, t0, n)
 		default:
-			o.blocks(ws, o.bounds[i], o.bounds[i+1], t0, n)
+			o.blocks(ws, lo, hi, t0, n)
 		}
 	}
 }
@@ -159,12 +170,12 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 	for r := lo; r < hi; r++ {
 		slots := o.visit[o.pointer[r]:o.pointer[r+1]]
 		if len(slots) == 0 {
-			o.bareBias(r*size, size, t0, n)
+			o.bareBias(ws, r*size, size, t0, n)
 			continue
 		}
 		for u := 0; u < size; u += min(size, kernel.Strip) {
 			a := o.strip(ws, wide, r*size+u, min(size, kernel.Strip), t0, n)
-			o.wideBias(r*size+u, min(size, kernel.Strip), a, n)
+			o.wideBias(ws, r*size+u, min(size, kernel.Strip), a, n)
 			if size < kernel.Strip {
 				o.woven(ws, slots, index, a, n)
 				continue
@@ -173,7 +184,7 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 			if o.byX {
 				d = u
 			}
-			o.tiles(ws, o.q.grad.f[d:], slots, a, ws.panel)
+			o.tiles(ws, ws.half.grad[d:], slots, a, ws.panel)
 		}
 	}
 }
@@ -181,7 +192,7 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 // woven adds the gradients of blocks of less than 16 columns that share a strip.
 func (o *gradOp) woven(ws *workspace, slots, index []int32, a []float32, n int) {
 	q := &ws.woven
-	*q = kernel.Woven{C: o.q.grad.f, A: a, B: ws.panel, Slots: slots, Index: index,
+	*q = kernel.Woven{C: ws.half.grad, A: a, B: ws.panel, Slots: slots, Index: index,
 		Step: o.stripSize(n), Lines: stride(n) / o.tokensOfLine(), Move: &ws.wide.move}
 	q.Every = every(q.Move, len(slots)*q.Lines, q.Lines, o.tokensOfLine())
 	add, turned := o.b.k.Woven4, o.b.k.Woven4Turned
@@ -244,12 +255,12 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 	for s := lo; s < hi; s++ {
 		col := s * kernel.Strip
 		a := o.strip(ws, wide, col, kernel.Strip, t0, n)
-		o.wideBias(col, kernel.Strip, a, n)
+		o.wideBias(ws, col, kernel.Strip, a, n)
 		whole := 0
 		if col+kernel.Strip <= wide.n {
 			whole = narrow.n / kernel.Strip
 		}
-		o.tiles(ws, o.q.grad.f[col*d:], ws.each[:whole], a, ws.panel)
+		o.tiles(ws, ws.half.grad[col*d:], ws.each[:whole], a, ws.panel)
 		if whole*kernel.Strip == narrow.n {
 			continue
 		}
@@ -264,7 +275,7 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 			o.tiles(ws, tile, ws.each[:1], a, o.packed(ws.panel, v, n))
 			for i := range min(kernel.Strip, o.dy.n-row) {
 				for j := range min(kernel.Strip, in-col) {
-					o.q.grad.f[(row+i)*in+col+j] += tile[i*kernel.Strip+j]
+					ws.half.grad[(row+i)*in+col+j] += tile[i*kernel.Strip+j]
 				}
 			}
 		}
@@ -283,15 +294,15 @@ func (o *gradOp) elements(ws *workspace, lo, hi, t0, n int) {
 	for r := lo; r < hi; r++ {
 		from, to := o.pointer[r], o.pointer[r+1]
 		if from == to {
-			o.bareBias(r, 1, t0, n)
+			o.bareBias(ws, r, 1, t0, n)
 			continue
 		}
 		a := o.strip(ws, wide, r, 1, t0, n)
-		o.wideBias(r, 1, a, n)
+		o.wideBias(ws, r, 1, a, n)
 		ws.row = grow(ws.row, int(to-from))
 		o.b.k.Dots(ws.row, a[:ld], ws.panel, ld, idx[from:to])
 		for j, s := range o.visit[from:to] {
-			o.q.grad.f[s] += ws.row[j]
+			ws.half.grad[s] += ws.row[j]
 		}
 	}
 }

@@ -12,7 +12,8 @@ type workspace struct {
 	asking  kernel.Ahead // where nothing is to be copied
 	result  []float32    // sums of a product before they are finished
 	tile    [kernel.Rows * 16]float32
-	wide    wideSide     // of a weight gradient
+	half    *gradHalf    // of a weight gradient
+	wide    wideSide     // of it
 	woven   kernel.Woven // the arguments of its kernels
 	tiles   kernel.WovenTiles
 	each    []int32    // 0, 1, 2, ...
