@@ -16,7 +16,7 @@
 // blocks follow one another through the same registers. Meanwhile the loads and stores that
 // the multiplications leave free copy the next panel. Results too large to be found in
 // a cache later go past it. A dense weight is strips of 16 columns with all
-// segments. Blocks of 8, 4 and 1 are too narrow for vectors of columns; there vectors run along the
+// segments; one that no cache holds is multiplied in parts. Blocks of 8, 4 and 1 are too narrow for vectors of columns; there vectors run along the
 // tokens (lanes.go).
 //
 // A weight gradient (weightgrad.go) takes chunks of tokens of which the narrower
@@ -24,11 +24,14 @@
 // strips, in groups of which the next one is packed beside the multiplications (strips.go).
 // Lines of strips hold 2 tokens of 8 columns, or 4 of 4 for blocks of 4, and sums are
 // of tokens, added up at the end; single elements are dot products. The bias gradient is added up while its
-// strips are near (biasgrad.go).
+// strips are near (biasgrad.go). Of many tokens, two halves are summed apart, so that two threads pack
+// each activation once between them (halves.go).
 //
 // # Memory
 //
 // Scratch belongs to threads, grows to the largest operation and stays: a step allocates
 // nothing. It is small beside the buffers and not part of MemoryBytes: panels, a strip, the
-// scores of one attention head, and the packed copy of one weight.
+// scores of one attention head, the packed copy of one weight and half of a gradient. Large buffers begin on
+// large pages, not all at the same place in them (buffer.go). Memory that the processor does not foresee is
+// asked for a few lines at a time: it forgets requests while many are on their way.
 package cpu
