@@ -93,7 +93,7 @@ func (o *tileOp) task(w, i int) {
 	o.fill(ws.ahead[done*kernel.Strip:], ahead.Src[done*o.k:], n-done)
 	ws.ready = i + 2
 	o.b.k.Fence() // others read the results next
-	*ahead = kernel.Ahead{}
+	*ahead, ws.asking = kernel.Ahead{}, kernel.Ahead{}
 }
 
 // fill copies rows into a panel. Rows that there are not are left as they were: what

@@ -6791,10 +6791,10 @@ TEXT ·expShiftAVX2(SB), NOSPLIT, $0-60
 loop:
 	VMOVUPS      (CX), Y2
 	VSUBPS       Y0, Y2, Y2
-	VMOVUPS      expMin<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      expMax<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4
@@ -7076,8 +7076,10 @@ loop:
 	VMOVUPS      (CX), Y0
 	VMULPS       Y0, Y0, Y1
 	VMULPS       minusHalf<>+0(SB), Y1, Y1
-	VMOVUPS      expMin<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      expMin<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      expMax<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
 	VMULPS       log2e<>+0(SB), Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	VCVTDQ2PS    Y2, Y3
@@ -7391,8 +7393,10 @@ loop:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y0, Y0, Y1
 	VMULPS       minusHalf<>+0(SB), Y1, Y1
-	VMOVUPS      expMin<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      expMin<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      expMax<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
 	VMULPS       log2e<>+0(SB), Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	VCVTDQ2PS    Y2, Y3
@@ -7490,8 +7494,10 @@ loop:
 	VMOVNTPS     Y0, (R12)
 	VMULPS       Y0, Y0, Y1
 	VMULPS       minusHalf<>+0(SB), Y1, Y1
-	VMOVUPS      expMin<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      expMin<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      expMax<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
 	VMULPS       log2e<>+0(SB), Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	VCVTDQ2PS    Y2, Y3
@@ -7570,8 +7576,10 @@ loop:
 	VMOVUPS      (R12), Y0
 	VMULPS       Y0, Y0, Y1
 	VMULPS       minusHalf<>+0(SB), Y1, Y1
-	VMOVUPS      expMin<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      expMin<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      expMax<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
 	VMULPS       log2e<>+0(SB), Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	VCVTDQ2PS    Y2, Y3
@@ -9083,10 +9091,10 @@ max0bend:
 exp0c:
 	VMOVUPS      (AX), Y4
 	VFMSUB213PS  Y0, Y1, Y4
-	VMOVUPS      expMin<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      expMax<>+0(SB), Y5
-	VMINPS       Y4, Y5, Y4
+	VMOVUPS      expMin<>+0(SB), Y6
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      expMax<>+0(SB), Y6
+	VMINPS       Y4, Y6, Y4
 	VMULPS       log2e<>+0(SB), Y4, Y5
 	VCVTPS2DQ    Y5, Y5
 	VCVTDQ2PS    Y5, Y6
@@ -9106,10 +9114,10 @@ exp0c:
 	VADDPS       Y6, Y2, Y2
 	VMOVUPS      64(AX), Y4
 	VFMSUB213PS  Y0, Y1, Y4
-	VMOVUPS      expMin<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      expMax<>+0(SB), Y5
-	VMINPS       Y4, Y5, Y4
+	VMOVUPS      expMin<>+0(SB), Y6
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      expMax<>+0(SB), Y6
+	VMINPS       Y4, Y6, Y4
 	VMULPS       log2e<>+0(SB), Y4, Y5
 	VCVTPS2DQ    Y5, Y5
 	VCVTDQ2PS    Y5, Y6
@@ -9139,10 +9147,10 @@ exp0cend:
 exp0b:
 	VMOVUPS      (AX), Y4
 	VFMSUB213PS  Y0, Y1, Y4
-	VMOVUPS      expMin<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      expMax<>+0(SB), Y5
-	VMINPS       Y4, Y5, Y4
+	VMOVUPS      expMin<>+0(SB), Y6
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      expMax<>+0(SB), Y6
+	VMINPS       Y4, Y6, Y4
 	VMULPS       log2e<>+0(SB), Y4, Y5
 	VCVTPS2DQ    Y5, Y5
 	VCVTDQ2PS    Y5, Y6
@@ -9221,10 +9229,10 @@ max1bend:
 exp1c:
 	VMOVUPS      32(AX), Y4
 	VFMSUB213PS  Y0, Y1, Y4
-	VMOVUPS      expMin<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      expMax<>+0(SB), Y5
-	VMINPS       Y4, Y5, Y4
+	VMOVUPS      expMin<>+0(SB), Y6
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      expMax<>+0(SB), Y6
+	VMINPS       Y4, Y6, Y4
 	VMULPS       log2e<>+0(SB), Y4, Y5
 	VCVTPS2DQ    Y5, Y5
 	VCVTDQ2PS    Y5, Y6
@@ -9244,10 +9252,10 @@ exp1c:
 	VADDPS       Y6, Y2, Y2
 	VMOVUPS      96(AX), Y4
 	VFMSUB213PS  Y0, Y1, Y4
-	VMOVUPS      expMin<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      expMax<>+0(SB), Y5
-	VMINPS       Y4, Y5, Y4
+	VMOVUPS      expMin<>+0(SB), Y6
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      expMax<>+0(SB), Y6
+	VMINPS       Y4, Y6, Y4
 	VMULPS       log2e<>+0(SB), Y4, Y5
 	VCVTPS2DQ    Y5, Y5
 	VCVTDQ2PS    Y5, Y6
@@ -9277,10 +9285,10 @@ exp1cend:
 exp1b:
 	VMOVUPS      32(AX), Y4
 	VFMSUB213PS  Y0, Y1, Y4
-	VMOVUPS      expMin<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      expMax<>+0(SB), Y5
-	VMINPS       Y4, Y5, Y4
+	VMOVUPS      expMin<>+0(SB), Y6
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      expMax<>+0(SB), Y6
+	VMINPS       Y4, Y6, Y4
 	VMULPS       log2e<>+0(SB), Y4, Y5
 	VCVTPS2DQ    Y5, Y5
 	VCVTDQ2PS    Y5, Y6
@@ -9324,10 +9332,10 @@ TEXT ·expStripAVX2(SB), NOSPLIT, $0-52
 exp0c:
 	VMOVUPS      (AX), Y2
 	VFMSUB213PS  Y0, Y1, Y2
-	VMOVUPS      expMin<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      expMax<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4
@@ -9346,10 +9354,10 @@ exp0c:
 	VMOVUPS      Y4, (AX)
 	VMOVUPS      64(AX), Y2
 	VFMSUB213PS  Y0, Y1, Y2
-	VMOVUPS      expMin<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      expMax<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4
@@ -9378,10 +9386,10 @@ exp0cend:
 exp0b:
 	VMOVUPS      (AX), Y2
 	VFMSUB213PS  Y0, Y1, Y2
-	VMOVUPS      expMin<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      expMax<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4
@@ -9415,10 +9423,10 @@ exp0bend:
 exp1c:
 	VMOVUPS      32(AX), Y2
 	VFMSUB213PS  Y0, Y1, Y2
-	VMOVUPS      expMin<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      expMax<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4
@@ -9437,10 +9445,10 @@ exp1c:
 	VMOVUPS      Y4, 32(AX)
 	VMOVUPS      96(AX), Y2
 	VFMSUB213PS  Y0, Y1, Y2
-	VMOVUPS      expMin<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      expMax<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4
@@ -9469,10 +9477,10 @@ exp1cend:
 exp1b:
 	VMOVUPS      32(AX), Y2
 	VFMSUB213PS  Y0, Y1, Y2
-	VMOVUPS      expMin<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      expMax<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMOVUPS      expMin<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      expMax<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
 	VMULPS       log2e<>+0(SB), Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	VCVTDQ2PS    Y3, Y4

@@ -172,7 +172,7 @@ func normGradAVX2(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32)
 //go:noescape
 func expShiftAVX2(y, x []float32, shift float32) (sum float32)
 
-// geluStreamAVX2 is streamGELUGo for a y and a pre whose addresses are multiples of a vector's size.
+// geluStreamAVX2 is geluRows, and geluGradStreamAVX2 geluGradRows, for a y and a pre whose addresses are multiples of a vector's size.
 //
 //go:noescape
 func geluStreamAVX2(y, x, pre []float32, ld, ldx, rows, cols int)
@@ -225,7 +225,7 @@ func normGradAVX512(y, dy, x, gamma []float32, mean, rstd, m1, m2 float32)
 //go:noescape
 func expShiftAVX512(y, x []float32, shift float32) (sum float32)
 
-// geluStreamAVX512 is streamGELUGo for a y and a pre whose addresses are multiples of a vector's size.
+// geluStreamAVX512 is geluRows, and geluGradStreamAVX512 geluGradRows, for a y and a pre whose addresses are multiples of a vector's size.
 //
 //go:noescape
 func geluStreamAVX512(y, x, pre []float32, ld, ldx, rows, cols int)

@@ -40,14 +40,6 @@ func with(plain, repeating func(ops ...Op), ops ...Op) {
 	}
 }
 
-func and(s isa, a, b, dst Op) {
-	if s == avx512 {
-		with(VPANDD, VPANDD_BCST, a, b, dst)
-	} else {
-		VANDPS(a, b, dst)
-	}
-}
-
 // source tells where the constant of a name is.
 type source func(name string, word uint32) Op
 
@@ -96,18 +88,12 @@ func horner(s isa, name string, c []float32, x reg.VecVirtual, from source) reg.
 // exp emits exp(x), see kernel.Exp. It overwrites x. A NaN is the second source of the
 // two clamps, which is the one that they return.
 func exp(s isa, x reg.VecVirtual, from source) reg.VecVirtual {
-	f := s.vec()
-	with(VMOVUPS, VBROADCASTSS, from("expMin", math.Float32bits(expMin)), f)
-	VMAXPS(x, f, x)
-	with(VMOVUPS, VBROADCASTSS, from("expMax", math.Float32bits(expMax)), f)
-	VMINPS(x, f, x)
-	return expWithin(s, x, from)
-}
-
-// expWithin is exp of an x between expMin and expMax.
-func expWithin(s isa, x reg.VecVirtual, from source) reg.VecVirtual {
 	float := func(name string, v float32) Op { return from(name, math.Float32bits(v)) }
 	n, f := s.vec(), s.vec()
+	with(VMOVUPS, VBROADCASTSS, float("expMin", expMin), f)
+	VMAXPS(x, f, x)
+	with(VMOVUPS, VBROADCASTSS, float("expMax", expMax), f)
+	VMINPS(x, f, x)
 	with(VMULPS, VMULPS_BCST, float("log2e", log2e), x, n)
 	if s == avx512 {
 		VRNDSCALEPS(U8(8), n, n) // to the nearest whole number
@@ -146,27 +132,23 @@ func exponentials(s isa) {
 }
 
 // normal emits the density (times sqrt(2 pi)) and the distribution function of
-// the normal distribution at x; see kernel's tail. AVX-512 has pieces in its place.
-func normal(s isa, x reg.VecVirtual) (density, phi reg.VecVirtual) {
-	arg, t, one := s.vec(), s.vec(), s.vec()
+// the normal distribution at x, for AVX2; see kernel's tail. AVX-512 has pieces in its place.
+func normal(x reg.VecVirtual) (density, phi reg.VecVirtual) {
+	arg, t, one, scale := YMM(), YMM(), YMM(), YMM()
 	VMULPS(x, x, arg)
-	with(VMULPS, VMULPS_BCST, float("minusHalf", -0.5), arg, arg)
-	least := s.vec()
-	with(VMOVUPS, VBROADCASTSS, float("expMin", expMin), least)
-	VMAXPS(arg, least, arg) // a NaN is the source that it returns
-	density = expWithin(s, arg, inMemory)
-	and(s, constant("absMask", 1<<31-1), x, t)
-	with(VMOVUPS, VBROADCASTSS, float("one", 1), one)
-	scale := s.vec()
-	with(VMOVUPS, VBROADCASTSS, float("tailP", tailP), scale)
+	VMULPS(float("minusHalf", -0.5), arg, arg)
+	density = exp(avx2, arg, inMemory)
+	VANDPS(constant("absMask", 1<<31-1), x, t)
+	VMOVUPS(float("one", 1), one)
+	VMOVUPS(float("tailP", tailP), scale)
 	VFMADD213PS(one, scale, t)
 	VDIVPS(t, one, t)
-	q := horner(s, "tail", tail, t, inMemory)
+	q := horner(avx2, "tail", tail, t, inMemory)
 	VMULPS(density, q, q)
 	// phi = (x < 0 ? 0 : 1) - (q with the sign of x), by bits.
-	phi, sign := s.vec(), s.vec()
+	phi, sign := YMM(), YMM()
 	VPSRAD(U8(31), x, phi)
-	and(s, constant("signMask", 1<<31), x, sign)
+	VANDPS(constant("signMask", 1<<31), x, sign)
 	VANDNPS(one, phi, phi)
 	VXORPS(sign, q, q)
 	VSUBPS(q, phi, phi)
@@ -228,7 +210,7 @@ func gelu(s isa) function {
 		tail = fit("geluTail", upperTail)
 	}
 	return func() func(x reg.VecVirtual) reg.VecVirtual {
-		phi := func(x reg.VecVirtual) reg.VecVirtual { _, phi := normal(s, x); return phi }
+		phi := func(x reg.VecVirtual) reg.VecVirtual { _, phi := normal(x); return phi }
 		if tail != nil {
 			phi = tail.load().tail
 		}
@@ -247,8 +229,8 @@ func geluGrad(s isa) function {
 	}
 	return func() func(x reg.VecVirtual) reg.VecVirtual {
 		return func(x reg.VecVirtual) reg.VecVirtual {
-			density, phi := normal(s, x)
-			with(VMULPS, VMULPS_BCST, float("invSqrt2Pi", invSqrt2Pi), x, x)
+			density, phi := normal(x)
+			VMULPS(float("invSqrt2Pi", invSqrt2Pi), x, x)
 			VFMADD231PS(density, x, phi)
 			return phi
 		}
