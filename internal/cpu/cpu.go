@@ -30,6 +30,7 @@ type Backend struct {
 
 	halveFrom  int // chunks of tokens of a weight gradient from which on it has halves
 	streamFrom int // bytes of a result from which on it goes past the caches
+	partFrom   int // bytes of a weight from which on it is multiplied in parts
 
 	ops opStates
 }
@@ -68,7 +69,7 @@ func New(o Options) (*Backend, error) {
 		return nil, fmt.Errorf("cpu backend: %w", err)
 	}
 	return &Backend{k: k, pool: newPool(o.Threads), work: make([]workspace, o.Threads),
-		halveFrom: halvedChunks, streamFrom: max(streamBytes, lastLevelCache()/2)}, nil
+		halveFrom: halvedChunks, streamFrom: max(streamBytes, lastLevelCache()/2), partFrom: max(partBytes, lastLevelCache()/2)}, nil
 }
 
 // Name returns "cpu".

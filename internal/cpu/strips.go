@@ -2,10 +2,6 @@ package cpu
 
 import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 
-// groupColumns is how many columns of the wide side of a weight gradient are packed at a
-// time: memory is read faster in longer stretches.
-const groupColumns = kernel.Group * kernel.Strip
-
 // gradLayout is how a thread packs a strip.
 type gradLayout uint8
 
@@ -24,6 +20,7 @@ type wideSide struct {
 	next       group // what is packed into ahead
 	done       int   // lines of it that are, but for those of move
 	move       kernel.Move
+	columns    int // of a group
 	lo, hi     int // the task's rows of the view, or strips
 	end        int // behind its last token
 }
@@ -34,8 +31,9 @@ type group struct{ token, col int }
 // noGroup has no tokens.
 var noGroup = group{-1, -1}
 
-// reset begins a task, of a range of strips, that ends at a token.
-func (w *wideSide) reset(lo, hi, end int) {
+// reset begins a task, of a range of strips, that ends at a token, with groups of columns.
+func (w *wideSide) reset(lo, hi, end, columns int) {
+	w.columns = columns
 	w.held, w.next, w.done, w.move = noGroup, noGroup, 0, kernel.Move{}
 	w.lo, w.hi, w.end = lo, hi, end
 }
@@ -46,7 +44,7 @@ func (o *gradOp) tokens(t0 int) int { return max(0, min(o.chunk, o.t-t0)) }
 // strip returns the wide side's strips from column col on, of cols columns of one group.
 func (o *gradOp) strip(ws *workspace, a *operand, col, cols, t0, n int) []float32 {
 	w := &ws.wide
-	g := group{t0, col / groupColumns * groupColumns}
+	g := group{t0, col / w.columns * w.columns}
 	if w.held != g {
 		o.enter(w, a, g, n)
 	}
@@ -63,17 +61,17 @@ func (o *gradOp) enter(w *wideSide, a *operand, g group, n int) {
 		w.move = o.moveTo(w, a, n/o.tokensOfLine())
 		w.move.Finish(o.b.k, o.width)
 		w.now, w.ahead = w.ahead, w.now
-		o.packTail(w.now, a, g.col, groupColumns, g.token, n)
+		o.packTail(w.now, a, g.col, w.columns, g.token, n)
 	} else {
-		w.now = grow(w.now, o.packedSize(groupColumns, n))
-		o.packColumns(w.now, a, g.col, min(groupColumns, a.n-g.col), g.token, n)
+		w.now = grow(w.now, o.packedSize(w.columns, n))
+		o.packColumns(w.now, a, g.col, min(w.columns, a.n-g.col), g.token, n)
 	}
 	w.held, w.next, w.done, w.move = g, noGroup, 0, kernel.Move{}
 	if o.layout == byToken {
-		if w.next = o.after(w, g); w.next.col+groupColumns > a.n {
+		if w.next = o.after(w, g); w.next.col+w.columns > a.n {
 			w.next = noGroup
 		}
-		w.ahead = grow(w.ahead, o.packedSize(groupColumns, o.chunk))
+		w.ahead = grow(w.ahead, o.packedSize(w.columns, o.chunk))
 	}
 }
 
@@ -83,9 +81,9 @@ func (o *gradOp) share(w *wideSide, a *operand, col, cols int) {
 	perLine := o.tokensOfLine()
 	lines := o.tokens(w.next.token) / perLine
 	w.done += w.move.Done
-	w.move = o.moveTo(w, a, lines*(col+cols)/groupColumns)
+	w.move = o.moveTo(w, a, lines*(col+cols)/w.columns)
 	// The share of the columns that follow, of the group after the next one behind the last of them.
-	soon, line := w.next, w.done+lines*cols/groupColumns
+	soon, line := w.next, w.done+lines*cols/w.columns
 	if line >= lines {
 		soon, line = o.after(w, w.next), line-lines
 	}
@@ -101,7 +99,7 @@ func (o *gradOp) moveTo(w *wideSide, a *operand, end int) kernel.Move {
 	}
 	src := a.all[(w.next.token+w.done*o.tokensOfLine())*a.n+w.next.col:]
 	return kernel.Move{Src: src, Ask: src, Stride: a.n, Dst: w.ahead[w.done*kernel.Strip:],
-		Step: o.stripSize(o.tokens(w.next.token)), Lines: end - w.done}
+		Step: o.stripSize(o.tokens(w.next.token)), Lines: end - w.done, Squares: w.columns / kernel.Strip}
 }
 
 // after returns the task's next group behind g that has blocks: of the next chunk behind the
@@ -111,8 +109,8 @@ func (o *gradOp) after(w *wideSide, g group) group {
 	if o.q.topo != nil {
 		size = o.q.topo.Block
 	}
-	first := w.lo * size / groupColumns * groupColumns
-	for g.col += groupColumns; ; g.col += groupColumns {
+	first := w.lo * size / w.columns * w.columns
+	for g.col += w.columns; ; g.col += w.columns {
 		if g.col >= w.hi*size {
 			g.token, g.col = g.token+o.chunk, first
 			if g.token >= w.end {
@@ -122,7 +120,7 @@ func (o *gradOp) after(w *wideSide, g group) group {
 		if o.q.topo == nil {
 			return g
 		}
-		from, to := max(w.lo, g.col/size), min(w.hi, chunks(g.col+groupColumns, size))
+		from, to := max(w.lo, g.col/size), min(w.hi, chunks(g.col+w.columns, size))
 		if o.pointer[from] < o.pointer[to] {
 			return g
 		}

@@ -27,8 +27,10 @@ const (
 	runColumns = 256
 	// streamBytes is the size from which on a result may go past the caches.
 	streamBytes = 16 << 20
-	// partSize is how many numbers of a weight all panels pass before the next ones, where there are more
-	// than twice as many.
+	// partBytes is the size from which on a weight may be multiplied in parts, where the third-level
+	// cache does not hold it beside the activations.
+	partBytes = 8 << 20
+	// partSize is how many numbers of such a weight all panels pass before the next ones.
 	partSize = 1 << 20
 )
 
@@ -43,7 +45,7 @@ func (o *tileOp) run() {
 		o.b.work[w].ready = 0
 	}
 	o.panels, o.part = chunks(o.t, kernel.Rows), o.n
-	if size := len(o.blocks.Values); size > 2*partSize {
+	if size := len(o.blocks.Values); 4*size > o.b.partFrom {
 		o.part = max(1, chunks(o.n, kernel.Strip)*partSize/size) * kernel.Strip
 	}
 	o.b.pool.run(o.panels*chunks(o.n, o.part), o)

@@ -11,7 +11,6 @@ const (
 	chunkBudget = 100 << 10
 	leastChunk  = 32   // tokens of a chunk, at the least
 	mostChunk   = 1024 // and at the most
-	stripWidth  = 8    // columns of a packed strip, of which two make a tile of larger blocks
 )
 
 // gradOp computes weight gradients, dy^T x where the weight is.
@@ -71,12 +70,14 @@ func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 // gradient sets up a weight gradient.
 func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gradOp {
 	o := &b.ops.grad
-	*o = gradOp{b: b, q: q, t: t, bounds: o.bounds, halves: o.halves, width: stripWidth}
+	*o = gradOp{b: b, q: q, t: t, bounds: o.bounds, halves: o.halves, width: b.k.TileWidth}
 	o.dy.n, o.x.n = q.spec.Out, q.spec.In
 	o.dy.all, o.x.all = c.floats("dy", dy, t*o.dy.n), c.floats("x", x, t*o.x.n)
 	o.byX = o.x.n > o.dy.n
 	if q.topo != nil {
-		o.width = min(q.topo.Block, stripWidth)
+		if q.topo.Block < kernel.Strip {
+			o.width = q.topo.Block
+		}
 		if o.visit, o.pointer = q.topo.RowSlot, q.topo.RowPtr; o.byX {
 			o.visit, o.pointer = q.topo.ColSlot, q.topo.ColPtr
 		}
@@ -141,7 +142,7 @@ func (o *gradOp) task(w, i int) {
 	h, r := &o.halves[i/ranges], i%ranges
 	lo, hi := o.bounds[r], o.bounds[r+1]
 	ws.half = h
-	ws.wide.reset(lo, hi, h.to)
+	ws.wide.reset(lo, hi, h.to, o.b.k.Group*kernel.Strip)
 	for t0 := h.from; t0 < h.to; t0 += o.chunk {
 		n := o.tokens(t0)
 		o.pack(ws, t0, n)
@@ -166,7 +167,7 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 	if o.byX {
 		index, cpart = t.Rows, kernel.Strip*size
 	}
-	o.startTiles(ws, kernel.WovenTiles{LDC: size, CStep: size * size, Index: index, Parts: size / kernel.Strip, CPart: cpart}, n)
+	o.startTiles(ws, kernel.GradTiles{LDC: size, CStep: size * size, Index: index, Parts: size / kernel.Strip, CPart: cpart}, n)
 	for r := lo; r < hi; r++ {
 		slots := o.visit[o.pointer[r]:o.pointer[r+1]]
 		if len(slots) == 0 {
@@ -206,7 +207,7 @@ func (o *gradOp) woven(ws *workspace, slots, index []int32, a []float32, n int) 
 }
 
 // startTiles sets what all tiles of a chunk have in common, besides what t says of them.
-func (o *gradOp) startTiles(ws *workspace, t kernel.WovenTiles, n int) {
+func (o *gradOp) startTiles(ws *workspace, t kernel.GradTiles, n int) {
 	w := &ws.tiles
 	*w = t
 	w.Size, w.Lines, w.Move = o.stripSize(n), stride(n)/o.tokensOfLine(), &ws.wide.move
@@ -225,8 +226,8 @@ func (o *gradOp) tiles(ws *workspace, c []float32, slots []int32, a, p []float32
 	if o.byX {
 		w.A, w.B = p, a
 	}
-	w.Every = every(w.Move, 2*len(slots)*w.Parts*w.Lines, w.Lines, kernel.Strip/stripWidth)
-	o.b.k.WovenTiles(w)
+	w.Every = every(w.Move, kernel.Strip/o.width*len(slots)*w.Parts*w.Lines, w.Lines, kernel.TileTokens/o.tokensOfLine())
+	o.b.k.GradTiles(w)
 }
 
 // every says how many of lines that are multiplied, most of them at once, lie between two that are
@@ -250,7 +251,7 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 	if o.byX {
 		d, step = 1, kernel.Strip*in
 	}
-	inPlace := kernel.WovenTiles{LDC: in, CStep: step, Index: ws.each, Parts: 1}
+	inPlace := kernel.GradTiles{LDC: in, CStep: step, Index: ws.each, Parts: 1}
 	o.startTiles(ws, inPlace, n)
 	for s := lo; s < hi; s++ {
 		col := s * kernel.Strip
@@ -264,7 +265,7 @@ func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 		if whole*kernel.Strip == narrow.n {
 			continue
 		}
-		o.startTiles(ws, kernel.WovenTiles{LDC: kernel.Strip, Index: ws.each, Parts: 1}, n)
+		o.startTiles(ws, kernel.GradTiles{LDC: kernel.Strip, Index: ws.each, Parts: 1}, n)
 		for v := whole * kernel.Strip; v < narrow.n; v += kernel.Strip {
 			row, col := col, v
 			if o.byX {

@@ -15,7 +15,7 @@ type workspace struct {
 	half    *gradHalf    // of a weight gradient
 	wide    wideSide     // of it
 	woven   kernel.Woven // the arguments of its kernels
-	tiles   kernel.WovenTiles
+	tiles   kernel.GradTiles
 	each    []int32    // 0, 1, 2, ...
 	row     []float32  // a row of logits or of a LayerNorm's input
 	factors []float32  // of dropout

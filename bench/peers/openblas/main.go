@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	threads := flags.String("threads", "1,2", "threads of both")
 	tokens := flags.Int("tokens", 4096, "tokens")
 	repeats := flags.Int("repeats", 11, "samples of each")
-	path := flags.String("path", "auto", "instruction set of ours: auto, avx512, avx2, go")
+	path := flags.String("path", "auto", "instruction set of ours: auto, avx512-bcst, avx512, avx2, go")
 	asJSON := flags.Bool("json", false, "print JSON")
 	if err := flags.Parse(args); err != nil {
 		return err

@@ -42,7 +42,7 @@ func (x *weights) copying(t *testing.T, k *Set, cols, rows, first, strips int) {
 	}
 	// The assembly that copies does so in every turn; the Go loop never does, nor does
 	// any for rows that are not whole pairs of strips.
-	moves := k.Path == AVX512 && cols%(2*Strip) == 0 && turns > 0
+	moves := wide(k) && cols%(2*Strip) == 0 && turns > 0
 	for call := 0; ; call++ {
 		before := ahead.Done
 		c, check := guarded(t, Rows*ldc)

@@ -24,7 +24,8 @@ func BenchmarkTile(b *testing.B) {
 			return func() { k.Tile16(c, Strip, x, &blocks, 0, 1, start, 0, Store, nil) }
 		}
 		woven := Woven{C: c, A: x, B: y, Slots: []int32{0}, Index: []int32{0}, Lines: inner, Move: &Move{}, Every: inner}
-		tiles := WovenTiles{C: c, LDC: Strip, A: x, B: y, Slots: []int32{0}, Index: []int32{0}, Size: inner / 2 * Strip, Lines: inner / 2, Move: &Move{}, Every: inner / 2, Parts: 1}
+		lines := inner * k.TileWidth / Strip
+		tiles := GradTiles{C: c, LDC: Strip, A: x, B: y, Slots: []int32{0}, Index: []int32{0}, Size: lines * Strip, Lines: lines, Move: &Move{}, Every: lines, Parts: 1}
 		var segs []Seg
 		for s := range inner / 8 {
 			segs = append(segs, Seg{int32(s % 8 * 4 * Lanes), int32(s * 16)})
@@ -36,7 +37,7 @@ func BenchmarkTile(b *testing.B) {
 		}{
 			{"Tile16", Rows * 16 * inner, product()},
 			{"Outer16", 16 * 16 * inner, func() { k.Outer16(c, 16, x, 16, y, 16, inner, true) }},
-			{"WovenTiles", 16 * 16 * inner, func() { k.WovenTiles(&tiles) }},
+			{"GradTiles", 16 * 16 * inner, func() { k.GradTiles(&tiles) }},
 			{"Lanes4", 16 * Lanes * len(segs), func() { k.Lanes4(c, x, segs, y, start) }},
 			{"Lanes4Turned", 16 * Lanes * len(segs), func() { k.Lanes4Turned(c, x, segs, y, start) }},
 			{"Woven4", 4 * 16 * inner, func() { k.Woven4(&woven) }},

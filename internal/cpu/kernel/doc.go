@@ -2,7 +2,7 @@
 // whose accumulators stay in registers, and the vector functions between them.
 //
 // Every loop exists in plain Go and, on amd64, as generated assembly for
-// AVX2 with FMA and for AVX-512 (folder gen; the output is kernel_amd64.s). The
+// AVX2 with FMA and twice for AVX-512 (folder gen; the output is kernel_amd64.s). The
 // Go loop defines what the assembly computes. The paths differ in rounding
 // (fused multiply-add, order of partial sums), so results agree between paths
 // to rounding only; on one path they are a function of the arguments alone.
@@ -26,5 +26,9 @@
 // multiplication takes a number from memory. On AVX-512 tiles therefore take two steps at once:
 // rows of what stands on the right are paired ([Set.PairRows]), two numbers of what stands on the
 // left are read for two multiplications, and the sums of even and odd steps are added at the end.
-// Strips of weight gradients lie in pairs on every path (woven).
+// Strips of weight gradients lie in pairs too (woven).
+//
+// That takes half as many instructions again. An Intel core issues fewer a cycle, and half of them
+// while another thread has its other half, so there the best path is [AVX512Bcst], where each
+// multiplication reads its number by itself, a step or a token at a time.
 package kernel

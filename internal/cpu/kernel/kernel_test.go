@@ -16,6 +16,9 @@ const mark = -12345
 
 var nan = float32(math.NaN())
 
+// wide says whether a path packs and copies beside its multiplications.
+func wide(k *Set) bool { return k.Path == AVX512 || k.Path == AVX512Bcst }
+
 // random fills a slice with draws in [-1, 1).
 func random(n int, seed uint64) []float32 {
 	s := philox.NewStream(seed, philox.TestData, 0, 0)

@@ -15,7 +15,7 @@ func native(p Path) *Set {
 	s := goSet()
 	s.Path = p
 	switch {
-	case p == AVX512 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
+	case (p == AVX512 || p == AVX512Bcst) && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
 		s.Tile16 = runs(tile16AVX512)
 		s.PairRows = func(dst, src []float32, ld, rows, cols int) {
 			if rows > 0 && cols > 0 {
@@ -26,10 +26,15 @@ func native(p Path) *Set {
 		s.Lanes4, s.Lanes4Turned = lanes4AVX512, lanes4TurnedAVX512
 		s.Lanes8, s.Lanes8Turned = lanes8AVX512, lanes8TurnedAVX512
 		s.Woven4, s.Woven4Turned, s.Woven8, s.Woven8Turned = woven4AVX512, woven4TurnedAVX512, woven8AVX512, woven8TurnedAVX512
-		s.WovenTiles, s.Weave4, s.Weave8 = wovenTilesAVX512, weave(weave4AVX512), weave(weave8AVX512)
+		s.GradTiles, s.Weave4, s.Weave8 = gradTilesAVX512, weave(weave4AVX512), weave(weave8AVX512)
 		s.Panel, s.Columns16 = wholeStrips(panelAVX512), columnsAVX512
 		s.SpMV = spmvAVX512
 		s.PanelSquares, s.StripSquares = panelSquaresAVX512, stripSquaresAVX512
+		if p == AVX512Bcst {
+			s.Tile16, s.PairRows = runs(tile16AVX512Bcst), nil
+			s.PanelSquares, s.StripSquares = panelSquaresAVX512Bcst, stripSquaresAVX512Bcst
+			s.GradTiles, s.TileWidth, s.Weave16, s.Group = gradTilesAVX512Bcst, 16, weave(weave16AVX512), 4
+		}
 		s.SoftmaxStrip, s.ExpStrip, s.ScaleStrip = softmaxStripAVX512, expStripAVX512, scaleStripAVX512
 		s.DropStrip, s.SoftmaxGradStrip = dropStripAVX512, softmaxGradStripAVX512
 		vectors(s, 16, &assembly{
@@ -45,7 +50,7 @@ func native(p Path) *Set {
 		s.Lanes4, s.Lanes4Turned = lanes4AVX2, lanes4TurnedAVX2
 		s.Lanes8, s.Lanes8Turned = lanes8AVX2, lanes8TurnedAVX2
 		s.Woven4, s.Woven4Turned, s.Woven8, s.Woven8Turned = woven4AVX2, woven4TurnedAVX2, woven8AVX2, woven8TurnedAVX2
-		s.WovenTiles, s.Weave4, s.Weave8 = wovenTilesAVX2, weave(weave4AVX2), weave(weave8AVX2)
+		s.GradTiles, s.Weave4, s.Weave8 = gradTilesAVX2, weave(weave4AVX2), weave(weave8AVX2)
 		s.Panel, s.Columns16 = wholeStrips(panelAVX2), columnsAVX2
 		s.SpMV = spmvAVX2
 		s.PanelSquares, s.StripSquares = panelSquaresAVX2, stripSquaresAVX2
@@ -64,7 +69,7 @@ func native(p Path) *Set {
 	s.Fence = fenceSSE
 	s.Transpose, s.Copy16 = transpose(8, transposeAVX2, transposeGo), copy16AVX2
 	s.StreamTranspose = s.Transpose
-	if p == AVX512 {
+	if p == AVX512 || p == AVX512Bcst {
 		edge := s.Transpose
 		s.Transpose, s.Copy16 = transpose(16, transposeAVX512, edge), copy16AVX512
 		stream := transpose(16, streamTransposeAVX512, edge)
@@ -138,6 +143,12 @@ type tileRun struct {
 	last              uintptr // segment of the weight
 	first             uintptr // and of the strip
 	ask, askStride    uintptr // stride 0: nothing
+}
+
+// intel says whether Intel has made the processor.
+func intel() bool {
+	b, d, c := vendor()
+	return b == 'G'|'e'<<8|'n'<<16|'u'<<24 && d == 'i'|'n'<<8|'e'<<16|'I'<<24 && c == 'n'|'t'<<8|'e'<<16|'l'<<24
 }
 
 // Pause lets some cycles pass, for a loop that waits for another thread.

@@ -5,6 +5,9 @@ package kernel
 // native returns nil: this build has the Go loops only.
 func native(Path) *Set { return nil }
 
+// intel is of no interest here.
+func intel() bool { return false }
+
 // Pause does nothing here.
 func Pause() {}
 

@@ -46,21 +46,18 @@ func TestGeneratorKnowsTileRun(t *testing.T) {
 	}
 }
 
-// So it knows the fields of Move, of Woven and of WovenTiles.
+// So it knows the fields of Move, of Woven and of GradTiles.
 func TestGeneratorKnowsMoveAndWoven(t *testing.T) {
 	for _, c := range []struct {
 		file, prefix string
 		fields       reflect.Type
-	}{{"gen/move.go", "move", reflect.TypeFor[Move]()}, {"gen/woven.go", "woven", reflect.TypeFor[Woven]()}, {"gen/woventiles.go", "tiles", reflect.TypeFor[WovenTiles]()}} {
+	}{{"gen/move.go", "move", reflect.TypeFor[Move]()}, {"gen/woven.go", "woven", reflect.TypeFor[Woven]()}, {"gen/gradtiles.go", "tiles", reflect.TypeFor[GradTiles]()}} {
 		known := generatorConstants(t, c.file)
 		for i := range c.fields.NumField() {
 			f := c.fields.Field(i)
 			if at, ok := known[c.prefix+f.Name]; !ok || at != int64(f.Offset) {
 				t.Errorf("%s%s: found %d (%v), expected %d", c.prefix, f.Name, at, ok, f.Offset)
 			}
-		}
-		if c.prefix == "move" && known["group"] != Group {
-			t.Errorf("group: found %d, expected %d", known["group"], Group)
 		}
 	}
 }
@@ -94,4 +91,20 @@ func generatorConstants(t *testing.T, file string) map[string]int64 {
 		}
 	}
 	return values
+}
+
+// The best path is chosen by who made the processor, as the system names it.
+func TestVendor(t *testing.T) {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		t.Skipf("the system does not say who made the processor: %v", err)
+	}
+	if named := strings.Contains(string(text), "GenuineIntel"); intel() != named {
+		t.Errorf("found %v, expected %v", intel(), named)
+	}
+	paths := Paths()
+	expected := map[bool]Path{true: AVX512Bcst, false: AVX512}[intel()]
+	if best := paths[len(paths)-1]; native(AVX512) != nil && best != expected {
+		t.Errorf("best path: found %v of %v, expected %v", best, paths, expected)
+	}
 }

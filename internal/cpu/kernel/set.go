@@ -18,8 +18,9 @@ type Path uint8
 const (
 	Auto Path = iota
 	Go
-	AVX2 // with FMA
-	AVX512
+	AVX2       // with FMA
+	AVX512     // two steps at once: few reads
+	AVX512Bcst // one, whose multiplications broadcast a number of memory by themselves: few instructions
 )
 
 // String returns the name used in messages and benchmarks.
@@ -33,6 +34,8 @@ func (p Path) String() string {
 		return "avx2"
 	case AVX512:
 		return "avx512"
+	case AVX512Bcst:
+		return "avx512-bcst"
 	}
 	return fmt.Sprintf("path %d", uint8(p))
 }
@@ -123,11 +126,16 @@ type Set struct {
 
 	// Woven4 and Woven8 are the gradients of blocks of 4 x 4 and 8 x 8.
 	Woven4, Woven4Turned, Woven8, Woven8Turned func(w *Woven)
-	// WovenTiles is the gradients of blocks of 16 x 16, or of parts of larger ones.
-	WovenTiles func(w *WovenTiles)
-	// Weave4 and Weave8 pack lines of strips of 4 and 8 columns as Move does it, of Strip*squares
-	// columns.
-	Weave4, Weave8 func(dst []float32, step int, src []float32, lds int, lines, squares int)
+	// GradTiles is the gradients of blocks of 16 x 16, or of parts of larger ones, from strips of
+	// TileWidth columns, 8 or 16.
+	GradTiles func(w *GradTiles)
+	TileWidth int
+	// Weave4, Weave8 and Weave16 pack lines of strips of 4, 8 and 16 columns as Move does it, of
+	// Strip*squares columns.
+	Weave4, Weave8, Weave16 func(dst []float32, step int, src []float32, lds int, lines, squares int)
+	// Group times Strip columns are best packed together: lines side by side come from memory in less time
+	// than lines apart, and what is packed of more of them pushes itself out of the first-level cache.
+	Group int
 
 	// SpMV is one output row of a sparse product for Lanes tokens:
 	// dst[l] = init + sum over j of val[j] * x[idx[j]*Lanes + l]. dst has Lanes
@@ -240,15 +248,11 @@ type AdamStep struct {
 func ForPath(p Path) (*Set, error) {
 	switch p {
 	case Auto:
-		for _, q := range []Path{AVX512, AVX2} {
-			if s := native(q); s != nil {
-				return s, nil
-			}
-		}
-		return goSet(), nil
+		paths := Paths()
+		return ForPath(paths[len(paths)-1])
 	case Go:
 		return goSet(), nil
-	case AVX2, AVX512:
+	case AVX2, AVX512, AVX512Bcst:
 		if s := native(p); s != nil {
 			return s, nil
 		}
@@ -256,10 +260,15 @@ func ForPath(p Path) (*Set, error) {
 	return nil, fmt.Errorf("kernel path: found %v, expected one that this machine and build have: %v", p, Paths())
 }
 
-// Paths lists the paths that this machine and build have, slowest first.
+// Paths lists the paths that this machine and build have, slowest first. Of those of AVX-512 the
+// faster one was seen to be AVX512Bcst on Intel's processors and AVX512 on AMD's.
 func Paths() []Path {
 	ps := []Path{Go}
-	for _, p := range []Path{AVX2, AVX512} {
+	order := []Path{AVX2, AVX512Bcst, AVX512}
+	if intel() {
+		order = []Path{AVX2, AVX512, AVX512Bcst}
+	}
+	for _, p := range order {
 		if native(p) != nil {
 			ps = append(ps, p)
 		}
@@ -274,8 +283,8 @@ func goSet() *Set {
 		Outer16: outerGo,
 		Panel:   panelGo,
 		Lanes4:  lanesGo(4, 4, 1), Lanes4Turned: lanesGo(4, 1, 4), Lanes8: lanesGo(8, 8, 1), Lanes8Turned: lanesGo(8, 1, 8),
-		Woven4: wovenGo(4, 4, 1), Woven4Turned: wovenGo(4, 1, 4), Woven8: wovenGo(8, 8, 1), Woven8Turned: wovenGo(8, 1, 8), WovenTiles: wovenTilesGo,
-		Weave4: weaveGo(4), Weave8: weaveGo(8),
+		Woven4: wovenGo(4, 4, 1), Woven4Turned: wovenGo(4, 1, 4), Woven8: wovenGo(8, 8, 1), Woven8Turned: wovenGo(8, 1, 8), GradTiles: gradTilesGo,
+		Weave4: weaveGo(4), Weave8: weaveGo(8), Weave16: weaveGo(16), TileWidth: 8, Group: 2,
 		SpMV: spmvGo, Dots: dotsGo, Transpose: transposeGo, StreamTranspose: transposeGo, Copy16: copy16Go,
 		Columns16: columns16Go, Fence: func() {},
 		PanelSquares: panelSquaresGo, StripSquares: stripSquaresGo,

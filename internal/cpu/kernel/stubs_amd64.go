@@ -28,9 +28,6 @@ func modeSSE() uint32
 
 func setModeSSE(mode uint32)
 
-//
-//go:noescape
-
 // pairRowsAVX512 is PairRows for 2*pairs rows and Strip*strips columns, both positive.
 //
 //go:noescape
@@ -38,6 +35,8 @@ func pairRowsAVX512(dst, src *float32, ld, pairs, strips int)
 
 //go:noescape
 func copy16AVX2(dst []float32, ldd int, src []float32, lds int, rows int)
+
+//go:noescape
 func copy16AVX512(dst []float32, ldd int, src []float32, lds int, rows int)
 
 // weave4AVX2 is weaveGo for blocks of 4, with at least one line and one square.
@@ -87,7 +86,7 @@ func woven8AVX2(w *Woven)
 func woven8TurnedAVX2(w *Woven)
 
 //go:noescape
-func wovenTilesAVX2(w *WovenTiles)
+func gradTilesAVX2(w *GradTiles)
 
 //go:noescape
 func tile16AVX512(run *tileRun)
@@ -134,7 +133,7 @@ func weave4AVX512(dst *float32, step int, src *float32, lds int, lines, squares 
 func weave8AVX512(dst *float32, step int, src *float32, lds int, lines, squares int)
 
 //go:noescape
-func wovenTilesAVX512(w *WovenTiles)
+func gradTilesAVX512(w *GradTiles)
 
 //go:noescape
 func spmvAVX2(dst, x []float32, idx []int32, val []float32, init float32)
@@ -307,3 +306,21 @@ func dropStripAVX512(y, x, factor []float32, block, stride uint32, d *DropSite)
 
 //go:noescape
 func softmaxGradStripAVX512(ds, p, w, dp []float32, scale float32)
+
+//go:noescape
+func tile16AVX512Bcst(run *tileRun)
+
+//go:noescape
+func gradTilesAVX512Bcst(w *GradTiles)
+
+//go:noescape
+func panelSquaresAVX512Bcst(q *Squares)
+
+//go:noescape
+func stripSquaresAVX512Bcst(q *Squares)
+
+//go:noescape
+func weave16AVX512(dst *float32, step int, src *float32, lds int, lines, squares int)
+
+// vendor returns the three registers of CPUID that name who made the processor.
+func vendor() (b, d, c uint32)

@@ -1,14 +1,10 @@
 package kernel
 
-// Group times Strip columns are packed together: lines side by side come from memory in less time
-// than lines apart, and what is packed of more of them pushes itself out of the first-level cache.
-const Group = 2
-
 // A strip of 4 or 8 columns is woven: a line of 16 numbers holds m = 4 or 2 tokens of it, those
 // of a column side by side. So vectors are full, and their sums are of tokens, which are added
 // up once.
 
-// Move is the packing of rows of Group*Strip columns, Stride elements apart in Src, into
+// Move is the packing of rows of Squares*Strip columns, Stride elements apart in Src, into
 // strips of a width that the multiplications beside it say, which start Step elements apart
 // in Dst:
 //
@@ -23,12 +19,13 @@ type Move struct {
 	Step     int
 	Done     int
 	Lines    int
+	Squares  int
 }
 
 // Finish packs what is not done into strips of a width.
 func (m *Move) Finish(k *Set, width int) {
 	if n := m.Lines - m.Done; n > 0 {
-		k.PackStrips(m.Dst[m.Done*Strip:], m.Step, m.Src[m.Done*(Strip/width)*m.Stride:], m.Stride, n, Group, width)
+		k.PackStrips(m.Dst[m.Done*Strip:], m.Step, m.Src[m.Done*(Strip/width)*m.Stride:], m.Stride, n, m.Squares, width)
 		m.Done = m.Lines
 	}
 }
@@ -36,8 +33,11 @@ func (m *Move) Finish(k *Set, width int) {
 // PackStrips packs squares*Strip columns into strips of a width, as Move does it.
 func (k *Set) PackStrips(dst []float32, step int, src []float32, lds, lines, squares, width int) {
 	weave := k.Weave8
-	if width == 4 {
+	switch width {
+	case 4:
 		weave = k.Weave4
+	case 16:
+		weave = k.Weave16
 	}
 	weave(dst, step, src, lds, lines, squares)
 }
@@ -80,16 +80,18 @@ func wovenGo(size, si, sj int) func(w *Woven) {
 	}
 }
 
-// WovenTiles are tiles of 16 x 16 of a weight gradient, of woven strips of 8 columns:
+// GradTiles are tiles of 16 x 16 of a weight gradient, of strips of w columns, which is TileWidth of
+// the Set, woven where that is 8:
 //
-//	C[s*CStep + p*CPart + i*LDC + j] += sum over l < Lines, t < 2 of
-//		A[x*AStep + p*APart + i/8*Size + l*Strip + i%8*2 + t] *
-//		B[x*BStep + p*BPart + j/8*Size + l*Strip + j%8*2 + t]
+//	C[s*CStep + p*CPart + i*LDC + j] += sum over l < Lines, t < m of
+//		A[x*AStep + p*APart + i/w*Size + l*Strip + i%w*m + t] *
+//		B[x*BStep + p*BPart + j/w*Size + l*Strip + j%w*m + t],   m = Strip/w
 //
 // for s of Slots, x = Index[s], p < Parts. The steps and parts of A or of B are 0 where all share
-// two strips. Lines and Every are positive multiples of 2. Move is work to do meanwhile, a line
-// of each strip before the first of every Every lines that are multiplied; it is not nil.
-type WovenTiles struct {
+// a tile's strips. Lines and Every are positive and hold multiples of TileTokens tokens. Move is work to do
+// meanwhile, a line of each strip before the first of every Every lines that are multiplied, which
+// are Lines for each strip of a tile's left side; it is not nil.
+type GradTiles struct {
 	C            []float32
 	LDC, CStep   int
 	A            []float32
@@ -104,7 +106,11 @@ type WovenTiles struct {
 	Parts, CPart, APart, BPart int
 }
 
-func wovenTilesGo(w *WovenTiles) {
+// TileTokens divides the tokens of what GradTiles multiplies.
+const TileTokens = 4
+
+// gradTilesGo is of strips of 8 columns.
+func gradTilesGo(w *GradTiles) {
 	for _, s := range w.Slots {
 		x := int(w.Index[s])
 		for p := range w.Parts {

@@ -10,8 +10,8 @@ import (
 // packs the rest.
 func move(t *testing.T, what string, k *Set, width, lines, most int, call func(*Move)) {
 	t.Helper()
-	const cols = Group * Strip
-	const stride = cols + 5
+	cols := k.Group * Strip
+	stride := cols + 5
 	rows := lines * (Strip / width)
 	step := (lines + 1) * Strip
 	src := random(max(0, (rows-1)*stride+cols), 7)
@@ -22,11 +22,11 @@ func move(t *testing.T, what string, k *Set, width, lines, most int, call func(*
 		guards(what + ": Dst")
 		samePlaces(t, fmt.Sprintf("%s: %d done: Dst", what, done), dst, step, src, stride, done, cols, width)
 	}
-	m := Move{Src: src, Ask: src, Stride: stride, Dst: dst, Step: step, Lines: lines}
+	m := Move{Src: src, Ask: src, Stride: stride, Dst: dst, Step: step, Lines: lines, Squares: k.Group}
 	for done := 0; ; {
 		call(&m)
 		expected := done
-		if k.Path == AVX512 { // the others leave it to Finish
+		if wide(k) { // the others leave it to Finish
 			expected = min(done+most, lines)
 		}
 		if m.Done != expected {
@@ -67,7 +67,7 @@ func samePlaces(t *testing.T, what string, dst []float32, step int, src []float3
 // The packing of strips of every width, from and to rows with gaps.
 func TestPackStrips(t *testing.T) {
 	eachPath(t, func(t *testing.T, k *Set) {
-		for _, width := range []int{4, 8} {
+		for _, width := range []int{4, 8, 16} {
 			for _, lines := range []int{0, 1, 3, 8} {
 				for _, squares := range []int{0, 1, 2, 5} {
 					for _, gap := range []int{0, 3} {

@@ -53,47 +53,68 @@ func nextSquare(q, tiles, c, a, b reg.Register) {
 	RET()
 }
 
-// squares emits a row or column of 16 x 16 tiles, of four rows at a time. The left operand is a
+// squares emits a row or column of 16 x 16 tiles, of four rows at a time with AVX2, of all with
+// AVX-512, whose multiplications broadcast by themselves. The left operand is a
 // strip, whose rows are inner steps, or with panel a panel, whose rows are rows of the tile.
-func squares(name string, panel bool) {
-	TEXT(name+"AVX2", NOSPLIT, "func(q *byte)")
-	const part, vectors, lanes = 4, 2, 8
+func squares(s isa, name string, panel bool) {
+	part, vectors, lanes, suffix, bias := 4, 2, s.lanes, s.name, 0
+	if s == avx512 {
+		part, vectors, suffix = strip, 1, s.name+bcstSuffix
+		if panel {
+			bias = 512 // so that most displacements are short
+		}
+	}
+	TEXT(name+suffix, NOSPLIT, "func(q *byte)")
 	q := Load(Param("q"), GP64())
 	field, stride := fieldsOf(q)
 	c, a, b, tiles := field(squaresC), field(squaresA), field(squaresB), field(squaresTiles)
 	ldc := stride(squaresLDC)
-	var lda reg.Register
+	var lda, next, nextStride reg.Register
 	if panel {
 		lda = stride(squaresLDA)
+		if s == avx512 {
+			next, nextStride = field(squaresNext), stride(squaresStride)
+		}
 	}
-	ap, bp, n, k, to, from, left := GP64(), GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
+	ap, bp, n, k := GP64(), GP64(), GP64(), GP64()
 	Label("tile")
-	MOVQ(c, to)
-	MOVQ(a, from)
-	MOVQ(U32(strip/part), left)
-	Label("rows")
+	var to, from, left reg.Register = c, a, nil
+	if part < strip {
+		to, from, left = GP64(), GP64(), GP64()
+		MOVQ(c, to)
+		MOVQ(a, from)
+		MOVQ(U32(strip/part), left)
+		Label("rows")
+	} else {
+		claim(c, ldc, strip)
+	}
 	acc, row := accumulators(part, vectors, lanes), make([]reg.VecVirtual, vectors)
 	for i := range acc {
 		for v := range acc[i] {
-			acc[i][v] = zero(avx2)
+			acc[i][v] = zero(s)
 		}
 	}
 	for v := range row {
-		row[v] = YMM()
+		row[v] = s.vec()
 	}
-	value := YMM()
+	value := s.vec()
 	step := func(i, rowStep, disp int) {
 		for v := range row {
 			VMOVUPS(Mem{Base: bp, Disp: 64*i + 4*lanes*v}, row[v])
 		}
 		for r := range acc {
-			VBROADCASTSS(Mem{Base: ap, Disp: rowStep*r + disp}, value)
+			from := Mem{Base: ap, Disp: rowStep*r + disp - bias}
+			if s == avx512 {
+				VFMADD231PS_BCST(from, row[0], acc[r][0])
+				continue
+			}
+			VBROADCASTSS(from, value)
 			for v := range row {
 				VFMADD231PS(row[v], value, acc[r][v])
 			}
 		}
 	}
-	MOVQ(from, ap)
+	LEAQ(Mem{Base: from, Disp: bias}, ap)
 	MOVQ(b, bp)
 	MOVQ(Mem{Base: q, Disp: squaresN}, n)
 	if panel {
@@ -104,7 +125,13 @@ func squares(name string, panel bool) {
 		MOVQ(U32(strip/unroll), k)
 		Label("steps")
 		for i := range unroll {
+			if next != nil && i < 4 {
+				PREFETCHT1(Mem{Base: next, Disp: 64 * i})
+			}
 			step(i, 4*strip, 4*i)
+		}
+		if next != nil {
+			ADDQ(nextStride, next)
 		}
 		ADDQ(U8(4*unroll), ap)
 		ADDQ(U32(64*unroll), bp)
@@ -138,16 +165,18 @@ func squares(name string, panel bool) {
 	}
 	Label("sums")
 	put(to, ldc, acc, lanes, func(r, m Op) { VMOVUPS(r, m) })
-	for range part {
-		ADDQ(ldc, to)
+	if part < strip {
+		for range part {
+			ADDQ(ldc, to)
+		}
+		if panel {
+			ADDQ(U32(4*strip*part), from)
+		} else {
+			ADDQ(U8(4*part), from)
+		}
+		DECQ(left)
+		JNZ(LabelRef("rows"))
 	}
-	if panel {
-		ADDQ(U32(4*strip*part), from)
-	} else {
-		ADDQ(U8(4*part), from)
-	}
-	DECQ(left)
-	JNZ(LabelRef("rows"))
 	nextSquare(q, tiles, c, a, b)
 }
 

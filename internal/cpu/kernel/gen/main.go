@@ -72,7 +72,7 @@ func main() {
 			woven(s, size, true)
 			weave(s, size)
 		}
-		wovenTiles(s)
+		gradTiles(s, false)
 		spmv(s)
 		dots(s)
 		reductions(s)
@@ -84,13 +84,15 @@ func main() {
 		sumTimes(s)
 		dropout(s)
 		dropStrip(s)
-		squaresOf := squares
-		if s == avx512 {
-			squaresOf = pairSquares
-		}
-		squaresOf("panelSquares", true)
-		squaresOf("stripSquares", false)
+		squares(s, "panelSquares", true)
+		squares(s, "stripSquares", false)
 		strips(s)
 	}
+	pairSquares("panelSquares", true)
+	pairSquares("stripSquares", false)
+	tileBcst()
+	gradTiles(avx512, true)
+	weave(avx512, 16)
+	cpuid()
 	Generate()
 }

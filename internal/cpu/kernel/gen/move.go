@@ -10,29 +10,46 @@ import (
 
 // The fields of kernel.Move by their offsets, which a test compares.
 const (
-	moveSrc    = 0
-	moveAsk    = 24
-	moveStride = 48
-	moveDst    = 56
-	moveStep   = 80
-	moveDone   = 88
-	moveLines  = 96
+	moveSrc     = 0
+	moveAsk     = 24
+	moveStride  = 48
+	moveDst     = 56
+	moveStep    = 80
+	moveDone    = 88
+	moveLines   = 96
+	moveSquares = 104
 )
-
-// group is kernel.Group, the strips of 16 columns that are packed together.
-const group = 2
 
 // moving is the state of what is packed beside multiplications, strips of width columns.
 type moving struct {
 	width                       int
-	lines                       int          // emitted
+	lines                       int                 // emitted
+	squares                     func() reg.Register // loads how many times 16 columns are packed
+	named                       int
+	end                         func()       // stores how far the packing came
 	left                        reg.Register // lines of each strip, negative
 	from, ask, stride, to, step reg.Register
 }
 
-// startMove loads it.
-func startMove(move reg.Register, width int) *moving {
+// startMove loads it from what the field at disp of the argument w points to.
+func startMove(disp, width int) *moving {
+	field := func() reg.Register {
+		move := Load(Param("w"), GP64())
+		MOVQ(Mem{Base: move, Disp: disp}, move)
+		return move
+	}
 	m := &moving{width: width, left: GP64(), from: GP64(), ask: GP64(), stride: GP64(), to: GP64(), step: GP64()}
+	m.squares = func() reg.Register {
+		n := field()
+		MOVQ(Mem{Base: n, Disp: moveSquares}, n)
+		return n
+	}
+	m.end = func() {
+		move := field()
+		ADDQ(Mem{Base: move, Disp: moveLines}, m.left)
+		MOVQ(m.left, Mem{Base: move, Disp: moveDone})
+	}
+	move := field()
 	MOVQ(Mem{Base: move, Disp: moveStride}, m.stride)
 	SHLQ(U8(2), m.stride)
 	MOVQ(Mem{Base: move, Disp: moveStep}, m.step)
@@ -43,7 +60,9 @@ func startMove(move reg.Register, width int) *moving {
 	ADDQ(Mem{Base: move, Disp: moveDst}, m.to)
 	MOVQ(m.left, m.from)
 	IMULQ(m.stride, m.from)
-	IMUL3Q(U8(m.rows()), m.from, m.from)
+	if m.rows() > 1 {
+		IMUL3Q(U8(m.rows()), m.from, m.from)
+	}
 	MOVQ(m.from, m.ask)
 	ADDQ(Mem{Base: move, Disp: moveSrc}, m.from)
 	ADDQ(Mem{Base: move, Disp: moveAsk}, m.ask)
@@ -60,49 +79,62 @@ func (m *moving) line() {
 	packed := fmt.Sprintf("packed%d", m.lines)
 	TESTQ(m.left, m.left)
 	JGE(LabelRef(packed))
-	to := GP64()
+	to, n := GP64(), m.squares()
 	MOVQ(m.to, to)
 	w := startWeave(m.rows())
-	for i := range group {
-		row := GP64()
-		MOVQ(m.from, row)
-		var in []reg.VecVirtual
-		for r := range m.rows() {
-			in = append(in, ZMM())
-			VMOVUPS(Mem{Base: row, Disp: 4 * strip * i}, in[r])
-			if r+1 < m.rows() {
-				ADDQ(m.stride, row)
-			}
-		}
-		for _, v := range w.lines(in) {
-			VMOVUPS(v, Mem{Base: to})
-			ADDQ(m.step, to)
+	square := fmt.Sprintf("square%d", m.lines)
+	Label(square)
+	row := GP64()
+	MOVQ(m.from, row)
+	var in []reg.VecVirtual
+	for r := range m.rows() {
+		in = append(in, ZMM())
+		VMOVUPS(Mem{Base: row}, in[r])
+		if r+1 < m.rows() {
+			ADDQ(m.stride, row)
 		}
 	}
+	for _, v := range w.lines(in) {
+		VMOVUPS(v, Mem{Base: to})
+		ADDQ(m.step, to)
+	}
+	ADDQ(U8(4*strip), m.from)
+	DECQ(n)
+	JNZ(LabelRef(square))
 	for range m.rows() {
-		for i := range group {
-			PREFETCHT1(Mem{Base: m.ask, Disp: 4 * strip * i})
-		}
+		n, line := m.squares(), fmt.Sprintf("asked%d", m.labels())
+		MOVQ(m.ask, row)
+		Label(line)
+		PREFETCHT1(Mem{Base: row})
+		ADDQ(U8(4*strip), row)
+		DECQ(n)
+		JNZ(LabelRef(line))
 		ADDQ(m.stride, m.ask)
 		ADDQ(m.stride, m.from)
 	}
+	n = m.squares()
+	SHLQ(U8(6), n)
+	SUBQ(n, m.from)
 	ADDQ(U8(4*strip), m.to)
 	INCQ(m.left)
 	Label(packed)
 }
 
-// end stores how far the packing came.
-func (m *moving) end(move reg.Register) {
-	ADDQ(Mem{Base: move, Disp: moveLines}, m.left)
-	MOVQ(m.left, Mem{Base: move, Disp: moveDone})
+// labels numbers what must have a name.
+func (m *moving) labels() int {
+	m.named++
+	return m.named
 }
 
 // weaver turns 2 or 4 rows of 16 columns into as many lines of 8 or 4 columns, the rows of
-// a column side by side.
+// a column side by side; one row it leaves as it is.
 type weaver struct{ single, double [2]reg.VecVirtual } // which numbers, and which pairs, of two vectors
 
 func startWeave(rows int) *weaver {
 	w := new(weaver)
+	if rows == 1 {
+		return w
+	}
 	for half := range 2 {
 		w.single[half] = ZMM()
 		VMOVUPS(alternating("single", 4, half), w.single[half])
@@ -116,6 +148,9 @@ func startWeave(rows int) *weaver {
 
 // lines consumes its operands.
 func (w *weaver) lines(in []reg.VecVirtual) []reg.VecVirtual {
+	if len(in) == 1 {
+		return in
+	}
 	pair := func(x, y reg.VecVirtual, which [2]reg.VecVirtual, permute func(ops ...Op)) (lo, hi reg.VecVirtual) {
 		hi = ZMM()
 		VMOVAPS(x, hi)

@@ -125,23 +125,7 @@ func walkPairs(run reg.Register, half int, name func(string) string, acc [][]reg
 	const pairs = 4
 	MOVQ(U32(strip/(2*pairs)), k)
 	Label(name("k"))
-	CMPQ(from, Mem{Base: run, Disp: runEnd})
-	JAE(LabelRef(name("copied")))
-	one, two, wrapped := ZMM(), ZMM(), GP64()
-	VMOVUPS(Mem{Base: from}, one)
-	VMOVUPS(Mem{Base: from, Disp: 64}, two)
-	VMOVUPS(one, Mem{Base: to})
-	VMOVUPS(two, Mem{Base: to, Disp: 4 * strip * tileRows})
-	PREFETCHT1(Mem{Base: from, Disp: 64 * aheadLines})
-	PREFETCHT1(Mem{Base: from, Disp: 64 * (aheadLines + 1)})
-	ADDQ(U32(128), from)
-	ADDQ(U32(2*4*strip*tileRows), to)
-	MOVQ(to, wrapped)
-	SUBQ(Mem{Base: run, Disp: runWrap}, wrapped)
-	SUBQ(U8(2), left)
-	CMOVQEQ(wrapped, to) // the row is done
-	CMOVQEQ(Mem{Base: run, Disp: runRow}, left)
-	Label(name("copied"))
+	copyTwo(run, from, to, left, name("copied"))
 	asked := 0
 	for p := range pairs {
 		multiplyPair(acc, ap, 4*strip, 8*p, Mem{Base: bp}, Mem{Base: bp, Index: ldb, Scale: 1})
@@ -166,6 +150,27 @@ func walkPairs(run reg.Register, half int, name func(string) string, acc [][]reg
 	MOVQ(to, Mem{Base: run, Disp: runTo})
 	MOVQ(left, Mem{Base: run, Disp: runLeft})
 	Label(name("finish"))
+}
+
+// copyTwo emits the copying of two lines of the next panel, if any are left.
+func copyTwo(run, from, to, left reg.Register, label string) {
+	CMPQ(from, Mem{Base: run, Disp: runEnd})
+	JAE(LabelRef(label))
+	one, two, wrapped := ZMM(), ZMM(), GP64()
+	VMOVUPS(Mem{Base: from}, one)
+	VMOVUPS(Mem{Base: from, Disp: 64}, two)
+	VMOVUPS(one, Mem{Base: to})
+	VMOVUPS(two, Mem{Base: to, Disp: 4 * strip * tileRows})
+	PREFETCHT1(Mem{Base: from, Disp: 64 * aheadLines})
+	PREFETCHT1(Mem{Base: from, Disp: 64 * (aheadLines + 1)})
+	ADDQ(U32(128), from)
+	ADDQ(U32(2*4*strip*tileRows), to)
+	MOVQ(to, wrapped)
+	SUBQ(Mem{Base: run, Disp: runWrap}, wrapped)
+	SUBQ(U8(2), left)
+	CMOVQEQ(wrapped, to) // the row is done
+	CMOVQEQ(Mem{Base: run, Disp: runRow}, left)
+	Label(label)
 }
 
 // multiplyPair emits two steps: the rows of a pair, and two numbers of A for each row of

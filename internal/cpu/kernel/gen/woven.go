@@ -40,9 +40,7 @@ func woven(s isa, size int, turned bool) {
 	w := func() reg.Register { return Load(Param("w"), GP64()) }
 	var m *moving
 	if s == avx512 {
-		move := w()
-		MOVQ(Mem{Base: move, Disp: wovenMove}, move)
-		m = startMove(move, size)
+		m = startMove(wovenMove, size)
 	}
 	zero := GP64()
 	XORQ(zero, zero)
@@ -132,9 +130,7 @@ func woven(s isa, size int, turned bool) {
 	JMP(LabelRef("slot"))
 	Label("done")
 	if m != nil {
-		move := w()
-		MOVQ(Mem{Base: move, Disp: wovenMove}, move)
-		m.end(move)
+		m.end()
 	}
 	VZEROUPPER()
 	RET()

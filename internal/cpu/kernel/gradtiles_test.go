@@ -7,15 +7,15 @@ import (
 
 // Tiles in an order of their own, one twice, of which all share the strips on the left, on the
 // right, or none, in one or more parts; with lines to pack meanwhile or none. Lines that the call may not read hold NaN.
-func TestWovenTiles(t *testing.T) {
+func TestGradTiles(t *testing.T) {
 	slots, index := []int32{3, 0, 4, 0}, []int32{2, -1, -1, 0, 3}
 	eachPath(t, func(t *testing.T, k *Set) {
-		for _, lines := range []int{2, 16, 18, 48} {
+		for _, tokens := range []int{4, 32, 36, 96} {
 			for _, n := range []int{0, 1, 4} {
 				for _, shared := range []string{"a", "b", ""} {
 					for _, packing := range []int{0, 1, 2, 9} {
 						for _, parts := range []int{1, 3} {
-							wovenTilesCase(t, k, lines, slots[:n], index, shared, packing, parts)
+							gradTilesCase(t, k, tokens*k.TileWidth/Strip, slots[:n], index, shared, packing, parts)
 						}
 					}
 				}
@@ -24,8 +24,9 @@ func TestWovenTiles(t *testing.T) {
 	})
 }
 
-func wovenTilesCase(t *testing.T, k *Set, lines int, slots, index []int32, shared string, packing, parts int) {
-	length := lines * Strip
+func gradTilesCase(t *testing.T, k *Set, lines int, slots, index []int32, shared string, packing, parts int) {
+	length, w := lines*Strip, k.TileWidth
+	m := Strip / w
 	size := length + 5
 	const ldc, cStep, cPart, every = 19, 1201, 397, 16
 	sides := map[string][]float32{}
@@ -37,7 +38,7 @@ func wovenTilesCase(t *testing.T, k *Set, lines int, slots, index []int32, share
 		used := make([]bool, 3*steps[side]+2*partSteps[side]+size+length)
 		for _, s := range slots {
 			for p := range parts {
-				for half := range 2 {
+				for half := range m {
 					for l := range length {
 						used[int(index[s])*steps[side]+p*partSteps[side]+half*size+l] = true
 					}
@@ -48,16 +49,16 @@ func wovenTilesCase(t *testing.T, k *Set, lines int, slots, index []int32, share
 	}
 	a, b := sides["a"], sides["b"]
 	before := random(4*cStep+2*cPart+15*ldc+16, 3)
-	what := fmt.Sprintf("WovenTiles: %d lines, %d tiles, %d parts, shared %q, %d lines to pack", lines, len(slots), parts, shared, packing)
+	what := fmt.Sprintf("GradTiles: %d lines, %d tiles, %d parts, shared %q, %d lines to pack", lines, len(slots), parts, shared, packing)
 	run := func() []float32 {
 		c, check := guarded(t, len(before))
 		copy(c, before)
-		w := WovenTiles{C: c, LDC: ldc, CStep: cStep, A: a, AStep: steps["a"], B: b, BStep: steps["b"], Slots: slots, Index: index,
+		q := GradTiles{C: c, LDC: ldc, CStep: cStep, A: a, AStep: steps["a"], B: b, BStep: steps["b"], Slots: slots, Index: index,
 			Size: size, Lines: lines, Every: every, Parts: parts, CPart: cPart, APart: partSteps["a"], BPart: partSteps["b"]}
-		move(t, what, k, 8, packing, (lines+every-1)/every*2*parts*len(slots), func(move *Move) {
-			w.Move = move
-			k.WovenTiles(&w)
-			w.C = make([]float32, len(before)) // the first call's are compared
+		move(t, what, k, k.TileWidth, packing, (lines+every-1)/every*m*parts*len(slots), func(move *Move) {
+			q.Move = move
+			k.GradTiles(&q)
+			q.C = make([]float32, len(before)) // the first call's are compared
 		})
 		check(what)
 		return c
@@ -74,8 +75,8 @@ func wovenTilesCase(t *testing.T, k *Set, lines int, slots, index []int32, share
 				for j := range 16 {
 					at := &want[int(s)*cStep+p*cPart+i*ldc+j]
 					for l := range lines {
-						for r := range 2 {
-							at.add(a[x*steps["a"]+p*partSteps["a"]+i/8*size+l*Strip+i%8*2+r], b[x*steps["b"]+p*partSteps["b"]+j/8*size+l*Strip+j%8*2+r])
+						for r := range m {
+							at.add(a[x*steps["a"]+p*partSteps["a"]+i/w*size+l*Strip+i%w*m+r], b[x*steps["b"]+p*partSteps["b"]+j/w*size+l*Strip+j%w*m+r])
 						}
 					}
 				}

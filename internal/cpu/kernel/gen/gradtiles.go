@@ -8,7 +8,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The fields of kernel.WovenTiles by their offsets, which a test compares.
+// The fields of kernel.GradTiles by their offsets, which a test compares.
 const (
 	tilesC     = 0
 	tilesLDC   = 24
@@ -29,30 +29,28 @@ const (
 	tilesBPart = 208
 )
 
-// wovenTiles emits tiles of 16 x 16 of a weight gradient. A vector holds two tokens of columns of
+// gradTiles emits tiles of 16 x 16 of a weight gradient. A vector holds two tokens of columns of
 // b; two tokens of a column of a are broadcast for several of them, so that less is read
 // than multiplied. AVX-512 has the sums of 8 x 16 in registers, AVX2 those of 4 x 8. The tokens'
-// sums are added up at the end.
-func wovenTiles(s isa) {
-	TEXT("wovenTiles"+s.name, NOSPLIT, "func(w *byte)")
-	const (
-		narrow = 8 // columns of a strip
-		unroll = 2
-		early  = 8 // lines from the asking for one to its use
-	)
-	rows, strips := narrow, 2
-	if s == avx2 {
+// sums are added up at the end. With bcst a vector holds one token of 16 columns, and each
+// multiplication broadcasts a number of a by itself; the sums of all 16 x 16 are in registers.
+func gradTiles(s isa, bcst bool) {
+	const early = 8 // lines from the asking for one to its use
+	narrow, rows, strips, unroll, suffix := 8, 8, 2, 2, s.name
+	switch {
+	case s == avx2:
 		rows, strips = 4, 1
+	case bcst:
+		narrow, rows, strips, unroll, suffix = 16, 16, 1, 4, s.name+bcstSuffix
 	}
+	TEXT("gradTiles"+suffix, NOSPLIT, "func(w *byte)")
 	parts := strip / s.lanes // vectors of a line
 	slot, part := AllocLocal(8), AllocLocal(8)
 	tile, left, right := AllocLocal(8), AllocLocal(8), AllocLocal(8)
 	w := func() reg.Register { return Load(Param("w"), GP64()) }
 	var m *moving
 	if s == avx512 {
-		move := w()
-		MOVQ(Mem{Base: move, Disp: tilesMove}, move)
-		m = startMove(move, narrow)
+		m = startMove(tilesMove, narrow)
 	}
 	none := GP64()
 	XORQ(none, none)
@@ -86,9 +84,9 @@ func wovenTiles(s isa) {
 	MOVQ(i, part)
 	Label("part")
 	acc := accumulators(rows, strips*parts, s.lanes)
-	for half := range 2 {
+	for half := range strip / narrow {
 		for row := 0; row < narrow; row += rows {
-			for column := 0; column < 2; column += strips {
+			for column := 0; column < strip/narrow; column += strips {
 				label := func(s string) string { return fmt.Sprintf("%s%dx%dx%d", s, half, row, column) }
 				// The sums of a row lie in one line, which most often no near cache has.
 				rowsOfTile := func() (c, ldc reg.Register) {
@@ -145,6 +143,10 @@ func wovenTiles(s isa) {
 						}
 					}
 					for i := range rows {
+						if bcst {
+							VFMADD231PS_BCST(Mem{Base: ap, Disp: 4 * (strip*l + i)}, b[0], acc[i][0])
+							continue
+						}
 						tokens := s.vec()
 						VBROADCASTSD(Mem{Base: ap, Disp: 4 * (strip*l + 2*(row+i))}, tokens)
 						for v := range b {
@@ -162,6 +164,10 @@ func wovenTiles(s isa) {
 				TESTQ(n, n)
 				JNZ(LabelRef(label("more")))
 				c, ldc = rowsOfTile()
+				if bcst {
+					put(c, ldc, acc, s.lanes, func(r, m Op) { VADDPS(m, r, r); VMOVUPS(r, m) })
+					continue
+				}
 				addTokens(s, acc, c, ldc, 4*narrow*column)
 			}
 		}
@@ -181,9 +187,7 @@ func wovenTiles(s isa) {
 	JMP(LabelRef("part"))
 	Label("done")
 	if m != nil {
-		move := w()
-		MOVQ(Mem{Base: move, Disp: tilesMove}, move)
-		m.end(move)
+		m.end()
 	}
 	VZEROUPPER()
 	RET()
