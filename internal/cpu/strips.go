@@ -99,7 +99,7 @@ func (o *gradOp) moveTo(w *wideSide, a *operand, end int) kernel.Move {
 	}
 	src := a.all[(w.next.token+w.done*o.tokensOfLine())*a.n+w.next.col:]
 	return kernel.Move{Src: src, Ask: src, Stride: a.n, Dst: w.ahead[w.done*kernel.Strip:],
-		Step: o.stripSize(o.tokens(w.next.token)), Lines: end - w.done, Squares: w.columns / kernel.Strip}
+		Step: o.stripSize(o.tokens(w.next.token)), Lines: end - w.done}
 }
 
 // after returns the task's next group behind g that has blocks: of the next chunk behind the

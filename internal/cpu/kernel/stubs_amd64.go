@@ -320,6 +320,18 @@ func panelSquaresAVX512Bcst(q *Squares)
 func stripSquaresAVX512Bcst(q *Squares)
 
 //go:noescape
+func woven4AVX512Bcst(w *Woven)
+
+//go:noescape
+func woven4TurnedAVX512Bcst(w *Woven)
+
+//go:noescape
+func woven8AVX512Bcst(w *Woven)
+
+//go:noescape
+func woven8TurnedAVX512Bcst(w *Woven)
+
+//go:noescape
 func weave16AVX512(dst *float32, step int, src *float32, lds int, lines, squares int)
 
 // vendor returns the three registers of CPUID that name who made the processor.

@@ -4,7 +4,7 @@ package kernel
 // of a column side by side. So vectors are full, and their sums are of tokens, which are added
 // up once.
 
-// Move is the packing of rows of Squares*Strip columns, Stride elements apart in Src, into
+// Move is the packing of rows of Group*Strip columns of a path, Stride elements apart in Src, into
 // strips of a width that the multiplications beside it say, which start Step elements apart
 // in Dst:
 //
@@ -19,13 +19,12 @@ type Move struct {
 	Step     int
 	Done     int
 	Lines    int
-	Squares  int
 }
 
 // Finish packs what is not done into strips of a width.
 func (m *Move) Finish(k *Set, width int) {
 	if n := m.Lines - m.Done; n > 0 {
-		k.PackStrips(m.Dst[m.Done*Strip:], m.Step, m.Src[m.Done*(Strip/width)*m.Stride:], m.Stride, n, m.Squares, width)
+		k.PackStrips(m.Dst[m.Done*Strip:], m.Step, m.Src[m.Done*(Strip/width)*m.Stride:], m.Stride, n, k.Group, width)
 		m.Done = m.Lines
 	}
 }

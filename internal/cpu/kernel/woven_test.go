@@ -22,7 +22,7 @@ func move(t *testing.T, what string, k *Set, width, lines, most int, call func(*
 		guards(what + ": Dst")
 		samePlaces(t, fmt.Sprintf("%s: %d done: Dst", what, done), dst, step, src, stride, done, cols, width)
 	}
-	m := Move{Src: src, Ask: src, Stride: stride, Dst: dst, Step: step, Lines: lines, Squares: k.Group}
+	m := Move{Src: src, Ask: src, Stride: stride, Dst: dst, Step: step, Lines: lines}
 	for done := 0; ; {
 		call(&m)
 		expected := done

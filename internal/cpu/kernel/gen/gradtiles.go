@@ -50,7 +50,9 @@ func gradTiles(s isa, bcst bool) {
 	w := func() reg.Register { return Load(Param("w"), GP64()) }
 	var m *moving
 	if s == avx512 {
-		m = startMove(tilesMove, narrow)
+		move := w()
+		MOVQ(Mem{Base: move, Disp: tilesMove}, move)
+		m = startMove(move, narrow, group(bcst))
 	}
 	none := GP64()
 	XORQ(none, none)
@@ -187,7 +189,9 @@ func gradTiles(s isa, bcst bool) {
 	JMP(LabelRef("part"))
 	Label("done")
 	if m != nil {
-		m.end()
+		move := w()
+		MOVQ(Mem{Base: move, Disp: tilesMove}, move)
+		m.end(move)
 	}
 	VZEROUPPER()
 	RET()

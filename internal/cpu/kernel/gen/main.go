@@ -68,8 +68,8 @@ func main() {
 		lanes(s, "lanes8", 8, false)
 		lanes(s, "lanes8Turned", 8, true)
 		for _, size := range []int{4, 8} {
-			woven(s, size, false)
-			woven(s, size, true)
+			woven(s, size, false, false)
+			woven(s, size, true, false)
 			weave(s, size)
 		}
 		gradTiles(s, false)
@@ -92,6 +92,10 @@ func main() {
 	pairSquares("stripSquares", false)
 	tileBcst()
 	gradTiles(avx512, true)
+	for _, size := range []int{4, 8} {
+		woven(avx512, size, false, true)
+		woven(avx512, size, true, true)
+	}
 	weave(avx512, 16)
 	cpuid()
 	Generate()

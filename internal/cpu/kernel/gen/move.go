@@ -10,46 +10,35 @@ import (
 
 // The fields of kernel.Move by their offsets, which a test compares.
 const (
-	moveSrc     = 0
-	moveAsk     = 24
-	moveStride  = 48
-	moveDst     = 56
-	moveStep    = 80
-	moveDone    = 88
-	moveLines   = 96
-	moveSquares = 104
+	moveSrc    = 0
+	moveAsk    = 24
+	moveStride = 48
+	moveDst    = 56
+	moveStep   = 80
+	moveDone   = 88
+	moveLines  = 96
 )
 
-// moving is the state of what is packed beside multiplications, strips of width columns.
+// group is how many strips of 16 columns are packed together, Group of the path.
+func group(bcst bool) int {
+	if bcst {
+		return 4
+	}
+	return 2
+}
+
+// moving is the state of what is packed beside multiplications, group times 16 columns in strips of width
+// columns.
 type moving struct {
-	width                       int
-	lines                       int                 // emitted
-	squares                     func() reg.Register // loads how many times 16 columns are packed
-	named                       int
-	end                         func()       // stores how far the packing came
+	width, group                int
+	lines                       int          // emitted
 	left                        reg.Register // lines of each strip, negative
 	from, ask, stride, to, step reg.Register
 }
 
-// startMove loads it from what the field at disp of the argument w points to.
-func startMove(disp, width int) *moving {
-	field := func() reg.Register {
-		move := Load(Param("w"), GP64())
-		MOVQ(Mem{Base: move, Disp: disp}, move)
-		return move
-	}
-	m := &moving{width: width, left: GP64(), from: GP64(), ask: GP64(), stride: GP64(), to: GP64(), step: GP64()}
-	m.squares = func() reg.Register {
-		n := field()
-		MOVQ(Mem{Base: n, Disp: moveSquares}, n)
-		return n
-	}
-	m.end = func() {
-		move := field()
-		ADDQ(Mem{Base: move, Disp: moveLines}, m.left)
-		MOVQ(m.left, Mem{Base: move, Disp: moveDone})
-	}
-	move := field()
+// startMove loads it.
+func startMove(move reg.Register, width, group int) *moving {
+	m := &moving{width: width, group: group, left: GP64(), from: GP64(), ask: GP64(), stride: GP64(), to: GP64(), step: GP64()}
 	MOVQ(Mem{Base: move, Disp: moveStride}, m.stride)
 	SHLQ(U8(2), m.stride)
 	MOVQ(Mem{Base: move, Disp: moveStep}, m.step)
@@ -79,51 +68,41 @@ func (m *moving) line() {
 	packed := fmt.Sprintf("packed%d", m.lines)
 	TESTQ(m.left, m.left)
 	JGE(LabelRef(packed))
-	to, n := GP64(), m.squares()
+	to := GP64()
 	MOVQ(m.to, to)
 	w := startWeave(m.rows())
-	square := fmt.Sprintf("square%d", m.lines)
-	Label(square)
-	row := GP64()
-	MOVQ(m.from, row)
-	var in []reg.VecVirtual
-	for r := range m.rows() {
-		in = append(in, ZMM())
-		VMOVUPS(Mem{Base: row}, in[r])
-		if r+1 < m.rows() {
-			ADDQ(m.stride, row)
+	for i := range m.group {
+		row := GP64()
+		MOVQ(m.from, row)
+		var in []reg.VecVirtual
+		for r := range m.rows() {
+			in = append(in, ZMM())
+			VMOVUPS(Mem{Base: row, Disp: 4 * strip * i}, in[r])
+			if r+1 < m.rows() {
+				ADDQ(m.stride, row)
+			}
+		}
+		for _, v := range w.lines(in) {
+			VMOVUPS(v, Mem{Base: to})
+			ADDQ(m.step, to)
 		}
 	}
-	for _, v := range w.lines(in) {
-		VMOVUPS(v, Mem{Base: to})
-		ADDQ(m.step, to)
-	}
-	ADDQ(U8(4*strip), m.from)
-	DECQ(n)
-	JNZ(LabelRef(square))
 	for range m.rows() {
-		n, line := m.squares(), fmt.Sprintf("asked%d", m.labels())
-		MOVQ(m.ask, row)
-		Label(line)
-		PREFETCHT1(Mem{Base: row})
-		ADDQ(U8(4*strip), row)
-		DECQ(n)
-		JNZ(LabelRef(line))
+		for i := range m.group {
+			PREFETCHT1(Mem{Base: m.ask, Disp: 4 * strip * i})
+		}
 		ADDQ(m.stride, m.ask)
 		ADDQ(m.stride, m.from)
 	}
-	n = m.squares()
-	SHLQ(U8(6), n)
-	SUBQ(n, m.from)
 	ADDQ(U8(4*strip), m.to)
 	INCQ(m.left)
 	Label(packed)
 }
 
-// labels numbers what must have a name.
-func (m *moving) labels() int {
-	m.named++
-	return m.named
+// end stores how far the packing came.
+func (m *moving) end(move reg.Register) {
+	ADDQ(Mem{Base: move, Disp: moveLines}, m.left)
+	MOVQ(m.left, Mem{Base: move, Disp: moveDone})
 }
 
 // weaver turns 2 or 4 rows of 16 columns into as many lines of 8 or 4 columns, the rows of

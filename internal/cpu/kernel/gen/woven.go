@@ -24,13 +24,17 @@ const (
 // other: a is the strip that all blocks share and that the first-level cache holds, for its
 // lines are read most often. The tokens' sums are added up at the end. AVX2 does four
 // columns of a at a time; AVX-512 several lines, so that sums enough are under way, and packs
-// meanwhile.
-func woven(s isa, size int, turned bool) {
+// meanwhile. bcst is for the path of that name, which packs more columns together.
+func woven(s isa, size int, turned, bcst bool) {
 	name := "woven" + string(rune('0'+size))
 	if turned {
 		name += "Turned"
 	}
-	TEXT(name+s.name, NOSPLIT, "func(w *byte)")
+	suffix := s.name
+	if bcst {
+		suffix += bcstSuffix
+	}
+	TEXT(name+suffix, NOSPLIT, "func(w *byte)")
 	tokens, vectors := strip/size, strip/s.lanes
 	rows, sets := size, strip/size
 	if s == avx2 {
@@ -40,7 +44,9 @@ func woven(s isa, size int, turned bool) {
 	w := func() reg.Register { return Load(Param("w"), GP64()) }
 	var m *moving
 	if s == avx512 {
-		m = startMove(wovenMove, size)
+		move := w()
+		MOVQ(Mem{Base: move, Disp: wovenMove}, move)
+		m = startMove(move, size, group(bcst))
 	}
 	zero := GP64()
 	XORQ(zero, zero)
@@ -130,7 +136,9 @@ func woven(s isa, size int, turned bool) {
 	JMP(LabelRef("slot"))
 	Label("done")
 	if m != nil {
-		m.end()
+		move := w()
+		MOVQ(Mem{Base: move, Disp: wovenMove}, move)
+		m.end(move)
 	}
 	VZEROUPPER()
 	RET()
