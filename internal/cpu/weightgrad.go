@@ -8,7 +8,10 @@ import (
 const (
 	// chunkBudget is the number of elements of the narrow activation that a chunk of
 	// tokens may have: less than half of a usual second-level cache.
-	chunkBudget = 100 << 10
+	chunkBudget = 128 << 10
+	// wovenBudget is the same for blocks of less than 16 x 16: adding up the tokens of a line at the end of a
+	// block costs as much as many of them.
+	wovenBudget = 200 << 10
 	leastChunk  = 32   // tokens of a chunk, at the least
 	mostChunk   = 1024 // and at the most
 )
@@ -84,7 +87,7 @@ func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gr
 	}
 	budget := chunkBudget
 	if q.topo != nil && q.topo.Block < kernel.Strip {
-		budget *= 2 // adding up the tokens of a line at the end of a block costs as much as many of them
+		budget = wovenBudget
 	}
 	if o.width == 1 {
 		o.layout = byColumn
