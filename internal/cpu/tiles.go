@@ -112,8 +112,16 @@ func (o *tileOp) fill(dst, src []float32, rows int) {
 	o.b.k.Panel(dst, src, o.k, rows, o.k)
 }
 
-// large says whether results go past the caches: the next operation would not find them there.
-func (p *product) large() bool { return 4*p.t*p.n >= p.b.streamFrom }
+// large says whether results go past the caches: the next operation would not find them there. A
+// pre-activation is wanted again in the backward pass only, and its GELU is as large: even a cache that could
+// keep both gains nothing from it, and lines that it lacks are not read before they are written.
+func (p *product) large() bool {
+	from := p.b.streamFrom
+	if p.finish == alsoGELU {
+		from = min(from, streamBytes)
+	}
+	return 4*p.t*p.n >= from
+}
 
 // columns computes the columns from col on for the tokens in ws.panel, of which rows
 // exist, and what follows the sums.
