@@ -69,7 +69,7 @@ func New(o Options) (*Backend, error) {
 		return nil, fmt.Errorf("cpu backend: %w", err)
 	}
 	return &Backend{k: k, pool: newPool(o.Threads), work: make([]workspace, o.Threads),
-		halveFrom: halvedChunks, streamFrom: max(streamBytes, lastLevelCache()/2), partFrom: max(partBytes, lastLevelCache()/2)}, nil
+		halveFrom: halvedChunks, streamFrom: max(streamBytes, lastLevelCache()/2), partFrom: max(partBytes, lastLevelCache()/4)}, nil
 }
 
 // Name returns "cpu".
