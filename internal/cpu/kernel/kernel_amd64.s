@@ -18580,12 +18580,12 @@ begin:
 	MOVQ    40(AX), CX
 	LEAQ    (CX)(BX*8), CX
 	MOVQ    16(AX), BX
-	ADDQ    $0x00000200, BX
 	MOVQ    24(AX), SI
 	MOVQ    32(AX), DI
 	MOVQ    96(AX), R8
 	MOVQ    112(AX), R9
 	MOVQ    120(AX), R10
+	ADDQ    $0x00000200, BX
 	TESTQ   DX, DX
 	JZ      finish
 

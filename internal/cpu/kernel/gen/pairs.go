@@ -89,13 +89,7 @@ func rowsOfHalf(run reg.Register, half int) (c, ldc reg.Register) {
 func walkPairs(run reg.Register, half int, name func(string) string, acc [][]reg.VecVirtual) {
 	segs, count := segments(run)
 	MOVQ(segs, Mem{Base: run, Disp: runFirst})
-	a, b, ldb, from, to, left := GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
-	MOVQ(Mem{Base: run, Disp: runA}, a)
-	MOVQ(Mem{Base: run, Disp: runB}, b)
-	MOVQ(Mem{Base: run, Disp: runLDB}, ldb)
-	MOVQ(Mem{Base: run, Disp: runFrom}, from)
-	MOVQ(Mem{Base: run, Disp: runTo}, to)
-	MOVQ(Mem{Base: run, Disp: runLeft}, left)
+	a, b, ldb, from, to, left := operands(run)
 	TESTQ(count, count)
 	JZ(LabelRef(name("finish")))
 	Label(name("segment"))
@@ -150,6 +144,18 @@ func walkPairs(run reg.Register, half int, name func(string) string, acc [][]reg
 	MOVQ(to, Mem{Base: run, Disp: runTo})
 	MOVQ(left, Mem{Base: run, Disp: runLeft})
 	Label(name("finish"))
+}
+
+// operands loads where the operands of a run begin, B's stride, and how far the copying has come.
+func operands(run reg.Register) (a, b, ldb, from, to, left reg.Register) {
+	a, b, ldb, from, to, left = GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
+	MOVQ(Mem{Base: run, Disp: runA}, a)
+	MOVQ(Mem{Base: run, Disp: runB}, b)
+	MOVQ(Mem{Base: run, Disp: runLDB}, ldb)
+	MOVQ(Mem{Base: run, Disp: runFrom}, from)
+	MOVQ(Mem{Base: run, Disp: runTo}, to)
+	MOVQ(Mem{Base: run, Disp: runLeft}, left)
+	return a, b, ldb, from, to, left
 }
 
 // copyTwo emits the copying of two lines of the next panel, if any are left.
