@@ -198,7 +198,7 @@ func (o *gradOp) woven(ws *workspace, slots, index []int32, a []float32, n int) 
 	q := &ws.woven
 	*q = kernel.Woven{C: ws.half.grad, A: a, B: ws.panel, Slots: slots, Index: index,
 		Step: o.stripSize(n), Lines: stride(n) / o.tokensOfLine(), Move: &ws.wide.move}
-	q.Every = every(q.Move, len(slots)*q.Lines, q.Lines, o.tokensOfLine())
+	q.Every = every(q.Move, kernel.Passes(o.width, len(slots))*q.Lines, q.Lines, o.tokensOfLine())
 	add, turned := o.b.k.Woven4, o.b.k.Woven4Turned
 	if o.width == 8 {
 		add, turned = o.b.k.Woven8, o.b.k.Woven8Turned

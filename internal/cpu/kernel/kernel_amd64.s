@@ -4699,26 +4699,29 @@ part7store:
 
 // func woven4AVX2(w *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·woven4AVX2(SB), NOSPLIT, $8-8
+TEXT ·woven4AVX2(SB), NOSPLIT, $24-8
 	XORQ AX, AX
 	MOVQ AX, (SP)
 
-slot:
-	MOVQ       w+0(FP), AX
-	MOVQ       (SP), CX
-	CMPQ       CX, 80(AX)
-	JGE        done
-	INCQ       (SP)
-	MOVQ       72(AX), DX
-	MOVLQSX    (DX)(CX*4), DX
-	MOVQ       96(AX), CX
-	MOVLQSX    (CX)(DX*4), CX
-	IMUL3Q     $+64, DX, DX
-	ADDQ       (AX), DX
+slot1x0:
+	MOVQ       w+0(FP), DX
+	MOVQ       (SP), AX
+	LEAQ       1(AX), CX
+	CMPQ       CX, 80(DX)
+	JG         fewer1x0
+	MOVQ       CX, (SP)
+	MOVQ       72(DX), CX
+	LEAQ       (CX)(AX*4), CX
+	MOVLQSX    (CX), AX
+	MOVQ       96(DX), CX
+	MOVLQSX    (CX)(AX*4), CX
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (DX), AX
+	MOVQ       AX, 16(SP)
 	SHLQ       $0x02, CX
-	IMULQ      120(AX), CX
-	ADDQ       48(AX), CX
-	PREFETCHT0 (DX)
+	IMULQ      120(DX), CX
+	ADDQ       48(DX), CX
+	PREFETCHT0 (AX)
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -4727,18 +4730,19 @@ slot:
 	VXORPS     X5, X5, X5
 	VXORPS     X6, X6, X6
 	VXORPS     X7, X7, X7
-	MOVQ       w+0(FP), BX
-	MOVQ       24(BX), AX
-	MOVQ       128(BX), BX
+	MOVQ       w+0(FP), DX
+	MOVQ       24(DX), AX
+	MOVQ       128(DX), DX
+	MOVQ       DX, 8(SP)
 
-part0more:
-	MOVQ    w+0(FP), SI
-	MOVQ    144(SI), SI
-	CMPQ    BX, SI
-	CMOVQLT BX, SI
-	SUBQ    SI, BX
+more1x0:
+	MOVQ    w+0(FP), DX
+	MOVQ    144(DX), DX
+	CMPQ    8(SP), DX
+	CMOVQLT 8(SP), DX
+	SUBQ    DX, 8(SP)
 
-part0line:
+line1x0:
 	VMOVUPS        (CX), Y8
 	VMOVUPS        32(CX), Y9
 	VBROADCASTF128 (AX), Y10
@@ -4755,10 +4759,11 @@ part0line:
 	VFMADD231PS    Y9, Y10, Y7
 	ADDQ           $0x00000040, AX
 	ADDQ           $0x00000040, CX
-	SUBQ           $0x01, SI
-	JG             part0line
-	TESTQ          BX, BX
-	JNZ            part0more
+	SUBQ           $0x01, DX
+	JG             line1x0
+	CMPQ           8(SP), $0x00
+	JNZ            more1x0
+	MOVQ           16(SP), AX
 	VUNPCKLPS      Y2, Y0, Y8
 	VUNPCKHPS      Y2, Y0, Y0
 	VADDPS         Y8, Y0, Y0
@@ -4787,42 +4792,45 @@ part0line:
 	VUNPCKHPD      X2, X4, X4
 	VUNPCKLPD      X1, X0, X2
 	VUNPCKHPD      X1, X0, X0
-	VADDPS         (DX), X3, X3
-	VMOVUPS        X3, (DX)
-	VADDPS         16(DX), X4, X4
-	VMOVUPS        X4, 16(DX)
-	VADDPS         32(DX), X2, X2
-	VMOVUPS        X2, 32(DX)
-	VADDPS         48(DX), X0, X0
-	VMOVUPS        X0, 48(DX)
-	JMP            slot
+	VADDPS         (AX), X3, X3
+	VMOVUPS        X3, (AX)
+	VADDPS         16(AX), X4, X4
+	VMOVUPS        X4, 16(AX)
+	VADDPS         32(AX), X2, X2
+	VMOVUPS        X2, 32(AX)
+	VADDPS         48(AX), X0, X0
+	VMOVUPS        X0, 48(AX)
+	JMP            slot1x0
 
-done:
+fewer1x0:
 	VZEROUPPER
 	RET
 
 // func woven4TurnedAVX2(w *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·woven4TurnedAVX2(SB), NOSPLIT, $8-8
+TEXT ·woven4TurnedAVX2(SB), NOSPLIT, $24-8
 	XORQ AX, AX
 	MOVQ AX, (SP)
 
-slot:
-	MOVQ       w+0(FP), AX
-	MOVQ       (SP), CX
-	CMPQ       CX, 80(AX)
-	JGE        done
-	INCQ       (SP)
-	MOVQ       72(AX), DX
-	MOVLQSX    (DX)(CX*4), DX
-	MOVQ       96(AX), CX
-	MOVLQSX    (CX)(DX*4), CX
-	IMUL3Q     $+64, DX, DX
-	ADDQ       (AX), DX
+slot1x0:
+	MOVQ       w+0(FP), DX
+	MOVQ       (SP), AX
+	LEAQ       1(AX), CX
+	CMPQ       CX, 80(DX)
+	JG         fewer1x0
+	MOVQ       CX, (SP)
+	MOVQ       72(DX), CX
+	LEAQ       (CX)(AX*4), CX
+	MOVLQSX    (CX), AX
+	MOVQ       96(DX), CX
+	MOVLQSX    (CX)(AX*4), CX
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (DX), AX
+	MOVQ       AX, 16(SP)
 	SHLQ       $0x02, CX
-	IMULQ      120(AX), CX
-	ADDQ       48(AX), CX
-	PREFETCHT0 (DX)
+	IMULQ      120(DX), CX
+	ADDQ       48(DX), CX
+	PREFETCHT0 (AX)
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -4831,18 +4839,19 @@ slot:
 	VXORPS     X5, X5, X5
 	VXORPS     X6, X6, X6
 	VXORPS     X7, X7, X7
-	MOVQ       w+0(FP), BX
-	MOVQ       24(BX), AX
-	MOVQ       128(BX), BX
+	MOVQ       w+0(FP), DX
+	MOVQ       24(DX), AX
+	MOVQ       128(DX), DX
+	MOVQ       DX, 8(SP)
 
-part0more:
-	MOVQ    w+0(FP), SI
-	MOVQ    144(SI), SI
-	CMPQ    BX, SI
-	CMOVQLT BX, SI
-	SUBQ    SI, BX
+more1x0:
+	MOVQ    w+0(FP), DX
+	MOVQ    144(DX), DX
+	CMPQ    8(SP), DX
+	CMOVQLT 8(SP), DX
+	SUBQ    DX, 8(SP)
 
-part0line:
+line1x0:
 	VMOVUPS        (CX), Y8
 	VMOVUPS        32(CX), Y9
 	VBROADCASTF128 (AX), Y10
@@ -4859,10 +4868,11 @@ part0line:
 	VFMADD231PS    Y9, Y10, Y7
 	ADDQ           $0x00000040, AX
 	ADDQ           $0x00000040, CX
-	SUBQ           $0x01, SI
-	JG             part0line
-	TESTQ          BX, BX
-	JNZ            part0more
+	SUBQ           $0x01, DX
+	JG             line1x0
+	CMPQ           8(SP), $0x00
+	JNZ            more1x0
+	MOVQ           16(SP), AX
 	VUNPCKLPS      Y2, Y0, Y8
 	VUNPCKHPS      Y2, Y0, Y0
 	VADDPS         Y8, Y0, Y0
@@ -4881,13 +4891,13 @@ part0line:
 	VUNPCKLPD      Y5, Y1, Y8
 	VUNPCKHPD      Y5, Y1, Y1
 	VADDPS         Y8, Y1, Y1
-	VADDPS         (DX), Y0, Y0
-	VMOVUPS        Y0, (DX)
-	VADDPS         32(DX), Y1, Y1
-	VMOVUPS        Y1, 32(DX)
-	JMP            slot
+	VADDPS         (AX), Y0, Y0
+	VMOVUPS        Y0, (AX)
+	VADDPS         32(AX), Y1, Y1
+	VMOVUPS        Y1, 32(AX)
+	JMP            slot1x0
 
-done:
+fewer1x0:
 	VZEROUPPER
 	RET
 
@@ -4979,29 +4989,32 @@ square:
 
 // func woven8AVX2(w *byte)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·woven8AVX2(SB), NOSPLIT, $8-8
+TEXT ·woven8AVX2(SB), NOSPLIT, $24-8
 	XORQ AX, AX
 	MOVQ AX, (SP)
 
-slot:
-	MOVQ       w+0(FP), AX
-	MOVQ       (SP), CX
-	CMPQ       CX, 80(AX)
-	JGE        done
-	INCQ       (SP)
-	MOVQ       72(AX), DX
-	MOVLQSX    (DX)(CX*4), DX
-	MOVQ       96(AX), CX
-	MOVLQSX    (CX)(DX*4), CX
-	IMUL3Q     $+256, DX, DX
-	ADDQ       (AX), DX
+slot1x0:
+	MOVQ       w+0(FP), DX
+	MOVQ       (SP), AX
+	LEAQ       1(AX), CX
+	CMPQ       CX, 80(DX)
+	JG         fewer1x0
+	MOVQ       CX, (SP)
+	MOVQ       72(DX), CX
+	LEAQ       (CX)(AX*4), CX
+	MOVLQSX    (CX), AX
+	MOVQ       96(DX), CX
+	MOVLQSX    (CX)(AX*4), CX
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (DX), AX
+	MOVQ       AX, 16(SP)
 	SHLQ       $0x02, CX
-	IMULQ      120(AX), CX
-	ADDQ       48(AX), CX
-	PREFETCHT0 (DX)
-	PREFETCHT0 64(DX)
-	PREFETCHT0 128(DX)
-	PREFETCHT0 192(DX)
+	IMULQ      120(DX), CX
+	ADDQ       48(DX), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -5010,21 +5023,22 @@ slot:
 	VXORPS     X5, X5, X5
 	VXORPS     X6, X6, X6
 	VXORPS     X7, X7, X7
-	MOVQ       w+0(FP), SI
-	MOVQ       24(SI), AX
-	MOVQ       CX, BX
-	MOVQ       128(SI), SI
+	MOVQ       w+0(FP), BX
+	MOVQ       24(BX), AX
+	MOVQ       CX, DX
+	MOVQ       128(BX), BX
+	MOVQ       BX, 8(SP)
 
-part0more:
-	MOVQ    w+0(FP), DI
-	MOVQ    144(DI), DI
-	CMPQ    SI, DI
-	CMOVQLT SI, DI
-	SUBQ    DI, SI
+more1x0:
+	MOVQ    w+0(FP), BX
+	MOVQ    144(BX), BX
+	CMPQ    8(SP), BX
+	CMOVQLT 8(SP), BX
+	SUBQ    BX, 8(SP)
 
-part0line:
-	VMOVUPS      (BX), Y8
-	VMOVUPS      32(BX), Y9
+line1x0:
+	VMOVUPS      (DX), Y8
+	VMOVUPS      32(DX), Y9
 	VBROADCASTSD (AX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
@@ -5038,11 +5052,12 @@ part0line:
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	ADDQ         $0x00000040, AX
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x01, DI
-	JG           part0line
-	TESTQ        SI, SI
-	JNZ          part0more
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x01, BX
+	JG           line1x0
+	CMPQ         8(SP), $0x00
+	JNZ          more1x0
+	MOVQ         16(SP), AX
 	VSHUFPS      $0xdd, Y1, Y0, Y8
 	VSHUFPS      $0x88, Y1, Y0, Y0
 	VADDPS       Y8, Y0, Y0
@@ -5059,109 +5074,114 @@ part0line:
 	VSHUFPS      $0x88, Y7, Y6, Y6
 	VADDPS       Y8, Y6, Y6
 	VPERMPD      $0xd8, Y6, Y6
-	VADDPS       (DX), Y0, Y0
-	VMOVUPS      Y0, (DX)
-	VADDPS       32(DX), Y2, Y2
-	VMOVUPS      Y2, 32(DX)
-	VADDPS       64(DX), Y4, Y4
-	VMOVUPS      Y4, 64(DX)
-	VADDPS       96(DX), Y6, Y6
-	VMOVUPS      Y6, 96(DX)
-	VXORPS       X11, X11, X11
-	VXORPS       X12, X12, X12
-	VXORPS       X13, X13, X13
-	VXORPS       X14, X14, X14
-	VXORPS       X15, X15, X15
-	VXORPS       X16, X16, X16
-	VXORPS       X17, X17, X17
-	VXORPS       X18, X18, X18
-	MOVQ         w+0(FP), BX
-	MOVQ         24(BX), AX
-	MOVQ         128(BX), BX
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VADDPS       32(AX), Y2, Y2
+	VMOVUPS      Y2, 32(AX)
+	VADDPS       64(AX), Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VADDPS       96(AX), Y6, Y6
+	VMOVUPS      Y6, 96(AX)
+	VXORPS       X0, X0, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	VXORPS       X3, X3, X3
+	VXORPS       X4, X4, X4
+	VXORPS       X5, X5, X5
+	VXORPS       X6, X6, X6
+	VXORPS       X7, X7, X7
+	MOVQ         w+0(FP), DX
+	MOVQ         24(DX), AX
+	MOVQ         128(DX), DX
+	MOVQ         DX, 8(SP)
 
-part4more:
-	MOVQ    w+0(FP), SI
-	MOVQ    144(SI), SI
-	CMPQ    BX, SI
-	CMOVQLT BX, SI
-	SUBQ    SI, BX
+more1x4:
+	MOVQ    w+0(FP), DX
+	MOVQ    144(DX), DX
+	CMPQ    8(SP), DX
+	CMOVQLT 8(SP), DX
+	SUBQ    DX, 8(SP)
 
-part4line:
+line1x4:
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSD 32(AX), Y10
-	VFMADD231PS  Y8, Y10, Y11
-	VFMADD231PS  Y9, Y10, Y12
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
 	VBROADCASTSD 40(AX), Y10
-	VFMADD231PS  Y8, Y10, Y13
-	VFMADD231PS  Y9, Y10, Y14
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
 	VBROADCASTSD 48(AX), Y10
-	VFMADD231PS  Y8, Y10, Y15
-	VFMADD231PS  Y9, Y10, Y16
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
 	VBROADCASTSD 56(AX), Y10
-	VFMADD231PS  Y8, Y10, Y17
-	VFMADD231PS  Y9, Y10, Y18
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000040, CX
-	SUBQ         $0x01, SI
-	JG           part4line
-	TESTQ        BX, BX
-	JNZ          part4more
-	VSHUFPS      $0xdd, Y12, Y11, Y8
-	VSHUFPS      $0x88, Y12, Y11, Y11
-	VADDPS       Y8, Y11, Y11
-	VPERMPD      $0xd8, Y11, Y11
-	VSHUFPS      $0xdd, Y14, Y13, Y8
-	VSHUFPS      $0x88, Y14, Y13, Y13
-	VADDPS       Y8, Y13, Y13
-	VPERMPD      $0xd8, Y13, Y13
-	VSHUFPS      $0xdd, Y16, Y15, Y8
-	VSHUFPS      $0x88, Y16, Y15, Y15
-	VADDPS       Y8, Y15, Y15
-	VPERMPD      $0xd8, Y15, Y15
-	VSHUFPS      $0xdd, Y18, Y17, Y8
-	VSHUFPS      $0x88, Y18, Y17, Y17
-	VADDPS       Y8, Y17, Y17
-	VPERMPD      $0xd8, Y17, Y17
-	VADDPS       128(DX), Y11, Y11
-	VMOVUPS      Y11, 128(DX)
-	VADDPS       160(DX), Y13, Y13
-	VMOVUPS      Y13, 160(DX)
-	VADDPS       192(DX), Y15, Y15
-	VMOVUPS      Y15, 192(DX)
-	VADDPS       224(DX), Y17, Y17
-	VMOVUPS      Y17, 224(DX)
-	JMP          slot
+	SUBQ         $0x01, DX
+	JG           line1x4
+	CMPQ         8(SP), $0x00
+	JNZ          more1x4
+	MOVQ         16(SP), AX
+	VSHUFPS      $0xdd, Y1, Y0, Y8
+	VSHUFPS      $0x88, Y1, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPERMPD      $0xd8, Y0, Y0
+	VSHUFPS      $0xdd, Y3, Y2, Y8
+	VSHUFPS      $0x88, Y3, Y2, Y2
+	VADDPS       Y8, Y2, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VSHUFPS      $0xdd, Y5, Y4, Y8
+	VSHUFPS      $0x88, Y5, Y4, Y4
+	VADDPS       Y8, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VSHUFPS      $0xdd, Y7, Y6, Y8
+	VSHUFPS      $0x88, Y7, Y6, Y6
+	VADDPS       Y8, Y6, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VADDPS       128(AX), Y0, Y0
+	VMOVUPS      Y0, 128(AX)
+	VADDPS       160(AX), Y2, Y2
+	VMOVUPS      Y2, 160(AX)
+	VADDPS       192(AX), Y4, Y4
+	VMOVUPS      Y4, 192(AX)
+	VADDPS       224(AX), Y6, Y6
+	VMOVUPS      Y6, 224(AX)
+	JMP          slot1x0
 
-done:
+fewer1x0:
 	VZEROUPPER
 	RET
 
 // func woven8TurnedAVX2(w *byte)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·woven8TurnedAVX2(SB), NOSPLIT, $8-8
+TEXT ·woven8TurnedAVX2(SB), NOSPLIT, $24-8
 	XORQ AX, AX
 	MOVQ AX, (SP)
 
-slot:
-	MOVQ       w+0(FP), AX
-	MOVQ       (SP), CX
-	CMPQ       CX, 80(AX)
-	JGE        done
-	INCQ       (SP)
-	MOVQ       72(AX), DX
-	MOVLQSX    (DX)(CX*4), DX
-	MOVQ       96(AX), CX
-	MOVLQSX    (CX)(DX*4), CX
-	IMUL3Q     $+256, DX, DX
-	ADDQ       (AX), DX
+slot1x0:
+	MOVQ       w+0(FP), DX
+	MOVQ       (SP), AX
+	LEAQ       1(AX), CX
+	CMPQ       CX, 80(DX)
+	JG         fewer1x0
+	MOVQ       CX, (SP)
+	MOVQ       72(DX), CX
+	LEAQ       (CX)(AX*4), CX
+	MOVLQSX    (CX), AX
+	MOVQ       96(DX), CX
+	MOVLQSX    (CX)(AX*4), CX
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (DX), AX
+	MOVQ       AX, 16(SP)
 	SHLQ       $0x02, CX
-	IMULQ      120(AX), CX
-	ADDQ       48(AX), CX
-	PREFETCHT0 (DX)
-	PREFETCHT0 64(DX)
-	PREFETCHT0 128(DX)
-	PREFETCHT0 192(DX)
+	IMULQ      120(DX), CX
+	ADDQ       48(DX), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -5170,21 +5190,22 @@ slot:
 	VXORPS     X5, X5, X5
 	VXORPS     X6, X6, X6
 	VXORPS     X7, X7, X7
-	MOVQ       w+0(FP), SI
-	MOVQ       24(SI), AX
-	MOVQ       CX, BX
-	MOVQ       128(SI), SI
+	MOVQ       w+0(FP), BX
+	MOVQ       24(BX), AX
+	MOVQ       CX, DX
+	MOVQ       128(BX), BX
+	MOVQ       BX, 8(SP)
 
-part0more:
-	MOVQ    w+0(FP), DI
-	MOVQ    144(DI), DI
-	CMPQ    SI, DI
-	CMOVQLT SI, DI
-	SUBQ    DI, SI
+more1x0:
+	MOVQ    w+0(FP), BX
+	MOVQ    144(BX), BX
+	CMPQ    8(SP), BX
+	CMOVQLT 8(SP), BX
+	SUBQ    BX, 8(SP)
 
-part0line:
-	VMOVUPS      (BX), Y8
-	VMOVUPS      32(BX), Y9
+line1x0:
+	VMOVUPS      (DX), Y8
+	VMOVUPS      32(DX), Y9
 	VBROADCASTSD (AX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
@@ -5198,11 +5219,12 @@ part0line:
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	ADDQ         $0x00000040, AX
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x01, DI
-	JG           part0line
-	TESTQ        SI, SI
-	JNZ          part0more
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x01, BX
+	JG           line1x0
+	CMPQ         8(SP), $0x00
+	JNZ          more1x0
+	MOVQ         16(SP), AX
 	VSHUFPS      $0xdd, Y1, Y0, Y8
 	VSHUFPS      $0x88, Y1, Y0, Y0
 	VADDPS       Y8, Y0, Y0
@@ -5231,109 +5253,111 @@ part0line:
 	VEXTRACTF128 $0x01, Y8, X2
 	VEXTRACTF128 $0x01, Y9, X3
 	VEXTRACTF128 $0x01, Y0, X4
-	VADDPS       (DX), X10, X10
-	VMOVUPS      X10, (DX)
-	VADDPS       128(DX), X1, X1
-	VMOVUPS      X1, 128(DX)
-	VADDPS       32(DX), X8, X8
-	VMOVUPS      X8, 32(DX)
-	VADDPS       160(DX), X2, X2
-	VMOVUPS      X2, 160(DX)
-	VADDPS       64(DX), X9, X9
-	VMOVUPS      X9, 64(DX)
-	VADDPS       192(DX), X3, X3
-	VMOVUPS      X3, 192(DX)
-	VADDPS       96(DX), X0, X0
-	VMOVUPS      X0, 96(DX)
-	VADDPS       224(DX), X4, X4
-	VMOVUPS      X4, 224(DX)
-	VXORPS       X11, X11, X11
-	VXORPS       X12, X12, X12
-	VXORPS       X13, X13, X13
-	VXORPS       X14, X14, X14
-	VXORPS       X15, X15, X15
-	VXORPS       X16, X16, X16
-	VXORPS       X17, X17, X17
-	VXORPS       X18, X18, X18
-	MOVQ         w+0(FP), BX
-	MOVQ         24(BX), AX
-	MOVQ         128(BX), BX
+	VADDPS       (AX), X10, X10
+	VMOVUPS      X10, (AX)
+	VADDPS       128(AX), X1, X1
+	VMOVUPS      X1, 128(AX)
+	VADDPS       32(AX), X8, X8
+	VMOVUPS      X8, 32(AX)
+	VADDPS       160(AX), X2, X2
+	VMOVUPS      X2, 160(AX)
+	VADDPS       64(AX), X9, X9
+	VMOVUPS      X9, 64(AX)
+	VADDPS       192(AX), X3, X3
+	VMOVUPS      X3, 192(AX)
+	VADDPS       96(AX), X0, X0
+	VMOVUPS      X0, 96(AX)
+	VADDPS       224(AX), X4, X4
+	VMOVUPS      X4, 224(AX)
+	VXORPS       X0, X0, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	VXORPS       X3, X3, X3
+	VXORPS       X4, X4, X4
+	VXORPS       X5, X5, X5
+	VXORPS       X6, X6, X6
+	VXORPS       X7, X7, X7
+	MOVQ         w+0(FP), DX
+	MOVQ         24(DX), AX
+	MOVQ         128(DX), DX
+	MOVQ         DX, 8(SP)
 
-part4more:
-	MOVQ    w+0(FP), SI
-	MOVQ    144(SI), SI
-	CMPQ    BX, SI
-	CMOVQLT BX, SI
-	SUBQ    SI, BX
+more1x4:
+	MOVQ    w+0(FP), DX
+	MOVQ    144(DX), DX
+	CMPQ    8(SP), DX
+	CMOVQLT 8(SP), DX
+	SUBQ    DX, 8(SP)
 
-part4line:
+line1x4:
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSD 32(AX), Y10
-	VFMADD231PS  Y8, Y10, Y11
-	VFMADD231PS  Y9, Y10, Y12
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
 	VBROADCASTSD 40(AX), Y10
-	VFMADD231PS  Y8, Y10, Y13
-	VFMADD231PS  Y9, Y10, Y14
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
 	VBROADCASTSD 48(AX), Y10
-	VFMADD231PS  Y8, Y10, Y15
-	VFMADD231PS  Y9, Y10, Y16
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
 	VBROADCASTSD 56(AX), Y10
-	VFMADD231PS  Y8, Y10, Y17
-	VFMADD231PS  Y9, Y10, Y18
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000040, CX
-	SUBQ         $0x01, SI
-	JG           part4line
-	TESTQ        BX, BX
-	JNZ          part4more
-	VSHUFPS      $0xdd, Y12, Y11, Y8
-	VSHUFPS      $0x88, Y12, Y11, Y11
-	VADDPS       Y8, Y11, Y11
-	VPERMPD      $0xd8, Y11, Y11
-	VSHUFPS      $0xdd, Y14, Y13, Y8
-	VSHUFPS      $0x88, Y14, Y13, Y13
-	VADDPS       Y8, Y13, Y13
-	VPERMPD      $0xd8, Y13, Y13
-	VSHUFPS      $0xdd, Y16, Y15, Y8
-	VSHUFPS      $0x88, Y16, Y15, Y15
-	VADDPS       Y8, Y15, Y15
-	VPERMPD      $0xd8, Y15, Y15
-	VSHUFPS      $0xdd, Y18, Y17, Y8
-	VSHUFPS      $0x88, Y18, Y17, Y17
-	VADDPS       Y8, Y17, Y17
-	VPERMPD      $0xd8, Y17, Y17
-	VUNPCKLPS    Y13, Y11, Y8
-	VUNPCKHPS    Y13, Y11, Y11
-	VUNPCKLPS    Y17, Y15, Y9
-	VUNPCKHPS    Y17, Y15, Y15
+	SUBQ         $0x01, DX
+	JG           line1x4
+	CMPQ         8(SP), $0x00
+	JNZ          more1x4
+	MOVQ         16(SP), AX
+	VSHUFPS      $0xdd, Y1, Y0, Y8
+	VSHUFPS      $0x88, Y1, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPERMPD      $0xd8, Y0, Y0
+	VSHUFPS      $0xdd, Y3, Y2, Y8
+	VSHUFPS      $0x88, Y3, Y2, Y2
+	VADDPS       Y8, Y2, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VSHUFPS      $0xdd, Y5, Y4, Y8
+	VSHUFPS      $0x88, Y5, Y4, Y4
+	VADDPS       Y8, Y4, Y4
+	VPERMPD      $0xd8, Y4, Y4
+	VSHUFPS      $0xdd, Y7, Y6, Y8
+	VSHUFPS      $0x88, Y7, Y6, Y6
+	VADDPS       Y8, Y6, Y6
+	VPERMPD      $0xd8, Y6, Y6
+	VUNPCKLPS    Y2, Y0, Y8
+	VUNPCKHPS    Y2, Y0, Y0
+	VUNPCKLPS    Y6, Y4, Y9
+	VUNPCKHPS    Y6, Y4, Y4
 	VUNPCKLPD    Y9, Y8, Y10
 	VUNPCKHPD    Y9, Y8, Y8
-	VUNPCKLPD    Y15, Y11, Y9
-	VUNPCKHPD    Y15, Y11, Y11
-	VEXTRACTF128 $0x01, Y10, X0
-	VEXTRACTF128 $0x01, Y8, X1
-	VEXTRACTF128 $0x01, Y9, X2
-	VEXTRACTF128 $0x01, Y11, X3
-	VADDPS       16(DX), X10, X10
-	VMOVUPS      X10, 16(DX)
-	VADDPS       144(DX), X0, X0
-	VMOVUPS      X0, 144(DX)
-	VADDPS       48(DX), X8, X8
-	VMOVUPS      X8, 48(DX)
-	VADDPS       176(DX), X1, X1
-	VMOVUPS      X1, 176(DX)
-	VADDPS       80(DX), X9, X9
-	VMOVUPS      X9, 80(DX)
-	VADDPS       208(DX), X2, X2
-	VMOVUPS      X2, 208(DX)
-	VADDPS       112(DX), X11, X11
-	VMOVUPS      X11, 112(DX)
-	VADDPS       240(DX), X3, X3
-	VMOVUPS      X3, 240(DX)
-	JMP          slot
+	VUNPCKLPD    Y4, Y0, Y9
+	VUNPCKHPD    Y4, Y0, Y0
+	VEXTRACTF128 $0x01, Y10, X1
+	VEXTRACTF128 $0x01, Y8, X2
+	VEXTRACTF128 $0x01, Y9, X3
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPS       16(AX), X10, X10
+	VMOVUPS      X10, 16(AX)
+	VADDPS       144(AX), X1, X1
+	VMOVUPS      X1, 144(AX)
+	VADDPS       48(AX), X8, X8
+	VMOVUPS      X8, 48(AX)
+	VADDPS       176(AX), X2, X2
+	VMOVUPS      X2, 176(AX)
+	VADDPS       80(AX), X9, X9
+	VMOVUPS      X9, 80(AX)
+	VADDPS       208(AX), X3, X3
+	VMOVUPS      X3, 208(AX)
+	VADDPS       112(AX), X0, X0
+	VMOVUPS      X0, 112(AX)
+	VADDPS       240(AX), X4, X4
+	VMOVUPS      X4, 240(AX)
+	JMP          slot1x0
 
-done:
+fewer1x0:
 	VZEROUPPER
 	RET
 
@@ -12457,7 +12481,7 @@ part1store:
 
 // func woven4AVX512(w *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·woven4AVX512(SB), NOSPLIT, $8-8
+TEXT ·woven4AVX512(SB), NOSPLIT, $48-8
 	MOVQ   w+0(FP), AX
 	MOVQ   136(AX), AX
 	MOVQ   48(AX), SI
@@ -12478,22 +12502,57 @@ TEXT ·woven4AVX512(SB), NOSPLIT, $8-8
 	XORQ   AX, AX
 	MOVQ   AX, (SP)
 
-slot:
-	MOVQ       w+0(FP), AX
-	MOVQ       (SP), R9
-	CMPQ       R9, 80(AX)
-	JGE        done
-	INCQ       (SP)
-	MOVQ       72(AX), R10
-	MOVLQSX    (R10)(R9*4), R10
-	MOVQ       96(AX), R9
-	MOVLQSX    (R9)(R10*4), R9
-	IMUL3Q     $+64, R10, R10
-	ADDQ       (AX), R10
+slot4x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       4(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer4x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R12
+	MOVLQSX    (R12)(AX*4), R12
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R12
+	IMULQ      120(R10), R12
+	PREFETCHT0 (AX)
+	MOVLQSX    8(R9), AX
+	MOVQ       96(R10), R13
+	MOVLQSX    (R13)(AX*4), R13
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 32(SP)
+	SHLQ       $0x02, R13
+	IMULQ      120(R10), R13
+	PREFETCHT0 (AX)
+	MOVLQSX    12(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 40(SP)
 	SHLQ       $0x02, R9
-	IMULQ      120(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R10)
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R12
+	SUBQ       AX, R13
+	SUBQ       AX, R9
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -12510,31 +12569,32 @@ slot:
 	VXORPS     X13, X13, X13
 	VXORPS     X14, X14, X14
 	VXORPS     X15, X15, X15
-	MOVQ       w+0(FP), R11
-	MOVQ       24(R11), AX
-	MOVQ       128(R11), R11
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
 
-part0more:
-	MOVQ       w+0(FP), R12
-	MOVQ       144(R12), R12
-	CMPQ       R11, R12
-	CMOVQLT    R11, R12
-	SUBQ       R12, R11
+more4x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
 	TESTQ      CX, CX
 	JGE        packed1
-	MOVQ       DI, R13
+	MOVQ       DI, R14
 	VMOVUPS    single0Turns<>+0(SB), Z16
 	VMOVUPS    double0Turns<>+0(SB), Z17
 	VMOVUPS    single1Turns<>+0(SB), Z18
 	VMOVUPS    double1Turns<>+0(SB), Z19
-	MOVQ       DX, R14
-	VMOVUPS    (R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    (R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    (R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    (R14), Z23
+	MOVQ       DX, R15
+	VMOVUPS    (R15), Z20
+	ADDQ       SI, R15
+	VMOVUPS    (R15), Z21
+	ADDQ       SI, R15
+	VMOVUPS    (R15), Z22
+	ADDQ       SI, R15
+	VMOVUPS    (R15), Z23
 	VMOVAPS    Z20, Z24
 	VPERMT2PS  Z21, Z16, Z20
 	VPERMT2PS  Z21, Z18, Z24
@@ -12547,22 +12607,22 @@ part0more:
 	VMOVAPS    Z24, Z22
 	VPERMT2PD  Z21, Z17, Z24
 	VPERMT2PD  Z21, Z19, Z22
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z23, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z22, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    64(R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z23
+	VMOVUPS    Z20, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z23, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z24, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z22, (R14)
+	ADDQ       R8, R14
+	MOVQ       DX, R15
+	VMOVUPS    64(R15), Z20
+	ADDQ       SI, R15
+	VMOVUPS    64(R15), Z21
+	ADDQ       SI, R15
+	VMOVUPS    64(R15), Z22
+	ADDQ       SI, R15
+	VMOVUPS    64(R15), Z23
 	VMOVAPS    Z20, Z24
 	VPERMT2PS  Z21, Z16, Z20
 	VPERMT2PS  Z21, Z18, Z24
@@ -12575,14 +12635,14 @@ part0more:
 	VMOVAPS    Z24, Z18
 	VPERMT2PD  Z21, Z17, Z24
 	VPERMT2PD  Z21, Z19, Z18
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z16, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z18, (R13)
-	ADDQ       R8, R13
+	VMOVUPS    Z20, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z16, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z24, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z18, (R14)
+	ADDQ       R8, R14
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
 	ADDQ       SI, BX
@@ -12603,8 +12663,567 @@ part0more:
 	INCQ       CX
 
 packed1:
-part0line:
+line4x0:
+	VMOVUPS         (R11), Z16
+	PREFETCHT0      512(R11)
+	VMOVUPS         (R11)(R12*1), Z17
+	PREFETCHT0      512(R11)(R12*1)
+	VMOVUPS         (R11)(R13*1), Z18
+	PREFETCHT0      512(R11)(R13*1)
+	VMOVUPS         (R11)(R9*1), Z19
+	PREFETCHT0      512(R11)(R9*1)
+	VBROADCASTF32X4 (AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 16(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 32(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 48(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	VMOVUPS         64(R11), Z16
+	PREFETCHT0      576(R11)
+	VMOVUPS         64(R11)(R12*1), Z17
+	PREFETCHT0      576(R11)(R12*1)
+	VMOVUPS         64(R11)(R13*1), Z18
+	PREFETCHT0      576(R11)(R13*1)
+	VMOVUPS         64(R11)(R9*1), Z19
+	PREFETCHT0      576(R11)(R9*1)
+	VBROADCASTF32X4 64(AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 80(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 96(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 112(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	VMOVUPS         128(R11), Z16
+	PREFETCHT0      640(R11)
+	VMOVUPS         128(R11)(R12*1), Z17
+	PREFETCHT0      640(R11)(R12*1)
+	VMOVUPS         128(R11)(R13*1), Z18
+	PREFETCHT0      640(R11)(R13*1)
+	VMOVUPS         128(R11)(R9*1), Z19
+	PREFETCHT0      640(R11)(R9*1)
+	VBROADCASTF32X4 128(AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 144(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 160(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 176(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	VMOVUPS         192(R11), Z16
+	PREFETCHT0      704(R11)
+	VMOVUPS         192(R11)(R12*1), Z17
+	PREFETCHT0      704(R11)(R12*1)
+	VMOVUPS         192(R11)(R13*1), Z18
+	PREFETCHT0      704(R11)(R13*1)
+	VMOVUPS         192(R11)(R9*1), Z19
+	PREFETCHT0      704(R11)(R9*1)
+	VBROADCASTF32X4 192(AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 208(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 224(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 240(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	ADDQ            $0x00000100, AX
+	ADDQ            $0x00000100, R11
+	SUBQ            $0x04, R10
+	JG              line4x0
+	CMPQ            8(SP), $0x00
+	JNZ             more4x0
+	MOVQ            16(SP), AX
+	VUNPCKLPS       Z1, Z0, Z16
+	VUNPCKHPS       Z1, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VUNPCKLPS       Z3, Z2, Z16
+	VUNPCKHPS       Z3, Z2, Z2
+	VADDPS          Z16, Z2, Z2
+	VUNPCKLPD       Z2, Z0, Z16
+	VUNPCKHPD       Z2, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VMOVUPS         turned4<>+0(SB), Z16
+	VPERMPS         Z0, Z16, Z0
+	VADDPS          (AX), Z0, Z0
+	VMOVUPS         Z0, (AX)
+	MOVQ            24(SP), AX
+	VUNPCKLPS       Z5, Z4, Z16
+	VUNPCKHPS       Z5, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VUNPCKLPS       Z7, Z6, Z16
+	VUNPCKHPS       Z7, Z6, Z6
+	VADDPS          Z16, Z6, Z6
+	VUNPCKLPD       Z6, Z4, Z16
+	VUNPCKHPD       Z6, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VMOVUPS         turned4<>+0(SB), Z16
+	VPERMPS         Z4, Z16, Z4
+	VADDPS          (AX), Z4, Z4
+	VMOVUPS         Z4, (AX)
+	MOVQ            32(SP), AX
+	VUNPCKLPS       Z9, Z8, Z16
+	VUNPCKHPS       Z9, Z8, Z8
+	VADDPS          Z16, Z8, Z8
+	VUNPCKLPS       Z11, Z10, Z16
+	VUNPCKHPS       Z11, Z10, Z10
+	VADDPS          Z16, Z10, Z10
+	VUNPCKLPD       Z10, Z8, Z16
+	VUNPCKHPD       Z10, Z8, Z8
+	VADDPS          Z16, Z8, Z8
+	VMOVUPS         turned4<>+0(SB), Z16
+	VPERMPS         Z8, Z16, Z8
+	VADDPS          (AX), Z8, Z8
+	VMOVUPS         Z8, (AX)
+	MOVQ            40(SP), AX
+	VUNPCKLPS       Z13, Z12, Z16
+	VUNPCKHPS       Z13, Z12, Z12
+	VADDPS          Z16, Z12, Z12
+	VUNPCKLPS       Z15, Z14, Z16
+	VUNPCKHPS       Z15, Z14, Z14
+	VADDPS          Z16, Z14, Z14
+	VUNPCKLPD       Z14, Z12, Z16
+	VUNPCKHPD       Z14, Z12, Z12
+	VADDPS          Z16, Z12, Z12
+	VMOVUPS         turned4<>+0(SB), Z16
+	VPERMPS         Z12, Z16, Z12
+	VADDPS          (AX), Z12, Z12
+	VMOVUPS         Z12, (AX)
+	JMP             slot4x0
+
+fewer4x0:
+slot2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       2(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer2x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R9
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed2
+	MOVQ       DI, R12
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    double0Turns<>+0(SB), Z17
+	VMOVUPS    single1Turns<>+0(SB), Z18
+	VMOVUPS    double1Turns<>+0(SB), Z19
+	MOVQ       DX, R13
+	VMOVUPS    (R13), Z20
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z21
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z22
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z23, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z24, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z22, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    64(R13), Z20
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z21
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z22
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z16
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z16
+	VMOVAPS    Z24, Z18
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z18
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z16, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z24, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed2:
+line2x0:
+	VMOVUPS         (R11), Z16
+	PREFETCHT0      512(R11)
+	VMOVUPS         (R11)(R9*1), Z17
+	PREFETCHT0      512(R11)(R9*1)
+	VBROADCASTF32X4 (AX), Z18
+	VFMADD231PS     Z16, Z18, Z0
+	VFMADD231PS     Z17, Z18, Z4
+	VBROADCASTF32X4 16(AX), Z18
+	VFMADD231PS     Z16, Z18, Z1
+	VFMADD231PS     Z17, Z18, Z5
+	VBROADCASTF32X4 32(AX), Z18
+	VFMADD231PS     Z16, Z18, Z2
+	VFMADD231PS     Z17, Z18, Z6
+	VBROADCASTF32X4 48(AX), Z18
+	VFMADD231PS     Z16, Z18, Z3
+	VFMADD231PS     Z17, Z18, Z7
+	VMOVUPS         64(R11), Z16
+	PREFETCHT0      576(R11)
+	VMOVUPS         64(R11)(R9*1), Z17
+	PREFETCHT0      576(R11)(R9*1)
+	VBROADCASTF32X4 64(AX), Z18
+	VFMADD231PS     Z16, Z18, Z8
+	VFMADD231PS     Z17, Z18, Z12
+	VBROADCASTF32X4 80(AX), Z18
+	VFMADD231PS     Z16, Z18, Z9
+	VFMADD231PS     Z17, Z18, Z13
+	VBROADCASTF32X4 96(AX), Z18
+	VFMADD231PS     Z16, Z18, Z10
+	VFMADD231PS     Z17, Z18, Z14
+	VBROADCASTF32X4 112(AX), Z18
+	VFMADD231PS     Z16, Z18, Z11
+	VFMADD231PS     Z17, Z18, Z15
+	VMOVUPS         128(R11), Z16
+	PREFETCHT0      640(R11)
+	VMOVUPS         128(R11)(R9*1), Z17
+	PREFETCHT0      640(R11)(R9*1)
+	VBROADCASTF32X4 128(AX), Z18
+	VFMADD231PS     Z16, Z18, Z0
+	VFMADD231PS     Z17, Z18, Z4
+	VBROADCASTF32X4 144(AX), Z18
+	VFMADD231PS     Z16, Z18, Z1
+	VFMADD231PS     Z17, Z18, Z5
+	VBROADCASTF32X4 160(AX), Z18
+	VFMADD231PS     Z16, Z18, Z2
+	VFMADD231PS     Z17, Z18, Z6
+	VBROADCASTF32X4 176(AX), Z18
+	VFMADD231PS     Z16, Z18, Z3
+	VFMADD231PS     Z17, Z18, Z7
+	VMOVUPS         192(R11), Z16
+	PREFETCHT0      704(R11)
+	VMOVUPS         192(R11)(R9*1), Z17
+	PREFETCHT0      704(R11)(R9*1)
+	VBROADCASTF32X4 192(AX), Z18
+	VFMADD231PS     Z16, Z18, Z8
+	VFMADD231PS     Z17, Z18, Z12
+	VBROADCASTF32X4 208(AX), Z18
+	VFMADD231PS     Z16, Z18, Z9
+	VFMADD231PS     Z17, Z18, Z13
+	VBROADCASTF32X4 224(AX), Z18
+	VFMADD231PS     Z16, Z18, Z10
+	VFMADD231PS     Z17, Z18, Z14
+	VBROADCASTF32X4 240(AX), Z18
+	VFMADD231PS     Z16, Z18, Z11
+	VFMADD231PS     Z17, Z18, Z15
+	ADDQ            $0x00000100, AX
+	ADDQ            $0x00000100, R11
+	SUBQ            $0x04, R10
+	JG              line2x0
+	CMPQ            8(SP), $0x00
+	JNZ             more2x0
+	VADDPS          Z8, Z0, Z0
+	VADDPS          Z9, Z1, Z1
+	VADDPS          Z10, Z2, Z2
+	VADDPS          Z11, Z3, Z3
+	MOVQ            16(SP), AX
+	VUNPCKLPS       Z1, Z0, Z16
+	VUNPCKHPS       Z1, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VUNPCKLPS       Z3, Z2, Z16
+	VUNPCKHPS       Z3, Z2, Z2
+	VADDPS          Z16, Z2, Z2
+	VUNPCKLPD       Z2, Z0, Z16
+	VUNPCKHPD       Z2, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VMOVUPS         turned4<>+0(SB), Z16
+	VPERMPS         Z0, Z16, Z0
+	VADDPS          (AX), Z0, Z0
+	VMOVUPS         Z0, (AX)
+	VADDPS          Z12, Z4, Z4
+	VADDPS          Z13, Z5, Z5
+	VADDPS          Z14, Z6, Z6
+	VADDPS          Z15, Z7, Z7
+	MOVQ            24(SP), AX
+	VUNPCKLPS       Z5, Z4, Z16
+	VUNPCKHPS       Z5, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VUNPCKLPS       Z7, Z6, Z16
+	VUNPCKHPS       Z7, Z6, Z6
+	VADDPS          Z16, Z6, Z6
+	VUNPCKLPD       Z6, Z4, Z16
+	VUNPCKHPD       Z6, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VMOVUPS         turned4<>+0(SB), Z16
+	VPERMPS         Z4, Z16, Z4
+	VADDPS          (AX), Z4, Z4
+	VMOVUPS         Z4, (AX)
+	JMP             slot2x0
+
+fewer2x0:
+slot1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       1(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer1x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	ADDQ       48(R10), R9
+	PREFETCHT0 (AX)
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed3
+	MOVQ       DI, R11
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    double0Turns<>+0(SB), Z17
+	VMOVUPS    single1Turns<>+0(SB), Z18
+	VMOVUPS    double1Turns<>+0(SB), Z19
+	MOVQ       DX, R12
+	VMOVUPS    (R12), Z20
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z21
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z22
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z23, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z24, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z22, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    64(R12), Z20
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z21
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z22
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z16
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z16
+	VMOVAPS    Z24, Z18
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z18
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z16, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z24, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed3:
+line1x0:
 	VMOVUPS         (R9), Z16
+	PREFETCHT0      512(R9)
 	VBROADCASTF32X4 (AX), Z17
 	VFMADD231PS     Z16, Z17, Z0
 	VBROADCASTF32X4 16(AX), Z17
@@ -12614,6 +13233,7 @@ part0line:
 	VBROADCASTF32X4 48(AX), Z17
 	VFMADD231PS     Z16, Z17, Z3
 	VMOVUPS         64(R9), Z16
+	PREFETCHT0      576(R9)
 	VBROADCASTF32X4 64(AX), Z17
 	VFMADD231PS     Z16, Z17, Z4
 	VBROADCASTF32X4 80(AX), Z17
@@ -12623,6 +13243,7 @@ part0line:
 	VBROADCASTF32X4 112(AX), Z17
 	VFMADD231PS     Z16, Z17, Z7
 	VMOVUPS         128(R9), Z16
+	PREFETCHT0      640(R9)
 	VBROADCASTF32X4 128(AX), Z17
 	VFMADD231PS     Z16, Z17, Z8
 	VBROADCASTF32X4 144(AX), Z17
@@ -12632,6 +13253,7 @@ part0line:
 	VBROADCASTF32X4 176(AX), Z17
 	VFMADD231PS     Z16, Z17, Z11
 	VMOVUPS         192(R9), Z16
+	PREFETCHT0      704(R9)
 	VBROADCASTF32X4 192(AX), Z17
 	VFMADD231PS     Z16, Z17, Z12
 	VBROADCASTF32X4 208(AX), Z17
@@ -12642,10 +13264,10 @@ part0line:
 	VFMADD231PS     Z16, Z17, Z15
 	ADDQ            $0x00000100, AX
 	ADDQ            $0x00000100, R9
-	SUBQ            $0x04, R12
-	JG              part0line
-	TESTQ           R11, R11
-	JNZ             part0more
+	SUBQ            $0x04, R10
+	JG              line1x0
+	CMPQ            8(SP), $0x00
+	JNZ             more1x0
 	VADDPS          Z4, Z0, Z0
 	VADDPS          Z5, Z1, Z1
 	VADDPS          Z6, Z2, Z2
@@ -12658,6 +13280,7 @@ part0line:
 	VADDPS          Z13, Z1, Z1
 	VADDPS          Z14, Z2, Z2
 	VADDPS          Z15, Z3, Z3
+	MOVQ            16(SP), AX
 	VUNPCKLPS       Z1, Z0, Z16
 	VUNPCKHPS       Z1, Z0, Z0
 	VADDPS          Z16, Z0, Z0
@@ -12669,11 +13292,11 @@ part0line:
 	VADDPS          Z16, Z0, Z0
 	VMOVUPS         turned4<>+0(SB), Z16
 	VPERMPS         Z0, Z16, Z0
-	VADDPS          (R10), Z0, Z0
-	VMOVUPS         Z0, (R10)
-	JMP             slot
+	VADDPS          (AX), Z0, Z0
+	VMOVUPS         Z0, (AX)
+	JMP             slot1x0
 
-done:
+fewer1x0:
 	MOVQ w+0(FP), AX
 	MOVQ 136(AX), AX
 	ADDQ 96(AX), CX
@@ -12757,7 +13380,7 @@ GLOBL turned4<>(SB), RODATA|NOPTR, $64
 
 // func woven4TurnedAVX512(w *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·woven4TurnedAVX512(SB), NOSPLIT, $8-8
+TEXT ·woven4TurnedAVX512(SB), NOSPLIT, $48-8
 	MOVQ   w+0(FP), AX
 	MOVQ   136(AX), AX
 	MOVQ   48(AX), SI
@@ -12778,22 +13401,57 @@ TEXT ·woven4TurnedAVX512(SB), NOSPLIT, $8-8
 	XORQ   AX, AX
 	MOVQ   AX, (SP)
 
-slot:
-	MOVQ       w+0(FP), AX
-	MOVQ       (SP), R9
-	CMPQ       R9, 80(AX)
-	JGE        done
-	INCQ       (SP)
-	MOVQ       72(AX), R10
-	MOVLQSX    (R10)(R9*4), R10
-	MOVQ       96(AX), R9
-	MOVLQSX    (R9)(R10*4), R9
-	IMUL3Q     $+64, R10, R10
-	ADDQ       (AX), R10
+slot4x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       4(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer4x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R12
+	MOVLQSX    (R12)(AX*4), R12
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R12
+	IMULQ      120(R10), R12
+	PREFETCHT0 (AX)
+	MOVLQSX    8(R9), AX
+	MOVQ       96(R10), R13
+	MOVLQSX    (R13)(AX*4), R13
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 32(SP)
+	SHLQ       $0x02, R13
+	IMULQ      120(R10), R13
+	PREFETCHT0 (AX)
+	MOVLQSX    12(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 40(SP)
 	SHLQ       $0x02, R9
-	IMULQ      120(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R10)
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R12
+	SUBQ       AX, R13
+	SUBQ       AX, R9
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -12810,31 +13468,32 @@ slot:
 	VXORPS     X13, X13, X13
 	VXORPS     X14, X14, X14
 	VXORPS     X15, X15, X15
-	MOVQ       w+0(FP), R11
-	MOVQ       24(R11), AX
-	MOVQ       128(R11), R11
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
 
-part0more:
-	MOVQ       w+0(FP), R12
-	MOVQ       144(R12), R12
-	CMPQ       R11, R12
-	CMOVQLT    R11, R12
-	SUBQ       R12, R11
+more4x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
 	TESTQ      CX, CX
 	JGE        packed1
-	MOVQ       DI, R13
+	MOVQ       DI, R14
 	VMOVUPS    single0Turns<>+0(SB), Z16
 	VMOVUPS    double0Turns<>+0(SB), Z17
 	VMOVUPS    single1Turns<>+0(SB), Z18
 	VMOVUPS    double1Turns<>+0(SB), Z19
-	MOVQ       DX, R14
-	VMOVUPS    (R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    (R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    (R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    (R14), Z23
+	MOVQ       DX, R15
+	VMOVUPS    (R15), Z20
+	ADDQ       SI, R15
+	VMOVUPS    (R15), Z21
+	ADDQ       SI, R15
+	VMOVUPS    (R15), Z22
+	ADDQ       SI, R15
+	VMOVUPS    (R15), Z23
 	VMOVAPS    Z20, Z24
 	VPERMT2PS  Z21, Z16, Z20
 	VPERMT2PS  Z21, Z18, Z24
@@ -12847,22 +13506,22 @@ part0more:
 	VMOVAPS    Z24, Z22
 	VPERMT2PD  Z21, Z17, Z24
 	VPERMT2PD  Z21, Z19, Z22
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z23, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z22, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    64(R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z23
+	VMOVUPS    Z20, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z23, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z24, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z22, (R14)
+	ADDQ       R8, R14
+	MOVQ       DX, R15
+	VMOVUPS    64(R15), Z20
+	ADDQ       SI, R15
+	VMOVUPS    64(R15), Z21
+	ADDQ       SI, R15
+	VMOVUPS    64(R15), Z22
+	ADDQ       SI, R15
+	VMOVUPS    64(R15), Z23
 	VMOVAPS    Z20, Z24
 	VPERMT2PS  Z21, Z16, Z20
 	VPERMT2PS  Z21, Z18, Z24
@@ -12875,14 +13534,14 @@ part0more:
 	VMOVAPS    Z24, Z18
 	VPERMT2PD  Z21, Z17, Z24
 	VPERMT2PD  Z21, Z19, Z18
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z16, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z18, (R13)
-	ADDQ       R8, R13
+	VMOVUPS    Z20, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z16, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z24, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z18, (R14)
+	ADDQ       R8, R14
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
 	ADDQ       SI, BX
@@ -12903,8 +13562,555 @@ part0more:
 	INCQ       CX
 
 packed1:
-part0line:
+line4x0:
+	VMOVUPS         (R11), Z16
+	PREFETCHT0      512(R11)
+	VMOVUPS         (R11)(R12*1), Z17
+	PREFETCHT0      512(R11)(R12*1)
+	VMOVUPS         (R11)(R13*1), Z18
+	PREFETCHT0      512(R11)(R13*1)
+	VMOVUPS         (R11)(R9*1), Z19
+	PREFETCHT0      512(R11)(R9*1)
+	VBROADCASTF32X4 (AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 16(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 32(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 48(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	VMOVUPS         64(R11), Z16
+	PREFETCHT0      576(R11)
+	VMOVUPS         64(R11)(R12*1), Z17
+	PREFETCHT0      576(R11)(R12*1)
+	VMOVUPS         64(R11)(R13*1), Z18
+	PREFETCHT0      576(R11)(R13*1)
+	VMOVUPS         64(R11)(R9*1), Z19
+	PREFETCHT0      576(R11)(R9*1)
+	VBROADCASTF32X4 64(AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 80(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 96(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 112(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	VMOVUPS         128(R11), Z16
+	PREFETCHT0      640(R11)
+	VMOVUPS         128(R11)(R12*1), Z17
+	PREFETCHT0      640(R11)(R12*1)
+	VMOVUPS         128(R11)(R13*1), Z18
+	PREFETCHT0      640(R11)(R13*1)
+	VMOVUPS         128(R11)(R9*1), Z19
+	PREFETCHT0      640(R11)(R9*1)
+	VBROADCASTF32X4 128(AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 144(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 160(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 176(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	VMOVUPS         192(R11), Z16
+	PREFETCHT0      704(R11)
+	VMOVUPS         192(R11)(R12*1), Z17
+	PREFETCHT0      704(R11)(R12*1)
+	VMOVUPS         192(R11)(R13*1), Z18
+	PREFETCHT0      704(R11)(R13*1)
+	VMOVUPS         192(R11)(R9*1), Z19
+	PREFETCHT0      704(R11)(R9*1)
+	VBROADCASTF32X4 192(AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 208(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 224(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 240(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	ADDQ            $0x00000100, AX
+	ADDQ            $0x00000100, R11
+	SUBQ            $0x04, R10
+	JG              line4x0
+	CMPQ            8(SP), $0x00
+	JNZ             more4x0
+	MOVQ            16(SP), AX
+	VUNPCKLPS       Z1, Z0, Z16
+	VUNPCKHPS       Z1, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VUNPCKLPS       Z3, Z2, Z16
+	VUNPCKHPS       Z3, Z2, Z2
+	VADDPS          Z16, Z2, Z2
+	VUNPCKLPD       Z2, Z0, Z16
+	VUNPCKHPD       Z2, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VADDPS          (AX), Z0, Z0
+	VMOVUPS         Z0, (AX)
+	MOVQ            24(SP), AX
+	VUNPCKLPS       Z5, Z4, Z16
+	VUNPCKHPS       Z5, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VUNPCKLPS       Z7, Z6, Z16
+	VUNPCKHPS       Z7, Z6, Z6
+	VADDPS          Z16, Z6, Z6
+	VUNPCKLPD       Z6, Z4, Z16
+	VUNPCKHPD       Z6, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VADDPS          (AX), Z4, Z4
+	VMOVUPS         Z4, (AX)
+	MOVQ            32(SP), AX
+	VUNPCKLPS       Z9, Z8, Z16
+	VUNPCKHPS       Z9, Z8, Z8
+	VADDPS          Z16, Z8, Z8
+	VUNPCKLPS       Z11, Z10, Z16
+	VUNPCKHPS       Z11, Z10, Z10
+	VADDPS          Z16, Z10, Z10
+	VUNPCKLPD       Z10, Z8, Z16
+	VUNPCKHPD       Z10, Z8, Z8
+	VADDPS          Z16, Z8, Z8
+	VADDPS          (AX), Z8, Z8
+	VMOVUPS         Z8, (AX)
+	MOVQ            40(SP), AX
+	VUNPCKLPS       Z13, Z12, Z16
+	VUNPCKHPS       Z13, Z12, Z12
+	VADDPS          Z16, Z12, Z12
+	VUNPCKLPS       Z15, Z14, Z16
+	VUNPCKHPS       Z15, Z14, Z14
+	VADDPS          Z16, Z14, Z14
+	VUNPCKLPD       Z14, Z12, Z16
+	VUNPCKHPD       Z14, Z12, Z12
+	VADDPS          Z16, Z12, Z12
+	VADDPS          (AX), Z12, Z12
+	VMOVUPS         Z12, (AX)
+	JMP             slot4x0
+
+fewer4x0:
+slot2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       2(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer2x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R9
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed2
+	MOVQ       DI, R12
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    double0Turns<>+0(SB), Z17
+	VMOVUPS    single1Turns<>+0(SB), Z18
+	VMOVUPS    double1Turns<>+0(SB), Z19
+	MOVQ       DX, R13
+	VMOVUPS    (R13), Z20
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z21
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z22
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z23, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z24, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z22, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    64(R13), Z20
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z21
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z22
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z16
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z16
+	VMOVAPS    Z24, Z18
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z18
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z16, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z24, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed2:
+line2x0:
+	VMOVUPS         (R11), Z16
+	PREFETCHT0      512(R11)
+	VMOVUPS         (R11)(R9*1), Z17
+	PREFETCHT0      512(R11)(R9*1)
+	VBROADCASTF32X4 (AX), Z18
+	VFMADD231PS     Z16, Z18, Z0
+	VFMADD231PS     Z17, Z18, Z4
+	VBROADCASTF32X4 16(AX), Z18
+	VFMADD231PS     Z16, Z18, Z1
+	VFMADD231PS     Z17, Z18, Z5
+	VBROADCASTF32X4 32(AX), Z18
+	VFMADD231PS     Z16, Z18, Z2
+	VFMADD231PS     Z17, Z18, Z6
+	VBROADCASTF32X4 48(AX), Z18
+	VFMADD231PS     Z16, Z18, Z3
+	VFMADD231PS     Z17, Z18, Z7
+	VMOVUPS         64(R11), Z16
+	PREFETCHT0      576(R11)
+	VMOVUPS         64(R11)(R9*1), Z17
+	PREFETCHT0      576(R11)(R9*1)
+	VBROADCASTF32X4 64(AX), Z18
+	VFMADD231PS     Z16, Z18, Z8
+	VFMADD231PS     Z17, Z18, Z12
+	VBROADCASTF32X4 80(AX), Z18
+	VFMADD231PS     Z16, Z18, Z9
+	VFMADD231PS     Z17, Z18, Z13
+	VBROADCASTF32X4 96(AX), Z18
+	VFMADD231PS     Z16, Z18, Z10
+	VFMADD231PS     Z17, Z18, Z14
+	VBROADCASTF32X4 112(AX), Z18
+	VFMADD231PS     Z16, Z18, Z11
+	VFMADD231PS     Z17, Z18, Z15
+	VMOVUPS         128(R11), Z16
+	PREFETCHT0      640(R11)
+	VMOVUPS         128(R11)(R9*1), Z17
+	PREFETCHT0      640(R11)(R9*1)
+	VBROADCASTF32X4 128(AX), Z18
+	VFMADD231PS     Z16, Z18, Z0
+	VFMADD231PS     Z17, Z18, Z4
+	VBROADCASTF32X4 144(AX), Z18
+	VFMADD231PS     Z16, Z18, Z1
+	VFMADD231PS     Z17, Z18, Z5
+	VBROADCASTF32X4 160(AX), Z18
+	VFMADD231PS     Z16, Z18, Z2
+	VFMADD231PS     Z17, Z18, Z6
+	VBROADCASTF32X4 176(AX), Z18
+	VFMADD231PS     Z16, Z18, Z3
+	VFMADD231PS     Z17, Z18, Z7
+	VMOVUPS         192(R11), Z16
+	PREFETCHT0      704(R11)
+	VMOVUPS         192(R11)(R9*1), Z17
+	PREFETCHT0      704(R11)(R9*1)
+	VBROADCASTF32X4 192(AX), Z18
+	VFMADD231PS     Z16, Z18, Z8
+	VFMADD231PS     Z17, Z18, Z12
+	VBROADCASTF32X4 208(AX), Z18
+	VFMADD231PS     Z16, Z18, Z9
+	VFMADD231PS     Z17, Z18, Z13
+	VBROADCASTF32X4 224(AX), Z18
+	VFMADD231PS     Z16, Z18, Z10
+	VFMADD231PS     Z17, Z18, Z14
+	VBROADCASTF32X4 240(AX), Z18
+	VFMADD231PS     Z16, Z18, Z11
+	VFMADD231PS     Z17, Z18, Z15
+	ADDQ            $0x00000100, AX
+	ADDQ            $0x00000100, R11
+	SUBQ            $0x04, R10
+	JG              line2x0
+	CMPQ            8(SP), $0x00
+	JNZ             more2x0
+	VADDPS          Z8, Z0, Z0
+	VADDPS          Z9, Z1, Z1
+	VADDPS          Z10, Z2, Z2
+	VADDPS          Z11, Z3, Z3
+	MOVQ            16(SP), AX
+	VUNPCKLPS       Z1, Z0, Z16
+	VUNPCKHPS       Z1, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VUNPCKLPS       Z3, Z2, Z16
+	VUNPCKHPS       Z3, Z2, Z2
+	VADDPS          Z16, Z2, Z2
+	VUNPCKLPD       Z2, Z0, Z16
+	VUNPCKHPD       Z2, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VADDPS          (AX), Z0, Z0
+	VMOVUPS         Z0, (AX)
+	VADDPS          Z12, Z4, Z4
+	VADDPS          Z13, Z5, Z5
+	VADDPS          Z14, Z6, Z6
+	VADDPS          Z15, Z7, Z7
+	MOVQ            24(SP), AX
+	VUNPCKLPS       Z5, Z4, Z16
+	VUNPCKHPS       Z5, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VUNPCKLPS       Z7, Z6, Z16
+	VUNPCKHPS       Z7, Z6, Z6
+	VADDPS          Z16, Z6, Z6
+	VUNPCKLPD       Z6, Z4, Z16
+	VUNPCKHPD       Z6, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VADDPS          (AX), Z4, Z4
+	VMOVUPS         Z4, (AX)
+	JMP             slot2x0
+
+fewer2x0:
+slot1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       1(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer1x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	ADDQ       48(R10), R9
+	PREFETCHT0 (AX)
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed3
+	MOVQ       DI, R11
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    double0Turns<>+0(SB), Z17
+	VMOVUPS    single1Turns<>+0(SB), Z18
+	VMOVUPS    double1Turns<>+0(SB), Z19
+	MOVQ       DX, R12
+	VMOVUPS    (R12), Z20
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z21
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z22
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z23, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z24, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z22, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    64(R12), Z20
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z21
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z22
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z16
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z16
+	VMOVAPS    Z24, Z18
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z18
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z16, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z24, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed3:
+line1x0:
 	VMOVUPS         (R9), Z16
+	PREFETCHT0      512(R9)
 	VBROADCASTF32X4 (AX), Z17
 	VFMADD231PS     Z16, Z17, Z0
 	VBROADCASTF32X4 16(AX), Z17
@@ -12914,6 +14120,7 @@ part0line:
 	VBROADCASTF32X4 48(AX), Z17
 	VFMADD231PS     Z16, Z17, Z3
 	VMOVUPS         64(R9), Z16
+	PREFETCHT0      576(R9)
 	VBROADCASTF32X4 64(AX), Z17
 	VFMADD231PS     Z16, Z17, Z4
 	VBROADCASTF32X4 80(AX), Z17
@@ -12923,6 +14130,7 @@ part0line:
 	VBROADCASTF32X4 112(AX), Z17
 	VFMADD231PS     Z16, Z17, Z7
 	VMOVUPS         128(R9), Z16
+	PREFETCHT0      640(R9)
 	VBROADCASTF32X4 128(AX), Z17
 	VFMADD231PS     Z16, Z17, Z8
 	VBROADCASTF32X4 144(AX), Z17
@@ -12932,6 +14140,7 @@ part0line:
 	VBROADCASTF32X4 176(AX), Z17
 	VFMADD231PS     Z16, Z17, Z11
 	VMOVUPS         192(R9), Z16
+	PREFETCHT0      704(R9)
 	VBROADCASTF32X4 192(AX), Z17
 	VFMADD231PS     Z16, Z17, Z12
 	VBROADCASTF32X4 208(AX), Z17
@@ -12942,10 +14151,10 @@ part0line:
 	VFMADD231PS     Z16, Z17, Z15
 	ADDQ            $0x00000100, AX
 	ADDQ            $0x00000100, R9
-	SUBQ            $0x04, R12
-	JG              part0line
-	TESTQ           R11, R11
-	JNZ             part0more
+	SUBQ            $0x04, R10
+	JG              line1x0
+	CMPQ            8(SP), $0x00
+	JNZ             more1x0
 	VADDPS          Z4, Z0, Z0
 	VADDPS          Z5, Z1, Z1
 	VADDPS          Z6, Z2, Z2
@@ -12958,6 +14167,7 @@ part0line:
 	VADDPS          Z13, Z1, Z1
 	VADDPS          Z14, Z2, Z2
 	VADDPS          Z15, Z3, Z3
+	MOVQ            16(SP), AX
 	VUNPCKLPS       Z1, Z0, Z16
 	VUNPCKHPS       Z1, Z0, Z0
 	VADDPS          Z16, Z0, Z0
@@ -12967,11 +14177,11 @@ part0line:
 	VUNPCKLPD       Z2, Z0, Z16
 	VUNPCKHPD       Z2, Z0, Z0
 	VADDPS          Z16, Z0, Z0
-	VADDPS          (R10), Z0, Z0
-	VMOVUPS         Z0, (R10)
-	JMP             slot
+	VADDPS          (AX), Z0, Z0
+	VMOVUPS         Z0, (AX)
+	JMP             slot1x0
 
-done:
+fewer1x0:
 	MOVQ w+0(FP), AX
 	MOVQ 136(AX), AX
 	ADDQ 96(AX), CX
@@ -13047,7 +14257,7 @@ square:
 
 // func woven8AVX512(w *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·woven8AVX512(SB), NOSPLIT, $8-8
+TEXT ·woven8AVX512(SB), NOSPLIT, $40-8
 	MOVQ   w+0(FP), AX
 	MOVQ   136(AX), AX
 	MOVQ   48(AX), SI
@@ -13068,25 +14278,56 @@ TEXT ·woven8AVX512(SB), NOSPLIT, $8-8
 	XORQ   AX, AX
 	MOVQ   AX, (SP)
 
-slot:
-	MOVQ       w+0(FP), AX
-	MOVQ       (SP), R9
-	CMPQ       R9, 80(AX)
-	JGE        done
-	INCQ       (SP)
-	MOVQ       72(AX), R10
-	MOVLQSX    (R10)(R9*4), R10
-	MOVQ       96(AX), R9
-	MOVLQSX    (R9)(R10*4), R9
-	IMUL3Q     $+256, R10, R10
-	ADDQ       (AX), R10
+slot3x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       3(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer3x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R12
+	MOVLQSX    (R12)(AX*4), R12
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R12
+	IMULQ      120(R10), R12
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVLQSX    8(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 32(SP)
 	SHLQ       $0x02, R9
-	IMULQ      120(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 192(R10)
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R12
+	SUBQ       AX, R9
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -13103,42 +14344,51 @@ slot:
 	VXORPS     X13, X13, X13
 	VXORPS     X14, X14, X14
 	VXORPS     X15, X15, X15
-	MOVQ       w+0(FP), R11
-	MOVQ       24(R11), AX
-	MOVQ       128(R11), R11
+	VXORPS     X16, X16, X16
+	VXORPS     X17, X17, X17
+	VXORPS     X18, X18, X18
+	VXORPS     X19, X19, X19
+	VXORPS     X20, X20, X20
+	VXORPS     X21, X21, X21
+	VXORPS     X22, X22, X22
+	VXORPS     X23, X23, X23
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
 
-part0more:
-	MOVQ       w+0(FP), R12
-	MOVQ       144(R12), R12
-	CMPQ       R11, R12
-	CMOVQLT    R11, R12
-	SUBQ       R12, R11
+more3x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
 	TESTQ      CX, CX
 	JGE        packed1
 	MOVQ       DI, R13
-	VMOVUPS    single0Turns<>+0(SB), Z16
-	VMOVUPS    single1Turns<>+0(SB), Z17
+	VMOVUPS    single0Turns<>+0(SB), Z24
+	VMOVUPS    single1Turns<>+0(SB), Z25
 	MOVQ       DX, R14
-	VMOVUPS    (R14), Z18
+	VMOVUPS    (R14), Z26
 	ADDQ       SI, R14
-	VMOVUPS    (R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
+	VMOVUPS    (R14), Z27
+	VMOVAPS    Z26, Z28
+	VPERMT2PS  Z27, Z24, Z26
+	VPERMT2PS  Z27, Z25, Z28
+	VMOVUPS    Z26, (R13)
 	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
+	VMOVUPS    Z28, (R13)
 	ADDQ       R8, R13
 	MOVQ       DX, R14
-	VMOVUPS    64(R14), Z18
+	VMOVUPS    64(R14), Z26
 	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
+	VMOVUPS    64(R14), Z27
+	VMOVAPS    Z26, Z28
+	VPERMT2PS  Z27, Z24, Z26
+	VPERMT2PS  Z27, Z25, Z28
+	VMOVUPS    Z26, (R13)
 	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
+	VMOVUPS    Z28, (R13)
 	ADDQ       R8, R13
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
@@ -13152,55 +14402,340 @@ part0more:
 	INCQ       CX
 
 packed1:
-part0line:
-	VMOVUPS      (R9), Z16
-	VBROADCASTSD (AX), Z17
-	VFMADD231PS  Z16, Z17, Z0
-	VBROADCASTSD 8(AX), Z17
-	VFMADD231PS  Z16, Z17, Z1
-	VBROADCASTSD 16(AX), Z17
-	VFMADD231PS  Z16, Z17, Z2
-	VBROADCASTSD 24(AX), Z17
-	VFMADD231PS  Z16, Z17, Z3
-	VBROADCASTSD 32(AX), Z17
-	VFMADD231PS  Z16, Z17, Z4
-	VBROADCASTSD 40(AX), Z17
-	VFMADD231PS  Z16, Z17, Z5
-	VBROADCASTSD 48(AX), Z17
-	VFMADD231PS  Z16, Z17, Z6
-	VBROADCASTSD 56(AX), Z17
-	VFMADD231PS  Z16, Z17, Z7
-	VMOVUPS      64(R9), Z16
-	VBROADCASTSD 64(AX), Z17
-	VFMADD231PS  Z16, Z17, Z8
-	VBROADCASTSD 72(AX), Z17
-	VFMADD231PS  Z16, Z17, Z9
-	VBROADCASTSD 80(AX), Z17
-	VFMADD231PS  Z16, Z17, Z10
-	VBROADCASTSD 88(AX), Z17
-	VFMADD231PS  Z16, Z17, Z11
-	VBROADCASTSD 96(AX), Z17
-	VFMADD231PS  Z16, Z17, Z12
-	VBROADCASTSD 104(AX), Z17
-	VFMADD231PS  Z16, Z17, Z13
-	VBROADCASTSD 112(AX), Z17
-	VFMADD231PS  Z16, Z17, Z14
-	VBROADCASTSD 120(AX), Z17
-	VFMADD231PS  Z16, Z17, Z15
+line3x0:
+	VMOVUPS      (R11), Z24
+	PREFETCHT0   512(R11)
+	VMOVUPS      (R11)(R12*1), Z25
+	PREFETCHT0   512(R11)(R12*1)
+	VMOVUPS      (R11)(R9*1), Z26
+	PREFETCHT0   512(R11)(R9*1)
+	VBROADCASTSD (AX), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z25, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z16
+	VBROADCASTSD 8(AX), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VFMADD231PS  Z25, Z27, Z9
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSD 16(AX), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z18
+	VBROADCASTSD 24(AX), Z27
+	VFMADD231PS  Z24, Z27, Z3
+	VFMADD231PS  Z25, Z27, Z11
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSD 32(AX), Z27
+	VFMADD231PS  Z24, Z27, Z4
+	VFMADD231PS  Z25, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z20
+	VBROADCASTSD 40(AX), Z27
+	VFMADD231PS  Z24, Z27, Z5
+	VFMADD231PS  Z25, Z27, Z13
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSD 48(AX), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z25, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z22
+	VBROADCASTSD 56(AX), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VFMADD231PS  Z25, Z27, Z15
+	VFMADD231PS  Z26, Z27, Z23
+	VMOVUPS      64(R11), Z24
+	PREFETCHT0   576(R11)
+	VMOVUPS      64(R11)(R12*1), Z25
+	PREFETCHT0   576(R11)(R12*1)
+	VMOVUPS      64(R11)(R9*1), Z26
+	PREFETCHT0   576(R11)(R9*1)
+	VBROADCASTSD 64(AX), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z25, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z16
+	VBROADCASTSD 72(AX), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VFMADD231PS  Z25, Z27, Z9
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSD 80(AX), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z18
+	VBROADCASTSD 88(AX), Z27
+	VFMADD231PS  Z24, Z27, Z3
+	VFMADD231PS  Z25, Z27, Z11
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSD 96(AX), Z27
+	VFMADD231PS  Z24, Z27, Z4
+	VFMADD231PS  Z25, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z20
+	VBROADCASTSD 104(AX), Z27
+	VFMADD231PS  Z24, Z27, Z5
+	VFMADD231PS  Z25, Z27, Z13
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSD 112(AX), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z25, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z22
+	VBROADCASTSD 120(AX), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VFMADD231PS  Z25, Z27, Z15
+	VFMADD231PS  Z26, Z27, Z23
 	ADDQ         $0x00000080, AX
-	ADDQ         $0x00000080, R9
-	SUBQ         $0x02, R12
-	JG           part0line
-	TESTQ        R11, R11
-	JNZ          part0more
-	VADDPS       Z8, Z0, Z0
-	VADDPS       Z9, Z1, Z1
-	VADDPS       Z10, Z2, Z2
-	VADDPS       Z11, Z3, Z3
-	VADDPS       Z12, Z4, Z4
-	VADDPS       Z13, Z5, Z5
-	VADDPS       Z14, Z6, Z6
-	VADDPS       Z15, Z7, Z7
+	ADDQ         $0x00000080, R11
+	SUBQ         $0x02, R10
+	JG           line3x0
+	CMPQ         8(SP), $0x00
+	JNZ          more3x0
+	MOVQ         16(SP), AX
+	VMOVUPS      evenNumbers<>+0(SB), Z24
+	VMOVUPS      oddNumbers<>+0(SB), Z25
+	VMOVAPS      Z0, Z26
+	VPERMT2PS    Z1, Z24, Z0
+	VPERMT2PS    Z1, Z25, Z26
+	VADDPS       Z26, Z0, Z0
+	VMOVAPS      Z2, Z26
+	VPERMT2PS    Z3, Z24, Z2
+	VPERMT2PS    Z3, Z25, Z26
+	VADDPS       Z26, Z2, Z2
+	VMOVAPS      Z4, Z26
+	VPERMT2PS    Z5, Z24, Z4
+	VPERMT2PS    Z5, Z25, Z26
+	VADDPS       Z26, Z4, Z4
+	VMOVAPS      Z6, Z26
+	VPERMT2PS    Z7, Z24, Z6
+	VPERMT2PS    Z7, Z25, Z26
+	VADDPS       Z26, Z6, Z6
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VADDPS       128(AX), Z4, Z4
+	VMOVUPS      Z4, 128(AX)
+	VADDPS       192(AX), Z6, Z6
+	VMOVUPS      Z6, 192(AX)
+	MOVQ         24(SP), AX
+	VMOVUPS      evenNumbers<>+0(SB), Z24
+	VMOVUPS      oddNumbers<>+0(SB), Z25
+	VMOVAPS      Z8, Z26
+	VPERMT2PS    Z9, Z24, Z8
+	VPERMT2PS    Z9, Z25, Z26
+	VADDPS       Z26, Z8, Z8
+	VMOVAPS      Z10, Z26
+	VPERMT2PS    Z11, Z24, Z10
+	VPERMT2PS    Z11, Z25, Z26
+	VADDPS       Z26, Z10, Z10
+	VMOVAPS      Z12, Z26
+	VPERMT2PS    Z13, Z24, Z12
+	VPERMT2PS    Z13, Z25, Z26
+	VADDPS       Z26, Z12, Z12
+	VMOVAPS      Z14, Z26
+	VPERMT2PS    Z15, Z24, Z14
+	VPERMT2PS    Z15, Z25, Z26
+	VADDPS       Z26, Z14, Z14
+	VADDPS       (AX), Z8, Z8
+	VMOVUPS      Z8, (AX)
+	VADDPS       64(AX), Z10, Z10
+	VMOVUPS      Z10, 64(AX)
+	VADDPS       128(AX), Z12, Z12
+	VMOVUPS      Z12, 128(AX)
+	VADDPS       192(AX), Z14, Z14
+	VMOVUPS      Z14, 192(AX)
+	MOVQ         32(SP), AX
+	VMOVUPS      evenNumbers<>+0(SB), Z24
+	VMOVUPS      oddNumbers<>+0(SB), Z25
+	VMOVAPS      Z16, Z26
+	VPERMT2PS    Z17, Z24, Z16
+	VPERMT2PS    Z17, Z25, Z26
+	VADDPS       Z26, Z16, Z16
+	VMOVAPS      Z18, Z26
+	VPERMT2PS    Z19, Z24, Z18
+	VPERMT2PS    Z19, Z25, Z26
+	VADDPS       Z26, Z18, Z18
+	VMOVAPS      Z20, Z26
+	VPERMT2PS    Z21, Z24, Z20
+	VPERMT2PS    Z21, Z25, Z26
+	VADDPS       Z26, Z20, Z20
+	VMOVAPS      Z22, Z26
+	VPERMT2PS    Z23, Z24, Z22
+	VPERMT2PS    Z23, Z25, Z26
+	VADDPS       Z26, Z22, Z22
+	VADDPS       (AX), Z16, Z16
+	VMOVUPS      Z16, (AX)
+	VADDPS       64(AX), Z18, Z18
+	VMOVUPS      Z18, 64(AX)
+	VADDPS       128(AX), Z20, Z20
+	VMOVUPS      Z20, 128(AX)
+	VADDPS       192(AX), Z22, Z22
+	VMOVUPS      Z22, 192(AX)
+	JMP          slot3x0
+
+fewer3x0:
+slot2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       2(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer2x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R9
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed2
+	MOVQ       DI, R12
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    single1Turns<>+0(SB), Z17
+	MOVQ       DX, R13
+	VMOVUPS    (R13), Z18
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    64(R13), Z18
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed2:
+line2x0:
+	VMOVUPS      (R11), Z16
+	PREFETCHT0   512(R11)
+	VMOVUPS      (R11)(R9*1), Z17
+	PREFETCHT0   512(R11)(R9*1)
+	VBROADCASTSD (AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z8
+	VBROADCASTSD 8(AX), Z18
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSD 16(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z10
+	VBROADCASTSD 24(AX), Z18
+	VFMADD231PS  Z16, Z18, Z3
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSD 32(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z12
+	VBROADCASTSD 40(AX), Z18
+	VFMADD231PS  Z16, Z18, Z5
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSD 48(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z14
+	VBROADCASTSD 56(AX), Z18
+	VFMADD231PS  Z16, Z18, Z7
+	VFMADD231PS  Z17, Z18, Z15
+	VMOVUPS      64(R11), Z16
+	PREFETCHT0   576(R11)
+	VMOVUPS      64(R11)(R9*1), Z17
+	PREFETCHT0   576(R11)(R9*1)
+	VBROADCASTSD 64(AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z8
+	VBROADCASTSD 72(AX), Z18
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSD 80(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z10
+	VBROADCASTSD 88(AX), Z18
+	VFMADD231PS  Z16, Z18, Z3
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSD 96(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z12
+	VBROADCASTSD 104(AX), Z18
+	VFMADD231PS  Z16, Z18, Z5
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSD 112(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z14
+	VBROADCASTSD 120(AX), Z18
+	VFMADD231PS  Z16, Z18, Z7
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, R11
+	SUBQ         $0x02, R10
+	JG           line2x0
+	CMPQ         8(SP), $0x00
+	JNZ          more2x0
+	MOVQ         16(SP), AX
 	VMOVUPS      evenNumbers<>+0(SB), Z16
 	VMOVUPS      oddNumbers<>+0(SB), Z17
 	VMOVAPS      Z0, Z18
@@ -13219,17 +14754,213 @@ part0line:
 	VPERMT2PS    Z7, Z16, Z6
 	VPERMT2PS    Z7, Z17, Z18
 	VADDPS       Z18, Z6, Z6
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VADDPS       64(R10), Z2, Z2
-	VMOVUPS      Z2, 64(R10)
-	VADDPS       128(R10), Z4, Z4
-	VMOVUPS      Z4, 128(R10)
-	VADDPS       192(R10), Z6, Z6
-	VMOVUPS      Z6, 192(R10)
-	JMP          slot
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VADDPS       128(AX), Z4, Z4
+	VMOVUPS      Z4, 128(AX)
+	VADDPS       192(AX), Z6, Z6
+	VMOVUPS      Z6, 192(AX)
+	MOVQ         24(SP), AX
+	VMOVUPS      evenNumbers<>+0(SB), Z16
+	VMOVUPS      oddNumbers<>+0(SB), Z17
+	VMOVAPS      Z8, Z18
+	VPERMT2PS    Z9, Z16, Z8
+	VPERMT2PS    Z9, Z17, Z18
+	VADDPS       Z18, Z8, Z8
+	VMOVAPS      Z10, Z18
+	VPERMT2PS    Z11, Z16, Z10
+	VPERMT2PS    Z11, Z17, Z18
+	VADDPS       Z18, Z10, Z10
+	VMOVAPS      Z12, Z18
+	VPERMT2PS    Z13, Z16, Z12
+	VPERMT2PS    Z13, Z17, Z18
+	VADDPS       Z18, Z12, Z12
+	VMOVAPS      Z14, Z18
+	VPERMT2PS    Z15, Z16, Z14
+	VPERMT2PS    Z15, Z17, Z18
+	VADDPS       Z18, Z14, Z14
+	VADDPS       (AX), Z8, Z8
+	VMOVUPS      Z8, (AX)
+	VADDPS       64(AX), Z10, Z10
+	VMOVUPS      Z10, 64(AX)
+	VADDPS       128(AX), Z12, Z12
+	VMOVUPS      Z12, 128(AX)
+	VADDPS       192(AX), Z14, Z14
+	VMOVUPS      Z14, 192(AX)
+	JMP          slot2x0
 
-done:
+fewer2x0:
+slot1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       1(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer1x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	ADDQ       48(R10), R9
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed3
+	MOVQ       DI, R11
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    single1Turns<>+0(SB), Z17
+	MOVQ       DX, R12
+	VMOVUPS    (R12), Z18
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    64(R12), Z18
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed3:
+line1x0:
+	VMOVUPS      (R9), Z16
+	PREFETCHT0   512(R9)
+	VBROADCASTSD (AX), Z17
+	VFMADD231PS  Z16, Z17, Z0
+	VBROADCASTSD 8(AX), Z17
+	VFMADD231PS  Z16, Z17, Z1
+	VBROADCASTSD 16(AX), Z17
+	VFMADD231PS  Z16, Z17, Z2
+	VBROADCASTSD 24(AX), Z17
+	VFMADD231PS  Z16, Z17, Z3
+	VBROADCASTSD 32(AX), Z17
+	VFMADD231PS  Z16, Z17, Z4
+	VBROADCASTSD 40(AX), Z17
+	VFMADD231PS  Z16, Z17, Z5
+	VBROADCASTSD 48(AX), Z17
+	VFMADD231PS  Z16, Z17, Z6
+	VBROADCASTSD 56(AX), Z17
+	VFMADD231PS  Z16, Z17, Z7
+	VMOVUPS      64(R9), Z16
+	PREFETCHT0   576(R9)
+	VBROADCASTSD 64(AX), Z17
+	VFMADD231PS  Z16, Z17, Z8
+	VBROADCASTSD 72(AX), Z17
+	VFMADD231PS  Z16, Z17, Z9
+	VBROADCASTSD 80(AX), Z17
+	VFMADD231PS  Z16, Z17, Z10
+	VBROADCASTSD 88(AX), Z17
+	VFMADD231PS  Z16, Z17, Z11
+	VBROADCASTSD 96(AX), Z17
+	VFMADD231PS  Z16, Z17, Z12
+	VBROADCASTSD 104(AX), Z17
+	VFMADD231PS  Z16, Z17, Z13
+	VBROADCASTSD 112(AX), Z17
+	VFMADD231PS  Z16, Z17, Z14
+	VBROADCASTSD 120(AX), Z17
+	VFMADD231PS  Z16, Z17, Z15
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, R9
+	SUBQ         $0x02, R10
+	JG           line1x0
+	CMPQ         8(SP), $0x00
+	JNZ          more1x0
+	VADDPS       Z8, Z0, Z0
+	VADDPS       Z9, Z1, Z1
+	VADDPS       Z10, Z2, Z2
+	VADDPS       Z11, Z3, Z3
+	VADDPS       Z12, Z4, Z4
+	VADDPS       Z13, Z5, Z5
+	VADDPS       Z14, Z6, Z6
+	VADDPS       Z15, Z7, Z7
+	MOVQ         16(SP), AX
+	VMOVUPS      evenNumbers<>+0(SB), Z16
+	VMOVUPS      oddNumbers<>+0(SB), Z17
+	VMOVAPS      Z0, Z18
+	VPERMT2PS    Z1, Z16, Z0
+	VPERMT2PS    Z1, Z17, Z18
+	VADDPS       Z18, Z0, Z0
+	VMOVAPS      Z2, Z18
+	VPERMT2PS    Z3, Z16, Z2
+	VPERMT2PS    Z3, Z17, Z18
+	VADDPS       Z18, Z2, Z2
+	VMOVAPS      Z4, Z18
+	VPERMT2PS    Z5, Z16, Z4
+	VPERMT2PS    Z5, Z17, Z18
+	VADDPS       Z18, Z4, Z4
+	VMOVAPS      Z6, Z18
+	VPERMT2PS    Z7, Z16, Z6
+	VPERMT2PS    Z7, Z17, Z18
+	VADDPS       Z18, Z6, Z6
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VADDPS       128(AX), Z4, Z4
+	VMOVUPS      Z4, 128(AX)
+	VADDPS       192(AX), Z6, Z6
+	VMOVUPS      Z6, 192(AX)
+	JMP          slot1x0
+
+fewer1x0:
 	MOVQ w+0(FP), AX
 	MOVQ 136(AX), AX
 	ADDQ 96(AX), CX
@@ -13275,7 +15006,7 @@ GLOBL oddNumbers<>(SB), RODATA|NOPTR, $64
 
 // func woven8TurnedAVX512(w *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·woven8TurnedAVX512(SB), NOSPLIT, $8-8
+TEXT ·woven8TurnedAVX512(SB), NOSPLIT, $40-8
 	MOVQ   w+0(FP), AX
 	MOVQ   136(AX), AX
 	MOVQ   48(AX), SI
@@ -13296,25 +15027,56 @@ TEXT ·woven8TurnedAVX512(SB), NOSPLIT, $8-8
 	XORQ   AX, AX
 	MOVQ   AX, (SP)
 
-slot:
-	MOVQ       w+0(FP), AX
-	MOVQ       (SP), R9
-	CMPQ       R9, 80(AX)
-	JGE        done
-	INCQ       (SP)
-	MOVQ       72(AX), R10
-	MOVLQSX    (R10)(R9*4), R10
-	MOVQ       96(AX), R9
-	MOVLQSX    (R9)(R10*4), R9
-	IMUL3Q     $+256, R10, R10
-	ADDQ       (AX), R10
+slot3x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       3(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer3x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R12
+	MOVLQSX    (R12)(AX*4), R12
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R12
+	IMULQ      120(R10), R12
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVLQSX    8(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 32(SP)
 	SHLQ       $0x02, R9
-	IMULQ      120(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 192(R10)
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R12
+	SUBQ       AX, R9
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -13331,42 +15093,51 @@ slot:
 	VXORPS     X13, X13, X13
 	VXORPS     X14, X14, X14
 	VXORPS     X15, X15, X15
-	MOVQ       w+0(FP), R11
-	MOVQ       24(R11), AX
-	MOVQ       128(R11), R11
+	VXORPS     X16, X16, X16
+	VXORPS     X17, X17, X17
+	VXORPS     X18, X18, X18
+	VXORPS     X19, X19, X19
+	VXORPS     X20, X20, X20
+	VXORPS     X21, X21, X21
+	VXORPS     X22, X22, X22
+	VXORPS     X23, X23, X23
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
 
-part0more:
-	MOVQ       w+0(FP), R12
-	MOVQ       144(R12), R12
-	CMPQ       R11, R12
-	CMOVQLT    R11, R12
-	SUBQ       R12, R11
+more3x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
 	TESTQ      CX, CX
 	JGE        packed1
 	MOVQ       DI, R13
-	VMOVUPS    single0Turns<>+0(SB), Z16
-	VMOVUPS    single1Turns<>+0(SB), Z17
+	VMOVUPS    single0Turns<>+0(SB), Z24
+	VMOVUPS    single1Turns<>+0(SB), Z25
 	MOVQ       DX, R14
-	VMOVUPS    (R14), Z18
+	VMOVUPS    (R14), Z26
 	ADDQ       SI, R14
-	VMOVUPS    (R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
+	VMOVUPS    (R14), Z27
+	VMOVAPS    Z26, Z28
+	VPERMT2PS  Z27, Z24, Z26
+	VPERMT2PS  Z27, Z25, Z28
+	VMOVUPS    Z26, (R13)
 	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
+	VMOVUPS    Z28, (R13)
 	ADDQ       R8, R13
 	MOVQ       DX, R14
-	VMOVUPS    64(R14), Z18
+	VMOVUPS    64(R14), Z26
 	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
+	VMOVUPS    64(R14), Z27
+	VMOVAPS    Z26, Z28
+	VPERMT2PS  Z27, Z24, Z26
+	VPERMT2PS  Z27, Z25, Z28
+	VMOVUPS    Z26, (R13)
 	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
+	VMOVUPS    Z28, (R13)
 	ADDQ       R8, R13
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
@@ -13380,55 +15151,370 @@ part0more:
 	INCQ       CX
 
 packed1:
-part0line:
-	VMOVUPS      (R9), Z16
-	VBROADCASTSD (AX), Z17
-	VFMADD231PS  Z16, Z17, Z0
-	VBROADCASTSD 8(AX), Z17
-	VFMADD231PS  Z16, Z17, Z1
-	VBROADCASTSD 16(AX), Z17
-	VFMADD231PS  Z16, Z17, Z2
-	VBROADCASTSD 24(AX), Z17
-	VFMADD231PS  Z16, Z17, Z3
-	VBROADCASTSD 32(AX), Z17
-	VFMADD231PS  Z16, Z17, Z4
-	VBROADCASTSD 40(AX), Z17
-	VFMADD231PS  Z16, Z17, Z5
-	VBROADCASTSD 48(AX), Z17
-	VFMADD231PS  Z16, Z17, Z6
-	VBROADCASTSD 56(AX), Z17
-	VFMADD231PS  Z16, Z17, Z7
-	VMOVUPS      64(R9), Z16
-	VBROADCASTSD 64(AX), Z17
-	VFMADD231PS  Z16, Z17, Z8
-	VBROADCASTSD 72(AX), Z17
-	VFMADD231PS  Z16, Z17, Z9
-	VBROADCASTSD 80(AX), Z17
-	VFMADD231PS  Z16, Z17, Z10
-	VBROADCASTSD 88(AX), Z17
-	VFMADD231PS  Z16, Z17, Z11
-	VBROADCASTSD 96(AX), Z17
-	VFMADD231PS  Z16, Z17, Z12
-	VBROADCASTSD 104(AX), Z17
-	VFMADD231PS  Z16, Z17, Z13
-	VBROADCASTSD 112(AX), Z17
-	VFMADD231PS  Z16, Z17, Z14
-	VBROADCASTSD 120(AX), Z17
-	VFMADD231PS  Z16, Z17, Z15
+line3x0:
+	VMOVUPS      (R11), Z24
+	PREFETCHT0   512(R11)
+	VMOVUPS      (R11)(R12*1), Z25
+	PREFETCHT0   512(R11)(R12*1)
+	VMOVUPS      (R11)(R9*1), Z26
+	PREFETCHT0   512(R11)(R9*1)
+	VBROADCASTSD (AX), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z25, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z16
+	VBROADCASTSD 8(AX), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VFMADD231PS  Z25, Z27, Z9
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSD 16(AX), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z18
+	VBROADCASTSD 24(AX), Z27
+	VFMADD231PS  Z24, Z27, Z3
+	VFMADD231PS  Z25, Z27, Z11
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSD 32(AX), Z27
+	VFMADD231PS  Z24, Z27, Z4
+	VFMADD231PS  Z25, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z20
+	VBROADCASTSD 40(AX), Z27
+	VFMADD231PS  Z24, Z27, Z5
+	VFMADD231PS  Z25, Z27, Z13
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSD 48(AX), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z25, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z22
+	VBROADCASTSD 56(AX), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VFMADD231PS  Z25, Z27, Z15
+	VFMADD231PS  Z26, Z27, Z23
+	VMOVUPS      64(R11), Z24
+	PREFETCHT0   576(R11)
+	VMOVUPS      64(R11)(R12*1), Z25
+	PREFETCHT0   576(R11)(R12*1)
+	VMOVUPS      64(R11)(R9*1), Z26
+	PREFETCHT0   576(R11)(R9*1)
+	VBROADCASTSD 64(AX), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z25, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z16
+	VBROADCASTSD 72(AX), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VFMADD231PS  Z25, Z27, Z9
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSD 80(AX), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z18
+	VBROADCASTSD 88(AX), Z27
+	VFMADD231PS  Z24, Z27, Z3
+	VFMADD231PS  Z25, Z27, Z11
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSD 96(AX), Z27
+	VFMADD231PS  Z24, Z27, Z4
+	VFMADD231PS  Z25, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z20
+	VBROADCASTSD 104(AX), Z27
+	VFMADD231PS  Z24, Z27, Z5
+	VFMADD231PS  Z25, Z27, Z13
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSD 112(AX), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z25, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z22
+	VBROADCASTSD 120(AX), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VFMADD231PS  Z25, Z27, Z15
+	VFMADD231PS  Z26, Z27, Z23
 	ADDQ         $0x00000080, AX
-	ADDQ         $0x00000080, R9
-	SUBQ         $0x02, R12
-	JG           part0line
-	TESTQ        R11, R11
-	JNZ          part0more
-	VADDPS       Z8, Z0, Z0
-	VADDPS       Z9, Z1, Z1
-	VADDPS       Z10, Z2, Z2
-	VADDPS       Z11, Z3, Z3
-	VADDPS       Z12, Z4, Z4
-	VADDPS       Z13, Z5, Z5
-	VADDPS       Z14, Z6, Z6
-	VADDPS       Z15, Z7, Z7
+	ADDQ         $0x00000080, R11
+	SUBQ         $0x02, R10
+	JG           line3x0
+	CMPQ         8(SP), $0x00
+	JNZ          more3x0
+	MOVQ         16(SP), AX
+	VUNPCKLPS    Z1, Z0, Z24
+	VUNPCKHPS    Z1, Z0, Z0
+	VUNPCKLPS    Z3, Z2, Z25
+	VUNPCKHPS    Z3, Z2, Z2
+	VUNPCKLPD    Z25, Z24, Z26
+	VUNPCKHPD    Z25, Z24, Z24
+	VADDPS       Z26, Z24, Z24
+	VUNPCKLPD    Z2, Z0, Z25
+	VUNPCKHPD    Z2, Z0, Z0
+	VADDPS       Z25, Z0, Z0
+	VUNPCKLPS    Z5, Z4, Z25
+	VUNPCKHPS    Z5, Z4, Z4
+	VUNPCKLPS    Z7, Z6, Z26
+	VUNPCKHPS    Z7, Z6, Z6
+	VUNPCKLPD    Z26, Z25, Z27
+	VUNPCKHPD    Z26, Z25, Z25
+	VADDPS       Z27, Z25, Z25
+	VUNPCKLPD    Z6, Z4, Z26
+	VUNPCKHPD    Z6, Z4, Z4
+	VADDPS       Z26, Z4, Z4
+	VSHUFF32X4   $0x88, Z25, Z24, Z26
+	VSHUFF32X4   $0xdd, Z25, Z24, Z24
+	VSHUFF32X4   $0x88, Z4, Z0, Z25
+	VSHUFF32X4   $0xdd, Z4, Z0, Z0
+	VSHUFF32X4   $0x88, Z25, Z26, Z27
+	VSHUFF32X4   $0xdd, Z25, Z26, Z26
+	VSHUFF32X4   $0x88, Z0, Z24, Z25
+	VSHUFF32X4   $0xdd, Z0, Z24, Z24
+	VADDPS       (AX), Z27, Z27
+	VMOVUPS      Z27, (AX)
+	VADDPS       128(AX), Z26, Z26
+	VMOVUPS      Z26, 128(AX)
+	VADDPS       64(AX), Z25, Z25
+	VMOVUPS      Z25, 64(AX)
+	VADDPS       192(AX), Z24, Z24
+	VMOVUPS      Z24, 192(AX)
+	MOVQ         24(SP), AX
+	VUNPCKLPS    Z9, Z8, Z24
+	VUNPCKHPS    Z9, Z8, Z8
+	VUNPCKLPS    Z11, Z10, Z25
+	VUNPCKHPS    Z11, Z10, Z10
+	VUNPCKLPD    Z25, Z24, Z26
+	VUNPCKHPD    Z25, Z24, Z24
+	VADDPS       Z26, Z24, Z24
+	VUNPCKLPD    Z10, Z8, Z25
+	VUNPCKHPD    Z10, Z8, Z8
+	VADDPS       Z25, Z8, Z8
+	VUNPCKLPS    Z13, Z12, Z25
+	VUNPCKHPS    Z13, Z12, Z12
+	VUNPCKLPS    Z15, Z14, Z26
+	VUNPCKHPS    Z15, Z14, Z14
+	VUNPCKLPD    Z26, Z25, Z27
+	VUNPCKHPD    Z26, Z25, Z25
+	VADDPS       Z27, Z25, Z25
+	VUNPCKLPD    Z14, Z12, Z26
+	VUNPCKHPD    Z14, Z12, Z12
+	VADDPS       Z26, Z12, Z12
+	VSHUFF32X4   $0x88, Z25, Z24, Z26
+	VSHUFF32X4   $0xdd, Z25, Z24, Z24
+	VSHUFF32X4   $0x88, Z12, Z8, Z25
+	VSHUFF32X4   $0xdd, Z12, Z8, Z8
+	VSHUFF32X4   $0x88, Z25, Z26, Z27
+	VSHUFF32X4   $0xdd, Z25, Z26, Z26
+	VSHUFF32X4   $0x88, Z8, Z24, Z25
+	VSHUFF32X4   $0xdd, Z8, Z24, Z24
+	VADDPS       (AX), Z27, Z27
+	VMOVUPS      Z27, (AX)
+	VADDPS       128(AX), Z26, Z26
+	VMOVUPS      Z26, 128(AX)
+	VADDPS       64(AX), Z25, Z25
+	VMOVUPS      Z25, 64(AX)
+	VADDPS       192(AX), Z24, Z24
+	VMOVUPS      Z24, 192(AX)
+	MOVQ         32(SP), AX
+	VUNPCKLPS    Z17, Z16, Z24
+	VUNPCKHPS    Z17, Z16, Z16
+	VUNPCKLPS    Z19, Z18, Z25
+	VUNPCKHPS    Z19, Z18, Z18
+	VUNPCKLPD    Z25, Z24, Z26
+	VUNPCKHPD    Z25, Z24, Z24
+	VADDPS       Z26, Z24, Z24
+	VUNPCKLPD    Z18, Z16, Z25
+	VUNPCKHPD    Z18, Z16, Z16
+	VADDPS       Z25, Z16, Z16
+	VUNPCKLPS    Z21, Z20, Z25
+	VUNPCKHPS    Z21, Z20, Z20
+	VUNPCKLPS    Z23, Z22, Z26
+	VUNPCKHPS    Z23, Z22, Z22
+	VUNPCKLPD    Z26, Z25, Z27
+	VUNPCKHPD    Z26, Z25, Z25
+	VADDPS       Z27, Z25, Z25
+	VUNPCKLPD    Z22, Z20, Z26
+	VUNPCKHPD    Z22, Z20, Z20
+	VADDPS       Z26, Z20, Z20
+	VSHUFF32X4   $0x88, Z25, Z24, Z26
+	VSHUFF32X4   $0xdd, Z25, Z24, Z24
+	VSHUFF32X4   $0x88, Z20, Z16, Z25
+	VSHUFF32X4   $0xdd, Z20, Z16, Z16
+	VSHUFF32X4   $0x88, Z25, Z26, Z27
+	VSHUFF32X4   $0xdd, Z25, Z26, Z26
+	VSHUFF32X4   $0x88, Z16, Z24, Z25
+	VSHUFF32X4   $0xdd, Z16, Z24, Z24
+	VADDPS       (AX), Z27, Z27
+	VMOVUPS      Z27, (AX)
+	VADDPS       128(AX), Z26, Z26
+	VMOVUPS      Z26, 128(AX)
+	VADDPS       64(AX), Z25, Z25
+	VMOVUPS      Z25, 64(AX)
+	VADDPS       192(AX), Z24, Z24
+	VMOVUPS      Z24, 192(AX)
+	JMP          slot3x0
+
+fewer3x0:
+slot2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       2(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer2x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R9
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed2
+	MOVQ       DI, R12
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    single1Turns<>+0(SB), Z17
+	MOVQ       DX, R13
+	VMOVUPS    (R13), Z18
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    64(R13), Z18
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed2:
+line2x0:
+	VMOVUPS      (R11), Z16
+	PREFETCHT0   512(R11)
+	VMOVUPS      (R11)(R9*1), Z17
+	PREFETCHT0   512(R11)(R9*1)
+	VBROADCASTSD (AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z8
+	VBROADCASTSD 8(AX), Z18
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSD 16(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z10
+	VBROADCASTSD 24(AX), Z18
+	VFMADD231PS  Z16, Z18, Z3
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSD 32(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z12
+	VBROADCASTSD 40(AX), Z18
+	VFMADD231PS  Z16, Z18, Z5
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSD 48(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z14
+	VBROADCASTSD 56(AX), Z18
+	VFMADD231PS  Z16, Z18, Z7
+	VFMADD231PS  Z17, Z18, Z15
+	VMOVUPS      64(R11), Z16
+	PREFETCHT0   576(R11)
+	VMOVUPS      64(R11)(R9*1), Z17
+	PREFETCHT0   576(R11)(R9*1)
+	VBROADCASTSD 64(AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z8
+	VBROADCASTSD 72(AX), Z18
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSD 80(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z10
+	VBROADCASTSD 88(AX), Z18
+	VFMADD231PS  Z16, Z18, Z3
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSD 96(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z12
+	VBROADCASTSD 104(AX), Z18
+	VFMADD231PS  Z16, Z18, Z5
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSD 112(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z14
+	VBROADCASTSD 120(AX), Z18
+	VFMADD231PS  Z16, Z18, Z7
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, R11
+	SUBQ         $0x02, R10
+	JG           line2x0
+	CMPQ         8(SP), $0x00
+	JNZ          more2x0
+	MOVQ         16(SP), AX
 	VUNPCKLPS    Z1, Z0, Z16
 	VUNPCKHPS    Z1, Z0, Z0
 	VUNPCKLPS    Z3, Z2, Z17
@@ -13457,17 +15543,233 @@ part0line:
 	VSHUFF32X4   $0xdd, Z17, Z18, Z18
 	VSHUFF32X4   $0x88, Z0, Z16, Z17
 	VSHUFF32X4   $0xdd, Z0, Z16, Z16
-	VADDPS       (R10), Z19, Z19
-	VMOVUPS      Z19, (R10)
-	VADDPS       128(R10), Z18, Z18
-	VMOVUPS      Z18, 128(R10)
-	VADDPS       64(R10), Z17, Z17
-	VMOVUPS      Z17, 64(R10)
-	VADDPS       192(R10), Z16, Z16
-	VMOVUPS      Z16, 192(R10)
-	JMP          slot
+	VADDPS       (AX), Z19, Z19
+	VMOVUPS      Z19, (AX)
+	VADDPS       128(AX), Z18, Z18
+	VMOVUPS      Z18, 128(AX)
+	VADDPS       64(AX), Z17, Z17
+	VMOVUPS      Z17, 64(AX)
+	VADDPS       192(AX), Z16, Z16
+	VMOVUPS      Z16, 192(AX)
+	MOVQ         24(SP), AX
+	VUNPCKLPS    Z9, Z8, Z16
+	VUNPCKHPS    Z9, Z8, Z8
+	VUNPCKLPS    Z11, Z10, Z17
+	VUNPCKHPS    Z11, Z10, Z10
+	VUNPCKLPD    Z17, Z16, Z18
+	VUNPCKHPD    Z17, Z16, Z16
+	VADDPS       Z18, Z16, Z16
+	VUNPCKLPD    Z10, Z8, Z17
+	VUNPCKHPD    Z10, Z8, Z8
+	VADDPS       Z17, Z8, Z8
+	VUNPCKLPS    Z13, Z12, Z17
+	VUNPCKHPS    Z13, Z12, Z12
+	VUNPCKLPS    Z15, Z14, Z18
+	VUNPCKHPS    Z15, Z14, Z14
+	VUNPCKLPD    Z18, Z17, Z19
+	VUNPCKHPD    Z18, Z17, Z17
+	VADDPS       Z19, Z17, Z17
+	VUNPCKLPD    Z14, Z12, Z18
+	VUNPCKHPD    Z14, Z12, Z12
+	VADDPS       Z18, Z12, Z12
+	VSHUFF32X4   $0x88, Z17, Z16, Z18
+	VSHUFF32X4   $0xdd, Z17, Z16, Z16
+	VSHUFF32X4   $0x88, Z12, Z8, Z17
+	VSHUFF32X4   $0xdd, Z12, Z8, Z8
+	VSHUFF32X4   $0x88, Z17, Z18, Z19
+	VSHUFF32X4   $0xdd, Z17, Z18, Z18
+	VSHUFF32X4   $0x88, Z8, Z16, Z17
+	VSHUFF32X4   $0xdd, Z8, Z16, Z16
+	VADDPS       (AX), Z19, Z19
+	VMOVUPS      Z19, (AX)
+	VADDPS       128(AX), Z18, Z18
+	VMOVUPS      Z18, 128(AX)
+	VADDPS       64(AX), Z17, Z17
+	VMOVUPS      Z17, 64(AX)
+	VADDPS       192(AX), Z16, Z16
+	VMOVUPS      Z16, 192(AX)
+	JMP          slot2x0
 
-done:
+fewer2x0:
+slot1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       1(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer1x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	ADDQ       48(R10), R9
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed3
+	MOVQ       DI, R11
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    single1Turns<>+0(SB), Z17
+	MOVQ       DX, R12
+	VMOVUPS    (R12), Z18
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    64(R12), Z18
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed3:
+line1x0:
+	VMOVUPS      (R9), Z16
+	PREFETCHT0   512(R9)
+	VBROADCASTSD (AX), Z17
+	VFMADD231PS  Z16, Z17, Z0
+	VBROADCASTSD 8(AX), Z17
+	VFMADD231PS  Z16, Z17, Z1
+	VBROADCASTSD 16(AX), Z17
+	VFMADD231PS  Z16, Z17, Z2
+	VBROADCASTSD 24(AX), Z17
+	VFMADD231PS  Z16, Z17, Z3
+	VBROADCASTSD 32(AX), Z17
+	VFMADD231PS  Z16, Z17, Z4
+	VBROADCASTSD 40(AX), Z17
+	VFMADD231PS  Z16, Z17, Z5
+	VBROADCASTSD 48(AX), Z17
+	VFMADD231PS  Z16, Z17, Z6
+	VBROADCASTSD 56(AX), Z17
+	VFMADD231PS  Z16, Z17, Z7
+	VMOVUPS      64(R9), Z16
+	PREFETCHT0   576(R9)
+	VBROADCASTSD 64(AX), Z17
+	VFMADD231PS  Z16, Z17, Z8
+	VBROADCASTSD 72(AX), Z17
+	VFMADD231PS  Z16, Z17, Z9
+	VBROADCASTSD 80(AX), Z17
+	VFMADD231PS  Z16, Z17, Z10
+	VBROADCASTSD 88(AX), Z17
+	VFMADD231PS  Z16, Z17, Z11
+	VBROADCASTSD 96(AX), Z17
+	VFMADD231PS  Z16, Z17, Z12
+	VBROADCASTSD 104(AX), Z17
+	VFMADD231PS  Z16, Z17, Z13
+	VBROADCASTSD 112(AX), Z17
+	VFMADD231PS  Z16, Z17, Z14
+	VBROADCASTSD 120(AX), Z17
+	VFMADD231PS  Z16, Z17, Z15
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, R9
+	SUBQ         $0x02, R10
+	JG           line1x0
+	CMPQ         8(SP), $0x00
+	JNZ          more1x0
+	VADDPS       Z8, Z0, Z0
+	VADDPS       Z9, Z1, Z1
+	VADDPS       Z10, Z2, Z2
+	VADDPS       Z11, Z3, Z3
+	VADDPS       Z12, Z4, Z4
+	VADDPS       Z13, Z5, Z5
+	VADDPS       Z14, Z6, Z6
+	VADDPS       Z15, Z7, Z7
+	MOVQ         16(SP), AX
+	VUNPCKLPS    Z1, Z0, Z16
+	VUNPCKHPS    Z1, Z0, Z0
+	VUNPCKLPS    Z3, Z2, Z17
+	VUNPCKHPS    Z3, Z2, Z2
+	VUNPCKLPD    Z17, Z16, Z18
+	VUNPCKHPD    Z17, Z16, Z16
+	VADDPS       Z18, Z16, Z16
+	VUNPCKLPD    Z2, Z0, Z17
+	VUNPCKHPD    Z2, Z0, Z0
+	VADDPS       Z17, Z0, Z0
+	VUNPCKLPS    Z5, Z4, Z17
+	VUNPCKHPS    Z5, Z4, Z4
+	VUNPCKLPS    Z7, Z6, Z18
+	VUNPCKHPS    Z7, Z6, Z6
+	VUNPCKLPD    Z18, Z17, Z19
+	VUNPCKHPD    Z18, Z17, Z17
+	VADDPS       Z19, Z17, Z17
+	VUNPCKLPD    Z6, Z4, Z18
+	VUNPCKHPD    Z6, Z4, Z4
+	VADDPS       Z18, Z4, Z4
+	VSHUFF32X4   $0x88, Z17, Z16, Z18
+	VSHUFF32X4   $0xdd, Z17, Z16, Z16
+	VSHUFF32X4   $0x88, Z4, Z0, Z17
+	VSHUFF32X4   $0xdd, Z4, Z0, Z0
+	VSHUFF32X4   $0x88, Z17, Z18, Z19
+	VSHUFF32X4   $0xdd, Z17, Z18, Z18
+	VSHUFF32X4   $0x88, Z0, Z16, Z17
+	VSHUFF32X4   $0xdd, Z0, Z16, Z16
+	VADDPS       (AX), Z19, Z19
+	VMOVUPS      Z19, (AX)
+	VADDPS       128(AX), Z18, Z18
+	VMOVUPS      Z18, 128(AX)
+	VADDPS       64(AX), Z17, Z17
+	VMOVUPS      Z17, 64(AX)
+	VADDPS       192(AX), Z16, Z16
+	VMOVUPS      Z16, 192(AX)
+	JMP          slot1x0
+
+fewer1x0:
 	MOVQ w+0(FP), AX
 	MOVQ 136(AX), AX
 	ADDQ 96(AX), CX
@@ -19232,7 +21534,7 @@ done:
 
 // func woven4AVX512Bcst(w *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·woven4AVX512Bcst(SB), NOSPLIT, $8-8
+TEXT ·woven4AVX512Bcst(SB), NOSPLIT, $48-8
 	MOVQ   w+0(FP), AX
 	MOVQ   136(AX), AX
 	MOVQ   48(AX), SI
@@ -19253,22 +21555,57 @@ TEXT ·woven4AVX512Bcst(SB), NOSPLIT, $8-8
 	XORQ   AX, AX
 	MOVQ   AX, (SP)
 
-slot:
-	MOVQ       w+0(FP), AX
-	MOVQ       (SP), R9
-	CMPQ       R9, 80(AX)
-	JGE        done
-	INCQ       (SP)
-	MOVQ       72(AX), R10
-	MOVLQSX    (R10)(R9*4), R10
-	MOVQ       96(AX), R9
-	MOVLQSX    (R9)(R10*4), R9
-	IMUL3Q     $+64, R10, R10
-	ADDQ       (AX), R10
+slot4x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       4(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer4x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R12
+	MOVLQSX    (R12)(AX*4), R12
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R12
+	IMULQ      120(R10), R12
+	PREFETCHT0 (AX)
+	MOVLQSX    8(R9), AX
+	MOVQ       96(R10), R13
+	MOVLQSX    (R13)(AX*4), R13
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 32(SP)
+	SHLQ       $0x02, R13
+	IMULQ      120(R10), R13
+	PREFETCHT0 (AX)
+	MOVLQSX    12(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 40(SP)
 	SHLQ       $0x02, R9
-	IMULQ      120(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R10)
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R12
+	SUBQ       AX, R13
+	SUBQ       AX, R9
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -19285,31 +21622,32 @@ slot:
 	VXORPS     X13, X13, X13
 	VXORPS     X14, X14, X14
 	VXORPS     X15, X15, X15
-	MOVQ       w+0(FP), R11
-	MOVQ       24(R11), AX
-	MOVQ       128(R11), R11
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
 
-part0more:
-	MOVQ       w+0(FP), R12
-	MOVQ       144(R12), R12
-	CMPQ       R11, R12
-	CMOVQLT    R11, R12
-	SUBQ       R12, R11
+more4x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
 	TESTQ      CX, CX
 	JGE        packed1
-	MOVQ       DI, R13
+	MOVQ       DI, R14
 	VMOVUPS    single0Turns<>+0(SB), Z16
 	VMOVUPS    double0Turns<>+0(SB), Z17
 	VMOVUPS    single1Turns<>+0(SB), Z18
 	VMOVUPS    double1Turns<>+0(SB), Z19
-	MOVQ       DX, R14
-	VMOVUPS    (R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    (R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    (R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    (R14), Z23
+	MOVQ       DX, R15
+	VMOVUPS    (R15), Z20
+	ADDQ       SI, R15
+	VMOVUPS    (R15), Z21
+	ADDQ       SI, R15
+	VMOVUPS    (R15), Z22
+	ADDQ       SI, R15
+	VMOVUPS    (R15), Z23
 	VMOVAPS    Z20, Z24
 	VPERMT2PS  Z21, Z16, Z20
 	VPERMT2PS  Z21, Z18, Z24
@@ -19322,22 +21660,22 @@ part0more:
 	VMOVAPS    Z24, Z22
 	VPERMT2PD  Z21, Z17, Z24
 	VPERMT2PD  Z21, Z19, Z22
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z23, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z22, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    64(R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z23
+	VMOVUPS    Z20, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z23, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z24, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z22, (R14)
+	ADDQ       R8, R14
+	MOVQ       DX, R15
+	VMOVUPS    64(R15), Z20
+	ADDQ       SI, R15
+	VMOVUPS    64(R15), Z21
+	ADDQ       SI, R15
+	VMOVUPS    64(R15), Z22
+	ADDQ       SI, R15
+	VMOVUPS    64(R15), Z23
 	VMOVAPS    Z20, Z24
 	VPERMT2PS  Z21, Z16, Z20
 	VPERMT2PS  Z21, Z18, Z24
@@ -19350,22 +21688,22 @@ part0more:
 	VMOVAPS    Z24, Z22
 	VPERMT2PD  Z21, Z17, Z24
 	VPERMT2PD  Z21, Z19, Z22
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z23, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z22, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    128(R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z23
+	VMOVUPS    Z20, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z23, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z24, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z22, (R14)
+	ADDQ       R8, R14
+	MOVQ       DX, R15
+	VMOVUPS    128(R15), Z20
+	ADDQ       SI, R15
+	VMOVUPS    128(R15), Z21
+	ADDQ       SI, R15
+	VMOVUPS    128(R15), Z22
+	ADDQ       SI, R15
+	VMOVUPS    128(R15), Z23
 	VMOVAPS    Z20, Z24
 	VPERMT2PS  Z21, Z16, Z20
 	VPERMT2PS  Z21, Z18, Z24
@@ -19378,22 +21716,22 @@ part0more:
 	VMOVAPS    Z24, Z22
 	VPERMT2PD  Z21, Z17, Z24
 	VPERMT2PD  Z21, Z19, Z22
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z23, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z22, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    192(R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z23
+	VMOVUPS    Z20, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z23, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z24, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z22, (R14)
+	ADDQ       R8, R14
+	MOVQ       DX, R15
+	VMOVUPS    192(R15), Z20
+	ADDQ       SI, R15
+	VMOVUPS    192(R15), Z21
+	ADDQ       SI, R15
+	VMOVUPS    192(R15), Z22
+	ADDQ       SI, R15
+	VMOVUPS    192(R15), Z23
 	VMOVAPS    Z20, Z24
 	VPERMT2PS  Z21, Z16, Z20
 	VPERMT2PS  Z21, Z18, Z24
@@ -19406,14 +21744,14 @@ part0more:
 	VMOVAPS    Z24, Z18
 	VPERMT2PD  Z21, Z17, Z24
 	VPERMT2PD  Z21, Z19, Z18
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z16, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z18, (R13)
-	ADDQ       R8, R13
+	VMOVUPS    Z20, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z16, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z24, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z18, (R14)
+	ADDQ       R8, R14
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
 	PREFETCHT1 128(BX)
@@ -19442,61 +21780,126 @@ part0more:
 	INCQ       CX
 
 packed1:
-part0line:
-	VMOVUPS         (R9), Z16
-	VBROADCASTF32X4 (AX), Z17
-	VFMADD231PS     Z16, Z17, Z0
-	VBROADCASTF32X4 16(AX), Z17
-	VFMADD231PS     Z16, Z17, Z1
-	VBROADCASTF32X4 32(AX), Z17
-	VFMADD231PS     Z16, Z17, Z2
-	VBROADCASTF32X4 48(AX), Z17
-	VFMADD231PS     Z16, Z17, Z3
-	VMOVUPS         64(R9), Z16
-	VBROADCASTF32X4 64(AX), Z17
-	VFMADD231PS     Z16, Z17, Z4
-	VBROADCASTF32X4 80(AX), Z17
-	VFMADD231PS     Z16, Z17, Z5
-	VBROADCASTF32X4 96(AX), Z17
-	VFMADD231PS     Z16, Z17, Z6
-	VBROADCASTF32X4 112(AX), Z17
-	VFMADD231PS     Z16, Z17, Z7
-	VMOVUPS         128(R9), Z16
-	VBROADCASTF32X4 128(AX), Z17
-	VFMADD231PS     Z16, Z17, Z8
-	VBROADCASTF32X4 144(AX), Z17
-	VFMADD231PS     Z16, Z17, Z9
-	VBROADCASTF32X4 160(AX), Z17
-	VFMADD231PS     Z16, Z17, Z10
-	VBROADCASTF32X4 176(AX), Z17
-	VFMADD231PS     Z16, Z17, Z11
-	VMOVUPS         192(R9), Z16
-	VBROADCASTF32X4 192(AX), Z17
-	VFMADD231PS     Z16, Z17, Z12
-	VBROADCASTF32X4 208(AX), Z17
-	VFMADD231PS     Z16, Z17, Z13
-	VBROADCASTF32X4 224(AX), Z17
-	VFMADD231PS     Z16, Z17, Z14
-	VBROADCASTF32X4 240(AX), Z17
-	VFMADD231PS     Z16, Z17, Z15
+line4x0:
+	VMOVUPS         (R11), Z16
+	PREFETCHT0      512(R11)
+	VMOVUPS         (R11)(R12*1), Z17
+	PREFETCHT0      512(R11)(R12*1)
+	VMOVUPS         (R11)(R13*1), Z18
+	PREFETCHT0      512(R11)(R13*1)
+	VMOVUPS         (R11)(R9*1), Z19
+	PREFETCHT0      512(R11)(R9*1)
+	VBROADCASTF32X4 (AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 16(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 32(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 48(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	VMOVUPS         64(R11), Z16
+	PREFETCHT0      576(R11)
+	VMOVUPS         64(R11)(R12*1), Z17
+	PREFETCHT0      576(R11)(R12*1)
+	VMOVUPS         64(R11)(R13*1), Z18
+	PREFETCHT0      576(R11)(R13*1)
+	VMOVUPS         64(R11)(R9*1), Z19
+	PREFETCHT0      576(R11)(R9*1)
+	VBROADCASTF32X4 64(AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 80(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 96(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 112(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	VMOVUPS         128(R11), Z16
+	PREFETCHT0      640(R11)
+	VMOVUPS         128(R11)(R12*1), Z17
+	PREFETCHT0      640(R11)(R12*1)
+	VMOVUPS         128(R11)(R13*1), Z18
+	PREFETCHT0      640(R11)(R13*1)
+	VMOVUPS         128(R11)(R9*1), Z19
+	PREFETCHT0      640(R11)(R9*1)
+	VBROADCASTF32X4 128(AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 144(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 160(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 176(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	VMOVUPS         192(R11), Z16
+	PREFETCHT0      704(R11)
+	VMOVUPS         192(R11)(R12*1), Z17
+	PREFETCHT0      704(R11)(R12*1)
+	VMOVUPS         192(R11)(R13*1), Z18
+	PREFETCHT0      704(R11)(R13*1)
+	VMOVUPS         192(R11)(R9*1), Z19
+	PREFETCHT0      704(R11)(R9*1)
+	VBROADCASTF32X4 192(AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 208(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 224(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 240(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
 	ADDQ            $0x00000100, AX
-	ADDQ            $0x00000100, R9
-	SUBQ            $0x04, R12
-	JG              part0line
-	TESTQ           R11, R11
-	JNZ             part0more
-	VADDPS          Z4, Z0, Z0
-	VADDPS          Z5, Z1, Z1
-	VADDPS          Z6, Z2, Z2
-	VADDPS          Z7, Z3, Z3
-	VADDPS          Z8, Z0, Z0
-	VADDPS          Z9, Z1, Z1
-	VADDPS          Z10, Z2, Z2
-	VADDPS          Z11, Z3, Z3
-	VADDPS          Z12, Z0, Z0
-	VADDPS          Z13, Z1, Z1
-	VADDPS          Z14, Z2, Z2
-	VADDPS          Z15, Z3, Z3
+	ADDQ            $0x00000100, R11
+	SUBQ            $0x04, R10
+	JG              line4x0
+	CMPQ            8(SP), $0x00
+	JNZ             more4x0
+	MOVQ            16(SP), AX
 	VUNPCKLPS       Z1, Z0, Z16
 	VUNPCKHPS       Z1, Z0, Z0
 	VADDPS          Z16, Z0, Z0
@@ -19508,11 +21911,637 @@ part0line:
 	VADDPS          Z16, Z0, Z0
 	VMOVUPS         turned4<>+0(SB), Z16
 	VPERMPS         Z0, Z16, Z0
-	VADDPS          (R10), Z0, Z0
-	VMOVUPS         Z0, (R10)
-	JMP             slot
+	VADDPS          (AX), Z0, Z0
+	VMOVUPS         Z0, (AX)
+	MOVQ            24(SP), AX
+	VUNPCKLPS       Z5, Z4, Z16
+	VUNPCKHPS       Z5, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VUNPCKLPS       Z7, Z6, Z16
+	VUNPCKHPS       Z7, Z6, Z6
+	VADDPS          Z16, Z6, Z6
+	VUNPCKLPD       Z6, Z4, Z16
+	VUNPCKHPD       Z6, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VMOVUPS         turned4<>+0(SB), Z16
+	VPERMPS         Z4, Z16, Z4
+	VADDPS          (AX), Z4, Z4
+	VMOVUPS         Z4, (AX)
+	MOVQ            32(SP), AX
+	VUNPCKLPS       Z9, Z8, Z16
+	VUNPCKHPS       Z9, Z8, Z8
+	VADDPS          Z16, Z8, Z8
+	VUNPCKLPS       Z11, Z10, Z16
+	VUNPCKHPS       Z11, Z10, Z10
+	VADDPS          Z16, Z10, Z10
+	VUNPCKLPD       Z10, Z8, Z16
+	VUNPCKHPD       Z10, Z8, Z8
+	VADDPS          Z16, Z8, Z8
+	VMOVUPS         turned4<>+0(SB), Z16
+	VPERMPS         Z8, Z16, Z8
+	VADDPS          (AX), Z8, Z8
+	VMOVUPS         Z8, (AX)
+	MOVQ            40(SP), AX
+	VUNPCKLPS       Z13, Z12, Z16
+	VUNPCKHPS       Z13, Z12, Z12
+	VADDPS          Z16, Z12, Z12
+	VUNPCKLPS       Z15, Z14, Z16
+	VUNPCKHPS       Z15, Z14, Z14
+	VADDPS          Z16, Z14, Z14
+	VUNPCKLPD       Z14, Z12, Z16
+	VUNPCKHPD       Z14, Z12, Z12
+	VADDPS          Z16, Z12, Z12
+	VMOVUPS         turned4<>+0(SB), Z16
+	VPERMPS         Z12, Z16, Z12
+	VADDPS          (AX), Z12, Z12
+	VMOVUPS         Z12, (AX)
+	JMP             slot4x0
 
-done:
+fewer4x0:
+slot2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       2(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer2x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R9
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed2
+	MOVQ       DI, R12
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    double0Turns<>+0(SB), Z17
+	VMOVUPS    single1Turns<>+0(SB), Z18
+	VMOVUPS    double1Turns<>+0(SB), Z19
+	MOVQ       DX, R13
+	VMOVUPS    (R13), Z20
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z21
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z22
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z23, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z24, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z22, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    64(R13), Z20
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z21
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z22
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z23, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z24, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z22, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    128(R13), Z20
+	ADDQ       SI, R13
+	VMOVUPS    128(R13), Z21
+	ADDQ       SI, R13
+	VMOVUPS    128(R13), Z22
+	ADDQ       SI, R13
+	VMOVUPS    128(R13), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z23, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z24, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z22, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    192(R13), Z20
+	ADDQ       SI, R13
+	VMOVUPS    192(R13), Z21
+	ADDQ       SI, R13
+	VMOVUPS    192(R13), Z22
+	ADDQ       SI, R13
+	VMOVUPS    192(R13), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z16
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z16
+	VMOVAPS    Z24, Z18
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z18
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z16, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z24, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed2:
+line2x0:
+	VMOVUPS         (R11), Z16
+	PREFETCHT0      512(R11)
+	VMOVUPS         (R11)(R9*1), Z17
+	PREFETCHT0      512(R11)(R9*1)
+	VBROADCASTF32X4 (AX), Z18
+	VFMADD231PS     Z16, Z18, Z0
+	VFMADD231PS     Z17, Z18, Z4
+	VBROADCASTF32X4 16(AX), Z18
+	VFMADD231PS     Z16, Z18, Z1
+	VFMADD231PS     Z17, Z18, Z5
+	VBROADCASTF32X4 32(AX), Z18
+	VFMADD231PS     Z16, Z18, Z2
+	VFMADD231PS     Z17, Z18, Z6
+	VBROADCASTF32X4 48(AX), Z18
+	VFMADD231PS     Z16, Z18, Z3
+	VFMADD231PS     Z17, Z18, Z7
+	VMOVUPS         64(R11), Z16
+	PREFETCHT0      576(R11)
+	VMOVUPS         64(R11)(R9*1), Z17
+	PREFETCHT0      576(R11)(R9*1)
+	VBROADCASTF32X4 64(AX), Z18
+	VFMADD231PS     Z16, Z18, Z8
+	VFMADD231PS     Z17, Z18, Z12
+	VBROADCASTF32X4 80(AX), Z18
+	VFMADD231PS     Z16, Z18, Z9
+	VFMADD231PS     Z17, Z18, Z13
+	VBROADCASTF32X4 96(AX), Z18
+	VFMADD231PS     Z16, Z18, Z10
+	VFMADD231PS     Z17, Z18, Z14
+	VBROADCASTF32X4 112(AX), Z18
+	VFMADD231PS     Z16, Z18, Z11
+	VFMADD231PS     Z17, Z18, Z15
+	VMOVUPS         128(R11), Z16
+	PREFETCHT0      640(R11)
+	VMOVUPS         128(R11)(R9*1), Z17
+	PREFETCHT0      640(R11)(R9*1)
+	VBROADCASTF32X4 128(AX), Z18
+	VFMADD231PS     Z16, Z18, Z0
+	VFMADD231PS     Z17, Z18, Z4
+	VBROADCASTF32X4 144(AX), Z18
+	VFMADD231PS     Z16, Z18, Z1
+	VFMADD231PS     Z17, Z18, Z5
+	VBROADCASTF32X4 160(AX), Z18
+	VFMADD231PS     Z16, Z18, Z2
+	VFMADD231PS     Z17, Z18, Z6
+	VBROADCASTF32X4 176(AX), Z18
+	VFMADD231PS     Z16, Z18, Z3
+	VFMADD231PS     Z17, Z18, Z7
+	VMOVUPS         192(R11), Z16
+	PREFETCHT0      704(R11)
+	VMOVUPS         192(R11)(R9*1), Z17
+	PREFETCHT0      704(R11)(R9*1)
+	VBROADCASTF32X4 192(AX), Z18
+	VFMADD231PS     Z16, Z18, Z8
+	VFMADD231PS     Z17, Z18, Z12
+	VBROADCASTF32X4 208(AX), Z18
+	VFMADD231PS     Z16, Z18, Z9
+	VFMADD231PS     Z17, Z18, Z13
+	VBROADCASTF32X4 224(AX), Z18
+	VFMADD231PS     Z16, Z18, Z10
+	VFMADD231PS     Z17, Z18, Z14
+	VBROADCASTF32X4 240(AX), Z18
+	VFMADD231PS     Z16, Z18, Z11
+	VFMADD231PS     Z17, Z18, Z15
+	ADDQ            $0x00000100, AX
+	ADDQ            $0x00000100, R11
+	SUBQ            $0x04, R10
+	JG              line2x0
+	CMPQ            8(SP), $0x00
+	JNZ             more2x0
+	VADDPS          Z8, Z0, Z0
+	VADDPS          Z9, Z1, Z1
+	VADDPS          Z10, Z2, Z2
+	VADDPS          Z11, Z3, Z3
+	MOVQ            16(SP), AX
+	VUNPCKLPS       Z1, Z0, Z16
+	VUNPCKHPS       Z1, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VUNPCKLPS       Z3, Z2, Z16
+	VUNPCKHPS       Z3, Z2, Z2
+	VADDPS          Z16, Z2, Z2
+	VUNPCKLPD       Z2, Z0, Z16
+	VUNPCKHPD       Z2, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VMOVUPS         turned4<>+0(SB), Z16
+	VPERMPS         Z0, Z16, Z0
+	VADDPS          (AX), Z0, Z0
+	VMOVUPS         Z0, (AX)
+	VADDPS          Z12, Z4, Z4
+	VADDPS          Z13, Z5, Z5
+	VADDPS          Z14, Z6, Z6
+	VADDPS          Z15, Z7, Z7
+	MOVQ            24(SP), AX
+	VUNPCKLPS       Z5, Z4, Z16
+	VUNPCKHPS       Z5, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VUNPCKLPS       Z7, Z6, Z16
+	VUNPCKHPS       Z7, Z6, Z6
+	VADDPS          Z16, Z6, Z6
+	VUNPCKLPD       Z6, Z4, Z16
+	VUNPCKHPD       Z6, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VMOVUPS         turned4<>+0(SB), Z16
+	VPERMPS         Z4, Z16, Z4
+	VADDPS          (AX), Z4, Z4
+	VMOVUPS         Z4, (AX)
+	JMP             slot2x0
+
+fewer2x0:
+slot1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       1(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer1x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	ADDQ       48(R10), R9
+	PREFETCHT0 (AX)
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed3
+	MOVQ       DI, R11
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    double0Turns<>+0(SB), Z17
+	VMOVUPS    single1Turns<>+0(SB), Z18
+	VMOVUPS    double1Turns<>+0(SB), Z19
+	MOVQ       DX, R12
+	VMOVUPS    (R12), Z20
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z21
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z22
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z23, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z24, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z22, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    64(R12), Z20
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z21
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z22
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z23, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z24, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z22, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    128(R12), Z20
+	ADDQ       SI, R12
+	VMOVUPS    128(R12), Z21
+	ADDQ       SI, R12
+	VMOVUPS    128(R12), Z22
+	ADDQ       SI, R12
+	VMOVUPS    128(R12), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z23, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z24, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z22, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    192(R12), Z20
+	ADDQ       SI, R12
+	VMOVUPS    192(R12), Z21
+	ADDQ       SI, R12
+	VMOVUPS    192(R12), Z22
+	ADDQ       SI, R12
+	VMOVUPS    192(R12), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z16
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z16
+	VMOVAPS    Z24, Z18
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z18
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z16, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z24, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed3:
+line1x0:
+	VMOVUPS         (R9), Z16
+	PREFETCHT0      512(R9)
+	VBROADCASTF32X4 (AX), Z17
+	VFMADD231PS     Z16, Z17, Z0
+	VBROADCASTF32X4 16(AX), Z17
+	VFMADD231PS     Z16, Z17, Z1
+	VBROADCASTF32X4 32(AX), Z17
+	VFMADD231PS     Z16, Z17, Z2
+	VBROADCASTF32X4 48(AX), Z17
+	VFMADD231PS     Z16, Z17, Z3
+	VMOVUPS         64(R9), Z16
+	PREFETCHT0      576(R9)
+	VBROADCASTF32X4 64(AX), Z17
+	VFMADD231PS     Z16, Z17, Z4
+	VBROADCASTF32X4 80(AX), Z17
+	VFMADD231PS     Z16, Z17, Z5
+	VBROADCASTF32X4 96(AX), Z17
+	VFMADD231PS     Z16, Z17, Z6
+	VBROADCASTF32X4 112(AX), Z17
+	VFMADD231PS     Z16, Z17, Z7
+	VMOVUPS         128(R9), Z16
+	PREFETCHT0      640(R9)
+	VBROADCASTF32X4 128(AX), Z17
+	VFMADD231PS     Z16, Z17, Z8
+	VBROADCASTF32X4 144(AX), Z17
+	VFMADD231PS     Z16, Z17, Z9
+	VBROADCASTF32X4 160(AX), Z17
+	VFMADD231PS     Z16, Z17, Z10
+	VBROADCASTF32X4 176(AX), Z17
+	VFMADD231PS     Z16, Z17, Z11
+	VMOVUPS         192(R9), Z16
+	PREFETCHT0      704(R9)
+	VBROADCASTF32X4 192(AX), Z17
+	VFMADD231PS     Z16, Z17, Z12
+	VBROADCASTF32X4 208(AX), Z17
+	VFMADD231PS     Z16, Z17, Z13
+	VBROADCASTF32X4 224(AX), Z17
+	VFMADD231PS     Z16, Z17, Z14
+	VBROADCASTF32X4 240(AX), Z17
+	VFMADD231PS     Z16, Z17, Z15
+	ADDQ            $0x00000100, AX
+	ADDQ            $0x00000100, R9
+	SUBQ            $0x04, R10
+	JG              line1x0
+	CMPQ            8(SP), $0x00
+	JNZ             more1x0
+	VADDPS          Z4, Z0, Z0
+	VADDPS          Z5, Z1, Z1
+	VADDPS          Z6, Z2, Z2
+	VADDPS          Z7, Z3, Z3
+	VADDPS          Z8, Z0, Z0
+	VADDPS          Z9, Z1, Z1
+	VADDPS          Z10, Z2, Z2
+	VADDPS          Z11, Z3, Z3
+	VADDPS          Z12, Z0, Z0
+	VADDPS          Z13, Z1, Z1
+	VADDPS          Z14, Z2, Z2
+	VADDPS          Z15, Z3, Z3
+	MOVQ            16(SP), AX
+	VUNPCKLPS       Z1, Z0, Z16
+	VUNPCKHPS       Z1, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VUNPCKLPS       Z3, Z2, Z16
+	VUNPCKHPS       Z3, Z2, Z2
+	VADDPS          Z16, Z2, Z2
+	VUNPCKLPD       Z2, Z0, Z16
+	VUNPCKHPD       Z2, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VMOVUPS         turned4<>+0(SB), Z16
+	VPERMPS         Z0, Z16, Z0
+	VADDPS          (AX), Z0, Z0
+	VMOVUPS         Z0, (AX)
+	JMP             slot1x0
+
+fewer1x0:
 	MOVQ w+0(FP), AX
 	MOVQ 136(AX), AX
 	ADDQ 96(AX), CX
@@ -19522,7 +22551,7 @@ done:
 
 // func woven4TurnedAVX512Bcst(w *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·woven4TurnedAVX512Bcst(SB), NOSPLIT, $8-8
+TEXT ·woven4TurnedAVX512Bcst(SB), NOSPLIT, $48-8
 	MOVQ   w+0(FP), AX
 	MOVQ   136(AX), AX
 	MOVQ   48(AX), SI
@@ -19543,22 +22572,57 @@ TEXT ·woven4TurnedAVX512Bcst(SB), NOSPLIT, $8-8
 	XORQ   AX, AX
 	MOVQ   AX, (SP)
 
-slot:
-	MOVQ       w+0(FP), AX
-	MOVQ       (SP), R9
-	CMPQ       R9, 80(AX)
-	JGE        done
-	INCQ       (SP)
-	MOVQ       72(AX), R10
-	MOVLQSX    (R10)(R9*4), R10
-	MOVQ       96(AX), R9
-	MOVLQSX    (R9)(R10*4), R9
-	IMUL3Q     $+64, R10, R10
-	ADDQ       (AX), R10
+slot4x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       4(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer4x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R12
+	MOVLQSX    (R12)(AX*4), R12
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R12
+	IMULQ      120(R10), R12
+	PREFETCHT0 (AX)
+	MOVLQSX    8(R9), AX
+	MOVQ       96(R10), R13
+	MOVLQSX    (R13)(AX*4), R13
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 32(SP)
+	SHLQ       $0x02, R13
+	IMULQ      120(R10), R13
+	PREFETCHT0 (AX)
+	MOVLQSX    12(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 40(SP)
 	SHLQ       $0x02, R9
-	IMULQ      120(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R10)
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R12
+	SUBQ       AX, R13
+	SUBQ       AX, R9
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -19575,31 +22639,32 @@ slot:
 	VXORPS     X13, X13, X13
 	VXORPS     X14, X14, X14
 	VXORPS     X15, X15, X15
-	MOVQ       w+0(FP), R11
-	MOVQ       24(R11), AX
-	MOVQ       128(R11), R11
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
 
-part0more:
-	MOVQ       w+0(FP), R12
-	MOVQ       144(R12), R12
-	CMPQ       R11, R12
-	CMOVQLT    R11, R12
-	SUBQ       R12, R11
+more4x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
 	TESTQ      CX, CX
 	JGE        packed1
-	MOVQ       DI, R13
+	MOVQ       DI, R14
 	VMOVUPS    single0Turns<>+0(SB), Z16
 	VMOVUPS    double0Turns<>+0(SB), Z17
 	VMOVUPS    single1Turns<>+0(SB), Z18
 	VMOVUPS    double1Turns<>+0(SB), Z19
-	MOVQ       DX, R14
-	VMOVUPS    (R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    (R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    (R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    (R14), Z23
+	MOVQ       DX, R15
+	VMOVUPS    (R15), Z20
+	ADDQ       SI, R15
+	VMOVUPS    (R15), Z21
+	ADDQ       SI, R15
+	VMOVUPS    (R15), Z22
+	ADDQ       SI, R15
+	VMOVUPS    (R15), Z23
 	VMOVAPS    Z20, Z24
 	VPERMT2PS  Z21, Z16, Z20
 	VPERMT2PS  Z21, Z18, Z24
@@ -19612,22 +22677,22 @@ part0more:
 	VMOVAPS    Z24, Z22
 	VPERMT2PD  Z21, Z17, Z24
 	VPERMT2PD  Z21, Z19, Z22
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z23, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z22, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    64(R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z23
+	VMOVUPS    Z20, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z23, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z24, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z22, (R14)
+	ADDQ       R8, R14
+	MOVQ       DX, R15
+	VMOVUPS    64(R15), Z20
+	ADDQ       SI, R15
+	VMOVUPS    64(R15), Z21
+	ADDQ       SI, R15
+	VMOVUPS    64(R15), Z22
+	ADDQ       SI, R15
+	VMOVUPS    64(R15), Z23
 	VMOVAPS    Z20, Z24
 	VPERMT2PS  Z21, Z16, Z20
 	VPERMT2PS  Z21, Z18, Z24
@@ -19640,22 +22705,22 @@ part0more:
 	VMOVAPS    Z24, Z22
 	VPERMT2PD  Z21, Z17, Z24
 	VPERMT2PD  Z21, Z19, Z22
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z23, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z22, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    128(R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z23
+	VMOVUPS    Z20, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z23, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z24, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z22, (R14)
+	ADDQ       R8, R14
+	MOVQ       DX, R15
+	VMOVUPS    128(R15), Z20
+	ADDQ       SI, R15
+	VMOVUPS    128(R15), Z21
+	ADDQ       SI, R15
+	VMOVUPS    128(R15), Z22
+	ADDQ       SI, R15
+	VMOVUPS    128(R15), Z23
 	VMOVAPS    Z20, Z24
 	VPERMT2PS  Z21, Z16, Z20
 	VPERMT2PS  Z21, Z18, Z24
@@ -19668,22 +22733,22 @@ part0more:
 	VMOVAPS    Z24, Z22
 	VPERMT2PD  Z21, Z17, Z24
 	VPERMT2PD  Z21, Z19, Z22
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z23, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z22, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    192(R14), Z20
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z21
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z22
-	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z23
+	VMOVUPS    Z20, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z23, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z24, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z22, (R14)
+	ADDQ       R8, R14
+	MOVQ       DX, R15
+	VMOVUPS    192(R15), Z20
+	ADDQ       SI, R15
+	VMOVUPS    192(R15), Z21
+	ADDQ       SI, R15
+	VMOVUPS    192(R15), Z22
+	ADDQ       SI, R15
+	VMOVUPS    192(R15), Z23
 	VMOVAPS    Z20, Z24
 	VPERMT2PS  Z21, Z16, Z20
 	VPERMT2PS  Z21, Z18, Z24
@@ -19696,14 +22761,14 @@ part0more:
 	VMOVAPS    Z24, Z18
 	VPERMT2PD  Z21, Z17, Z24
 	VPERMT2PD  Z21, Z19, Z18
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z16, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z24, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z18, (R13)
-	ADDQ       R8, R13
+	VMOVUPS    Z20, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z16, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z24, (R14)
+	ADDQ       R8, R14
+	VMOVUPS    Z18, (R14)
+	ADDQ       R8, R14
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
 	PREFETCHT1 128(BX)
@@ -19732,8 +22797,683 @@ part0more:
 	INCQ       CX
 
 packed1:
-part0line:
+line4x0:
+	VMOVUPS         (R11), Z16
+	PREFETCHT0      512(R11)
+	VMOVUPS         (R11)(R12*1), Z17
+	PREFETCHT0      512(R11)(R12*1)
+	VMOVUPS         (R11)(R13*1), Z18
+	PREFETCHT0      512(R11)(R13*1)
+	VMOVUPS         (R11)(R9*1), Z19
+	PREFETCHT0      512(R11)(R9*1)
+	VBROADCASTF32X4 (AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 16(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 32(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 48(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	VMOVUPS         64(R11), Z16
+	PREFETCHT0      576(R11)
+	VMOVUPS         64(R11)(R12*1), Z17
+	PREFETCHT0      576(R11)(R12*1)
+	VMOVUPS         64(R11)(R13*1), Z18
+	PREFETCHT0      576(R11)(R13*1)
+	VMOVUPS         64(R11)(R9*1), Z19
+	PREFETCHT0      576(R11)(R9*1)
+	VBROADCASTF32X4 64(AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 80(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 96(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 112(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	VMOVUPS         128(R11), Z16
+	PREFETCHT0      640(R11)
+	VMOVUPS         128(R11)(R12*1), Z17
+	PREFETCHT0      640(R11)(R12*1)
+	VMOVUPS         128(R11)(R13*1), Z18
+	PREFETCHT0      640(R11)(R13*1)
+	VMOVUPS         128(R11)(R9*1), Z19
+	PREFETCHT0      640(R11)(R9*1)
+	VBROADCASTF32X4 128(AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 144(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 160(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 176(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	VMOVUPS         192(R11), Z16
+	PREFETCHT0      704(R11)
+	VMOVUPS         192(R11)(R12*1), Z17
+	PREFETCHT0      704(R11)(R12*1)
+	VMOVUPS         192(R11)(R13*1), Z18
+	PREFETCHT0      704(R11)(R13*1)
+	VMOVUPS         192(R11)(R9*1), Z19
+	PREFETCHT0      704(R11)(R9*1)
+	VBROADCASTF32X4 192(AX), Z20
+	VFMADD231PS     Z16, Z20, Z0
+	VFMADD231PS     Z17, Z20, Z4
+	VFMADD231PS     Z18, Z20, Z8
+	VFMADD231PS     Z19, Z20, Z12
+	VBROADCASTF32X4 208(AX), Z20
+	VFMADD231PS     Z16, Z20, Z1
+	VFMADD231PS     Z17, Z20, Z5
+	VFMADD231PS     Z18, Z20, Z9
+	VFMADD231PS     Z19, Z20, Z13
+	VBROADCASTF32X4 224(AX), Z20
+	VFMADD231PS     Z16, Z20, Z2
+	VFMADD231PS     Z17, Z20, Z6
+	VFMADD231PS     Z18, Z20, Z10
+	VFMADD231PS     Z19, Z20, Z14
+	VBROADCASTF32X4 240(AX), Z20
+	VFMADD231PS     Z16, Z20, Z3
+	VFMADD231PS     Z17, Z20, Z7
+	VFMADD231PS     Z18, Z20, Z11
+	VFMADD231PS     Z19, Z20, Z15
+	ADDQ            $0x00000100, AX
+	ADDQ            $0x00000100, R11
+	SUBQ            $0x04, R10
+	JG              line4x0
+	CMPQ            8(SP), $0x00
+	JNZ             more4x0
+	MOVQ            16(SP), AX
+	VUNPCKLPS       Z1, Z0, Z16
+	VUNPCKHPS       Z1, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VUNPCKLPS       Z3, Z2, Z16
+	VUNPCKHPS       Z3, Z2, Z2
+	VADDPS          Z16, Z2, Z2
+	VUNPCKLPD       Z2, Z0, Z16
+	VUNPCKHPD       Z2, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VADDPS          (AX), Z0, Z0
+	VMOVUPS         Z0, (AX)
+	MOVQ            24(SP), AX
+	VUNPCKLPS       Z5, Z4, Z16
+	VUNPCKHPS       Z5, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VUNPCKLPS       Z7, Z6, Z16
+	VUNPCKHPS       Z7, Z6, Z6
+	VADDPS          Z16, Z6, Z6
+	VUNPCKLPD       Z6, Z4, Z16
+	VUNPCKHPD       Z6, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VADDPS          (AX), Z4, Z4
+	VMOVUPS         Z4, (AX)
+	MOVQ            32(SP), AX
+	VUNPCKLPS       Z9, Z8, Z16
+	VUNPCKHPS       Z9, Z8, Z8
+	VADDPS          Z16, Z8, Z8
+	VUNPCKLPS       Z11, Z10, Z16
+	VUNPCKHPS       Z11, Z10, Z10
+	VADDPS          Z16, Z10, Z10
+	VUNPCKLPD       Z10, Z8, Z16
+	VUNPCKHPD       Z10, Z8, Z8
+	VADDPS          Z16, Z8, Z8
+	VADDPS          (AX), Z8, Z8
+	VMOVUPS         Z8, (AX)
+	MOVQ            40(SP), AX
+	VUNPCKLPS       Z13, Z12, Z16
+	VUNPCKHPS       Z13, Z12, Z12
+	VADDPS          Z16, Z12, Z12
+	VUNPCKLPS       Z15, Z14, Z16
+	VUNPCKHPS       Z15, Z14, Z14
+	VADDPS          Z16, Z14, Z14
+	VUNPCKLPD       Z14, Z12, Z16
+	VUNPCKHPD       Z14, Z12, Z12
+	VADDPS          Z16, Z12, Z12
+	VADDPS          (AX), Z12, Z12
+	VMOVUPS         Z12, (AX)
+	JMP             slot4x0
+
+fewer4x0:
+slot2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       2(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer2x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R9
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed2
+	MOVQ       DI, R12
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    double0Turns<>+0(SB), Z17
+	VMOVUPS    single1Turns<>+0(SB), Z18
+	VMOVUPS    double1Turns<>+0(SB), Z19
+	MOVQ       DX, R13
+	VMOVUPS    (R13), Z20
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z21
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z22
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z23, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z24, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z22, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    64(R13), Z20
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z21
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z22
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z23, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z24, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z22, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    128(R13), Z20
+	ADDQ       SI, R13
+	VMOVUPS    128(R13), Z21
+	ADDQ       SI, R13
+	VMOVUPS    128(R13), Z22
+	ADDQ       SI, R13
+	VMOVUPS    128(R13), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z23, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z24, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z22, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    192(R13), Z20
+	ADDQ       SI, R13
+	VMOVUPS    192(R13), Z21
+	ADDQ       SI, R13
+	VMOVUPS    192(R13), Z22
+	ADDQ       SI, R13
+	VMOVUPS    192(R13), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z16
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z16
+	VMOVAPS    Z24, Z18
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z18
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z16, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z24, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed2:
+line2x0:
+	VMOVUPS         (R11), Z16
+	PREFETCHT0      512(R11)
+	VMOVUPS         (R11)(R9*1), Z17
+	PREFETCHT0      512(R11)(R9*1)
+	VBROADCASTF32X4 (AX), Z18
+	VFMADD231PS     Z16, Z18, Z0
+	VFMADD231PS     Z17, Z18, Z4
+	VBROADCASTF32X4 16(AX), Z18
+	VFMADD231PS     Z16, Z18, Z1
+	VFMADD231PS     Z17, Z18, Z5
+	VBROADCASTF32X4 32(AX), Z18
+	VFMADD231PS     Z16, Z18, Z2
+	VFMADD231PS     Z17, Z18, Z6
+	VBROADCASTF32X4 48(AX), Z18
+	VFMADD231PS     Z16, Z18, Z3
+	VFMADD231PS     Z17, Z18, Z7
+	VMOVUPS         64(R11), Z16
+	PREFETCHT0      576(R11)
+	VMOVUPS         64(R11)(R9*1), Z17
+	PREFETCHT0      576(R11)(R9*1)
+	VBROADCASTF32X4 64(AX), Z18
+	VFMADD231PS     Z16, Z18, Z8
+	VFMADD231PS     Z17, Z18, Z12
+	VBROADCASTF32X4 80(AX), Z18
+	VFMADD231PS     Z16, Z18, Z9
+	VFMADD231PS     Z17, Z18, Z13
+	VBROADCASTF32X4 96(AX), Z18
+	VFMADD231PS     Z16, Z18, Z10
+	VFMADD231PS     Z17, Z18, Z14
+	VBROADCASTF32X4 112(AX), Z18
+	VFMADD231PS     Z16, Z18, Z11
+	VFMADD231PS     Z17, Z18, Z15
+	VMOVUPS         128(R11), Z16
+	PREFETCHT0      640(R11)
+	VMOVUPS         128(R11)(R9*1), Z17
+	PREFETCHT0      640(R11)(R9*1)
+	VBROADCASTF32X4 128(AX), Z18
+	VFMADD231PS     Z16, Z18, Z0
+	VFMADD231PS     Z17, Z18, Z4
+	VBROADCASTF32X4 144(AX), Z18
+	VFMADD231PS     Z16, Z18, Z1
+	VFMADD231PS     Z17, Z18, Z5
+	VBROADCASTF32X4 160(AX), Z18
+	VFMADD231PS     Z16, Z18, Z2
+	VFMADD231PS     Z17, Z18, Z6
+	VBROADCASTF32X4 176(AX), Z18
+	VFMADD231PS     Z16, Z18, Z3
+	VFMADD231PS     Z17, Z18, Z7
+	VMOVUPS         192(R11), Z16
+	PREFETCHT0      704(R11)
+	VMOVUPS         192(R11)(R9*1), Z17
+	PREFETCHT0      704(R11)(R9*1)
+	VBROADCASTF32X4 192(AX), Z18
+	VFMADD231PS     Z16, Z18, Z8
+	VFMADD231PS     Z17, Z18, Z12
+	VBROADCASTF32X4 208(AX), Z18
+	VFMADD231PS     Z16, Z18, Z9
+	VFMADD231PS     Z17, Z18, Z13
+	VBROADCASTF32X4 224(AX), Z18
+	VFMADD231PS     Z16, Z18, Z10
+	VFMADD231PS     Z17, Z18, Z14
+	VBROADCASTF32X4 240(AX), Z18
+	VFMADD231PS     Z16, Z18, Z11
+	VFMADD231PS     Z17, Z18, Z15
+	ADDQ            $0x00000100, AX
+	ADDQ            $0x00000100, R11
+	SUBQ            $0x04, R10
+	JG              line2x0
+	CMPQ            8(SP), $0x00
+	JNZ             more2x0
+	VADDPS          Z8, Z0, Z0
+	VADDPS          Z9, Z1, Z1
+	VADDPS          Z10, Z2, Z2
+	VADDPS          Z11, Z3, Z3
+	MOVQ            16(SP), AX
+	VUNPCKLPS       Z1, Z0, Z16
+	VUNPCKHPS       Z1, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VUNPCKLPS       Z3, Z2, Z16
+	VUNPCKHPS       Z3, Z2, Z2
+	VADDPS          Z16, Z2, Z2
+	VUNPCKLPD       Z2, Z0, Z16
+	VUNPCKHPD       Z2, Z0, Z0
+	VADDPS          Z16, Z0, Z0
+	VADDPS          (AX), Z0, Z0
+	VMOVUPS         Z0, (AX)
+	VADDPS          Z12, Z4, Z4
+	VADDPS          Z13, Z5, Z5
+	VADDPS          Z14, Z6, Z6
+	VADDPS          Z15, Z7, Z7
+	MOVQ            24(SP), AX
+	VUNPCKLPS       Z5, Z4, Z16
+	VUNPCKHPS       Z5, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VUNPCKLPS       Z7, Z6, Z16
+	VUNPCKHPS       Z7, Z6, Z6
+	VADDPS          Z16, Z6, Z6
+	VUNPCKLPD       Z6, Z4, Z16
+	VUNPCKHPD       Z6, Z4, Z4
+	VADDPS          Z16, Z4, Z4
+	VADDPS          (AX), Z4, Z4
+	VMOVUPS         Z4, (AX)
+	JMP             slot2x0
+
+fewer2x0:
+slot1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       1(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer1x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+64, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	ADDQ       48(R10), R9
+	PREFETCHT0 (AX)
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed3
+	MOVQ       DI, R11
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    double0Turns<>+0(SB), Z17
+	VMOVUPS    single1Turns<>+0(SB), Z18
+	VMOVUPS    double1Turns<>+0(SB), Z19
+	MOVQ       DX, R12
+	VMOVUPS    (R12), Z20
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z21
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z22
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z23, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z24, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z22, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    64(R12), Z20
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z21
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z22
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z23, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z24, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z22, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    128(R12), Z20
+	ADDQ       SI, R12
+	VMOVUPS    128(R12), Z21
+	ADDQ       SI, R12
+	VMOVUPS    128(R12), Z22
+	ADDQ       SI, R12
+	VMOVUPS    128(R12), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z23
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z23
+	VMOVAPS    Z24, Z22
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z22
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z23, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z24, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z22, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    192(R12), Z20
+	ADDQ       SI, R12
+	VMOVUPS    192(R12), Z21
+	ADDQ       SI, R12
+	VMOVUPS    192(R12), Z22
+	ADDQ       SI, R12
+	VMOVUPS    192(R12), Z23
+	VMOVAPS    Z20, Z24
+	VPERMT2PS  Z21, Z16, Z20
+	VPERMT2PS  Z21, Z18, Z24
+	VMOVAPS    Z22, Z21
+	VPERMT2PS  Z23, Z16, Z22
+	VPERMT2PS  Z23, Z18, Z21
+	VMOVAPS    Z20, Z16
+	VPERMT2PD  Z22, Z17, Z20
+	VPERMT2PD  Z22, Z19, Z16
+	VMOVAPS    Z24, Z18
+	VPERMT2PD  Z21, Z17, Z24
+	VPERMT2PD  Z21, Z19, Z18
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z16, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z24, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed3:
+line1x0:
 	VMOVUPS         (R9), Z16
+	PREFETCHT0      512(R9)
 	VBROADCASTF32X4 (AX), Z17
 	VFMADD231PS     Z16, Z17, Z0
 	VBROADCASTF32X4 16(AX), Z17
@@ -19743,6 +23483,7 @@ part0line:
 	VBROADCASTF32X4 48(AX), Z17
 	VFMADD231PS     Z16, Z17, Z3
 	VMOVUPS         64(R9), Z16
+	PREFETCHT0      576(R9)
 	VBROADCASTF32X4 64(AX), Z17
 	VFMADD231PS     Z16, Z17, Z4
 	VBROADCASTF32X4 80(AX), Z17
@@ -19752,6 +23493,7 @@ part0line:
 	VBROADCASTF32X4 112(AX), Z17
 	VFMADD231PS     Z16, Z17, Z7
 	VMOVUPS         128(R9), Z16
+	PREFETCHT0      640(R9)
 	VBROADCASTF32X4 128(AX), Z17
 	VFMADD231PS     Z16, Z17, Z8
 	VBROADCASTF32X4 144(AX), Z17
@@ -19761,6 +23503,7 @@ part0line:
 	VBROADCASTF32X4 176(AX), Z17
 	VFMADD231PS     Z16, Z17, Z11
 	VMOVUPS         192(R9), Z16
+	PREFETCHT0      704(R9)
 	VBROADCASTF32X4 192(AX), Z17
 	VFMADD231PS     Z16, Z17, Z12
 	VBROADCASTF32X4 208(AX), Z17
@@ -19771,10 +23514,10 @@ part0line:
 	VFMADD231PS     Z16, Z17, Z15
 	ADDQ            $0x00000100, AX
 	ADDQ            $0x00000100, R9
-	SUBQ            $0x04, R12
-	JG              part0line
-	TESTQ           R11, R11
-	JNZ             part0more
+	SUBQ            $0x04, R10
+	JG              line1x0
+	CMPQ            8(SP), $0x00
+	JNZ             more1x0
 	VADDPS          Z4, Z0, Z0
 	VADDPS          Z5, Z1, Z1
 	VADDPS          Z6, Z2, Z2
@@ -19787,6 +23530,7 @@ part0line:
 	VADDPS          Z13, Z1, Z1
 	VADDPS          Z14, Z2, Z2
 	VADDPS          Z15, Z3, Z3
+	MOVQ            16(SP), AX
 	VUNPCKLPS       Z1, Z0, Z16
 	VUNPCKHPS       Z1, Z0, Z0
 	VADDPS          Z16, Z0, Z0
@@ -19796,11 +23540,11 @@ part0line:
 	VUNPCKLPD       Z2, Z0, Z16
 	VUNPCKHPD       Z2, Z0, Z0
 	VADDPS          Z16, Z0, Z0
-	VADDPS          (R10), Z0, Z0
-	VMOVUPS         Z0, (R10)
-	JMP             slot
+	VADDPS          (AX), Z0, Z0
+	VMOVUPS         Z0, (AX)
+	JMP             slot1x0
 
-done:
+fewer1x0:
 	MOVQ w+0(FP), AX
 	MOVQ 136(AX), AX
 	ADDQ 96(AX), CX
@@ -19810,7 +23554,7 @@ done:
 
 // func woven8AVX512Bcst(w *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·woven8AVX512Bcst(SB), NOSPLIT, $8-8
+TEXT ·woven8AVX512Bcst(SB), NOSPLIT, $40-8
 	MOVQ   w+0(FP), AX
 	MOVQ   136(AX), AX
 	MOVQ   48(AX), SI
@@ -19831,25 +23575,56 @@ TEXT ·woven8AVX512Bcst(SB), NOSPLIT, $8-8
 	XORQ   AX, AX
 	MOVQ   AX, (SP)
 
-slot:
-	MOVQ       w+0(FP), AX
-	MOVQ       (SP), R9
-	CMPQ       R9, 80(AX)
-	JGE        done
-	INCQ       (SP)
-	MOVQ       72(AX), R10
-	MOVLQSX    (R10)(R9*4), R10
-	MOVQ       96(AX), R9
-	MOVLQSX    (R9)(R10*4), R9
-	IMUL3Q     $+256, R10, R10
-	ADDQ       (AX), R10
+slot3x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       3(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer3x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R12
+	MOVLQSX    (R12)(AX*4), R12
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R12
+	IMULQ      120(R10), R12
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVLQSX    8(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 32(SP)
 	SHLQ       $0x02, R9
-	IMULQ      120(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 192(R10)
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R12
+	SUBQ       AX, R9
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -19866,64 +23641,73 @@ slot:
 	VXORPS     X13, X13, X13
 	VXORPS     X14, X14, X14
 	VXORPS     X15, X15, X15
-	MOVQ       w+0(FP), R11
-	MOVQ       24(R11), AX
-	MOVQ       128(R11), R11
+	VXORPS     X16, X16, X16
+	VXORPS     X17, X17, X17
+	VXORPS     X18, X18, X18
+	VXORPS     X19, X19, X19
+	VXORPS     X20, X20, X20
+	VXORPS     X21, X21, X21
+	VXORPS     X22, X22, X22
+	VXORPS     X23, X23, X23
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
 
-part0more:
-	MOVQ       w+0(FP), R12
-	MOVQ       144(R12), R12
-	CMPQ       R11, R12
-	CMOVQLT    R11, R12
-	SUBQ       R12, R11
+more3x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
 	TESTQ      CX, CX
 	JGE        packed1
 	MOVQ       DI, R13
-	VMOVUPS    single0Turns<>+0(SB), Z16
-	VMOVUPS    single1Turns<>+0(SB), Z17
+	VMOVUPS    single0Turns<>+0(SB), Z24
+	VMOVUPS    single1Turns<>+0(SB), Z25
 	MOVQ       DX, R14
-	VMOVUPS    (R14), Z18
+	VMOVUPS    (R14), Z26
 	ADDQ       SI, R14
-	VMOVUPS    (R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
+	VMOVUPS    (R14), Z27
+	VMOVAPS    Z26, Z28
+	VPERMT2PS  Z27, Z24, Z26
+	VPERMT2PS  Z27, Z25, Z28
+	VMOVUPS    Z26, (R13)
 	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    64(R14), Z18
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
+	VMOVUPS    Z28, (R13)
 	ADDQ       R8, R13
 	MOVQ       DX, R14
-	VMOVUPS    128(R14), Z18
+	VMOVUPS    64(R14), Z26
 	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
+	VMOVUPS    64(R14), Z27
+	VMOVAPS    Z26, Z28
+	VPERMT2PS  Z27, Z24, Z26
+	VPERMT2PS  Z27, Z25, Z28
+	VMOVUPS    Z26, (R13)
 	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
+	VMOVUPS    Z28, (R13)
 	ADDQ       R8, R13
 	MOVQ       DX, R14
-	VMOVUPS    192(R14), Z18
+	VMOVUPS    128(R14), Z26
 	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
+	VMOVUPS    128(R14), Z27
+	VMOVAPS    Z26, Z28
+	VPERMT2PS  Z27, Z24, Z26
+	VPERMT2PS  Z27, Z25, Z28
+	VMOVUPS    Z26, (R13)
 	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
+	VMOVUPS    Z28, (R13)
+	ADDQ       R8, R13
+	MOVQ       DX, R14
+	VMOVUPS    192(R14), Z26
+	ADDQ       SI, R14
+	VMOVUPS    192(R14), Z27
+	VMOVAPS    Z26, Z28
+	VPERMT2PS  Z27, Z24, Z26
+	VPERMT2PS  Z27, Z25, Z28
+	VMOVUPS    Z26, (R13)
+	ADDQ       R8, R13
+	VMOVUPS    Z28, (R13)
 	ADDQ       R8, R13
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
@@ -19941,55 +23725,366 @@ part0more:
 	INCQ       CX
 
 packed1:
-part0line:
-	VMOVUPS      (R9), Z16
-	VBROADCASTSD (AX), Z17
-	VFMADD231PS  Z16, Z17, Z0
-	VBROADCASTSD 8(AX), Z17
-	VFMADD231PS  Z16, Z17, Z1
-	VBROADCASTSD 16(AX), Z17
-	VFMADD231PS  Z16, Z17, Z2
-	VBROADCASTSD 24(AX), Z17
-	VFMADD231PS  Z16, Z17, Z3
-	VBROADCASTSD 32(AX), Z17
-	VFMADD231PS  Z16, Z17, Z4
-	VBROADCASTSD 40(AX), Z17
-	VFMADD231PS  Z16, Z17, Z5
-	VBROADCASTSD 48(AX), Z17
-	VFMADD231PS  Z16, Z17, Z6
-	VBROADCASTSD 56(AX), Z17
-	VFMADD231PS  Z16, Z17, Z7
-	VMOVUPS      64(R9), Z16
-	VBROADCASTSD 64(AX), Z17
-	VFMADD231PS  Z16, Z17, Z8
-	VBROADCASTSD 72(AX), Z17
-	VFMADD231PS  Z16, Z17, Z9
-	VBROADCASTSD 80(AX), Z17
-	VFMADD231PS  Z16, Z17, Z10
-	VBROADCASTSD 88(AX), Z17
-	VFMADD231PS  Z16, Z17, Z11
-	VBROADCASTSD 96(AX), Z17
-	VFMADD231PS  Z16, Z17, Z12
-	VBROADCASTSD 104(AX), Z17
-	VFMADD231PS  Z16, Z17, Z13
-	VBROADCASTSD 112(AX), Z17
-	VFMADD231PS  Z16, Z17, Z14
-	VBROADCASTSD 120(AX), Z17
-	VFMADD231PS  Z16, Z17, Z15
+line3x0:
+	VMOVUPS      (R11), Z24
+	PREFETCHT0   512(R11)
+	VMOVUPS      (R11)(R12*1), Z25
+	PREFETCHT0   512(R11)(R12*1)
+	VMOVUPS      (R11)(R9*1), Z26
+	PREFETCHT0   512(R11)(R9*1)
+	VBROADCASTSD (AX), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z25, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z16
+	VBROADCASTSD 8(AX), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VFMADD231PS  Z25, Z27, Z9
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSD 16(AX), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z18
+	VBROADCASTSD 24(AX), Z27
+	VFMADD231PS  Z24, Z27, Z3
+	VFMADD231PS  Z25, Z27, Z11
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSD 32(AX), Z27
+	VFMADD231PS  Z24, Z27, Z4
+	VFMADD231PS  Z25, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z20
+	VBROADCASTSD 40(AX), Z27
+	VFMADD231PS  Z24, Z27, Z5
+	VFMADD231PS  Z25, Z27, Z13
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSD 48(AX), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z25, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z22
+	VBROADCASTSD 56(AX), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VFMADD231PS  Z25, Z27, Z15
+	VFMADD231PS  Z26, Z27, Z23
+	VMOVUPS      64(R11), Z24
+	PREFETCHT0   576(R11)
+	VMOVUPS      64(R11)(R12*1), Z25
+	PREFETCHT0   576(R11)(R12*1)
+	VMOVUPS      64(R11)(R9*1), Z26
+	PREFETCHT0   576(R11)(R9*1)
+	VBROADCASTSD 64(AX), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z25, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z16
+	VBROADCASTSD 72(AX), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VFMADD231PS  Z25, Z27, Z9
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSD 80(AX), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z18
+	VBROADCASTSD 88(AX), Z27
+	VFMADD231PS  Z24, Z27, Z3
+	VFMADD231PS  Z25, Z27, Z11
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSD 96(AX), Z27
+	VFMADD231PS  Z24, Z27, Z4
+	VFMADD231PS  Z25, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z20
+	VBROADCASTSD 104(AX), Z27
+	VFMADD231PS  Z24, Z27, Z5
+	VFMADD231PS  Z25, Z27, Z13
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSD 112(AX), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z25, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z22
+	VBROADCASTSD 120(AX), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VFMADD231PS  Z25, Z27, Z15
+	VFMADD231PS  Z26, Z27, Z23
 	ADDQ         $0x00000080, AX
-	ADDQ         $0x00000080, R9
-	SUBQ         $0x02, R12
-	JG           part0line
-	TESTQ        R11, R11
-	JNZ          part0more
-	VADDPS       Z8, Z0, Z0
-	VADDPS       Z9, Z1, Z1
-	VADDPS       Z10, Z2, Z2
-	VADDPS       Z11, Z3, Z3
-	VADDPS       Z12, Z4, Z4
-	VADDPS       Z13, Z5, Z5
-	VADDPS       Z14, Z6, Z6
-	VADDPS       Z15, Z7, Z7
+	ADDQ         $0x00000080, R11
+	SUBQ         $0x02, R10
+	JG           line3x0
+	CMPQ         8(SP), $0x00
+	JNZ          more3x0
+	MOVQ         16(SP), AX
+	VMOVUPS      evenNumbers<>+0(SB), Z24
+	VMOVUPS      oddNumbers<>+0(SB), Z25
+	VMOVAPS      Z0, Z26
+	VPERMT2PS    Z1, Z24, Z0
+	VPERMT2PS    Z1, Z25, Z26
+	VADDPS       Z26, Z0, Z0
+	VMOVAPS      Z2, Z26
+	VPERMT2PS    Z3, Z24, Z2
+	VPERMT2PS    Z3, Z25, Z26
+	VADDPS       Z26, Z2, Z2
+	VMOVAPS      Z4, Z26
+	VPERMT2PS    Z5, Z24, Z4
+	VPERMT2PS    Z5, Z25, Z26
+	VADDPS       Z26, Z4, Z4
+	VMOVAPS      Z6, Z26
+	VPERMT2PS    Z7, Z24, Z6
+	VPERMT2PS    Z7, Z25, Z26
+	VADDPS       Z26, Z6, Z6
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VADDPS       128(AX), Z4, Z4
+	VMOVUPS      Z4, 128(AX)
+	VADDPS       192(AX), Z6, Z6
+	VMOVUPS      Z6, 192(AX)
+	MOVQ         24(SP), AX
+	VMOVUPS      evenNumbers<>+0(SB), Z24
+	VMOVUPS      oddNumbers<>+0(SB), Z25
+	VMOVAPS      Z8, Z26
+	VPERMT2PS    Z9, Z24, Z8
+	VPERMT2PS    Z9, Z25, Z26
+	VADDPS       Z26, Z8, Z8
+	VMOVAPS      Z10, Z26
+	VPERMT2PS    Z11, Z24, Z10
+	VPERMT2PS    Z11, Z25, Z26
+	VADDPS       Z26, Z10, Z10
+	VMOVAPS      Z12, Z26
+	VPERMT2PS    Z13, Z24, Z12
+	VPERMT2PS    Z13, Z25, Z26
+	VADDPS       Z26, Z12, Z12
+	VMOVAPS      Z14, Z26
+	VPERMT2PS    Z15, Z24, Z14
+	VPERMT2PS    Z15, Z25, Z26
+	VADDPS       Z26, Z14, Z14
+	VADDPS       (AX), Z8, Z8
+	VMOVUPS      Z8, (AX)
+	VADDPS       64(AX), Z10, Z10
+	VMOVUPS      Z10, 64(AX)
+	VADDPS       128(AX), Z12, Z12
+	VMOVUPS      Z12, 128(AX)
+	VADDPS       192(AX), Z14, Z14
+	VMOVUPS      Z14, 192(AX)
+	MOVQ         32(SP), AX
+	VMOVUPS      evenNumbers<>+0(SB), Z24
+	VMOVUPS      oddNumbers<>+0(SB), Z25
+	VMOVAPS      Z16, Z26
+	VPERMT2PS    Z17, Z24, Z16
+	VPERMT2PS    Z17, Z25, Z26
+	VADDPS       Z26, Z16, Z16
+	VMOVAPS      Z18, Z26
+	VPERMT2PS    Z19, Z24, Z18
+	VPERMT2PS    Z19, Z25, Z26
+	VADDPS       Z26, Z18, Z18
+	VMOVAPS      Z20, Z26
+	VPERMT2PS    Z21, Z24, Z20
+	VPERMT2PS    Z21, Z25, Z26
+	VADDPS       Z26, Z20, Z20
+	VMOVAPS      Z22, Z26
+	VPERMT2PS    Z23, Z24, Z22
+	VPERMT2PS    Z23, Z25, Z26
+	VADDPS       Z26, Z22, Z22
+	VADDPS       (AX), Z16, Z16
+	VMOVUPS      Z16, (AX)
+	VADDPS       64(AX), Z18, Z18
+	VMOVUPS      Z18, 64(AX)
+	VADDPS       128(AX), Z20, Z20
+	VMOVUPS      Z20, 128(AX)
+	VADDPS       192(AX), Z22, Z22
+	VMOVUPS      Z22, 192(AX)
+	JMP          slot3x0
+
+fewer3x0:
+slot2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       2(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer2x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R9
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed2
+	MOVQ       DI, R12
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    single1Turns<>+0(SB), Z17
+	MOVQ       DX, R13
+	VMOVUPS    (R13), Z18
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    64(R13), Z18
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    128(R13), Z18
+	ADDQ       SI, R13
+	VMOVUPS    128(R13), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    192(R13), Z18
+	ADDQ       SI, R13
+	VMOVUPS    192(R13), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed2:
+line2x0:
+	VMOVUPS      (R11), Z16
+	PREFETCHT0   512(R11)
+	VMOVUPS      (R11)(R9*1), Z17
+	PREFETCHT0   512(R11)(R9*1)
+	VBROADCASTSD (AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z8
+	VBROADCASTSD 8(AX), Z18
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSD 16(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z10
+	VBROADCASTSD 24(AX), Z18
+	VFMADD231PS  Z16, Z18, Z3
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSD 32(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z12
+	VBROADCASTSD 40(AX), Z18
+	VFMADD231PS  Z16, Z18, Z5
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSD 48(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z14
+	VBROADCASTSD 56(AX), Z18
+	VFMADD231PS  Z16, Z18, Z7
+	VFMADD231PS  Z17, Z18, Z15
+	VMOVUPS      64(R11), Z16
+	PREFETCHT0   576(R11)
+	VMOVUPS      64(R11)(R9*1), Z17
+	PREFETCHT0   576(R11)(R9*1)
+	VBROADCASTSD 64(AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z8
+	VBROADCASTSD 72(AX), Z18
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSD 80(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z10
+	VBROADCASTSD 88(AX), Z18
+	VFMADD231PS  Z16, Z18, Z3
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSD 96(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z12
+	VBROADCASTSD 104(AX), Z18
+	VFMADD231PS  Z16, Z18, Z5
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSD 112(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z14
+	VBROADCASTSD 120(AX), Z18
+	VFMADD231PS  Z16, Z18, Z7
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, R11
+	SUBQ         $0x02, R10
+	JG           line2x0
+	CMPQ         8(SP), $0x00
+	JNZ          more2x0
+	MOVQ         16(SP), AX
 	VMOVUPS      evenNumbers<>+0(SB), Z16
 	VMOVUPS      oddNumbers<>+0(SB), Z17
 	VMOVAPS      Z0, Z18
@@ -20008,17 +24103,239 @@ part0line:
 	VPERMT2PS    Z7, Z16, Z6
 	VPERMT2PS    Z7, Z17, Z18
 	VADDPS       Z18, Z6, Z6
-	VADDPS       (R10), Z0, Z0
-	VMOVUPS      Z0, (R10)
-	VADDPS       64(R10), Z2, Z2
-	VMOVUPS      Z2, 64(R10)
-	VADDPS       128(R10), Z4, Z4
-	VMOVUPS      Z4, 128(R10)
-	VADDPS       192(R10), Z6, Z6
-	VMOVUPS      Z6, 192(R10)
-	JMP          slot
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VADDPS       128(AX), Z4, Z4
+	VMOVUPS      Z4, 128(AX)
+	VADDPS       192(AX), Z6, Z6
+	VMOVUPS      Z6, 192(AX)
+	MOVQ         24(SP), AX
+	VMOVUPS      evenNumbers<>+0(SB), Z16
+	VMOVUPS      oddNumbers<>+0(SB), Z17
+	VMOVAPS      Z8, Z18
+	VPERMT2PS    Z9, Z16, Z8
+	VPERMT2PS    Z9, Z17, Z18
+	VADDPS       Z18, Z8, Z8
+	VMOVAPS      Z10, Z18
+	VPERMT2PS    Z11, Z16, Z10
+	VPERMT2PS    Z11, Z17, Z18
+	VADDPS       Z18, Z10, Z10
+	VMOVAPS      Z12, Z18
+	VPERMT2PS    Z13, Z16, Z12
+	VPERMT2PS    Z13, Z17, Z18
+	VADDPS       Z18, Z12, Z12
+	VMOVAPS      Z14, Z18
+	VPERMT2PS    Z15, Z16, Z14
+	VPERMT2PS    Z15, Z17, Z18
+	VADDPS       Z18, Z14, Z14
+	VADDPS       (AX), Z8, Z8
+	VMOVUPS      Z8, (AX)
+	VADDPS       64(AX), Z10, Z10
+	VMOVUPS      Z10, 64(AX)
+	VADDPS       128(AX), Z12, Z12
+	VMOVUPS      Z12, 128(AX)
+	VADDPS       192(AX), Z14, Z14
+	VMOVUPS      Z14, 192(AX)
+	JMP          slot2x0
 
-done:
+fewer2x0:
+slot1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       1(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer1x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	ADDQ       48(R10), R9
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed3
+	MOVQ       DI, R11
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    single1Turns<>+0(SB), Z17
+	MOVQ       DX, R12
+	VMOVUPS    (R12), Z18
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    64(R12), Z18
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    128(R12), Z18
+	ADDQ       SI, R12
+	VMOVUPS    128(R12), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    192(R12), Z18
+	ADDQ       SI, R12
+	VMOVUPS    192(R12), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed3:
+line1x0:
+	VMOVUPS      (R9), Z16
+	PREFETCHT0   512(R9)
+	VBROADCASTSD (AX), Z17
+	VFMADD231PS  Z16, Z17, Z0
+	VBROADCASTSD 8(AX), Z17
+	VFMADD231PS  Z16, Z17, Z1
+	VBROADCASTSD 16(AX), Z17
+	VFMADD231PS  Z16, Z17, Z2
+	VBROADCASTSD 24(AX), Z17
+	VFMADD231PS  Z16, Z17, Z3
+	VBROADCASTSD 32(AX), Z17
+	VFMADD231PS  Z16, Z17, Z4
+	VBROADCASTSD 40(AX), Z17
+	VFMADD231PS  Z16, Z17, Z5
+	VBROADCASTSD 48(AX), Z17
+	VFMADD231PS  Z16, Z17, Z6
+	VBROADCASTSD 56(AX), Z17
+	VFMADD231PS  Z16, Z17, Z7
+	VMOVUPS      64(R9), Z16
+	PREFETCHT0   576(R9)
+	VBROADCASTSD 64(AX), Z17
+	VFMADD231PS  Z16, Z17, Z8
+	VBROADCASTSD 72(AX), Z17
+	VFMADD231PS  Z16, Z17, Z9
+	VBROADCASTSD 80(AX), Z17
+	VFMADD231PS  Z16, Z17, Z10
+	VBROADCASTSD 88(AX), Z17
+	VFMADD231PS  Z16, Z17, Z11
+	VBROADCASTSD 96(AX), Z17
+	VFMADD231PS  Z16, Z17, Z12
+	VBROADCASTSD 104(AX), Z17
+	VFMADD231PS  Z16, Z17, Z13
+	VBROADCASTSD 112(AX), Z17
+	VFMADD231PS  Z16, Z17, Z14
+	VBROADCASTSD 120(AX), Z17
+	VFMADD231PS  Z16, Z17, Z15
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, R9
+	SUBQ         $0x02, R10
+	JG           line1x0
+	CMPQ         8(SP), $0x00
+	JNZ          more1x0
+	VADDPS       Z8, Z0, Z0
+	VADDPS       Z9, Z1, Z1
+	VADDPS       Z10, Z2, Z2
+	VADDPS       Z11, Z3, Z3
+	VADDPS       Z12, Z4, Z4
+	VADDPS       Z13, Z5, Z5
+	VADDPS       Z14, Z6, Z6
+	VADDPS       Z15, Z7, Z7
+	MOVQ         16(SP), AX
+	VMOVUPS      evenNumbers<>+0(SB), Z16
+	VMOVUPS      oddNumbers<>+0(SB), Z17
+	VMOVAPS      Z0, Z18
+	VPERMT2PS    Z1, Z16, Z0
+	VPERMT2PS    Z1, Z17, Z18
+	VADDPS       Z18, Z0, Z0
+	VMOVAPS      Z2, Z18
+	VPERMT2PS    Z3, Z16, Z2
+	VPERMT2PS    Z3, Z17, Z18
+	VADDPS       Z18, Z2, Z2
+	VMOVAPS      Z4, Z18
+	VPERMT2PS    Z5, Z16, Z4
+	VPERMT2PS    Z5, Z17, Z18
+	VADDPS       Z18, Z4, Z4
+	VMOVAPS      Z6, Z18
+	VPERMT2PS    Z7, Z16, Z6
+	VPERMT2PS    Z7, Z17, Z18
+	VADDPS       Z18, Z6, Z6
+	VADDPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VADDPS       64(AX), Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VADDPS       128(AX), Z4, Z4
+	VMOVUPS      Z4, 128(AX)
+	VADDPS       192(AX), Z6, Z6
+	VMOVUPS      Z6, 192(AX)
+	JMP          slot1x0
+
+fewer1x0:
 	MOVQ w+0(FP), AX
 	MOVQ 136(AX), AX
 	ADDQ 96(AX), CX
@@ -20028,7 +24345,7 @@ done:
 
 // func woven8TurnedAVX512Bcst(w *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·woven8TurnedAVX512Bcst(SB), NOSPLIT, $8-8
+TEXT ·woven8TurnedAVX512Bcst(SB), NOSPLIT, $40-8
 	MOVQ   w+0(FP), AX
 	MOVQ   136(AX), AX
 	MOVQ   48(AX), SI
@@ -20049,25 +24366,56 @@ TEXT ·woven8TurnedAVX512Bcst(SB), NOSPLIT, $8-8
 	XORQ   AX, AX
 	MOVQ   AX, (SP)
 
-slot:
-	MOVQ       w+0(FP), AX
-	MOVQ       (SP), R9
-	CMPQ       R9, 80(AX)
-	JGE        done
-	INCQ       (SP)
-	MOVQ       72(AX), R10
-	MOVLQSX    (R10)(R9*4), R10
-	MOVQ       96(AX), R9
-	MOVLQSX    (R9)(R10*4), R9
-	IMUL3Q     $+256, R10, R10
-	ADDQ       (AX), R10
+slot3x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       3(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer3x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R12
+	MOVLQSX    (R12)(AX*4), R12
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R12
+	IMULQ      120(R10), R12
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVLQSX    8(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 32(SP)
 	SHLQ       $0x02, R9
-	IMULQ      120(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R10)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 128(R10)
-	PREFETCHT0 192(R10)
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R12
+	SUBQ       AX, R9
 	VXORPS     X0, X0, X0
 	VXORPS     X1, X1, X1
 	VXORPS     X2, X2, X2
@@ -20084,64 +24432,73 @@ slot:
 	VXORPS     X13, X13, X13
 	VXORPS     X14, X14, X14
 	VXORPS     X15, X15, X15
-	MOVQ       w+0(FP), R11
-	MOVQ       24(R11), AX
-	MOVQ       128(R11), R11
+	VXORPS     X16, X16, X16
+	VXORPS     X17, X17, X17
+	VXORPS     X18, X18, X18
+	VXORPS     X19, X19, X19
+	VXORPS     X20, X20, X20
+	VXORPS     X21, X21, X21
+	VXORPS     X22, X22, X22
+	VXORPS     X23, X23, X23
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
 
-part0more:
-	MOVQ       w+0(FP), R12
-	MOVQ       144(R12), R12
-	CMPQ       R11, R12
-	CMOVQLT    R11, R12
-	SUBQ       R12, R11
+more3x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
 	TESTQ      CX, CX
 	JGE        packed1
 	MOVQ       DI, R13
-	VMOVUPS    single0Turns<>+0(SB), Z16
-	VMOVUPS    single1Turns<>+0(SB), Z17
+	VMOVUPS    single0Turns<>+0(SB), Z24
+	VMOVUPS    single1Turns<>+0(SB), Z25
 	MOVQ       DX, R14
-	VMOVUPS    (R14), Z18
+	VMOVUPS    (R14), Z26
 	ADDQ       SI, R14
-	VMOVUPS    (R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
+	VMOVUPS    (R14), Z27
+	VMOVAPS    Z26, Z28
+	VPERMT2PS  Z27, Z24, Z26
+	VPERMT2PS  Z27, Z25, Z28
+	VMOVUPS    Z26, (R13)
 	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
-	ADDQ       R8, R13
-	MOVQ       DX, R14
-	VMOVUPS    64(R14), Z18
-	ADDQ       SI, R14
-	VMOVUPS    64(R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
-	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
+	VMOVUPS    Z28, (R13)
 	ADDQ       R8, R13
 	MOVQ       DX, R14
-	VMOVUPS    128(R14), Z18
+	VMOVUPS    64(R14), Z26
 	ADDQ       SI, R14
-	VMOVUPS    128(R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
+	VMOVUPS    64(R14), Z27
+	VMOVAPS    Z26, Z28
+	VPERMT2PS  Z27, Z24, Z26
+	VPERMT2PS  Z27, Z25, Z28
+	VMOVUPS    Z26, (R13)
 	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
+	VMOVUPS    Z28, (R13)
 	ADDQ       R8, R13
 	MOVQ       DX, R14
-	VMOVUPS    192(R14), Z18
+	VMOVUPS    128(R14), Z26
 	ADDQ       SI, R14
-	VMOVUPS    192(R14), Z19
-	VMOVAPS    Z18, Z20
-	VPERMT2PS  Z19, Z16, Z18
-	VPERMT2PS  Z19, Z17, Z20
-	VMOVUPS    Z18, (R13)
+	VMOVUPS    128(R14), Z27
+	VMOVAPS    Z26, Z28
+	VPERMT2PS  Z27, Z24, Z26
+	VPERMT2PS  Z27, Z25, Z28
+	VMOVUPS    Z26, (R13)
 	ADDQ       R8, R13
-	VMOVUPS    Z20, (R13)
+	VMOVUPS    Z28, (R13)
+	ADDQ       R8, R13
+	MOVQ       DX, R14
+	VMOVUPS    192(R14), Z26
+	ADDQ       SI, R14
+	VMOVUPS    192(R14), Z27
+	VMOVAPS    Z26, Z28
+	VPERMT2PS  Z27, Z24, Z26
+	VPERMT2PS  Z27, Z25, Z28
+	VMOVUPS    Z26, (R13)
+	ADDQ       R8, R13
+	VMOVUPS    Z28, (R13)
 	ADDQ       R8, R13
 	PREFETCHT1 (BX)
 	PREFETCHT1 64(BX)
@@ -20159,55 +24516,396 @@ part0more:
 	INCQ       CX
 
 packed1:
-part0line:
-	VMOVUPS      (R9), Z16
-	VBROADCASTSD (AX), Z17
-	VFMADD231PS  Z16, Z17, Z0
-	VBROADCASTSD 8(AX), Z17
-	VFMADD231PS  Z16, Z17, Z1
-	VBROADCASTSD 16(AX), Z17
-	VFMADD231PS  Z16, Z17, Z2
-	VBROADCASTSD 24(AX), Z17
-	VFMADD231PS  Z16, Z17, Z3
-	VBROADCASTSD 32(AX), Z17
-	VFMADD231PS  Z16, Z17, Z4
-	VBROADCASTSD 40(AX), Z17
-	VFMADD231PS  Z16, Z17, Z5
-	VBROADCASTSD 48(AX), Z17
-	VFMADD231PS  Z16, Z17, Z6
-	VBROADCASTSD 56(AX), Z17
-	VFMADD231PS  Z16, Z17, Z7
-	VMOVUPS      64(R9), Z16
-	VBROADCASTSD 64(AX), Z17
-	VFMADD231PS  Z16, Z17, Z8
-	VBROADCASTSD 72(AX), Z17
-	VFMADD231PS  Z16, Z17, Z9
-	VBROADCASTSD 80(AX), Z17
-	VFMADD231PS  Z16, Z17, Z10
-	VBROADCASTSD 88(AX), Z17
-	VFMADD231PS  Z16, Z17, Z11
-	VBROADCASTSD 96(AX), Z17
-	VFMADD231PS  Z16, Z17, Z12
-	VBROADCASTSD 104(AX), Z17
-	VFMADD231PS  Z16, Z17, Z13
-	VBROADCASTSD 112(AX), Z17
-	VFMADD231PS  Z16, Z17, Z14
-	VBROADCASTSD 120(AX), Z17
-	VFMADD231PS  Z16, Z17, Z15
+line3x0:
+	VMOVUPS      (R11), Z24
+	PREFETCHT0   512(R11)
+	VMOVUPS      (R11)(R12*1), Z25
+	PREFETCHT0   512(R11)(R12*1)
+	VMOVUPS      (R11)(R9*1), Z26
+	PREFETCHT0   512(R11)(R9*1)
+	VBROADCASTSD (AX), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z25, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z16
+	VBROADCASTSD 8(AX), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VFMADD231PS  Z25, Z27, Z9
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSD 16(AX), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z18
+	VBROADCASTSD 24(AX), Z27
+	VFMADD231PS  Z24, Z27, Z3
+	VFMADD231PS  Z25, Z27, Z11
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSD 32(AX), Z27
+	VFMADD231PS  Z24, Z27, Z4
+	VFMADD231PS  Z25, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z20
+	VBROADCASTSD 40(AX), Z27
+	VFMADD231PS  Z24, Z27, Z5
+	VFMADD231PS  Z25, Z27, Z13
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSD 48(AX), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z25, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z22
+	VBROADCASTSD 56(AX), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VFMADD231PS  Z25, Z27, Z15
+	VFMADD231PS  Z26, Z27, Z23
+	VMOVUPS      64(R11), Z24
+	PREFETCHT0   576(R11)
+	VMOVUPS      64(R11)(R12*1), Z25
+	PREFETCHT0   576(R11)(R12*1)
+	VMOVUPS      64(R11)(R9*1), Z26
+	PREFETCHT0   576(R11)(R9*1)
+	VBROADCASTSD 64(AX), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z25, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z16
+	VBROADCASTSD 72(AX), Z27
+	VFMADD231PS  Z24, Z27, Z1
+	VFMADD231PS  Z25, Z27, Z9
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSD 80(AX), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z18
+	VBROADCASTSD 88(AX), Z27
+	VFMADD231PS  Z24, Z27, Z3
+	VFMADD231PS  Z25, Z27, Z11
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSD 96(AX), Z27
+	VFMADD231PS  Z24, Z27, Z4
+	VFMADD231PS  Z25, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z20
+	VBROADCASTSD 104(AX), Z27
+	VFMADD231PS  Z24, Z27, Z5
+	VFMADD231PS  Z25, Z27, Z13
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSD 112(AX), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z25, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z22
+	VBROADCASTSD 120(AX), Z27
+	VFMADD231PS  Z24, Z27, Z7
+	VFMADD231PS  Z25, Z27, Z15
+	VFMADD231PS  Z26, Z27, Z23
 	ADDQ         $0x00000080, AX
-	ADDQ         $0x00000080, R9
-	SUBQ         $0x02, R12
-	JG           part0line
-	TESTQ        R11, R11
-	JNZ          part0more
-	VADDPS       Z8, Z0, Z0
-	VADDPS       Z9, Z1, Z1
-	VADDPS       Z10, Z2, Z2
-	VADDPS       Z11, Z3, Z3
-	VADDPS       Z12, Z4, Z4
-	VADDPS       Z13, Z5, Z5
-	VADDPS       Z14, Z6, Z6
-	VADDPS       Z15, Z7, Z7
+	ADDQ         $0x00000080, R11
+	SUBQ         $0x02, R10
+	JG           line3x0
+	CMPQ         8(SP), $0x00
+	JNZ          more3x0
+	MOVQ         16(SP), AX
+	VUNPCKLPS    Z1, Z0, Z24
+	VUNPCKHPS    Z1, Z0, Z0
+	VUNPCKLPS    Z3, Z2, Z25
+	VUNPCKHPS    Z3, Z2, Z2
+	VUNPCKLPD    Z25, Z24, Z26
+	VUNPCKHPD    Z25, Z24, Z24
+	VADDPS       Z26, Z24, Z24
+	VUNPCKLPD    Z2, Z0, Z25
+	VUNPCKHPD    Z2, Z0, Z0
+	VADDPS       Z25, Z0, Z0
+	VUNPCKLPS    Z5, Z4, Z25
+	VUNPCKHPS    Z5, Z4, Z4
+	VUNPCKLPS    Z7, Z6, Z26
+	VUNPCKHPS    Z7, Z6, Z6
+	VUNPCKLPD    Z26, Z25, Z27
+	VUNPCKHPD    Z26, Z25, Z25
+	VADDPS       Z27, Z25, Z25
+	VUNPCKLPD    Z6, Z4, Z26
+	VUNPCKHPD    Z6, Z4, Z4
+	VADDPS       Z26, Z4, Z4
+	VSHUFF32X4   $0x88, Z25, Z24, Z26
+	VSHUFF32X4   $0xdd, Z25, Z24, Z24
+	VSHUFF32X4   $0x88, Z4, Z0, Z25
+	VSHUFF32X4   $0xdd, Z4, Z0, Z0
+	VSHUFF32X4   $0x88, Z25, Z26, Z27
+	VSHUFF32X4   $0xdd, Z25, Z26, Z26
+	VSHUFF32X4   $0x88, Z0, Z24, Z25
+	VSHUFF32X4   $0xdd, Z0, Z24, Z24
+	VADDPS       (AX), Z27, Z27
+	VMOVUPS      Z27, (AX)
+	VADDPS       128(AX), Z26, Z26
+	VMOVUPS      Z26, 128(AX)
+	VADDPS       64(AX), Z25, Z25
+	VMOVUPS      Z25, 64(AX)
+	VADDPS       192(AX), Z24, Z24
+	VMOVUPS      Z24, 192(AX)
+	MOVQ         24(SP), AX
+	VUNPCKLPS    Z9, Z8, Z24
+	VUNPCKHPS    Z9, Z8, Z8
+	VUNPCKLPS    Z11, Z10, Z25
+	VUNPCKHPS    Z11, Z10, Z10
+	VUNPCKLPD    Z25, Z24, Z26
+	VUNPCKHPD    Z25, Z24, Z24
+	VADDPS       Z26, Z24, Z24
+	VUNPCKLPD    Z10, Z8, Z25
+	VUNPCKHPD    Z10, Z8, Z8
+	VADDPS       Z25, Z8, Z8
+	VUNPCKLPS    Z13, Z12, Z25
+	VUNPCKHPS    Z13, Z12, Z12
+	VUNPCKLPS    Z15, Z14, Z26
+	VUNPCKHPS    Z15, Z14, Z14
+	VUNPCKLPD    Z26, Z25, Z27
+	VUNPCKHPD    Z26, Z25, Z25
+	VADDPS       Z27, Z25, Z25
+	VUNPCKLPD    Z14, Z12, Z26
+	VUNPCKHPD    Z14, Z12, Z12
+	VADDPS       Z26, Z12, Z12
+	VSHUFF32X4   $0x88, Z25, Z24, Z26
+	VSHUFF32X4   $0xdd, Z25, Z24, Z24
+	VSHUFF32X4   $0x88, Z12, Z8, Z25
+	VSHUFF32X4   $0xdd, Z12, Z8, Z8
+	VSHUFF32X4   $0x88, Z25, Z26, Z27
+	VSHUFF32X4   $0xdd, Z25, Z26, Z26
+	VSHUFF32X4   $0x88, Z8, Z24, Z25
+	VSHUFF32X4   $0xdd, Z8, Z24, Z24
+	VADDPS       (AX), Z27, Z27
+	VMOVUPS      Z27, (AX)
+	VADDPS       128(AX), Z26, Z26
+	VMOVUPS      Z26, 128(AX)
+	VADDPS       64(AX), Z25, Z25
+	VMOVUPS      Z25, 64(AX)
+	VADDPS       192(AX), Z24, Z24
+	VMOVUPS      Z24, 192(AX)
+	MOVQ         32(SP), AX
+	VUNPCKLPS    Z17, Z16, Z24
+	VUNPCKHPS    Z17, Z16, Z16
+	VUNPCKLPS    Z19, Z18, Z25
+	VUNPCKHPS    Z19, Z18, Z18
+	VUNPCKLPD    Z25, Z24, Z26
+	VUNPCKHPD    Z25, Z24, Z24
+	VADDPS       Z26, Z24, Z24
+	VUNPCKLPD    Z18, Z16, Z25
+	VUNPCKHPD    Z18, Z16, Z16
+	VADDPS       Z25, Z16, Z16
+	VUNPCKLPS    Z21, Z20, Z25
+	VUNPCKHPS    Z21, Z20, Z20
+	VUNPCKLPS    Z23, Z22, Z26
+	VUNPCKHPS    Z23, Z22, Z22
+	VUNPCKLPD    Z26, Z25, Z27
+	VUNPCKHPD    Z26, Z25, Z25
+	VADDPS       Z27, Z25, Z25
+	VUNPCKLPD    Z22, Z20, Z26
+	VUNPCKHPD    Z22, Z20, Z20
+	VADDPS       Z26, Z20, Z20
+	VSHUFF32X4   $0x88, Z25, Z24, Z26
+	VSHUFF32X4   $0xdd, Z25, Z24, Z24
+	VSHUFF32X4   $0x88, Z20, Z16, Z25
+	VSHUFF32X4   $0xdd, Z20, Z16, Z16
+	VSHUFF32X4   $0x88, Z25, Z26, Z27
+	VSHUFF32X4   $0xdd, Z25, Z26, Z26
+	VSHUFF32X4   $0x88, Z16, Z24, Z25
+	VSHUFF32X4   $0xdd, Z16, Z24, Z24
+	VADDPS       (AX), Z27, Z27
+	VMOVUPS      Z27, (AX)
+	VADDPS       128(AX), Z26, Z26
+	VMOVUPS      Z26, 128(AX)
+	VADDPS       64(AX), Z25, Z25
+	VMOVUPS      Z25, 64(AX)
+	VADDPS       192(AX), Z24, Z24
+	VMOVUPS      Z24, 192(AX)
+	JMP          slot3x0
+
+fewer3x0:
+slot2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       2(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer2x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R11
+	MOVLQSX    (R11)(AX*4), R11
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R11
+	IMULQ      120(R10), R11
+	ADDQ       48(R10), R11
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVLQSX    4(R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 24(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVQ       R11, AX
+	SUBQ       48(R10), AX
+	SUBQ       AX, R9
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more2x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed2
+	MOVQ       DI, R12
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    single1Turns<>+0(SB), Z17
+	MOVQ       DX, R13
+	VMOVUPS    (R13), Z18
+	ADDQ       SI, R13
+	VMOVUPS    (R13), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    64(R13), Z18
+	ADDQ       SI, R13
+	VMOVUPS    64(R13), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    128(R13), Z18
+	ADDQ       SI, R13
+	VMOVUPS    128(R13), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	MOVQ       DX, R13
+	VMOVUPS    192(R13), Z18
+	ADDQ       SI, R13
+	VMOVUPS    192(R13), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R12)
+	ADDQ       R8, R12
+	VMOVUPS    Z20, (R12)
+	ADDQ       R8, R12
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed2:
+line2x0:
+	VMOVUPS      (R11), Z16
+	PREFETCHT0   512(R11)
+	VMOVUPS      (R11)(R9*1), Z17
+	PREFETCHT0   512(R11)(R9*1)
+	VBROADCASTSD (AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z8
+	VBROADCASTSD 8(AX), Z18
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSD 16(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z10
+	VBROADCASTSD 24(AX), Z18
+	VFMADD231PS  Z16, Z18, Z3
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSD 32(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z12
+	VBROADCASTSD 40(AX), Z18
+	VFMADD231PS  Z16, Z18, Z5
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSD 48(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z14
+	VBROADCASTSD 56(AX), Z18
+	VFMADD231PS  Z16, Z18, Z7
+	VFMADD231PS  Z17, Z18, Z15
+	VMOVUPS      64(R11), Z16
+	PREFETCHT0   576(R11)
+	VMOVUPS      64(R11)(R9*1), Z17
+	PREFETCHT0   576(R11)(R9*1)
+	VBROADCASTSD 64(AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z8
+	VBROADCASTSD 72(AX), Z18
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSD 80(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z10
+	VBROADCASTSD 88(AX), Z18
+	VFMADD231PS  Z16, Z18, Z3
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSD 96(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z12
+	VBROADCASTSD 104(AX), Z18
+	VFMADD231PS  Z16, Z18, Z5
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSD 112(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z14
+	VBROADCASTSD 120(AX), Z18
+	VFMADD231PS  Z16, Z18, Z7
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, R11
+	SUBQ         $0x02, R10
+	JG           line2x0
+	CMPQ         8(SP), $0x00
+	JNZ          more2x0
+	MOVQ         16(SP), AX
 	VUNPCKLPS    Z1, Z0, Z16
 	VUNPCKHPS    Z1, Z0, Z0
 	VUNPCKLPS    Z3, Z2, Z17
@@ -20236,17 +24934,259 @@ part0line:
 	VSHUFF32X4   $0xdd, Z17, Z18, Z18
 	VSHUFF32X4   $0x88, Z0, Z16, Z17
 	VSHUFF32X4   $0xdd, Z0, Z16, Z16
-	VADDPS       (R10), Z19, Z19
-	VMOVUPS      Z19, (R10)
-	VADDPS       128(R10), Z18, Z18
-	VMOVUPS      Z18, 128(R10)
-	VADDPS       64(R10), Z17, Z17
-	VMOVUPS      Z17, 64(R10)
-	VADDPS       192(R10), Z16, Z16
-	VMOVUPS      Z16, 192(R10)
-	JMP          slot
+	VADDPS       (AX), Z19, Z19
+	VMOVUPS      Z19, (AX)
+	VADDPS       128(AX), Z18, Z18
+	VMOVUPS      Z18, 128(AX)
+	VADDPS       64(AX), Z17, Z17
+	VMOVUPS      Z17, 64(AX)
+	VADDPS       192(AX), Z16, Z16
+	VMOVUPS      Z16, 192(AX)
+	MOVQ         24(SP), AX
+	VUNPCKLPS    Z9, Z8, Z16
+	VUNPCKHPS    Z9, Z8, Z8
+	VUNPCKLPS    Z11, Z10, Z17
+	VUNPCKHPS    Z11, Z10, Z10
+	VUNPCKLPD    Z17, Z16, Z18
+	VUNPCKHPD    Z17, Z16, Z16
+	VADDPS       Z18, Z16, Z16
+	VUNPCKLPD    Z10, Z8, Z17
+	VUNPCKHPD    Z10, Z8, Z8
+	VADDPS       Z17, Z8, Z8
+	VUNPCKLPS    Z13, Z12, Z17
+	VUNPCKHPS    Z13, Z12, Z12
+	VUNPCKLPS    Z15, Z14, Z18
+	VUNPCKHPS    Z15, Z14, Z14
+	VUNPCKLPD    Z18, Z17, Z19
+	VUNPCKHPD    Z18, Z17, Z17
+	VADDPS       Z19, Z17, Z17
+	VUNPCKLPD    Z14, Z12, Z18
+	VUNPCKHPD    Z14, Z12, Z12
+	VADDPS       Z18, Z12, Z12
+	VSHUFF32X4   $0x88, Z17, Z16, Z18
+	VSHUFF32X4   $0xdd, Z17, Z16, Z16
+	VSHUFF32X4   $0x88, Z12, Z8, Z17
+	VSHUFF32X4   $0xdd, Z12, Z8, Z8
+	VSHUFF32X4   $0x88, Z17, Z18, Z19
+	VSHUFF32X4   $0xdd, Z17, Z18, Z18
+	VSHUFF32X4   $0x88, Z8, Z16, Z17
+	VSHUFF32X4   $0xdd, Z8, Z16, Z16
+	VADDPS       (AX), Z19, Z19
+	VMOVUPS      Z19, (AX)
+	VADDPS       128(AX), Z18, Z18
+	VMOVUPS      Z18, 128(AX)
+	VADDPS       64(AX), Z17, Z17
+	VMOVUPS      Z17, 64(AX)
+	VADDPS       192(AX), Z16, Z16
+	VMOVUPS      Z16, 192(AX)
+	JMP          slot2x0
 
-done:
+fewer2x0:
+slot1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       (SP), AX
+	LEAQ       1(AX), R9
+	CMPQ       R9, 80(R10)
+	JG         fewer1x0
+	MOVQ       R9, (SP)
+	MOVQ       72(R10), R9
+	LEAQ       (R9)(AX*4), R9
+	MOVLQSX    (R9), AX
+	MOVQ       96(R10), R9
+	MOVLQSX    (R9)(AX*4), R9
+	IMUL3Q     $+256, AX, AX
+	ADDQ       (R10), AX
+	MOVQ       AX, 16(SP)
+	SHLQ       $0x02, R9
+	IMULQ      120(R10), R9
+	ADDQ       48(R10), R9
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	VXORPS     X0, X0, X0
+	VXORPS     X1, X1, X1
+	VXORPS     X2, X2, X2
+	VXORPS     X3, X3, X3
+	VXORPS     X4, X4, X4
+	VXORPS     X5, X5, X5
+	VXORPS     X6, X6, X6
+	VXORPS     X7, X7, X7
+	VXORPS     X8, X8, X8
+	VXORPS     X9, X9, X9
+	VXORPS     X10, X10, X10
+	VXORPS     X11, X11, X11
+	VXORPS     X12, X12, X12
+	VXORPS     X13, X13, X13
+	VXORPS     X14, X14, X14
+	VXORPS     X15, X15, X15
+	MOVQ       w+0(FP), R10
+	MOVQ       24(R10), AX
+	MOVQ       128(R10), R10
+	MOVQ       R10, 8(SP)
+
+more1x0:
+	MOVQ       w+0(FP), R10
+	MOVQ       144(R10), R10
+	CMPQ       8(SP), R10
+	CMOVQLT    8(SP), R10
+	SUBQ       R10, 8(SP)
+	TESTQ      CX, CX
+	JGE        packed3
+	MOVQ       DI, R11
+	VMOVUPS    single0Turns<>+0(SB), Z16
+	VMOVUPS    single1Turns<>+0(SB), Z17
+	MOVQ       DX, R12
+	VMOVUPS    (R12), Z18
+	ADDQ       SI, R12
+	VMOVUPS    (R12), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    64(R12), Z18
+	ADDQ       SI, R12
+	VMOVUPS    64(R12), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    128(R12), Z18
+	ADDQ       SI, R12
+	VMOVUPS    128(R12), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	MOVQ       DX, R12
+	VMOVUPS    192(R12), Z18
+	ADDQ       SI, R12
+	VMOVUPS    192(R12), Z19
+	VMOVAPS    Z18, Z20
+	VPERMT2PS  Z19, Z16, Z18
+	VPERMT2PS  Z19, Z17, Z20
+	VMOVUPS    Z18, (R11)
+	ADDQ       R8, R11
+	VMOVUPS    Z20, (R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	PREFETCHT1 (BX)
+	PREFETCHT1 64(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 192(BX)
+	ADDQ       SI, BX
+	ADDQ       SI, DX
+	ADDQ       $0x40, DI
+	INCQ       CX
+
+packed3:
+line1x0:
+	VMOVUPS      (R9), Z16
+	PREFETCHT0   512(R9)
+	VBROADCASTSD (AX), Z17
+	VFMADD231PS  Z16, Z17, Z0
+	VBROADCASTSD 8(AX), Z17
+	VFMADD231PS  Z16, Z17, Z1
+	VBROADCASTSD 16(AX), Z17
+	VFMADD231PS  Z16, Z17, Z2
+	VBROADCASTSD 24(AX), Z17
+	VFMADD231PS  Z16, Z17, Z3
+	VBROADCASTSD 32(AX), Z17
+	VFMADD231PS  Z16, Z17, Z4
+	VBROADCASTSD 40(AX), Z17
+	VFMADD231PS  Z16, Z17, Z5
+	VBROADCASTSD 48(AX), Z17
+	VFMADD231PS  Z16, Z17, Z6
+	VBROADCASTSD 56(AX), Z17
+	VFMADD231PS  Z16, Z17, Z7
+	VMOVUPS      64(R9), Z16
+	PREFETCHT0   576(R9)
+	VBROADCASTSD 64(AX), Z17
+	VFMADD231PS  Z16, Z17, Z8
+	VBROADCASTSD 72(AX), Z17
+	VFMADD231PS  Z16, Z17, Z9
+	VBROADCASTSD 80(AX), Z17
+	VFMADD231PS  Z16, Z17, Z10
+	VBROADCASTSD 88(AX), Z17
+	VFMADD231PS  Z16, Z17, Z11
+	VBROADCASTSD 96(AX), Z17
+	VFMADD231PS  Z16, Z17, Z12
+	VBROADCASTSD 104(AX), Z17
+	VFMADD231PS  Z16, Z17, Z13
+	VBROADCASTSD 112(AX), Z17
+	VFMADD231PS  Z16, Z17, Z14
+	VBROADCASTSD 120(AX), Z17
+	VFMADD231PS  Z16, Z17, Z15
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000080, R9
+	SUBQ         $0x02, R10
+	JG           line1x0
+	CMPQ         8(SP), $0x00
+	JNZ          more1x0
+	VADDPS       Z8, Z0, Z0
+	VADDPS       Z9, Z1, Z1
+	VADDPS       Z10, Z2, Z2
+	VADDPS       Z11, Z3, Z3
+	VADDPS       Z12, Z4, Z4
+	VADDPS       Z13, Z5, Z5
+	VADDPS       Z14, Z6, Z6
+	VADDPS       Z15, Z7, Z7
+	MOVQ         16(SP), AX
+	VUNPCKLPS    Z1, Z0, Z16
+	VUNPCKHPS    Z1, Z0, Z0
+	VUNPCKLPS    Z3, Z2, Z17
+	VUNPCKHPS    Z3, Z2, Z2
+	VUNPCKLPD    Z17, Z16, Z18
+	VUNPCKHPD    Z17, Z16, Z16
+	VADDPS       Z18, Z16, Z16
+	VUNPCKLPD    Z2, Z0, Z17
+	VUNPCKHPD    Z2, Z0, Z0
+	VADDPS       Z17, Z0, Z0
+	VUNPCKLPS    Z5, Z4, Z17
+	VUNPCKHPS    Z5, Z4, Z4
+	VUNPCKLPS    Z7, Z6, Z18
+	VUNPCKHPS    Z7, Z6, Z6
+	VUNPCKLPD    Z18, Z17, Z19
+	VUNPCKHPD    Z18, Z17, Z17
+	VADDPS       Z19, Z17, Z17
+	VUNPCKLPD    Z6, Z4, Z18
+	VUNPCKHPD    Z6, Z4, Z4
+	VADDPS       Z18, Z4, Z4
+	VSHUFF32X4   $0x88, Z17, Z16, Z18
+	VSHUFF32X4   $0xdd, Z17, Z16, Z16
+	VSHUFF32X4   $0x88, Z4, Z0, Z17
+	VSHUFF32X4   $0xdd, Z4, Z0, Z0
+	VSHUFF32X4   $0x88, Z17, Z18, Z19
+	VSHUFF32X4   $0xdd, Z17, Z18, Z18
+	VSHUFF32X4   $0x88, Z0, Z16, Z17
+	VSHUFF32X4   $0xdd, Z0, Z16, Z16
+	VADDPS       (AX), Z19, Z19
+	VMOVUPS      Z19, (AX)
+	VADDPS       128(AX), Z18, Z18
+	VMOVUPS      Z18, 128(AX)
+	VADDPS       64(AX), Z17, Z17
+	VMOVUPS      Z17, 64(AX)
+	VADDPS       192(AX), Z16, Z16
+	VMOVUPS      Z16, 192(AX)
+	JMP          slot1x0
+
+fewer1x0:
 	MOVQ w+0(FP), AX
 	MOVQ 136(AX), AX
 	ADDQ 96(AX), CX

@@ -47,14 +47,24 @@ func (k *Set) PackStrips(dst []float32, step int, src []float32, lds, lines, squ
 //		A[l*Strip + i*m + t] * B[Index[s]*Step + l*Strip + j*m + t]
 //
 // for s of Slots; turned, C has j*B + i in the place of i*B + j. Lines and Every are positive multiples
-// of m. Move is work to do meanwhile, a line of each strip before the first of every Every lines that
-// are multiplied; it is not nil.
+// of m. Move is work to do meanwhile, a line of each strip before the first of every Every lines of A
+// in each of the Passes; it is not nil.
 type Woven struct {
 	C, A, B      []float32
 	Slots, Index []int32
 	Step, Lines  int
 	Move         *Move
 	Every        int
+}
+
+// Passes is how often AVX-512 passes the lines of A for a number of blocks of size x size weights. Three of 8 x 8 or
+// four of 4 x 4 share what is read of a line; of the rest two do, or one has it alone.
+func Passes(size, blocks int) int {
+	together := 3
+	if size == 4 {
+		together = 4
+	}
+	return blocks/together + (blocks%together+1)/2
 }
 
 // wovenGo has element (i, j) at i*si + j*sj.

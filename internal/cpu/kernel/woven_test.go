@@ -87,17 +87,17 @@ func TestPackStrips(t *testing.T) {
 	})
 }
 
-// Blocks in an order of their own, one twice, with lines to pack meanwhile or none. Lines that the
+// Blocks in an order of their own, some twice, as many as fit together or more, with lines to pack meanwhile or none. Lines that the
 // call may not read hold NaN.
 func TestWoven(t *testing.T) {
-	slots, index := []int32{3, 0, 4, 0}, []int32{2, -1, -1, 0, 3}
+	slots, index := []int32{3, 0, 4, 0, 3, 4, 4, 0}, []int32{2, -1, -1, 0, 3}
 	eachPath(t, func(t *testing.T, k *Set) {
 		for _, size := range []int{4, 8} {
 			for _, lines := range []int{Strip / size, 32, 36, 96} {
 				if lines*size%Strip != 0 {
 					continue
 				}
-				for _, n := range []int{0, 1, 4} {
+				for n := range len(slots) + 1 {
 					for _, packing := range []int{0, 1, 2, 9} {
 						wovenCase(t, k, size, lines, slots[:n], index, packing)
 					}
@@ -129,7 +129,7 @@ func wovenCase(t *testing.T, k *Set, size, lines int, slots, index []int32, pack
 			c, check := guarded(t, len(before))
 			copy(c, before)
 			w := Woven{C: c, A: a, B: b, Slots: slots, Index: index, Step: step, Lines: lines, Every: 32}
-			move(t, what, k, size, packing, (lines+31)/32*len(slots), func(move *Move) {
+			move(t, what, k, size, packing, (lines+31)/32*Passes(size, len(slots)), func(move *Move) {
 				w.Move = move
 				f(&w)
 				w.C = make([]float32, len(before)) // the first call's are compared

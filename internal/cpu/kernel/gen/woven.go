@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -23,9 +25,11 @@ const (
 // of each of its columns, is multiplied with the same tokens of one column of a after the
 // other: a is the strip that all blocks share and that the first-level cache holds, for its
 // lines are read most often. The tokens' sums are added up at the end. AVX2 does four
-// columns of a at a time; AVX-512 several lines, so that sums enough are under way, and packs
-// meanwhile. bcst is for the path of that name, which packs more columns together.
+// columns of a at a time; AVX-512 several blocks, for which tokens of a are broadcast once, or several lines,
+// so that sums enough are under way, and packs meanwhile. bcst is for the path of that name,
+// which packs more columns together.
 func woven(s isa, size int, turned, bcst bool) {
+	const early = 8 // lines from the asking for one to its use
 	name := "woven" + string(rune('0'+size))
 	if turned {
 		name += "Turned"
@@ -36,11 +40,18 @@ func woven(s isa, size int, turned, bcst bool) {
 	}
 	TEXT(name+suffix, NOSPLIT, "func(w *byte)")
 	tokens, vectors := strip/size, strip/s.lanes
-	rows, sets := size, strip/size
-	if s == avx2 {
-		rows, sets = 4, 1
+	rows, lines, together := size, strip/size, []int{3, 2, 1} // blocks, as kernel.Passes counts them
+	switch {
+	case s == avx2:
+		rows, lines, together = 4, 1, []int{1}
+	case size == 4:
+		together[0] = 4 // six leave too few registers for packing
 	}
-	slot := AllocLocal(8)
+	slot, left := AllocLocal(8), AllocLocal(8)
+	gradients := make([]Mem, together[0])
+	for i := range gradients {
+		gradients[i] = AllocLocal(8)
+	}
 	w := func() reg.Register { return Load(Param("w"), GP64()) }
 	var m *moving
 	if s == avx512 {
@@ -48,93 +59,135 @@ func woven(s isa, size int, turned, bcst bool) {
 		MOVQ(Mem{Base: move, Disp: wovenMove}, move)
 		m = startMove(move, size, group(bcst))
 	}
-	zero := GP64()
-	XORQ(zero, zero)
-	MOVQ(zero, slot)
-	Label("slot")
-	r, i, b, c := w(), GP64(), GP64(), GP64()
-	MOVQ(slot, i)
-	CMPQ(i, Mem{Base: r, Disp: wovenSlots + 8})
-	JGE(LabelRef("done"))
-	INCQ(slot)
-	MOVQ(Mem{Base: r, Disp: wovenSlots}, c)
-	MOVLQSX(Mem{Base: c, Index: i, Scale: 4}, c)
-	MOVQ(Mem{Base: r, Disp: wovenIndex}, i)
-	MOVLQSX(Mem{Base: i, Index: c, Scale: 4}, b)
-	IMUL3Q(I32(4*size*size), c, c)
-	ADDQ(Mem{Base: r, Disp: wovenC}, c)
-	SHLQ(U8(2), b)
-	IMULQ(Mem{Base: r, Disp: wovenStep}, b)
-	ADDQ(Mem{Base: r, Disp: wovenB}, b)
-	for line := 0; line < size*size; line += strip {
-		PREFETCHT0(Mem{Base: c, Disp: 4 * line})
-	}
-	for part := 0; part < size; part += rows {
-		label := "part" + string(rune('0'+part))
-		acc := make([][][]reg.VecVirtual, sets) // by line, row, vector
-		for l := range acc {
-			acc[l] = accumulators(rows, vectors, s.lanes)
-			for _, row := range acc[l] {
+	all := accumulators(max(together[0], lines)*rows, vectors, s.lanes)
+	none := GP64()
+	XORQ(none, none)
+	MOVQ(none, slot)
+	for _, blocks := range together {
+		label := func(name string, part int) string { return fmt.Sprintf("%s%dx%d", name, blocks, part) }
+		Label(label("slot", 0))
+		i, next, r := GP64(), GP64(), w()
+		MOVQ(slot, i)
+		LEAQ(Mem{Base: i, Disp: blocks}, next)
+		CMPQ(next, Mem{Base: r, Disp: wovenSlots + 8})
+		JG(LabelRef(label("fewer", 0)))
+		MOVQ(next, slot)
+		slots, from := GP64(), make([]reg.Register, blocks) // the others' strips from the first one's on
+		MOVQ(Mem{Base: r, Disp: wovenSlots}, slots)
+		LEAQ(Mem{Base: slots, Index: i, Scale: 4}, slots)
+		for j := range from {
+			c, b := GP64(), GP64()
+			MOVLQSX(Mem{Base: slots, Disp: 4 * j}, c)
+			MOVQ(Mem{Base: r, Disp: wovenIndex}, b)
+			MOVLQSX(Mem{Base: b, Index: c, Scale: 4}, b)
+			IMUL3Q(I32(4*size*size), c, c)
+			ADDQ(Mem{Base: r, Disp: wovenC}, c)
+			MOVQ(c, gradients[j])
+			SHLQ(U8(2), b)
+			IMULQ(Mem{Base: r, Disp: wovenStep}, b)
+			if from[j] = b; j == 0 {
+				ADDQ(Mem{Base: r, Disp: wovenB}, b)
+			}
+			for line := 0; line < size*size; line += strip {
+				PREFETCHT0(Mem{Base: c, Disp: 4 * line})
+			}
+		}
+		if blocks > 1 {
+			first := GP64()
+			MOVQ(from[0], first)
+			SUBQ(Mem{Base: r, Disp: wovenB}, first)
+			for _, b := range from[1:] {
+				SUBQ(first, b)
+			}
+		}
+		sets := max(1, lines/blocks)
+		for part := 0; part < size; part += rows {
+			acc := make([][][][]reg.VecVirtual, sets) // by line, block, row, vector
+			for l := range acc {
+				for j := range blocks {
+					acc[l] = append(acc[l], all[(l*blocks+j)*rows:][:rows])
+				}
+			}
+			for _, row := range all[:sets*blocks*rows] {
 				for _, r := range row {
 					VXORPS(r.AsX(), r.AsX(), r.AsX())
 				}
 			}
-		}
-		ap, bp, n, k := GP64(), GP64(), GP64(), GP64()
-		r := w()
-		MOVQ(Mem{Base: r, Disp: wovenA}, ap)
-		MOVQ(b, bp)
-		MOVQ(Mem{Base: r, Disp: wovenLines}, n)
-		Label(label + "more")
-		r = w()
-		MOVQ(Mem{Base: r, Disp: wovenEvery}, k)
-		CMPQ(n, k)
-		CMOVQLT(n, k)
-		SUBQ(k, n)
-		if m != nil {
-			m.line()
-		}
-		Label(label + "line")
-		for l := range acc {
-			right := make([]reg.VecVirtual, vectors)
-			for v := range right {
-				right[v] = s.vec()
-				VMOVUPS(Mem{Base: bp, Disp: 4 * (strip*l + s.lanes*v)}, right[v])
+			ap, bp, n, k := GP64(), GP64(), GP64(), GP64()
+			r := w()
+			MOVQ(Mem{Base: r, Disp: wovenA}, ap)
+			MOVQ(from[0], bp)
+			MOVQ(Mem{Base: r, Disp: wovenLines}, n)
+			MOVQ(n, left)
+			Label(label("more", part))
+			r = w()
+			MOVQ(Mem{Base: r, Disp: wovenEvery}, k)
+			CMPQ(left, k)
+			CMOVQLT(left, k)
+			SUBQ(k, left)
+			if m != nil {
+				m.line()
 			}
-			for i := range rows {
-				left, from := s.vec(), Mem{Base: ap, Disp: 4 * (strip*l + tokens*(part+i))}
-				switch {
-				case tokens == 2:
-					VBROADCASTSD(from, left)
-				case s == avx512:
-					VBROADCASTF32X4(from, left)
-				default:
-					VBROADCASTF128(from, left)
+			Label(label("line", part))
+			for l := range lines {
+				var right [][]reg.VecVirtual
+				for j := range blocks {
+					at := Mem{Base: bp, Disp: 4 * strip * l}
+					if j > 0 {
+						at.Index, at.Scale = from[j], 1
+					}
+					var line []reg.VecVirtual
+					for v := range vectors {
+						line = append(line, s.vec())
+						VMOVUPS(at.Offset(4*s.lanes*v), line[v])
+					}
+					right = append(right, line)
+					if s == avx512 {
+						PREFETCHT0(at.Offset(64 * early))
+					}
 				}
-				for v := range right {
-					VFMADD231PS(right[v], left, acc[l][i][v])
+				for i := range rows {
+					tokensOf, at := s.vec(), Mem{Base: ap, Disp: 4 * (strip*l + tokens*(part+i))}
+					switch {
+					case tokens == 2:
+						VBROADCASTSD(at, tokensOf)
+					case s == avx512:
+						VBROADCASTF32X4(at, tokensOf)
+					default:
+						VBROADCASTF128(at, tokensOf)
+					}
+					for j, line := range right {
+						for v := range line {
+							VFMADD231PS(line[v], tokensOf, acc[l%sets][j][i][v])
+						}
+					}
+				}
+			}
+			ADDQ(U32(4*strip*lines), ap)
+			ADDQ(U32(4*strip*lines), bp)
+			SUBQ(U8(lines), k)
+			JG(LabelRef(label("line", part)))
+			CMPQ(left, U8(0))
+			JNZ(LabelRef(label("more", part)))
+			for j := range blocks {
+				sums := acc[0][j]
+				for l := 1; l < sets; l++ {
+					for i := range sums {
+						VADDPS(acc[l][j][i][0], sums[i][0], sums[i][0])
+					}
+				}
+				c := GP64()
+				MOVQ(gradients[j], c)
+				for _, p := range foldTokens(s, size, sums, part, turned) {
+					at := Mem{Base: c, Disp: 4 * p.at}
+					VADDPS(at, p.sums, p.sums)
+					VMOVUPS(p.sums, at)
 				}
 			}
 		}
-		ADDQ(U32(4*strip*sets), ap)
-		ADDQ(U32(4*strip*sets), bp)
-		SUBQ(U8(sets), k)
-		JG(LabelRef(label + "line"))
-		TESTQ(n, n)
-		JNZ(LabelRef(label + "more"))
-		for l := 1; l < sets; l++ {
-			for i := range acc[l] {
-				VADDPS(acc[l][i][0], acc[0][i][0], acc[0][i][0])
-			}
-		}
-		for _, p := range foldTokens(s, size, acc[0], part, turned) {
-			at := Mem{Base: c, Disp: 4 * p.at}
-			VADDPS(at, p.sums, p.sums)
-			VMOVUPS(p.sums, at)
-		}
+		JMP(LabelRef(label("slot", 0)))
+		Label(label("fewer", 0))
 	}
-	JMP(LabelRef("slot"))
-	Label("done")
 	if m != nil {
 		move := w()
 		MOVQ(Mem{Base: move, Disp: wovenMove}, move)
