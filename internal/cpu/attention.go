@@ -147,15 +147,15 @@ func (o *attnOp) expect(s *attnSpace, i int) {
 	}
 }
 
-// ask lets a product ask for the next rows of what was expected; it will ask for as many as
-// it has turns.
-func (o *attnOp) ask(s *attnSpace, q *kernel.Squares, turns int) {
+// ask lets a product ask for the next rows of what was expected. All products do, a row in every 16 steps:
+// the fewer lines are on their way at a time, the less the processor waits for them.
+func (o *attnOp) ask(s *attnSpace, q *kernel.Squares) {
 	q.Next, q.Stride = noBias[:], 0
 	if s.soonArray == len(s.soon) || s.soon[s.soonArray] == nil {
 		return
 	}
 	q.Next, q.Stride = s.soon[s.soonArray][s.soonRow*o.hidden:], o.hidden
-	if s.soonRow += turns; s.soonRow >= o.shape.Seq {
+	if s.soonRow += q.Tiles * (q.N / 16); s.soonRow >= o.shape.Seq {
 		s.soonArray, s.soonRow = s.soonArray+1, 0
 	}
 }
@@ -234,7 +234,7 @@ func (o *attnOp) steps(rows int) int {
 func (o *attnOp) scores(s *attnSpace, c, x []float32, keys int) {
 	s.squares = kernel.Squares{C: c, LDC: 16, A: x, LDA: o.strip, B: s.turned, N: o.padHead,
 		Tiles: chunks(keys, 16), CStep: 256, AStep: 256}
-	o.ask(s, &s.squares, s.squares.Tiles*o.padHead/8)
+	o.ask(s, &s.squares)
 	o.b.k.PanelSquares(&s.squares)
 }
 
@@ -245,7 +245,8 @@ func (o *attnOp) result(s *attnSpace, dst []float32, first, r0, rows int, a []fl
 	whole := rows == 16 && o.padHead == o.shape.Head
 	dst = dst[first+r0*o.hidden:]
 	s.squares = kernel.Squares{C: dst, LDC: o.hidden, A: a, LDA: lda, B: b, N: n,
-		Tiles: o.padHead / 16, CStep: 16, BStep: o.strip, Next: noBias[:]}
+		Tiles: o.padHead / 16, CStep: 16, BStep: o.strip}
+	o.ask(s, &s.squares)
 	if !whole {
 		s.squares.C, s.squares.LDC = s.tile, o.padHead
 	}

@@ -18,7 +18,8 @@ type Squares struct {
 	Tiles               int
 	CStep, AStep, BStep int
 
-	// A part of the rows at Next, Stride apart, will be read soon. Next is not nil.
+	// A part of the rows at Next, Stride apart, will be read soon: AVX-512 asks for one of them in each
+	// Strip steps of a tile. Next is not nil.
 	Next   []float32
 	Stride int
 }

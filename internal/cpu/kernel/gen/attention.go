@@ -72,9 +72,9 @@ func squares(s isa, name string, panel bool) {
 	var lda, next, nextStride reg.Register
 	if panel {
 		lda = stride(squaresLDA)
-		if s == avx512 {
-			next, nextStride = field(squaresNext), stride(squaresStride)
-		}
+	}
+	if s == avx512 {
+		next, nextStride = field(squaresNext), stride(squaresStride)
 	}
 	ap, bp, n, k := GP64(), GP64(), GP64(), GP64()
 	Label("tile")
@@ -117,44 +117,42 @@ func squares(s isa, name string, panel bool) {
 	LEAQ(Mem{Base: from, Disp: bias}, ap)
 	MOVQ(b, bp)
 	MOVQ(Mem{Base: q, Disp: squaresN}, n)
+	// ask asks for four lines in sixteen steps.
+	ask := func(i int) {
+		if next != nil && i%4 == 0 {
+			PREFETCHT1(Mem{Base: next, Disp: 16 * i})
+		}
+		if next != nil && i == strip-1 {
+			ADDQ(nextStride, next)
+		}
+	}
 	if panel {
-		const unroll = 8
 		SUBQ(U8(strip), n)
 		JL(LabelRef("sums"))
 		Label("segment")
-		MOVQ(U32(strip/unroll), k)
-		Label("steps")
-		for i := range unroll {
-			if next != nil && i < 4 {
-				PREFETCHT1(Mem{Base: next, Disp: 64 * i})
-			}
+		for i := range strip {
+			ask(i)
 			step(i, 4*strip, 4*i)
 		}
-		if next != nil {
-			ADDQ(nextStride, next)
-		}
-		ADDQ(U8(4*unroll), ap)
-		ADDQ(U32(64*unroll), bp)
-		DECQ(k)
-		JNZ(LabelRef("steps"))
-		LEAQ(Mem{Base: ap, Index: lda, Scale: 1, Disp: -4 * strip}, ap)
+		ADDQ(lda, ap)
+		ADDQ(U32(64*strip), bp)
 		SUBQ(U8(strip), n)
 		JGE(LabelRef("segment"))
 	} else {
-		const unroll = 4
 		MOVQ(n, k)
-		SHRQ(U8(2), k)
+		SHRQ(U8(4), k)
 		JZ(LabelRef("rest"))
 		Label("steps")
-		for i := range unroll {
+		for i := range strip {
+			ask(i)
 			step(i, 4, 64*i)
 		}
-		ADDQ(U32(64*unroll), ap)
-		ADDQ(U32(64*unroll), bp)
+		ADDQ(U32(64*strip), ap)
+		ADDQ(U32(64*strip), bp)
 		DECQ(k)
 		JNZ(LabelRef("steps"))
 		Label("rest")
-		ANDQ(U8(3), n)
+		ANDQ(U8(strip-1), n)
 		JZ(LabelRef("sums"))
 		Label("one")
 		step(0, 4, 0)

@@ -17,9 +17,10 @@ func pairSquares(name string, panel bool) {
 	field, stride := fieldsOf(q)
 	c, a, b, tiles := field(squaresC), field(squaresA), field(squaresB), field(squaresTiles)
 	ldc := stride(squaresLDC)
-	var next, nextStride, lda reg.Register
+	next, nextStride := field(squaresNext), stride(squaresStride)
+	var lda reg.Register
 	if panel {
-		next, nextStride, lda = field(squaresNext), stride(squaresStride), stride(squaresLDA)
+		lda = stride(squaresLDA)
 	}
 	ap, bp, n, k := GP64(), GP64(), GP64(), GP64()
 	acc := accumulators(half, 2, strip)
@@ -27,6 +28,15 @@ func pairSquares(name string, panel bool) {
 	claim(c, ldc, strip)
 	for h := range 2 {
 		label := func(s string) string { return fmt.Sprintf("%s%d", s, h) }
+		// ask asks for four lines in the eight pairs of the first half.
+		ask := func(p int) {
+			if h == 0 && p%2 == 0 {
+				PREFETCHT1(Mem{Base: next, Disp: 32 * p})
+			}
+			if h == 0 && p == strip/2-1 {
+				ADDQ(nextStride, next)
+			}
+		}
 		for _, r := range acc {
 			VXORPS(r[0].AsX(), r[0].AsX(), r[0].AsX())
 			VXORPS(r[1].AsX(), r[1].AsX(), r[1].AsX())
@@ -39,34 +49,31 @@ func pairSquares(name string, panel bool) {
 			JL(LabelRef(label("sums")))
 			Label(label("segment"))
 			for p := range strip / 2 {
-				if p < 4 {
-					PREFETCHT1(Mem{Base: next, Disp: 64 * p})
-				}
+				ask(p)
 				multiplyPair(acc, ap, 4*strip, 4*strip*half*h+8*p, Mem{Base: bp, Disp: 128 * p}, Mem{Base: bp, Disp: 128*p + 64})
 			}
-			ADDQ(nextStride, next)
 			ADDQ(lda, ap)
 			ADDQ(U32(4*strip*strip), bp)
 			SUBQ(U8(strip), n)
 			JGE(LabelRef(label("segment")))
 		} else {
-			const unroll = 4 // pairs
 			pair := func(p int) {
 				multiplyPair(acc, ap, 8, 128*p+64*h, Mem{Base: bp, Disp: 128 * p}, Mem{Base: bp, Disp: 128*p + 64})
 			}
 			MOVQ(n, k)
-			SHRQ(U8(3), k)
+			SHRQ(U8(4), k)
 			JZ(LabelRef(label("rest")))
 			Label(label("steps"))
-			for p := range unroll {
+			for p := range strip / 2 {
+				ask(p)
 				pair(p)
 			}
-			ADDQ(U32(128*unroll), ap)
-			ADDQ(U32(128*unroll), bp)
+			ADDQ(U32(64*strip), ap)
+			ADDQ(U32(64*strip), bp)
 			DECQ(k)
 			JNZ(LabelRef(label("steps")))
 			Label(label("rest"))
-			ANDQ(U8(7), n)
+			ANDQ(U8(strip-1), n)
 			JZ(LabelRef(label("sums")))
 			Label(label("one"))
 			pair(0)
