@@ -88,12 +88,12 @@ TEXT ·transposeAVX512(SB), NOSPLIT, $0-48
 	SHLQ $0x02, BX
 	MOVQ rows16+32(FP), SI
 
-row:
+strip:
 	MOVQ cols16+40(FP), R9
 	MOVQ CX, DI
 	MOVQ AX, R8
 
-column:
+square:
 	MOVQ       DI, R10
 	VMOVUPS    (R10), Z0
 	PREFETCHT0 512(R10)
@@ -241,18 +241,18 @@ column:
 	ADDQ       DX, R8
 	ADDQ       $0x40, DI
 	DECQ       R9
-	JNZ        column
+	JNZ        square
 	MOVQ       BX, R10
 	SHLQ       $0x04, R10
 	ADDQ       R10, CX
 	ADDQ       $0x40, AX
 	DECQ       SI
-	JNZ        row
+	JNZ        strip
 	VZEROUPPER
 	RET
 
 // func streamTransposeAVX512(dst *float32, ldd int, src *float32, lds int, rows16 int, cols16 int)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·streamTransposeAVX512(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ src+16(FP), CX
@@ -261,62 +261,46 @@ TEXT ·streamTransposeAVX512(SB), NOSPLIT, $0-48
 	MOVQ lds+24(FP), BX
 	SHLQ $0x02, BX
 	MOVQ rows16+32(FP), SI
+	MOVQ cols16+40(FP), SI
 
-row:
-	MOVQ cols16+40(FP), R9
+strip:
+	MOVQ rows16+32(FP), R9
 	MOVQ CX, DI
 	MOVQ AX, R8
 
-column:
-	MOVQ       DI, R10
-	VMOVUPS    (R10), Z0
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z1
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z2
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z3
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z4
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z5
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z6
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z7
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z8
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z9
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z10
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z11
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z12
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z13
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z14
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
-	VMOVUPS    (R10), Z15
-	PREFETCHT0 512(R10)
-	ADDQ       BX, R10
+square:
+	VMOVUPS    (DI), Z0
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z1
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z2
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z3
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z4
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z5
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z6
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z7
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z8
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z9
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z10
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z11
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z12
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z13
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z14
+	ADDQ       BX, DI
+	VMOVUPS    (DI), Z15
+	ADDQ       BX, DI
 	VUNPCKLPS  Z1, Z0, Z16
 	VUNPCKHPS  Z1, Z0, Z17
 	VUNPCKLPS  Z3, Z2, Z18
@@ -381,47 +365,48 @@ column:
 	VSHUFF32X4 $0x88, Z15, Z23, Z7
 	VSHUFF32X4 $0xdd, Z27, Z19, Z11
 	VSHUFF32X4 $0xdd, Z15, Z23, Z15
-	VMOVNTPS   Z0, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z1, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z2, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z3, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z4, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z5, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z6, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z7, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z8, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z9, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z10, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z11, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z12, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z13, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z14, (R8)
-	ADDQ       DX, R8
-	VMOVNTPS   Z15, (R8)
-	ADDQ       DX, R8
-	ADDQ       $0x40, DI
+	MOVQ       R8, R10
+	VMOVNTPS   Z0, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z1, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z2, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z3, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z4, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z5, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z6, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z7, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z8, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z9, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z10, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z11, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z12, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z13, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z14, (R10)
+	ADDQ       DX, R10
+	VMOVNTPS   Z15, (R10)
+	ADDQ       DX, R10
+	ADDQ       $0x40, R8
 	DECQ       R9
-	JNZ        column
-	MOVQ       BX, R10
-	SHLQ       $0x04, R10
-	ADDQ       R10, CX
-	ADDQ       $0x40, AX
+	JNZ        square
+	MOVQ       DX, DI
+	SHLQ       $0x04, DI
+	ADDQ       DI, AX
+	ADDQ       $0x40, CX
 	DECQ       SI
-	JNZ        row
+	JNZ        strip
 	VZEROUPPER
 	RET
 

@@ -115,25 +115,31 @@ func transpose() {
 }
 
 // transpose16 emits the transposition of 16 rows x 16 columns at a time, for AVX-512: whole
-// cache lines in, whole lines out, along 16 rows.
-func transpose16(name string, store func(src, dst Op)) {
+// cache lines in, whole lines out. It goes along 16 rows, so that lines side by side are read, or with down
+// along 16 columns, so that lines side by side are written.
+func transpose16(name string, down bool, store func(src, dst Op)) {
 	TEXT(name, NOSPLIT, "func(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)")
 	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
 	ldd, lds := bytes("ldd"), bytes("lds")
-	rows := Load(Param("rows16"), GP64())
-	from, to, cols := GP64(), GP64(), GP64()
-	Label("row")
-	Load(Param("cols16"), cols)
+	inner, outer := "cols16", Load(Param("rows16"), GP64())
+	if down {
+		inner, outer = "rows16", Load(Param("cols16"), GP64())
+	}
+	from, to, n := GP64(), GP64(), GP64()
+	Label("strip")
+	Load(Param(inner), n)
 	MOVQ(src, from)
 	MOVQ(dst, to)
-	Label("column")
+	Label("square")
 	var x [16]reg.VecVirtual
 	p := GP64()
 	MOVQ(from, p)
 	for r := range x {
 		x[r] = ZMM()
 		VMOVUPS(Mem{Base: p}, x[r])
-		PREFETCHT0(Mem{Base: p, Disp: 512})
+		if !down {
+			PREFETCHT0(Mem{Base: p, Disp: 512})
+		}
 		ADDQ(lds, p)
 	}
 	// In turns of 1, 2, 4 and 8: pairs of rows swap every other piece of that size.
@@ -162,19 +168,35 @@ func transpose16(name string, store func(src, dst Op)) {
 		VSHUFF32X4(U8(0xdd), y[8+c], y[c], x[8+c])
 		VSHUFF32X4(U8(0xdd), y[12+c], y[4+c], x[12+c])
 	}
+	out := GP64()
+	MOVQ(to, out)
 	for c := range x {
-		store(x[c], Mem{Base: to})
-		ADDQ(ldd, to)
+		store(x[c], Mem{Base: out})
+		ADDQ(ldd, out)
 	}
-	ADDQ(U8(64), from)
-	DECQ(cols)
-	JNZ(LabelRef("column"))
-	MOVQ(lds, p)
-	SHLQ(U8(4), p)
-	ADDQ(p, src)
-	ADDQ(U8(64), dst)
-	DECQ(rows)
-	JNZ(LabelRef("row"))
+	// p is 16 rows further, out 16 columns.
+	if down {
+		MOVQ(p, from)
+		ADDQ(U8(64), to)
+	} else {
+		ADDQ(U8(64), from)
+		MOVQ(out, to)
+	}
+	DECQ(n)
+	JNZ(LabelRef("square"))
+	if down {
+		MOVQ(ldd, p)
+		SHLQ(U8(4), p)
+		ADDQ(p, dst)
+		ADDQ(U8(64), src)
+	} else {
+		MOVQ(lds, p)
+		SHLQ(U8(4), p)
+		ADDQ(p, src)
+		ADDQ(U8(64), dst)
+	}
+	DECQ(outer)
+	JNZ(LabelRef("strip"))
 	VZEROUPPER()
 	RET()
 }

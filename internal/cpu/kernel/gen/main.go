@@ -46,8 +46,8 @@ func narrow(n int) reg.VecVirtual {
 func main() {
 	ConstraintExpr("!noasm")
 	transpose()
-	transpose16("transposeAVX512", func(src, dst Op) { VMOVUPS(src, dst) })
-	transpose16("streamTransposeAVX512", func(src, dst Op) { VMOVNTPS(src, dst) })
+	transpose16("transposeAVX512", false, func(src, dst Op) { VMOVUPS(src, dst) })
+	transpose16("streamTransposeAVX512", true, func(src, dst Op) { VMOVNTPS(src, dst) })
 	copy16(avx2)
 	copy16(avx512)
 	pairRows()
