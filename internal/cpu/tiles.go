@@ -141,6 +141,9 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 		}
 		ahead.Ask, ahead.AskStride = o.other[at:], o.n
 	}
+	if o.finished(ws, at, rows, col, cols, ahead) {
+		return
+	}
 	// What reaches over the end of the tokens or of the columns is computed beside the
 	// matrix, and the part that exists is copied.
 	whole := cols / kernel.Strip
@@ -183,6 +186,21 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 			}
 		}
 	}
+}
+
+// finished computes whole tiles of an input gradient times GELU's with a tile that does both, if the path has one.
+func (o *tileOp) finished(ws *workspace, at, rows, col, cols int, ahead *kernel.Ahead) bool {
+	tile := o.b.k.GELUGradTile
+	if o.finish != timesGrad || tile == nil || rows < kernel.Rows || cols%kernel.Strip != 0 {
+		return false
+	}
+	mode := kernel.Store
+	if o.large() {
+		mode = kernel.Stream
+	}
+	ws.result = grow(ws.result, kernel.Rows*runColumns)
+	tile(o.dst[at:], o.other[at:], o.n, ws.panel, &o.blocks, col/kernel.Strip, cols/kernel.Strip, noBias[:], 0, mode, ahead, ws.result)
+	return true
 }
 
 // strips computes strips of columns from col on into c.

@@ -32,6 +32,7 @@ func native(p Path) *Set {
 		s.PanelSquares, s.StripSquares = panelSquaresAVX512, stripSquaresAVX512
 		if p == AVX512Bcst {
 			s.Tile16, s.PairRows = runs(tile16AVX512Bcst), nil
+			s.GELUGradTile = finished(geluGradTileAVX512Bcst)
 			s.PanelSquares, s.StripSquares = panelSquaresAVX512Bcst, stripSquaresAVX512Bcst
 			s.GradTiles, s.TileWidth, s.Weave16, s.Group = gradTilesAVX512Bcst, 16, weave(weave16AVX512), 4
 			s.Woven4, s.Woven4Turned, s.Woven8, s.Woven8Turned = woven4AVX512Bcst, woven4TurnedAVX512Bcst, woven8AVX512Bcst, woven8TurnedAVX512Bcst
@@ -144,6 +145,7 @@ type tileRun struct {
 	last              uintptr // segment of the weight
 	first             uintptr // and of the strip
 	ask, askStride    uintptr // stride 0: nothing
+	other, near       uintptr
 }
 
 // intel says whether Intel has made the processor.
@@ -177,7 +179,15 @@ func address(x []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceDa
 
 // runs makes a Tile of the assembly.
 func runs(f func(*tileRun)) Tile {
+	tile := finished(f)
 	return func(c []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead) {
+		tile(c, nil, ldc, a, b, first, strips, start, step, mode, ahead, nil)
+	}
+}
+
+// finished makes one whose sums are finished at once.
+func finished(f func(*tileRun)) GELUGradTile {
+	return func(c, x []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead, near []float32) {
 		if strips <= 0 {
 			return
 		}
@@ -186,7 +196,7 @@ func runs(f func(*tileRun)) Tile {
 			b: address(b.Values) + uintptr(4*Strip*(first%b.Subs)), ldb: 4 * uintptr(b.LDB),
 			segs: uintptr(unsafe.Pointer(unsafe.SliceData(b.Segs))), ptr: uintptr(unsafe.Pointer(&b.Ptr[first/b.Subs])), per: uintptr(b.Per),
 			subs: b.Subs, strips: strips, sub: uint64(b.Subs - first%b.Subs),
-			start: address(start), startStep: 4 * uintptr(step),
+			start: address(start), startStep: 4 * uintptr(step), other: address(x), near: address(near),
 		}
 		if n := len(b.Segs); n > 0 {
 			r.last = r.segs + uintptr(n-1)*unsafe.Sizeof(Seg{})
@@ -218,6 +228,8 @@ func runs(f func(*tileRun)) Tile {
 		runtime.KeepAlive(unsafe.SliceData(c))
 		runtime.KeepAlive(unsafe.SliceData(a))
 		runtime.KeepAlive(unsafe.SliceData(start))
+		runtime.KeepAlive(unsafe.SliceData(x))
+		runtime.KeepAlive(unsafe.SliceData(near))
 		runtime.KeepAlive(b)
 		runtime.KeepAlive(ahead)
 	}

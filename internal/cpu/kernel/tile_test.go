@@ -157,6 +157,63 @@ func (x *weights) check(t *testing.T, k *Set, v tileCase) {
 	sameBits(t, what, c, run())
 }
 
+// The tile that multiplies with GELU's gradient has the bits of a plain tile and GELUGrad, apart and in place.
+func TestGELUGradTile(t *testing.T) {
+	for _, subs := range []int{1, 4} {
+		x := newWeights(subs, 2)
+		all := x.strips()
+		eachPath(t, func(t *testing.T, k *Set) {
+			if k.GELUGradTile == nil {
+				if k.Path == AVX512Bcst {
+					t.Fatal("GELUGradTile: found none")
+				}
+				return
+			}
+			for _, part := range [][2]int{{0, 0}, {0, all}, {1, 1}, {all - 1, 1}, {2, 3}} {
+				for _, mode := range []Mode{Store, Stream} {
+					for _, at := range [][2]int{{0, 0}, {8, 0}, {0, 8}, {3, 1}} {
+						for _, inPlace := range []bool{false, true} {
+							x.checkGELUGrad(t, k, tileCase{part[0], part[1], Strip, mode, at[0], at[1]}, inPlace)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+func (x *weights) checkGELUGrad(t *testing.T, k *Set, v tileCase, inPlace bool) {
+	t.Helper()
+	what := fmt.Sprintf("GELUGradTile, Subs %d, %+v, in place %v", x.b.Subs, v, inPlace)
+	width := v.strips * Strip
+	ldc := width + v.gap
+	a, b := x.spared(v.first, v.strips)
+	start, pre := random(max(v.strips, 1)*Strip, 3), random((Rows-1)*ldc+width, 4)
+	want := make([]float32, len(pre))
+	k.Tile16(want, ldc, a, &b, v.first, v.strips, start, v.step, Store, nil)
+	c, check := guardedAt(t, len(pre), v.off)
+	other := pre
+	if inPlace {
+		other = c
+	}
+	for i := range Rows {
+		row := func(x []float32) []float32 { return x[i*ldc : i*ldc+width] }
+		k.GELUGrad(row(want), row(want), row(pre))
+		for j := i * ldc; j < min(len(c), (i+1)*ldc); j++ {
+			if c[j] = nan; j >= i*ldc+width {
+				c[j], want[j] = mark, mark
+			} else if inPlace {
+				c[j] = pre[j]
+			}
+		}
+	}
+	near, checkNear := guarded(t, Rows*Strip)
+	k.GELUGradTile(c, other, ldc, a, &b, v.first, v.strips, start, v.step, v.mode, nil, near)
+	check(what)
+	checkNear(what)
+	sameBits(t, what, want, c)
+}
+
 // Rows to themselves and beside, with a stride, and beside them what is left alone.
 func TestPairRows(t *testing.T) {
 	eachPath(t, func(t *testing.T, k *Set) {

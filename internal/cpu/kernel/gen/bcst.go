@@ -26,14 +26,7 @@ func tileBcst() {
 	c, ldc := rowsOfHalf(run, 0)
 	claim(c, ldc, tileRows)
 	Label("begin")
-	acc := accumulators(tileRows, 1, strip)
-	start := GP64()
-	MOVQ(Mem{Base: run, Disp: runStart}, start)
-	VMOVUPS(Mem{Base: start}, acc[0][0])
-	for i := 1; i < tileRows; i++ {
-		VMOVAPS(acc[0][0], acc[i][0])
-	}
-	walkSingle(run, acc)
+	acc := sumsOfStrip(run)
 	c, ldc = rowsOfHalf(run, 0)
 	addTo(Mem{Base: run, Disp: runAdd}, c, ldc, acc, strip)
 	CMPB(Mem{Base: run, Disp: runStream}, U8(0))
@@ -44,6 +37,64 @@ func tileBcst() {
 	Label("stream")
 	put(c, ldc, acc, strip, func(r, m Op) { VMOVNTPS(r, m) })
 	JMP(LabelRef("stored"))
+}
+
+// sumsOfStrip emits the sums of a strip of a tile.
+func sumsOfStrip(run reg.Register) [][]reg.VecVirtual {
+	acc := accumulators(tileRows, 1, strip)
+	start := GP64()
+	MOVQ(Mem{Base: run, Disp: runStart}, start)
+	VMOVUPS(Mem{Base: start}, acc[0][0])
+	for i := 1; i < tileRows; i++ {
+		VMOVAPS(acc[0][0], acc[i][0])
+	}
+	walkSingle(run, acc)
+	return acc
+}
+
+// geluGradTileBcst emits tiles whose sums are multiplied with GELU's gradient strip by strip, from a near place: what
+// is read and written of far ones then has the time of the next strip's multiplications. slope is the gradient.
+// (Not so for GELU itself, whose two results go past the caches: single lines of as many rows take longer than
+// rows of many lines, by more than that gains.)
+func geluGradTileBcst(slope function) {
+	TEXT("geluGradTileAVX512"+bcstSuffix, NOSPLIT, "func(run *byte)")
+	run := Load(Param("run"), GP64())
+	Label("strip")
+	ask(run, "asked", 0, tileRows)
+	acc := sumsOfStrip(run)
+	near, line := GP64(), GP64()
+	MOVQ(Mem{Base: run, Disp: runNear}, near)
+	MOVQ(U32(4*strip), line)
+	put(near, line, acc, strip, func(r, m Op) { VMOVUPS(r, m) })
+	gradient := slope()
+	rows := func(label string, store func(src, dst Op)) {
+		c, ldc := rowsOfHalf(run, 0)
+		other, n := GP64(), GP64()
+		MOVQ(Mem{Base: run, Disp: runOther}, other)
+		MOVQ(U32(tileRows/2), n)
+		Label(label)
+		for i := range 2 {
+			x := ZMM()
+			VMOVUPS(Mem{Base: other}, x)
+			d := gradient(x)
+			VMULPS(Mem{Base: near, Disp: 4 * strip * i}, d, d)
+			store(d, Mem{Base: c})
+			ADDQ(ldc, c)
+			ADDQ(ldc, other)
+		}
+		ADDQ(U32(2*4*strip), near)
+		DECQ(n)
+		JNZ(LabelRef(label))
+	}
+	CMPB(Mem{Base: run, Disp: runStream}, U8(0))
+	JNE(LabelRef("stream"))
+	rows("stored", func(src, dst Op) { VMOVUPS(src, dst) })
+	Label("done")
+	ADDQ(U8(4*strip), Mem{Base: run, Disp: runOther})
+	advance(run)
+	Label("stream")
+	rows("streamed", func(src, dst Op) { VMOVNTPS(src, dst) })
+	JMP(LabelRef("done"))
 }
 
 // walkSingle emits the loop over the segments of a strip, four steps at a time. Every turn also copies

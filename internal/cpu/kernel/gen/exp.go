@@ -155,8 +155,9 @@ func normal(x reg.VecVirtual) (density, phi reg.VecVirtual) {
 	return density, phi
 }
 
-// gelus emits GELU and its gradient, of a run, and of rows with results past the caches.
-func gelus(s isa) {
+// gelus emits GELU and its gradient, of a run, and of rows with results past the caches, and returns what emits
+// the gradient elsewhere.
+func gelus(s isa) function {
 	value, slope := gelu(s), geluGrad(s)
 	end := func() {
 		VZEROUPPER()
@@ -199,6 +200,7 @@ func gelus(s isa) {
 		VMOVNTPS(d, at[0])
 	})
 	end()
+	return slope
 }
 
 // function emits what a loop over x needs, and returns what emits f(x), which may overwrite x.

@@ -54,6 +54,7 @@ func main() {
 	fence()
 	mode()
 	pause()
+	var slope function // GELU's gradient, of the last path
 	for _, s := range []isa{avx2, avx512} {
 		tile := tileAVX2
 		if s == avx512 {
@@ -79,7 +80,7 @@ func main() {
 		maps(s)
 		norms(s)
 		exponentials(s)
-		gelus(s)
+		slope = gelus(s)
 		adam(s)
 		sumTimes(s)
 		dropout(s)
@@ -91,6 +92,7 @@ func main() {
 	pairSquares("panelSquares", true)
 	pairSquares("stripSquares", false)
 	tileBcst()
+	geluGradTileBcst(slope)
 	gradTiles(avx512, true)
 	for _, size := range []int{4, 8} {
 		woven(avx512, size, false, true)

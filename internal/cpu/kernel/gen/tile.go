@@ -33,6 +33,8 @@ const (
 	runFirst
 	runAsk
 	runAskStride
+	runOther
+	runNear
 )
 
 // tileRows is kernel.Rows, the rows of a tile, and strip kernel.Strip, the
