@@ -188,19 +188,27 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 	}
 }
 
-// finished computes whole tiles of an input gradient times GELU's with a tile that does both, if the path has one.
+// finished computes whole tiles with GELU or times its gradient by a tile that does both, if the path has one.
 func (o *tileOp) finished(ws *workspace, at, rows, col, cols int, ahead *kernel.Ahead) bool {
-	tile := o.b.k.GELUGradTile
-	if o.finish != timesGrad || tile == nil || rows < kernel.Rows || cols%kernel.Strip != 0 {
-		return false
-	}
-	mode := kernel.Store
+	tile, mode := o.b.k.GELUTile, kernel.Store
 	if o.large() {
 		mode = kernel.Stream
 	}
+	switch {
+	case o.finish == timesGrad:
+		tile = o.b.k.GELUGradTile
+	case o.finish != alsoGELU || mode != kernel.Stream:
+		return false
+	}
+	if tile == nil || rows < kernel.Rows || cols%kernel.Strip != 0 {
+		return false
+	}
+	start, step := noBias[:], 0
+	if o.bias != nil {
+		start, step = o.bias[col:], kernel.Strip
+	}
 	ws.result = grow(ws.result, kernel.Rows*runColumns)
-	tile(o.dst[at:], o.other[at:], o.n, ws.panel, &o.blocks, col/kernel.Strip, cols/kernel.Strip, noBias[:], 0, mode, ahead, ws.result)
-	return true
+	return tile(o.dst[at:], o.other[at:], o.n, ws.panel, &o.blocks, col/kernel.Strip, cols/kernel.Strip, start, step, mode, ahead, ws.result)
 }
 
 // strips computes strips of columns from col on into c.

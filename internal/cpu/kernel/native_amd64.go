@@ -32,7 +32,7 @@ func native(p Path) *Set {
 		s.PanelSquares, s.StripSquares = panelSquaresAVX512, stripSquaresAVX512
 		if p == AVX512Bcst {
 			s.Tile16, s.PairRows = runs(tile16AVX512Bcst), nil
-			s.GELUGradTile = finished(geluGradTileAVX512Bcst)
+			s.GELUTile, s.GELUGradTile = wholeLines(finished(geluTileAVX512Bcst)), finished(geluGradTileAVX512Bcst)
 			s.PanelSquares, s.StripSquares = panelSquaresAVX512Bcst, stripSquaresAVX512Bcst
 			s.GradTiles, s.TileWidth, s.Weave16, s.Group = gradTilesAVX512Bcst, 16, weave(weave16AVX512), 4
 			s.Woven4, s.Woven4Turned, s.Woven8, s.Woven8Turned = woven4AVX512Bcst, woven4TurnedAVX512Bcst, woven8AVX512Bcst, woven8TurnedAVX512Bcst
@@ -185,11 +185,21 @@ func runs(f func(*tileRun)) Tile {
 	}
 }
 
+// wholeLines restricts a tile to pairs of strips and to whole lines.
+func wholeLines(f FinishedTile) FinishedTile {
+	return func(c, x []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead, near []float32) bool {
+		if strips%2 != 0 || strips > 0 && (address(c)%64 != 0 || address(x)%64 != 0 || ldc%Strip != 0) {
+			return false
+		}
+		return f(c, x, ldc, a, b, first, strips, start, step, mode, ahead, near)
+	}
+}
+
 // finished makes one whose sums are finished at once.
-func finished(f func(*tileRun)) GELUGradTile {
-	return func(c, x []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead, near []float32) {
+func finished(f func(*tileRun)) FinishedTile {
+	return func(c, x []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead, near []float32) bool {
 		if strips <= 0 {
-			return
+			return true
 		}
 		r := tileRun{
 			c: address(c), ldc: 4 * uintptr(ldc), a: address(a),
@@ -232,6 +242,7 @@ func finished(f func(*tileRun)) GELUGradTile {
 		runtime.KeepAlive(unsafe.SliceData(near))
 		runtime.KeepAlive(b)
 		runtime.KeepAlive(ahead)
+		return true
 	}
 }
 

@@ -76,12 +76,14 @@ const (
 // the rows of Values are paired by it, and the sums of even k are added to those of odd k at the end.
 type Tile func(c []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead)
 
-// GELUGradTile is Tile whose sums r are multiplied with GELU's gradient at once, strip by strip:
+// FinishedTile is a Tile that finishes its sums r itself, a strip or two at a time:
 //
-//	c = r gelu'(x)
+//	GELUTile      c = r, x = gelu(r), both past the caches
+//	GELUGradTile  c = r gelu'(x), where x may be c
 //
-// x has c's stride, and may be c. near is Rows*Strip elements of scratch. No mode is AddTo.
-type GELUGradTile func(c, x []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead, near []float32)
+// x has c's stride. near is 2*Rows*Strip elements of scratch. No mode is AddTo. It returns false, and has done nothing,
+// where alignment or the number of strips does not allow it.
+type FinishedTile func(c, x []float32, ldc int, a []float32, b *Blocks, first, strips int, start []float32, step int, mode Mode, ahead *Ahead, near []float32) bool
 
 // Ahead is the copying of rows that follow one another into a panel, as Panel does it,
 // of which the first Done elements are done. And memory is asked for, Strip columns of Rows rows of
@@ -112,7 +114,7 @@ type Set struct {
 	Tile16  Tile  // Rows x 16
 	Outer16 Outer // 16 x 16
 
-	GELUGradTile GELUGradTile // nil on paths where StreamGELUGrad or GELUGrad follows Tile16
+	GELUTile, GELUGradTile FinishedTile // nil on paths where other functions follow Tile16
 
 	// PairRows pairs rows r and r+1, for even r < rows, of whole strips: rows r and r+1 of dst are
 	//

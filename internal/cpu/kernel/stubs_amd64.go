@@ -311,6 +311,9 @@ func softmaxGradStripAVX512(ds, p, w, dp []float32, scale float32)
 func tile16AVX512Bcst(run *tileRun)
 
 //go:noescape
+func geluTileAVX512Bcst(run *tileRun)
+
+//go:noescape
 func geluGradTileAVX512Bcst(run *tileRun)
 
 //go:noescape

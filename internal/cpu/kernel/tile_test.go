@@ -157,23 +157,23 @@ func (x *weights) check(t *testing.T, k *Set, v tileCase) {
 	sameBits(t, what, c, run())
 }
 
-// The tile that multiplies with GELU's gradient has the bits of a plain tile and GELUGrad, apart and in place.
-func TestGELUGradTile(t *testing.T) {
+// Tiles that finish their sums have the bits of a plain tile and GELU, or GELUGrad, which may be in place.
+func TestFinishedTiles(t *testing.T) {
 	for _, subs := range []int{1, 4} {
 		x := newWeights(subs, 2)
 		all := x.strips()
 		eachPath(t, func(t *testing.T, k *Set) {
-			if k.GELUGradTile == nil {
+			if k.GELUTile == nil || k.GELUGradTile == nil {
 				if k.Path == AVX512Bcst {
-					t.Fatal("GELUGradTile: found none")
+					t.Fatal("GELUTile, GELUGradTile: found none")
 				}
 				return
 			}
-			for _, part := range [][2]int{{0, 0}, {0, all}, {1, 1}, {all - 1, 1}, {2, 3}} {
+			for _, part := range [][2]int{{0, 0}, {0, all}, {1, 1}, {all - 1, 1}, {2, 3}, {1, 4}, {3, 2}} {
 				for _, mode := range []Mode{Store, Stream} {
-					for _, at := range [][2]int{{0, 0}, {8, 0}, {0, 8}, {3, 1}} {
-						for _, inPlace := range []bool{false, true} {
-							x.checkGELUGrad(t, k, tileCase{part[0], part[1], Strip, mode, at[0], at[1]}, inPlace)
+					for _, at := range [][2]int{{0, 0}, {0, 16}, {8, 0}, {0, 8}, {3, 1}} {
+						for _, op := range []string{"GELU", "GELUGrad", "GELUGrad in place"} {
+							x.checkFinished(t, k, op, tileCase{part[0], part[1], Strip, mode, at[0], at[1]})
 						}
 					}
 				}
@@ -182,36 +182,50 @@ func TestGELUGradTile(t *testing.T) {
 	}
 }
 
-func (x *weights) checkGELUGrad(t *testing.T, k *Set, v tileCase, inPlace bool) {
+func (x *weights) checkFinished(t *testing.T, k *Set, op string, v tileCase) {
 	t.Helper()
-	what := fmt.Sprintf("GELUGradTile, Subs %d, %+v, in place %v", x.b.Subs, v, inPlace)
+	what := fmt.Sprintf("%s, Subs %d, %+v", op, x.b.Subs, v)
 	width := v.strips * Strip
 	ldc := width + v.gap
 	a, b := x.spared(v.first, v.strips)
 	start, pre := random(max(v.strips, 1)*Strip, 3), random((Rows-1)*ldc+width, 4)
-	want := make([]float32, len(pre))
+	want, wantOther := make([]float32, len(pre)), make([]float32, len(pre))
 	k.Tile16(want, ldc, a, &b, v.first, v.strips, start, v.step, Store, nil)
 	c, check := guardedAt(t, len(pre), v.off)
-	other := pre
-	if inPlace {
-		other = c
-	}
+	other, checkOther := guardedAt(t, len(pre), v.off)
 	for i := range Rows {
 		row := func(x []float32) []float32 { return x[i*ldc : i*ldc+width] }
-		k.GELUGrad(row(want), row(want), row(pre))
-		for j := i * ldc; j < min(len(c), (i+1)*ldc); j++ {
-			if c[j] = nan; j >= i*ldc+width {
-				c[j], want[j] = mark, mark
-			} else if inPlace {
-				c[j] = pre[j]
-			}
+		if op == "GELU" {
+			k.GELU(row(wantOther), row(want))
+		} else {
+			k.GELUGrad(row(want), row(want), row(pre))
+			copy(row(wantOther), row(pre))
+			copy(row(other), row(pre))
+			copy(row(c), row(pre))
+		}
+		for j := i*ldc + width; j < min(len(c), (i+1)*ldc); j++ {
+			c[j], other[j], want[j], wantOther[j] = mark, mark, mark, mark
 		}
 	}
-	near, checkNear := guarded(t, Rows*Strip)
-	k.GELUGradTile(c, other, ldc, a, &b, v.first, v.strips, start, v.step, v.mode, nil, near)
+	near, checkNear := guarded(t, 2*Rows*Strip)
+	f, possible, from := k.GELUGradTile, true, other
+	switch op {
+	case "GELU":
+		f, possible = k.GELUTile, v.strips == 0 || v.strips%2 == 0 && v.off == 0 && v.gap%Strip == 0
+	case "GELUGrad in place":
+		from = c
+	}
+	done := f(c, from, ldc, a, &b, v.first, v.strips, start, v.step, v.mode, nil, near)
 	check(what)
+	checkOther(what)
 	checkNear(what)
-	sameBits(t, what, want, c)
+	if done != possible {
+		t.Fatalf("%s: found %v, expected %v", what, done, possible)
+	}
+	if done {
+		sameBits(t, what, want, c)
+		sameBits(t, what, wantOther, other)
+	}
 }
 
 // Rows to themselves and beside, with a stride, and beside them what is left alone.

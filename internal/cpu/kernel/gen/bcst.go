@@ -54,8 +54,6 @@ func sumsOfStrip(run reg.Register) [][]reg.VecVirtual {
 
 // geluGradTileBcst emits tiles whose sums are multiplied with GELU's gradient strip by strip, from a near place: what
 // is read and written of far ones then has the time of the next strip's multiplications. slope is the gradient.
-// (Not so for GELU itself, whose two results go past the caches: single lines of as many rows take longer than
-// rows of many lines, by more than that gains.)
 func geluGradTileBcst(slope function) {
 	TEXT("geluGradTileAVX512"+bcstSuffix, NOSPLIT, "func(run *byte)")
 	run := Load(Param("run"), GP64())
@@ -95,6 +93,47 @@ func geluGradTileBcst(slope function) {
 	Label("stream")
 	rows("streamed", func(src, dst Op) { VMOVNTPS(src, dst) })
 	JMP(LabelRef("done"))
+}
+
+// geluTileBcst emits tiles whose sums, and their GELU, which value is, go past the caches, two strips at a time. Single
+// lines of many rows take longer to write than pairs of lines do, and more lines at a time than the processor can keep
+// beside the next strips' multiplications. The number of strips is even.
+func geluTileBcst(value function) {
+	TEXT("geluTileAVX512"+bcstSuffix, NOSPLIT, "func(run *byte)")
+	run := Load(Param("run"), GP64())
+	Label("strip")
+	ask(run, "asked", 0, tileRows)
+	acc := sumsOfStrip(run)
+	near, line := GP64(), GP64()
+	MOVQ(Mem{Base: run, Disp: runNear}, near)
+	MOVQ(U32(2*4*strip), line)
+	TESTB(U8(1), Mem{Base: run, Disp: runStrips})
+	JNE(LabelRef("second"))
+	put(near, line, acc, strip, func(r, m Op) { VMOVUPS(r, m) })
+	JMP(LabelRef("next"))
+	Label("second")
+	ADDQ(U8(4*strip), near)
+	put(near, line, acc, strip, func(r, m Op) { VMOVUPS(r, m) })
+	gelu := value()
+	c, ldc := rowsOfHalf(run, 0)
+	other, n := GP64(), GP64()
+	MOVQ(Mem{Base: run, Disp: runOther}, other)
+	MOVQ(U32(tileRows), n)
+	Label("row")
+	for half := range 2 {
+		x := ZMM()
+		VMOVUPS(Mem{Base: near, Disp: 4 * strip * (half - 1)}, x)
+		VMOVNTPS(x, Mem{Base: c, Disp: 4 * strip * (half - 1)})
+		VMOVNTPS(gelu(x), Mem{Base: other, Disp: 4 * strip * half})
+	}
+	ADDQ(ldc, c)
+	ADDQ(ldc, other)
+	ADDQ(line, near)
+	DECQ(n)
+	JNZ(LabelRef("row"))
+	ADDQ(U32(2*4*strip), Mem{Base: run, Disp: runOther})
+	Label("next")
+	advance(run)
 }
 
 // walkSingle emits the loop over the segments of a strip, four steps at a time. Every turn also copies

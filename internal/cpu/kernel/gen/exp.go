@@ -156,9 +156,9 @@ func normal(x reg.VecVirtual) (density, phi reg.VecVirtual) {
 }
 
 // gelus emits GELU and its gradient, of a run, and of rows with results past the caches, and returns what emits
-// the gradient elsewhere.
-func gelus(s isa) function {
-	value, slope := gelu(s), geluGrad(s)
+// them elsewhere.
+func gelus(s isa) (value, slope function) {
+	value, slope = gelu(s), geluGrad(s)
 	end := func() {
 		VZEROUPPER()
 		RET()
@@ -200,7 +200,7 @@ func gelus(s isa) function {
 		VMOVNTPS(d, at[0])
 	})
 	end()
-	return slope
+	return value, slope
 }
 
 // function emits what a loop over x needs, and returns what emits f(x), which may overwrite x.

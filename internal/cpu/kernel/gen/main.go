@@ -54,7 +54,7 @@ func main() {
 	fence()
 	mode()
 	pause()
-	var slope function // GELU's gradient, of the last path
+	var value, slope function // GELU and its gradient, of the last path
 	for _, s := range []isa{avx2, avx512} {
 		tile := tileAVX2
 		if s == avx512 {
@@ -80,7 +80,7 @@ func main() {
 		maps(s)
 		norms(s)
 		exponentials(s)
-		slope = gelus(s)
+		value, slope = gelus(s)
 		adam(s)
 		sumTimes(s)
 		dropout(s)
@@ -92,6 +92,7 @@ func main() {
 	pairSquares("panelSquares", true)
 	pairSquares("stripSquares", false)
 	tileBcst()
+	geluTileBcst(value)
 	geluGradTileBcst(slope)
 	gradTiles(avx512, true)
 	for _, size := range []int{4, 8} {
