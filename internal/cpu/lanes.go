@@ -5,6 +5,10 @@ import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 // laneOp runs a product with a weight of 1 x 1, 4 x 4 or 8 x 8 blocks, which are too
 // narrow for vectors of columns: vectors run along the tokens, kernel.Lanes of
 // them, and one row of blocks after another is computed.
+// turnColumns is how many columns that go past the caches are computed before they are turned and written: whole
+// lines side by side, and few enough that memory takes them while the next ones are computed.
+const turnColumns = 32
+
 type laneOp struct {
 	product
 	block    int
@@ -40,31 +44,40 @@ func (o *laneOp) task(w, i int) {
 	ws := &o.b.work[w]
 	first := i * kernel.Lanes
 	tokens := min(kernel.Lanes, o.t-first)
-	ws.panel = grow(ws.panel, (o.k+o.n)*kernel.Lanes)
+	// The lines that it writes were not asked for before, as a tile's are.
+	stream := o.finish == store && 4*o.t*o.n >= streamBytes
+	rows := o.n // whose sums are kept
+	if stream && o.block > 1 {
+		rows = min(rows, turnColumns)
+	}
+	ws.panel = grow(ws.panel, (o.k+rows)*kernel.Lanes)
 	panel, sums := ws.panel[:o.k*kernel.Lanes], ws.panel[o.k*kernel.Lanes:]
 	if tokens < kernel.Lanes {
 		clear(panel)
 	}
 	o.b.k.Transpose(panel, kernel.Lanes, o.src[first*o.k:], o.k, tokens, o.k)
-	if o.block == 1 {
-		o.elements(sums, panel)
-	} else {
-		o.blocks(sums, panel)
-	}
 
 	dst := o.dst[first*o.n : (first+tokens)*o.n]
-	out := dst
+	out, turn := dst, o.b.k.Transpose
 	if o.finish == add || o.finish == timesGrad {
 		ws.result = grow(ws.result, len(dst))
 		out = ws.result
 	}
-	// The lines that it writes were not asked for before, as a tile's are.
-	if o.finish == store && 4*o.t*o.n >= streamBytes {
-		o.b.k.StreamTranspose(out, o.n, sums, kernel.Lanes, o.n, tokens)
-		o.b.k.Fence() // others read the results next
-		return
+	if stream {
+		turn = o.b.k.StreamTranspose
 	}
-	o.b.k.Transpose(out, o.n, sums, kernel.Lanes, o.n, tokens)
+	for col := 0; col < o.n; col += rows {
+		n := min(rows, o.n-col) // all where blocks are single weights
+		if o.block == 1 {
+			o.elements(sums, panel)
+		} else {
+			o.blocks(sums, panel, col, n)
+		}
+		turn(out[col:], o.n, sums, kernel.Lanes, n, tokens)
+	}
+	if stream {
+		o.b.k.Fence() // others read the results next
+	}
 	switch o.finish {
 	case add:
 		o.b.k.Axpy(dst, 1, out)
@@ -86,7 +99,8 @@ func (o *laneOp) elements(sums, panel []float32) {
 	}
 }
 
-func (o *laneOp) blocks(sums, panel []float32) {
+// blocks computes the sums of n columns from first on.
+func (o *laneOp) blocks(sums, panel []float32, first, n int) {
 	mul, turned := o.b.k.Lanes4, o.b.k.Lanes4Turned
 	if o.block == 8 {
 		mul, turned = o.b.k.Lanes8, o.b.k.Lanes8Turned
@@ -95,10 +109,11 @@ func (o *laneOp) blocks(sums, panel []float32) {
 		mul = turned
 	}
 	start := noBias[:o.block]
-	for r := range o.n / o.block {
+	for col := first; col < first+n; col += o.block {
 		if o.bias != nil {
-			start = o.bias[r*o.block : (r+1)*o.block]
+			start = o.bias[col : col+o.block]
 		}
-		mul(sums[r*o.block*kernel.Lanes:(r+1)*o.block*kernel.Lanes], panel, o.segs[o.ptr[r]:o.ptr[r+1]], o.vals, start)
+		r, at := col/o.block, (col-first)*kernel.Lanes
+		mul(sums[at:at+o.block*kernel.Lanes], panel, o.segs[o.ptr[r]:o.ptr[r+1]], o.vals, start)
 	}
 }
