@@ -1,6 +1,10 @@
 package cpu
 
-import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
+import (
+	"math/bits"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
+)
 
 // gradLayout is how a thread packs a strip.
 type gradLayout uint8
@@ -20,6 +24,7 @@ type wideSide struct {
 	next       group // what is packed into ahead
 	done       int   // lines of it that are, but for those of move
 	move       kernel.Move
+	soon       int // elements of the narrow side's next chunk that are asked for
 	columns    int // of a group
 	lo, hi     int // the task's rows of the view, or strips
 	end        int // behind its last token
@@ -56,8 +61,11 @@ func (o *gradOp) strip(ws *workspace, a *operand, col, cols, t0, n int) []float3
 
 // enter makes g the group that is held.
 func (o *gradOp) enter(w *wideSide, a *operand, g group, n int) {
+	w.settle()
+	if w.held.token != g.token {
+		w.soon = 0
+	}
 	if w.next == g {
-		w.done += w.move.Done
 		w.move = o.moveTo(w, a, n/o.tokensOfLine())
 		w.move.Finish(o.b.k, o.width)
 		w.now, w.ahead = w.ahead, w.now
@@ -75,13 +83,38 @@ func (o *gradOp) enter(w *wideSide, a *operand, g group, n int) {
 	}
 }
 
+// settle notes how far the packing came.
+func (w *wideSide) settle() {
+	w.done += w.move.Done
+	if w.move.By > 0 {
+		w.soon = w.move.Asked
+	}
+	w.move = kernel.Move{}
+}
+
+// askNarrow has the narrow side's next chunk asked for, spread over the packing of the wide side, a: a line of the
+// narrow side for each of the wide one is a line in four where it is a quarter as wide, and a group is four strips.
+func (o *gradOp) askNarrow(w *wideSide, a *operand) {
+	_, narrow := o.sides()
+	m, next := &w.move, w.held.token+o.chunk
+	m.Soon = m.Src
+	if !o.b.k.AsksAhead || o.width < kernel.Strip || next >= w.end {
+		return
+	}
+	if chunk := narrow.all[next*narrow.n : min(next+o.chunk, w.end)*narrow.n]; w.soon < len(chunk) {
+		m.Soon, m.Asked, m.By = chunk, w.soon, 4*kernel.Strip
+		m.Mask = 1<<(bits.Len(uint(a.n/narrow.n))-1) - 1
+	}
+}
+
 // share sets up what is packed beside the tiles of the group's columns from col on: as much of the
 // lines as there have been of the columns.
 func (o *gradOp) share(w *wideSide, a *operand, col, cols int) {
 	perLine := o.tokensOfLine()
 	lines := o.tokens(w.next.token) / perLine
-	w.done += w.move.Done
+	w.settle()
 	w.move = o.moveTo(w, a, lines*(col+cols)/w.columns)
+	o.askNarrow(w, a)
 	// The share of the columns that follow, of the group after the next one behind the last of them.
 	soon, line := w.next, w.done+lines*cols/w.columns
 	if line >= lines {

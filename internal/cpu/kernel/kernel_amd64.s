@@ -23138,8 +23138,23 @@ more0x0x0:
 	PREFETCHT1 192(BX)
 	ADDQ       SI, BX
 	ADDQ       SI, DX
-	ADDQ       $0x40, DI
-	INCQ       CX
+	MOVQ       w+0(FP), R12
+	MOVQ       168(R12), R12
+	TESTQ      CX, 144(R12)
+	JNE        packed1asked
+	MOVQ       128(R12), R13
+	SHLQ       $0x02, R13
+	ADDQ       104(R12), R13
+	PREFETCHT1 (R13)
+	PREFETCHT1 64(R13)
+	PREFETCHT1 128(R13)
+	PREFETCHT1 192(R13)
+	MOVQ       136(R12), R13
+	ADDQ       R13, 128(R12)
+
+packed1asked:
+	ADDQ $0x40, DI
+	INCQ CX
 
 packed1:
 line0x0x0:

@@ -35,6 +35,7 @@ func native(p Path) *Set {
 			s.GELUTile, s.GELUGradTile = wholeLines(finished(geluTileAVX512Bcst)), finished(geluGradTileAVX512Bcst)
 			s.PanelSquares, s.StripSquares = panelSquaresAVX512Bcst, stripSquaresAVX512Bcst
 			s.GradTiles, s.TileWidth, s.Weave16, s.Group = gradTilesAVX512Bcst, 16, weave(weave16AVX512), 4
+			s.AsksAhead = true
 			s.Woven4, s.Woven4Turned, s.Woven8, s.Woven8Turned = woven4AVX512Bcst, woven4TurnedAVX512Bcst, woven8AVX512Bcst, woven8TurnedAVX512Bcst
 		}
 		s.SoftmaxStrip, s.ExpStrip, s.ScaleStrip = softmaxStripAVX512, expStripAVX512, scaleStripAVX512

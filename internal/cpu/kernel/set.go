@@ -147,6 +147,9 @@ type Set struct {
 	// Group times Strip columns are best packed together: lines side by side come from memory in less time
 	// than lines apart, and what is packed of more of them pushes itself out of the first-level cache.
 	Group int
+	// AsksAhead says that the narrow side's next chunk is asked for beside multiplications: the second-level cache
+	// holds it with the present one.
+	AsksAhead bool
 
 	// SpMV is one output row of a sparse product for Lanes tokens:
 	// dst[l] = init + sum over j of val[j] * x[idx[j]*Lanes + l]. dst has Lanes

@@ -11,7 +11,10 @@ package kernel
 //	Dst[c/width*Step + r/m*Strip + c%width*m + r%m] = Src[r*Stride + c],   m = Strip/width
 //
 // Of the Lines lines of each strip the first Done are done. Beside each, memory is asked for
-// that is packed next: as many rows of Ask, as far apart.
+// that is packed next: as many rows of Ask, as far apart. On a path that AsksAhead, GradTiles asks besides for what is
+// read in one piece later: four lines of Soon from element Asked on, which grows by By, or by 0 where there is
+// nothing to ask for, beside each line that has a multiple of Mask+1, a power of two, from it to the last one.
+// Neither is nil.
 type Move struct {
 	Src, Ask []float32
 	Stride   int
@@ -19,6 +22,9 @@ type Move struct {
 	Step     int
 	Done     int
 	Lines    int
+
+	Soon            []float32
+	Asked, By, Mask int
 }
 
 // Finish packs what is not done into strips of a width.

@@ -22,7 +22,8 @@ func move(t *testing.T, what string, k *Set, width, lines, most int, call func(*
 		guards(what + ": Dst")
 		samePlaces(t, fmt.Sprintf("%s: %d done: Dst", what, done), dst, step, src, stride, done, cols, width)
 	}
-	m := Move{Src: src, Ask: src, Stride: stride, Dst: dst, Step: step, Lines: lines}
+	const by, mask = 64, 1 // asked for every other line, from the last one
+	m := Move{Src: src, Ask: src, Stride: stride, Dst: dst, Step: step, Lines: lines, Soon: make([]float32, 9*by), By: by, Mask: mask}
 	for done := 0; ; {
 		call(&m)
 		expected := done
@@ -31,6 +32,15 @@ func move(t *testing.T, what string, k *Set, width, lines, most int, call func(*
 		}
 		if m.Done != expected {
 			t.Fatalf("%s: Done: found %d, expected %d", what, m.Done, expected)
+		}
+		asked := 0
+		for i := 0; i < m.Done && k.AsksAhead && width == Strip; i++ {
+			if (lines-i)&mask == 0 {
+				asked += by
+			}
+		}
+		if m.Asked != asked {
+			t.Fatalf("%s: %d done: Asked: found %d, expected %d", what, m.Done, m.Asked, asked)
 		}
 		packed(m.Done)
 		if m.Done == done {

@@ -49,10 +49,17 @@ func gradTiles(s isa, bcst bool) {
 	tile, left, right := AllocLocal(8), AllocLocal(8), AllocLocal(8)
 	w := func() reg.Register { return Load(Param("w"), GP64()) }
 	var m *moving
-	if s == avx512 {
+	moved := func() reg.Register {
 		move := w()
 		MOVQ(Mem{Base: move, Disp: tilesMove}, move)
+		return move
+	}
+	if s == avx512 {
+		move := moved()
 		m = startMove(move, narrow, group(bcst))
+		if bcst {
+			m.reload = moved
+		}
 	}
 	none := GP64()
 	XORQ(none, none)
@@ -189,9 +196,7 @@ func gradTiles(s isa, bcst bool) {
 	JMP(LabelRef("part"))
 	Label("done")
 	if m != nil {
-		move := w()
-		MOVQ(Mem{Base: move, Disp: tilesMove}, move)
-		m.end(move)
+		m.end(moved())
 	}
 	VZEROUPPER()
 	RET()

@@ -17,6 +17,10 @@ const (
 	moveStep   = 80
 	moveDone   = 88
 	moveLines  = 96
+	moveSoon   = 104
+	moveAsked  = 128
+	moveBy     = 136
+	moveMask   = 144
 )
 
 // group is how many strips of 16 columns are packed together, Group of the path.
@@ -34,6 +38,7 @@ type moving struct {
 	lines                       int          // emitted
 	left                        reg.Register // lines of each strip, negative
 	from, ask, stride, to, step reg.Register
+	reload                      func() reg.Register // the Move, where Soon is asked for; else nil
 }
 
 // startMove loads it.
@@ -93,6 +98,20 @@ func (m *moving) line() {
 		}
 		ADDQ(m.stride, m.ask)
 		ADDQ(m.stride, m.from)
+	}
+	if m.reload != nil {
+		move, asked := m.reload(), GP64()
+		TESTQ(m.left, Mem{Base: move, Disp: moveMask})
+		JNE(LabelRef(packed + "asked"))
+		MOVQ(Mem{Base: move, Disp: moveAsked}, asked)
+		SHLQ(U8(2), asked)
+		ADDQ(Mem{Base: move, Disp: moveSoon}, asked)
+		for i := range 4 {
+			PREFETCHT1(Mem{Base: asked, Disp: 64 * i})
+		}
+		MOVQ(Mem{Base: move, Disp: moveBy}, asked)
+		ADDQ(asked, Mem{Base: move, Disp: moveAsked})
+		Label(packed + "asked")
 	}
 	ADDQ(U8(4*strip), m.to)
 	INCQ(m.left)
