@@ -52,17 +52,24 @@ func sumsOfStrip(run reg.Register) [][]reg.VecVirtual {
 	return acc
 }
 
+// nearStrip begins a tile that finishes its sums, with those of a strip, and loads the near place for them, which has
+// lines of a number of strips.
+func nearStrip(name string, strips int) (run, near, line reg.Register, acc [][]reg.VecVirtual) {
+	TEXT(name+"AVX512"+bcstSuffix, NOSPLIT, "func(run *byte)")
+	run = Load(Param("run"), GP64())
+	Label("strip")
+	ask(run, "asked", 0, tileRows)
+	acc = sumsOfStrip(run)
+	near, line = GP64(), GP64()
+	MOVQ(Mem{Base: run, Disp: runNear}, near)
+	MOVQ(U32(4*strip*strips), line)
+	return run, near, line, acc
+}
+
 // geluGradTileBcst emits tiles whose sums are multiplied with GELU's gradient strip by strip, from a near place: what
 // is read and written of far ones then has the time of the next strip's multiplications. slope is the gradient.
 func geluGradTileBcst(slope function) {
-	TEXT("geluGradTileAVX512"+bcstSuffix, NOSPLIT, "func(run *byte)")
-	run := Load(Param("run"), GP64())
-	Label("strip")
-	ask(run, "asked", 0, tileRows)
-	acc := sumsOfStrip(run)
-	near, line := GP64(), GP64()
-	MOVQ(Mem{Base: run, Disp: runNear}, near)
-	MOVQ(U32(4*strip), line)
+	run, near, line, acc := nearStrip("geluGradTile", 1)
 	put(near, line, acc, strip, func(r, m Op) { VMOVUPS(r, m) })
 	gradient := slope()
 	rows := func(label string, store func(src, dst Op)) {
@@ -99,14 +106,7 @@ func geluGradTileBcst(slope function) {
 // lines of many rows take longer to write than pairs of lines do, and more lines at a time than the processor can keep
 // beside the next strips' multiplications. The number of strips is even.
 func geluTileBcst(value function) {
-	TEXT("geluTileAVX512"+bcstSuffix, NOSPLIT, "func(run *byte)")
-	run := Load(Param("run"), GP64())
-	Label("strip")
-	ask(run, "asked", 0, tileRows)
-	acc := sumsOfStrip(run)
-	near, line := GP64(), GP64()
-	MOVQ(Mem{Base: run, Disp: runNear}, near)
-	MOVQ(U32(2*4*strip), line)
+	run, near, line, acc := nearStrip("geluTile", 2)
 	TESTB(U8(1), Mem{Base: run, Disp: runStrips})
 	JNE(LabelRef("second"))
 	put(near, line, acc, strip, func(r, m Op) { VMOVUPS(r, m) })
