@@ -92,8 +92,8 @@ func (w *wideSide) settle() {
 	w.move = kernel.Move{}
 }
 
-// askNarrow has the narrow side's next chunk asked for, spread over the packing of the wide side, a: a line of the
-// narrow side for each of the wide one is a line in four where it is a quarter as wide, and a group is four strips.
+// askNarrow has the narrow side's next chunk asked for, spread over the packing of the wide side, a. A group has four
+// strips and four lines are asked for at a time, so where a is w times as wide, that is beside one line in w.
 func (o *gradOp) askNarrow(w *wideSide, a *operand) {
 	_, narrow := o.sides()
 	m, next := &w.move, w.held.token+o.chunk

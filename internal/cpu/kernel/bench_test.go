@@ -23,7 +23,10 @@ func BenchmarkTile(b *testing.B) {
 			}
 			return func() { k.Tile16(c, Strip, x, &blocks, 0, 1, start, 0, Store, nil) }
 		}
-		woven := Woven{C: c, A: x, B: y, Slots: []int32{0}, Index: []int32{0}, Lines: inner, Move: &Move{}, Every: inner}
+		// As many blocks as are multiplied at once.
+		woven4 := Woven{C: c, A: x, B: y, Slots: make([]int32, 4), Index: []int32{0}, Lines: inner, Move: &Move{}, Every: inner}
+		woven8 := woven4
+		woven8.Slots = make([]int32, 3)
 		lines := inner * k.TileWidth / Strip
 		tiles := GradTiles{C: c, LDC: Strip, A: x, B: y, Slots: []int32{0}, Index: []int32{0}, Size: lines * Strip, Lines: lines, Move: &Move{}, Every: lines, Parts: 1}
 		var segs []Seg
@@ -40,8 +43,8 @@ func BenchmarkTile(b *testing.B) {
 			{"GradTiles", 16 * 16 * inner, func() { k.GradTiles(&tiles) }},
 			{"Lanes4", 16 * Lanes * len(segs), func() { k.Lanes4(c, x, segs, y, start) }},
 			{"Lanes4Turned", 16 * Lanes * len(segs), func() { k.Lanes4Turned(c, x, segs, y, start) }},
-			{"Woven4", 4 * 16 * inner, func() { k.Woven4(&woven) }},
-			{"Woven8", 8 * 16 * inner, func() { k.Woven8(&woven) }},
+			{"Woven4", 4 * 4 * 16 * inner, func() { k.Woven4(&woven4) }},
+			{"Woven8", 3 * 8 * 16 * inner, func() { k.Woven8(&woven8) }},
 		} {
 			b.Run(fmt.Sprintf("%v/%s", p, v.name), func(b *testing.B) {
 				for b.Loop() {
