@@ -102,7 +102,7 @@ func (x *building) place(i int, sp space) place {
 	case o.sym.space == spaceReg && (o.sym.typ.kind == kindPred || o.sym.typ.bits < 32):
 		x.bad("register %s cannot hold an address", o.sym.name)
 	case o.sym.space == spaceReg:
-		return place{sp, x.reg(o.sym), o.imm}
+		return place{sp, x.use(o.sym), o.imm}
 	case sp == spaceGeneric:
 		x.bad("variable %s needs a generic address", o.sym.name)
 	case sp == spaceParam && !o.sym.kernel && o.sym.space == spaceParam:
@@ -181,10 +181,18 @@ func buildLd(x *building) exec {
 	if strong {
 		k = strongRead
 	}
+	words := size == 4 && !t.signed()
 	return func(w *warp, m uint32) {
-		var global, shared request
+		global, shared := w.requests()
 		base := w.r[at.base] // a destination may be the base
 		v := w.window(at.space, base[bits.TrailingZeros32(m)&31]+at.off)
+		if words && v.data != nil {
+			if v.loadWords(w, &base, at.off, m, dst, global) {
+				m = 0
+			} else {
+				global.n = 0
+			}
+		}
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m) & 31
 			addr := base[l] + at.off
@@ -238,7 +246,7 @@ func buildSt(x *building) exec {
 		k = strongWrite
 	}
 	return func(w *warp, m uint32) {
-		var global, shared request
+		global, shared := w.requests()
 		v := w.window(at.space, w.r[at.base][bits.TrailingZeros32(m)&31]+at.off)
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m) & 31

@@ -85,7 +85,7 @@ func buildAtom(x *building) exec {
 	}
 	x.nargs(first+1+operands, first+1+operands)
 	at := x.place(first, sp)
-	d := x.newReg()
+	d := x.sink()
 	if first == 1 {
 		d = x.dst(0, t)
 	}

@@ -57,6 +57,7 @@ func newBlockRun(st *launchState) *blockRun {
 		if left := threads - id*warpSize; left < warpSize {
 			w.all = 1<<left - 1
 		}
+		w.fill()
 		b.warps = append(b.warps, w)
 	}
 	return b
@@ -100,7 +101,7 @@ func (m *blockMemory) forShared(vars []variable) *shared {
 	return m.shared
 }
 
-// registers returns n registers for warp id; reset clears them.
+// registers returns n registers for warp id, with what an earlier launch has left in them.
 func (m *blockMemory) registers(id, n int) [][warpSize]uint64 {
 	for len(m.warps) <= id {
 		m.warps = append(m.warps, nil)

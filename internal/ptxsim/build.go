@@ -17,6 +17,7 @@ type building struct {
 	class Class
 	guard int
 	after exec // second part, for calls
+	flow  flow
 }
 
 func (x *building) bad(format string, args ...any) {
@@ -72,13 +73,29 @@ func (x *building) dst(i int, t typ) int { return x.dstOperand(x.in.args[i], t, 
 func (x *building) dstOperand(o operand, t typ, wider bool) int {
 	switch {
 	case o.kind == opSink:
-		return x.newReg()
+		return x.sink()
 	case o.kind != opReg || o.sym.typ.kind == kindPred:
 		x.bad("a destination is not a register")
 	case o.sym.typ.bits != t.bits && !(wider && o.sym.typ.bits > t.bits):
 		x.bad("register %s has %d bits, expected %d", o.sym.name, o.sym.typ.bits, t.bits)
 	}
-	return x.reg(o.sym)
+	r := x.reg(o.sym)
+	x.flow.defs = append(x.flow.defs, r)
+	return r
+}
+
+// sink returns a register for a result that nothing reads.
+func (x *building) sink() int {
+	r := x.newReg()
+	x.flow.defs = append(x.flow.defs, r)
+	return r
+}
+
+// use returns a register that the instruction reads.
+func (x *building) use(y *symbol) int {
+	r := x.reg(y)
+	x.flow.uses = append(x.flow.uses, r)
+	return r
 }
 
 // src returns the register of source operand i of type t.
@@ -93,7 +110,7 @@ func (x *building) srcOperand(o operand, t typ, wider bool) int {
 		if b := o.sym.typ.bits; o.sym.typ.kind == kindPred || b != t.bits && !(wider && b > t.bits) {
 			x.bad("register %s has type %v, expected %d bits", o.sym.name, o.sym.typ, t.bits)
 		}
-		return x.reg(o.sym)
+		return x.use(o.sym)
 	case opInt, opFloat, opBits32, opBits64:
 		v, err := o.bits(t)
 		if err != nil {

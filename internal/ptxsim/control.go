@@ -16,6 +16,7 @@ func buildBra(x *building) exec {
 	}
 	target := new(int)
 	x.jumps = append(x.jumps, jump{target, i})
+	x.flow.target = target
 	return func(w *warp, m uint32) { w.branch(*target, m) }
 }
 

@@ -62,6 +62,19 @@ func buildCvt(x *building) exec {
 		extend = o.sym.typ.mask()
 	}
 	mask := from.mask()
+	if from.integer() && to.integer() && !c.sat { // most conversions by far
+		// Both are shifted up and down again, with their signs or without.
+		in, out, low := 64-from.bits, 64-to.bits, to.mask()
+		switch {
+		case from.signed() && to.signed():
+			return map1(d, a, func(v uint64) uint64 { return uint64(int64(uint64(int64(v<<in)>>in)<<out)>>out) & extend })
+		case from.signed():
+			return map1(d, a, func(v uint64) uint64 { return uint64(int64(v<<in)>>in) & low })
+		case to.signed():
+			return map1(d, a, func(v uint64) uint64 { return uint64(int64((v&mask)<<out)>>out) & extend })
+		}
+		return map1(d, a, func(v uint64) uint64 { return v & mask & low })
+	}
 	if to.signed() {
 		return map1(d, a, func(v uint64) uint64 { return uint64(sext(c.apply(v&mask), to.bits)) & extend })
 	}

@@ -87,6 +87,12 @@ type request struct {
 	n    int
 }
 
+// requests returns two without addresses.
+func (w *warp) requests() (global, shared *request) {
+	w.toGlobal.n, w.toShared.n = 0, 0
+	return &w.toGlobal, &w.toShared
+}
+
 func (q *request) put(addr uint64) {
 	q.addr[q.n] = addr
 	q.n++
@@ -95,6 +101,22 @@ func (q *request) put(addr uint64) {
 // sectors counts the different 32-byte sectors. An aligned access of at most
 // 32 bytes lies in one.
 func (q *request) sectors() int64 {
+	n, last := int64(0), uint64(0)
+	for _, a := range q.addr[:q.n] {
+		s := a>>5 + 1
+		if s < last {
+			return q.scatteredSectors()
+		}
+		if s > last {
+			n++
+		}
+		last = s
+	}
+	return n
+}
+
+// scatteredSectors is sectors for addresses in any order.
+func (q *request) scatteredSectors() int64 {
 	var seen [2 * warpSize]uint64 // a hash table of sectors + 1
 	n, last := int64(0), uint64(0)
 	for _, a := range q.addr[:q.n] {
@@ -118,6 +140,9 @@ func (q *request) sectors() int64 {
 // conflicts counts the extra passes of an access of size bytes per lane to
 // shared memory: lanes go together up to 128 bytes a pass.
 func (q *request) conflicts(size int) int64 {
+	if q.inOrder(size) {
+		return 0
+	}
 	group := min(warpSize, warpSize*4/max(size, 4))
 	extra := int64(0)
 	for i := 0; i < q.n; i += group {
@@ -149,6 +174,20 @@ func (q *request) conflicts(size int) int64 {
 		}
 	}
 	return extra
+}
+
+// inOrder says whether the lanes' accesses of size bytes, at least a word, lie one behind the other, each with banks of
+// its own.
+func (q *request) inOrder(size int) bool {
+	if size < 4 {
+		return q.n == 0
+	}
+	for i, a := range q.addr[:q.n] {
+		if a != q.addr[0]+uint64(i*size) {
+			return false
+		}
+	}
+	return true
 }
 
 func lanes(m uint32) int64 { return int64(bits.OnesCount32(m)) }

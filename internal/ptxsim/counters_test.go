@@ -1,6 +1,7 @@
 package ptxsim
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -48,6 +49,19 @@ func TestCounters(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: load bytes and sectors, store bytes and sectors, conflicts, instructions, lanes: %v, expected %v", c.name, got, want)
 		}
+	}
+}
+
+// Lanes of one load that read two allocations are counted once each.
+func TestLoadFromTwoAllocations(t *testing.T) {
+	d := NewDevice(Options{})
+	other := upload(t, d, "other", make([]byte, 256))
+	k := parseBody(t, "ld.global.u64 %d1, [%d0]; mov.u32 %r1, %tid.x; setp.lt.u32 %p1, %r1, 8; selp.b64 %d2, %d0, %d1, %p1; mad.wide.u32 %d3, %r1, 4, %d2; ld.global.u32 %r2, [%d3];")
+	own := make([]byte, 256)
+	binary.LittleEndian.PutUint64(own, uint64(other))
+	n := mustLaunch(t, d, k, Dim3{X: 1}, Dim3{X: 32}, 0, Addr(upload(t, d, "own", own)))
+	if bytes, sectors := int64(32*8+32*4), int64(1+1+3); n.GlobalLoadBytes != bytes || n.GlobalLoadSectors != sectors {
+		t.Errorf("found %d bytes in %d sectors, expected %d in %d", n.GlobalLoadBytes, n.GlobalLoadSectors, bytes, sectors)
 	}
 }
 

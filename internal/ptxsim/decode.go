@@ -21,6 +21,9 @@ type decoder struct {
 	fn      *function
 	starts  []int // code index of each instruction of fn
 	jumps   []jump
+	flows   []flow // of the code
+	named   int    // registers so far
+	places  []int  // of each register, once they are allocated
 	err     error
 }
 
@@ -52,12 +55,38 @@ func decodeModule(m *Module) error {
 	return nil
 }
 
+// decodeProgram decodes a function twice: once to see which registers there are, and again when they have their places.
 func decodeProgram(m *Module, fn *function, kernel bool) (*program, error) {
-	d := &decoder{
+	d := newDecoder(m, fn)
+	if err := d.decode(fn, kernel); err != nil || len(d.entries) > 1 {
+		return d.prog, err
+	}
+	fixed := make([]bool, d.named)
+	for _, c := range d.prog.consts {
+		fixed[c.reg] = true
+	}
+	for _, s := range d.prog.specials {
+		fixed[s.reg] = true
+	}
+	places, count, fresh := allocate(d.flows, d.named, fixed)
+	d = newDecoder(m, fn)
+	d.places = places
+	err := d.decode(fn, kernel)
+	d.prog.regs, d.prog.fresh = count, fresh
+	return d.prog, err
+}
+
+func newDecoder(m *Module, fn *function) *decoder {
+	return &decoder{
 		mod: m, prog: &program{kernel: fn.name, file: m.name, preds: firstPred, localSize: localBase},
 		regs: map[*symbol]int{}, preds: map[*symbol]int{}, addr: map[*symbol]uint64{}, lits: map[uint64]int{}, addrs: map[*symbol]int{},
 		specs: map[string]int{}, entries: map[*function]int{}, returns: map[*function]int{},
 	}
+}
+
+// decode decodes fn and the functions that it calls. Without places all registers have their own, and all but
+// constants and special ones are fresh.
+func (d *decoder) decode(fn *function, kernel bool) error {
 	p := &parser{} // for run: leave the descent at the first error
 	p.run(func() {
 		order := d.callOrder(fn, nil, nil)
@@ -66,7 +95,22 @@ func decodeProgram(m *Module, fn *function, kernel bool) (*program, error) {
 			d.function(f, kernel && f == fn)
 		}
 	})
-	return d.prog, d.err
+	if d.places == nil {
+		filled := map[int]bool{}
+		for _, c := range d.prog.consts {
+			filled[c.reg] = true
+		}
+		for _, s := range d.prog.specials {
+			filled[s.reg] = true
+		}
+		for r := range d.named {
+			if !filled[r] {
+				d.prog.fresh = append(d.prog.fresh, r)
+			}
+		}
+		d.prog.regs = d.named
+	}
+	return d.err
 }
 
 func (d *decoder) fail(line int, format string, args ...any) {
@@ -218,7 +262,8 @@ func (d *decoder) function(f *function, kernel bool) {
 		if guard >= 0 && slices.Contains(steering, in.op) && in.op != "bra" {
 			skip := new(int)
 			d.jumps = append(d.jumps, jump{skip, i + 1})
-			d.emit(op{exec: func(w *warp, m uint32) { w.branch(*skip, m) }, guard: guard, neg: !in.neg, class: Control, line: in.line, text: "branch round " + in.text()})
+			d.emit(op{exec: func(w *warp, m uint32) { w.branch(*skip, m) }, guard: guard, neg: !in.neg, class: Control, line: in.line, text: "branch round " + in.text()},
+				flow{target: skip, falls: true})
 			guard = -1
 		}
 		build, ok := builders[in.op]
@@ -230,14 +275,16 @@ func (d *decoder) function(f *function, kernel bool) {
 		if len(x.mods) > 0 {
 			d.fail(in.line, "instruction %s: modifier or type .%s is not supported", in.text(), x.mods[0])
 		}
-		d.emit(op{exec: exec, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text()})
+		x.flow.keeps = guard >= 0
+		x.flow.falls = guard >= 0 || !slices.Contains(leaving, in.op)
+		d.emit(op{exec: exec, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text()}, x.flow)
 		if x.after != nil {
-			d.emit(op{exec: x.after, guard: -1, class: x.class, line: in.line, text: in.text()})
+			d.emit(op{exec: x.after, guard: -1, class: x.class, line: in.line, text: in.text()}, flow{falls: true})
 		}
 	}
 	d.starts[len(f.body)] = len(d.prog.code)
 	// A body that ends without ret or exit returns.
-	d.emit(op{exec: d.leave(), guard: -1, class: Control, line: f.line, text: "end of " + f.name})
+	d.emit(op{exec: d.leave(), guard: -1, class: Control, line: f.line, text: "end of " + f.name}, flow{})
 	for _, j := range d.jumps {
 		*j.target = d.starts[j.inst]
 	}
@@ -246,11 +293,20 @@ func (d *decoder) function(f *function, kernel bool) {
 // steering lists the instructions that a predicate cannot simply mask.
 var steering = []string{"bra", "call", "ret", "exit", "bar", "barrier", "shfl", "vote", "match", "redux", "ldmatrix", "mma"}
 
-func (d *decoder) emit(o op) { d.prog.code = append(d.prog.code, o) }
+// leaving lists those after which a thread does not go on to the next instruction.
+var leaving = []string{"bra", "ret", "exit", "trap"}
 
+func (d *decoder) emit(o op, f flow) {
+	d.prog.code, d.flows = append(d.prog.code, o), append(d.flows, f)
+}
+
+// newReg returns a new register, or its place.
 func (d *decoder) newReg() int {
-	d.prog.regs++
-	return d.prog.regs - 1
+	d.named++
+	if d.places != nil {
+		return d.places[d.named-1]
+	}
+	return d.named - 1
 }
 
 func (d *decoder) reg(y *symbol) int {

@@ -24,7 +24,8 @@
 // nvcc fast. A warp-wide instruction waits until all lanes that its membermask
 // names stand at it. The warps of a block take turns. Lanes of one warp that
 // spin for each other would spin for ever; Options.MaxInstructions and the
-// context end that.
+// context end that. Registers that never hold something at the same time share a
+// place (allocate.go); one that is read before it is written is 0.
 //
 // # What is checked
 //

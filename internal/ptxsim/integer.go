@@ -207,7 +207,7 @@ func buildLogic(x *building) exec {
 		"xor": func(a, b uint64) uint64 { return a ^ b },
 	}[x.in.op]
 	if t.kind != kindPred {
-		return x.op2(t, f)
+		return x.loop2(t, logicLoops[x.in.op])
 	}
 	x.class = Move
 	x.nargs(3, 3)

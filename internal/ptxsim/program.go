@@ -25,6 +25,7 @@ type program struct {
 	code         []op
 	entry        int
 	regs, preds  int
+	fresh        []int // registers that a block finds zero: what may be read before it is written
 	consts       []constant
 	specials     []special
 	params       []int // offsets of the kernel's parameters

@@ -52,13 +52,12 @@ type warp struct {
 	async      asyncCopies
 	steps      int64
 	fault      *Fault
+
+	toGlobal, toShared request // of the present instruction
 }
 
-// reset prepares the warp for a new block.
-func (w *warp) reset(ctaid Dim3) {
-	clear(w.r)
-	clear(w.p)
-	w.p[predTrue] = fullMask
+// fill sets the registers that are the same in all blocks of a launch.
+func (w *warp) fill() {
 	for _, c := range w.prog.consts {
 		v := c.value
 		if c.sym != nil {
@@ -66,6 +65,15 @@ func (w *warp) reset(ctaid Dim3) {
 		}
 		w.setAll(c.reg, v)
 	}
+}
+
+// reset prepares the warp for a new block.
+func (w *warp) reset(ctaid Dim3) {
+	for _, r := range w.prog.fresh {
+		w.r[r] = [warpSize]uint64{}
+	}
+	clear(w.p)
+	w.p[predTrue] = fullMask
 	for _, s := range w.prog.specials {
 		for l := range warpSize {
 			w.r[s.reg][l] = s.value(w, ctaid, l)
