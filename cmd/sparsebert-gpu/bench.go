@@ -243,10 +243,14 @@ func benchAll(c *cli.Context, setups []setup, cases []bench.Case) error {
 	}
 	all, table, crossover := []bench.Result{}, timeTable{w: w}, c.Bool("crossover")
 	for _, s := range setups {
+		o.CopyRate = 0
 		for _, one := range cases {
 			r, err := benchCase(c.Context, s, one, o)
 			if err != nil {
 				return err
+			}
+			if r.CopyGB != nil { // once is enough, and takes a second where the cache is large
+				o.CopyRate = *r.CopyGB * 1e9
 			}
 			if all = append(all, r); !asJSON && !crossover {
 				table.row(r)

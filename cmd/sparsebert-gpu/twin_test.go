@@ -174,6 +174,9 @@ func TestTwinThatHangs(t *testing.T) {
 
 // auto goes on without a GPU, and cpu and sim never ask for one.
 func TestDevicesOfThisProcess(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine that TestSignalEndsBench does not start")
+	}
 	for _, device := range []string{"cpu", "sim", "abacus"} {
 		if err := useTwin(context.Background(), device, nil); err != nil {
 			t.Errorf("%s: %v", device, err)

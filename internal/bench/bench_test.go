@@ -52,6 +52,14 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+// A rate that has been measured before is not measured again.
+func TestKnownCopyRate(t *testing.T) {
+	_, r := run(t, small, bench.Options{Repeats: 1, CacheBytes: 1, MinSample: 100 * time.Microsecond, CopyRate: 50e9})
+	if *r.CopyGB != 50 || !near(*r.FloorFraction, r.GBPerSecond/50) {
+		t.Errorf("found a copy at %v GB/s and %v of it, expected 50 and %v", *r.CopyGB, *r.FloorFraction, r.GBPerSecond/50)
+	}
+}
+
 // Sparse and dense samples take turns and take turns at being first.
 func TestAlternation(t *testing.T) {
 	f, _ := run(t, small, bench.Options{Repeats: 5, CacheBytes: 1, MinSample: 100 * time.Microsecond})

@@ -15,6 +15,7 @@ type Options struct {
 	CacheBytes int64         // last-level cache to rotate beyond; default 64 MiB
 	MinSample  time.Duration // length of a sample; default 20 ms, with a device's own clock 5 ms
 	NoDense    bool          // leave the dense product out
+	CopyRate   float64       // bytes a second of a plain copy on this device, if it has been measured before; else 0
 }
 
 // Result is what a case came to. Fields of the dense product are nil where it
@@ -113,11 +114,13 @@ func Run(ctx context.Context, d Device, c Case, o Options) (Result, error) {
 		dense.Speedup = dense.SecondsMedian / r.SecondsMedian
 		r.Dense = dense
 	}
-	if p, ok := d.(copier); ok {
-		rate, err := p.CopyRate(4 * o.CacheBytes)
-		if err != nil {
+	rate := o.CopyRate
+	if p, ok := d.(copier); ok && rate == 0 {
+		if rate, err = p.CopyRate(4 * o.CacheBytes); err != nil {
 			return Result{}, fmt.Errorf("rate of a copy: %w", err)
 		}
+	}
+	if rate > 0 {
 		rate /= 1e9
 		fraction := r.GBPerSecond / rate
 		r.CopyGB, r.FloorFraction = &rate, &fraction
