@@ -2,16 +2,17 @@ package cpu
 
 import "github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 
-// laneOp runs a product with a weight of 1 x 1, 4 x 4 or 8 x 8 blocks, which are too
-// narrow for vectors of columns: vectors run along the tokens, kernel.Lanes of
-// them, and one row of blocks after another is computed.
 // turnColumns is how many columns that go past the caches are computed before they are turned and written: whole
 // lines side by side, and few enough that memory takes them while the next ones are computed.
 const turnColumns = 32
 
+// laneOp runs a product with a weight of 1 x 1, 4 x 4 or 8 x 8 blocks, which are too
+// narrow for vectors of columns: vectors run along the tokens, kernel.LanesOf the block of
+// them, and one row of blocks after another is computed.
 type laneOp struct {
 	product
 	block    int
+	lanes    int // tokens of a task
 	byColumn bool
 	ptr      []int32 // view
 
@@ -26,7 +27,7 @@ type laneOp struct {
 
 func (b *Backend) multiplyLanes(p *product, q *param, byColumn bool) {
 	o := &b.ops.lanes
-	*o = laneOp{product: *p, block: q.topo.Block, byColumn: byColumn, val: o.val, vals: q.values.f}
+	*o = laneOp{product: *p, block: q.topo.Block, lanes: kernel.LanesOf(q.topo.Block), byColumn: byColumn, val: o.val, vals: q.values.f}
 	if o.ptr, o.idx, o.slot, o.segs = q.topo.RowPtr, q.rowIdx, q.topo.RowSlot, q.rowSegs; byColumn {
 		o.ptr, o.idx, o.slot, o.segs = q.topo.ColPtr, q.colIdx, q.topo.ColSlot, q.colSegs
 	}
@@ -36,26 +37,26 @@ func (b *Backend) multiplyLanes(p *product, q *param, byColumn bool) {
 			o.val[i] = o.vals[s]
 		}
 	}
-	b.pool.run(chunks(p.t, kernel.Lanes), o)
+	b.pool.run(chunks(p.t, o.lanes), o)
 	*o = laneOp{val: o.val}
 }
 
 func (o *laneOp) task(w, i int) {
 	ws := &o.b.work[w]
-	first := i * kernel.Lanes
-	tokens := min(kernel.Lanes, o.t-first)
+	first := i * o.lanes
+	tokens := min(o.lanes, o.t-first)
 	// The lines that it writes were not asked for before, as a tile's are.
 	stream := o.finish == store && 4*o.t*o.n >= streamBytes
 	rows := o.n // whose sums are kept
 	if stream && o.block > 1 {
 		rows = min(rows, turnColumns)
 	}
-	ws.panel = grow(ws.panel, (o.k+rows)*kernel.Lanes)
-	panel, sums := ws.panel[:o.k*kernel.Lanes], ws.panel[o.k*kernel.Lanes:]
-	if tokens < kernel.Lanes {
+	ws.panel = grow(ws.panel, (o.k+rows)*o.lanes)
+	panel, sums := ws.panel[:o.k*o.lanes], ws.panel[o.k*o.lanes:]
+	if tokens < o.lanes {
 		clear(panel)
 	}
-	o.b.k.Transpose(panel, kernel.Lanes, o.src[first*o.k:], o.k, tokens, o.k)
+	o.b.k.Transpose(panel, o.lanes, o.src[first*o.k:], o.k, tokens, o.k)
 
 	dst := o.dst[first*o.n : (first+tokens)*o.n]
 	out, turn := dst, o.b.k.Transpose
@@ -73,7 +74,7 @@ func (o *laneOp) task(w, i int) {
 		} else {
 			o.blocks(sums, panel, col, n)
 		}
-		turn(out[col:], o.n, sums, kernel.Lanes, n, tokens)
+		turn(out[col:], o.n, sums, o.lanes, n, tokens)
 	}
 	if stream {
 		o.b.k.Fence() // others read the results next
@@ -95,7 +96,7 @@ func (o *laneOp) elements(sums, panel []float32) {
 		if o.bias != nil {
 			start = o.bias[r]
 		}
-		o.b.k.SpMV(sums[r*kernel.Lanes:(r+1)*kernel.Lanes], panel, o.idx[lo:hi], o.val[lo:hi], start)
+		o.b.k.SpMV(sums[r*o.lanes:(r+1)*o.lanes], panel, o.idx[lo:hi], o.val[lo:hi], start)
 	}
 }
 
@@ -113,7 +114,7 @@ func (o *laneOp) blocks(sums, panel []float32, first, n int) {
 		if o.bias != nil {
 			start = o.bias[col : col+o.block]
 		}
-		r, at := col/o.block, (col-first)*kernel.Lanes
-		mul(sums[at:at+o.block*kernel.Lanes], panel, o.segs[o.ptr[r]:o.ptr[r+1]], o.vals, start)
+		r, at := col/o.block, (col-first)*o.lanes
+		mul(sums[at:at+o.block*o.lanes], panel, o.segs[o.ptr[r]:o.ptr[r+1]], o.vals, start)
 	}
 }

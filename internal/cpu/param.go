@@ -100,11 +100,11 @@ func (p *param) index() {
 
 // segments lists the stretches of the inner dimension that the block in a slot
 // covers: one for each strip of the panel, or a part of one. The block stands with
-// its inner dimension first. Blocks of 4 x 4 and 8 x 8 are for kernel.Lanes tokens instead.
+// its inner dimension first. Blocks of 4 x 4 and 8 x 8 are for kernel.LanesOf tokens instead.
 func segments(dst []kernel.Seg, block int, inner, slot int32) {
 	first := int(inner) * block
 	if block < kernel.Strip {
-		dst[0] = kernel.Seg{A: int32(first * kernel.Lanes), B: slot * int32(block*block)}
+		dst[0] = kernel.Seg{A: int32(first * kernel.LanesOf(block)), B: slot * int32(block*block)}
 		return
 	}
 	for j := range dst {

@@ -33,6 +33,11 @@ func BenchmarkTile(b *testing.B) {
 		for s := range inner / 8 {
 			segs = append(segs, Seg{int32(s % 8 * 4 * Lanes), int32(s * 16)})
 		}
+		var eights []Seg
+		for s := range inner / 8 {
+			eights = append(eights, Seg{int32(s % 8 * 8 * LanesOf(8)), int32(s * 64)})
+		}
+		eight := make([]float32, 8*LanesOf(8))
 		for _, v := range []struct {
 			name string
 			work int // multiplications
@@ -43,6 +48,7 @@ func BenchmarkTile(b *testing.B) {
 			{"GradTiles", 16 * 16 * inner, func() { k.GradTiles(&tiles) }},
 			{"Lanes4", 16 * Lanes * len(segs), func() { k.Lanes4(c, x, segs, y, start) }},
 			{"Lanes4Turned", 16 * Lanes * len(segs), func() { k.Lanes4Turned(c, x, segs, y, start) }},
+			{"Lanes8", 64 * LanesOf(8) * len(eights), func() { k.Lanes8(eight, x, eights, y, start) }},
 			{"Woven4", 4 * 4 * 16 * inner, func() { k.Woven4(&woven4) }},
 			{"Woven8", 3 * 8 * 16 * inner, func() { k.Woven8(&woven8) }},
 		} {

@@ -62,14 +62,16 @@ func TestLanes(t *testing.T) {
 }
 
 func lanesCase(t *testing.T, size int) {
-	all := []Seg{{3, 21}, {5 * Lanes, 0}, {5 * Lanes, 0}, {2*Lanes + 1, 38}, {0, 59}}
-	x, w, start := random((5+size)*Lanes, 1), random(59+size*size, 2), random(size, 3)
+	tokens := LanesOf(size)
+	five, two := int32(5*tokens), int32(2*tokens)
+	all := []Seg{{3, 21}, {five, 0}, {five, 0}, {two + 1, 38}, {0, 59}}
+	x, w, start := random((5+size)*tokens, 1), random(59+size*size, 2), random(size, 3)
 	eachPath(t, func(t *testing.T, k *Set) {
 		for n := range len(all) + 1 {
 			segs := all[:n]
 			usedX, usedW := make([]bool, len(x)), make([]bool, len(w))
 			for _, s := range segs {
-				for i := range size * Lanes {
+				for i := range size * tokens {
 					usedX[int(s.A)+i] = true
 				}
 				for i := range size * size {
@@ -84,7 +86,7 @@ func lanesCase(t *testing.T, size int) {
 			for turned, f := range mul {
 				what := fmt.Sprintf("Lanes%d, turned %v, %d segments", size, turned, n)
 				run := func() []float32 {
-					dst, check := guarded(t, size*Lanes)
+					dst, check := guarded(t, size*tokens)
 					for i := range dst {
 						dst[i] = nan
 					}
@@ -94,7 +96,7 @@ func lanesCase(t *testing.T, size int) {
 				}
 				dst := run()
 				for i, v := range dst {
-					j, l := i/Lanes, i%Lanes
+					j, l := i/tokens, i%tokens
 					var want sum
 					want.add(start[j], 1)
 					for _, s := range segs {
@@ -103,7 +105,7 @@ func lanesCase(t *testing.T, size int) {
 							if turned {
 								at = size*in + j
 							}
-							want.add(w[int(s.B)+at], x[int(s.A)+in*Lanes+l])
+							want.add(w[int(s.B)+at], x[int(s.A)+in*tokens+l])
 						}
 					}
 					want.check(t, what, i, v)

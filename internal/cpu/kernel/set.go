@@ -8,8 +8,17 @@ const Rows = 24
 // Strip is the number of columns that lie side by side in a panel.
 const Strip = 16
 
-// Lanes is the number of tokens that SpMV handles at once.
+// Lanes is the number of tokens that SpMV and Lanes4 handle at once.
 const Lanes = 64
+
+// LanesOf returns the number of tokens for blocks of less than Strip. For 8 outputs registers hold the sums of 48
+// tokens: those of 64 would go in two halves, with more instructions for each multiplication and a larger panel.
+func LanesOf(block int) int {
+	if block == 8 {
+		return 48
+	}
+	return Lanes
+}
 
 // Path is an instruction set.
 type Path uint8
@@ -132,7 +141,7 @@ type Set struct {
 	// Lanes4 is four output rows of a product with 4 x 4 blocks for Lanes tokens:
 	// dst[j*Lanes+l] = start[j] + sum over segs s, k < 4 of w[s.B + 4*j+k] * x[s.A + k*Lanes + l].
 	// Lanes4Turned takes w[s.B + 4*k+j] instead. dst overlaps nothing. Lanes8 and
-	// Lanes8Turned are the same with 8 in the place of 4.
+	// Lanes8Turned are the same with 8 in the place of 4 and for LanesOf(8) tokens.
 	Lanes4, Lanes4Turned, Lanes8, Lanes8Turned func(dst, x []float32, segs []Seg, w, start []float32)
 
 	// Woven4 and Woven8 are the gradients of blocks of 4 x 4 and 8 x 8.

@@ -75,15 +75,16 @@ func panelGo(dst, src []float32, lds, rows, cols int) {
 
 // lanesGo takes the element of a block for output j and input k at j*sj + k*sk.
 func lanesGo(size, sj, sk int) func(dst, x []float32, segs []Seg, w, start []float32) {
+	lanes := LanesOf(size)
 	return func(dst, x []float32, segs []Seg, w, start []float32) {
 		for j := range size {
-			d := dst[j*Lanes : (j+1)*Lanes]
+			d := dst[j*lanes : (j+1)*lanes]
 			for l := range d {
 				d[l] = start[j]
 			}
 			for _, s := range segs {
 				for k := range size {
-					axpyGo(d, w[int(s.B)+j*sj+k*sk], x[int(s.A)+k*Lanes:int(s.A)+(k+1)*Lanes])
+					axpyGo(d, w[int(s.B)+j*sj+k*sk], x[int(s.A)+k*lanes:int(s.A)+(k+1)*lanes])
 				}
 			}
 		}

@@ -47,13 +47,15 @@ func spmv(s isa) {
 	RET()
 }
 
-// lanes emits size output rows of a product with size x size blocks for 64 tokens. The
+// lanes emits size output rows of a product with size x size blocks for 64 tokens, or 48 (kernel.LanesOf). The
 // element of a block that meets input k and output j is size*j+k, or if turned size*k+j.
 func lanes(s isa, name string, size int, turned bool) {
 	TEXT(name+s.name, NOSPLIT, "func(dst, x []float32, segs []int64, w []float32, start []float32)")
-	const tokens = 64
 	// As many tokens at a time as registers hold the sums of.
-	vectors := 16 / size
+	tokens, vectors := 64, 4
+	if size == 8 {
+		tokens, vectors = 48, 3
+	}
 	if s == avx2 {
 		vectors = 12 / size // so with blocks of 4 64 tokens go in 24, 24 and 16
 	}
