@@ -116,7 +116,7 @@ func Run(ctx context.Context, d Device, c Case, o Options) (Result, error) {
 	}
 	rate := o.CopyRate
 	if p, ok := d.(copier); ok && rate == 0 {
-		if rate, err = p.CopyRate(4 * o.CacheBytes); err != nil {
+		if rate, err = p.CopyRate(copyBytes(o.CacheBytes)); err != nil {
 			return Result{}, fmt.Errorf("rate of a copy: %w", err)
 		}
 	}
@@ -127,6 +127,10 @@ func Run(ctx context.Context, d Device, c Case, o Options) (Result, error) {
 	}
 	return r, nil
 }
+
+// copyBytes is how much a plain copy reads, and writes, so that little of it is found in a cache: four times the
+// cache, or two times where that is a lot of memory.
+func copyBytes(cache int64) int64 { return min(4*cache, max(2*cache, 512<<20)) }
 
 // alternate warms all series up, gives each as many calls a sample as least
 // takes, and samples them in turns: the first round is thrown away, and the
