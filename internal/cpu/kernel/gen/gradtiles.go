@@ -122,6 +122,17 @@ func gradTiles(s isa, bcst bool) {
 				if column == 1 {
 					ADDQ(size, bp)
 				}
+				// The strip that all tiles of a call have is in the first-level cache: only the other one is asked for, by its
+				// distance from ap.
+				other := GP64()
+				if bcst {
+					XORQ(other, other)
+					CMPQ(Mem{Base: r, Disp: tilesAStep}, U8(0))
+					JNE(LabelRef(label("left")))
+					MOVQ(bp, other)
+					SUBQ(ap, other)
+					Label(label("left"))
+				}
 				for _, row := range acc {
 					for _, r := range row {
 						VXORPS(r.AsX(), r.AsX(), r.AsX())
@@ -146,7 +157,7 @@ func gradTiles(s isa, bcst bool) {
 							from.Index, from.Scale = size, 1
 						}
 						VMOVUPS(from, b[v])
-						if half+row == 0 && v%parts == 0 {
+						if half+row == 0 && v%parts == 0 && !bcst {
 							from.Disp += 64 * early
 							PREFETCHT0(from)
 						}
@@ -162,7 +173,10 @@ func gradTiles(s isa, bcst bool) {
 							VFMADD231PS(b[v], tokens, acc[i][v])
 						}
 					}
-					if row+column == 0 {
+					switch {
+					case bcst:
+						PREFETCHT0(Mem{Base: ap, Index: other, Scale: 1, Disp: 64 * (early + l)})
+					case row+column == 0:
 						PREFETCHT0(Mem{Base: ap, Disp: 64 * (early + l)})
 					}
 				}
