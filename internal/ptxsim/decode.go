@@ -61,14 +61,7 @@ func decodeProgram(m *Module, fn *function, kernel bool) (*program, error) {
 	if err := d.decode(fn, kernel); err != nil || len(d.entries) > 1 {
 		return d.prog, err
 	}
-	fixed := make([]bool, d.named)
-	for _, c := range d.prog.consts {
-		fixed[c.reg] = true
-	}
-	for _, s := range d.prog.specials {
-		fixed[s.reg] = true
-	}
-	places, count, fresh := allocate(d.flows, d.named, fixed)
+	places, count, fresh := allocate(d.flows, d.named, d.filled())
 	d = newDecoder(m, fn)
 	d.places = places
 	err := d.decode(fn, kernel)
@@ -96,21 +89,26 @@ func (d *decoder) decode(fn *function, kernel bool) error {
 		}
 	})
 	if d.places == nil {
-		filled := map[int]bool{}
-		for _, c := range d.prog.consts {
-			filled[c.reg] = true
-		}
-		for _, s := range d.prog.specials {
-			filled[s.reg] = true
-		}
-		for r := range d.named {
-			if !filled[r] {
+		for r, filled := range d.filled() {
+			if !filled {
 				d.prog.fresh = append(d.prog.fresh, r)
 			}
 		}
 		d.prog.regs = d.named
 	}
 	return d.err
+}
+
+// filled says which registers are filled before the start: constants and special ones.
+func (d *decoder) filled() []bool {
+	filled := make([]bool, d.named)
+	for _, c := range d.prog.consts {
+		filled[c.reg] = true
+	}
+	for _, s := range d.prog.specials {
+		filled[s.reg] = true
+	}
+	return filled
 }
 
 func (d *decoder) fail(line int, format string, args ...any) {
