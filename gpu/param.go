@@ -85,7 +85,9 @@ func (b *Backend) NewParam(spec backend.ParamSpec) backend.Param {
 		p.topo = c.newTopology(spec.Name, t)
 		c.makeCopies(p)
 		b.register(p)
-		b.refresh(p)
+		if p.path != pathFragments { // whose copies of zeros are what take left there
+			b.refresh(p)
+		}
 	}
 	return p
 }

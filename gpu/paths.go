@@ -63,8 +63,8 @@ func (b *Backend) kernelOf(op string, p *param, tokens int) string {
 	return "plain"
 }
 
-// makeCopies gives p its working copies, which refresh fills. A dense parameter
-// gets its copy from its first product: many have none.
+// makeCopies gives p its working copies, of zeros until refresh fills them. A dense
+// parameter gets its copy from its first product: many have none.
 func (c checker) makeCopies(p *param) {
 	switch {
 	case p.path == pathFragments:

@@ -26,6 +26,9 @@ func TestGradients(t *testing.T) {
 		{model.Dynamic, 4, 0}, {model.Static, 8, 0.3}, {model.Dynamic, 8, 0}, {model.Dynamic, 1, 0.3},
 	} {
 		t.Run(fmt.Sprintf("%s/B=%d/dropout=%g", c.method, c.block, c.dropout), func(t *testing.T) {
+			if testing.Short() && (c.method != model.Dynamic || c.dropout > 0) {
+				t.Skip("-short: two models side by side are enough to look for races")
+			}
 			t.Parallel()
 			b, m, micro := differentiable(t, c.method, c.block, c.dropout)
 			r, err := m.Gradients(micro, c.dropout > 0)

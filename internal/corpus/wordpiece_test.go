@@ -248,6 +248,9 @@ func tokensOf(v *Vocab, ids []int32) []string {
 
 // Every code point, inside a word and alone, through both implementations.
 func TestTokenizerEveryRune(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: the tokenizer starts no goroutine")
+	}
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		for _, text := range []string{"aΣ" + string(r) + "Bé", string(r)} {
 			if r > 0x3FFFF && r%64 != 0 { // nearly all unassigned or private

@@ -30,7 +30,7 @@ func TestConformance(t *testing.T) {
 			}
 			o := backendtest.Options{Other: opener(3, path)}
 			if testing.Short() {
-				o.OneIn = 3 // the tasks are the same, only their sizes differ
+				o.OneIn = 6 // the tasks are the same, only their sizes differ
 			}
 			backendtest.Run(t, opener(1, path), o)
 		})

@@ -123,6 +123,9 @@ func TestWeightGradientOfSeveralChunks(t *testing.T) {
 		// Both sides wide: chunks of 32 or 48 tokens.
 		{3216, 3232, 71, 16, 60}, {3232, 3216, 71, 16, 60}, {3216, 3232, 101, 8, 60}, {3232, 3216, 101, 4, 60}, {3232, 3215, 101, 1, 300},
 	} {
+		if testing.Short() && c[0] < c[1] {
+			continue // the tasks are the same
+		}
 		x := newGradCase(t, c[0], c[1], c[2], c[3], c[4])
 		x.expect()
 		cases = append(cases, x)
