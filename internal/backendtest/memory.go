@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
 // memoryChecks are about buffers and parameters before any operation.
@@ -24,6 +25,39 @@ func memoryChecks() []check {
 					}
 					if took, want := b.MemoryBytes()-before, int64(n*dt.Size()); took != want {
 						return fmt.Errorf("memory of %d elements of %v: found %d bytes, expected %d", n, dt, took, want)
+					}
+				}
+			}
+			return b.Sync()
+		}},
+		{name: "new parameters are zero, in products too", whole: func(b, _ backend.Backend) error {
+			const out, in, tokens = 64, 96, 17
+			d := newDraws("new parameters", b.Activation())
+			x, y, dx := b.Alloc("x", b.Activation(), tokens*max(out, in)), b.Alloc("y", b.Activation(), tokens*out), b.Alloc("dx", b.Activation(), tokens*in)
+			b.WriteFloats(x, 0, d.reals(x.Len(), 1))
+			for _, block := range []int{0, 1, 4, 8, 16, 32} {
+				spec := backend.ParamSpec{Name: "new", Out: out, In: in}
+				if block > 0 {
+					shape := sparse.Shape{Out: out, In: in, Block: block}
+					topology, err := sparse.StartTopology(shape, shape.Positions()/2, 1, 0)
+					if err != nil {
+						return err
+					}
+					spec.Topology = topology
+				}
+				w := b.NewParam(spec)
+				for i, buf := range []backend.Buffer{w.Values(), w.Grad(), w.M(), w.V()} {
+					if err := sameFloats(fmt.Sprintf("B = %d, array %d", block, i), newRig(b), buf, make([]float32, buf.Len())); err != nil {
+						return err
+					}
+				}
+				b.WriteFloats(y, 0, d.reals(y.Len(), 1))
+				b.WriteFloats(dx, 0, d.reals(dx.Len(), 1))
+				b.DSD(y, nil, x, w, nil, tokens)
+				b.DDS(dx, x, w, tokens, backend.Assign, nil)
+				for _, result := range []backend.Buffer{y, dx} {
+					if err := sameFloats(fmt.Sprintf("B = %d, a product", block), newRig(b), result, make([]float32, result.Len())); err != nil {
+						return err
 					}
 				}
 			}
