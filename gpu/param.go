@@ -85,9 +85,7 @@ func (b *Backend) NewParam(spec backend.ParamSpec) backend.Param {
 		p.topo = c.newTopology(spec.Name, t)
 		c.makeCopies(p)
 		b.register(p)
-		if p.path != pathFragments { // whose copies of zeros are what take left there
-			b.refresh(p)
-		}
+		b.follow(p)
 	}
 	return p
 }

@@ -94,7 +94,7 @@ func (b *Backend) refresh(p *param) {
 }
 
 // follow makes the copies of p again after AdamW and UpdateTopology, which keep
-// fragments up to date themselves.
+// fragments up to date themselves, and those of a new p, whose fragments are zeros.
 func (b *Backend) follow(p *param) {
 	if p.path != pathFragments {
 		b.refresh(p)

@@ -124,7 +124,7 @@ func TestWeightGradientOfSeveralChunks(t *testing.T) {
 		{3216, 3232, 71, 16, 60}, {3232, 3216, 71, 16, 60}, {3216, 3232, 101, 8, 60}, {3232, 3216, 101, 4, 60}, {3232, 3215, 101, 1, 300},
 	} {
 		if testing.Short() && c[0] < c[1] {
-			continue // the tasks are the same
+			continue // the mirrored shape has the same tasks
 		}
 		x := newGradCase(t, c[0], c[1], c[2], c[3], c[4])
 		x.expect()

@@ -132,7 +132,7 @@ func TestTables(t *testing.T) {
 // Figures are written as files, whole, and again over the old ones.
 func TestWriteFigures(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: starts no goroutine that TestSweepOfHundredRuns does not start")
+		t.Skip("-short: drawing starts no goroutine")
 	}
 	r := reportOf(t, oneRun(t, "run"))
 	dir := filepath.Join(t.TempDir(), "a", "b")

@@ -69,7 +69,7 @@ func TestSweepOfHundredRuns(t *testing.T) {
 	started := time.Now()
 	r := reportOf(t, dir)
 	out := filepath.Join(t.TempDir(), "report.html")
-	if !testing.Short() { // one goroutine draws them all
+	if !testing.Short() { // drawing starts no goroutine
 		if err := r.WriteFigures(filepath.Join(t.TempDir(), "figures")); err != nil {
 			t.Fatal(err)
 		}
