@@ -97,7 +97,7 @@ tar -C "$raw" -cf "$top/debs/nvidia-cuda-toolkit.deb" ./usr
 for p in $names; do
   if [ "$p" = nvidia-cuda-toolkit ]; then continue; fi
   mkdir -p "$top/$p/usr/share/doc/$p"
-  echo "the licence of $p" >"$top/$p/usr/share/doc/$p/copyright"
+  echo "the license of $p" >"$top/$p/usr/share/doc/$p/copyright"
   tar -C "$top/$p" -cf "$top/debs/$p.deb" ./usr
 done
 

@@ -25,7 +25,7 @@ done
 for file in experiments/paper/*.yaml; do
   [ -f "experiments/small/$(basename "$file")" ] || { echo "experiments.sh: $file has no small twin" >&2; exit 1; }
 done
-for name in pareto sparsity-range updates-and-ratio regularisation block-norm block-size initialisation growth learning-rates \
+for name in pareto sparsity-range updates-and-ratio regularization block-norm block-size initialization growth learning-rates \
   zero-or-untrained freezing alternation; do
   [ -f "experiments/paper/$name.yaml" ] || { echo "experiments.sh: found no experiments/paper/$name.yaml" >&2; exit 1; }
 done

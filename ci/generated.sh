@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-committed=internal/cpu/kernel/kernel_amd64.s
-(cd internal/cpu/kernel/gen && go run . -out "$scratch/kernel_amd64.s")
+committed=cpu/internal/kernel/kernel_amd64.s
+(cd cpu/internal/kernel/gen && go run . -out "$scratch/kernel_amd64.s")
 # same FILE compares it with what was made, but for the first line, which holds
 # the command.
 same() { diff <(tail -n +2 "$1") <(tail -n +2 "$scratch/kernel_amd64.s"); }
@@ -21,5 +21,5 @@ if [ "${1:-}" = --self-test ]; then
   echo "generated.sh: self-test passed"
   exit 0
 fi
-same "$committed" || { echo "$committed: found other than the generator makes; run it as internal/cpu/kernel/gen/main.go says" >&2; exit 1; }
+same "$committed" || { echo "$committed: found other than the generator makes; run it as cpu/internal/kernel/gen/main.go says" >&2; exit 1; }
 echo "generated: as committed"

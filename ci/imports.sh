@@ -9,35 +9,35 @@ module=$(go list -m)
 
 table='
 internal/philox
-internal/backend          sparse
+backend          sparse
 internal/metrics
 internal/checkpoint
 internal/checkpoint/faultfs internal/checkpoint
-internal/newfolder
-internal/corpus           internal/philox internal/newfolder
-internal/huggingface      model sparse internal/checkpoint internal/corpus internal/newfolder
+internal/atomicdir
+internal/corpus           internal/philox internal/atomicdir
+internal/huggingface      model sparse internal/checkpoint internal/corpus internal/atomicdir
 sparse                    internal/philox
-model                     sparse internal/backend internal/philox
-internal/cpu              sparse internal/backend internal/philox internal/cpu/kernel
-internal/cpu/kernel       internal/philox
-internal/cpu/reference    sparse internal/backend internal/philox
+model                     sparse backend internal/philox
+cpu              sparse backend internal/philox cpu/internal/kernel
+cpu/internal/kernel       internal/philox
+internal/reference    sparse backend internal/philox
 internal/ptxsim
 kernels
 kernels/gen
-gpu                       kernels sparse internal/backend internal/philox
+gpu                       kernels sparse backend internal/philox
 gpu/simdriver             gpu internal/ptxsim
 gpu/cudadriver            gpu gpu/cudadriver/preflight
 gpu/cudadriver/preflight  internal/nvidia
 gpu/faultdriver           gpu
 gpu/drivertest            gpu
-internal/backendtest      sparse internal/backend internal/philox internal/cpu/reference
-internal/traffic          gpu sparse internal/backend
-internal/bench            sparse model internal/backend internal/philox internal/traffic
+internal/backendtest      sparse backend internal/philox internal/reference
+internal/traffic          gpu sparse backend
+internal/bench            sparse model backend internal/philox internal/traffic
 internal/nvidia
 internal/oracle           model sparse internal/philox
-internal/train            model sparse internal/backend internal/philox internal/corpus internal/checkpoint internal/metrics internal/huggingface internal/newfolder
-internal/sweep            internal/train internal/checkpoint model
-internal/report           model internal/train internal/metrics internal/checkpoint internal/sweep
+train            model sparse backend internal/philox internal/corpus internal/checkpoint internal/metrics internal/huggingface internal/atomicdir
+internal/sweep            train internal/checkpoint model
+internal/report           model train internal/metrics internal/checkpoint internal/sweep
 cmd/sparsebert-gpu        *
 ci/testreport
 ci/reportcheck
@@ -90,9 +90,9 @@ if [ "${1:-}" = --self-test ]; then
     echo "imports.sh: did not find the planted fault: $*" >&2
     exit 1
   }
-  for line in "sparse $module/internal/backend" "model $module/internal/cpu" "model gorgonia.org/tensor" "internal/newcomer fmt" \
+  for line in "sparse $module/backend" "model $module/cpu" "model gorgonia.org/tensor" "internal/newcomer fmt" \
     "gpu gorgonia.org/cu" "internal/oracle gorgonia.org/cu" "internal/oracle gorgonia.org/cu/blas" "gpu/cudadriver gorgonia.org/gorgonia" "gpu/cudadriver/preflight gorgonia.org/cu" \
-    "gpu C" "internal/oracle C" "kernels $module/sparse" "model $module/gpu" "internal/train $module/internal/report" "internal/train gonum.org/v1/plot/vg" "gpu $module/gpu/simdriver" "gpu/cudadriver $module/internal/ptxsim"; do
+    "gpu C" "internal/oracle C" "kernels $module/sparse" "model $module/gpu" "train $module/internal/report" "train gonum.org/v1/plot/vg" "gpu $module/gpu/simdriver" "gpu/cudadriver $module/internal/ptxsim"; do
     if echo "$module/$line" | check >/dev/null; then planted "$line"; fi
   done
   for line in "gpu/cudadriver C gorgonia.org/cu $module/gpu" "internal/oracle gorgonia.org/gorgonia $module/model" "sparse fmt"; do

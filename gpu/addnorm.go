@@ -1,6 +1,6 @@
 package gpu
 
-import "github.com/sparsebert/sparsebert-gpu/internal/backend"
+import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // norm checks the parameters of a LayerNorm and returns its width.
 func (c checker) norm(gamma, beta backend.Param, t int) (qg, qb *param, h int) {

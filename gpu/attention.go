@@ -3,7 +3,7 @@ package gpu
 import (
 	"math"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
 // The constants of kernels/include/attention_mma.cuh.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
 // ErrClosed is returned by every call after Close.
@@ -42,7 +42,7 @@ type Backend struct {
 	status  deviceStatus
 	checked int // launches before the last look at status
 	topo    topologyManager
-	lists   []*tensorList // of the optimiser
+	lists   []*tensorList // of the optimizer
 	laps    laps
 
 	recorded  map[any]*recording

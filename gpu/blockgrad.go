@@ -1,12 +1,12 @@
 package gpu
 
-import "github.com/sparsebert/sparsebert-gpu/internal/backend"
+import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // normSide is the side of the part of a dense gradient that a thread block of
 // kernels/include/block_grad.cuh works out.
 const normSide = 64
 
-// BlockGradL1 implements backend.Optimiser.
+// BlockGradL1 implements backend.Optimizer.
 func (b *Backend) BlockGradL1(w backend.Param, dy, x backend.Buffer, t int) {
 	c := b.check("BlockGradL1")
 	p := c.sparse("w", w)

@@ -4,7 +4,7 @@ import (
 	"math"
 	"unsafe"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
 // buffer is a device array.

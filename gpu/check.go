@@ -1,6 +1,6 @@
 package gpu
 
-import "github.com/sparsebert/sparsebert-gpu/internal/backend"
+import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // checker looks at the arguments of one operation. The first thing that does
 // not fit becomes the backend's error; from then on everything passes.

@@ -3,7 +3,7 @@ package gpu
 import (
 	"time"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
 // ProductKernel names the way in which the product op ("dsd", "dds", "sdd") of p

@@ -1,4 +1,4 @@
-// Package gpu is the backend for NVIDIA GPUs, behind package internal/backend:
+// Package gpu is the backend for NVIDIA GPUs, behind package backend:
 // device memory, launches of the kernels of package kernels, and the manager of
 // topologies, which live on the device.
 //

@@ -1,6 +1,6 @@
 package gpu
 
-import "github.com/sparsebert/sparsebert-gpu/internal/backend"
+import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // embedding is the checked arguments of Embed and EmbedGrad.
 type embedding struct {

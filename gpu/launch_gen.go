@@ -895,7 +895,7 @@ func (l *launcher) topologyZero(grid, block Dim3, shared int, tensors ptrTopolog
 }
 
 // zeroGrad launches kernels/zero_grad.cu:
-// Gradients of all tensors = 0. launch: grid the number of chunks, block 256; see optimiser.cuh.
+// Gradients of all tensors = 0. launch: grid the number of chunks, block 256; see optimizer.cuh.
 func (l *launcher) zeroGrad(grid, block Dim3, shared int, tensors ptrTensor, chunks ptrInt2) {
 	l.launch("zero_grad", grid, block, shared, uint64(tensors), uint64(chunks))
 }

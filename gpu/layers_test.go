@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 )
 
 // layers is the part of the interface that these tests use, of both backends.

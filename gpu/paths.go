@@ -3,7 +3,7 @@ package gpu
 import (
 	"fmt"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
@@ -81,7 +81,7 @@ func (c checker) makeCopies(p *param) {
 
 // refresh queues the launches that make the working copies of p again, from its
 // values and, but for fragments, its views. They depend on shapes alone, so they
-// may follow an update or a step of the optimiser inside a recorded graph.
+// may follow an update or a step of the optimizer inside a recorded graph.
 func (b *Backend) refresh(p *param) {
 	switch {
 	case p.path == pathFragments:

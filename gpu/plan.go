@@ -3,7 +3,7 @@ package gpu
 import (
 	"strings"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
 // Plan implements backend.Planner.

@@ -4,9 +4,9 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/backendtest"
 )
 
@@ -21,7 +21,7 @@ func (s silent) Load(name string, ptx []byte) (gpu.Module, error) {
 	return s.Driver.Load(name, reports.ReplaceAll(ptx, nil))
 }
 
-// TestRaces: no thread block of attention, the optimiser and the products of three
+// TestRaces: no thread block of attention, the optimizer and the products of three
 // weights touches what another one writes. With bfloat16 all kinds of their kernels run.
 func TestRaces(t *testing.T) {
 	backendtest.Run(t, func(t *testing.T) backend.Backend {

@@ -3,7 +3,7 @@ package gpu
 import (
 	"math"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
 // rowThreads is the block of kernels that give each row a warp.

@@ -1,6 +1,6 @@
 package gpu
 
-import "github.com/sparsebert/sparsebert-gpu/internal/backend"
+import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // The products of three weights that share a tensor, in one pass over it; see
 // kernels/include/three.cuh. Other numbers of weights, and weights without

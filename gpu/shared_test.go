@@ -5,9 +5,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )

@@ -3,7 +3,7 @@ package gpu
 import (
 	"unsafe"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
 // deviceStep is struct StepScalars of kernels/include/step.cuh.

@@ -6,7 +6,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
@@ -63,7 +63,7 @@ func (b *Backend) register(p *param) {
 	m.params, m.host, m.stale = append(m.params, p), append(m.host, t), true
 }
 
-// UpdateTopology implements backend.Optimiser. What is wrong on the device (a
+// UpdateTopology implements backend.Optimizer. What is wrong on the device (a
 // norm that is not finite, say) becomes an error at the next Sync or read.
 func (b *Backend) UpdateTopology(params []backend.Param, u sparse.Update) {
 	c := b.check("UpdateTopology")
@@ -194,7 +194,7 @@ func (b *Backend) topologyErrors() {
 	}
 }
 
-// UpdateStats implements backend.Optimiser.
+// UpdateStats implements backend.Optimizer.
 func (b *Backend) UpdateStats(params []backend.Param) ([]sparse.Stats, error) {
 	c := b.check("UpdateStats")
 	var list []*param
@@ -221,7 +221,7 @@ func (b *Backend) UpdateStats(params []backend.Param) ([]sparse.Stats, error) {
 	return stats, b.err
 }
 
-// GrowScores implements backend.Optimiser. A dense parameter has none: that is
+// GrowScores implements backend.Optimizer. A dense parameter has none: that is
 // an error.
 func (b *Backend) GrowScores(w backend.Param) backend.Buffer {
 	c := b.check("GrowScores")

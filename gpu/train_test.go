@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"github.com/sparsebert/sparsebert-gpu/gpu/faultdriver"
 	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -172,7 +172,7 @@ func TestGraphsChangeNothing(t *testing.T) {
 }
 
 // TestStepIsAFewLaunches: a step is a copy of the scalars and of the batch and a
-// graph, a wait, and a graph for the optimiser; an update is one more.
+// graph, a wait, and a graph for the optimizer; an update is one more.
 func TestStepIsAFewLaunches(t *testing.T) {
 	d := &counted{Driver: gpu.NewPlanDriver(simdriver.New(simdriver.Options{}))}
 	b, err := gpu.New(d, gpu.Options{})

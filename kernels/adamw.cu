@@ -4,7 +4,7 @@
 // a = step + 1, less the birth of the block in a block-sparse tensor, whose blocks then shrink by lasso = lambda wstd:
 //   W -= lr lasso B W / sqrt(sum W^2 + 1e-6).
 // Values, m and v are read and assigned, the gradient is read, the bfloat16 working copies are assigned (=).
-// launch: grid the number of chunks, block 256; see optimiser.cuh and adamw.cuh.
+// launch: grid the number of chunks, block 256; see optimizer.cuh and adamw.cuh.
 // Moves 28 bytes an element, 32 with working copies.
 #include "adamw.cuh"
 

@@ -1,6 +1,6 @@
 // The norm of all gradients: norm [1] = sqrt of the sum of partial [n], which grad_squares made (=).
 // launch: grid 1, block 512.
-#include "optimiser.cuh"
+#include "optimizer.cuh"
 
 extern "C" __global__ void __launch_bounds__(512) grad_norm(float *norm, const double *partial, int n) {
   double sum = 0;

@@ -1,6 +1,6 @@
 // The sum of squared gradients of each chunk, in float64: partial [chunks] (=), for grad_norm.
-// launch: grid the number of chunks, block 256; see optimiser.cuh. Moves 4 bytes an element.
-#include "optimiser.cuh"
+// launch: grid the number of chunks, block 256; see optimizer.cuh. Moves 4 bytes an element.
+#include "optimizer.cuh"
 
 extern "C" __global__ void __launch_bounds__(256) grad_squares(double *partial, const Tensor *tensors, const int2 *chunks) {
   Chunk c(tensors, chunks);

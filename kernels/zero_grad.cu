@@ -1,6 +1,6 @@
-// Gradients of all tensors = 0. launch: grid the number of chunks, block 256; see optimiser.cuh.
+// Gradients of all tensors = 0. launch: grid the number of chunks, block 256; see optimizer.cuh.
 // Moves 4 bytes an element.
-#include "optimiser.cuh"
+#include "optimizer.cuh"
 
 extern "C" __global__ void __launch_bounds__(256) zero_grad(const Tensor *tensors, const int2 *chunks) {
   Chunk c(tensors, chunks);

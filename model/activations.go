@@ -1,6 +1,6 @@
 package model
 
-import "github.com/sparsebert/sparsebert-gpu/internal/backend"
+import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // allocator makes a buffer of n elements. part is its line in the memory ledger.
 type allocator func(part, name string, dt backend.DType, n int) backend.Buffer

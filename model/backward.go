@@ -1,6 +1,6 @@
 package model
 
-import "github.com/sparsebert/sparsebert-gpu/internal/backend"
+import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // weightGrad queues a layer's weight and bias gradient, w += dy^T x and b +=
 // column sums of dy, and the growth scores when this pass collects them.

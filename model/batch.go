@@ -23,7 +23,7 @@ type Batch struct {
 	NSPLabels               []int32 // [Size] 0: B follows A; 1: it does not; -1: ignored
 }
 
-// counts returns the number of used masked positions and of labelled pairs.
+// counts returns the number of used masked positions and of labeled pairs.
 func (b Batch) counts() (masked, pairs int) {
 	for _, l := range b.MaskedLabels {
 		if l >= 0 {

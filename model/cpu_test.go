@@ -6,9 +6,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/cpu"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -52,7 +52,7 @@ func TestFloat32AgreesWithReference(t *testing.T) {
 			}
 			ref, fast := reference.New(), openCPU(t, 2)
 			m, f := build(t, ref, cfg, smallOptions), build(t, fast, cfg, smallOptions)
-			randomise(t, ref, m)
+			randomize(t, ref, m)
 			for i, p := range m.Params() {
 				v := floats(t, ref, p.Values())
 				ref.WriteFloats(p.Values(), 0, v) // the rounding is not to be compared

@@ -1,6 +1,6 @@
 // Package model is BERT for pre-training: configuration, the table of its
-// parameters, initialisation, forward and backward pass, the two losses, the
-// optimiser step and the accounts of arithmetic and memory.
+// parameters, initialization, forward and backward pass, the two losses, the
+// optimizer step and the accounts of arithmetic and memory.
 //
 // The network is Hugging Face's BertForPreTraining (Devlin et al. 2019): token,
 // position and segment embeddings, post-LayerNorm encoder layers with erf GELU,

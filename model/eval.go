@@ -3,7 +3,7 @@ package model
 import (
 	"fmt"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
 // EvalSums are sums over a batch; those of several batches add up.

@@ -4,9 +4,9 @@ import (
 	"math"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
@@ -49,9 +49,9 @@ func build(t *testing.T, b backend.Backend, c model.Config, o model.Options) *mo
 	return m
 }
 
-// randomise moves every value by a normal of standard deviation 0.2, so that
+// randomize moves every value by a normal of standard deviation 0.2, so that
 // nothing is zero, equal or nearly linear.
-func randomise(t *testing.T, b *reference.Backend, m *model.Model) {
+func randomize(t *testing.T, b *reference.Backend, m *model.Model) {
 	t.Helper()
 	for i, p := range m.Params() {
 		v := doubles(t, b, p.Values())
@@ -73,7 +73,7 @@ func doubles(t *testing.T, b *reference.Backend, x backend.Buffer) []float64 {
 	return v
 }
 
-// adam is an ordinary optimiser setting.
+// adam is an ordinary optimizer setting.
 func adam() backend.AdamConfig {
 	return backend.AdamConfig{Beta1: 0.9, Beta2: 0.999, Eps: 1e-6, WeightDecay: 0.01, GroupLassoStd: 0.02, MaxGradNorm: 1}
 }

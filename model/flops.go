@@ -53,7 +53,7 @@ func NonEmbeddingFLOPs(c Config, seq int) (float64, error) {
 // flopParts is the account for one sequence. The heads run on o.MaxMasked
 // positions and on [CLS]. With o.Recompute all layers but the last run forward
 // twice. Elementwise work (LayerNorm, GELU, dropout, softmax)
-// and the optimiser are not counted.
+// and the optimizer are not counted.
 func flopParts(c Config, table []Tensor, o Options) []FLOPPart {
 	order := []string{
 		FLOPsAttentionWeights, FLOPsFFNWeights, FLOPsAttentionScores, FLOPsEmbedding,

@@ -1,6 +1,6 @@
 package model
 
-import "github.com/sparsebert/sparsebert-gpu/internal/backend"
+import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // Dropout sites (backend.Dropout.Site): one for the embeddings, three for each
 // layer. The numbers are part of what makes a run repeatable: never renumber.

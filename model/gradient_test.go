@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
@@ -85,7 +85,7 @@ func differentiable(t *testing.T, method model.Method, block int, dropout float6
 	c := smallConfig(method, block)
 	c.Dropout = dropout
 	m := build(t, b, c, smallOptions)
-	randomise(t, b, m)
+	randomize(t, b, m)
 	micro := []model.Batch{smallBatch(4, 1)}
 	if dropout > 0 {
 		micro = append(micro, smallBatch(4, 2))

@@ -1,6 +1,6 @@
 package model
 
-import "github.com/sparsebert/sparsebert-gpu/internal/backend"
+import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // mlmHead queues the masked-language loss over rows gathered positions:
 //

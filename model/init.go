@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -43,8 +43,8 @@ func InitialValues(t Tensor, c Config, seed uint64) []float32 {
 // would take most of its time.
 type valueless interface{ Valueless() bool }
 
-// initialise writes a parameter's first values.
-func initialise(b backend.Backend, p backend.Param, t Tensor, topo *sparse.Topology, c Config, seed uint64) {
+// initialize writes a parameter's first values.
+func initialize(b backend.Backend, p backend.Param, t Tensor, topo *sparse.Topology, c Config, seed uint64) {
 	if t.Start == StartZero {
 		return // NewParam zeroes
 	}

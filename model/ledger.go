@@ -1,7 +1,7 @@
 package model
 
 import (
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
 // Ledger is the account of a configuration before anything is built: parameters,

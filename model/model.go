@@ -3,7 +3,7 @@ package model
 import (
 	"fmt"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
@@ -48,7 +48,7 @@ func (o Options) validate(c Config) error {
 	return nil
 }
 
-// Model is a BERT on a device with its gradients, optimiser moments and the
+// Model is a BERT on a device with its gradients, optimizer moments and the
 // activations of one micro-batch. It is used from one goroutine at a time.
 type Model struct {
 	b   backend.Backend
@@ -109,7 +109,7 @@ func newModel(b backend.Backend, c Config, o Options, plan bool) (*Model, error)
 			}
 		}
 		if !plan {
-			initialise(b, m.params[i], t, topo, c, o.Seed)
+			initialize(b, m.params[i], t, topo, c, o.Seed)
 		}
 	}
 	if m.net, err = newNetwork(table, m.params, c.Layers); err != nil {

@@ -3,7 +3,7 @@ package model
 import (
 	"fmt"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
 // linear is a dense or block-sparse layer y = x W^T + b.

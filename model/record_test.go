@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -67,7 +67,7 @@ func TestSequences(t *testing.T) {
 		grow.Update.Growth = sparse.GrowGradient
 		step(t, m, grow, smallBatch(4, 1))
 	})
-	run("another optimiser", 2, 1, func() {
+	run("another optimizer", 2, 1, func() {
 		other := a
 		other.Step = 6
 		other.Adam.WeightDecay = 0

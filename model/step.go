@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
@@ -15,10 +15,10 @@ var ErrNotFinite = errors.New("not finite")
 
 // StepArgs are what changes from step to step.
 type StepArgs struct {
-	Step int64   // optimiser steps finished before this one
+	Step int64   // optimizer steps finished before this one
 	LR   float64 // learning rate of this step
 	Adam backend.AdamConfig
-	// Update is the topology update that follows the optimiser step, nil when
+	// Update is the topology update that follows the optimizer step, nil when
 	// none is due. Its Step is set to Step+1. With sparse.GrowGradient the growth
 	// scores are those of this step's micro-batches.
 	Update *sparse.Update
@@ -43,7 +43,7 @@ type StepResult struct {
 // Loss returns the training loss, MLMLoss + NSPLoss.
 func (r StepResult) Loss() float64 { return r.MLMLoss + r.NSPLoss }
 
-// Step does one optimiser step on the mean loss over all micro-batches: forward
+// Step does one optimizer step on the mean loss over all micro-batches: forward
 // and backward for each, clipping by the global norm, AdamW, and the topology
 // update if one is due. It waits once, before the parameters change, for losses
 // and norm; an error of the device after that is returned by a later call.
@@ -74,7 +74,7 @@ func (m *Model) Step(a StepArgs, micro []Batch) (StepResult, error) {
 	if err := m.checkFinite(r); err != nil {
 		return r, err
 	}
-	m.record(sequence{what: "optimiser", adam: a.Adam}, func() {
+	m.record(sequence{what: "optimizer", adam: a.Adam}, func() {
 		m.b.AdamW(m.params, m.act.gradNorm, a.Adam)
 	})
 	if a.Update != nil {

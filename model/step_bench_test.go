@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
-// BenchmarkStep is a whole optimiser step of BERT-Tiny, V = 8192, 16 sequences of
+// BenchmarkStep is a whole optimizer step of BERT-Tiny, V = 8192, 16 sequences of
 // 128 tokens with 16 to 19 of 20 masked slots used, on the CPU backend.
 func BenchmarkStep(b *testing.B) {
 	for _, method := range []model.Method{model.Static, model.Dense} {

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -63,8 +63,8 @@ func TestAccumulationEqualsOneBatch(t *testing.T) {
 	o.MicroBatch = 8
 	one, two := reference.New(), reference.New()
 	large, small := build(t, one, c, o), build(t, two, c, smallOptions)
-	randomise(t, one, large)
-	randomise(t, two, small)
+	randomize(t, one, large)
+	randomize(t, two, small)
 
 	whole := smallBatch(8, 1)
 	part := func(i int) model.Batch {

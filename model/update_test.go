@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -114,7 +114,7 @@ func TestGradientGrowthUsesThisStep(t *testing.T) {
 	c.Growth = sparse.GrowGradient
 	spy := &scoreSpy{Backend: b}
 	m := build(t, spy, c, smallOptions)
-	randomise(t, b, m)
+	randomize(t, b, m)
 	c.Method = model.Dense
 	bd := reference.New()
 	dense := build(t, bd, c, smallOptions)

@@ -17,7 +17,7 @@ const (
 )
 
 // PruneRatio returns pr(t), where pr is the maximum and step and total are t and
-// T in optimiser steps. Steps outside 0..total count as the nearer end.
+// T in optimizer steps. Steps outside 0..total count as the nearer end.
 func (s Schedule) PruneRatio(pr float64, step, total int64) float64 {
 	x := 0.0
 	if total > 0 {

@@ -34,7 +34,7 @@ func ratio(part, whole int) float64 {
 	return float64(part) / float64(whole)
 }
 
-// Stats describes the topology as it is after step optimiser steps, apart from
+// Stats describes the topology as it is after step optimizer steps, apart from
 // any update: Pruned, RemovedNew and Returned are 0.
 func (t *Topology) Stats(step int64) Stats {
 	var s Stats

@@ -62,7 +62,7 @@ type Topology struct {
 
 	Rows []int32 // [nnzb] block row of each slot
 	Cols []int32 // [nnzb] block column of each slot
-	Born []int32 // [nnzb] optimiser step after which the block was activated; 0: at the start
+	Born []int32 // [nnzb] optimizer step after which the block was activated; 0: at the start
 
 	// NewAt is the number of the topology update that activated each slot's
 	// block, 0 for the starting blocks: [nnzb].

@@ -22,7 +22,7 @@ const (
 type Update struct {
 	Seed         uint64
 	Number       int     // 1 for the first update
-	Step         int64   // optimiser steps finished; Born of the new blocks
+	Step         int64   // optimizer steps finished; Born of the new blocks
 	PruneRatio   float64 // pr(t) of this update, 0 to 1
 	Norm         Norm
 	Growth       Growth

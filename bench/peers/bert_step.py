@@ -145,7 +145,7 @@ class Torch:
         decayed = [p for p in model.parameters() if p.dim() > 1]
         others = [p for p in model.parameters() if p.dim() <= 1]
         groups = [dict(params=decayed, weight_decay=0.01), dict(params=others, weight_decay=0.0)]
-        optimiser = torch.optim.AdamW(groups, lr=1e-5, betas=(0.9, 0.999), eps=1e-6, fused=self.cuda, capturable=self.cuda)
+        optimizer = torch.optim.AdamW(groups, lr=1e-5, betas=(0.9, 0.999), eps=1e-6, fused=self.cuda, capturable=self.cuda)
         count = masked(s)
         rows = (torch.arange(n)[:, None] * s + torch.arange(count) * s // count).reshape(-1)
         draw = lambda *size: torch.randint(vocab, size)
@@ -153,12 +153,12 @@ class Torch:
         loss_of = model if args.no_compile or not self.cuda else torch.compile(model, mode="max-autotune-no-cudagraphs", dynamic=False)
 
         def step():
-            optimiser.zero_grad(set_to_none=False)
+            optimizer.zero_grad(set_to_none=False)
             with torch.autocast(args.device, dtype=torch.bfloat16):
                 loss = loss_of(*data)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
-            optimiser.step()
+            optimizer.step()
             return loss
 
         self.step, self.loss, self.name = step, None, "PyTorch dense"

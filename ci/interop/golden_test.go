@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
 	"github.com/sparsebert/sparsebert-gpu/internal/oracle"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
 	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // The limits of docs/interop.md.

@@ -46,7 +46,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     p.add_argument("--program", required=True, help="sparsebert-gpu")
     p.add_argument("--helper", required=True, help="the program of ci/interop")
-    p.add_argument("--lines", help="a text whose every line is tokenised, and on which the larger models are trained")
+    p.add_argument("--lines", help="a text whose every line is tokenized, and on which the larger models are trained")
     p.add_argument("--golden", metavar="DIR", help="write the golden files, those of the tokenizer to DIR")
     a = p.parse_args()
     torch.set_num_threads(1)

@@ -57,7 +57,7 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	return fmt.Errorf("found arguments %q, expected a line of the package comment", args)
 }
 
-// tokens tokenises a JSON list of texts.
+// tokens tokenizes a JSON list of texts.
 func tokens(vocab string, in io.Reader, out io.Writer) error {
 	v, err := corpus.LoadVocab(vocab)
 	if err != nil {

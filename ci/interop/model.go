@@ -3,13 +3,13 @@ package main
 import (
 	"errors"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
 	"github.com/sparsebert/sparsebert-gpu/internal/oracle"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // batch is a batch as interop.py writes it. Positions are within a sequence.

@@ -25,7 +25,7 @@ def train(programs, folder, text, method, flags):
 
 
 def sentences(path, n):
-    """Pairs of neighbouring lines with text in them."""
+    """Pairs of neighboring lines with text in them."""
     with open(path, encoding="utf-8") as f:
         lines = [line.strip() for line in f if len(line.split()) > 4]
     step = max(2, len(lines) // n // 2 * 2)

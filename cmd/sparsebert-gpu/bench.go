@@ -17,8 +17,8 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
 	"github.com/sparsebert/sparsebert-gpu/internal/bench"
 	"github.com/sparsebert/sparsebert-gpu/internal/ptxsim"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
 	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 func benchCommand() *cli.Command {

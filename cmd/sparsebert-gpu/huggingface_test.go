@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // done runs a command that must succeed and returns what it prints.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 func inspectCommand() *cli.Command {

@@ -98,7 +98,7 @@ func TestTerminal(t *testing.T) {
 		t.Errorf("the cursor was hidden and not shown again: %q", sent)
 	}
 	sent = onTerminal(t, nil, "prepare", "--corpus", text, "--vocab-size", "30", "--out", filepath.Join(in.dir, "shards"))
-	for _, want := range []string{"count words", "tokenise", "100 %"} {
+	for _, want := range []string{"count words", "tokenize", "100 %"} {
 		if !strings.Contains(sent, want) {
 			t.Errorf("prepare: found %q, expected %q in it", sent, want)
 		}

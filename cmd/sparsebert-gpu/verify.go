@@ -7,11 +7,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/oracle"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // tolerances says how far the loss and a gradient may be from the oracle's in
@@ -111,7 +111,7 @@ func verifyGradients(w io.Writer, open func() (backend.Backend, error), precisio
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)
 	}
-	if err := oracle.Randomise(m, seed); err != nil {
+	if err := oracle.Randomize(m, seed); err != nil {
 		return 0, err
 	}
 	in, err := oracle.InputOf(m, small.Batch)

@@ -4,7 +4,7 @@
 //
 // A process that links it and runs where driver or GPU are missing or too old
 // exits at once with status 2 and one line (package preflight), since
-// gorgonia.org/cu calls cuInit when it is initialised; without libcuda.so.1 the
+// gorgonia.org/cu calls cuInit when it is initialized; without libcuda.so.1 the
 // loader ends it with status 127.
 //
 // # Threads and memory

@@ -171,7 +171,7 @@ func (d *Driver) stream(s gpu.Stream) (cu.Stream, error) {
 // Sync waits for the stream's work. The error may be that of any kernel of the
 // context that went wrong.
 func (d *Driver) Sync(s gpu.Stream) error {
-	return d.call("synchronise", "", true, func() error {
+	return d.call("synchronize", "", true, func() error {
 		st, err := d.stream(s)
 		if err != nil {
 			return err

@@ -163,7 +163,7 @@ func x(n int) gpu.Dim3 { return gpu.Dim3{X: n} }
 
 func f32(v float32) uint64 { return uint64(math.Float32bits(v)) }
 
-// bytesOf returns n bytes that differ from their neighbours.
+// bytesOf returns n bytes that differ from their neighbors.
 func bytesOf(n int) []byte {
 	raw := make([]byte, n)
 	for i := range raw {

@@ -153,7 +153,7 @@ func (d *Driver) stream(s gpu.Stream) (*stream, error) {
 // Sync finishes the stream's copies with pinned memory. It is an error if the
 // source of one was changed since.
 func (d *Driver) Sync(s gpu.Stream) error {
-	return d.call("synchronise", "", true, func() error {
+	return d.call("synchronize", "", true, func() error {
 		st, err := d.stream(s)
 		if err != nil {
 			return err

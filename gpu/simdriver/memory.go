@@ -20,7 +20,7 @@ type pending struct {
 // notYet fills the destination of a copy that is not finished.
 const notYet = 0xA5
 
-var errChanged = errors.New("the pinned source of a copy was changed before the stream was synchronised")
+var errChanged = errors.New("the pinned source of a copy was changed before the stream was synchronized")
 
 // finish ends the stream's first n copies, counted from its beginning.
 func (st *stream) finish(n int) error {

@@ -3,8 +3,8 @@ package backendtest
 import (
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 )
 
 // bf16 is the reference backend with activations in bfloat16: it computes in

@@ -1,6 +1,6 @@
 package backendtest
 
-import "github.com/sparsebert/sparsebert-gpu/internal/backend"
+import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // calls lists a small good call of every operation that takes buffers or
 // parameters: 3 tokens (or 2 sequences of 3), 4 outputs, 6 inputs.

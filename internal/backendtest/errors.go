@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 )
 
 // mistakeChecks make every mistake in every argument of every call, each on a

@@ -3,7 +3,7 @@ package backendtest
 import (
 	"slices"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
 type (

@@ -1,6 +1,6 @@
 package backendtest
 
-import "github.com/sparsebert/sparsebert-gpu/internal/backend"
+import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // sharedFault replaces some of the optional interface; the rest goes one by one.
 type sharedFault struct {

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 )
 
 // fault is a backend that is right but for one thing, and the group of checks
@@ -16,7 +16,7 @@ type fault struct {
 }
 
 func faults() []fault {
-	return slices.Concat(productFaults(), sharedFaults(), layerFaults(), rowFaults(), attentionFaults(), optimiserFaults(), restrictFaults(), topologyFaults(), generalFaults())
+	return slices.Concat(productFaults(), sharedFaults(), layerFaults(), rowFaults(), attentionFaults(), optimizerFaults(), restrictFaults(), topologyFaults(), generalFaults())
 }
 
 // notice returns what the suite says to the fault, nil when nothing.

@@ -3,9 +3,9 @@ package backendtest_test
 import (
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/backendtest"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 )
 
 func openReference(t *testing.T) backend.Backend {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
@@ -32,7 +32,7 @@ func (p restricted) within(k int) bool {
 }
 
 // restrictedTensors are dense tensors with parts of them: one that is cut into
-// pieces, neighbouring blocks, a part that is all, one that was taken back.
+// pieces, neighboring blocks, a part that is all, one that was taken back.
 func restrictedTensors(d *draws) []restricted {
 	var list []restricted
 	for _, s := range []struct{ block, rows, cols, nnzb int }{

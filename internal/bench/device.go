@@ -3,7 +3,7 @@ package bench
 import (
 	"time"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
 // Device is the part of a backend that its products need. Every backend.Backend

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
 	"github.com/sparsebert/sparsebert-gpu/internal/traffic"
 	"github.com/sparsebert/sparsebert-gpu/model"

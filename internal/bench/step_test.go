@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/bench"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/traffic"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
 // Options say how to measure; zero values mean the defaults.

@@ -34,7 +34,7 @@ func TestDemoDocumentsAreAFunctionOfSeedAndNumber(t *testing.T) {
 }
 
 // The corpus must have something to learn. Two counting models, far weaker than
-// BERT, show that it has: one that knows a token's two neighbours must predict
+// BERT, show that it has: one that knows a token's two neighbors must predict
 // it much better than its frequency does, and one that compares the topics
 // of two parts must tell pairs that belong together. Length alone must not.
 func TestDemoCorpusHasStructure(t *testing.T) {
@@ -54,9 +54,9 @@ func TestDemoCorpusHasStructure(t *testing.T) {
 		t.Errorf("%d distinct words, want 300 to 600", len(words))
 	}
 	entropy := UnigramEntropy(valid)
-	neighbours := neighbourLoss(train, valid)
-	if !(neighbours < entropy/2) {
-		t.Errorf("loss with neighbours known %.3f nats a token, want less than half of the unigram entropy %.3f", neighbours, entropy)
+	neighbors := neighborLoss(train, valid)
+	if !(neighbors < entropy/2) {
+		t.Errorf("loss with neighbors known %.3f nats a token, want less than half of the unigram entropy %.3f", neighbors, entropy)
 	}
 	d, err := NewDataset(valid, v, DatasetOptions{SeqLen: 128, MLMProbability: 0.15, Seed: 3})
 	if err != nil {
@@ -80,8 +80,8 @@ func TestDemoCorpusHasStructure(t *testing.T) {
 		lengths[row] = float64(b.Lengths[row])
 	}
 	byTopic, byLength := bestAccuracy(shared, b.NSPLabels), bestAccuracy(lengths, b.NSPLabels)
-	t.Logf("V %d, %d words, %d + %d tokens, %d + %d examples; unigram entropy %.3f, loss with neighbours known %.3f; NSP accuracy by topic %.3f, by length %.3f",
-		v.Size(), len(words), train.Tokens(), valid.Tokens(), demoTrainDocs, d.Examples(), entropy, neighbours, byTopic, byLength)
+	t.Logf("V %d, %d words, %d + %d tokens, %d + %d examples; unigram entropy %.3f, loss with neighbors known %.3f; NSP accuracy by topic %.3f, by length %.3f",
+		v.Size(), len(words), train.Tokens(), valid.Tokens(), demoTrainDocs, d.Examples(), entropy, neighbors, byTopic, byLength)
 	if !(byTopic > 0.85) {
 		t.Errorf("the topic tells %.3f of the pairs, want more than 0.85", byTopic)
 	}
@@ -117,10 +117,10 @@ func demoClues() map[string]int {
 	return clues
 }
 
-// neighbourLoss returns the mean of -ln p(token | token before, token behind) on
+// neighborLoss returns the mean of -ln p(token | token before, token behind) on
 // valid, with p counted on train and mixed with what the token before and the
 // frequency alone give, so that it is never 0.
-func neighbourLoss(train, valid *Store) float64 {
+func neighborLoss(train, valid *Store) float64 {
 	both, before, alone := map[[3]int32]float64{}, map[[2]int32]float64{}, map[int32]float64{}
 	bothAll, beforeAll := map[[2]int32]float64{}, map[int32]float64{}
 	each := func(s *Store, do func(l, x, r int32)) {

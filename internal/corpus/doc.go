@@ -1,5 +1,5 @@
 // Package corpus turns text into training examples for masked-language
-// modelling (MLM) and next-sentence prediction (NSP), in four steps:
+// modeling (MLM) and next-sentence prediction (NSP), in four steps:
 //
 //	text      ReadDocuments   files -> Documents, lists of clean sentences
 //	tokens    Tokenizer       sentences -> WordPiece ids, over a Vocab that is

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/newfolder"
+	"github.com/sparsebert/sparsebert-gpu/internal/atomicdir"
 )
 
 // PrepareOptions says what Prepare reads and writes.
@@ -21,7 +21,7 @@ type PrepareOptions struct {
 	VocabSize   int      // with VocabPath: 0, or the size it must have
 	Threads     int      // 0: one per processor
 	ShardTokens int      // tokens in a shard, about; 0: 16 Mi; at most 1 Gi
-	Progress    Progress // stages "count words", "train vocabulary", "tokenise"; may be nil
+	Progress    Progress // stages "count words", "train vocabulary", "tokenize"; may be nil
 }
 
 // PrepareResult says what Prepare wrote.
@@ -72,7 +72,7 @@ func Prepare(ctx context.Context, o PrepareOptions) (PrepareResult, error) {
 		return PrepareResult{}, err
 	}
 	var r PrepareResult
-	err = newfolder.Write(ctx, o.Out, func(folder string) error {
+	err = atomicdir.Write(ctx, o.Out, func(folder string) error {
 		r, err = writeShards(ctx, folder, o, files, v)
 		return err
 	})
@@ -85,10 +85,10 @@ func Prepare(ctx context.Context, o PrepareOptions) (PrepareResult, error) {
 	return r, nil
 }
 
-// checkOut is newfolder.Check with a DataError.
+// checkOut is atomicdir.Check with a DataError.
 func checkOut(path string) error {
-	err := newfolder.Check(path)
-	if e, ok := errors.AsType[*newfolder.Error](err); ok {
+	err := atomicdir.Check(path)
+	if e, ok := errors.AsType[*atomicdir.Error](err); ok {
 		return &DataError{Path: e.Path, Offset: -1, Found: e.Found, Expected: e.Expected, Err: e.Err}
 	}
 	return err
@@ -116,19 +116,19 @@ func writeShards(ctx context.Context, folder string, o PrepareOptions, files []s
 		Sources: slices.Clone(o.Corpus),
 	}
 	r := PrepareResult{VocabSize: v.Size()}
-	err := newfolder.WriteFile(filepath.Join(folder, vocabFile), func(w io.Writer) error {
+	err := atomicdir.WriteFile(filepath.Join(folder, vocabFile), func(w io.Writer) error {
 		_, err := v.WriteTo(w)
 		return err
 	})
 	if err != nil {
 		return r, err
 	}
-	counts, err := buildSections(ctx, readFiles(files, "tokenise", o.Progress), v, o.Threads, o.ShardTokens, func(sec *section) error {
+	counts, err := buildSections(ctx, readFiles(files, "tokenize", o.Progress), v, o.Threads, o.ShardTokens, func(sec *section) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		name := shardFile(len(x.Shards))
-		return newfolder.WriteFile(filepath.Join(folder, name), func(w io.Writer) error {
+		return atomicdir.WriteFile(filepath.Join(folder, name), func(w io.Writer) error {
 			entry, err := writeShard(w, sec, v.Size(), vocabSum)
 			entry.File = name
 			x.Shards = append(x.Shards, entry)
@@ -154,7 +154,7 @@ func writeShards(ctx context.Context, folder string, o PrepareOptions, files []s
 	if err != nil {
 		return r, err
 	}
-	return r, newfolder.WriteFile(filepath.Join(folder, indexFile), func(w io.Writer) error {
+	return r, atomicdir.WriteFile(filepath.Join(folder, indexFile), func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})

@@ -206,7 +206,7 @@ func TestPrepareRefuses(t *testing.T) {
 
 func TestPrepareStoppedLeavesNothing(t *testing.T) {
 	text := demoText(t, 600)
-	for _, stage := range []string{"count words", "train vocabulary", "tokenise"} {
+	for _, stage := range []string{"count words", "train vocabulary", "tokenize"} {
 		dir := t.TempDir()
 		stop := errors.New("stop")
 		ctx, cancel := context.WithCancelCause(t.Context())

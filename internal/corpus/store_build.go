@@ -24,8 +24,8 @@ func tokenWidth(vocabSize int) int {
 	return 4
 }
 
-// tokenised is a chunk of documents as tokens.
-type tokenised struct {
+// tokenized is a chunk of documents as tokens.
+type tokenized struct {
 	docs   []docLen
 	sents  []uint32 // tokens of each sentence
 	toks   []byte
@@ -39,11 +39,11 @@ type docLen struct {
 	sents, tokens int
 }
 
-// tokenise turns docs into tokens of width bytes. ids is scratch, returned for
+// tokenize turns docs into tokens of width bytes. ids is scratch, returned for
 // the next call. Sentences without a token, and documents without a sentence,
 // are left out.
-func tokenise(t *Tokenizer, width int, docs []Document, ids []int32) (tokenised, []int32) {
-	out := tokenised{counts: map[int32]int64{}}
+func tokenize(t *Tokenizer, width int, docs []Document, ids []int32) (tokenized, []int32) {
+	out := tokenized{counts: map[int32]int64{}}
 	for _, d := range docs {
 		n := docLen{source: d.Source, line: d.Line}
 		for _, sentence := range d.Sentences {
@@ -70,7 +70,7 @@ func tokenise(t *Tokenizer, width int, docs []Document, ids []int32) (tokenised,
 	return out, ids
 }
 
-// sectionBuilder gathers tokenised documents into sections of about limit
+// sectionBuilder gathers tokenized documents into sections of about limit
 // tokens: one ends with the document that reaches the limit. So the sections
 // depend on the documents alone, not on how they came in chunks.
 type sectionBuilder struct {
@@ -88,7 +88,7 @@ func (b *sectionBuilder) reset() {
 }
 
 // add appends a chunk.
-func (b *sectionBuilder) add(t tokenised) error {
+func (b *sectionBuilder) add(t tokenized) error {
 	for id, n := range t.counts {
 		b.counts[id] += n
 	}
@@ -125,7 +125,7 @@ func (b *sectionBuilder) finish() error {
 	return b.emit(&done)
 }
 
-// buildSections reads documents, tokenises them in threads goroutines and hands
+// buildSections reads documents, tokenizes them in threads goroutines and hands
 // sections to emit in order. It returns the token counts, [V].
 func buildSections(ctx context.Context, read source, v *Vocab, threads, limit int, emit func(*section) error) ([]int64, error) {
 	if threads <= 0 {
@@ -135,8 +135,8 @@ func buildSections(ctx context.Context, read source, v *Vocab, threads, limit in
 	b.reset()
 	t := NewTokenizer(v)
 	scratch := make([][]int32, threads)
-	err := inOrder(ctx, threads, read, func(worker int, docs []Document) (out tokenised) {
-		out, scratch[worker] = tokenise(t, b.width, docs, scratch[worker])
+	err := inOrder(ctx, threads, read, func(worker int, docs []Document) (out tokenized) {
+		out, scratch[worker] = tokenize(t, b.width, docs, scratch[worker])
 		return out
 	}, b.add)
 	if err != nil {
@@ -145,7 +145,7 @@ func buildSections(ctx context.Context, read source, v *Vocab, threads, limit in
 	return b.counts, b.finish()
 }
 
-// addSource tokenises documents into the store's memory, behind what it holds.
+// addSource tokenizes documents into the store's memory, behind what it holds.
 func (s *Store) addSource(ctx context.Context, read source, v *Vocab, threads int) error {
 	counts, err := buildSections(ctx, read, v, threads, defaultShardTokens, func(sec *section) error {
 		s.addRun(sec, 0, sec.documents())
@@ -160,14 +160,14 @@ func (s *Store) addSource(ctx context.Context, read source, v *Vocab, threads in
 	return nil
 }
 
-// NewStore tokenises documents into memory with threads goroutines (0: one per
+// NewStore tokenizes documents into memory with threads goroutines (0: one per
 // processor); the store is the same whatever their number. name stands for the
 // corpus in errors. Sentences that give no token are left out, and so are
 // documents without a sentence. It returns ctx's error once ctx is done.
 func NewStore(ctx context.Context, name string, documents iter.Seq[Document], v *Vocab, threads int) (*Store, error) {
 	s := newStore(name, v)
 	if err := s.addSource(ctx, sequence(documents), v, threads); err != nil {
-		return nil, fmt.Errorf("tokenising %s: %w", name, err)
+		return nil, fmt.Errorf("tokenizing %s: %w", name, err)
 	}
 	return s, nil
 }

@@ -22,7 +22,7 @@ type LoadOptions struct {
 	Progress  Progress
 }
 
-// Load reads a corpus and returns it with its vocabulary. Text is tokenised in
+// Load reads a corpus and returns it with its vocabulary. Text is tokenized in
 // memory; shards are checked to the last byte and mapped.
 //
 // A DataError reports what Files, ReadFile and TrainVocab do; shards that are
@@ -55,7 +55,7 @@ func Load(ctx context.Context, o LoadOptions) (*Store, *Vocab, error) {
 		if g.shards != "" {
 			err = s.addShards(ctx, g.shards, v, o.Threads, o.Progress)
 		} else {
-			err = s.addSource(ctx, readFiles(g.files, "tokenise", o.Progress), v, o.Threads)
+			err = s.addSource(ctx, readFiles(g.files, "tokenize", o.Progress), v, o.Threads)
 		}
 		if err != nil {
 			_ = s.Close() // err is what to tell

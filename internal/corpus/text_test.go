@@ -82,7 +82,7 @@ func TestCleanText(t *testing.T) {
 	}
 }
 
-// What is undone or not, the tokens of an unknown word and its neighbours are
+// What is undone or not, the tokens of an unknown word and its neighbors are
 // those of the original with the word's id in its place.
 func TestUnknownWordTokens(t *testing.T) {
 	v := hardVocab(t)
@@ -153,7 +153,7 @@ func TestReadTextStops(t *testing.T) {
 		return nil
 	})
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: got %v", err)
+		t.Errorf("canceled: got %v", err)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // WordCounter counts the words of text as the tokenizer sees them: after
-// normalisation, before WordPiece. Special tokens and words longer than
+// normalization, before WordPiece. Special tokens and words longer than
 // WordPiece splits are left out. Several goroutines may each fill one of their
 // own and merge them afterwards: the result does not depend on who counted what.
 type WordCounter struct {

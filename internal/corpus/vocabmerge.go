@@ -8,7 +8,7 @@ import (
 )
 
 // merger makes the vocabulary grow merge by merge. It keeps, for every pair of
-// neighbouring tokens, how often it occurs and in which words, so that a merge
+// neighboring tokens, how often it occurs and in which words, so that a merge
 // looks only at the words it changes.
 type merger struct {
 	tokens []string
@@ -19,7 +19,7 @@ type merger struct {
 	queue  pairQueue
 }
 
-// tokenPair is two neighbouring tokens of a word, by id.
+// tokenPair is two neighboring tokens of a word, by id.
 type tokenPair struct{ left, right int32 }
 
 type pairUse struct {

@@ -14,7 +14,7 @@ import (
 // of their bytes, those that start words before those ("##c") that continue
 // them, then merged tokens in the order of their making.
 //
-// A merge joins the two neighbouring tokens that stand side by side most often
+// A merge joins the two neighboring tokens that stand side by side most often
 // in the words (byte-pair encoding; ties go to the smaller left token, then to
 // the smaller right one, by bytes). Joining by frequency rather than by
 // likelihood gains the most on frequent words, which is what shortens sequences,

@@ -109,7 +109,7 @@ func TestTrainVocabAgainstDefinition(t *testing.T) {
 		"ties":    "abcd bcda cdab dabc abdc bacd xyz zyx yxz xzy",
 		"prose": `It is a truth universally acknowledged that a single man in possession of a good fortune must be in
 			want of a wife. However little known the feelings or views of such a man may be on his first entering a
-			neighbourhood, this truth is so well fixed in the minds of the surrounding families.`,
+			neighborhood, this truth is so well fixed in the minds of the surrounding families.`,
 		"beyond ASCII": "中国 中 日本語 カタカナ カタ タカナ ναί όχι οχι",
 	} {
 		c := NewWordCounter()

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// plainBasic is BertTokenizerFast's normaliser and splitter written down rule by
+// plainBasic is BertTokenizerFast's normalizer and splitter written down rule by
 // rule, over whole strings, with no thought for speed: the oracle of basicTokens.
 // TestTokenizerAsBertTokenizerFast holds both to the real one.
 func plainBasic(text string) []string {

@@ -6,9 +6,9 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/atomicdir"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
-	"github.com/sparsebert/sparsebert-gpu/internal/newfolder"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -43,12 +43,12 @@ type Content struct {
 // model.safetensors (in FormatSparse model.block-sparse.safetensors), the files of
 // the tokenizer and a model card, README.md. Equal contents give equal bytes.
 //
-// The folder appears whole or not at all (package newfolder). One parameter at a
+// The folder appears whole or not at all (package atomicdir). One parameter at a
 // time is in memory. When ctx ends, nothing is left and its cause is returned.
-// Errors: a *newfolder.Error for a folder that cannot be written, and those of
+// Errors: a *atomicdir.Error for a folder that cannot be written, and those of
 // Content.Weights.
 func Write(ctx context.Context, out string, c Content) error {
-	if err := newfolder.Check(out); err != nil {
+	if err := atomicdir.Check(out); err != nil {
 		return err
 	}
 	table, err := model.Table(c.Config)
@@ -58,13 +58,13 @@ func Write(ctx context.Context, out string, c Content) error {
 	if c.Format == FormatSparse && !c.Config.Method.BlockSparse() {
 		return fmt.Errorf("%w: format sparse: found a model with dense weights, expected a block-sparse one (--format hf writes it)", model.ErrConfig)
 	}
-	return newfolder.Write(ctx, out, func(dir string) error {
+	return atomicdir.Write(ctx, out, func(dir string) error {
 		text, err := encodeConfig(c.Config, c.Vocab.Pad(), c.Format)
 		if err != nil {
 			return err
 		}
 		for name, text := range map[string][]byte{configFile: text, cardFile: []byte(c.card(table))} {
-			err := newfolder.WriteFile(filepath.Join(dir, name), func(w io.Writer) error {
+			err := atomicdir.WriteFile(filepath.Join(dir, name), func(w io.Writer) error {
 				_, err := w.Write(text)
 				return err
 			})
@@ -82,7 +82,7 @@ func Write(ctx context.Context, out string, c Content) error {
 				return err
 			}
 		}
-		return newfolder.WriteFile(filepath.Join(dir, name), func(w io.Writer) error { return checkpoint.Write(w, file) })
+		return atomicdir.WriteFile(filepath.Join(dir, name), func(w io.Writer) error { return checkpoint.Write(w, file) })
 	})
 }
 

@@ -279,7 +279,7 @@ func TestBadFolders(t *testing.T) {
 		{"cased", func(dir string) { edit(t, dir, tokenizerConfigFile, map[string]any{"do_lower_case": false}) }, []string{"do_lower_case", "uncased"}},
 		{"cased in tokenizer.json", func(dir string) { edit(t, dir, tokenizerFile, map[string]any{"normalizer.lowercase": false}) }, []string{"lowercase", "uncased"}},
 		{"accents kept", func(dir string) { edit(t, dir, tokenizerFile, map[string]any{"normalizer.strip_accents": false}) }, []string{"strip_accents"}},
-		{"another normaliser", func(dir string) { edit(t, dir, tokenizerFile, map[string]any{"normalizer.type": "NFC"}) }, []string{"NFC", "BertNormalizer"}},
+		{"another normalizer", func(dir string) { edit(t, dir, tokenizerFile, map[string]any{"normalizer.type": "NFC"}) }, []string{"NFC", "BertNormalizer"}},
 		{"another tokenizer", func(dir string) { edit(t, dir, tokenizerFile, map[string]any{"model.type": "BPE"}) }, []string{"BPE", "WordPiece"}},
 		{"other words", func(dir string) { put(t, dir, vocabFile, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nx\ny\n") }, []string{"other tokens"}},
 		{"an id twice", func(dir string) {

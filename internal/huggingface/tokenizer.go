@@ -7,8 +7,8 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/atomicdir"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
-	"github.com/sparsebert/sparsebert-gpu/internal/newfolder"
 )
 
 // What corpus.Tokenizer has for constants, in the words of tokenizer.json.
@@ -39,7 +39,7 @@ type addedToken struct {
 // special_tokens_map.json into a folder: a BertTokenizerFast that gives the ids of
 // corpus.Tokenizer. maxLength is the longest sequence of the model.
 func WriteTokenizer(dir string, v *corpus.Vocab, maxLength int) error {
-	err := newfolder.WriteFile(filepath.Join(dir, vocabFile), func(w io.Writer) error {
+	err := atomicdir.WriteFile(filepath.Join(dir, vocabFile), func(w io.Writer) error {
 		_, err := v.WriteTo(w)
 		return err
 	})
@@ -71,7 +71,7 @@ func writeJSON(path string, value any) error {
 	if err != nil {
 		return err
 	}
-	return newfolder.WriteFile(path, func(w io.Writer) error {
+	return atomicdir.WriteFile(path, func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})

@@ -30,7 +30,7 @@ type column struct {
 	wallClock bool // differs between runs that are otherwise equal
 }
 
-// Train is the state of training after an optimiser step.
+// Train is the state of training after an optimizer step.
 type Train struct {
 	Step            int64
 	Loss            float64 // MLMLoss + NSPLoss, nats

@@ -31,7 +31,7 @@ const (
 // everything a gradient can get wrong: padding to different lengths, a sequence
 // of one token, masked slots that are unused, a pair without an NSP label, and a
 // dropout rate that must have no effect. There are 8 masked positions and 4
-// labelled pairs, so that the factor 1/count of each loss is exact on a device of
+// labeled pairs, so that the factor 1/count of each loss is exact on a device of
 // any precision; the labels are not balanced, so that the NSP bias's gradient is
 // not the small difference of large terms. Hidden is 3 x max(16, block) and FFN 5 x max(16, block): every
 // block size divides them, the sizes from 16 on into an odd number of blocks.
@@ -84,7 +84,7 @@ const (
 	caseWeights
 )
 
-// draw returns n stored elements of a tensor as Randomise describes them, from
+// draw returns n stored elements of a tensor as Randomize describes them, from
 // uniform distributions.
 func draw(t model.Tensor, seed uint64, n int) []float32 {
 	mean, deviation := 0.0, 1/math.Sqrt(float64(t.In))

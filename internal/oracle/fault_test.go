@@ -4,9 +4,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/oracle"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
@@ -89,7 +89,7 @@ func TestOracleFindsPlantedFaults(t *testing.T) {
 		t.Run(fault.what, func(t *testing.T) {
 			b := fault.plan(reference.New())
 			defer b.Close()
-			m, _, want := solve(t, b, oracle.SmallCase(model.Dynamic, 4, seed), randomised)
+			m, _, want := solve(t, b, oracle.SmallCase(model.Dynamic, 4, seed), randomized)
 			grads, err := oracle.Gradients(m)
 			if err != nil {
 				t.Fatal(err)

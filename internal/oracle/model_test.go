@@ -6,10 +6,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/oracle"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
@@ -40,15 +40,15 @@ func (v variant) String() string {
 type weights bool
 
 const (
-	asInitialised weights = false // small, with biases of 0 and scales of 1
-	randomised    weights = true  // oracle.Randomise
+	asInitialized weights = false // small, with biases of 0 and scales of 1
+	randomized    weights = true  // oracle.Randomize
 )
 
 func (w weights) String() string {
-	if w == randomised {
-		return "randomised"
+	if w == randomized {
+		return "randomized"
 	}
-	return "as initialised"
+	return "as initialized"
 }
 
 // solve runs a case on a backend and in the oracle.
@@ -60,8 +60,8 @@ func solve(t *testing.T, b backend.Backend, c oracle.Case, w weights) (*model.Mo
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w == randomised {
-		if err := oracle.Randomise(m, seed); err != nil {
+	if w == randomized {
+		if err := oracle.Randomize(m, seed); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -122,7 +122,7 @@ func doubles(t *testing.T, m *model.Model, b *reference.Backend) map[string][]fl
 // everyCase runs test for each variant and both kinds of weights.
 func everyCase(t *testing.T, test func(t *testing.T, c oracle.Case, w weights)) {
 	for _, v := range variants() {
-		for _, w := range []weights{asInitialised, randomised} {
+		for _, w := range []weights{asInitialized, randomized} {
 			t.Run(fmt.Sprintf("%v, %v", v, w), func(t *testing.T) {
 				test(t, oracle.SmallCase(v.method, v.block, seed), w)
 			})
@@ -172,7 +172,7 @@ func TestMicroBatchesAgreeWithOracle(t *testing.T) {
 	b := reference.New()
 	defer b.Close()
 	c := oracle.SmallCase(model.Dynamic, 8, seed)
-	m, _, want := solve(t, b, c, randomised)
+	m, _, want := solve(t, b, c, randomized)
 	cut := func(from, to int) model.Batch {
 		masked := slices.Clone(c.Batch.MaskedPos[from*c.MaxMasked : to*c.MaxMasked])
 		for i, p := range masked {

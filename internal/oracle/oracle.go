@@ -34,7 +34,7 @@ type Input struct {
 // Result is what Run computes.
 type Result struct {
 	MLMLoss float64 // mean cross-entropy over the masked positions with a label, in nats; 0 when there is none
-	NSPLoss float64 // mean cross-entropy over the labelled pairs, in nats; 0 when there is none
+	NSPLoss float64 // mean cross-entropy over the labeled pairs, in nats; 0 when there is none
 	Loss    float64 // MLMLoss + NSPLoss
 	// Grads is the derivative of Loss by each tensor, [Out, In] row-major and
 	// dense, by name. It is 0 in the inactive blocks.

@@ -7,12 +7,12 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-// Randomise gives every parameter of m the small case's values, which depend on
+// Randomize gives every parameter of m the small case's values, which depend on
 // seed alone: weights of standard deviation 1/sqrt(In), embeddings of 1, biases
 // of 0.2 and LayerNorm scales of 0.2 around 1. So, unlike at the start of a
 // training, no bias is 0, no scale is 1, and attention is far from uniform.
 // Errors are the device's.
-func Randomise(m *model.Model, seed uint64) error {
+func Randomize(m *model.Model, seed uint64) error {
 	b, table := m.Backend(), m.Table()
 	for i, p := range m.Params() {
 		b.WriteFloats(p.Values(), 0, draw(table[i], seed, table[i].Stored()))

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/reference"
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/oracle"
+	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -147,7 +147,7 @@ func comparePartial(t *testing.T, b backend.Backend, rest model.Rest, block int,
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := oracle.Randomise(m, seed); err != nil {
+	if err := oracle.Randomize(m, seed); err != nil {
 		t.Fatal(err)
 	}
 	in, err := oracle.InputOf(m, c.Batch)

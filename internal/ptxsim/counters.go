@@ -39,7 +39,7 @@ func (c Class) String() string {
 
 // Counters says what a launch did, summed over all its blocks. A sector is 32
 // aligned bytes of global memory; each warp instruction counts the different
-// sectors that it touches (no cache is modelled).
+// sectors that it touches (no cache is modeled).
 type Counters struct {
 	Warp   [classes]int64 // instructions issued by warps, by class
 	Thread [classes]int64 // the same, times the lanes that executed them

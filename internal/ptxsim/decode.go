@@ -241,7 +241,7 @@ func markUsed(args []operand, used map[*symbol]bool) {
 }
 
 // function decodes one body. A guarded instruction that steers control or
-// synchronises the warp becomes a branch round an unguarded one.
+// synchronizes the warp becomes a branch round an unguarded one.
 func (d *decoder) function(f *function, kernel bool) {
 	d.fn, d.starts, d.jumps = f, make([]int, len(f.body)+1), nil
 	d.entries[f] = len(d.prog.code)

@@ -13,7 +13,7 @@ var (
 	// ErrMisaligned: an address is not a multiple of the size of the access.
 	ErrMisaligned = errors.New("misaligned")
 	// ErrUninitialized: a read of bytes that nothing wrote, or whose cp.async was not waited for.
-	ErrUninitialized = errors.New("uninitialised read")
+	ErrUninitialized = errors.New("uninitialized read")
 	// ErrFreed: an access to an allocation after Free, or a second Free.
 	ErrFreed = errors.New("use after free")
 	// ErrReadOnly: a write to constant memory.

@@ -196,7 +196,7 @@ func TestElementwise(t *testing.T) {
 	}
 }
 
-// roundBF16Bits rounds by comparing the two neighbours.
+// roundBF16Bits rounds by comparing the two neighbors.
 func roundBF16Bits(f float32) uint16 {
 	lo := uint16(math.Float32bits(f) >> 16)
 	hi := lo + 1

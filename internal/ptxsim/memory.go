@@ -6,7 +6,7 @@ import (
 )
 
 // Addresses. Each global allocation has a slot of 1 TiB of its own, so that a
-// wrong 32-bit index never lands in a neighbour; slot 0 is never given out, so
+// wrong 32-bit index never lands in a neighbor; slot 0 is never given out, so
 // that small addresses are always faults. Shared and local memory appear in
 // generic addresses at windows of their own.
 const (

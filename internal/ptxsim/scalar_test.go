@@ -280,7 +280,7 @@ func TestFloatInstructions(t *testing.T) {
 	}
 }
 
-// Every bfloat16 and half survives a round trip; halves between neighbours go
+// Every bfloat16 and half survives a round trip; halves between neighbors go
 // to the even one.
 func TestHalfFormats(t *testing.T) {
 	for v := range uint64(1 << 16) {

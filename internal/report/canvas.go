@@ -20,7 +20,7 @@ type canvas interface {
 // point is a place on a canvas, or a pair of numbers of a curve.
 type point struct{ x, y float64 }
 
-// ink is a colour by its role; 0 and up are those of series.
+// ink is a color by its role; 0 and up are those of series.
 type ink int
 
 // The roles.
@@ -32,7 +32,7 @@ const (
 	inkSurface                 // ground of the page
 )
 
-// palette has the colours of series. They keep apart for most kinds of colour
+// palette has the colors of series. They keep apart for most kinds of color
 // blindness; the last one, grey, is the dense model's.
 var palette = []struct{ light, dark string }{
 	{"#2563eb", "#7aaeff"},
@@ -45,10 +45,10 @@ var palette = []struct{ light, dark string }{
 	{"#5b6675", "#aab6c8"},
 }
 
-// inkDense is the colour of dense models.
+// inkDense is the color of dense models.
 const inkDense ink = 7
 
-// roles are the colours of the other inks: inkText first.
+// roles are the colors of the other inks: inkText first.
 var roles = []struct{ name, light, dark string }{
 	{"text", "#161b22", "#e8ecf2"},
 	{"muted", "#57606c", "#9ba6b5"},
@@ -57,7 +57,7 @@ var roles = []struct{ name, light, dark string }{
 	{"surface", "#ffffff", "#14181d"},
 }
 
-// light returns the colour on a light ground.
+// light returns the color on a light ground.
 func (i ink) light() string {
 	if i < 0 {
 		return roles[-1-i].light

@@ -8,8 +8,8 @@ import (
 	"strconv"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
 	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // detail is what is shown of one run alone.

@@ -8,7 +8,7 @@ import (
 
 // How much is drawn.
 const (
-	fewRuns     = 7     // with more, colours are those of series, not of runs
+	fewRuns     = 7     // with more, colors are those of series, not of runs
 	chartPoints = 10000 // of all curves of a chart together
 	curvePoints = 400   // of one curve
 )
@@ -32,7 +32,7 @@ type look struct {
 	budget int // points
 }
 
-// looks gives each run its look: one colour a run, or, of many, one a series.
+// looks gives each run its look: one color a run, or, of many, one a series.
 func looks(runs []*Run) (of map[*Run]look, legend []key) {
 	of = map[*Run]look{}
 	budget := min(curvePoints, chartPoints/max(1, len(runs)))
@@ -52,7 +52,7 @@ func looks(runs []*Run) (of map[*Run]look, legend []key) {
 	dash := map[string]int{}
 	for i, s := range order {
 		if s != "dense" {
-			dash[s] = i / int(inkDense) // colours come again with another dash
+			dash[s] = i / int(inkDense) // colors come again with another dash
 		}
 		legend = append(legend, key{label: s, line: stroke{color: colors[s], width: 2, dash: dash[s]}})
 	}
@@ -73,7 +73,7 @@ func (l look) curveOf(r *Run, points []point) curve {
 
 // axes of charts.
 var (
-	stepAxis = axis{label: "optimiser steps", zero: true, format: metric}
+	stepAxis = axis{label: "optimizer steps", zero: true, format: metric}
 	lossAxis = axis{label: "MLM loss, nats per masked token"}
 )
 

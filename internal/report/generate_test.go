@@ -11,7 +11,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // made is a run to write: its configuration, and the constants of its loss, which

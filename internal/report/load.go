@@ -16,8 +16,8 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
 	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // Data is what a report is made of.
@@ -247,12 +247,12 @@ func (r *Run) addCost(c *metrics.Cost) {
 	r.Cost.DeviceBytes = max(r.Cost.DeviceBytes, c.DeviceBytes)
 }
 
-// sequencesPerStep is the examples of an optimiser step.
+// sequencesPerStep is the examples of an optimizer step.
 func (r *Run) sequencesPerStep() float64 {
 	return float64(r.Config.BatchSize) * float64(r.Config.Accumulation)
 }
 
-// tokensPerStep is the tokens of an optimiser step.
+// tokensPerStep is the tokens of an optimizer step.
 func (r *Run) tokensPerStep() float64 { return r.sequencesPerStep() * float64(r.Config.SeqLen) }
 
 // broken says that the run diverged or failed, by its sweep: the folder does not

@@ -11,13 +11,13 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // mapCells is the most cells of a picture of one tensor.
 const mapCells = 1 << 14
 
-// Colours of pictures: they show on a light and on a dark ground.
+// Colors of pictures: they show on a light and on a dark ground.
 var (
 	mapActive  = color.NRGBA{0x2f, 0x6f, 0xed, 0xff}
 	mapOnce    = color.NRGBA{0x2f, 0x6f, 0xed, 0x55}
@@ -174,7 +174,7 @@ func cellNote(side int) string {
 
 func newPicture(rows, cols int) *image.NRGBA { return image.NewNRGBA(image.Rect(0, 0, cols, rows)) }
 
-// paint colours cell i; a weak share is still seen.
+// paint colors cell i; a weak share is still seen.
 func paint(img *image.NRGBA, i int, c color.NRGBA, share float64) {
 	if share <= 0 {
 		return

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // hostile are names that a page must show and not obey.

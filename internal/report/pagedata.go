@@ -3,7 +3,7 @@ package report
 import (
 	"reflect"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // pageData are the report's numbers for programs: the element report-data.

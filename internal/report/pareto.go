@@ -300,7 +300,7 @@ func markOf(method string) marker {
 	return markCircle
 }
 
-// seriesColors gives each series of runs a colour: grey to the dense one.
+// seriesColors gives each series of runs a color: grey to the dense one.
 func seriesColors(runs []*Run) (order []string, colors map[string]ink) {
 	colors = map[string]ink{}
 	sorted := slices.Clone(runs)

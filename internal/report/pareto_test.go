@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // Between the paper's dense Mini and Small, the interpolation gives the losses that
@@ -133,6 +133,6 @@ func TestParetoNeedsTwoRuns(t *testing.T) {
 		t.Fatal("found no figure of two runs")
 	}
 	if colors["dense"] != inkDense || colors[seriesOf(two[1])] != 0 {
-		t.Errorf("found the colours %v, expected grey for dense and the first for dynamic", colors)
+		t.Errorf("found the colors %v, expected grey for dense and the first for dynamic", colors)
 	}
 }

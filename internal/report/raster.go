@@ -15,7 +15,7 @@ import (
 // pngScale is how many pixels of a PNG file a unit of a figure takes.
 const pngScale = 2
 
-// pngCanvas draws with gonum's vgimg, in light colours.
+// pngCanvas draws with gonum's vgimg, in light colors.
 type pngCanvas struct {
 	c *vgimg.Canvas
 	h float64 // vg has its origin at the bottom
@@ -23,7 +23,7 @@ type pngCanvas struct {
 
 func (c *pngCanvas) at(p point) vg.Point { return vg.Point{X: vg.Length(p.x), Y: vg.Length(c.h - p.y)} }
 
-// set chooses a colour, mixed with the ground where it is not opaque.
+// set chooses a color, mixed with the ground where it is not opaque.
 func (c *pngCanvas) set(i ink, alpha float64) {
 	rgb, _ := strconv.ParseUint(i.light()[1:], 16, 32)
 	col := color.NRGBA{uint8(rgb >> 16), uint8(rgb >> 8), uint8(rgb), 255}
@@ -141,7 +141,7 @@ func enlarge(img *image.NRGBA, w, h int) *image.NRGBA {
 	return out
 }
 
-// reduce gives an image of at most 256 colours a palette, which makes its file
+// reduce gives an image of at most 256 colors a palette, which makes its file
 // smaller.
 func reduce(img *image.NRGBA) image.Image {
 	var colors color.Palette

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // as gives a run what its sweep says of it.
@@ -59,7 +59,7 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// Each method has a place, a sign and, the dense one aside, a colour of its own;
+// Each method has a place, a sign and, the dense one aside, a color of its own;
 // partial runs of other phases are another series.
 func TestMethods(t *testing.T) {
 	late := finished("partial", 4, 1, 1, 3e9, 3)
@@ -76,7 +76,7 @@ func TestMethods(t *testing.T) {
 		inks[colors[seriesOf(r)]] = true
 	}
 	if len(signs) != 4 || len(inks) != 5 {
-		t.Errorf("found %d signs and %d colours, expected 4 and 5", len(signs), len(inks))
+		t.Errorf("found %d signs and %d colors, expected 4 and 5", len(signs), len(inks))
 	}
 	if len(details(runs)) != 4 {
 		t.Errorf("found %d runs shown one by one, expected one of each method", len(details(runs)))

@@ -12,10 +12,10 @@ import (
 	"strings"
 )
 
-// svgCanvas writes SVG by hand. gonum's own vgsvg fixes every colour and font in
+// svgCanvas writes SVG by hand. gonum's own vgsvg fixes every color and font in
 // each element, so that a figure could not follow the page from light to dark,
 // writes coordinates to full precision, which makes curves three times as large,
-// and has no tooltips. Here colours are classes (see [chartStyle]) and
+// and has no tooltips. Here colors are classes (see [chartStyle]) and
 // coordinates have one decimal.
 type svgCanvas struct {
 	out strings.Builder
@@ -31,7 +31,7 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
-// class names a colour.
+// class names a color.
 func (i ink) class() string {
 	if i < 0 {
 		return roles[-1-i].name
@@ -176,7 +176,7 @@ func escape(s string) string {
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // chartStyle is the style sheet of figures, the same in the page and in SVG files:
-// colours for a light ground, and for a dark one where the reader's screen is dark.
+// colors for a light ground, and for a dark one where the reader's screen is dark.
 // Printed, it is light.
 func chartStyle() string {
 	var light, dark, rules strings.Builder

@@ -9,14 +9,14 @@ import (
 	"os"
 	"strings"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // Preview is what a sweep would take.
 type Preview struct {
 	Runs     int
 	Finished int     // by an earlier process
-	Steps    int64   // optimiser steps of the runs that are left, from their start
+	Steps    int64   // optimizer steps of the runs that are left, from their start
 	FLOPs    float64 // of these, the paper's count
 	// Memory is what the model of the largest run takes, in bytes.
 	Memory        int64

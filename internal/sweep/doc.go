@@ -23,7 +23,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // ErrFailed is wrapped by the error of a sweep that came to its end with runs

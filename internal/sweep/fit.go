@@ -10,7 +10,7 @@ import (
 	"github.com/google/renameio/v2"
 	"gonum.org/v1/gonum/mat"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // Rule is the paper's learning-rate rule fitted to a sweep (appendix on learning
@@ -42,7 +42,7 @@ type Point struct {
 	Sparsity     float64 `json:"sparsity"`
 	LearningRate float64 `json:"learning_rate"`
 	// Interpolated: LearningRate is the lowest point of the parabola through the
-	// losses of the grid's best rate and its two neighbours, over ln eta. Else it is
+	// losses of the grid's best rate and its two neighbors, over ln eta. Else it is
 	// the grid's best, which stands at the end of the grid: the true one may lie
 	// beyond.
 	Interpolated bool    `json:"interpolated"`

@@ -1,6 +1,6 @@
 package sweep
 
-import "github.com/sparsebert/sparsebert-gpu/internal/train"
+import "github.com/sparsebert/sparsebert-gpu/train"
 
 // The states of a run without a result.
 const (

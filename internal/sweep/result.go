@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // The statuses of a finished run.
@@ -37,7 +37,7 @@ type Result struct {
 	Config json.RawMessage `json:"config"` // resolved; every setting that determines the numbers
 	Status string          `json:"status"`
 	Error  string          `json:"error,omitempty"`
-	Steps  int64           `json:"steps"`  // finished optimiser steps
+	Steps  int64           `json:"steps"`  // finished optimizer steps
 	Tokens int64           `json:"tokens"` // of the training examples of these steps, padding included
 	FLOPs  float64         `json:"flops"`  // of these steps: the paper's count, forward and backward
 

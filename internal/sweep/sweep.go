@@ -13,8 +13,8 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
 	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // Observer is told what a sweep does. Calls come one at a time, but those of the

@@ -13,11 +13,11 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
-	"github.com/sparsebert/sparsebert-gpu/internal/train"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 func openCPU(_, _ string, threads int) (backend.Backend, error) {

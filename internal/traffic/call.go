@@ -85,7 +85,7 @@ func (c *Call) reads(name string, bytes int64, times int) {
 }
 
 // rows is float32 rows of so many bytes together, read by so many warps. A lane
-// takes 8 neighbours by two instructions, each of which touches every sector.
+// takes 8 neighbors by two instructions, each of which touches every sector.
 func (c *Call) rows(name string, bytes int64, times int) { c.reads(name, bytes, 2*times) }
 
 // short is a parameter's name without what the layers' names share.

@@ -2,7 +2,7 @@
 // a GPU, and the least time that this takes, without a GPU.
 //
 // For each operation of package backend there is one formula (products.go,
-// layers.go, optimiser.go): what its kernels, as they are built, read and write,
+// layers.go, optimizer.go): what its kernels, as they are built, read and write,
 // operand by operand. A [Meter] stands between the model and a device, adds up the
 // formulas of the calls that pass, and so counts what the model really does; a
 // [Null] device under it computes nothing, so that any model can be counted on any

@@ -86,7 +86,7 @@ var fusions = []struct {
 		}
 		return 0
 	}},
-	{"copies of dense weights written by the optimiser", func(c Call) int64 {
+	{"copies of dense weights written by the optimizer", func(c Call) int64 {
 		return c.Operand("copies", Read)
 	}},
 }

@@ -3,8 +3,8 @@ package traffic
 import (
 	"math/bits"
 
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/gpu"
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 )
 
 // Embed: a row of each table for every token, of which each is read once from

@@ -1,7 +1,7 @@
 package traffic
 
 import (
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
@@ -151,28 +151,28 @@ func (m *Meter) CrossEntropy(stats, logits, labels backend.Buffer, rows, c int, 
 	m.observe(m.machine.crossEntropy(rows, c, loss, grad), func() { m.Backend.CrossEntropy(stats, logits, labels, rows, c, loss, grad) })
 }
 
-// ZeroGrad implements backend.Optimiser.
+// ZeroGrad implements backend.Optimizer.
 func (m *Meter) ZeroGrad(params []backend.Param) {
 	m.observe(zeroGrad(params), func() { m.Backend.ZeroGrad(params) })
 }
 
-// GradNorm implements backend.Optimiser.
+// GradNorm implements backend.Optimizer.
 func (m *Meter) GradNorm(norm backend.Buffer, params []backend.Param) {
 	m.observe(gradNorm(params), func() { m.Backend.GradNorm(norm, params) })
 }
 
-// AdamW implements backend.Optimiser.
+// AdamW implements backend.Optimizer.
 func (m *Meter) AdamW(params []backend.Param, norm backend.Buffer, c backend.AdamConfig) {
 	used := func(p backend.Param) bool { return m.used[p] }
 	m.observe(m.machine.adamW(params, used), func() { m.Backend.AdamW(params, norm, c) })
 }
 
-// BlockGradL1 implements backend.Optimiser.
+// BlockGradL1 implements backend.Optimizer.
 func (m *Meter) BlockGradL1(w backend.Param, dy, x backend.Buffer, t int) {
 	m.observe(m.machine.blockGrad(w, t), func() { m.Backend.BlockGradL1(w, dy, x, t) })
 }
 
-// UpdateTopology implements backend.Optimiser.
+// UpdateTopology implements backend.Optimizer.
 func (m *Meter) UpdateTopology(params []backend.Param, u sparse.Update) {
 	m.observe(m.machine.updateTopology(params, u), func() { m.Backend.UpdateTopology(params, u) })
 }

@@ -1,7 +1,7 @@
 package traffic
 
 import (
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 

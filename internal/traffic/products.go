@@ -4,8 +4,8 @@ import (
 	"math"
 	"strings"
 
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/gpu"
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 )
 
 // Machine is the GPU whose kernels and launch shapes the formulas are about.

@@ -1,8 +1,8 @@
 package traffic
 
 import (
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/gpu"
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
 )
 
 // The products of several weights that share a tensor (backend.SharedInput), where

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/backend"
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/traffic"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
@@ -75,7 +75,7 @@ func TestLayersAddUp(t *testing.T) {
 		return traffic.Sum(traffic.Rates{Bandwidth: 1, Peak: 1e30}.Rows(count(t, c, o, false)))
 	}
 	one, two, three := sum(1), sum(2), sum(3)
-	if d := (three.Memory() - two.Memory()) - (two.Memory() - one.Memory()); d < -64 || d > 64 { // chunks of the optimiser's tables
+	if d := (three.Memory() - two.Memory()) - (two.Memory() - one.Memory()); d < -64 || d > 64 { // chunks of the optimizer's tables
 		t.Errorf("found %d, %d and %d bytes of one, two and three layers, expected equal differences", one.Memory(), two.Memory(), three.Memory())
 	}
 	if three.FLOPs-two.FLOPs != two.FLOPs-one.FLOPs || three.Calls-two.Calls != two.Calls-one.Calls {

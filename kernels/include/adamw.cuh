@@ -1,6 +1,6 @@
 // One step of AdamW over a chunk of a tensor; the formula is in adamw.cu.
 #pragma once
-#include "optimiser.cuh"
+#include "optimizer.cuh"
 #include "status.cuh"
 #include "step.cuh"
 #include "stream.cuh"

@@ -120,7 +120,7 @@ __device__ inline void attn_store(bf16 *to, const Heads &h, int row, const float
 
 // Survivors of dropout among 16 rows by 64 partners: bit 4j of bits[c] belongs to
 // element c of the sums' piece j. Four keys in a row share a draw when seq is a
-// multiple of 4; then each lane draws for its neighbours too, and they swap.
+// multiple of 4; then each lane draws for its neighbors too, and they swap.
 //
 // attn_keep_keys: rows are queries from `query` on, partners keys; row0 is the
 // element index of the lane's first row at key `key`, a multiple of 4 for every row.

@@ -5,7 +5,7 @@
 // several active blocks of one group, whose columns are gathered from the tile.
 //
 // The weight is a copy in the order of the view (pack.cuh): steps of up to four
-// blocks, each group's from GATHER_START on. A warp takes `groups` neighbouring
+// blocks, each group's from GATHER_START on. A warp takes `groups` neighboring
 // groups, 16 outputs, at a time, so that it stores whole sectors, from a counter.
 //
 // What differs between the block sizes is a Gather: pairs.cuh and quads.cuh.

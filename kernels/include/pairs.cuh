@@ -64,7 +64,7 @@ struct Pairs {
   }
 
   // Lanes with an even number keep the first group's sums, four outputs after an
-  // exchange with their neighbour, the others the second group's.
+  // exchange with their neighbor, the others the second group's.
   __device__ static int output(int lane) { return lane % 2 * 8 + lane % 4 / 2 * 4; }
   template <int MT>
   __device__ static int token(int m, int row, int lane) { return 16 * m + 8 * row + lane / 4; }

@@ -77,7 +77,7 @@ struct Quads {
     }
   }
 
-  // Lane t keeps the sums of group t, two its own and two its neighbour's.
+  // Lane t keeps the sums of group t, two its own and two its neighbor's.
   __device__ static int output(int lane) { return lane % 4 * 4; }
   template <int MT>
   __device__ static int token(int m, int row, int lane) {

@@ -3,7 +3,7 @@
 //
 //   sort_rows  sorts the pairs (row(i), i): a counting sort, 8 bits at a time, in
 //              one thread block a list;
-//   add_rows   adds up the rows of CHUNK neighbouring pairs, one warp for 32 W
+//   add_rows   adds up the rows of CHUNK neighboring pairs, one warp for 32 W
 //              columns of them. A target row whose pairs are all in one chunk is
 //              finished there; the others leave the sum of this chunk, as "head"
 //              where the row begins in an earlier one and as "tail" otherwise;

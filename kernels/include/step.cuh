@@ -4,7 +4,7 @@
 
 struct StepScalars {
   unsigned long long seed;
-  long long step; // optimiser steps finished before this one
+  long long step; // optimizer steps finished before this one
   int micro;      // micro-batch within the step
   int train;      // 0: dropout is off
   float lr;

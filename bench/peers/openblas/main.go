@@ -23,9 +23,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/sparsebert/sparsebert-gpu/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/bench"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu"
-	"github.com/sparsebert/sparsebert-gpu/internal/cpu/kernel"
 )
 
 // OpenBLAS's threads spin for a while after their work, into our turn, unless
@@ -121,17 +120,17 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	return nil
 }
 
-func parsePath(name string) (kernel.Path, error) {
-	for _, p := range append(kernel.Paths(), kernel.Auto) {
+func parsePath(name string) (cpu.Path, error) {
+	for _, p := range append(cpu.Paths(), cpu.Auto) {
 		if p.String() == name {
 			return p, nil
 		}
 	}
-	return 0, fmt.Errorf("-path: found %q, expected auto or one of %v", name, kernel.Paths())
+	return 0, fmt.Errorf("-path: found %q, expected auto or one of %v", name, cpu.Paths())
 }
 
 // measure times one case on a backend of its own.
-func measure(ctx context.Context, c bench.Case, threads int, path kernel.Path, repeats int) (bench.Result, error) {
+func measure(ctx context.Context, c bench.Case, threads int, path cpu.Path, repeats int) (bench.Result, error) {
 	b, err := cpu.New(cpu.Options{Threads: threads, Path: path})
 	if err != nil {
 		return bench.Result{}, err

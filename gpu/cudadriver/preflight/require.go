@@ -1,9 +1,9 @@
 // Package preflight asks NVIDIA's driver, before anything else does, whether this
 // program can run on it, and says what is wrong in one line.
 //
-// With the build tag nvidia it asks when it is initialised, and ends the process
+// With the build tag nvidia it asks when it is initialized, and ends the process
 // with exit code 2 where it cannot run: gorgonia.org/cu would end it a moment
-// later in its own words. Go initialises packages by import path among those
+// later in its own words. Go initializes packages by import path among those
 // that are ready, so this one comes before gorgonia.org/cu. Without the tag the
 // package holds the lines only.
 package preflight

@@ -1,0 +1,112 @@
+package cpu
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+)
+
+// buffer is an array of float32 or int32; the other slice is nil.
+type buffer struct {
+	owner *Backend
+	name  string
+	dtype backend.DType
+	n     int
+	f     []float32
+	i     []int32
+}
+
+func (b *buffer) DType() backend.DType { return b.dtype }
+func (b *buffer) Len() int             { return b.n }
+
+// Alloc implements backend.Backend for F32 and I32.
+func (b *Backend) Alloc(name string, dt backend.DType, n int) backend.Buffer {
+	return b.alloc(name, dt, n)
+}
+
+func (b *Backend) alloc(name string, dt backend.DType, n int) *buffer {
+	buf := &buffer{owner: b, name: name, dtype: dt, n: max(n, 0)}
+	if b.err != nil {
+		return buf
+	}
+	b.allocs++
+	var err error
+	switch {
+	case n < 0:
+		err = fmt.Errorf("found %d elements, expected 0 or more", n)
+	case dt == backend.F32:
+		buf.f, err = makeSlice[float32](n, b.allocs)
+	case dt == backend.I32:
+		buf.i, err = makeSlice[int32](n, b.allocs)
+	default:
+		err = fmt.Errorf("found dtype %v, expected float32 or int32", dt)
+	}
+	if err != nil {
+		b.fail("cpu: Alloc %s: %w", name, err)
+		return buf
+	}
+	b.mem += int64(n) * int64(dt.Size())
+	return buf
+}
+
+const (
+	hugePage = 2 << 20 // bytes of the larger pages of amd64 and arm64
+	// Arrays whose rows have the same places in their pages would meet in few sets of a cache.
+	skewStep = 4096 + 256
+	skews    = 16
+)
+
+// makeSlice is make with an error where the length exceeds the address space. Larger slices begin
+// where a large page does, but for skew steps: were they side by side, the page that two share would
+// be none. What lies before and behind is never touched and so takes no memory.
+func makeSlice[E any](n, skew int) (s []E, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%d elements: %v", n, r)
+		}
+	}()
+	size := int(unsafe.Sizeof(*new(E)))
+	if n < hugePage/size {
+		return make([]E, n), nil
+	}
+	s = make([]E, n+(hugePage+skews*skewStep)/size)
+	s = s[(-int(uintptr(unsafe.Pointer(&s[0])))&(hugePage-1))/size:]
+	from := skew % skews * skewStep / size
+	hugePages(s[:from+n])
+	return s[from : from+n : from+n], nil
+}
+
+// MemoryBytes implements backend.Backend. Scratch of running operations is not counted.
+func (b *Backend) MemoryBytes() int64 { return b.mem }
+
+// WriteFloats implements backend.Backend.
+func (b *Backend) WriteFloats(dst backend.Buffer, off int, src []float32) {
+	c := b.check("WriteFloats")
+	d := c.floats("dst", dst, 0)
+	c.window(d == nil, len(d), off, len(src))
+	if c.ok() {
+		copy(d[off:], src)
+	}
+}
+
+// WriteInts implements backend.Backend.
+func (b *Backend) WriteInts(dst backend.Buffer, off int, src []int32) {
+	c := b.check("WriteInts")
+	d := c.ints("dst", dst, 0)
+	c.window(d == nil, len(d), off, len(src))
+	if c.ok() {
+		copy(d[off:], src)
+	}
+}
+
+// ReadFloats implements backend.Backend.
+func (b *Backend) ReadFloats(dst []float32, src backend.Buffer, off int) error {
+	c := b.check("ReadFloats")
+	s := c.floats("src", src, 0)
+	c.window(s == nil, len(s), off, len(dst))
+	if c.ok() {
+		copy(dst, s[off:])
+	}
+	return b.err
+}

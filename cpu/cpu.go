@@ -1,0 +1,129 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
+)
+
+// ErrClosed is returned by every call after Close.
+var ErrClosed = errors.New("cpu backend: closed")
+
+// Options are the settings of New.
+type Options struct {
+	Threads int  // 0: as many as GOMAXPROCS allows
+	Path    Path // instruction path; the zero value picks the fastest
+}
+
+// Backend is the CPU backend; see backend.Backend for the operations.
+type Backend struct {
+	k      *kernel.Set
+	pool   *pool
+	err    error // the first error; it sticks
+	mem    int64
+	allocs int // how many there have been
+	step   backend.StepScalars
+	work   []workspace // of each thread
+
+	halveFrom  int // chunks of tokens of a weight gradient from which on it has halves
+	streamFrom int // bytes of a result from which on it goes past the caches
+	partFrom   int // bytes of a weight from which on it is multiplied in parts
+
+	ops opStates
+}
+
+var _ backend.Backend = (*Backend)(nil)
+
+// opStates holds the arguments of each running operation. Tasks are methods of
+// these, so that starting an operation allocates nothing.
+type opStates struct {
+	tiles     tileOp
+	lanes     laneOp
+	pack      packOp
+	grad      gradOp
+	score     scoreOp
+	embed     embedOp
+	rows      rowCopyOp
+	norm      normOp
+	pointwise pointwiseOp
+	attn      attnOp
+	loss      lossOp
+	adam      adamOp
+	topo      topoOp
+}
+
+// New starts a backend. It fails when the path asked for does not exist here or
+// Threads is negative.
+func New(o Options) (*Backend, error) {
+	if o.Threads < 0 {
+		return nil, fmt.Errorf("cpu backend: threads: found %d, expected 0 (automatic) or more", o.Threads)
+	}
+	if o.Threads == 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	k, err := kernel.ForPath(kernel.Path(o.Path))
+	if err != nil {
+		return nil, fmt.Errorf("cpu backend: %w", err)
+	}
+	workers := newPool(o.Threads)
+	workers.portable = k.Path == kernel.Go // the same bits in every build and on every machine
+	return &Backend{k: k, pool: workers, work: make([]workspace, o.Threads),
+		halveFrom: halvedChunks, streamFrom: max(streamBytes, lastLevelCache()/2), partFrom: max(partBytes, lastLevelCache()/4)}, nil
+}
+
+// Name returns "cpu".
+func (b *Backend) Name() string { return "cpu" }
+
+// Describe returns the instruction set and the number of threads. Results depend
+// on the first: the sets round differently.
+func (b *Backend) Describe() string {
+	return fmt.Sprintf("cpu, instructions %s, threads %d", b.k.Path, b.pool.threads)
+}
+
+// Path returns the instruction set in use.
+func (b *Backend) Path() Path { return Path(b.k.Path) }
+
+// Threads returns the number of threads in use.
+func (b *Backend) Threads() int { return b.pool.threads }
+
+// Activation returns backend.F32.
+func (b *Backend) Activation() backend.DType { return backend.F32 }
+
+// Close stops the threads and drops the scratch memory.
+func (b *Backend) Close() error {
+	if errors.Is(b.err, ErrClosed) {
+		return nil
+	}
+	b.pool.close()
+	b.err, b.work, b.ops = ErrClosed, nil, opStates{}
+	return nil
+}
+
+// Sync returns the first error. Operations of this backend are finished when
+// they return.
+func (b *Backend) Sync() error { return b.err }
+
+// BeginStep sets the scalars of the operations that follow.
+func (b *Backend) BeginStep(s backend.StepScalars) { b.step = s }
+
+// fail keeps the first error of the backend's life.
+func (b *Backend) fail(format string, args ...any) {
+	if b.err == nil {
+		b.err = fmt.Errorf(format, args...)
+	}
+}
+
+// chunks returns how many pieces of size n items make, the last one short.
+func chunks(n, size int) int { return (n + size - 1) / size }
+
+// grow returns s with length n, reusing its memory when it suffices. The
+// content is undefined.
+func grow[E any](s []E, n int) []E {
+	if cap(s) < n {
+		return make([]E, n)
+	}
+	return s[:n]
+}

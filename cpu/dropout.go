@@ -1,0 +1,55 @@
+package cpu
+
+import (
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
+	"github.com/sparsebert/sparsebert-gpu/internal/philox"
+)
+
+// maxDropout is the number of elements that the generator's counter can name.
+const maxDropout = 4 << 32
+
+// dropper is a dropout site in the current step. The zero dropper drops nothing.
+type dropper struct {
+	on   bool
+	site kernel.DropSite
+}
+
+// dropper checks a dropout over n elements.
+func (c checker) dropper(d backend.Dropout, n int) dropper {
+	if !(d.Rate >= 0 && d.Rate < 1) {
+		c.b.fail("cpu: %s: dropout rate: found %v, expected 0 or more and less than 1", c.op, d.Rate)
+	}
+	s := &c.b.step
+	if d.Rate == 0 || !s.Train {
+		return dropper{}
+	}
+	if n > maxDropout {
+		c.b.fail("cpu: %s: dropout: found %d elements, expected at most %d", c.op, n, maxDropout)
+	}
+	return dropper{on: true, site: kernel.DropSite{
+		Seed:    [2]uint32{uint32(s.Seed), uint32(s.Seed >> 32)},
+		Step:    uint32(s.Step),
+		Place:   uint32(s.Micro)<<16 | uint32(d.Site),
+		Purpose: uint32(philox.Dropout),
+		Rate:    d.Rate, Scale: 1 / (1 - d.Rate),
+	}}
+}
+
+// factors sets f[i] to the factor, 0 or 1/(1-rate), of element first+i. scratch is
+// used where first is not a multiple of 4. What is needed soon is asked for.
+func (d *dropper) factors(k *kernel.Set, f []float32, first int, scratch *[4]float32, soon kernel.Soon) {
+	if r := first % 4; r != 0 {
+		k.Dropout(scratch[:], uint32(first/4), &d.site, kernel.Soon{})
+		n := copy(f, scratch[r:])
+		f, first = f[n:], first+n
+	}
+	k.Dropout(f, uint32(first/4), &d.site, soon)
+}
+
+// apply gives y = dropout(x) where x[0] is element first of the site. y may be x.
+func (d *dropper) apply(ws *workspace, k *kernel.Set, y, x []float32, first int, soon kernel.Soon) {
+	ws.factors = grow(ws.factors, len(y))
+	d.factors(k, ws.factors, first, &ws.four, soon)
+	k.Times(y, x, ws.factors)
+}

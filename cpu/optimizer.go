@@ -1,0 +1,182 @@
+package cpu
+
+import (
+	"math"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
+)
+
+// adamPiece is the least number of elements of an optimizer task.
+const adamPiece = 1 << 14
+
+// piece is a run of a parameter's elements.
+type piece struct {
+	q      *param
+	lo, hi int
+}
+
+// adamOp runs the optimizer over pieces of all parameters.
+type adamOp struct {
+	b      *Backend
+	kind   adamKind
+	pieces []piece
+	sums   []float64 // of each piece, for the norm
+	config backend.AdamConfig
+	factor float32 // of clipping
+	step   int64
+	lr     float32
+}
+
+type adamKind uint8
+
+const (
+	sumSquares adamKind = iota
+	adamStep
+)
+
+// adamMemo remembers the bias corrections of the ages that a thread met: a
+// run has few, and a power costs more than a block of work.
+type adamMemo [64]struct {
+	age          int64 // 0: empty
+	beta1, beta2 float32
+	c1, c2       float32
+}
+
+// cut lists the pieces of the parameters; a block is never cut.
+func (o *adamOp) cut(c checker, params []backend.Param) {
+	o.pieces = o.pieces[:0]
+	for _, p := range params {
+		q := c.param("parameter", p)
+		if !c.ok() {
+			return
+		}
+		size := adamPiece
+		if q.topo != nil {
+			size = max(1, adamPiece/q.topo.BlockSize()) * q.topo.BlockSize()
+		}
+		n := q.values.n
+		for lo := 0; lo < n; lo += size {
+			o.pieces = append(o.pieces, piece{q, lo, min(n, lo+size)})
+		}
+	}
+}
+
+// ZeroGrad implements backend.Optimizer.
+func (b *Backend) ZeroGrad(params []backend.Param) {
+	c := b.check("ZeroGrad")
+	for _, p := range params {
+		if q := c.param("parameter", p); c.ok() {
+			b.zero(q.grad.f)
+		}
+	}
+}
+
+// GradNorm implements backend.Optimizer.
+func (b *Backend) GradNorm(norm backend.Buffer, params []backend.Param) {
+	c := b.check("GradNorm")
+	dst := c.floats("norm", norm, 1)
+	o := &b.ops.adam
+	o.b, o.kind = b, sumSquares
+	o.cut(c, params)
+	if !c.ok() {
+		return
+	}
+	o.sums = grow(o.sums, len(o.pieces))
+	b.pool.run(len(o.pieces), o)
+	sum := 0.0
+	for _, s := range o.sums {
+		sum += s
+	}
+	dst[0] = float32(math.Sqrt(sum))
+}
+
+// AdamW implements backend.Optimizer. A block born after the current step is
+// an error.
+func (b *Backend) AdamW(params []backend.Param, norm backend.Buffer, cfg backend.AdamConfig) {
+	c := b.check("AdamW")
+	n := c.floats("norm", norm, 1)
+	o := &b.ops.adam
+	o.b, o.kind, o.config, o.step, o.lr = b, adamStep, cfg, b.step.Step, b.step.LR
+	o.cut(c, params)
+	for _, p := range params {
+		if q := c.param("parameter", p); c.ok() && q.topo != nil {
+			for s, born := range q.topo.Born {
+				if int64(born) > o.step {
+					b.fail("cpu: AdamW: %s: slot %d: found born after step %d, expected at most %d", q.spec.Name, s, born, o.step)
+					return
+				}
+			}
+		}
+	}
+	if !c.ok() || math.IsNaN(float64(n[0])) || math.IsInf(float64(n[0]), 0) {
+		return
+	}
+	o.factor = 1
+	if m := cfg.MaxGradNorm; m > 0 && n[0] > m {
+		o.factor = m / n[0]
+	}
+	b.pool.run(len(o.pieces), o)
+}
+
+func (o *adamOp) task(w, i int) {
+	p := o.pieces[i]
+	q := p.q
+	if o.kind == sumSquares {
+		if q.restricted {
+			outside(q.trained, p.lo, p.hi, func(lo, hi int) { clear(q.grad.f[lo:hi]) })
+		}
+		o.sums[i] = o.b.k.SumSq(q.grad.f[p.lo:p.hi])
+		return
+	}
+	memo, a := &o.b.work[w].memo, &o.b.work[w].adam
+	*a = kernel.AdamStep{
+		G: o.factor, B1: o.config.Beta1, R1: 1 - o.config.Beta1, B2: o.config.Beta2, R2: 1 - o.config.Beta2,
+		Eps: o.config.Eps, LR: o.lr,
+	}
+	if q.spec.Decay {
+		a.Decay = o.config.WeightDecay
+	}
+	if q.topo == nil {
+		o.correct(memo, a, o.step+1)
+		if q.restricted {
+			inside(q.trained, p.lo, p.hi, func(lo, hi int) {
+				o.b.k.Adam(q.values.f[lo:hi], q.grad.f[lo:hi], q.m.f[lo:hi], q.v.f[lo:hi], a)
+			})
+			return
+		}
+		o.b.k.Adam(q.values.f[p.lo:p.hi], q.grad.f[p.lo:p.hi], q.m.f[p.lo:p.hi], q.v.f[p.lo:p.hi], a)
+		return
+	}
+	// Neighboring slots of one age go together.
+	size := q.topo.BlockSize()
+	born := q.topo.Born
+	for lo := p.lo; lo < p.hi; {
+		hi := lo + size
+		for hi < p.hi && born[hi/size] == born[lo/size] {
+			hi += size
+		}
+		o.correct(memo, a, o.step+1-int64(born[lo/size]))
+		o.b.k.Adam(q.values.f[lo:hi], q.grad.f[lo:hi], q.m.f[lo:hi], q.v.f[lo:hi], a)
+		lo = hi
+	}
+	if o.config.GroupLasso != 0 {
+		shrink := float64(o.lr) * float64(o.config.GroupLasso) * float64(q.topo.Block) * float64(o.config.GroupLassoStd)
+		for lo := p.lo; lo < p.hi; lo += size {
+			block := q.values.f[lo : lo+size]
+			f := float32(shrink / math.Sqrt(o.b.k.SumSq(block)+1e-6))
+			o.b.k.Axpy(block, -f, block)
+		}
+	}
+}
+
+// correct sets the bias corrections of an age.
+func (o *adamOp) correct(memo *adamMemo, a *kernel.AdamStep, age int64) {
+	m := &memo[age%int64(len(memo))]
+	if c := &o.config; m.age != age || m.beta1 != c.Beta1 || m.beta2 != c.Beta2 {
+		m.age, m.beta1, m.beta2 = age, c.Beta1, c.Beta2
+		m.c1 = float32(1 / (1 - math.Pow(float64(o.config.Beta1), float64(age))))
+		m.c2 = float32(1 / (1 - math.Pow(float64(o.config.Beta2), float64(age))))
+	}
+	a.C1, a.C2 = m.c1, m.c2
+}

@@ -1,0 +1,160 @@
+package cpu
+
+import (
+	"math"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// param is a trainable tensor with what the products derive from its topology.
+type param struct {
+	owner            *Backend
+	spec             backend.ParamSpec
+	topo             *sparse.Topology // nil: dense
+	values, grad     *buffer
+	m, v             *buffer
+	scores           *buffer // growth scores; nil until asked for
+	stats            sparse.Stats
+	updated          bool // stats are those of an update
+	scratch          sparse.Scratch
+	rowSegs, colSegs []kernel.Seg // B > 1: the blocks of each view as tile segments
+	rowIdx, colIdx   []int32      // B = 1: the inner index of each element of each view
+	restricted       bool         // of a dense tensor only trained is trained
+	trained          []stretch    // element ranges, ascending and apart
+}
+
+func (p *param) Spec() backend.ParamSpec { return p.spec }
+func (p *param) Sparse() bool            { return p.topo != nil }
+func (p *param) Values() backend.Buffer  { return p.values }
+func (p *param) Grad() backend.Buffer    { return p.grad }
+func (p *param) M() backend.Buffer       { return p.m }
+func (p *param) V() backend.Buffer       { return p.v }
+
+func (p *param) NNZ() int {
+	if p.topo == nil {
+		return 0
+	}
+	return p.topo.NNZ()
+}
+
+// NewParam implements backend.Backend.
+func (b *Backend) NewParam(spec backend.ParamSpec) backend.Param {
+	c := b.check("NewParam " + spec.Name)
+	c.atLeast("rows", spec.Out, 1)
+	c.atLeast("columns", spec.In, 1)
+	if c.ok() && spec.Out > math.MaxInt32/spec.In {
+		b.fail("cpu: NewParam %s: shape: found [%d, %d], expected at most %d elements", spec.Name, spec.Out, spec.In, math.MaxInt32)
+	}
+	p := &param{owner: b, spec: spec}
+	p.spec.Topology = nil
+	n := 0
+	if c.ok() {
+		n = spec.Out * spec.In
+	}
+	if t := spec.Topology; t != nil && c.ok() {
+		if err := t.Check(); err != nil {
+			b.fail("cpu: NewParam %s: %w", spec.Name, err)
+		} else if t.Out != spec.Out || t.In != spec.In {
+			b.fail("cpu: NewParam %s: topology: found shape [%d, %d], expected [%d, %d]", spec.Name, t.Out, t.In, spec.Out, spec.In)
+		} else {
+			p.topo = t.Clone()
+			n = t.NNZ() * t.BlockSize()
+			m := t.SparseMemory(t.NNZ())
+			b.mem += m.Indices + m.History + m.Explored
+			p.index()
+		}
+	}
+	for _, x := range []struct {
+		part string
+		dst  **buffer
+	}{{"", &p.values}, {" gradient", &p.grad}, {" first moment", &p.m}, {" second moment", &p.v}} {
+		*x.dst = b.alloc(spec.Name+x.part, backend.F32, n)
+	}
+	return p
+}
+
+// index derives the products' lists from the two views.
+func (p *param) index() {
+	t := p.topo
+	if t.Block == 1 {
+		p.rowIdx, p.colIdx = grow(p.rowIdx, t.NNZ()), grow(p.colIdx, t.NNZ())
+		for i, s := range t.RowSlot {
+			p.rowIdx[i] = t.Cols[s]
+		}
+		for i, s := range t.ColSlot {
+			p.colIdx[i] = t.Rows[s]
+		}
+		return
+	}
+	per := max(1, t.Block/kernel.Strip)
+	p.rowSegs, p.colSegs = grow(p.rowSegs, t.NNZ()*per), grow(p.colSegs, t.NNZ()*per)
+	for i, s := range t.RowSlot {
+		segments(p.rowSegs[i*per:(i+1)*per], t.Block, t.Cols[s], s)
+	}
+	for i, s := range t.ColSlot {
+		segments(p.colSegs[i*per:(i+1)*per], t.Block, t.Rows[s], s)
+	}
+}
+
+// segments lists the stretches of the inner dimension that the block in a slot
+// covers: one for each strip of the panel, or a part of one. The block stands with
+// its inner dimension first. Blocks of 4 x 4 and 8 x 8 are for kernel.LanesOf tokens instead.
+func segments(dst []kernel.Seg, block int, inner, slot int32) {
+	first := int(inner) * block
+	if block < kernel.Strip {
+		dst[0] = kernel.Seg{A: int32(first * kernel.LanesOf(block)), B: slot * int32(block*block)}
+		return
+	}
+	for j := range dst {
+		k := first + j*kernel.Strip
+		dst[j] = kernel.Seg{
+			A: int32(k/kernel.Strip*kernel.Strip*kernel.Rows + k%kernel.Strip),
+			B: int32(int(slot)*block*block + j*kernel.Strip*block),
+		}
+	}
+}
+
+// SetTopology implements backend.Backend.
+func (b *Backend) SetTopology(p backend.Param, t *sparse.Topology) {
+	c := b.check("SetTopology")
+	q := c.param("parameter", p)
+	if !c.ok() {
+		return
+	}
+	switch {
+	case q.topo == nil:
+		b.fail("cpu: SetTopology: %s: found a dense tensor, expected a block-sparse one", q.spec.Name)
+	case t == nil:
+		b.fail("cpu: SetTopology: %s: found no topology, expected one", q.spec.Name)
+	case t.Shape != q.topo.Shape || t.NNZ() != q.topo.NNZ():
+		b.fail("cpu: SetTopology: %s: found %d blocks of %+v, expected %d of %+v", q.spec.Name, t.NNZ(), t.Shape, q.topo.NNZ(), q.topo.Shape)
+	default:
+		if err := t.Check(); err != nil {
+			b.fail("cpu: SetTopology: %s: %w", q.spec.Name, err)
+			return
+		}
+		q.topo = t.Clone()
+		q.updated = false
+		q.index()
+	}
+}
+
+// Topology implements backend.Backend.
+func (b *Backend) Topology(p backend.Param) (*sparse.Topology, error) {
+	c := b.check("Topology")
+	q := c.param("parameter", p)
+	if !c.ok() || q.topo == nil {
+		return nil, b.err
+	}
+	return q.topo.Clone(), nil
+}
+
+// Refresh implements backend.Backend. This backend keeps no working copies.
+func (b *Backend) Refresh(params []backend.Param) {
+	c := b.check("Refresh")
+	for _, p := range params {
+		c.param("parameter", p)
+	}
+}

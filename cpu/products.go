@@ -1,0 +1,207 @@
+package cpu
+
+import (
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
+)
+
+// product is what the forward product and the input gradient have in common:
+// dst [T, n] = src [T, k] times a matrix. finish and other say what follows.
+type product struct {
+	b      *Backend
+	dst    []float32
+	src    []float32
+	t      int
+	n, k   int
+	bias   []float32 // [n] or nil
+	finish finish
+	other  []float32 // [T, n]: GELU's result, or the pre-activation
+}
+
+// finish is what happens to the sums of a product.
+type finish uint8
+
+const (
+	store     finish = iota // dst = r
+	add                     // dst += r
+	alsoGELU                // dst = r, other = gelu(r)
+	timesGrad               // dst = r * gelu'(other); dst may be other
+)
+
+// DSD implements backend.Products.
+func (b *Backend) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
+	c := b.check("DSD")
+	q := c.param("w", w)
+	c.atLeast("tokens", t, 0)
+	if !c.ok() {
+		return
+	}
+	p := product{b: b, t: t, n: q.spec.Out, k: q.spec.In}
+	p.dst = c.floats("y", y, t*p.n)
+	p.src = c.floats("x", x, t*p.k)
+	if pre != nil {
+		p.finish, p.other = alsoGELU, p.dst
+		p.dst = c.floats("pre", pre, t*p.n)
+		c.apart("y and pre", p.other, p.dst)
+	}
+	if bias != nil {
+		if bq := c.dense("b", bias, 1, p.n); bq != nil {
+			p.bias = bq.values.f
+		}
+	}
+	c.apart("x and the result", p.src, p.dst)
+	c.apart("x and y", p.src, p.other)
+	if c.ok() && t > 0 {
+		b.multiply(&p, q, false)
+	}
+}
+
+// DDS implements backend.Products.
+func (b *Backend) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend.DDSMode, pre backend.Buffer) {
+	c := b.check("DDS")
+	q := c.param("w", w)
+	c.atLeast("tokens", t, 0)
+	if !c.ok() {
+		return
+	}
+	p := product{b: b, t: t, n: q.spec.In, k: q.spec.Out}
+	p.dst = c.floats("dx", dx, t*p.n)
+	p.src = c.floats("dy", dy, t*p.k)
+	switch mode {
+	case backend.Assign:
+	case backend.Accumulate:
+		p.finish = add
+	case backend.TimesGELU:
+		p.finish, p.other = timesGrad, c.floats("pre", pre, t*p.n)
+	default:
+		b.fail("cpu: DDS: mode: found %d, expected Assign, Accumulate or TimesGELU", mode)
+	}
+	c.apart("dy and dx", p.src, p.dst)
+	if c.ok() && t > 0 {
+		b.multiply(&p, q, true)
+	}
+}
+
+// multiply runs a product with W^T, whose outputs are the rows of W, or with
+// byColumn a product with W, whose outputs are its columns.
+func (b *Backend) multiply(p *product, q *param, byColumn bool) {
+	switch {
+	case q.topo == nil:
+		b.multiplyDense(p, q, byColumn)
+	case q.topo.Block < kernel.Strip:
+		b.multiplyLanes(p, q, byColumn)
+	default:
+		b.multiplyBlocks(p, q, byColumn)
+	}
+}
+
+// multiplyBlocks sets up the tiles of a block-sparse weight.
+func (b *Backend) multiplyBlocks(p *product, q *param, byColumn bool) {
+	t := q.topo
+	o := &b.ops.tiles
+	o.product = *p
+	subs := t.Block / kernel.Strip
+	o.blocks = kernel.Blocks{LDB: t.Block, Per: subs, Subs: subs}
+	o.blocks.Values = q.values.f
+	if !byColumn || b.k.PairRows != nil {
+		// The tile wants rows of W^T, and pairs of rows on some paths: each block is packed
+		// once a call, which is little beside its use by every token.
+		pk := &b.ops.pack
+		*pk = packOp{b: b, kind: packBlocks, src: q.values.f, dst: grow(pk.dst, len(q.values.f)), block: t.Block, n: t.NNZ()}
+		if byColumn {
+			pk.kind = pairBlocks
+		}
+		b.pool.run(chunks(t.NNZ(), packedBlocks), pk)
+		o.blocks.Values = pk.dst
+	}
+	if o.blocks.Segs, o.blocks.Ptr = q.rowSegs, t.RowPtr; byColumn {
+		o.blocks.Segs, o.blocks.Ptr = q.colSegs, t.ColPtr
+	}
+	o.run()
+}
+
+// multiplyDense sets up the tiles of a dense weight, packed in strips of 16
+// output columns. What reaches over either edge is zeros.
+func (b *Backend) multiplyDense(p *product, q *param, byColumn bool) {
+	strips, inner := chunks(p.n, kernel.Strip), chunks(p.k, kernel.Strip)
+	size := inner * kernel.Strip * kernel.Strip
+	pk := &b.ops.pack
+	kind := packTransposed
+	if byColumn {
+		kind = packStraight
+	}
+	*pk = packOp{b: b, kind: kind, src: q.values.f, dst: grow(pk.dst, strips*size), rows: p.k, n: p.n, size: size}
+	b.pool.run(strips, pk)
+
+	o := &b.ops.tiles
+	o.product = *p
+	o.stripSegs, o.stripPtr = grow(o.stripSegs, strips*inner), grow(o.stripPtr, strips+1)
+	for s := range strips {
+		for j := range inner {
+			o.stripSegs[s*inner+j] = kernel.Seg{A: int32(j * kernel.Strip * kernel.Rows), B: int32(s*size + j*kernel.Strip*kernel.Strip)}
+		}
+		o.stripPtr[s] = int32(s)
+	}
+	o.stripPtr[strips] = int32(strips)
+	o.blocks = kernel.Blocks{Values: pk.dst, LDB: kernel.Strip, Segs: o.stripSegs, Ptr: o.stripPtr, Per: inner, Subs: 1}
+	o.run()
+}
+
+// packedBlocks is how many blocks one packing task turns.
+const packedBlocks = 64
+
+type packKind uint8
+
+const (
+	packBlocks     packKind = iota // each block transposed in place of itself
+	pairBlocks                     // each block as it is
+	packTransposed                 // strips of W^T: dst[s][k][j] = src[s*16+j][k]
+	packStraight                   // strips of W: dst[s][k][j] = src[k][s*16+j]
+)
+
+// packOp rearranges a weight for tiles, and pairs its rows where the tiles want that.
+type packOp struct {
+	b        *Backend
+	kind     packKind
+	dst, src []float32
+	block    int // B, of packBlocks
+	rows     int // inner size of a strip
+	n        int // blocks, or output columns of a dense weight
+	size     int // of a strip, with its padding
+}
+
+func (o *packOp) task(_, i int) {
+	transpose, pair := o.b.k.Transpose, o.b.k.PairRows
+	if o.kind == packBlocks || o.kind == pairBlocks {
+		size := o.block * o.block
+		for s := i * packedBlocks; s < min(o.n, (i+1)*packedBlocks); s++ {
+			dst, src := o.dst[s*size:], o.src[s*size:]
+			if o.kind == packBlocks {
+				transpose(dst, o.block, src, o.block, o.block, o.block)
+				src = dst
+			}
+			if pair != nil {
+				pair(dst, src, o.block, o.block, o.block)
+			}
+		}
+		return
+	}
+	cols := min(16, o.n-i*16)
+	dst := o.dst[i*o.size : (i+1)*o.size]
+	if cols < 16 || 16*o.rows < o.size {
+		clear(dst)
+	}
+	switch {
+	case o.kind == packTransposed:
+		transpose(dst, 16, o.src[i*16*o.rows:], o.rows, cols, o.rows)
+	case cols == 16:
+		o.b.k.Copy16(dst, 16, o.src[i*16:], o.n, o.rows)
+	default:
+		for k := range o.rows {
+			copy(dst[k*16:k*16+cols], o.src[k*o.n+i*16:])
+		}
+	}
+	if pair != nil {
+		pair(dst, dst, 16, o.size/16, 16)
+	}
+}

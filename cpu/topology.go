@@ -1,0 +1,87 @@
+package cpu
+
+import (
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// topoOp updates topologies; a task is one parameter.
+type topoOp struct {
+	update sparse.Update
+	params []*param
+	errs   []error
+}
+
+// UpdateTopology implements backend.Optimizer. A topology that cannot be
+// updated (sparse.ErrNotFinite, for one) is an error that names the parameter.
+func (b *Backend) UpdateTopology(params []backend.Param, u sparse.Update) {
+	c := b.check("UpdateTopology")
+	o := &b.ops.topo
+	o.update, o.params = u, o.params[:0]
+	for _, p := range params {
+		q := c.param("parameter", p)
+		if !c.ok() {
+			return
+		}
+		if q.topo == nil {
+			continue
+		}
+		if u.Growth == sparse.GrowGradient {
+			q.growScores()
+		}
+		o.params = append(o.params, q)
+	}
+	if !c.ok() {
+		return
+	}
+	o.errs = grow(o.errs, len(o.params))
+	clear(o.errs)
+	b.pool.runExact(len(o.params), o) // norms are the same numbers on every device
+	for i, err := range o.errs {
+		if err != nil {
+			b.fail("cpu: UpdateTopology: %s: %w", o.params[i].spec.Name, err)
+		}
+	}
+}
+
+func (o *topoOp) task(_, i int) {
+	q := o.params[i]
+	var scores []float32
+	if q.scores != nil {
+		scores = q.scores.f
+	}
+	change, err := q.topo.UpdateIn(&q.scratch, q.values.f, scores, o.update, q.spec.Index)
+	if err != nil {
+		o.errs[i] = err
+		return
+	}
+	size := q.topo.BlockSize()
+	for _, s := range change.Slots {
+		lo, hi := int(s)*size, (int(s)+1)*size
+		clear(q.values.f[lo:hi])
+		clear(q.m.f[lo:hi])
+		clear(q.v.f[lo:hi])
+	}
+	clear(scores)
+	q.stats, q.updated = change.Stats, true
+	q.index()
+}
+
+// UpdateStats implements backend.Optimizer.
+func (b *Backend) UpdateStats(params []backend.Param) ([]sparse.Stats, error) {
+	c := b.check("UpdateStats")
+	var stats []sparse.Stats
+	for _, p := range params {
+		q := c.param("parameter", p)
+		switch {
+		case !c.ok():
+			return nil, b.err
+		case q.topo == nil:
+		case q.updated:
+			stats = append(stats, q.stats)
+		default:
+			stats = append(stats, q.topo.Stats(b.step.Step))
+		}
+	}
+	return stats, b.err
+}

@@ -1,0 +1,134 @@
+package gpu
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+	"unsafe"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+)
+
+// The constants of kernels/include/optimizer.cuh.
+const (
+	chunkElements = 4096
+	chunkThreads  = 256
+	normThreads   = 512 // of kernel grad_norm
+)
+
+// deviceTensor is struct Tensor of kernels/include/optimizer.cuh.
+type deviceTensor struct {
+	values, grad, m, v     Ptr
+	forward, backward      ptrBF16
+	born                   ptrI32
+	bad                    ptrU64
+	n, block, shift, decay int32
+}
+
+// tensorList is a list of parameters in device memory, cut into chunks.
+type tensorList struct {
+	params  []*param
+	tensors ptrTensor
+	chunks  ptrInt2 // index of the tensor, first element
+	partial ptrF64  // of each chunk, for the norm
+	n       int     // chunks
+}
+
+// list returns the tables of a list of parameters. They are made at the first
+// call with it and stay, as a recorded launch may name them; nil after an error.
+func (c checker) list(params []backend.Param) *tensorList {
+	list := make([]*param, len(params))
+	for i, p := range params {
+		if list[i] = c.param("parameter", p); list[i] == nil {
+			return nil
+		}
+	}
+	for _, t := range c.b.lists {
+		if slices.Equal(t.params, list) {
+			return t
+		}
+	}
+	t := &tensorList{params: list}
+	var tensors []deviceTensor
+	var chunks [][2]int32
+	for i, p := range list {
+		if slices.Contains(list[:i], p) {
+			c.fail("%s: found the parameter twice, expected once", p.spec.Name)
+			return nil
+		}
+		d := deviceTensor{
+			values: p.values.p, grad: p.grad.p, m: p.m.p, v: p.v.p, forward: p.forward, backward: p.backward,
+			n: int32(p.values.n), shift: int32(bits.Len(chunkElements) - 1),
+		}
+		if p.spec.Decay {
+			d.decay = 1
+		}
+		if s := p.topo; s != nil {
+			d.born, d.block, d.shift = s.born, int32(s.Block), int32(bits.Len(uint(s.BlockSize()))-1)
+			// AdamW is the one that looks at births.
+			d.bad = checker{c.b, "AdamW"}.slot(p.spec.Name+" births", "at most the step")
+		}
+		tensors = append(tensors, d)
+		for first := 0; first < p.values.n; first += chunkElements {
+			chunks = append(chunks, [2]int32{int32(i), int32(first)})
+		}
+	}
+	t.n = len(chunks)
+	t.tensors = ptrTensor(c.table(bytesOf(tensors)))
+	t.chunks = ptrInt2(c.table(bytesOf(chunks)))
+	bytes := int64(t.n) * int64(unsafe.Sizeof(float64(0)))
+	t.partial = ptrF64(c.b.take(c.op, "partial sums of the norm", bytes))
+	c.b.working += bytes
+	if !c.ok() {
+		return nil
+	}
+	c.b.lists = append(c.b.lists, t)
+	return t
+}
+
+// table copies bytes to new device memory.
+func (c checker) table(bytes []byte) Ptr {
+	p := c.b.take(c.op, "table of tensors", int64(len(bytes)))
+	if c.ok() && p != 0 {
+		c.b.keep(c.op, c.b.drv.CopyIn(0, p, bytes))
+		c.b.working += int64(len(bytes))
+	}
+	return p
+}
+
+// ZeroGrad implements backend.Optimizer.
+func (b *Backend) ZeroGrad(params []backend.Param) {
+	c := b.check("ZeroGrad")
+	if t := c.list(params); t != nil && t.n > 0 {
+		b.k.zeroGrad(Dim3{X: t.n}, Dim3{X: chunkThreads}, 0, t.tensors, t.chunks)
+	}
+}
+
+// GradNorm implements backend.Optimizer.
+func (b *Backend) GradNorm(norm backend.Buffer, params []backend.Param) {
+	c := b.check("GradNorm")
+	dst, t := c.buffer("norm", norm, backend.F32, 1), c.list(params)
+	if !c.ok() {
+		return
+	}
+	if t.n > 0 {
+		b.k.gradSquares(Dim3{X: t.n}, Dim3{X: chunkThreads}, 0, t.partial, t.tensors, t.chunks)
+	}
+	b.k.gradNorm(Dim3{X: 1}, Dim3{X: normThreads}, 0, ptrF32(dst.p), t.partial, int32(t.n))
+}
+
+// AdamW implements backend.Optimizer. The step, its learning rate and the norm
+// are read on the device, the other constants are fixed in a recorded launch.
+func (b *Backend) AdamW(params []backend.Param, norm backend.Buffer, cfg backend.AdamConfig) {
+	c := b.check("AdamW")
+	n, t := c.buffer("norm", norm, backend.F32, 1), c.list(params)
+	if !c.ok() || t.n == 0 {
+		return
+	}
+	b.k.adamw(Dim3{X: t.n}, Dim3{X: chunkThreads}, 0, t.tensors, t.chunks, ptrF32(n.p), b.scalars(),
+		math.Log(float64(cfg.Beta1)), math.Log(float64(cfg.Beta2)), cfg.Beta1, cfg.Beta2, cfg.Eps,
+		cfg.WeightDecay, cfg.GroupLasso*cfg.GroupLassoStd, cfg.MaxGradNorm)
+	for _, p := range params {
+		b.follow(p.(*param))
+	}
+}

@@ -1,0 +1,134 @@
+package reference
+
+import (
+	"math"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+)
+
+// DSD gives y = x W^T + b and, with pre, pre = x W^T + b and y = gelu(pre).
+func (b *Backend) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
+	a := b.begin("DSD")
+	weight := a.param("w", w)
+	a.size("t", t, 0)
+	if !a.ok {
+		return
+	}
+	outs, ins := weight.spec.Out, weight.spec.In
+	ys, xs := a.act("y", y, t*outs), a.act("x", x, t*ins)
+	var pres []float64
+	if pre != nil {
+		pres = a.act("pre", pre, t*outs)
+	}
+	vec := a.bias("b", bias, outs)
+	if !a.ok {
+		return
+	}
+	for token := range t {
+		for o := range outs {
+			ys[token*outs+o] = 0
+			if vec != nil {
+				ys[token*outs+o] = vec.val.real[o]
+			}
+		}
+	}
+	for r := range weight.tiles() {
+		for token := range t {
+			for o := range r.rows {
+				for i := range r.cols {
+					ys[token*outs+r.row+o] += xs[token*ins+r.col+i] * weight.val.real[r.at+o*r.cols+i]
+				}
+			}
+		}
+	}
+	if pre != nil {
+		for k := range t * outs {
+			pres[k] = ys[k]
+			ys[k] = gelu(pres[k])
+		}
+	}
+}
+
+// DDS gives r = dy W and assigns, adds or multiplies it as mode says.
+func (b *Backend) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend.DDSMode, pre backend.Buffer) {
+	a := b.begin("DDS")
+	weight := a.param("w", w)
+	a.size("t", t, 0)
+	if !a.ok {
+		return
+	}
+	outs, ins := weight.spec.Out, weight.spec.In
+	dxs, dys := a.act("dx", dx, t*ins), a.act("dy", dy, t*outs)
+	var pres []float64
+	switch mode {
+	case backend.Assign, backend.Accumulate:
+	case backend.TimesGELU:
+		pres = a.act("pre", pre, t*ins)
+	default:
+		a.failf("mode: found %d, expected Assign, Accumulate or TimesGELU", mode)
+	}
+	if !a.ok {
+		return
+	}
+	result := make([]float64, t*ins)
+	for r := range weight.tiles() {
+		for token := range t {
+			for o := range r.rows {
+				for i := range r.cols {
+					result[token*ins+r.col+i] += dys[token*outs+r.row+o] * weight.val.real[r.at+o*r.cols+i]
+				}
+			}
+		}
+	}
+	for k, v := range result {
+		switch mode {
+		case backend.Assign:
+			dxs[k] = v
+		case backend.Accumulate:
+			dxs[k] += v
+		case backend.TimesGELU:
+			dxs[k] = v * geluGrad(pres[k])
+		}
+	}
+}
+
+// SDD gives w.Grad += dy^T x on the stored blocks and b.Grad += column sums of dy.
+func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
+	a := b.begin("SDD")
+	weight := a.param("w", w)
+	a.size("t", t, 0)
+	if !a.ok {
+		return
+	}
+	outs, ins := weight.spec.Out, weight.spec.In
+	dys, xs := a.act("dy", dy, t*outs), a.act("x", x, t*ins)
+	vec := a.bias("b", bias, outs)
+	if !a.ok {
+		return
+	}
+	for r := range weight.tiles() {
+		for o := range r.rows {
+			for i := range r.cols {
+				for token := range t {
+					weight.grad.real[r.at+o*r.cols+i] += dys[token*outs+r.row+o] * xs[token*ins+r.col+i]
+				}
+			}
+		}
+	}
+	if vec != nil {
+		for token := range t {
+			for o := range outs {
+				vec.grad.real[o] += dys[token*outs+o]
+			}
+		}
+	}
+}
+
+// gelu is a/2 (1 + erf(a/sqrt 2)).
+func gelu(a float64) float64 { return a / 2 * (1 + math.Erf(a/math.Sqrt2)) }
+
+// geluGrad is its derivative, the normal distribution function of a plus a
+// times the normal density.
+func geluGrad(a float64) float64 {
+	return 0.5*(1+math.Erf(a/math.Sqrt2)) + a*math.Exp(-a*a/2)/math.Sqrt(2*math.Pi)
+}

@@ -1,0 +1,249 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/model"
+)
+
+// Observer is told what a run does. Calls come from the run's goroutine and
+// must return soon.
+type Observer interface {
+	// Loading reports the data being read: stage names what is done.
+	Loading(stage string, done, total int64)
+	// Started comes once, before the first step. from is the number of steps
+	// already finished.
+	Started(p *Plan, dir string, from int64)
+	// Stepped comes after every step.
+	Stepped(done, total int64, loss float64)
+	Logged(metrics.Train)
+	Updated(metrics.Topology)
+	Evaluated(metrics.Eval)
+	Saved(path string)
+	// Skipped reports a checkpoint that is newer than the one resumed from but
+	// damaged.
+	Skipped(path string, reason error)
+}
+
+// Opener opens a device: "auto", "cpu", ... in a precision, with a number of
+// threads where that means something.
+type Opener func(device, precision string, threads int) (backend.Backend, error)
+
+// Summary is what a finished run comes to.
+type Summary struct {
+	Dir            string
+	Steps          int64
+	FirstLoss      float64 // MLM loss of the first log line of the run's metrics
+	Train          metrics.Train
+	Eval           metrics.Eval
+	UnigramEntropy float64
+	FLOPs          float64 // the paper's count of the whole run
+	DenseFLOPs     float64 // of the dense model for the same steps
+	ExploredDOF    float64
+	Updated        bool    // the topology moved
+	Sparse         bool    // fewer FLOPs than dense
+	Seconds        float64 // of this process
+}
+
+// ErrStopped is returned when the context ended the run: the step was finished
+// and a checkpoint saved. The context's cause is wrapped too.
+var ErrStopped = errors.New("stopped")
+
+// runner is a run in progress.
+type runner struct {
+	plan   *Plan
+	folder *folder
+	model  *model.Model
+	log    *metrics.Log
+	board  *metrics.Events
+	watch  Observer
+	disk   checkpoint.FS // where checkpoints go; tests let it fail
+
+	done    int64 // finished steps
+	window  window
+	cost    cost
+	began   time.Time
+	summary Summary
+}
+
+// window collects the steps since the last log line. It is part of a
+// checkpoint, so that a resumed run logs what the uncut one would have.
+type window struct {
+	Steps    int64   `json:"steps"`
+	MLMLoss  float64 `json:"mlm_loss"` // sums over steps
+	NSPLoss  float64 `json:"nsp_loss"`
+	GradNorm float64 `json:"grad_norm"`
+	Tokens   int64   `json:"-"` // for the speed, which is of this process
+	since    time.Time
+}
+
+// Run carries out a training run, from its first step or, with Config.Resume,
+// from its newest good checkpoint. It returns ErrStopped when ctx ended it,
+// model.ErrNotFinite when it diverged, an error for which IsUsage is true when
+// nothing could start, and any other error when the run failed.
+func Run(ctx context.Context, c Config, open Opener, watch Observer) (*Summary, error) {
+	r := &runner{watch: watch, began: time.Now(), disk: checkpoint.OS{}}
+	return r.run(ctx, c, open)
+}
+
+// run is Run on a runner that has its observer and its disk.
+func (r *runner) run(ctx context.Context, c Config, open Opener) (*Summary, error) {
+	if c.Resume {
+		return r.resume(ctx, c, open)
+	}
+	return r.start(ctx, c, open)
+}
+
+// start begins a new run.
+func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, error) {
+	if c.OutputDir == "" {
+		c.OutputDir = DefaultOutputDir(c, time.Now())
+	}
+	if err := checkFolder(c.OutputDir, false); err != nil {
+		return nil, err
+	}
+	var err error
+	var from *origin
+	if r.plan, from, err = newPlan(ctx, c, resumePoint{}, r.watch.Loading); err != nil {
+		return nil, err
+	}
+	if from != nil {
+		defer from.weights.Close()
+	}
+	b, err := open(c.Device, c.Precision, c.Threads)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	if r.model, err = r.plan.build(b, from); err != nil {
+		return nil, err
+	}
+	if r.folder, err = openFolder(c.OutputDir); err != nil {
+		return nil, err
+	}
+	defer r.folder.lock.Unlock()
+	if err := r.folder.describe(r.plan.Config, r.plan.Data.Vocab, b.Describe()); err != nil {
+		return nil, err
+	}
+	return r.train(ctx)
+}
+
+// train runs from r.done to the end.
+func (r *runner) train(ctx context.Context) (*Summary, error) {
+	var err error
+	if r.log, err = metrics.OpenLog(r.folder.path(metrics.FileName)); err != nil {
+		return nil, err
+	}
+	defer r.log.Close()
+	first := int64(0)
+	if r.done > 0 {
+		first = r.done + 1
+	}
+	if r.board, err = metrics.NewEvents(r.folder.dir, first, time.Now); err != nil {
+		return nil, err
+	}
+	defer r.board.Close()
+	r.watch.Started(r.plan, r.folder.dir, r.done)
+
+	err = r.loop(ctx)
+	if closing := errors.Join(r.log.Sync(), r.board.Sync()); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.finish(), nil
+}
+
+// loop is the training loop.
+func (r *runner) loop(ctx context.Context) error {
+	c := &r.plan.Config
+	feed := newFeed(r.plan, r.done)
+	defer feed.stop()
+	r.window.since = time.Now()
+	r.cost.since = r.window.since
+	for r.done < c.MaxSteps {
+		if err := r.step(feed); err != nil {
+			return err
+		}
+		last := r.done == c.MaxSteps
+		logging, evaluating := due(r.done, c.LoggingSteps) || last, due(r.done, c.EvalSteps) || last
+		if logging {
+			if err := r.logWindow(); err != nil {
+				return err
+			}
+		}
+		if evaluating {
+			if err := r.evaluate(ctx, last); err != nil {
+				return err
+			}
+		}
+		if logging || evaluating {
+			if err := r.logCost(); err != nil {
+				return err
+			}
+		}
+		stopping := ctx.Err() != nil
+		if due(r.done, c.SaveSteps) || last || stopping {
+			if err := r.save(); err != nil {
+				return err
+			}
+		}
+		if stopping && !last {
+			return fmt.Errorf("%w after step %d, saved: %w", ErrStopped, r.done, context.Cause(ctx))
+		}
+	}
+	return nil
+}
+
+// due reports whether something done every `every` steps is due; 0 is never.
+func due(done, every int64) bool { return every > 0 && done%every == 0 }
+
+// step does one optimizer step and, where it is due, the topology update.
+func (r *runner) step(feed *feed) error {
+	c := &r.plan.Config
+	before := time.Now()
+	batches := feed.next()
+	r.cost.DataSeconds += time.Since(before).Seconds()
+	args := model.StepArgs{
+		Step: r.done,
+		LR:   learningRate(r.plan.Peak, r.done, c.WarmupSteps, c.MaxSteps),
+		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Phase: r.plan.phaseFrom(r.done), Next: feed.peek(),
+	}
+	before = time.Now()
+	result, err := r.model.Step(args, batches)
+	if err != nil {
+		return fmt.Errorf("step %d: %w", r.done+1, err)
+	}
+	took := time.Since(before)
+	r.done++
+	r.window.add(result, int64(len(batches)*c.BatchSize*c.SeqLen))
+	if args.Update != nil {
+		r.cost.UpdateSeconds += took.Seconds()
+		if err := r.logUpdate(*args.Update, result.Topology, took); err != nil {
+			return err
+		}
+	} else {
+		r.cost.StepSeconds += took.Seconds()
+	}
+	if err := r.logPicture(args.Update); err != nil {
+		return err
+	}
+	r.watch.Stepped(r.done, c.MaxSteps, result.MLMLoss+result.NSPLoss)
+	return nil
+}
+
+// add takes one step's result.
+func (w *window) add(s model.StepResult, tokens int64) {
+	w.Steps++
+	w.MLMLoss += s.MLMLoss
+	w.NSPLoss += s.NSPLoss
+	w.GradNorm += s.GradNorm
+	w.Tokens += tokens
+}
