@@ -202,7 +202,7 @@ func TestStepIsAFewLaunches(t *testing.T) {
 	}
 }
 
-// TestPlanIsWhatTrainingTakes, to the byte, and the ledger has all of it.
+// TestPlanIsWhatTrainingTakes, to the byte, and the estimate has all of it.
 func TestPlanIsWhatTrainingTakes(t *testing.T) {
 	for _, x := range []struct {
 		act       backend.DType
@@ -266,13 +266,13 @@ func TestPlanIsWhatTrainingTakes(t *testing.T) {
 		if n := b.MemoryBytes() + b.WorkingBytes(); n != plan.Bytes {
 			t.Errorf("%s: found MemoryBytes and WorkingBytes of %d, expected %d", name, n, plan.Bytes)
 		}
-		l, err := model.NewLedger(c, o, model.StorageOf(b))
+		l, err := model.EstimateCost(c, o, model.StorageOf(b))
 		if err != nil {
 			t.Fatal(err)
 		}
 		l.AddWorking(plan, plan)
 		if l.MemoryBytes != plan.Bytes {
-			t.Errorf("%s: the ledger says %d bytes, the plan %d", name, l.MemoryBytes, plan.Bytes)
+			t.Errorf("%s: the estimate says %d bytes, the plan %d", name, l.MemoryBytes, plan.Bytes)
 		}
 		if err := b.Close(); err != nil {
 			t.Fatal(err)

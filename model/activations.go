@@ -2,10 +2,10 @@ package model
 
 import "github.com/sparsebert/sparsebert-gpu/backend"
 
-// allocator makes a buffer of n elements. part is its line in the memory ledger.
+// allocator makes a buffer of n elements. part is its line in the memory estimate.
 type allocator func(part, name string, dt backend.DType, n int) backend.Buffer
 
-// Lines of the memory ledger that buffers belong to.
+// Lines of the memory estimate that buffers belong to.
 const (
 	partInputs      = "batch inputs"
 	partActivations = "encoder activations"

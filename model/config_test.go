@@ -110,8 +110,8 @@ func TestOptionsAreChecked(t *testing.T) {
 		if !errors.Is(err, model.ErrConfig) || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("found error %v, expected %q", err, x.want)
 		}
-		if _, err := model.NewLedger(c, o, model.Storage{}); !errors.Is(err, model.ErrConfig) {
-			t.Errorf("NewLedger: found error %v, expected %q", err, x.want)
+		if _, err := model.EstimateCost(c, o, model.Storage{}); !errors.Is(err, model.ErrConfig) {
+			t.Errorf("EstimateCost: found error %v, expected %q", err, x.want)
 		}
 	}
 }

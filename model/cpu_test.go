@@ -132,8 +132,8 @@ func TestThreadsDoNotShow(t *testing.T) {
 	}
 }
 
-// TestLedgerMemoryOnCPU: the same account holds on the float32 backend.
-func TestLedgerMemoryOnCPU(t *testing.T) {
+// TestEstimateMemoryOnCPU: the same account holds on the float32 backend.
+func TestEstimateMemoryOnCPU(t *testing.T) {
 	for _, growth := range []sparse.Growth{sparse.GrowRandom, sparse.GrowGradient} {
 		c := smallConfig(model.Dynamic, 8)
 		c.Growth = growth

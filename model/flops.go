@@ -1,6 +1,6 @@
 package model
 
-// FLOPPart is one line of the account of arithmetic: floating-point operations
+// FLOPPart is one line of the estimate of arithmetic: floating-point operations
 // of training on one sequence, forward and backward, a multiply-add counted as 2.
 type FLOPPart struct {
 	Name string `json:"name"`
@@ -14,7 +14,7 @@ type FLOPPart struct {
 	Dense float64 `json:"dense"`
 }
 
-// Names of the lines of the account of arithmetic.
+// Names of the lines of the estimate of arithmetic.
 const (
 	FLOPsAttentionWeights = "attention products"
 	FLOPsFFNWeights       = "ffn products"
@@ -50,7 +50,7 @@ func NonEmbeddingFLOPs(c Config, seq int) (float64, error) {
 	return sum, nil
 }
 
-// flopParts is the account for one sequence. The heads run on o.MaxMasked
+// flopParts is the estimate for one sequence. The heads run on o.MaxMasked
 // positions and on [CLS]. With o.Recompute all layers but the last run forward
 // twice. Elementwise work (LayerNorm, GELU, dropout, softmax)
 // and the optimizer are not counted.

@@ -25,7 +25,7 @@ func TestFLOPsOfPartialTraining(t *testing.T) {
 		if err != nil || !(math.Abs(got-want) < 1e-6*want) {
 			t.Errorf("%s: found %v (%v), expected %v", rest, got, err, want)
 		}
-		l, err := model.NewLedger(c, smallOptions, model.Storage{})
+		l, err := model.EstimateCost(c, smallOptions, model.Storage{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -93,18 +93,3 @@ func (s *topologies) of(t Tensor, c Config, seed uint64) (*sparse.Topology, erro
 	}
 	return topo, err
 }
-
-// AddWorking adds what the ledger's model takes on a device beside its buffers
-// and parameters to the account of memory; dense is that of the same model with
-// method dense, planned on the same backend.
-func (l *Ledger) AddWorking(own, dense backend.DeviceMemory) {
-	for i, p := range own.Working {
-		part := MemoryPart{Name: p.Name, Bytes: p.Bytes}
-		if i < len(dense.Working) {
-			part.Dense = dense.Working[i].Bytes
-		}
-		l.Memory = append(l.Memory, part)
-		l.MemoryBytes += part.Bytes
-		l.DenseMemoryBytes += part.Dense
-	}
-}

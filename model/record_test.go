@@ -161,9 +161,9 @@ func TestRecomputeChangesNothing(t *testing.T) {
 	}
 }
 
-// TestRecomputeLedger: the memory of all layers but one shrinks to their output,
+// TestRecomputeEstimate: the memory of all layers but one shrinks to their output,
 // and their forward products and scores count twice.
-func TestRecomputeLedger(t *testing.T) {
+func TestRecomputeEstimate(t *testing.T) {
 	for _, method := range []model.Method{model.Dynamic, model.Dense} {
 		o := smallOptions
 		o.Recompute = true
@@ -171,12 +171,12 @@ func TestRecomputeLedger(t *testing.T) {
 	}
 	c := preset(t, "tiny") // L 2, H 128, F 512, A 2
 	o := model.Options{MicroBatch: 8, SeqLen: 64, MaxMasked: 10}
-	plain, err := model.NewLedger(c, o, model.Storage{})
+	plain, err := model.EstimateCost(c, o, model.Storage{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	o.Recompute = true
-	again, err := model.NewLedger(c, o, model.Storage{})
+	again, err := model.EstimateCost(c, o, model.Storage{})
 	if err != nil {
 		t.Fatal(err)
 	}

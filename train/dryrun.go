@@ -11,24 +11,24 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
-// ledger accounts for a plan's model on the device that it will run on.
-func (p *Plan) ledger() (model.Ledger, error) {
+// estimateCost accounts for a plan's model on the device that it will run on.
+func (p *Plan) estimateCost() (model.CostEstimate, error) {
 	store := model.Storage{Param: backend.F32, Activation: backend.F32}
 	if p.Config.Precision == "bf16" {
 		store.Activation = backend.BF16
 	}
-	return model.NewLedger(p.Model, p.options(), store)
+	return model.EstimateCost(p.Model, p.options(), store)
 }
 
 // Dry is what a run would take.
 type Dry struct {
 	Plan            *Plan
-	Ledger          model.Ledger
+	Estimate        model.CostEstimate
 	Dir             string
 	CheckpointBytes int64 // of one checkpoint's tensors
 	DiskBytes       int64 // of as many as exist at once
 	FreeBytes       int64 // of the file system; -1: unknown
-	// Device is the memory of the device; nil where it is the host's. The ledger
+	// Device is the memory of the device; nil where it is the host's. The estimate
 	// has what it takes.
 	Device *DeviceMemory
 }
@@ -90,10 +90,10 @@ func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
 	return d, nil
 }
 
-// account works out the ledger, with what the plan's device says of its memory.
+// account works out the estimate, with what the plan's device says of its memory.
 func (d *Dry) account(open Opener) (err error) {
 	p := d.Plan
-	if d.Ledger, err = p.ledger(); err != nil {
+	if d.Estimate, err = p.estimateCost(); err != nil {
 		return err
 	}
 	b, err := open(p.Config.Device, p.Config.Precision, p.Config.Threads)
@@ -113,7 +113,7 @@ func (d *Dry) account(open Opener) (err error) {
 	if err != nil {
 		return err
 	}
-	d.Ledger.AddWorking(d.Device.Plan, plan)
+	d.Estimate.AddWorking(d.Device.Plan, plan)
 	return nil
 }
 

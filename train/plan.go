@@ -153,7 +153,7 @@ func (p *Plan) load(ctx context.Context, vocab *corpus.Vocab, from *origin, prog
 
 // countFLOPs works out what one step costs by the paper's count.
 func (p *Plan) countFLOPs() error {
-	l, err := p.ledger()
+	l, err := p.estimateCost()
 	if err != nil {
 		return err
 	}

@@ -17,27 +17,27 @@ func Shape(c Config) (model.Config, model.Options, error) {
 	return p.Model, p.options(), nil
 }
 
-// NewLedger accounts for a configuration as Shape has it.
-func NewLedger(c Config) (model.Ledger, error) {
+// EstimateCost accounts for a configuration as Shape has it.
+func EstimateCost(c Config) (model.CostEstimate, error) {
 	p, err := shapeOf(c)
 	if err != nil {
-		return model.Ledger{}, err
+		return model.CostEstimate{}, err
 	}
-	return p.ledger()
+	return p.estimateCost()
 }
 
-// RunLedger accounts for the resolved configuration of a run folder. It reads
+// EstimateRunCost accounts for the resolved configuration of a run folder. It reads
 // nothing: what the run's weights started from may be gone.
-func RunLedger(c Config) (model.Ledger, error) {
+func EstimateRunCost(c Config) (model.CostEstimate, error) {
 	sizes, err := c.resolvedSizes()
 	if err != nil {
-		return model.Ledger{}, err
+		return model.CostEstimate{}, err
 	}
 	p := &Plan{Config: c, sizes: &sizes}
 	if err := p.resolve(c.VocabSize, unknownExamples); err != nil {
-		return model.Ledger{}, err
+		return model.CostEstimate{}, err
 	}
-	return p.ledger()
+	return p.estimateCost()
 }
 
 // resolvedSizes are the model's sizes as a resolved configuration has them.

@@ -324,7 +324,7 @@ func (r measuredStep) print(w io.Writer) {
 
 // enoughForModel refuses a step that the machine cannot hold.
 func enoughForModel(s bench.Step) error {
-	l, err := model.NewLedger(s.Config, s.Options, model.Storage{Param: backend.F32, Activation: backend.F32})
+	l, err := model.EstimateCost(s.Config, s.Options, model.Storage{Param: backend.F32, Activation: backend.F32})
 	if err != nil {
 		return usage{fmt.Errorf("bench: %w", err)}
 	}

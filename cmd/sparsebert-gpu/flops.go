@@ -51,14 +51,14 @@ func flopsAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ledger, err := train.NewLedger(config)
+	estimate, err := train.EstimateCost(config)
 	if err != nil {
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(c.App.Writer, ledger)
+		return printJSON(c.App.Writer, estimate)
 	}
-	return printLedger(c.App.Writer, ledger)
+	return printEstimate(c.App.Writer, estimate)
 }
 
 // printJSON writes v as indented JSON.
@@ -71,8 +71,8 @@ func printJSON(w io.Writer, v any) error {
 	return err
 }
 
-// printLedger writes the account as three tables.
-func printLedger(w io.Writer, l model.Ledger) error {
+// printEstimate writes the account as three tables.
+func printEstimate(w io.Writer, l model.CostEstimate) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(name string, cells ...string) {
 		fmt.Fprintf(t, "%-34s", name)
@@ -109,7 +109,7 @@ func dryRun(ctx context.Context, w io.Writer, config train.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := printLedger(w, d.Ledger); err != nil {
+	if err := printEstimate(w, d.Estimate); err != nil {
 		return err
 	}
 	c := d.Plan.Config

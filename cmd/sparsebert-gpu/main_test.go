@@ -163,14 +163,14 @@ func TestFLOPsOfThePaper(t *testing.T) {
 		if code != exitDone {
 			t.Fatalf("%v: exit code %d: %s", c.args, code, errs)
 		}
-		var ledger struct {
+		var estimate struct {
 			FLOPs float64 `json:"non_embedding_flops_per_sequence"`
 		}
-		if err := json.Unmarshal([]byte(out), &ledger); err != nil {
+		if err := json.Unmarshal([]byte(out), &estimate); err != nil {
 			t.Fatal(err)
 		}
-		if d := ledger.FLOPs - c.want; !(max(d, -d) <= c.unit) {
-			t.Errorf("%v: found %.5g, expected %.4g", c.args, ledger.FLOPs, c.want)
+		if d := estimate.FLOPs - c.want; !(max(d, -d) <= c.unit) {
+			t.Errorf("%v: found %.5g, expected %.4g", c.args, estimate.FLOPs, c.want)
 		}
 	}
 }

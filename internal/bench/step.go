@@ -147,12 +147,12 @@ func RunStep(ctx context.Context, open func() (backend.Backend, error), s Step, 
 	if err := r.operations(ctx, open, s, m); err != nil {
 		return r, err
 	}
-	ledger, err := model.NewLedger(s.Config, s.Options, model.Storage{})
+	estimate, err := model.EstimateCost(s.Config, s.Options, model.Storage{})
 	if err != nil {
 		return r, err
 	}
 	r.TokensPerSecond = float64(s.Tokens()) / r.SecondsMedian
-	r.UsefulGFLOPs = ledger.ExecutedFLOPs * float64(s.Options.MicroBatch) / r.SecondsMedian / 1e9
+	r.UsefulGFLOPs = estimate.ExecutedFLOPs * float64(s.Options.MicroBatch) / r.SecondsMedian / 1e9
 	if m != nil {
 		for _, o := range r.Ops {
 			if !once(o.Row) {

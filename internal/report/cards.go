@@ -71,7 +71,7 @@ func cardsOf(r *Run) []card {
 	}
 	if flops := r.FLOPsAt(r.Steps()); flops > 0 {
 		note := "by the paper's count"
-		if l := r.Ledger; l != nil && c.Method != "dense" {
+		if l := r.Estimate; l != nil && c.Method != "dense" {
 			note += fmt.Sprintf("; the dense model: %.1f× as many", l.DenseNonEmbeddingFLOPs*r.sequencesPerStep()*float64(r.Steps())/flops)
 		}
 		out = append(out, card{"training FLOPs", metric(flops), note})

@@ -34,7 +34,7 @@ func (d *detail) figures() []figure {
 	for _, f := range d.pictures() {
 		add(f)
 	}
-	for _, f := range d.ledgerFigures() {
+	for _, f := range d.costFigures() {
 		add(f)
 	}
 	return out
@@ -179,10 +179,10 @@ func layerChart(r *Run, a about, label string, value func(metrics.Tensor) float6
 	return c
 }
 
-// ledgerFigures are what the run costs by the books and by the clock.
-func (d *detail) ledgerFigures() []figure {
+// costFigures are what the run costs by the books and by the clock.
+func (d *detail) costFigures() []figure {
 	var out []figure
-	if l := d.run.Ledger; l != nil {
+	if l := d.run.Estimate; l != nil {
 		out = append(out, flopBars(l), memoryBars(l, &d.run.Cost))
 	}
 	if b := d.run.timeBars(); b != nil {
@@ -191,7 +191,7 @@ func (d *detail) ledgerFigures() []figure {
 	return out
 }
 
-func flopBars(l *model.Ledger) *barChart {
+func flopBars(l *model.CostEstimate) *barChart {
 	b := &barChart{
 		about:  about{name: "flops", title: "FLOPs of one sequence", caption: "Theoretical: the paper's count at the density asked for. Executed: the active blocks there are, and attention scores made again in the backward pass. Dense: executed by the same model with method dense."},
 		unit:   fmt.Sprintf("forward and backward, %d tokens", l.SeqLen),
@@ -211,7 +211,7 @@ func flopBars(l *model.Ledger) *barChart {
 	return b
 }
 
-func memoryBars(l *model.Ledger, measured *metrics.Cost) *barChart {
+func memoryBars(l *model.CostEstimate, measured *metrics.Cost) *barChart {
 	b := &barChart{
 		about: about{name: "memory", title: "Memory", caption: fmt.Sprintf("What a model allocates for micro-batches of %d: %s, dense %s.",
 			l.MicroBatch, byteText(float64(l.MemoryBytes)), byteText(float64(l.DenseMemoryBytes)))},
@@ -298,11 +298,11 @@ func (r *Run) timeBars() *barChart {
 // not known.
 func (r *Run) executedRate() float64 {
 	parts := r.timeParts()
-	if parts == nil || r.Ledger == nil || !(parts[0].Seconds > 0) {
+	if parts == nil || r.Estimate == nil || !(parts[0].Seconds > 0) {
 		return 0
 	}
 	// A resumed run has steps in its folder that this account does not have.
-	return r.Ledger.ExecutedFLOPs * r.sequencesPerStep() * float64(r.Cost.Step) / parts[0].Seconds
+	return r.Estimate.ExecutedFLOPs * r.sequencesPerStep() * float64(r.Cost.Step) / parts[0].Seconds
 }
 
 // mostDetails is how many runs are all shown one by one.

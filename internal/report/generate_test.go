@@ -47,7 +47,7 @@ func madeSweep(n int, steps int64) []made {
 func (m made) write(tb testing.TB, dir string, logging int64) sweep.Result {
 	tb.Helper()
 	c := m.config
-	ledger, err := train.NewLedger(c)
+	estimate, err := train.EstimateCost(c)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func (m made) write(tb testing.TB, dir string, logging int64) sweep.Result {
 		}
 	}
 	draw := rand.New(rand.NewPCG(c.Seed, 7))
-	perStep := ledger.NonEmbeddingFLOPs * float64(c.BatchSize)
+	perStep := estimate.NonEmbeddingFLOPs * float64(c.BatchSize)
 	last := &metrics.Eval{}
 	update := int64(0)
 	for step := int64(1); step <= c.MaxSteps; step++ {

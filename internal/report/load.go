@@ -33,8 +33,8 @@ type Run struct {
 	Name        string
 	Dir         string
 	Config      train.Config
-	Environment *train.Environment // nil: not there
-	Ledger      *model.Ledger      // nil: the configuration has none any more
+	Environment *train.Environment  // nil: not there
+	Estimate    *model.CostEstimate // nil: the configuration has none any more
 
 	Train    []At[metrics.Train]
 	Eval     []At[metrics.Eval]
@@ -177,8 +177,8 @@ func loadRun(dir string) (*Run, error) {
 		return nil, dataErrorf("%v", err)
 	}
 	r.take(records)
-	if l, err := train.RunLedger(r.Config); err == nil {
-		r.Ledger = &l
+	if l, err := train.EstimateRunCost(r.Config); err == nil {
+		r.Estimate = &l
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, train.EnvironmentName)); err == nil {
 		var e train.Environment
@@ -298,8 +298,8 @@ func (r *Run) FLOPsAt(step int64) float64 {
 	case after > 0 && r.Train[after-1].Record.Step > 0:
 		last := r.Train[after-1].Record
 		return last.FLOPs / float64(last.Step) * float64(step)
-	case r.Ledger != nil && r.Config.Method != "partial":
-		return r.Ledger.NonEmbeddingFLOPs * r.sequencesPerStep() * float64(step)
+	case r.Estimate != nil && r.Config.Method != "partial":
+		return r.Estimate.NonEmbeddingFLOPs * r.sequencesPerStep() * float64(step)
 	}
 	return math.NaN()
 }

@@ -45,7 +45,7 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 	var largest *Run
 	for _, r := range s.Runs {
 		c := configs[r]
-		l, err := train.NewLedger(c)
+		l, err := train.EstimateCost(c)
 		if err != nil {
 			return nil, ofRun(r, err)
 		}

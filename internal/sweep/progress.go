@@ -42,7 +42,7 @@ func (s *Sweep) Progress() ([]Standing, error) {
 		if c.Resume, steps[r], err = train.Begun(c); err != nil || c.Resume {
 			return c, err // what the weights of a begun run started from may be gone
 		}
-		_, err = train.NewLedger(c)
+		_, err = train.EstimateCost(c)
 		return c, err
 	})
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Sweep) Progress() ([]Standing, error) {
 	for i, r := range s.Runs {
 		c := configs[r]
 		if !r.ready() { // its folder, if it has one, is looked at when the rate is chosen
-			if _, err := train.NewLedger(c); err != nil {
+			if _, err := train.EstimateCost(c); err != nil {
 				return nil, ofRun(r, err)
 			}
 			if c.Epochs == 0 {

@@ -4,9 +4,9 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
-// Ledger is the account of a configuration before anything is built: parameters,
+// CostEstimate is what a model will cost, before anything is built: parameters,
 // arithmetic and memory, beside those of the same model with method dense.
-type Ledger struct {
+type CostEstimate struct {
 	Counts
 
 	SeqLen     int `json:"seq_len"`
@@ -30,7 +30,7 @@ type Ledger struct {
 	Memory           []MemoryPart `json:"memory"`
 }
 
-// MemoryPart is one line of the account of memory, in bytes.
+// MemoryPart is one line of the estimate of memory, in bytes.
 type MemoryPart struct {
 	Name  string `json:"name"`
 	Bytes int64  `json:"bytes"`
@@ -52,48 +52,48 @@ func StorageOf(b backend.Backend) Storage {
 	return s
 }
 
-// NewLedger returns the account of a model of configuration c built for o on a
+// EstimateCost returns the cost of a model of configuration c built for o on a
 // backend that stores s. Its MemoryBytes are what New takes from a fresh one.
 // Errors wrap ErrConfig.
-func NewLedger(c Config, o Options, s Storage) (Ledger, error) {
+func EstimateCost(c Config, o Options, s Storage) (CostEstimate, error) {
 	table, err := Table(c)
 	if err != nil {
-		return Ledger{}, err
+		return CostEstimate{}, err
 	}
 	if err := o.validate(c); err != nil {
-		return Ledger{}, err
+		return CostEstimate{}, err
 	}
 	dense := c
 	dense.Method = Dense
 	denseTable, err := Table(dense)
 	if err != nil {
-		return Ledger{}, err
+		return CostEstimate{}, err
 	}
 
-	l := Ledger{Counts: Count(table), SeqLen: o.SeqLen, MicroBatch: o.MicroBatch, MaxMasked: o.MaxMasked}
-	if l.NonEmbeddingFLOPs, err = NonEmbeddingFLOPs(c, o.SeqLen); err != nil {
-		return Ledger{}, err
+	e := CostEstimate{Counts: Count(table), SeqLen: o.SeqLen, MicroBatch: o.MicroBatch, MaxMasked: o.MaxMasked}
+	if e.NonEmbeddingFLOPs, err = NonEmbeddingFLOPs(c, o.SeqLen); err != nil {
+		return CostEstimate{}, err
 	}
-	if l.DenseNonEmbeddingFLOPs, err = NonEmbeddingFLOPs(dense, o.SeqLen); err != nil {
-		return Ledger{}, err
+	if e.DenseNonEmbeddingFLOPs, err = NonEmbeddingFLOPs(dense, o.SeqLen); err != nil {
+		return CostEstimate{}, err
 	}
-	l.FLOPs = flopParts(c, table, o)
-	for _, p := range l.FLOPs {
-		l.ExecutedFLOPs += p.Executed
-		l.DenseExecutedFLOPs += p.Dense
+	e.FLOPs = flopParts(c, table, o)
+	for _, p := range e.FLOPs {
+		e.ExecutedFLOPs += p.Executed
+		e.DenseExecutedFLOPs += p.Dense
 	}
 	if collectsGrowth(c) {
-		l.GrowthFLOPs = 2 * float64(o.SeqLen) * float64(l.Encoder)
+		e.GrowthFLOPs = 2 * float64(o.SeqLen) * float64(e.Encoder)
 	}
 
-	l.Memory = memoryParts(c, table, o, s)
+	e.Memory = memoryParts(c, table, o, s)
 	other := memoryParts(dense, denseTable, o, s)
-	for i := range l.Memory {
-		l.Memory[i].Dense = other[i].Bytes
-		l.MemoryBytes += l.Memory[i].Bytes
-		l.DenseMemoryBytes += other[i].Bytes
+	for i := range e.Memory {
+		e.Memory[i].Dense = other[i].Bytes
+		e.MemoryBytes += e.Memory[i].Bytes
+		e.DenseMemoryBytes += other[i].Bytes
 	}
-	return l, nil
+	return e, nil
 }
 
 // memoryParts lists the bytes of what New allocates.
@@ -128,4 +128,19 @@ func memoryParts(c Config, table []Tensor, o Options, s Storage) []MemoryPart {
 		return nil
 	})
 	return parts
+}
+
+// AddWorking adds to the estimate of memory what the model takes on a device
+// beside its buffers and parameters; dense is that of the same model with
+// method dense, planned on the same backend.
+func (e *CostEstimate) AddWorking(own, dense backend.DeviceMemory) {
+	for i, p := range own.Working {
+		part := MemoryPart{Name: p.Name, Bytes: p.Bytes}
+		if i < len(dense.Working) {
+			part.Dense = dense.Working[i].Bytes
+		}
+		e.Memory = append(e.Memory, part)
+		e.MemoryBytes += part.Bytes
+		e.DenseMemoryBytes += part.Dense
+	}
 }

@@ -39,11 +39,11 @@ func TestPaperFLOPs(t *testing.T) {
 	}
 }
 
-// TestLedgerFLOPs recomputes every line for one configuration by hand.
-func TestLedgerFLOPs(t *testing.T) {
+// TestEstimateFLOPs recomputes every line for one configuration by hand.
+func TestEstimateFLOPs(t *testing.T) {
 	c := preset(t, "tiny") // L 2, H 128, F 512, s 0.9, B 16
 	o := model.Options{MicroBatch: 8, SeqLen: 64, MaxMasked: 10}
-	l, err := model.NewLedger(c, o, model.Storage{})
+	l, err := model.EstimateCost(c, o, model.Storage{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,13 +75,13 @@ func TestLedgerFLOPs(t *testing.T) {
 		t.Errorf("found %v dense, %v for growth", l.DenseNonEmbeddingFLOPs, l.GrowthFLOPs)
 	}
 	c.Growth = sparse.GrowGradient
-	if l, err = model.NewLedger(c, o, model.Storage{}); err != nil || l.GrowthFLOPs != 2*64*12*2*128*128 {
+	if l, err = model.EstimateCost(c, o, model.Storage{}); err != nil || l.GrowthFLOPs != 2*64*12*2*128*128 {
 		t.Errorf("found %v for gradient growth, error %v", l.GrowthFLOPs, err)
 	}
 }
 
-// TestLedgerMemoryIsWhatTheBackendTakes, to the byte.
-func TestLedgerMemoryIsWhatTheBackendTakes(t *testing.T) {
+// TestEstimateMemoryIsWhatTheBackendTakes, to the byte.
+func TestEstimateMemoryIsWhatTheBackendTakes(t *testing.T) {
 	for _, method := range []model.Method{model.Dynamic, model.Static, model.Dense} {
 		for _, growth := range []sparse.Growth{sparse.GrowRandom, sparse.GrowGradient} {
 			for _, block := range []int{1, 8} {
@@ -98,13 +98,13 @@ func TestLedgerMemoryIsWhatTheBackendTakes(t *testing.T) {
 // checkMemory builds a model on b and compares, before and after a step.
 func checkMemory(t *testing.T, b backend.Backend, c model.Config, o model.Options) {
 	t.Helper()
-	l, err := model.NewLedger(c, o, model.StorageOf(b))
+	l, err := model.EstimateCost(c, o, model.StorageOf(b))
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := build(t, b, c, o)
 	if got := b.MemoryBytes(); got != l.MemoryBytes {
-		t.Errorf("%s, %s: the backend took %d bytes, the ledger says %d", c.Method, c.Growth, got, l.MemoryBytes)
+		t.Errorf("%s, %s: the backend took %d bytes, the estimate says %d", c.Method, c.Growth, got, l.MemoryBytes)
 	}
 	if o == smallOptions {
 		a := model.StepArgs{LR: 1e-3, Adam: adam()}
@@ -114,7 +114,7 @@ func checkMemory(t *testing.T, b backend.Backend, c model.Config, o model.Option
 		}
 		step(t, m, a, smallBatch(4, 1))
 		if got := b.MemoryBytes(); got != l.MemoryBytes {
-			t.Errorf("%s, %s: the backend took %d bytes after a step, the ledger says %d", c.Method, c.Growth, got, l.MemoryBytes)
+			t.Errorf("%s, %s: the backend took %d bytes after a step, the estimate says %d", c.Method, c.Growth, got, l.MemoryBytes)
 		}
 	}
 	sum := int64(0)
@@ -126,18 +126,18 @@ func checkMemory(t *testing.T, b backend.Backend, c model.Config, o model.Option
 	}
 }
 
-// TestLedgerMemoryShrinksWithDensity: at s = 0.9 gradients and moments of the
+// TestEstimateMemoryShrinksWithDensity: at s = 0.9 gradients and moments of the
 // encoder are a tenth, and the dense column is the dense model's.
-func TestLedgerMemoryShrinksWithDensity(t *testing.T) {
+func TestEstimateMemoryShrinksWithDensity(t *testing.T) {
 	o := model.Options{MicroBatch: 8, SeqLen: 128, MaxMasked: 20}
 	s := model.Storage{Param: backend.F32, Activation: backend.F32}
 	c := preset(t, "base")
-	l, err := model.NewLedger(c, o, s)
+	l, err := model.EstimateCost(c, o, s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Method = model.Dense
-	d, err := model.NewLedger(c, o, s)
+	d, err := model.EstimateCost(c, o, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,8 +154,8 @@ func TestLedgerMemoryShrinksWithDensity(t *testing.T) {
 	}
 }
 
-func TestLedgerJSON(t *testing.T) {
-	l, err := model.NewLedger(smallConfig(model.Dynamic, 4), smallOptions, model.Storage{})
+func TestEstimateJSON(t *testing.T) {
+	l, err := model.EstimateCost(smallConfig(model.Dynamic, 4), smallOptions, model.Storage{})
 	if err != nil {
 		t.Fatal(err)
 	}
