@@ -67,11 +67,15 @@ func withRemedy(err error) error {
 	return err
 }
 
+// cpuPath is the instruction path of the cpu device; tests that compare bits choose
+// the portable one.
+var cpuPath = cpu.Auto
+
 func openCPU(precision string, threads int) (*cpu.Backend, error) {
 	if precision != "fp32" {
 		return nil, usageError("precision: found %s, expected fp32 (the cpu device has no other)", precision)
 	}
-	return cpu.New(cpu.Options{Threads: threads})
+	return cpu.New(cpu.Options{Threads: threads, Path: cpuPath})
 }
 
 // newSim makes the simulated GPU; tests let it fail.
