@@ -80,7 +80,7 @@ func TestEvalLeavesTrainingAlone(t *testing.T) {
 			}
 			step(t, m, model.StepArgs{Step: int64(s), LR: 1e-2, Adam: adam()}, smallBatch(4, uint64(s)))
 		}
-		return snapshot(t, b, m)
+		return stateOf(t, b, m)
 	}
 	m := build(t, reference.New(), smallConfig(model.Dynamic, 4), smallOptions)
 	if d := difference(m, run(false), run(true)); d != "" {

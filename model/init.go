@@ -14,18 +14,6 @@ import (
 // deviations; what is left has 0.88 of it.
 const initStd = 0.02
 
-// startTopology returns the first topology of a sparse tensor, nil of a dense
-// one: drawn under the tensor's index, so tensors are independent.
-func startTopology(t Tensor, c Config, seed uint64) (*sparse.Topology, error) {
-	if !t.Sparse {
-		return nil, nil
-	}
-	if c.Growth == sparse.GrowFanIn {
-		return sparse.FanInTopology(t.Shape(), t.NNZ, seed, t.Index)
-	}
-	return sparse.StartTopology(t.Shape(), t.NNZ, seed, t.Index)
-}
-
 // initialChunk is the number of values that are made at a time.
 const initialChunk = 1 << 20
 

@@ -19,7 +19,7 @@ type state struct {
 	topo         *sparse.Topology
 }
 
-func snapshot(t *testing.T, b *reference.Backend, m *model.Model) []state {
+func stateOf(t *testing.T, b *reference.Backend, m *model.Model) []state {
 	t.Helper()
 	var all []state
 	for _, p := range m.Params() {
@@ -145,7 +145,7 @@ func TestStepIsDeterministic(t *testing.T) {
 				}
 				losses = append(losses, step(t, m, a, smallBatch(4, uint64(s)), smallBatch(4, uint64(s+9))).Loss())
 			}
-			return m, snapshot(t, b, m), losses
+			return m, stateOf(t, b, m), losses
 		}
 		m, x, lx := run()
 		_, y, ly := run()
@@ -238,12 +238,12 @@ func TestNotFiniteChangesNothing(t *testing.T) {
 			m := build(t, p, smallConfig(model.Dynamic, 4), smallOptions)
 			step(t, m, model.StepArgs{LR: 1e-2, Adam: adam()}, batch)
 			c.plant(p, m)
-			before := snapshot(t, b, m)
+			before := stateOf(t, b, m)
 			_, err := m.Step(model.StepArgs{Step: 1, LR: 1e-2, Adam: adam(), Update: update(1)}, []model.Batch{batch})
 			if !errors.Is(err, model.ErrNotFinite) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("found error %v, expected ErrNotFinite naming %q", err, c.want)
 			}
-			if d := difference(m, before, snapshot(t, b, m)); d != "" {
+			if d := difference(m, before, stateOf(t, b, m)); d != "" {
 				t.Errorf("%s changed", d)
 			}
 		})

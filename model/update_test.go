@@ -18,22 +18,22 @@ func TestStaticFollowsDynamicUntilTheFirstUpdate(t *testing.T) {
 	bs, bd := reference.New(), reference.New()
 	st := build(t, bs, smallConfig(model.Static, 4), smallOptions)
 	dy := build(t, bd, smallConfig(model.Dynamic, 4), smallOptions)
-	start := snapshot(t, bs, st)
+	start := stateOf(t, bs, st)
 	for s := range 3 {
 		a := model.StepArgs{Step: int64(s), LR: 1e-2, Adam: adam()}
 		step(t, st, a, smallBatch(4, uint64(s)))
 		if s == 2 {
-			if d := difference(st, snapshot(t, bs, st), snapshot(t, bd, dy)); d == "" {
+			if d := difference(st, stateOf(t, bs, st), stateOf(t, bd, dy)); d == "" {
 				t.Error("found equal states a step apart: the comparison sees nothing")
 			}
 			a.Update = update(1)
 		}
 		step(t, dy, a, smallBatch(4, uint64(s)))
-		if d := difference(st, snapshot(t, bs, st), snapshot(t, bd, dy)); (d == "") != (s < 2) {
+		if d := difference(st, stateOf(t, bs, st), stateOf(t, bd, dy)); (d == "") != (s < 2) {
 			t.Errorf("step %d: difference %q", s, d)
 		}
 	}
-	for i, s := range snapshot(t, bs, st) {
+	for i, s := range stateOf(t, bs, st) {
 		if s.topo != nil && !s.topo.Equal(start[i].topo) {
 			t.Errorf("%s: the static topology moved", st.Table()[i].Name)
 		}
@@ -49,7 +49,7 @@ func TestNewbornBlocksAreZero(t *testing.T) {
 		t.Fatalf("found %d statistics for %d sparse tensors, expected 12", len(r.Topology), len(m.SparseParams()))
 	}
 	k := 0
-	for i, s := range snapshot(t, b, m) {
+	for i, s := range stateOf(t, b, m) {
 		if s.topo == nil {
 			continue
 		}
@@ -82,7 +82,7 @@ func TestNewbornBlocksAreZero(t *testing.T) {
 	a := model.StepArgs{Step: 2, LR: 1e-2, Adam: adam()}
 	r = step(t, m, a, smallBatch(4, 3))
 	clip, moved := min(1, 1/r.GradNorm), 0
-	for i, s := range snapshot(t, b, m) {
+	for i, s := range stateOf(t, b, m) {
 		if s.topo == nil {
 			continue
 		}

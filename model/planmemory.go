@@ -59,37 +59,3 @@ func blankBatch(o Options) Batch {
 		NSPLabels: unused(o.MicroBatch),
 	}
 }
-
-// topologies makes the first topology of each tensor. For a plan any of the
-// right size will do, and the same for all tensors of a shape.
-type topologies struct {
-	plan bool
-	made map[topologySize]*sparse.Topology
-}
-
-type topologySize struct {
-	sparse.Shape
-	nnz int
-}
-
-func (s *topologies) of(t Tensor, c Config, seed uint64) (*sparse.Topology, error) {
-	if !s.plan || !t.Sparse {
-		return startTopology(t, c, seed)
-	}
-	size := topologySize{t.Shape(), t.NNZ}
-	if made := s.made[size]; made != nil {
-		return made, nil
-	}
-	rows, cols := make([]int32, t.NNZ), make([]int32, t.NNZ)
-	for i := range rows {
-		rows[i], cols[i] = int32(i/size.BlockCols()), int32(i%size.BlockCols())
-	}
-	topo, err := sparse.NewTopology(size.Shape, rows, cols)
-	if err == nil {
-		if s.made == nil {
-			s.made = map[topologySize]*sparse.Topology{}
-		}
-		s.made[size] = topo
-	}
-	return topo, err
-}

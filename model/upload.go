@@ -1,0 +1,48 @@
+package model
+
+// uploaded says which batch is on the device.
+type uploaded struct {
+	ids  *int32 // the first of its ids; nil: none
+	size int
+	rows int
+}
+
+// uploadAhead uploads the micro-batch of the next step.
+func (m *Model) uploadAhead(batch Batch) {
+	rows := m.upload(batch)
+	m.ahead = uploaded{&batch.IDs[0], batch.Size, rows}
+}
+
+// upload copies a batch to the device, unless it is there, and returns the number
+// of rows that the MLM head runs on: the used masked slots, moved together, and
+// at least one.
+func (m *Model) upload(batch Batch) int {
+	ahead := m.ahead
+	m.ahead = uploaded{}
+	if ahead.ids == &batch.IDs[0] && ahead.size == batch.Size {
+		return ahead.rows
+	}
+	b, a := m.b, m.act
+	b.WriteInts(a.ids, 0, batch.IDs)
+	b.WriteInts(a.segments, 0, batch.Segments)
+	b.WriteInts(a.lengths, 0, batch.Lengths)
+	b.WriteInts(a.nspLabels, 0, batch.NSPLabels)
+
+	n := 0
+	for i, p := range batch.MaskedPos {
+		if p >= 0 {
+			m.pos[n], m.labels[n] = p, batch.MaskedLabels[i]
+			n++
+		}
+	}
+	rows := max(n, 1)
+	if m.opt.FixedMasked {
+		rows = len(m.pos)
+	}
+	for i := n; i < rows; i++ {
+		m.pos[i], m.labels[i] = -1, -1
+	}
+	b.WriteInts(a.maskedPos, 0, m.pos[:rows])
+	b.WriteInts(a.maskedLabels, 0, m.labels[:rows])
+	return rows
+}
