@@ -1,6 +1,6 @@
 package sparse
 
-// Grid cuts a tensor into the cells of a picture that has at most most of them:
+// Grid cuts a tensor into the cells of a snapshot that has at most most of them:
 // squares of side x side blocks, rows x cols of them, cut off at the right and at
 // the bottom. Side is 1 where that is few enough.
 func (s Shape) Grid(most int) (rows, cols, side int) {

@@ -35,9 +35,9 @@ type Change struct {
 	Stats Stats
 }
 
-// Moves returns k, the number of blocks that the update moves among active
+// pruned returns k, the number of blocks that the update prunes among active
 // blocks of positions: a whole tensor's, or one block row's for GrowFanIn.
-func (u Update) Moves(active, positions int) int {
+func (u Update) pruned(active, positions int) int {
 	k := int(math.Floor(u.PruneRatio * float64(active)))
 	if u.RegrowPruned {
 		return k
@@ -144,7 +144,7 @@ func (s *Scratch) choose(t *Topology, grow []float32, u Update, tensor int) {
 	clear(s.pruned)
 	for r := 0; r < rows; r += step {
 		group := t.RowSlot[t.RowPtr[r]:t.RowPtr[r+step]]
-		s.prune(group, u.Moves(len(group), step*cols))
+		s.prune(group, u.pruned(len(group), step*cols))
 	}
 	s.slots = s.slots[:0]
 	for slot := range t.NNZ() {
@@ -159,7 +159,7 @@ func (s *Scratch) choose(t *Topology, grow []float32, u Update, tensor int) {
 	key := u.growKey(grow, tensor)
 	for r := 0; r < rows; r += step {
 		active := int(t.RowPtr[r+step] - t.RowPtr[r])
-		s.grow(r*cols, (r+step)*cols, u.Moves(active, step*cols), key)
+		s.grow(r*cols, (r+step)*cols, u.pruned(active, step*cols), key)
 	}
 }
 

@@ -52,25 +52,25 @@ func (r *runner) logTensors(stats []sparse.Stats) error {
 	return nil
 }
 
-// The pictures of a run: about so many, of at most so many cells. They make a
+// The snapshots of a run: about so many, of at most so many cells. They make a
 // movie that adds less than half a MiB to the metrics.
 const (
-	pictures     = 24
-	pictureCells = 1 << 14
+	snapshots     = 24
+	snapshotCells = 1 << 14
 )
 
-// pictureDue says whether the topology is recorded after a step: after the first
+// snapshotDue says whether the topology is recorded after a step: after the first
 // one, which is how the run began, and after some of the updates, the last among
 // them.
-func (r *runner) pictureDue(u *sparse.Update) bool {
+func (r *runner) snapshotDue(u *sparse.Update) bool {
 	n := len(r.plan.UpdateAt)
-	return r.done == 1 || u != nil && (u.Number == n || u.Number*pictures/n > (u.Number-1)*pictures/n)
+	return r.done == 1 || u != nil && (u.Number == n || u.Number*snapshots/n > (u.Number-1)*snapshots/n)
 }
 
-// logPicture records where the active blocks of the model's first block-sparse
+// logSnapshot records where the active blocks of the model's first block-sparse
 // tensor are.
-func (r *runner) logPicture(u *sparse.Update) error {
-	if !r.pictureDue(u) {
+func (r *runner) logSnapshot(u *sparse.Update) error {
+	if !r.snapshotDue(u) {
 		return nil
 	}
 	for i, row := range r.model.Table() {
@@ -81,8 +81,8 @@ func (r *runner) logPicture(u *sparse.Update) error {
 		if err != nil {
 			return fmt.Errorf("read topology of %s: %w", row.Name, err)
 		}
-		rows, cols, cells := t.Cells(pictureCells)
-		return r.write(&metrics.Picture{Step: r.done, Tensor: row.Name, Rows: int64(rows), Cols: int64(cols), Cells: cells})
+		rows, cols, cells := t.Cells(snapshotCells)
+		return r.write(&metrics.Snapshot{Step: r.done, Tensor: row.Name, Rows: int64(rows), Cols: int64(cols), Cells: cells})
 	}
 	return nil
 }

@@ -24,10 +24,10 @@ func recordsOf(t *testing.T, c train.Config) []metrics.Record {
 }
 
 // The records of tensors are the parts of the topology record before them, the
-// pictures show the active blocks, and the times are those of the run.
+// snapshots show the active blocks, and the times are those of the run.
 func TestDetails(t *testing.T) {
 	c := smallRun(smallCorpus(t), filepath.Join(t.TempDir(), "run"))
-	var updates, tensors, pictures, logged, costs int
+	var updates, tensors, snapshots, logged, costs int
 	var mean, sum metrics.Topology
 	n, seconds := 0.0, 0.0
 	check := func() {
@@ -58,8 +58,8 @@ func TestDetails(t *testing.T) {
 			sum.Pruned += r.Pruned
 			sum.EmptyRows += r.EmptyRows
 			sum.EmptyCols += r.EmptyCols
-		case *metrics.Picture:
-			pictures++
+		case *metrics.Snapshot:
+			snapshots++
 			active := 0
 			for _, cell := range r.Cells {
 				if cell == 255 {
@@ -84,25 +84,25 @@ func TestDetails(t *testing.T) {
 	}
 	check()
 	// Logs every 4 of 30 steps and at the end, evaluations every 7: 28 has both.
-	if updates != 7 || tensors != 7*12 || pictures != 8 || logged != 8 || costs != 8+4-1 || !(seconds > 0) {
-		t.Errorf("found %d updates, %d tensor records, %d pictures, %d log lines, %d costs of %v s, expected 7, 84, 8, 8, 11", updates, tensors, pictures, logged, costs, seconds)
+	if updates != 7 || tensors != 7*12 || snapshots != 8 || logged != 8 || costs != 8+4-1 || !(seconds > 0) {
+		t.Errorf("found %d updates, %d tensor records, %d snapshots, %d log lines, %d costs of %v s, expected 7, 84, 8, 8, 11", updates, tensors, snapshots, logged, costs, seconds)
 	}
 }
 
-// A static model has one picture, a dense one none.
-func TestPicturesByMethod(t *testing.T) {
+// A static model has one snapshot, a dense one none.
+func TestSnapshotsByMethod(t *testing.T) {
 	text := smallCorpus(t)
 	for method, want := range map[string]int{"static": 1, "dense": 0} {
 		c := smallRun(text, filepath.Join(t.TempDir(), method))
 		c.Method, c.MaxSteps, c.Updates = method, 2, 0
 		got := 0
 		for _, r := range recordsOf(t, c) {
-			if _, ok := r.(*metrics.Picture); ok {
+			if _, ok := r.(*metrics.Snapshot); ok {
 				got++
 			}
 		}
 		if got != want {
-			t.Errorf("%s: found %d pictures, expected %d", method, got, want)
+			t.Errorf("%s: found %d snapshots, expected %d", method, got, want)
 		}
 	}
 }

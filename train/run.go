@@ -232,7 +232,7 @@ func (r *runner) step(feed *feed) error {
 	} else {
 		r.cost.StepSeconds += took.Seconds()
 	}
-	if err := r.logPicture(args.Update); err != nil {
+	if err := r.logSnapshot(args.Update); err != nil {
 		return err
 	}
 	r.watch.Stepped(r.done, c.MaxSteps, result.MLMLoss+result.NSPLoss)

@@ -34,7 +34,7 @@ func newRecord(kind string) Record {
 	case "tensor":
 		return &Tensor{}
 	case "picture":
-		return &Picture{}
+		return &Snapshot{}
 	case "cost":
 		return &Cost{}
 	}
@@ -83,7 +83,7 @@ func checkRecord(r Record) error {
 	if r.At() < 0 {
 		return malformed(fmt.Sprintf("step %d", r.At()), "0 or more")
 	}
-	if p, ok := r.(*Picture); ok {
+	if p, ok := r.(*Snapshot); ok {
 		if n := int64(len(p.Cells)); p.Rows < 1 || p.Cols < 1 || p.Rows > n || p.Cols > n || p.Rows*p.Cols != n {
 			return malformed(fmt.Sprintf("%d cells of a picture of %d x %d", n, p.Rows, p.Cols), "rows times cols")
 		}

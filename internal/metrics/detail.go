@@ -38,10 +38,11 @@ func updateColumns(pruned *int64, explored, removedNew, turnover, age *float64, 
 	}
 }
 
-// Picture shows where the active blocks of one tensor were after a step. Cells
+// Snapshot shows where the active blocks of one tensor were after a step. Its
+// kind in files is "picture", the format's word from the first version on. Cells
 // has one byte a cell, row by row: the share of its blocks that is active, 0 to
 // 255. A cell is one block, or a square of blocks of a large tensor.
-type Picture struct {
+type Snapshot struct {
 	Step       int64
 	Tensor     string
 	Rows, Cols int64
@@ -49,12 +50,12 @@ type Picture struct {
 }
 
 // Kind implements [Record].
-func (*Picture) Kind() string { return "picture" }
+func (*Snapshot) Kind() string { return "picture" }
 
 // At implements [Record].
-func (r *Picture) At() int64 { return r.Step }
+func (r *Snapshot) At() int64 { return r.Step }
 
-func (r *Picture) columns() []column {
+func (r *Snapshot) columns() []column {
 	return []column{
 		{"step", &r.Step, false},
 		{"tensor", &r.Tensor, false},

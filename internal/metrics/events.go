@@ -96,11 +96,11 @@ func (e *Events) write(ev []byte) error {
 
 // Record writes every number of a record but its step as a scalar, under tags
 // such as train/mlm_loss, topology/explored_dof and tensor/NAME/explored_dof. A
-// [Picture] has none.
+// [Snapshot] has none.
 func (e *Events) Record(r Record) error {
 	prefix := r.Kind() + "/"
 	switch r := r.(type) {
-	case *Picture:
+	case *Snapshot:
 		return e.err
 	case *Tensor:
 		prefix += r.Tensor + "/"

@@ -12,7 +12,7 @@ import (
 var ErrMalformed = errors.New("malformed metrics")
 
 // Record is one line of metrics.jsonl: a [*Train], [*Eval], [*Topology],
-// [*Tensor], [*Picture] or [*Cost].
+// [*Tensor], [*Snapshot] or [*Cost].
 type Record interface {
 	// Kind is the value of the "kind" key.
 	Kind() string

@@ -46,7 +46,7 @@ func init() {
 			`{"kind":"tensor","step":30,"tensor":"a\u003c\"b","pruned":4,"explored_dof":0.2,"removed_new_ratio":0.1,"turnover":0.3,"mean_age":7.5,"empty_rows":2,"empty_cols":3}`,
 		},
 		{
-			&Picture{Step: 30, Tensor: "w", Rows: 2, Cols: 3, Cells: []byte{0, 255, 128, 0, 0, 7}},
+			&Snapshot{Step: 30, Tensor: "w", Rows: 2, Cols: 3, Cells: []byte{0, 255, 128, 0, 0, 7}},
 			`{"kind":"picture","step":30,"tensor":"w","rows":2,"cols":3,"cells":"AP+AAAAH"}`,
 			`{"kind":"picture","step":30,"tensor":"w","rows":2,"cols":3,"cells":"AP+AAAAH"}`,
 		},
@@ -85,7 +85,7 @@ func TestShortWay(t *testing.T) {
 	for _, c := range lines {
 		short := decodeWritten([]byte(c.line))
 		switch c.record.(type) {
-		case *Tensor, *Picture:
+		case *Tensor, *Snapshot:
 			if short != nil {
 				t.Errorf("%s: the short way reads text", c.line)
 			}

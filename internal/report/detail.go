@@ -31,7 +31,7 @@ func (d *detail) figures() []figure {
 	for _, f := range d.layerFigures() {
 		add(f)
 	}
-	for _, f := range d.pictures() {
+	for _, f := range d.snapshots() {
 		add(f)
 	}
 	for _, f := range d.costFigures() {

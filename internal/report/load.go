@@ -36,13 +36,13 @@ type Run struct {
 	Environment *train.Environment  // nil: not there
 	Estimate    *model.CostEstimate // nil: the configuration has none any more
 
-	Train    []At[metrics.Train]
-	Eval     []At[metrics.Eval]
-	Topology []metrics.Topology
-	Tensors  []metrics.Tensor
-	Pictures []metrics.Picture
-	Cost     metrics.Cost // sums and largest values; Step: of the last
-	costs    int
+	Train     []At[metrics.Train]
+	Eval      []At[metrics.Eval]
+	Topology  []metrics.Topology
+	Tensors   []metrics.Tensor
+	Snapshots []metrics.Snapshot
+	Cost      metrics.Cost // sums and largest values; Step: of the last
+	costs     int
 
 	result *sweep.Result // what the sweep says of it; nil: nothing, or there is none
 }
@@ -211,8 +211,8 @@ func (r *Run) take(records []metrics.Record) {
 			r.Topology = append(r.Topology, *rec)
 		case *metrics.Tensor:
 			r.Tensors = append(r.Tensors, *rec)
-		case *metrics.Picture:
-			r.Pictures = append(r.Pictures, *rec)
+		case *metrics.Snapshot:
+			r.Snapshots = append(r.Snapshots, *rec)
 		case *metrics.Cost:
 			if settledTrain+1 < len(r.Train) && r.costs == 0 {
 				base = r.Train[len(r.Train)-2].Clock // the run began with an older program

@@ -14,10 +14,10 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
-// mapCells is the most cells of a picture of one tensor.
+// mapCells is the most cells of a snapshot of one tensor.
 const mapCells = 1 << 14
 
-// Colors of pictures: they show on a light and on a dark ground.
+// Colors of snapshots: they show on a light and on a dark ground.
 var (
 	mapActive  = color.NRGBA{0x2f, 0x6f, 0xed, 0xff}
 	mapOnce    = color.NRGBA{0x2f, 0x6f, 0xed, 0x55}
@@ -30,7 +30,7 @@ func (d *detail) look() {
 	in, err := train.Inspect(d.run.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, checkpoint.ErrNone):
-		d.note = "There is no checkpoint yet: no picture of the topology."
+		d.note = "There is no checkpoint yet: no snapshot of the topology."
 	case err != nil:
 		d.note = fmt.Sprintf("The checkpoint cannot be read: %v", err)
 	default:
@@ -38,7 +38,7 @@ func (d *detail) look() {
 	}
 }
 
-// panelSet is pictures of one tensor beside each other.
+// panelSet is snapshots of one tensor beside each other.
 type panelSet struct {
 	about
 	panels []panel
@@ -50,7 +50,7 @@ type panel struct {
 	img   *image.NRGBA
 }
 
-// mostPanels is the most pictures of a movie.
+// mostPanels is the most snapshots of a movie.
 const mostPanels = 24
 
 // arrange chooses how many panels stand in a row of width w, and their size: each
@@ -100,8 +100,8 @@ func (s *panelSet) draw(out canvas, w, _ float64) {
 	}
 }
 
-// pictures draws the topology of the run: now, and how it came to be.
-func (d *detail) pictures() []figure {
+// snapshots draws the topology of the run: now, and how it came to be.
+func (d *detail) snapshots() []figure {
 	var out []figure
 	if d.inspect != nil {
 		for _, want := range []int{0, 4} { // query and ffn up of the first layer
@@ -112,7 +112,7 @@ func (d *detail) pictures() []figure {
 			}
 		}
 	}
-	if f := movie(d.run.Pictures); f != nil {
+	if f := movie(d.run.Snapshots); f != nil {
 		out = append(out, f)
 	}
 	return out
@@ -193,10 +193,10 @@ func ageColor(age float64) color.NRGBA {
 	return color.NRGBA{mix(0), mix(1), mix(2), 255}
 }
 
-// movie shows how a tensor's topology changed, nil without two pictures.
-func movie(pictures []metrics.Picture) *panelSet {
-	var of []metrics.Picture // one tensor, one size
-	for _, p := range pictures {
+// movie shows how a tensor's topology changed, nil without two snapshots.
+func movie(snapshots []metrics.Snapshot) *panelSet {
+	var of []metrics.Snapshot // one tensor, one size
+	for _, p := range snapshots {
 		if p.Rows*p.Cols > 4*mapCells {
 			continue // not of this program
 		}
@@ -211,10 +211,10 @@ func movie(pictures []metrics.Picture) *panelSet {
 		return nil
 	}
 	s := &panelSet{
-		about: about{name: "topology-time", title: "How the topology changed", caption: fmt.Sprintf("%s, picture by picture: outputs go down, inputs to the right.", of[0].Tensor)},
+		about: about{name: "topology-time", title: "How the topology changed", caption: fmt.Sprintf("%s, snapshot by snapshot: outputs go down, inputs to the right.", of[0].Tensor)},
 		legend: []key{
 			{label: "active before too", line: stroke{color: 0, width: swatch}},
-			{label: "new since the last picture", line: stroke{color: 1, width: swatch}},
+			{label: "new since the last snapshot", line: stroke{color: 1, width: swatch}},
 			{label: "removed since", line: stroke{color: inkDense, width: swatch, alpha: 0.4}},
 		},
 	}

@@ -80,7 +80,7 @@ func New(d *Data) (*Report, error) {
 
 // Empty says that no run has a record yet.
 func (r *Report) Empty() bool {
-	return !slices.ContainsFunc(r.data.Runs, func(run *Run) bool { return run.Steps() > 0 || len(run.Pictures) > 0 })
+	return !slices.ContainsFunc(r.data.Runs, func(run *Run) bool { return run.Steps() > 0 || len(run.Snapshots) > 0 })
 }
 
 // Warnings say what was passed over or does not agree, a line each.
