@@ -1,72 +1,80 @@
 #!/usr/bin/env python3
 """Times a training step of sparsebert-gpu beside a dense one of PyTorch.
 
-For each case: a whole pre-training step of BERT in PyTorch, dense (bfloat16
-autocast over float32 masters, scaled_dot_product_attention, fused AdamW,
-torch.compile, the whole step in one CUDA graph), and `sparsebert-gpu bench
---step`. Both take turns, round by round, on one GPU. The two do the same work but
+For each case: a whole pre-training step of BERT in PyTorch, dense, and `sparsebert-gpu
+bench --step`. All take turns, round by round, on one machine. They do the same work but
 for sparsity: same shapes, dropout, tied decoder on the masked positions alone,
-next-sentence loss, clipping by the global norm, no gradient accumulation.
+next-sentence loss, clipping by the global norm, AdamW, no gradient accumulation.
 
-Needs PyTorch with CUDA; --dry-run needs nothing. Prints a table, and writes JSON
-with --out. docs/benchmarks.md says how to read it.
+On a GPU PyTorch runs in bfloat16 autocast over float32 masters, with torch.compile and
+the whole step in one CUDA graph. With --device cpu it runs in float32 and in bfloat16
+autocast, each compiled (which needs a C++ compiler) and not; ours is float32.
+
+Needs PyTorch; --dry-run needs nothing. Prints a table, writes JSON with --out, and with
+--rows appends a line of JSON for each competitor. docs/benchmarks.md says how to read it.
 """
 
 import datetime
 import itertools
 import json
-import math
 import os
+import platform
 import shlex
 import statistics
 import subprocess
 import sys
-import time
 
 from commandline import Parser, fail, listed, whole
+from dense_bert import MODELS, POSITIONS, Step, Trainer, dropout, masked
 
-# Layers, hidden size, heads and feed-forward size of sparsebert-gpu's models.
-MODELS = {
-    "tiny": (2, 128, 2, 512), "mini": (4, 256, 4, 1024), "small": (4, 512, 8, 2048),
-    "medium": (8, 512, 8, 2048), "base": (12, 768, 12, 3072), "large": (24, 1024, 16, 4096),
-}  # fmt: skip
 BLOCKS = (1, 4, 8, 16, 32, 64)
-POSITIONS = 512
+PRECISIONS = ("fp32", "bf16")
+# What is measured where a list is not given, and how often.
+DEFAULTS = {
+    "cuda": dict(batch_size=[256], block=[16, 32, 64], precision=["bf16"], samples=10),
+    "cpu": dict(batch_size=[32], block=[16], precision=list(PRECISIONS), samples=1),
+}
 
 
 def arguments():
     p = Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
+    p.add_argument("--device", choices=tuple(DEFAULTS), default="cuda")
     p.add_argument("--model", type=listed(str, MODELS.__contains__, f"one of {', '.join(MODELS)}"), default=["base"])
-    p.add_argument("--batch-size", type=listed(int, lambda n: n > 0, "1 or more"), default=[256])
+    p.add_argument("--batch-size", type=listed(int, lambda n: n > 0, "1 or more"), help="sequences (256; cpu 32)")
     p.add_argument("--seq-len", type=listed(int, lambda n: 8 <= n <= POSITIONS, f"8 to {POSITIONS}"), default=[128])
     p.add_argument("--sparsity", type=listed(float, lambda s: 0 < s < 1, "above 0 and below 1"), default=[0.9])
-    p.add_argument("--block", type=listed(int, BLOCKS.__contains__, f"one of {BLOCKS}"), default=[16, 32, 64])
+    p.add_argument("--block", type=listed(int, BLOCKS.__contains__, f"one of {BLOCKS}"), help="block sizes (16,32,64; cpu 16)")
     p.add_argument("--vocab-size", type=whole, default=30522)
-    p.add_argument("--rounds", type=whole, default=5, help="turns of both")
-    p.add_argument("--samples", type=whole, default=10, help="steps of each in a round")
-    p.add_argument("--binary", default="sparsebert-gpu", help="the program, with its twin beside it; '' leaves it out")
+    p.add_argument("--precision", type=listed(str, PRECISIONS.__contains__, "fp32 or bf16"), help="PyTorch's (bf16; cpu fp32,bf16)")
     p.add_argument("--no-compile", action="store_true", help="leave PyTorch's model uncompiled")
+    p.add_argument("--compile-only", action="store_true", help="on a CPU leave the uncompiled model out")
+    p.add_argument("--threads", type=whole, default=os.cpu_count(), help="CPU threads of each (one a core)")
+    p.add_argument("--rounds", type=whole, default=5, help="turns of all")
+    p.add_argument("--samples", type=whole, help="steps of each in a round (10; cpu 1)")
+    p.add_argument("--binary", default="sparsebert-gpu", help="the program, with its helper binary beside it; '' leaves it out")
     p.add_argument("--out", help="JSON file to write")
+    p.add_argument("--rows", help="JSON Lines file to append to, a line for each competitor and case")
     p.add_argument("--dry-run", action="store_true", help="list the cases and commands, and end")
-    p.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: PyTorch only, uncompiled, to try this script")
-    return p.parse_args()
+    args = p.parse_args()
+    for name, value in DEFAULTS[args.device].items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    if args.no_compile and args.compile_only:
+        fail(2, "found --no-compile and --compile-only, expected one of them; see --help")
+    return args
 
 
-def masked(seq):
-    """Masked positions of a sequence, as sparsebert-gpu counts them: 15 %, without [CLS] and two [SEP]; halves round up."""
-    return max(1, math.floor(0.15 * (seq - 3) + 0.5))
-
-
-def dropout(model):
-    """0.1 for encoders larger than Small's, else none, as in sparsebert-gpu."""
-    layers, hidden, _, ffn = MODELS[model]
-    return 0.1 if layers * (4 * hidden**2 + 2 * hidden * ffn) > 12582912 else 0.0
+def variants(args):
+    """Precision and compilation of each of PyTorch's steps."""
+    compiled = [not args.no_compile] if args.device == "cuda" or args.no_compile or args.compile_only else [False, True]
+    return list(itertools.product(args.precision, compiled))
 
 
 def command(args, case):
     """The command line of sparsebert-gpu for one round of a case."""
+    device = ["--device", "cuda", "--precision", "bf16"] if args.device == "cuda" else ["--device", "cpu", "--threads", str(args.threads)]
     return [
-        args.binary, "bench", "--step", "--device", "cuda", "--precision", "bf16", "--json", "--repeats", str(args.samples), "--model", case["model"],
+        args.binary, "bench", "--step", *device, "--json", "--repeats", str(args.samples), "--model", case["model"],
         "--batch-size", str(case["sequences"]), "--seq-len", str(case["seq_len"]), "--vocab-size", str(args.vocab_size),
         "--sparsity", str(case["sparsity"]), "--block", str(case["block"]),
     ]  # fmt: skip
@@ -85,127 +93,14 @@ class Ours:
         if done.returncode:
             raise RuntimeError(self.name + ": " + (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
         result = json.loads(done.stdout)[0]
-        self.note = result["hardware"]
+        self.note = f"{result['precision']}, {result['hardware']}"
         return [result["seconds_median"]]
 
 
-def build(torch, model, seq, vocab):
-    """BERT for pre-training, dense: returns the loss of (ids, segments, rows, labels, next)."""
-    nn, F = torch.nn, torch.nn.functional
-    layers, hidden, heads, ffn = MODELS[model]
-    rate = dropout(model)
-
-    class Layer(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.qkv, self.out = nn.Linear(hidden, 3 * hidden), nn.Linear(hidden, hidden)
-            self.up, self.down = nn.Linear(hidden, ffn), nn.Linear(ffn, hidden)
-            self.norm1, self.norm2 = nn.LayerNorm(hidden, eps=1e-12), nn.LayerNorm(hidden, eps=1e-12)
-
-        def forward(self, x):
-            n, s, _ = x.shape
-            q, k, v = self.qkv(x).view(n, s, 3, heads, hidden // heads).permute(2, 0, 3, 1, 4)
-            ctx = F.scaled_dot_product_attention(q, k, v, dropout_p=rate)
-            x = self.norm1(x + F.dropout(self.out(ctx.transpose(1, 2).reshape(n, s, hidden)), rate))
-            return self.norm2(x + F.dropout(self.down(F.gelu(self.up(x))), rate))
-
-    class Bert(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.word, self.pos, self.typ = nn.Embedding(vocab, hidden), nn.Embedding(POSITIONS, hidden), nn.Embedding(2, hidden)
-            self.norm = nn.LayerNorm(hidden, eps=1e-12)
-            self.layers = nn.ModuleList(Layer() for _ in range(layers))
-            self.pooler, self.nsp = nn.Linear(hidden, hidden), nn.Linear(hidden, 2)
-            self.transform, self.transform_norm = nn.Linear(hidden, hidden), nn.LayerNorm(hidden, eps=1e-12)
-            self.bias = nn.Parameter(torch.zeros(vocab))
-            for p in self.parameters():
-                if p.dim() > 1:
-                    nn.init.trunc_normal_(p, std=0.02, a=-0.04, b=0.04)
-
-        def forward(self, ids, segments, rows, labels, following):
-            x = F.dropout(self.norm(self.word(ids) + self.pos.weight[:seq] + self.typ(segments)), rate)
-            for layer in self.layers:
-                x = layer(x)
-            # The head runs on the masked positions alone; the decoder is the embedding.
-            h = self.transform_norm(F.gelu(self.transform(x.view(-1, hidden)[rows])))
-            mlm = F.cross_entropy(F.linear(h, self.word.weight, self.bias).float(), labels)
-            return mlm + F.cross_entropy(self.nsp(torch.tanh(self.pooler(x[:, 0]))).float(), following)
-
-    return Bert()
-
-
-class Torch:
-    """A dense training step of PyTorch."""
-
-    def __init__(self, torch, args, case):
-        self.torch, self.cuda = torch, args.device == "cuda"
-        n, s, vocab = case["sequences"], case["seq_len"], args.vocab_size
-        torch.manual_seed(1)
-        model = build(torch, case["model"], s, vocab).to(args.device)
-        decayed = [p for p in model.parameters() if p.dim() > 1]
-        others = [p for p in model.parameters() if p.dim() <= 1]
-        groups = [dict(params=decayed, weight_decay=0.01), dict(params=others, weight_decay=0.0)]
-        optimizer = torch.optim.AdamW(groups, lr=1e-5, betas=(0.9, 0.999), eps=1e-6, fused=self.cuda, capturable=self.cuda)
-        count = masked(s)
-        rows = (torch.arange(n)[:, None] * s + torch.arange(count) * s // count).reshape(-1)
-        draw = lambda *size: torch.randint(vocab, size)
-        data = [x.to(args.device) for x in (draw(n, s), (torch.arange(s) * 2 // s).expand(n, s).contiguous(), rows, draw(n * count), torch.arange(n) % 2)]
-        loss_of = model if args.no_compile or not self.cuda else torch.compile(model, mode="max-autotune-no-cudagraphs", dynamic=False)
-
-        def step():
-            optimizer.zero_grad(set_to_none=False)
-            with torch.autocast(args.device, dtype=torch.bfloat16):
-                loss = loss_of(*data)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
-            optimizer.step()
-            return loss
-
-        self.step, self.loss, self.name = step, None, "PyTorch dense"
-        self.note = "bf16 autocast, SDPA, fused AdamW" + ("" if args.no_compile or not self.cuda else ", compiled")
-        if not self.cuda:
-            self.loss = step()
-            return
-        # Warm-up on a side stream, as capturing wants it; then the whole step is one graph.
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(5):
-                self.loss = step()
-        torch.cuda.current_stream().wait_stream(side)
-        torch.cuda.synchronize()
-        try:
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                self.loss = step()
-            self.step = graph.replay
-            self.note += ", one CUDA graph"
-        except RuntimeError as e:
-            self.note += ", no CUDA graph: " + " ".join(str(e).split())[:200]
-            self.torch.cuda.synchronize()
-
-    def sample(self, samples):
-        """Seconds of each of so many steps, the loss read after each, as ours does."""
-        seconds = []
-        for i in range(samples + 1):
-            if self.cuda:
-                self.torch.cuda.synchronize()
-            start = time.perf_counter()
-            loss = self.step()
-            value = float((self.loss if loss is None else loss).detach())
-            if self.cuda:
-                self.torch.cuda.synchronize()
-            if i:  # the first finds cold caches after the other's turn
-                seconds.append(time.perf_counter() - start)
-            if not math.isfinite(value):
-                raise RuntimeError(f"{self.name}: found a loss of {value}, expected a finite one")
-        return seconds
-
-
 def measure(dense, args, case):
-    """Lets both take turns on a case."""
-    rivals = [dense]
-    if args.binary and args.device == "cuda":
+    """Lets all take turns on a case."""
+    rivals = list(dense)
+    if args.binary:
         rivals.append(Ours(args, case))
     seconds = {r.name: [] for r in rivals}
     for turn in range(args.rounds):
@@ -215,13 +110,16 @@ def measure(dense, args, case):
         dict(
             name=r.name, note=r.note, seconds_median=statistics.median(s), seconds_min=min(s), seconds_max=max(s), samples=len(s),
             tokens_per_second=case["tokens"] / statistics.median(s),
-            tokens_per_second_min=case["tokens"] / max(s), tokens_per_second_max=case["tokens"] / min(s),
+            tokens_per_second_min=case["tokens"] / max(s), tokens_per_second_max=case["tokens"] / min(s), seconds=s,
         )
         for r in rivals for s in [seconds[r.name]]
     ]  # fmt: skip
+    if args.binary:
+        for r in results[:-1]:
+            r["speedup_of_ours"] = r["seconds_median"] / results[-1]["seconds_median"]
     case = dict(case, results=results)
-    if len(results) > 1:
-        case["speedup_over_torch"] = results[0]["seconds_median"] / results[1]["seconds_median"]
+    if args.binary:
+        case["speedup_over_torch"] = min(r["speedup_of_ours"] for r in results[:-1])
     return case
 
 
@@ -231,17 +129,29 @@ def grid(args):
             fail(2, f"block: found {block}, expected a divisor of the model's sizes {MODELS[model][1]} and {MODELS[model][3]}")
         yield dict(
             model=model, sequences=sequences, seq_len=seq, tokens=sequences * seq, masked=sequences * masked(seq), dropout=dropout(model),
-            sparsity=sparsity, block=block,
+            vocab_size=args.vocab_size, sparsity=sparsity, block=block,
         )  # fmt: skip
 
 
-def machine(torch):
+def processor():
+    """The processor's name as Linux has it."""
+    try:
+        with open("/proc/cpuinfo") as f:
+            facts = dict(line.rstrip().split("\t: ", 1) for line in f if "\t: " in line)
+        return "{model name}, family {cpu family}, model {model}".format(**{k.strip(): v for k, v in facts.items()})
+    except (OSError, KeyError):
+        return platform.processor()
+
+
+def machine(torch, args):
     """What the figures depend on."""
     report = dict(
         torch=torch.__version__, cuda=torch.version.cuda,
         date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), command=shlex.join(sys.argv),
     )  # fmt: skip
-    if torch.cuda.is_available():
+    if args.device == "cpu":
+        report.update(cpu=processor(), cores=os.cpu_count(), threads=args.threads, torch_cpu=torch.backends.cpu.get_cpu_capability())
+    elif torch.cuda.is_available():
         driver = subprocess.run(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "--id=0"], capture_output=True, text=True)
         report.update(gpu=torch.cuda.get_device_name(0), driver=driver.stdout.strip())
     return report
@@ -251,28 +161,45 @@ def describe(case):
     return f"{case['model']} s={case['sparsity']} B={case['block']} {case['sequences']}x{case['seq_len']} tokens, {case['masked']} masked, dropout {case['dropout']}"
 
 
+def prepare(torch, args):
+    """Sets PyTorch up, and sees that the program can be run."""
+    if args.device == "cuda":
+        if not torch.cuda.is_available():
+            fail(1, f"found no GPU that PyTorch {torch.__version__} can use, expected an NVIDIA GPU with its driver; --dry-run needs none")
+        torch.backends.cuda.matmul.allow_tf32 = True
+    else:
+        torch.set_num_threads(args.threads)
+    if args.binary:
+        try:
+            subprocess.run([args.binary, "bench", "--help"], capture_output=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as e:
+            fail(2, f"binary: {e}; give --binary PATH, or --binary '' to leave it out")
+
+
+def show(done):
+    print(describe(done))
+    for r in done["results"]:
+        ratio = f"{r['speedup_of_ours']:6.2f} x ours" if "speedup_of_ours" in r else " " * 13
+        print(f"  {r['name']:28} {1e3 * r['seconds_median']:10.3f} ms  ({1e3 * r['seconds_min']:.3f} .. {1e3 * r['seconds_max']:.3f})  {ratio}  {r['tokens_per_second']:10.0f} tokens/s  {r['note']}")
+    if "speedup_over_torch" in done:
+        print(f"  speed-up over the fastest dense PyTorch {done['speedup_over_torch']:.2f} x", flush=True)
+
+
 def main():
     args = arguments()
     cases = list(grid(args))
     if args.dry_run:
+        names = "PyTorch dense" if args.device == "cuda" else "PyTorch dense " + ", ".join(p + (" compiled" if c else "") for p, c in variants(args))
         for case in cases:
-            print(f"{describe(case)}: PyTorch dense" + (", " + shlex.join(command(args, case)) if args.binary else ""))
+            print(f"{describe(case)}: {names}" + (", " + shlex.join(command(args, case)) if args.binary else ""))
         print(f"{len(cases)} cases, {args.rounds} rounds of {args.samples} steps")
         return
     try:
         import torch
     except ImportError:
-        fail(1, "found no PyTorch, expected one with CUDA (pip install torch); --dry-run needs none")
-    if args.device == "cuda":
-        if not torch.cuda.is_available():
-            fail(1, f"found no GPU that PyTorch {torch.__version__} can use, expected an NVIDIA GPU with its driver; --dry-run needs none")
-        torch.backends.cuda.matmul.allow_tf32 = True
-        if args.binary:
-            try:
-                subprocess.run([args.binary, "bench", "--help"], capture_output=True, check=True)
-            except (OSError, subprocess.CalledProcessError) as e:
-                fail(2, f"binary: {e}; give --binary PATH, or --binary '' to leave it out")
-    report = dict(machine(torch), rounds=args.rounds, samples=args.samples, cases=[])
+        fail(1, "found no PyTorch, expected it (pip install torch); --dry-run needs none")
+    prepare(torch, args)
+    report = dict(machine(torch, args), rounds=args.rounds, samples=args.samples, cases=[])
     dense, shape = None, None
     for case in cases:
         try:
@@ -280,16 +207,18 @@ def main():
                 dense = None
                 if args.device == "cuda":
                     torch.cuda.empty_cache()  # of the one before: the other process needs room too
-                dense = Torch(torch, args, case)
+                trainer = Trainer(torch, args.device, case["model"], case["sequences"], case["seq_len"], args.vocab_size)
+                dense = [Step(trainer, precision, compiled) for precision, compiled in variants(args)]
             done = measure(dense, args, case)
         except RuntimeError as e:  # out of memory, for one
             fail(1, f"{describe(case)}: {e}")
+        show(done)
+        if args.rows:
+            with open(args.rows, "a") as f:
+                for r in done["results"]:
+                    facts = {k: v for k, v in report.items() if k != "cases"} | {k: v for k, v in done.items() if k not in ("results", "speedup_over_torch")}
+                    print(json.dumps(facts | r), file=f)
         report["cases"].append(done)
-        print(describe(case))
-        for r in done["results"]:
-            print(f"  {r['name']:16} {1e3 * r['seconds_median']:9.3f} ms  ({1e3 * r['seconds_min']:.3f} .. {1e3 * r['seconds_max']:.3f})  {r['tokens_per_second']:12.0f} tokens/s  {r['note']}")
-        if "speedup_over_torch" in done:
-            print(f"  speed-up over dense PyTorch {done['speedup_over_torch']:.2f} x", flush=True)
         if args.out:  # after every case: a run that is cut keeps what it has
             with open(args.out + ".part", "w") as f:
                 json.dump(report, f, indent=2)
