@@ -142,7 +142,9 @@ if [ -n "$real_python" ]; then
   run_peers bert_step --dry-run --model base,tiny --block 16,32 --batch-size 64 || fail "the dry run of bert_step.py failed"
   [ "$(grep -c 'PyTorch dense, sparsebert-gpu bench --step --device cuda' "$top/said")" = 4 ] && grep -q '^4 cases' "$top/said" || fail "the dry run of bert_step.py lists other cases"
   grep -q '^base s=0.9 B=16 64x128 tokens, 1216 masked, dropout 0.1:' "$top/said" || fail "the dry run of bert_step.py counts other positions"
-  refused bert_step "--block 24" "--model huge" "--batch-size 0" "--seq-len 4" "--sparsity 1" "--sparsity nan" "--rounds x" "--what 1"
+  run_peers bert_step --dry-run --device cpu --model small,base || fail "the dry run of bert_step.py on a CPU failed"
+  [ "$(grep -c 'PyTorch dense fp32, fp32 compiled, bf16, bf16 compiled, sparsebert-gpu bench --step --device cpu --threads' "$top/said")" = 2 ] || fail "the dry run of bert_step.py on a CPU lists other cases"
+  refused bert_step "--precision fp16" "--no-compile --compile-only" "--threads 0" "--block 24" "--model huge" "--batch-size 0" "--seq-len 4" "--sparsity 1" "--sparsity nan" "--rounds x" "--what 1"
   if ! "$real_python" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
     for name in products bert_step; do
       status=0
