@@ -45,7 +45,7 @@ func TestParseRefuses(t *testing.T) {
 		{"C: driver", "C: drivers", "import C: found drivers"},
 		{"sparse model\n", "sparse modle\n", "[public]: found modle"},
 		{"driver: model", "model: sparse", "found package model a second time"},
-		{"driver: model", "driver model", `found "driver model", expected PACKAGE: IMPORT`},
+		{"driver: model", "driver model", `found "driver model", expected PACKAGE: IMPORTS`},
 		{"[packages]", "", "before any section"},
 		{"\ncmd: *\n", "\n", "expected it below a package"},
 		{small, "", "found no package"},

@@ -25,7 +25,8 @@ func (t *table) markdown() string {
 
 // depguard returns the rules of the linter depguard, indented for .golangci.yml: a
 // rule a package, which denies this module but for the package's imports, and the
-// limited imports but for those that are its own.
+// limited imports but for those that are its own. depguard looks at one entry of a
+// list alone, so that none may begin with another.
 func (t *table) depguard(module string) string {
 	var b strings.Builder
 	for _, r := range t.packages {
@@ -49,7 +50,7 @@ func (t *table) depguard(module string) string {
 			case l.path == "C": // no import to the linter; ci/imports.sh looks at it
 			case slices.Contains(l.by, r.name):
 				allow = append(allow, l.path)
-			default:
+			case !slices.ContainsFunc(deny, func(d string) bool { return strings.HasPrefix(l.path, d+"/") }):
 				deny = append(deny, l.path)
 			}
 		}

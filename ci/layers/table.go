@@ -65,7 +65,7 @@ func (t *table) add(section *string, line string) error {
 	}
 	name, rest, ok := strings.Cut(line, ":")
 	if !ok || name == "" || strings.ContainsAny(name, " \t") {
-		return fmt.Errorf("found %q, expected PACKAGE: IMPORT ...", line)
+		return fmt.Errorf("found %q, expected PACKAGE: IMPORTS", line)
 	}
 	switch *section {
 	case "[packages]":
