@@ -23,13 +23,14 @@ const (
 // blocks:
 //
 //   - ChooseFixed: StartTopology;
-//   - ChooseRandom: the positions with the smallest philox.Key64(seed, Regrow,
-//     position, number, tensor), ties by position;
+//   - ChooseRandom: the positions with the smallest Key(3, position, number,
+//     tensor) of the package comment, ties by position;
 //   - ChooseMagnitude: what is left when the blocks with the smallest (norm,
 //     position) are pruned, with the norms of BlockNorm over values, the dense
 //     tensor, row-major.
 //
-// Slots follow the positions in ascending order. tensor is the parameter index.
+// Slots follow the positions in ascending order. tensor is the index of the
+// weight among the parameters of its model.
 //
 // Errors: ErrShape; ErrArgument for a number out of range or values of another
 // length; ErrNotFinite for a norm that is NaN or infinite.

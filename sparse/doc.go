@@ -1,58 +1,129 @@
-// Package sparse is the block-sparse weight: which blocks of a tensor are
-// active (the [Topology]), how that moves during training ([Topology.Update]),
-// and what it costs. It knows nothing of devices or of BERT.
+// Package sparse is the block-sparse weight: which blocks of a tensor are active
+// ([Topology]), how they change during training ([Topology.Update]), and what the tensor
+// costs ([Shape]). It works on host memory and knows nothing of devices or of BERT.
+//
+// # Shapes and blocks
+//
+// A weight of Out x In elements is cut into square blocks of B x B, with B one of
+// [BlockSizes]. The block at block row r and block column c has the position r*(In/B)+c.
+//
+//	shape := sparse.Shape{Out: 768, In: 3072, Block: 16}
+//	err := sparse.CheckShape(shape) // nil: both sides are multiples of 16
+//	n := shape.Positions()          // 9216: 48 block rows of 192 blocks
 //
 // # Storage
 //
-// A weight of Out x In elements is cut into square blocks of B x B. Only nnzb
-// of the blocks are kept. Each has a slot, which never moves; the slot says where
-// its values, gradient and both Adam moments are:
+// Only nnzb of the blocks are kept, the active ones. Each has a slot, which never moves.
+// The slot says where its values, its gradient and its two Adam moments are: at
+// [slot*B*B, (slot+1)*B*B) of arrays that are [nnzb][B][B], row-major inside a block, output
+// index first.
 //
 //	    block columns                slot        0   1   2   3
 //	      0   1   2                  Rows      [ 0   2   1   0 ]
 //	0   [ s0  .   s3 ]               Cols      [ 0   1   2   2 ]
-//	1   [ .   .   s2 ]   block       Val       [ BxB BxB BxB BxB ]   row-major,
-//	2   [ .   s1  .  ]   rows                                        output first
+//	1   [ .   .   s2 ]   block       values    [ BxB BxB BxB BxB ]
+//	2   [ .   s1  .  ]   rows        gradient  [ BxB BxB BxB BxB ]
 //
-//	row view   RowPtr [ 0 2 3 4 ]   RowSlot [ 0 3 | 2 | 1 ]   by column in a row
-//	column     ColPtr [ 0 1 2 4 ]   ColSlot [ 0 | 1 | 3 2 ]   by row in a column
+// Two views list the slots in the order in which products need them. Block row r holds
+// RowSlot[RowPtr[r]:RowPtr[r+1]], by column. Block column c holds
+// ColSlot[ColPtr[c]:ColPtr[c+1]], by row.
 //
-// The block at block row r and block column c has the position r*(In/B)+c. nnzb
-// is fixed for the whole run, so no array is ever resized.
+//	row view      RowPtr [ 0 2 3 4 ]   RowSlot [ 0 3 | 2 | 1 ]
+//	column view   ColPtr [ 0 1 2 4 ]   ColSlot [ 0 | 1 | 3 2 ]
+//
+// nnzb is fixed for the whole run, so no array is ever resized. [Topology.Index] makes the
+// views from Rows and Cols, and [Topology.Check] tests every invariant.
+//
+// # Making a topology
+//
+//	t, err := sparse.StartTopology(shape, nnzb, seed, tensor)       // uniformly at random
+//	t, err := sparse.FanInTopology(shape, nnzb, seed, tensor)       // as many in every block row
+//	t, err := sparse.NormTopology(shape, nnzb, dense, norm, growth) // the largest of a dense weight
+//	t, err := sparse.NewTopology(shape, rows, cols)                 // a pattern of one's own
+//	t, err := sparse.FullTopology(shape)                            // every block
+//
+// [Distribute] says how many blocks each tensor of a model gets at a density.
+//
+// # Reading one
+//
+//	slot, active := t.Slot(r, c)      // where a block is kept
+//	density := t.Density()            // nnzb over positions
+//	m, err := sparse.FromDense(t, w)  // the active blocks of a dense weight
+//	x, active := m.At(i, j)           // one element
+//	w := m.Dense()                    // zeros outside the active blocks
 //
 // # Topology update
 //
-// An [Update] prunes k blocks and regrows as many:
+// An [Update] prunes k blocks and regrows as many. Here two of the four blocks above, s1 and
+// s3, have the smallest norms, and positions 3 and 4 grow:
 //
-//	norms            prune k smallest    grow k                  commit
-//	s0 s1 s2 s3  ->  s1, s3          ->  positions 3 and 7   ->  s1: 3, s3: 7
-//	                 (norm, position)    (key, position)         views rebuilt
+//	before                                       after
+//	    [ s0  .   s3 ]   Rows    [ 0 2 1 0 ]         [ s0  .   .  ]   Rows    [ 0 1 1 1 ]
+//	    [ .   .   s2 ]   Cols    [ 0 1 2 2 ]         [ s1  s3  s2 ]   Cols    [ 0 0 2 1 ]
+//	    [ .   s1  .  ]   values  [ a b c d ]         [ .   .   .  ]   values  [ a 0 c 0 ]
 //
-// It is a contract, not just an implementation. Every backend must end with the
-// same topology, bit for bit, given the same values. The rules:
+// The caller does it between two training steps, and sets values and moments of the new
+// blocks to zero:
 //
-//  1. Norms. Each active block gets a float32 norm by [BlockNorm], whose order
-//     of summation is fixed. Subnormal numbers are kept.
-//  2. Count. k = floor(pr*nnzb), the product taken in float64. Unless
-//     RegrowPruned is set, k is at most the number of inactive positions.
+//	change, err := t.Update(values, nil, sparse.Update{
+//		Seed: 1, Number: 1, Step: 100, PruneRatio: 0.5, Norm: sparse.L1, Growth: sparse.GrowRandom,
+//	}, tensor)
+//	for _, slot := range change.Slots {
+//		clear(values[int(slot)*t.BlockSize() : int(slot+1)*t.BlockSize()])
+//	}
+//
+// With [GrowGradient] the second argument has one score for each position, and the largest
+// grow. RigL's scores are block norms of the dense gradient; any finite numbers will do.
+//
+//	change, err := t.Update(values, scores, sparse.Update{..., Growth: sparse.GrowGradient}, tensor)
+//
+// [UpdateSteps] says after which training steps updates come, [Schedule] how much they prune,
+// and [Stats] what they did.
+//
+// # The rules of an update
+//
+// They are a contract, not just an implementation. Every device must end with the same
+// topology, bit for bit, given the same values.
+//
+//  1. Norms. Each active block gets a float32 norm by [BlockNorm], whose order of summation is
+//     fixed. Subnormal numbers are kept.
+//  2. Count. k = floor(pr*nnzb), the product taken in float64. Unless RegrowPruned is set, k is
+//     at most the number of inactive positions.
 //  3. Prune. The k blocks with the smallest (norm, position) are pruned.
-//  4. Candidates. All positions that were inactive before the update; with
-//     RegrowPruned also those just pruned.
-//  5. Grow. Random growth takes the k candidates with the smallest
-//     (philox.Key64(Seed, Regrow, position, Number, tensor), position), which is
-//     a uniform draw without replacement. Gradient growth takes the k with the
-//     largest score, the lower position on a tie; -0 equals +0.
-//  6. Fan-in growth applies rules 2 to 5, with random growth, to each block row
-//     alone: k_r = floor(pr*fanin_r). So the number of blocks in a row is constant.
-//  7. Commit. The pruned slots in ascending order receive the grown positions in
-//     ascending order, over the whole tensor. Born becomes Step, NewAt becomes
-//     Number, the explored bits of the new positions are set, and both views are
-//     rebuilt. The owner of values and moments sets those of the newborn slots to
-//     zero.
-//  8. A norm or score that is NaN or infinite is an error, and nothing changes.
-//     The scores of all positions are looked at, active ones too.
+//  4. Candidates. All positions that were inactive before the update; with RegrowPruned also
+//     those just pruned.
+//  5. Grow. Random growth takes the k candidates with the smallest (key, position), where key is
+//     Key(3, position, Number, tensor) of the next section: a uniform draw without replacement.
+//     Gradient growth takes the k with the largest score, the lower position on a tie; -0
+//     equals +0.
+//  6. Fan-in growth applies rules 2 to 5, with random growth, to each block row alone:
+//     k_r = floor(pr*fanin_r). So the number of blocks in a row is constant.
+//  7. Commit. The pruned slots in ascending order receive the grown positions in ascending order,
+//     over the whole tensor. Born becomes Step, NewAt becomes Number, the explored bits of the new
+//     positions are set, and both views are rebuilt. The owner of values and moments sets those of
+//     the new slots to zero.
+//  8. A norm or score that is NaN or infinite is an error, and nothing changes. The scores of all
+//     positions are looked at, active ones too.
 //
-// The rules follow the paper "Towards Structured Dynamic Sparse Pre-Training of
-// BERT" (Dietrich et al., arXiv 2108.06277, section 2); the summation order, the
-// keys and the order of commit are this program's.
+// # Random draws
+//
+// A draw has no state. Key(p, a, b, c) is made by Philox4x32-10 (Salmon et al., SC 2011) with
+// the seed as key, low word first, and {a, b, c, p} as counter: word 1 of the result above word 0,
+// as one number of 64 bits. p is 2 for starting topologies and 3 for updates and [Choice].
+//
+// # Accounting
+//
+//	bytes := shape.SparseMemory(nnzb).Total() // weights, gradient, moments, indices
+//	dense := shape.DenseMemory().Total()
+//	flops := shape.TrainingFLOPs(tokens, nnzb) // three products
+//
+// # Errors
+//
+// What returns an error checks all that it is given. Errors wrap [ErrShape], [ErrTopology],
+// [ErrArgument], [ErrNotFinite], [ErrEmptyTensor] or [ErrName] and say what was found and what
+// was expected. The methods of Shape expect one that passes [CheckShape].
+//
+// The rules follow the paper "Towards Structured Dynamic Sparse Pre-Training of BERT" (Dietrich
+// et al., arXiv 2108.06277, section 2); the summation order, the keys and the order of commit are
+// this program's.
 package sparse

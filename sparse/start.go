@@ -7,9 +7,10 @@ import (
 )
 
 // StartTopology returns a starting topology of nnzb blocks drawn uniformly
-// (paper, section 2): the positions with the smallest philox.Key64(seed,
-// StartTopo, position, 0, tensor), ties by position. Slots follow the positions
-// in ascending order. tensor is the parameter index.
+// (paper, section 2): the positions with the smallest Key(2, position, 0, tensor)
+// of the package comment, ties by position. Slots follow the positions in
+// ascending order. tensor is the index of the weight among the parameters of its
+// model, so that no two weights draw the same.
 //
 // Errors: ErrShape; ErrArgument when nnzb is not in 1..Positions or tensor is
 // not a 32-bit number.

@@ -47,37 +47,37 @@ func (u Update) pruned(active, positions int) int {
 
 // Update prunes and regrows one tensor by the rules of the package comment.
 //
-// values are the tensor's [nnzb][B][B] values. grow is read for GrowGradient
-// only: one score per position, [positions], the L1 norm of the block of the
-// dense gradient. tensor is the parameter index, the Philox coordinate c.
-// Neither slice is changed: the caller sets values and moments of the slots in
-// Change to zero.
+// values are the tensor's [nnzb][B][B] values. scores is read for GrowGradient
+// only: one finite number per position, [positions]; RigL's is the L1 norm of the
+// block of the dense gradient. tensor is the index of the weight among the
+// parameters of its model, so that no two weights draw the same. Neither slice is
+// changed: the caller sets values and moments of the slots in Change to zero.
 //
 // The topology is checked before and after. Errors: ErrTopology and ErrShape
 // from Check; ErrArgument for a number out of range or a slice of another
 // length; ErrNotFinite for a norm or score that is NaN or infinite. They leave t
 // unchanged. Only an error that says "after the commit" does not: it means a
 // fault of this package.
-func (t *Topology) Update(values, grow []float32, u Update, tensor int) (Change, error) {
-	return t.UpdateIn(new(Scratch), values, grow, u, tensor)
+func (t *Topology) Update(values, scores []float32, u Update, tensor int) (Change, error) {
+	return t.UpdateIn(new(Scratch), values, scores, u, tensor)
 }
 
 // UpdateIn is Update with memory to reuse. Change.Slots is part of s, and valid
 // until its next use.
-func (t *Topology) UpdateIn(s *Scratch, values, grow []float32, u Update, tensor int) (Change, error) {
+func (t *Topology) UpdateIn(s *Scratch, values, scores []float32, u Update, tensor int) (Change, error) {
 	fail := func(err error) (Change, error) {
 		return Change{}, fmt.Errorf("topology update %d: %w", u.Number, err)
 	}
 	if err := t.check(s); err != nil {
 		return fail(err)
 	}
-	if err := u.check(t, values, grow, tensor); err != nil {
+	if err := u.check(t, values, scores, tensor); err != nil {
 		return fail(err)
 	}
 	if err := s.rank(t, values, u.Norm); err != nil {
 		return fail(err)
 	}
-	s.choose(t, grow, u, tensor)
+	s.choose(t, scores, u, tensor)
 	change := s.commit(t, u)
 	if err := t.check(s); err != nil {
 		return fail(fmt.Errorf("after the commit: %w", err))
@@ -104,7 +104,7 @@ func (u Update) Check() error {
 }
 
 // check is Check with the other arguments of an update.
-func (u Update) check(t *Topology, values, grow []float32, tensor int) error {
+func (u Update) check(t *Topology, values, scores []float32, tensor int) error {
 	if err := u.Check(); err != nil {
 		return err
 	}
@@ -112,10 +112,10 @@ func (u Update) check(t *Topology, values, grow []float32, tensor int) error {
 		return fmt.Errorf("%w: found %d values, expected %d", ErrArgument, len(values), t.NNZ()*t.BlockSize())
 	}
 	if u.Growth == GrowGradient {
-		if len(grow) != t.Positions() {
-			return fmt.Errorf("%w: found %d growth scores, expected %d", ErrArgument, len(grow), t.Positions())
+		if len(scores) != t.Positions() {
+			return fmt.Errorf("%w: found %d growth scores, expected %d", ErrArgument, len(scores), t.Positions())
 		}
-		for p, score := range grow {
+		for p, score := range scores {
 			if !finite(score) {
 				return fmt.Errorf("%w: position %d: found the growth score %v", ErrNotFinite, p, score)
 			}
@@ -134,7 +134,7 @@ func checkTensor(tensor int) error {
 // choose fills s.slots with the slots to prune and s.grown with the positions to
 // grow. s.active holds the active positions, s.norms the prune keys. The update
 // falls into groups of block rows that do not mix: one of all rows, or each row.
-func (s *Scratch) choose(t *Topology, grow []float32, u Update, tensor int) {
+func (s *Scratch) choose(t *Topology, scores []float32, u Update, tensor int) {
 	rows, cols := t.BlockRows(), t.BlockCols()
 	step := rows
 	if u.Growth == GrowFanIn {
@@ -156,7 +156,7 @@ func (s *Scratch) choose(t *Topology, grow []float32, u Update, tensor int) {
 		}
 	}
 	s.grown = s.grown[:0]
-	key := u.growKey(grow, tensor)
+	key := u.growKey(scores, tensor)
 	for r := 0; r < rows; r += step {
 		active := int(t.RowPtr[r+step] - t.RowPtr[r])
 		s.grow(r*cols, (r+step)*cols, u.pruned(active, step*cols), key)
@@ -211,9 +211,9 @@ func (s *Scratch) grow(from, to, k int, key func(p int) uint64) {
 }
 
 // growKey returns the key of a candidate, the smallest of which win.
-func (u Update) growKey(grow []float32, tensor int) func(p int) uint64 {
+func (u Update) growKey(scores []float32, tensor int) func(p int) uint64 {
 	if u.Growth == GrowGradient {
-		return func(p int) uint64 { return descending(grow[p]) }
+		return func(p int) uint64 { return descending(scores[p]) }
 	}
 	return func(p int) uint64 {
 		return philox.Key64(u.Seed, philox.Regrow, uint32(p), uint32(u.Number), uint32(tensor))
