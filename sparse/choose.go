@@ -66,18 +66,12 @@ func (s Shape) largest(nnzb int, values []float32, norm Norm) ([]int32, error) {
 	if len(values) != s.Out*s.In {
 		return nil, fmt.Errorf("%w: found %d values, expected %d", ErrArgument, len(values), s.Out*s.In)
 	}
-	keys := make([]uint64, s.Positions())
-	block := make([]float32, 0, s.BlockSize())
-	for p := range keys {
-		row, col := p/s.BlockCols()*s.Block, p%s.BlockCols()*s.Block
-		block = block[:0]
-		for r := row; r < row+s.Block; r++ {
-			block = append(block, values[r*s.In+col:r*s.In+col+s.Block]...)
-		}
-		n := BlockNorm(block, norm)
-		if !finite(n) {
-			return nil, fmt.Errorf("%w: block row %d, column %d: found the %s norm %v", ErrNotFinite, p/s.BlockCols(), p%s.BlockCols(), norm, n)
-		}
+	norms, err := s.denseNorms(values, norm)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]uint64, len(norms))
+	for p, n := range norms {
 		keys[p] = uint64(math.Float32bits(n))<<32 | uint64(p)
 	}
 	slices.Sort(keys)

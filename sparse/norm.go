@@ -70,6 +70,24 @@ func maxBits(a, b float32) float32 {
 // finite reports whether x is neither NaN nor infinite.
 func finite(x float32) bool { return math.Float32bits(x)>>23&0xff != 0xff }
 
+// denseNorms returns the norm of every block of a dense tensor, [Out][In]
+// row-major, by position. The error wraps ErrNotFinite.
+func (s Shape) denseNorms(dense []float32, n Norm) ([]float32, error) {
+	norms := make([]float32, s.Positions())
+	block := make([]float32, s.BlockSize())
+	for p := range norms {
+		r, c := p/s.BlockCols(), p%s.BlockCols()
+		for i := range s.Block {
+			copy(block[i*s.Block:(i+1)*s.Block], dense[(r*s.Block+i)*s.In+c*s.Block:])
+		}
+		norms[p] = BlockNorm(block, n)
+		if !finite(norms[p]) {
+			return nil, fmt.Errorf("%w: block row %d, column %d: found the %s norm %v", ErrNotFinite, r, c, n, norms[p])
+		}
+	}
+	return norms, nil
+}
+
 // rank sets s.norms to the prune key of every slot: the norm's bits, then the
 // position. Keys are distinct.
 func (s *Scratch) rank(t *Topology, values []float32, n Norm) error {

@@ -25,22 +25,13 @@ func NormTopology(shape Shape, nnzb int, dense []float32, norm Norm, growth Grow
 	if norm > LInf || growth > GrowFanIn {
 		return fail(fmt.Errorf("%w: found %s and %s, expected a norm and a growth that are known", ErrArgument, norm, growth))
 	}
-	// Norms are not negative, so the larger norm has the smaller key.
-	keys := make([]uint64, shape.Positions())
-	block := make([]float32, shape.BlockSize())
-	for p := range keys {
-		r, c := p/shape.BlockCols(), p%shape.BlockCols()
-		for i := range shape.Block {
-			copy(block[i*shape.Block:(i+1)*shape.Block], dense[(r*shape.Block+i)*shape.In+c*shape.Block:])
-		}
-		n := BlockNorm(block, norm)
-		if !finite(n) {
-			return fail(fmt.Errorf("%w: block row %d, column %d: found the %s norm %v", ErrNotFinite, r, c, norm, n))
-		}
-		keys[p] = uint64(math.MaxUint32 - math.Float32bits(n))
+	norms, err := shape.denseNorms(dense, norm)
+	if err != nil {
+		return fail(err)
 	}
 	s := Scratch{active: make([]uint64, words(shape.Positions()))}
-	key := func(p int) uint64 { return keys[p] }
+	// Norms are not negative, so the larger norm has the smaller key.
+	key := func(p int) uint64 { return uint64(math.MaxUint32 - math.Float32bits(norms[p])) }
 	if growth != GrowFanIn {
 		s.grow(0, shape.Positions(), nnzb, key)
 		return shape.at(s.grown), nil
