@@ -88,9 +88,9 @@ grep -q "^FROM golang:$wanted\." Dockerfile.cuda || fail "Dockerfile.cuda has an
 
 # The build, from the context alone, as the Dockerfile runs it.
 made=$top/made
-VERSION=v9.8.7-test "$top/context/ci/build-cuda.sh" "$made" >"$top/said" 2>&1 || fail "cannot build from what Dockerfile.cuda copies"
+COMMIT=feedbeef0123 "$top/context/ci/build-cuda.sh" "$made" >"$top/said" 2>&1 || fail "cannot build from what Dockerfile.cuda copies"
 cat "$top/said"
-VERSION='v1 -X' ci/build-cuda.sh "$top/none" >"$top/said" 2>&1 && fail "took a version of two words"
+COMMIT='v1 -X' ci/build-cuda.sh "$top/none" >"$top/said" 2>&1 && fail "took a commit of two words"
 
 # found CHECK WORDS... expects a check of the results to end in one line with these words.
 found() {
@@ -103,21 +103,21 @@ spoilt=$top/spoilt
 mkdir "$spoilt"
 echo 'int cudaMalloc(void) { return 0; }' | gcc -shared -o "$top/libcudart.so.12" -Wl,-soname,libcudart.so.12 -x c -
 echo 'int cuInit(void) { return 0; }' | gcc -shared -o "$top/libcuda.so.1" -Wl,-soname,libcuda.so.1 -x c -
-spoilt_twin() { echo "int cuInit(), cudaMalloc(); const char *s = \"$1\"; int main() { cuInit(); return s[0]; }" | gcc -w -o "$spoilt/$twin" -x c - -x none "$top/libcuda.so.1" "${@:2}"; }
-cp "$made/$twin" "$spoilt/$plain"
-found "expected a static program" look_at_plain "$spoilt" v9.8.7-test
+spoilt_helper() { echo "int cuInit(), cudaMalloc(); const char *s = \"$1\"; int main() { cuInit(); return s[0]; }" | gcc -w -o "$spoilt/$helper" -x c - -x none "$top/libcuda.so.1" "${@:2}"; }
+cp "$made/$helper" "$spoilt/$plain"
+found "expected a static program" look_at_plain "$spoilt" feedbeef0123
 cp "$made/$plain" "$spoilt/$plain"
-found 'expected version v1' look_at_plain "$spoilt" v1
-cp "$made/$plain" "$spoilt/$twin"
-found 'expected libcuda.so.1' look_at_twin "$spoilt"
-spoilt_twin x
-(look_at_twin "$spoilt") >"$top/said" 2>&1 || fail "found a fault where there is none"
-spoilt_twin x -Wl,--no-as-needed "$top/libcudart.so.12"
-found 'linked with libcudart.so.12' look_at_twin "$spoilt"
-spoilt_twin x -Wl,-rpath,/opt/cuda
-found 'found a search path' look_at_twin "$spoilt"
-spoilt_twin "$PWD/gpu/x.go"
-found 'expected no path of this machine' look_at_twin "$spoilt"
+found 'expected commit v1' look_at_plain "$spoilt" v1
+cp "$made/$plain" "$spoilt/$helper"
+found 'expected libcuda.so.1' look_at_helper "$spoilt"
+spoilt_helper x
+(look_at_helper "$spoilt") >"$top/said" 2>&1 || fail "found a fault where there is none"
+spoilt_helper x -Wl,--no-as-needed "$top/libcudart.so.12"
+found 'linked with libcudart.so.12' look_at_helper "$spoilt"
+spoilt_helper x -Wl,-rpath,/opt/cuda
+found 'found a search path' look_at_helper "$spoilt"
+spoilt_helper "$PWD/gpu/x.go"
+found 'expected no path of this machine' look_at_helper "$spoilt"
 printf '#!/bin/sh\necho one; echo two; exit 1\n' >"$spoilt/$plain"
 found 'exit code 1' look_at_both "$spoilt"
 

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Builds what Dockerfile.cuda ships: the plain program and, beside it, its twin for
+# Builds what Dockerfile.cuda ships: the plain program and, beside it, its helper binary for
 # NVIDIA GPUs; and looks at both. Needs Go and g++, no GPU; ci/cuda-toolkit.sh
 # brings the rest where it is not there.
 #   build-cuda.sh DIR          builds DIR/sparsebert-gpu and DIR/sparsebert-gpu-cuda
 #   build-cuda.sh --self-test  builds from what Dockerfile.cuda copies, checks that
-#                              file, and plays every fault of twin, driver and GPU
-# VERSION in the environment is what --version shows; by default what git says.
+#                              file, and plays every fault of helper, driver and GPU
+# COMMIT in the environment is the commit that --version names, with -dirty behind
+# it where files differ; by default what git says.
 # Exit code 1: a build or a check failed; 2: wrong options.
 # shellcheck disable=SC2015 # die exits
 set -euo pipefail
 cd "$(dirname "$0")/.."
-plain=sparsebert-gpu twin=sparsebert-gpu-cuda
+plain=sparsebert-gpu helper=sparsebert-gpu-cuda
 # libcuda.so.1 is the driver's; the others are glibc, in one file or in several.
 allowed='libcuda\.so\.1|libc\.so\.6|libpthread\.so\.0|libdl\.so\.2|librt\.so\.1|ld-linux-[a-z0-9-]*\.so\.[0-9]'
 
@@ -20,17 +21,17 @@ die() {
   exit "${code:-1}"
 }
 
-# build DIR sets version. Without cgo in net and os/user, glibc's name services
+# build DIR sets commit. Without cgo in net and os/user, glibc's name services
 # are not needed at run time.
 build() {
   local settings flags
-  version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo unknown)}
-  [[ $version =~ ^[A-Za-z0-9._+-]+$ ]] || die "VERSION: found \"$version\", expected letters, digits and . _ + -"
-  flags=(-trimpath -ldflags="-s -w -X main.version=$version")
+  commit=${COMMIT:-$(git describe --always --dirty --exclude='*' --abbrev=12 2>/dev/null || true)}
+  [[ $commit =~ ^[A-Za-z0-9._+-]*$ ]] || die "COMMIT: found \"$commit\", expected letters, digits and . _ + -"
+  flags=(-trimpath -ldflags="-s -w -X $(go list -m)/internal/version.commit=$commit")
   CGO_ENABLED=0 go build "${flags[@]}" -o "$1/$plain" ./cmd/sparsebert-gpu
   settings=$(ci/cuda-toolkit.sh --env) || exit 1
   eval "$settings"
-  CGO_ENABLED=1 go build "${flags[@]}" -tags nvidia,netgo,osusergo -o "$1/$twin" ./cmd/sparsebert-gpu
+  CGO_ENABLED=1 go build "${flags[@]}" -tags nvidia,netgo,osusergo -o "$1/$helper" ./cmd/sparsebert-gpu
 }
 
 # needs FILE prints the libraries that a program loads, nothing for a static one.
@@ -44,36 +45,36 @@ clean() {
   done
 }
 
-# look_at_plain DIR VERSION: static, and runs.
+# look_at_plain DIR COMMIT: static, and runs.
 look_at_plain() {
   local said
   [ -z "$(needs "$1/$plain")" ] || die "$1/$plain: found it linked with $(needs "$1/$plain" | tr '\n' ' '), expected a static program"
   clean "$1/$plain"
-  said=$("$1/$plain" --version 2>&1) && [[ $said == *" $2 "* ]] || die "$1/$plain --version: found \"$said\", expected version $2"
+  said=$("$1/$plain" --version 2>&1) && [[ $said == *"${2:+commit ${2%-dirty}, }"* ]] || die "$1/$plain --version: found \"$said\", expected commit $2"
   said=$("$1/$plain" flops --json 2>&1) && [[ $said == *'"non_embedding_flops_per_sequence"'* ]] || die "$1/$plain flops: found \"$said\""
 }
 
-# look_at_twin DIR: needs the driver and the C library, nothing else.
-look_at_twin() {
+# look_at_helper DIR: needs the driver and the C library, nothing else.
+look_at_helper() {
   local surplus
-  needs "$1/$twin" | grep -qx 'libcuda\.so\.1' || die "$1/$twin: found it linked with $(needs "$1/$twin" | tr '\n' ' '), expected libcuda.so.1"
-  surplus=$(needs "$1/$twin" | grep -vxE "$allowed" | tr '\n' ' ' || true)
-  [ -z "$surplus" ] || die "$1/$twin: found it linked with $surplus, expected libcuda.so.1 and the C library"
-  if readelf -d "$1/$twin" | grep -qE '\((RPATH|RUNPATH)\)'; then die "$1/$twin: found a search path for libraries in it, expected none"; fi
-  clean "$1/$twin"
+  needs "$1/$helper" | grep -qx 'libcuda\.so\.1' || die "$1/$helper: found it linked with $(needs "$1/$helper" | tr '\n' ' '), expected libcuda.so.1"
+  surplus=$(needs "$1/$helper" | grep -vxE "$allowed" | tr '\n' ' ' || true)
+  [ -z "$surplus" ] || die "$1/$helper: found it linked with $surplus, expected libcuda.so.1 and the C library"
+  if readelf -d "$1/$helper" | grep -qE '\((RPATH|RUNPATH)\)'; then die "$1/$helper: found a search path for libraries in it, expected none"; fi
+  clean "$1/$helper"
 }
 
 # look_at_both DIR: side by side they reach a GPU, or say in one line why not.
 look_at_both() {
   local said status=0 run
-  if said=$("$1/$twin" --probe-cuda 2>&1); then
-    echo "build-cuda.sh: the twin reaches ${said#*$'\n'}"
+  if said=$("$1/$helper" --probe-cuda 2>&1); then
+    echo "build-cuda.sh: the helper reaches ${said#*$'\n'}"
     return
   fi
   run=$(mktemp -u)
   said=$("$1/$plain" train --device cuda --output-dir "$run" 2>&1) || status=$?
   [ $status = 2 ] && [ "$(wc -l <<<"$said")" = 1 ] && [[ $said == *"device: cuda cannot be used: "*"--device cpu"* ]] && [ ! -e "$run" ] ||
-    die "train --device cuda where the twin cannot start: exit code $status and \"$said\", expected 2, one line and nothing written"
+    die "train --device cuda where the helper cannot start: exit code $status and \"$said\", expected 2, one line and nothing written"
   echo "build-cuda.sh: here, $said"
 }
 
@@ -88,8 +89,8 @@ case $1 in
   mkdir -p "$1"
   out=$(cd "$1" && pwd)
   build "$out"
-  look_at_plain "$out" "$version"
-  look_at_twin "$out"
+  look_at_plain "$out" "$commit"
+  look_at_helper "$out"
   look_at_both "$out"
-  echo "build-cuda.sh: built $out: $plain $twin, version $version, for $(go env GOARCH) and glibc $(readelf -VW "$out/$twin" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort -V | tail -n 1) or newer" ;;
+  echo "build-cuda.sh: built $out: $plain $helper, commit ${commit:-unknown}, for $(go env GOARCH) and glibc $(readelf -VW "$out/$helper" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort -V | tail -n 1) or newer" ;;
 esac

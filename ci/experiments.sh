@@ -23,7 +23,7 @@ for file in experiments/*/*.yaml; do
   count=$((count + 1))
 done
 for file in experiments/paper/*.yaml; do
-  [ -f "experiments/small/$(basename "$file")" ] || { echo "experiments.sh: $file has no small twin" >&2; exit 1; }
+  [ -f "experiments/small/$(basename "$file")" ] || { echo "experiments.sh: $file has no small counterpart" >&2; exit 1; }
 done
 for name in pareto sparsity-range updates-and-ratio regularization block-norm block-size initialization growth learning-rates \
   zero-or-untrained freezing alternation; do

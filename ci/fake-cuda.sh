@@ -45,8 +45,8 @@ int cuMemAllocHost_v2(void **p, size_t n) { *p = calloc(n, 1); return 0; }
 int cuGetErrorName(int e, const char **s) { *s = e == 2 ? "CUDA_ERROR_OUT_OF_MEMORY" : "CUDA_ERROR_PLAYED"; return 0; }
 int cuGetErrorString(int e, const char **s) { *s = "played"; return 0; }
 FAKE
-# Whatever else the twin calls succeeds and does nothing.
-readelf --dyn-syms -W "$made/$twin" | awk '$7 == "UND" && $8 ~ /^cu[A-Z]/ { print $8 }' | sort -u >"$fake/wanted"
+# Whatever else the helper calls succeeds and does nothing.
+readelf --dyn-syms -W "$made/$helper" | awk '$7 == "UND" && $8 ~ /^cu[A-Z]/ { print $8 }' | sort -u >"$fake/wanted"
 grep -oE '^int cu[A-Za-z0-9_]+' "$fake/cuda.c" | cut -d ' ' -f 2 | sort -u >"$fake/played"
 library() { gcc -w -shared -fPIC -Wl,-soname,libcuda.so.1 -o "$1" -x c -; }
 comm -23 "$fake/wanted" "$fake/played" | sed 's/.*/int &() { return 0; }/' | cat "$fake/cuda.c" - | library "$fake/libcuda.so.1"
@@ -80,20 +80,20 @@ refused() {
   echo "  $(sed -e 's/^sparsebert-gpu: //' -e 's/^device: cuda cannot be used: //' "$top/said")"
 }
 status=0
-on "$fake" -- "$made/$twin" --probe-cuda && grep -qx "$twin v9.8.7-test" "$top/out" && grep -q '^Played GPU 0, compute capability 8.0, driver for CUDA 12.4' "$top/out" ||
-  fail "the twin cannot start on the played driver, where nothing is wrong: $(cat "$top/out")"
-on "$fake" -- "$made/$twin" --version && grep -q 'v9.8.7-test (build for NVIDIA GPUs' "$top/out" || fail "the twin's --version"
+on "$fake" -- "$made/$helper" --probe-cuda && grep -qx "$helper [0-9.]*+feedbeef0123" "$top/out" && grep -q '^Played GPU 0, compute capability 8.0, driver for CUDA 12.4' "$top/out" ||
+  fail "the helper cannot start on the played driver, where nothing is wrong: $(cat "$top/out")"
+on "$fake" -- "$made/$helper" --version && grep -q '(commit feedbeef0123, build for NVIDIA GPUs' "$top/out" || fail "the helper's --version"
 
-echo "build-cuda.sh: what each fault of twin, driver and GPU says:"
-mv "$made/$twin" "$top"
-refused "$fake" -- "found no $twin" 'ci/build-cuda.sh'
-cp "$top/$twin" "$made"
-chmod -x "$made/$twin"
+echo "build-cuda.sh: what each fault of helper, driver and GPU says:"
+mv "$made/$helper" "$top"
+refused "$fake" -- "found no $helper" 'ci/build-cuda.sh'
+cp "$top/$helper" "$made"
+chmod -x "$made/$helper"
 refused "$fake" -- 'may not be run' 'chmod +x'
-printf '#!/bin/sh\nexec "%s" --version\n' "$made/$plain" >"$made/$twin"
-chmod +x "$made/$twin"
-refused "$fake" -- 'found no version, expected v9.8.7-test' 'build both anew'
-cp "$top/$twin" "$made"
+printf '#!/bin/sh\nexec "%s" --version\n' "$made/$plain" >"$made/$helper"
+chmod +x "$made/$helper"
+refused "$fake" -- 'found no version, expected ' 'build both anew'
+cp "$top/$helper" "$made"
 if ! ldconfig -p 2>/dev/null | grep -q 'libcuda\.so\.1'; then refused "$top/nowhere" -- 'found no libcuda.so.1' 'driver 550 or newer' '--gpus all'; fi
 mkdir "$top/broken"
 echo x >"$top/broken/libcuda.so.1"

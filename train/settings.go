@@ -103,7 +103,7 @@ func Settings() []Setting {
 		{Key: "max_grad_norm", Aliases: []string{"clip"}, Category: CategoryOptim, Usage: "clip the global gradient norm (0: off)", Value: func(c *Config) any { return &c.MaxGradNorm }},
 		{Key: "seed", Category: CategoryOptim, Usage: "seed of every random draw", Value: func(c *Config) any { return &c.Seed }},
 
-		{Key: "device", Aliases: []string{"d"}, Category: CategoryRunning, Usage: "auto|cpu|cuda|sim (auto: cuda where there is a GPU and the program's twin for it)", Value: func(c *Config) any { return &c.Device }, Running: true},
+		{Key: "device", Aliases: []string{"d"}, Category: CategoryRunning, Usage: "auto|cpu|cuda|sim (auto: cuda where there is a GPU and the helper binary for it)", Value: func(c *Config) any { return &c.Device }, Running: true},
 		{Key: "precision", Category: CategoryRunning, Usage: "fp32|bf16 (bf16: not on the cpu)", Value: func(c *Config) any { return &c.Precision }},
 		{Key: "threads", Aliases: []string{"t"}, Category: CategoryRunning, Usage: "CPU threads (0: one a core)", Value: func(c *Config) any { return &c.Threads }, Running: true},
 		{Key: "output_dir", Aliases: []string{"out", "o"}, Category: CategoryRunning, Usage: "run folder (default: a new one under runs/)", Value: func(c *Config) any { return &c.OutputDir }, Running: true},

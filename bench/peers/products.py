@@ -41,7 +41,7 @@ def arguments():
     p.add_argument("--shape", type=listed(shape, lambda s: min(s) > 0, "INxOUT, as 768x3072"), default=[(768, 3072), (3072, 768)])
     p.add_argument("--rounds", type=whole, default=5, help="turns of all competitors")
     p.add_argument("--samples", type=whole, default=5, help="samples of each in a round")
-    p.add_argument("--binary", default="sparsebert-gpu", help="the program, with its twin beside it; '' leaves it out")
+    p.add_argument("--binary", default="sparsebert-gpu", help="the program, with its helper binary beside it; '' leaves it out")
     p.add_argument("--no-tune", action="store_true", help="leave PyTorch's Triton kernels untuned (tuning takes about a minute a case)")
     p.add_argument("--out", help="JSON file to write")
     p.add_argument("--dry-run", action="store_true", help="list the cases and commands, and end")

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 )
 
 // badInput is a command line that must be refused.
@@ -33,8 +34,8 @@ func (b badInput) check(t *testing.T) string {
 	}
 	t.Chdir(parent)
 	code, out, errs := invoke(args...)
-	if code != exitUsage {
-		t.Errorf("exit code %d, expected %d", code, exitUsage)
+	if code != exit.Usage {
+		t.Errorf("exit code %d, expected %d", code, exit.Usage)
 	}
 	if out != "" || strings.Count(errs, "\n") != 1 {
 		t.Errorf("expected one line on stderr and nothing else, found %q and %q", errs, out)
@@ -98,7 +99,7 @@ func TestBadCommandLine(t *testing.T) {
 		{"wrong type of an alias", quick("@", "--lr=fast"), []string{`--lr: found "fast", expected a number`}},
 		{"wrong type of a switch", quick("@", "--resume=maybe"), []string{`--resume: found "maybe", expected true or false`}},
 		{"wrong sign", quick("@", "--seed=-1"), []string{`--seed: found "-1", expected a whole number, 0 or more`}},
-		{"no value", []string{"train", "--max_steps"}, []string{"--max-steps without a value, expected a whole number"}},
+		{"no value", []string{"train", "--max_steps"}, []string{"no value given for --max-steps, expected a whole number"}},
 		{"missing config", quick("@", "--config", in.none("none.yaml")), []string{"none.yaml"}},
 		{"folder as config", quick("@", "--config", in.folder("config")), []string{"config", "directory"}},
 		{"binary config", quick("@", "--config", in.file("b.yaml", "seed: 1\n\x00\xff\n")), []string{"b.yaml:2"}},
@@ -198,7 +199,7 @@ func TestBadCorpus(t *testing.T) {
 	in := newInputs(t)
 	text := in.file("good.txt", goodText)
 	run := in.none("run")
-	if code, _, errs := invoke(quick(run, "--corpus", text, "--vocab-size", "30")...); code != exitDone {
+	if code, _, errs := invoke(quick(run, "--corpus", text, "--vocab-size", "30")...); code != exit.Done {
 		t.Fatal(errs)
 	}
 	packedText := packed(t, goodText)
@@ -260,7 +261,7 @@ func TestBadVocabulary(t *testing.T) {
 		{"prepare", "--corpus", text, "--out", shards, "--vocab-size", "30", "--quiet"},
 		quick(run, "--corpus", shards),
 	} {
-		if code, _, errs := invoke(args...); code != exitDone {
+		if code, _, errs := invoke(args...); code != exit.Done {
 			t.Fatal(errs)
 		}
 	}
@@ -308,7 +309,7 @@ func TestBadFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := in.none("run")
-	if code, _, errs := invoke(quick(run)...); code != exitDone {
+	if code, _, errs := invoke(quick(run)...); code != exit.Done {
 		t.Fatal(errs)
 	}
 	resume := func(dir string, more ...string) []string {
@@ -349,7 +350,7 @@ func TestBadFolders(t *testing.T) {
 // A run folder that another process works in is refused, and left as it was.
 func TestFolderInUse(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	if code, _, errs := invoke(quick(dir)...); code != exitDone {
+	if code, _, errs := invoke(quick(dir)...); code != exit.Done {
 		t.Fatal(errs)
 	}
 	lock, err := checkpoint.Lock(dir)
@@ -369,11 +370,11 @@ func TestStoppedCommands(t *testing.T) {
 	in := newInputs(t)
 	text := in.file("good.txt", goodText)
 	trained := in.none("run")
-	if code, _, errs := invoke(quick(trained, "--corpus", text, "--vocab-size", "30")...); code != exitDone {
+	if code, _, errs := invoke(quick(trained, "--corpus", text, "--vocab-size", "30")...); code != exit.Done {
 		t.Fatal(errs)
 	}
 	ctx, stop := context.WithCancelCause(t.Context())
-	stop(stopSignal{"SIGTERM", exitSIGTERM})
+	stop(exit.Signal{Name: "SIGTERM", Code: exit.SIGTERM})
 	for _, args := range [][]string{
 		quick(in.none("new"), "--corpus", text, "--vocab-size", "30"),
 		{"prepare", "--corpus", text, "--out", in.none("shards"), "--vocab-size", "30"},
@@ -381,8 +382,8 @@ func TestStoppedCommands(t *testing.T) {
 		{"verify"},
 	} {
 		var out, errs bytes.Buffer
-		if code := run(ctx, append([]string{"sparsebert-gpu"}, args...), &out, &errs); code != exitSIGTERM {
-			t.Errorf("%s: exit code %d, expected %d: %s", args[0], code, exitSIGTERM, errs.String())
+		if code := run(ctx, append([]string{"sparsebert-gpu"}, args...), &out, &errs); code != exit.SIGTERM {
+			t.Errorf("%s: exit code %d, expected %d: %s", args[0], code, exit.SIGTERM, errs.String())
 		}
 	}
 }

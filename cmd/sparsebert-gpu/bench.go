@@ -16,7 +16,10 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
 	"github.com/sparsebert/sparsebert-gpu/internal/bench"
+	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
+	"github.com/sparsebert/sparsebert-gpu/internal/device"
 	"github.com/sparsebert/sparsebert-gpu/internal/ptxsim"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -55,12 +58,6 @@ func benchCommand() *cli.Command {
 	}
 }
 
-// setup is one way to open the device.
-type setup struct {
-	device, precision string
-	threads           int
-}
-
 // The defaults of each device. The simulator runs some ten thousand times slower.
 var (
 	benchTokens    = map[string]string{"cpu": "4096", "cuda": "65536", "sim": "256"}
@@ -71,11 +68,11 @@ var (
 const gpuCache = 128 << 20
 
 func benchAction(c *cli.Context) error {
-	if err := requireRange(c, 1, 100000, "repeats"); err != nil {
+	if err := commandline.RequireRange(c, 1, 100000, "repeats"); err != nil {
 		return err
 	}
-	// First of all, since the twin's defaults are others.
-	if err := useTwin(c.Context, c.String("device"), noteTo(c.App.ErrWriter)); err != nil {
+	// First of all, since the helper's defaults are others.
+	if err := useHelper(c, c.String("device")); err != nil {
 		return err
 	}
 	if err := together(c); err != nil {
@@ -87,7 +84,7 @@ func benchAction(c *cli.Context) error {
 	}
 	run := func() error { return benchAll(c, setups, cases) }
 	if c.Bool("step") {
-		steps, err := stepGrid(c, setups[0].device)
+		steps, err := stepGrid(c, setups[0].Device)
 		if err != nil {
 			return err
 		}
@@ -110,15 +107,15 @@ func benchAction(c *cli.Context) error {
 }
 
 // benchGrid reads the flags and returns all that is to be done, checked.
-func benchGrid(c *cli.Context) ([]bench.Case, []setup, error) {
-	device := resolveDevice(c.String("device"))
-	if benchTokens[device] == "" {
-		return nil, nil, unknownDevice(device)
+func benchGrid(c *cli.Context) ([]bench.Case, []device.Settings, error) {
+	name := device.Resolve(c.String("device"))
+	if benchTokens[name] == "" {
+		return nil, nil, device.Unknown(name)
 	}
 	sparsities := "0.9"
 	if c.Bool("crossover") {
-		if device == "sim" || !c.Bool("dense") {
-			return nil, nil, usageError("bench: --crossover: found it with %s, expected a device that can be timed and the dense product beside", map[bool]string{true: "the device sim", false: "--dense=false"}[device == "sim"])
+		if name == "sim" || !c.Bool("dense") {
+			return nil, nil, usage.Errorf("bench: --crossover: found it with %s, expected a device that can be timed and the dense product beside", map[bool]string{true: "the device sim", false: "--dense=false"}[name == "sim"])
 		}
 		sparsities = "0.5,0.6,0.7,0.8,0.9,0.95"
 	}
@@ -128,7 +125,7 @@ func benchGrid(c *cli.Context) ([]bench.Case, []setup, error) {
 		set            func(c *bench.Case, word string) (expected string)
 	}{
 		{"shape", "768x3072", func(c *bench.Case, word string) string { return readShape(c, word) }},
-		{"tokens", benchTokens[device], func(c *bench.Case, word string) string { return readInt(&c.Tokens, word) }},
+		{"tokens", benchTokens[name], func(c *bench.Case, word string) string { return readInt(&c.Tokens, word) }},
 		{"sparsity", sparsities, func(c *bench.Case, word string) string { return readFloat(&c.Sparsity, word) }},
 		{"block", "16", func(c *bench.Case, word string) string { return readInt(&c.Block, word) }},
 		{"op", strings.Join(bench.Ops, ","), func(c *bench.Case, word string) string { c.Op = word; return "" }},
@@ -142,7 +139,7 @@ func benchGrid(c *cli.Context) ([]bench.Case, []setup, error) {
 			for _, word := range words {
 				one := base
 				if expected := axis.set(&one, word); expected != "" {
-					return nil, nil, usageError("bench: --%s: found %q, expected %s", axis.flag, word, expected)
+					return nil, nil, usage.Errorf("bench: --%s: found %q, expected %s", axis.flag, word, expected)
 				}
 				next = append(next, one)
 			}
@@ -154,18 +151,18 @@ func benchGrid(c *cli.Context) ([]bench.Case, []setup, error) {
 	}
 	for _, one := range cases {
 		if err := one.Check(); err != nil {
-			return nil, nil, usageError("bench: --%v", err)
+			return nil, nil, usage.Errorf("bench: --%v", err)
 		}
 	}
-	var setups []setup
-	for _, precision := range listOf(c, "precision", benchPrecision[device]) {
-		if precision != "fp32" && (precision != "bf16" || device == "cpu") {
-			return nil, nil, usageError("bench: --precision: found %q, expected fp32, or on cuda and sim bf16", precision)
+	var setups []device.Settings
+	for _, precision := range listOf(c, "precision", benchPrecision[name]) {
+		if precision != "fp32" && (precision != "bf16" || name == "cpu") {
+			return nil, nil, usage.Errorf("bench: --precision: found %q, expected fp32, or on cuda and sim bf16", precision)
 		}
 		for _, word := range listOf(c, "threads", "0") {
-			s := setup{device: device, precision: precision}
-			if expected := readInt(&s.threads, word); expected != "" || s.threads < 0 || s.threads > train.MaxThreads {
-				return nil, nil, usageError("bench: --threads: found %q, expected 0 to %d", word, train.MaxThreads)
+			s := device.Settings{Device: name, Precision: precision}
+			if expected := readInt(&s.Threads, word); expected != "" || s.Threads < 0 || s.Threads > train.MaxThreads {
+				return nil, nil, usage.Errorf("bench: --threads: found %q, expected 0 to %d", word, train.MaxThreads)
 			}
 			setups = append(setups, s)
 		}
@@ -229,13 +226,13 @@ func readShape(c *bench.Case, word string) (expected string) {
 }
 
 // benchAll measures or counts every case of every setup.
-func benchAll(c *cli.Context, setups []setup, cases []bench.Case) error {
+func benchAll(c *cli.Context, setups []device.Settings, cases []bench.Case) error {
 	w, asJSON := c.App.Writer, c.Bool("json")
-	if setups[0].device == "sim" {
+	if setups[0].Device == "sim" {
 		return benchSim(c.Context, w, asJSON, setups, cases)
 	}
 	o := bench.Options{Repeats: c.Int("repeats"), CacheBytes: gpuCache, NoDense: !c.Bool("dense")}
-	if setups[0].device == "cpu" {
+	if setups[0].Device == "cpu" {
 		o.CacheBytes = lastLevelCache("/sys/devices/system/cpu/cpu0/cache")
 		if err := enoughMemory(cases, o, "/proc/meminfo"); err != nil {
 			return err
@@ -269,17 +266,17 @@ func benchAll(c *cli.Context, setups []setup, cases []bench.Case) error {
 
 // benchCase measures one case on a device of its own: what it allocates is free
 // again for the next.
-func benchCase(ctx context.Context, s setup, one bench.Case, o bench.Options) (bench.Result, error) {
+func benchCase(ctx context.Context, s device.Settings, one bench.Case, o bench.Options) (bench.Result, error) {
 	runtime.GC() // of the case before: not while this one is timed
 	var d interface {
 		bench.Device
 		io.Closer
 	}
 	var err error
-	if s.device == "cpu" {
-		d, err = openCPU(s.precision, s.threads)
+	if s.Device == "cpu" {
+		d, err = devices.CPU(s)
 	} else {
-		d, _, err = openGPU(s.device, s.precision, s.threads)
+		d, _, err = devices.GPU(s)
 	}
 	if err != nil {
 		return bench.Result{}, err
@@ -292,11 +289,11 @@ func benchCase(ctx context.Context, s setup, one bench.Case, o bench.Options) (b
 }
 
 // benchSim counts what every case does on the simulator.
-func benchSim(ctx context.Context, w io.Writer, asJSON bool, setups []setup, cases []bench.Case) error {
+func benchSim(ctx context.Context, w io.Writer, asJSON bool, setups []device.Settings, cases []bench.Case) error {
 	all, table := []bench.Counted{}, countTable{w: w}
 	for _, s := range setups {
 		for _, one := range cases {
-			b, d, err := openGPU(s.device, s.precision, s.threads)
+			b, d, err := devices.GPU(s)
 			if err != nil {
 				return err
 			}
@@ -363,7 +360,7 @@ func enoughMemory(cases []bench.Case, o bench.Options, meminfo string) error {
 	free := freeMemory(meminfo)
 	for _, c := range cases {
 		if need := bench.Need(c, 4, o.CacheBytes, !o.NoDense); need > free {
-			return usageError("bench: %d tokens of %dx%d: found %s of memory, expected %s; give fewer tokens or --dense=false", c.Tokens, c.In, c.Out, mebibytes(free), mebibytes(need))
+			return usage.Errorf("bench: %d tokens of %dx%d: found %s of memory, expected %s; give fewer tokens or --dense=false", c.Tokens, c.In, c.Out, mebibytes(free), mebibytes(need))
 		}
 	}
 	return nil

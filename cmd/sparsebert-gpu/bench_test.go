@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/bench"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 )
 
 // quickBench are flags of a benchmark that takes a moment.
@@ -22,7 +23,7 @@ func TestBenchJSON(t *testing.T) {
 		t.Skip("-short: TestSignalEndsBench is enough to look for races")
 	}
 	code, out, errs := invoke(quickBench("--json", "--block", "4,16", "--op", "dsd,sdd", "--sparsity", "0.5,0.75")...)
-	if code != exitDone || errs != "" {
+	if code != exit.Done || errs != "" {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	var all []map[string]any
@@ -58,7 +59,7 @@ func TestBenchShapesOfAModel(t *testing.T) {
 		t.Skip("-short: TestSignalEndsBench is enough to look for races")
 	}
 	code, out, errs := invoke("bench", "--device", "cpu", "--shape", "tiny,64x32", "--tokens", "16", "--repeats", "1", "--threads", "1", "--op", "dsd", "--json", "--dense=false")
-	if code != exitDone || errs != "" {
+	if code != exit.Done || errs != "" {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	var all []bench.Result
@@ -103,7 +104,7 @@ func TestBenchTable(t *testing.T) {
 		t.Skip("-short: TestSignalEndsBench is enough to look for races")
 	}
 	code, out, errs := invoke(quickBench("--block=1,32", "--sparsity", "0.75")...)
-	if code != exitDone || errs != "" {
+	if code != exit.Done || errs != "" {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	rows := aligned(t, out, "useful")
@@ -116,7 +117,7 @@ func TestBenchTable(t *testing.T) {
 		}
 	}
 	code, out, _ = invoke(quickBench("--op", "dds", "--dense=false")...)
-	if rows := aligned(t, out, "useful"); code != exitDone || len(rows) != 1 || strings.Contains(rows[0], " x ") {
+	if rows := aligned(t, out, "useful"); code != exit.Done || len(rows) != 1 || strings.Contains(rows[0], " x ") {
 		t.Errorf("without the dense product: exit code %d, rows %q", code, rows)
 	}
 }
@@ -124,7 +125,7 @@ func TestBenchTable(t *testing.T) {
 func TestBenchOnTheSimulator(t *testing.T) {
 	args := []string{"bench", "--device", "sim", "--shape", "64x64", "--tokens", "32", "--sparsity", "0.5"}
 	code, out, errs := invoke(append(args, "--op", "dsd", "--precision", "bf16,fp32")...)
-	if code != exitDone || errs != "" {
+	if code != exit.Done || errs != "" {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	if strings.Count(out, "COUNTS OF A SIMULATION, NO TIMES") != 2 || strings.Contains(out, " us") || strings.Contains(out, "GFLOP") {
@@ -134,7 +135,7 @@ func TestBenchOnTheSimulator(t *testing.T) {
 		t.Errorf("found rows %q", rows)
 	}
 	code, out, errs = invoke(append(args, "--json")...)
-	if code != exitDone {
+	if code != exit.Done {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	var all []bench.Counted
@@ -220,7 +221,7 @@ func TestEnoughMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := enoughMemory(cases, bench.Options{CacheBytes: 32 << 20}, file)
-		if (err == nil) != c.enough || err != nil && exitCode(err) != exitUsage {
+		if (err == nil) != c.enough || err != nil && exit.Code(err) != exit.Usage {
 			t.Errorf("%q: found error %v", c.meminfo, err)
 		}
 	}

@@ -11,7 +11,9 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/bench"
+	"github.com/sparsebert/sparsebert-gpu/internal/device"
 	"github.com/sparsebert/sparsebert-gpu/internal/traffic"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -43,12 +45,12 @@ func together(c *cli.Context) error {
 	}
 	for _, name := range wrong {
 		if c.IsSet(name) {
-			return usageError("bench: --%s: found it %s, where it means nothing", name, mode)
+			return usage.Errorf("bench: --%s: found it %s, where it means nothing", name, mode)
 		}
 	}
 	for _, name := range []string{"bandwidth", "peak"} {
 		if x := c.Float64(name); !(x > 0 && x < 1e9) {
-			return usageError("bench: --%s: found %v, expected above 0", name, x)
+			return usage.Errorf("bench: --%s: found %v, expected above 0", name, x)
 		}
 	}
 	return nil
@@ -77,7 +79,7 @@ func stepGrid(c *cli.Context, device string) ([]bench.Step, error) {
 		for _, one := range grid {
 			for _, word := range listOf(c, axis.flag, standard[axis.flag]) {
 				if expected := axis.set(&one, word); expected != "" {
-					return nil, usageError("bench: --%s: found %q, expected %s", axis.flag, word, expected)
+					return nil, usage.Errorf("bench: --%s: found %q, expected %s", axis.flag, word, expected)
 				}
 				next = append(next, one)
 			}
@@ -101,19 +103,19 @@ func stepGrid(c *cli.Context, device string) ([]bench.Step, error) {
 func stepOf(c train.Config) (bench.Step, error) {
 	m, o, err := train.Shape(c)
 	if err != nil {
-		return bench.Step{}, usage{fmt.Errorf("bench: %w", err)}
+		return bench.Step{}, usage.Mark(fmt.Errorf("bench: %w", err))
 	}
 	return bench.Step{Config: m, Options: o}, nil
 }
 
 // benchSteps measures every step of every setup, or counts it for the device sim.
-func benchSteps(c *cli.Context, setups []setup, steps []bench.Step) error {
+func benchSteps(c *cli.Context, setups []device.Settings, steps []bench.Step) error {
 	var all []any
 	for _, s := range setups {
 		for _, one := range steps {
 			var done any
 			var err error
-			if s.device == "sim" {
+			if s.Device == "sim" {
 				done, err = countStep(c, s, one)
 			} else {
 				done, err = measureStep(c, s, one)
@@ -143,11 +145,11 @@ type stepCase struct {
 	Precision string  `json:"precision"`
 }
 
-func caseOf(s setup, step bench.Step) stepCase {
+func caseOf(s device.Settings, step bench.Step) stepCase {
 	c, o := step.Config, step.Options
 	r := stepCase{
 		Model: fmt.Sprintf("%d layers of %d", c.Layers, c.Hidden), Sparsity: 1 - c.Density(), Block: c.BlockSize, Sequences: o.MicroBatch, SeqLen: o.SeqLen,
-		Tokens: step.Tokens(), Masked: o.MicroBatch * o.MaxMasked, Device: s.device, Precision: s.precision,
+		Tokens: step.Tokens(), Masked: o.MicroBatch * o.MaxMasked, Device: s.Device, Precision: s.Precision,
 	}
 	if r.Sparsity == 0 {
 		r.Block = 0
@@ -178,11 +180,11 @@ type countedStep struct {
 }
 
 // countStep accounts for a step and the dense one of the same shape.
-func countStep(c *cli.Context, s setup, step bench.Step) (countedStep, error) {
+func countStep(c *cli.Context, s device.Settings, step bench.Step) (countedStep, error) {
 	r := countedStep{stepCase: caseOf(s, step), BandwidthGB: c.Float64("bandwidth"), PeakTFLOPs: c.Float64("peak")}
 	rates := traffic.Rates{Bandwidth: r.BandwidthGB * 1e9, Peak: r.PeakTFLOPs * 1e12}
 	act := backend.BF16
-	if s.precision == "fp32" {
+	if s.Precision == "fp32" {
 		act = backend.F32
 	}
 	count := func(step bench.Step) (calls, updates []traffic.Call, err error) {
@@ -255,27 +257,27 @@ type measuredStep struct {
 }
 
 // measureStep runs a step on the device.
-func measureStep(c *cli.Context, s setup, step bench.Step) (measuredStep, error) {
+func measureStep(c *cli.Context, s device.Settings, step bench.Step) (measuredStep, error) {
 	runtime.GC() // of the case before: not while this one is timed
-	r := measuredStep{stepCase: caseOf(s, step), Threads: s.threads}
+	r := measuredStep{stepCase: caseOf(s, step), Threads: s.Threads}
 	var machine *traffic.Machine
 	open := func() (backend.Backend, error) {
-		if s.device == "cpu" {
-			b, err := openCPU(s.precision, s.threads)
+		if s.Device == "cpu" {
+			b, err := devices.CPU(s)
 			if err != nil {
 				return nil, err
 			}
 			r.Hardware, r.Threads = b.Describe(), b.Threads()
 			return b, nil
 		}
-		b, d, err := openGPU(s.device, s.precision, s.threads)
+		b, d, err := devices.GPU(s)
 		if err != nil {
 			return nil, err
 		}
 		r.Hardware, machine = b.Describe(), &traffic.Machine{Properties: d.Properties(), Activation: b.Activation()}
 		return b, nil
 	}
-	if s.device == "cpu" {
+	if s.Device == "cpu" {
 		if err := enoughForModel(step); err != nil {
 			return r, err
 		}
@@ -326,10 +328,10 @@ func (r measuredStep) print(w io.Writer) {
 func enoughForModel(s bench.Step) error {
 	l, err := model.EstimateCost(s.Config, s.Options, model.Storage{Param: backend.F32, Activation: backend.F32})
 	if err != nil {
-		return usage{fmt.Errorf("bench: %w", err)}
+		return usage.Mark(fmt.Errorf("bench: %w", err))
 	}
 	if free := freeMemory("/proc/meminfo"); l.MemoryBytes > free {
-		return usageError("bench: %d sequences: found %s of memory, expected %s; give a smaller --model or --batch-size", s.Options.MicroBatch, mebibytes(free), mebibytes(l.MemoryBytes))
+		return usage.Errorf("bench: %d sequences: found %s of memory, expected %s; give a smaller --model or --batch-size", s.Options.MicroBatch, mebibytes(free), mebibytes(l.MemoryBytes))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/bench"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 )
 
 // tinyStep are flags of a step that takes a moment.
@@ -15,7 +16,7 @@ func tinyStep(device string, more ...string) []string {
 
 func TestBenchStepCounted(t *testing.T) {
 	code, out, errs := invoke(tinyStep("sim", "--block", "16,32", "--sparsity", "0,0.75", "--json")...)
-	if code != exitDone || errs != "" {
+	if code != exit.Done || errs != "" {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	var all []countedStep
@@ -42,7 +43,7 @@ func TestBenchStepCounted(t *testing.T) {
 	floors := map[string]float64{}
 	for _, rate := range []string{"1000", "2000"} {
 		code, out, errs := invoke(tinyStep("sim", "--bandwidth", rate, "--peak", "1e6", "--json")...)
-		if code != exitDone {
+		if code != exit.Done {
 			t.Fatalf("exit code %d: %s", code, errs)
 		}
 		if err := json.Unmarshal([]byte(out), &all); err != nil {
@@ -57,7 +58,7 @@ func TestBenchStepCounted(t *testing.T) {
 
 func TestBenchStepTable(t *testing.T) {
 	code, out, errs := invoke(tinyStep("sim")...)
-	if code != exitDone || errs != "" {
+	if code != exit.Done || errs != "" {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	for _, words := range []string{"NOTHING IS RUN OR TIMED", "s = 0.9, B = 16", "AttentionGrad", "floor of a step", "ratio", "a topology update", "would save"} {
@@ -73,7 +74,7 @@ func TestBenchStepTable(t *testing.T) {
 
 func TestBenchStepMeasured(t *testing.T) {
 	code, out, errs := invoke(tinyStep("cpu", "--repeats", "2", "--threads", "1", "--json")...)
-	if code != exitDone || errs != "" {
+	if code != exit.Done || errs != "" {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	var all []map[string]any
@@ -89,7 +90,7 @@ func TestBenchStepMeasured(t *testing.T) {
 		t.Errorf("found operations %v", all[0]["operations"])
 	}
 	code, out, errs = invoke(tinyStep("cpu", "--repeats", "1")...)
-	if code != exitDone || !strings.Contains(out, "tokens/s") || !strings.Contains(out, "UpdateTopology") {
+	if code != exit.Done || !strings.Contains(out, "tokens/s") || !strings.Contains(out, "UpdateTopology") {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
 }
@@ -100,7 +101,7 @@ func TestBenchCrossover(t *testing.T) {
 	}
 	args := quickBench("--crossover", "--op", "dsd", "--block", "16,32", "--sparsity", "0,0.75")
 	code, out, errs := invoke(append(args, "--json")...)
-	if code != exitDone || errs != "" {
+	if code != exit.Done || errs != "" {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	var all []bench.Crossover
@@ -111,7 +112,7 @@ func TestBenchCrossover(t *testing.T) {
 		t.Errorf("found %+v", all)
 	}
 	code, out, _ = invoke(args...)
-	if code != exitDone || strings.Count(out, "0.75: ") != 2 || !strings.Contains(out, "s = ") || !strings.Contains(out, "straight line") {
+	if code != exit.Done || strings.Count(out, "0.75: ") != 2 || !strings.Contains(out, "s = ") || !strings.Contains(out, "straight line") {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/cpu"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 )
 
@@ -39,9 +40,9 @@ func oldFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(dir)
-	before := cpuPath
-	cpuPath = cpu.Portable
-	t.Cleanup(func() { cpuPath = before })
+	before := devices.CPUPath
+	devices.CPUPath = cpu.Portable
+	t.Cleanup(func() { devices.CPUPath = before })
 }
 
 // oldRun is an oldFolder whose run has been resumed to its end.
@@ -67,7 +68,7 @@ func TestOldRunGoesOn(t *testing.T) {
 func TestOldRunRefusesOtherSettings(t *testing.T) {
 	oldFolder(t)
 	code, _, errs := invoke("train", "--resume", "--output-dir", "run", "--growth", "gradient", "--quiet")
-	if code != exitUsage || !strings.Contains(errs, `growth: found "gradient", expected "random" as in the run to resume`) {
+	if code != exit.Usage || !strings.Contains(errs, `growth: found "gradient", expected "random" as in the run to resume`) {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 }

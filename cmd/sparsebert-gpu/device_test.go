@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 )
 
 // A whole life of a run on the simulated GPU, in both precisions: trained with a
@@ -19,7 +21,7 @@ func TestTrainOnTheSimulator(t *testing.T) {
 		}
 		dir := in.none(precision)
 		code, out, errs := invoke(quick(dir, "--corpus", text, "--vocab-size", "30", "--device", "sim", "--precision", precision, "--block-size", "16", "--max-steps", "3", "--updates", "2")...)
-		if code != exitDone || !strings.Contains(out, "explored DOF") {
+		if code != exit.Done || !strings.Contains(out, "explored DOF") {
 			t.Fatalf("%s: exit code %d: %s%s", precision, code, out, errs)
 		}
 		environment, err := os.ReadFile(filepath.Join(dir, "environment.json"))
@@ -33,7 +35,7 @@ func TestTrainOnTheSimulator(t *testing.T) {
 		for _, device := range []string{"sim", "cpu"} {
 			code, out, errs := invoke("eval", "--checkpoint", dir, "--device", device, "--batches", "2", "--json")
 			var e evaluation
-			if err := json.Unmarshal([]byte(out), &e); code != exitDone || err != nil {
+			if err := json.Unmarshal([]byte(out), &e); code != exit.Done || err != nil {
 				t.Fatalf("%s on %s: exit code %d: %s%s", precision, device, code, out, errs)
 			}
 			losses[device] = e.MLMLoss
@@ -44,12 +46,12 @@ func TestTrainOnTheSimulator(t *testing.T) {
 	}
 	if !testing.Short() {
 		code, _, errs := invoke("eval", "--checkpoint", in.none("fp32"), "--device", "cpu", "--precision", "bf16")
-		if code != exitUsage || !strings.Contains(errs, "precision: found bf16") {
+		if code != exit.Usage || !strings.Contains(errs, "precision: found bf16") {
 			t.Errorf("bf16 on the cpu: exit code %d: %s", code, errs)
 		}
 	}
 	code, _, errs := invoke("train", "--resume", "--output-dir", in.none("bf16"), "--max-steps", "3", "--device", "cpu")
-	if code != exitUsage || !strings.Contains(errs, "precision: found bf16") {
+	if code != exit.Usage || !strings.Contains(errs, "precision: found bf16") {
 		t.Errorf("a bf16 run resumed on the cpu: exit code %d: %s", code, errs)
 	}
 }
@@ -60,7 +62,7 @@ func TestVerifyOnTheSimulator(t *testing.T) {
 	}
 	for _, precision := range []string{"fp32", "bf16"} {
 		code, out, errs := invoke("verify", "--device", "sim", "--precision", precision, "--block-size", "16")
-		if code != exitDone || !strings.Contains(out, "verified") {
+		if code != exit.Done || !strings.Contains(out, "verified") {
 			t.Errorf("%s: exit code %d: %s%s", precision, code, out, errs)
 		}
 	}

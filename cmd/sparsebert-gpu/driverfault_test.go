@@ -20,6 +20,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/gpu/faultdriver"
 	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 )
 
 // everyCall makes TestDriverFaults let every call fail, not a selection.
@@ -194,9 +195,9 @@ func newFaultyRuns(t *testing.T, precision, growth string) *faultyRuns {
 		"--layers", "1", "--hidden", "32", "--heads", "1", "--ffn", "32", "--block-size", "16", "--sparsity", "0.5", "--growth", growth,
 		"--seq-len", "8", "--batch-size", "2", "--max-steps", "2", "--updates", "2", "--save-steps", "1",
 	}}
-	before := newSim
-	t.Cleanup(func() { newSim = before })
-	newSim = func(o simdriver.Options) gpu.Driver {
+	before := devices.Simulator
+	t.Cleanup(func() { devices.Simulator = before })
+	devices.Simulator = func(o simdriver.Options) gpu.Driver {
 		d, _ := r.drivers.Load(o.Threads)
 		return d.(gpu.Driver)
 	}
@@ -204,7 +205,7 @@ func newFaultyRuns(t *testing.T, precision, growth string) *faultyRuns {
 	r.calls, r.want = whole.fail.Calls(), whole.last(t)
 	for _, x := range []*faultyRun{whole, played} {
 		names, err := x.checkpoints()
-		if x.code != exitDone || x.said != "" || err != nil || len(names) != 2 || x.fail.Calls() != r.calls || !maps.Equal(x.last(t), r.want) || x.end.left != 0 {
+		if x.code != exit.Done || x.said != "" || err != nil || len(names) != 2 || x.fail.Calls() != r.calls || !maps.Equal(x.last(t), r.want) || x.end.left != 0 {
 			t.Fatalf("nothing fails: exit code %d, %d calls of %d, checkpoints %v (%v), %d allocations left: %s", x.code, x.fail.Calls(), r.calls, names, err, x.end.left, x.said)
 		}
 	}
@@ -223,8 +224,8 @@ func (r *faultyRuns) check(n, threads, how int) *faultyRun {
 // named checks that the run failed with one line that names the n-th call.
 func (x *faultyRun) named(n int) error {
 	line := regexp.MustCompile(fmt.Sprintf(`^sparsebert-gpu: [^\n]*\b(%s)\b[^\n]*: counted call %d: failure on purpose\n$`, strings.Join(faultdriver.Ops(), "|"), n))
-	if x.code != exitFailed || x.out != "" || !line.MatchString(x.said) {
-		return fmt.Errorf("found exit code %d, output %q and %q, expected %d and one line that names the call", x.code, x.out, x.said, exitFailed)
+	if x.code != exit.Failed || x.out != "" || !line.MatchString(x.said) {
+		return fmt.Errorf("found exit code %d, output %q and %q, expected %d and one line that names the call", x.code, x.out, x.said, exit.Failed)
 	}
 	return nil
 }
@@ -283,8 +284,8 @@ func TestDriverFaults(t *testing.T) {
 					continue
 				}
 				resumed++
-				if z := r.run(filepath.Base(x.dir), 1, compute, faultdriver.Plan{}, "--resume"); z.code != exitDone || !maps.Equal(z.last(t), r.want) {
-					t.Errorf("call %d: resumed: exit code %d, expected %d and the checkpoint of the uncut run: %s", n, z.code, exitDone, z.said)
+				if z := r.run(filepath.Base(x.dir), 1, compute, faultdriver.Plan{}, "--resume"); z.code != exit.Done || !maps.Equal(z.last(t), r.want) {
+					t.Errorf("call %d: resumed: exit code %d, expected %d and the checkpoint of the uncut run: %s", n, z.code, exit.Done, z.said)
 				}
 			}
 			t.Logf("%d of %d calls failed (%s=1: all), %d also without the tape; %d resumed", played, r.calls, everyCall, computed, resumed)
@@ -308,7 +309,7 @@ func TestDriverFaultsAtTheEnd(t *testing.T) {
 			}
 			err := x.closed(1)
 			switch {
-			case x.code == exitDone && maps.Equal(x.last(t), r.want):
+			case x.code == exit.Done && maps.Equal(x.last(t), r.want):
 				done++
 			default:
 				err = errors.Join(err, x.named(n))

@@ -6,7 +6,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/device"
+	"github.com/sparsebert/sparsebert-gpu/internal/progress"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -47,24 +51,24 @@ type evaluation struct {
 }
 
 func evalAction(c *cli.Context) error {
-	if err := requireFlags(c, "checkpoint"); err != nil {
+	if err := commandline.Require(c, "checkpoint"); err != nil {
 		return err
 	}
-	if err := requireRange(c, 0, math.MaxInt32, "batches"); err != nil {
+	if err := commandline.RequireRange(c, 0, math.MaxInt32, "batches"); err != nil {
 		return err
 	}
-	if err := requireRange(c, 0, train.MaxThreads, "threads"); err != nil {
+	if err := commandline.RequireRange(c, 0, train.MaxThreads, "threads"); err != nil {
 		return err
 	}
-	if err := useTwin(c.Context, c.String("device"), noteTo(c.App.ErrWriter)); err != nil {
+	if err := useHelper(c, c.String("device")); err != nil {
 		return err
 	}
-	m, trained, err := train.LoadModel(c.String("checkpoint"), openBackend, func(config *train.Config) {
+	m, trained, err := train.LoadModel(c.String("checkpoint"), devices.Open, func(config *train.Config) {
 		config.Device, config.Threads = c.String("device"), c.Int("threads")
 		switch {
 		case c.IsSet("precision"):
 			config.Precision = c.String("precision")
-		case resolveDevice(config.Device) == "cpu":
+		case device.Resolve(config.Device) == "cpu":
 			config.Precision = "fp32" // whatever it was trained in: weights are float32
 		}
 	})
@@ -72,23 +76,23 @@ func evalAction(c *cli.Context) error {
 		return err
 	}
 	defer m.Backend().Close()
-	log := newLogger(c.App.ErrWriter, false, false)
-	warnSkipped(log, trained.Skipped)
+	log := progress.NewLog(c.App.ErrWriter, false, false)
+	progress.WarnSkipped(log, trained.Skipped)
 	if path := c.String("vocab"); path != "" {
 		vocab, err := corpus.LoadVocab(path)
 		if err != nil {
 			return err
 		}
 		if vocab.SHA256() != trained.Vocab.SHA256() {
-			return usageError("vocab: found %s with %d tokens, expected the checkpoint's own vocabulary of %d tokens", path, vocab.Size(), trained.Vocab.Size())
+			return usage.Errorf("vocab: found %s with %d tokens, expected the checkpoint's own vocabulary of %d tokens", path, vocab.Size(), trained.Vocab.Size())
 		}
 	}
 	config := trained.Config
 	var data *train.Data
 	if paths := c.StringSlice("corpus"); len(paths) > 0 {
-		data, err = train.LoadEvalData(c.Context, config, paths, trained.Vocab, newLoading(log).report)
+		data, err = train.LoadEvalData(c.Context, config, paths, trained.Vocab, progress.StageLines(log))
 	} else {
-		data, err = train.LoadData(c.Context, config, trained.Vocab, newLoading(log).report)
+		data, err = train.LoadData(c.Context, config, trained.Vocab, progress.StageLines(log))
 	}
 	if err != nil {
 		return err

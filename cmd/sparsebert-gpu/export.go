@@ -5,7 +5,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
+	"github.com/sparsebert/sparsebert-gpu/internal/progress"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/internal/version"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -31,16 +35,16 @@ func outputFlag() cli.Flag {
 }
 
 func exportAction(c *cli.Context) error {
-	if err := requireFlags(c, "checkpoint", "output-dir"); err != nil {
+	if err := commandline.Require(c, "checkpoint", "output-dir"); err != nil {
 		return err
 	}
 	format := huggingface.Format(c.String("format"))
 	if format != huggingface.FormatHF && format != huggingface.FormatSparse {
-		return usageError("export: --format: found %q, expected %s or %s", format, huggingface.FormatHF, huggingface.FormatSparse)
+		return usage.Errorf("export: --format: found %q, expected %s or %s", format, huggingface.FormatHF, huggingface.FormatSparse)
 	}
-	trained, err := train.Export(c.Context, c.String("checkpoint"), c.String("output-dir"), format, buildVersion())
+	trained, err := train.Export(c.Context, c.String("checkpoint"), c.String("output-dir"), format, version.Full())
 	if trained != nil {
-		warnSkipped(newLogger(c.App.ErrWriter, false, false), trained.Skipped)
+		progress.WarnSkipped(progress.NewLog(c.App.ErrWriter, false, false), trained.Skipped)
 	}
 	if err != nil || c.Bool("quiet") {
 		return err

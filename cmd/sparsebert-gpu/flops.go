@@ -105,7 +105,7 @@ func mebibytes(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(byte
 
 // dryRun checks everything that train would, and prints what it would take.
 func dryRun(ctx context.Context, w io.Writer, config train.Config) error {
-	d, err := train.DryRun(ctx, config, openBackend)
+	d, err := train.DryRun(ctx, config, devices.Open)
 	if err != nil {
 		return err
 	}

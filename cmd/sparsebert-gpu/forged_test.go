@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 )
 
 // Names in the checkpoint of the test's model.
@@ -129,7 +130,7 @@ func TestForgedCheckpoint(t *testing.T) {
 	in := newInputs(t)
 	text := in.file("good.txt", goodText)
 	dir := in.none("run")
-	if code, _, errs := invoke(quick(dir, "--corpus", text, "--vocab-size", "30")...); code != exitDone {
+	if code, _, errs := invoke(quick(dir, "--corpus", text, "--vocab-size", "30")...); code != exit.Done {
 		t.Fatal(errs)
 	}
 	folder := filepath.Join(dir, checkpoint.FolderName)
@@ -221,7 +222,7 @@ func TestForgedCheckpoint(t *testing.T) {
 			before := tree(t, dir)
 			for _, args := range [][]string{{"inspect", "--checkpoint", dir}, {"train", "--resume", "--quiet", "--output-dir", dir}, {"eval", "--checkpoint", dir}} {
 				if c.change == nil || c.evaluates && args[0] == "eval" {
-					if code, _, errs := invoke(args...); code != exitDone {
+					if code, _, errs := invoke(args...); code != exit.Done {
 						t.Errorf("%s: exit code %d: %s", args[0], code, errs)
 					}
 					continue

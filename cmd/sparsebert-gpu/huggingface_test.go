@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 	"github.com/sparsebert/sparsebert-gpu/train"
@@ -20,7 +21,7 @@ import (
 func done(t *testing.T, args ...string) string {
 	t.Helper()
 	code, out, errs := invoke(args...)
-	if code != exitDone {
+	if code != exit.Done {
 		t.Fatalf("%v: exit code %d: %s", args, code, errs)
 	}
 	return out
@@ -300,15 +301,15 @@ func TestStoppedExport(t *testing.T) {
 	run1, folder := exported(t)
 	parent := t.TempDir()
 	ctx, stop := context.WithCancelCause(t.Context())
-	stop(stopSignal{"SIGINT", exitSIGINT})
+	stop(exit.Signal{Name: "SIGINT", Code: exit.SIGINT})
 	for _, args := range [][]string{
 		{"export", "--checkpoint", run1, "--out", filepath.Join(parent, "out")},
 		{"export", "--checkpoint", run1, "--out", filepath.Join(parent, "out"), "--format", "sparse"},
 		{"import", "--from", folder, "--out", filepath.Join(parent, "out")},
 	} {
 		var out, errs bytes.Buffer
-		if code := run(ctx, append([]string{"sparsebert-gpu"}, args...), &out, &errs); code != exitSIGINT {
-			t.Errorf("%v: exit code %d, expected %d: %s", args, code, exitSIGINT, errs.String())
+		if code := run(ctx, append([]string{"sparsebert-gpu"}, args...), &out, &errs); code != exit.SIGINT {
+			t.Errorf("%v: exit code %d, expected %d: %s", args, code, exit.SIGINT, errs.String())
 		}
 		if left := tree(t, parent); len(left) > 1 {
 			t.Errorf("%v: something was left: %v", args, left)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
+	"github.com/sparsebert/sparsebert-gpu/internal/progress"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -39,7 +41,7 @@ func importCommand() *cli.Command {
 }
 
 func importAction(c *cli.Context) error {
-	if err := requireFlags(c, "from", "output-dir"); err != nil {
+	if err := commandline.Require(c, "from", "output-dir"); err != nil {
 		return err
 	}
 	config, err := readConfig(c, train.DefaultConfig(), func(s train.Setting) bool { return slices.Contains(importSettings, s.Key) })
@@ -58,7 +60,7 @@ func importAction(c *cli.Context) error {
 		return err
 	}
 	if len(done.Started) > 0 {
-		log := newLogger(c.App.ErrWriter, false, false)
+		log := progress.NewLog(c.App.ErrWriter, false, false)
 		log.Warn().Str("tensors", strings.Join(done.Started, ", ")).Msg("not in the folder: started at random")
 	}
 	if c.Bool("quiet") {

@@ -12,6 +12,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
+	"github.com/sparsebert/sparsebert-gpu/internal/progress"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -31,21 +34,21 @@ func inspectCommand() *cli.Command {
 }
 
 func inspectAction(c *cli.Context) error {
-	if err := requireFlags(c, "checkpoint"); err != nil {
+	if err := commandline.Require(c, "checkpoint"); err != nil {
 		return err
 	}
 	in, err := train.Inspect(c.String("checkpoint"))
 	if err != nil {
 		return err
 	}
-	warnSkipped(newLogger(c.App.ErrWriter, false, false), in.Skipped)
+	progress.WarnSkipped(progress.NewLog(c.App.ErrWriter, false, false), in.Skipped)
 	drawn, err := drawnTensor(in, c.String("tensor"))
 	if err != nil {
 		return err
 	}
 	if path := c.String("png"); path != "" {
 		if drawn == nil {
-			return usageError("png: found a dense model, expected a block-sparse one (nothing to draw)")
+			return usage.Errorf("png: found a dense model, expected a block-sparse one (nothing to draw)")
 		}
 		if err := writePNG(path, drawn.Topology); err != nil {
 			return err
@@ -73,7 +76,7 @@ func drawnTensor(in *train.Inspection, name string) (*train.InspectedTensor, err
 		}
 	}
 	if name != "" {
-		return nil, usageError("tensor: found no block-sparse tensor %q, expected one that inspect lists", name)
+		return nil, usage.Errorf("tensor: found no block-sparse tensor %q, expected one that inspect lists", name)
 	}
 	return nil, nil
 }
@@ -152,7 +155,7 @@ func writePNG(path string, t *sparse.Topology) (err error) {
 	}
 	f, err := os.Create(path)
 	if err != nil {
-		return usageError("png: found %v, expected a file that can be written", err)
+		return usage.Errorf("png: found %v, expected a file that can be written", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := png.Encode(f, img); err != nil {

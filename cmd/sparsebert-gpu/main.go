@@ -1,6 +1,7 @@
 // Sparsebert-gpu pre-trains BERT with weights that are block-sparse from the
 // first step to the last. See README.md for its use and ARCHITECTURE.md for the
-// way through the code.
+// way through the code. Each command has a file of its name here: its flags, the
+// call of the package that does the work, and what it prints.
 package main
 
 import (
@@ -9,32 +10,29 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
-	"github.com/sparsebert/sparsebert-gpu/model"
-	"github.com/sparsebert/sparsebert-gpu/train"
+	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
+	"github.com/sparsebert/sparsebert-gpu/internal/device"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
+	"github.com/sparsebert/sparsebert-gpu/internal/progress"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/internal/version"
 )
 
-// The exit codes.
-const (
-	exitDone     = 0
-	exitFailed   = 1   // the run failed
-	exitUsage    = 2   // bad usage, configuration or data; nothing was written
-	exitDiverged = 3   // the loss or a gradient was NaN or Inf
-	exitSIGINT   = 130 // stopped by the signal after saving
-	exitSIGTERM  = 143
-)
+// devices opens the devices of all commands; tests put one that fails in its place.
+var devices device.Opener
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == probeFlag {
+	if len(os.Args) == 2 && os.Args[1] == device.ProbeFlag {
 		os.Exit(probe(os.Stdout, os.Stderr))
 	}
-	stderr := &screen{File: os.Stderr}
-	ctx, stop := untilSignal(context.Background(), stderr.stopping)
+	stderr := &progress.Screen{File: os.Stderr}
+	ctx, stop := exit.OnSignal(context.Background(), stderr.Stopping)
 	defer stop()
 	os.Exit(run(ctx, os.Args, os.Stdout, stderr))
 }
@@ -43,19 +41,29 @@ func main() {
 // error, to stderr, and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app := newApp(stdout, stderr)
-	err := app.RunContext(ctx, flagsFirst(app, foldUnderscores(args)))
-	code := exitCode(err)
-	if code == exitDone {
-		return code
+	err := app.RunContext(ctx, commandline.FlagsFirst(app, commandline.FoldUnderscores(args)))
+	if err == nil {
+		return exit.Done
 	}
-	line := strings.ReplaceAll(withRemedy(err).Error(), "\n", " ")
+	line := oneLine(device.WithRemedy(err))
 	if logged, ok := errors.AsType[loggedError](err); ok {
 		logged.log.Error().Msg(line)
 	} else {
 		fmt.Fprintf(stderr, "sparsebert-gpu: %s\n", line)
 	}
-	return code
+	return exit.Code(err)
 }
+
+// probe is run for the helper binary's answer whether it can use a GPU.
+func probe(stdout, stderr io.Writer) int {
+	err := device.Probe(stdout)
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %s\n", device.HelperName, oneLine(err))
+	}
+	return exit.Code(err)
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }
 
 // loggedError is an error that is to be told as a line of a log.
 type loggedError struct {
@@ -83,18 +91,26 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return usageError("found command %q, expected one of %s", c.Args().First(), commandNames(c.App))
+				return usage.Errorf("found command %q, expected one of %s", c.Args().First(), commandNames(c.App))
 			}
 			return cli.ShowAppHelp(c)
 		},
 	}
-	app.OnUsageError = onUsageError
+	app.OnUsageError = commandline.OnUsageError
 	for _, cmd := range app.Commands {
-		cmd.OnUsageError = onUsageError
+		cmd.OnUsageError = commandline.OnUsageError
 		cmd.HideHelpCommand = true
 		cmd.Before = beforeCommand
 	}
 	return app
+}
+
+// beforeCommand makes the checks that every command begins with.
+func beforeCommand(c *cli.Context) error {
+	if err := commandline.NoStrayArguments(c); err != nil {
+		return err
+	}
+	return commandline.NoUnknownVariables(os.Environ(), configVariable)
 }
 
 // commandNames lists the commands for an error message.
@@ -106,42 +122,27 @@ func commandNames(app *cli.App) string {
 	return strings.Join(names, ", ")
 }
 
-// errUsage marks errors of the command line itself.
-var errUsage = errors.New("bad usage")
-
-// usageError returns an error with exit code 2.
-func usageError(format string, args ...any) error {
-	return commandLineError(fmt.Sprintf(format, args...))
-}
-
-type commandLineError string
-
-func (e commandLineError) Error() string        { return string(e) }
-func (e commandLineError) Is(target error) bool { return target == errUsage }
-
-// usage gives an error exit code 2.
-type usage struct{ error }
-
-func (e usage) Unwrap() error        { return e.error }
-func (e usage) Is(target error) bool { return target == errUsage }
-
-// exitCode maps an error to the exit code.
-func exitCode(err error) int {
-	var stopped stopSignal
-	switch {
-	case err == nil:
-		return exitDone
-	case errors.As(err, &stopped):
-		return stopped.code
-	case errors.Is(err, model.ErrNotFinite):
-		return exitDiverged
-	case errors.Is(err, errUsage), train.IsUsage(err):
-		return exitUsage
-	}
-	for _, kind := range []error{checkpoint.ErrCorrupt, checkpoint.ErrNewer, checkpoint.ErrNone, checkpoint.ErrUnreadable, checkpoint.ErrInUse} {
-		if errors.Is(err, kind) {
-			return exitUsage
+// describeVersion is what --version prints after the program's name.
+func describeVersion() string {
+	facts := []string{}
+	if revision, modified := version.Build(); revision != "" {
+		facts = append(facts, "commit "+revision)
+		if modified {
+			facts = append(facts, "modified")
 		}
 	}
-	return exitFailed
+	build := "plain build"
+	if device.HasCUDA {
+		build = "build for NVIDIA GPUs"
+	}
+	facts = append(facts, build, runtime.Version())
+	return fmt.Sprintf("%s (%s)", version.Number, strings.Join(facts, ", "))
+}
+
+// useHelper starts the helper binary where the device needs it, and does not return then. Notes
+// go to stderr as lines of the program.
+func useHelper(c *cli.Context, name string) error {
+	return device.UseHelper(c.Context, name, func(note string) {
+		fmt.Fprintf(c.App.ErrWriter, "sparsebert-gpu: %s\n", note)
+	})
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -58,7 +60,7 @@ func TestEverySettingHasAFlag(t *testing.T) {
 func TestTrainEvalInspect(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	code, out, errs := invoke(quick(dir)...)
-	if code != exitDone {
+	if code != exit.Done {
 		t.Fatalf("train: exit code %d: %s", code, errs)
 	}
 	for _, want := range []string{"masked tokens", "explored DOF", dir, "FLOPs"} {
@@ -73,7 +75,7 @@ func TestTrainEvalInspect(t *testing.T) {
 	}
 
 	code, out, errs = invoke("eval", "--checkpoint", dir, "--json")
-	if code != exitDone {
+	if code != exit.Done {
 		t.Fatalf("eval: exit code %d: %s", code, errs)
 	}
 	var e evaluation
@@ -86,20 +88,20 @@ func TestTrainEvalInspect(t *testing.T) {
 	}
 
 	code, out, errs = invoke("inspect", "--checkpoint", dir, "--png", filepath.Join(t.TempDir(), "w.png"))
-	if code != exitDone || !strings.Contains(out, "bert.encoder.layer.0.attention.self.query.weight") || !strings.Contains(out, "█") {
+	if code != exit.Done || !strings.Contains(out, "bert.encoder.layer.0.attention.self.query.weight") || !strings.Contains(out, "█") {
 		t.Errorf("inspect: exit code %d: %s%s", code, out, errs)
 	}
 
 	code, _, errs = invoke(quick(dir)...)
-	if code != exitUsage || !strings.Contains(errs, "not empty") {
+	if code != exit.Usage || !strings.Contains(errs, "not empty") {
 		t.Errorf("a second run in the same folder: exit code %d: %s", code, errs)
 	}
 	code, _, errs = invoke("train", "--resume", "--output-dir", dir, "--learning-rate", "0.5", "--quiet")
-	if code != exitUsage || !strings.Contains(errs, "learning_rate") {
+	if code != exit.Usage || !strings.Contains(errs, "learning_rate") {
 		t.Errorf("resume with another learning rate: exit code %d: %s", code, errs)
 	}
 	code, _, errs = invoke("train", "--resume", "--output-dir", dir, "--quiet")
-	if code != exitDone {
+	if code != exit.Done {
 		t.Errorf("resume of a finished run: exit code %d: %s", code, errs)
 	}
 }
@@ -122,7 +124,7 @@ func TestConfigPrecedence(t *testing.T) {
 			}
 		}
 	}
-	if err := app.Run(foldUnderscores([]string{"sparsebert-gpu", "train", "--config", file, "--batch_size=2", "--corpus", "a,b", "--corpus", "c_d"})); err != nil {
+	if err := app.Run(commandline.FoldUnderscores([]string{"sparsebert-gpu", "train", "--config", file, "--batch_size=2", "--corpus", "a,b", "--corpus", "c_d"})); err != nil {
 		t.Fatal(err)
 	}
 	if got.Seed != 5 || got.MaxSteps != 8 || got.BatchSize != 2 || !slices.Equal(got.Corpus, []string{"a,b", "c_d"}) {
@@ -134,7 +136,7 @@ func TestConfigPrecedence(t *testing.T) {
 func TestDryRunWritesNothing(t *testing.T) {
 	parent := t.TempDir()
 	code, out, errs := invoke(quick(filepath.Join(parent, "run"), "--dry-run")...)
-	if code != exitDone {
+	if code != exit.Done {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	for _, want := range []string{"PARAMETERS", "FLOPs", "MEMORY", "disk", "steps"} {
@@ -160,7 +162,7 @@ func TestFLOPsOfThePaper(t *testing.T) {
 		{[]string{"--model", "base", "--sparsity", "0.9"}, 8.33e9, 0.5e7},
 	} {
 		code, out, errs := invoke(append([]string{"flops", "--json"}, c.args...)...)
-		if code != exitDone {
+		if code != exit.Done {
 			t.Fatalf("%v: exit code %d: %s", c.args, code, errs)
 		}
 		var estimate struct {
@@ -178,7 +180,7 @@ func TestFLOPsOfThePaper(t *testing.T) {
 // A checkpoint cut short or with one bit flipped is refused in one line.
 func TestDamagedCheckpoint(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	if code, _, errs := invoke(quick(dir)...); code != exitDone {
+	if code, _, errs := invoke(quick(dir)...); code != exit.Done {
 		t.Fatal(errs)
 	}
 	for _, name := range []string{"model.safetensors", "optimizer.safetensors", "trainer.json"} {
@@ -195,7 +197,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 			}
 			for _, args := range [][]string{{"eval", "--checkpoint", dir}, {"inspect", "--checkpoint", dir}, {"train", "--resume", "--output-dir", dir}} {
 				code, _, errs := invoke(args...)
-				if code != exitUsage || !strings.Contains(errs, name) || strings.Count(errs, "\n") != 1 {
+				if code != exit.Usage || !strings.Contains(errs, name) || strings.Count(errs, "\n") != 1 {
 					t.Errorf("%s %s, %s: exit code %d: %q", name, what, args[0], code, errs)
 				}
 			}

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 )
 
 // TestDryRunShowsTheDevicesMemory: part by part, to the byte, with what is free;
@@ -14,7 +16,7 @@ func TestDryRunShowsTheDevicesMemory(t *testing.T) {
 	parent := t.TempDir()
 	for precision, copies := range map[string]string{"fp32": "0.0 MiB", "bf16": "0.1 MiB"} {
 		code, out, errs := invoke(quick(filepath.Join(parent, "run"), "--dry-run", "--device", "sim", "--precision", precision)...)
-		if code != exitDone {
+		if code != exit.Done {
 			t.Fatalf("exit code %d: %s", code, errs)
 		}
 		found := regexp.MustCompile(`weight copies for products +(\S+ MiB)`).FindStringSubmatch(out)
@@ -52,7 +54,7 @@ func TestTooLittleMemory(t *testing.T) {
 	var advice []string
 	for _, args := range [][]string{{"--dry-run"}, nil} {
 		code, errs := run(append(args, "--layers", "2", "--batch-size", fmt.Sprint(batch))...)
-		if advice = form.FindStringSubmatch(errs); code != exitUsage || advice == nil {
+		if advice = form.FindStringSubmatch(errs); code != exit.Usage || advice == nil {
 			t.Fatalf("%v: found exit code %d and %q, expected 2 and a line as %v", args, code, errs, form)
 		}
 	}
@@ -61,7 +63,7 @@ func TestTooLittleMemory(t *testing.T) {
 		if _, err := fmt.Sscan(advice[1+2*i]+" "+advice[2+2*i], &micro, &steps); err != nil || micro*steps != batch {
 			t.Errorf("%s: found another batch, expected %d", advice[0], batch)
 		}
-		for factor, want := range map[int]int{1: exitDone, 2: exitUsage} {
+		for factor, want := range map[int]int{1: exit.Done, 2: exit.Usage} {
 			args := append([]string{"--dry-run", "--layers", "2", "--batch-size", fmt.Sprint(factor * micro), "--gradient-accumulation-steps", fmt.Sprint(steps / factor)}, more...)
 			if code, errs := run(args...); code != want {
 				t.Errorf("%v: found exit code %d (%s), expected %d", args, code, errs, want)
@@ -69,7 +71,7 @@ func TestTooLittleMemory(t *testing.T) {
 		}
 	}
 	code, errs := run("--batch-size", "1", "--vocab-size", "1024", "--model", "large", "--layers", "24", "--hidden", "2048", "--ffn", "8192", "--method", "dense", "--dry-run")
-	if code != exitUsage || !strings.Contains(errs, "not even micro-batches of 1 would fit") {
+	if code != exit.Usage || !strings.Contains(errs, "not even micro-batches of 1 would fit") {
 		t.Errorf("found exit code %d and %q, expected 2 and that nothing fits", code, errs)
 	}
 	if left := tree(t, parent); len(left) > 1 {

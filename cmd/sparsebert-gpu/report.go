@@ -12,8 +12,11 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/progress"
 	"github.com/sparsebert/sparsebert-gpu/internal/report"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
 // reportFile is the report that train leaves in its run folder.
@@ -47,27 +50,27 @@ func reportFlags() []cli.Flag {
 func reportAction(c *cli.Context) error {
 	paths := c.Args().Slice()
 	if len(paths) == 0 {
-		return usageError("report: found no folder, expected RUN..., folders of runs or sweeps")
+		return usage.Errorf("report: found no folder, expected RUN..., folders of runs or sweeps")
 	}
 	if slices.Contains(paths, "") {
-		return usageError("report: found an empty name, expected a folder")
+		return usage.Errorf("report: found an empty name, expected a folder")
 	}
 	if c.Bool("watch") {
 		return watchReport(c, paths)
 	}
 	if c.IsSet("listen") {
-		return usageError("report: found --listen without --watch, expected both")
+		return usage.Errorf("report: found --listen without --watch, expected both")
 	}
-	if err := requireFlags(c, "out"); err != nil {
+	if err := commandline.Require(c, "out"); err != nil {
 		return err
 	}
 	out := c.String("out")
 	figures := c.String("figures")
 	switch {
 	case c.Bool("no-figures") && c.IsSet("figures"):
-		return usageError("report: found --figures and --no-figures, expected one of them")
+		return usage.Errorf("report: found --figures and --no-figures, expected one of them")
 	case c.IsSet("figures") && figures == "":
-		return usageError("report: found --figures without a name, expected a path")
+		return usage.Errorf("report: found --figures without a name, expected a path")
 	case figures == "":
 		figures = strings.TrimSuffix(out, filepath.Ext(out)) + "-figures"
 	}
@@ -82,9 +85,9 @@ func reportAction(c *cli.Context) error {
 		return err
 	}
 	if r.Empty() {
-		return usageError("report: found no record in %s, expected a run that has logged something", strings.Join(paths, ", "))
+		return usage.Errorf("report: found no record in %s, expected a run that has logged something", strings.Join(paths, ", "))
 	}
-	log := newLogger(c.App.ErrWriter, false, false)
+	log := progress.NewLog(c.App.ErrWriter, false, false)
 	for _, w := range r.Warnings() {
 		log.Warn().Msg(w)
 	}
@@ -99,10 +102,10 @@ func reportAction(c *cli.Context) error {
 // checkOut says, before anything is read, whether a file can be written.
 func checkOut(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return usageError("out: found %s to be a folder, expected a file", path)
+		return usage.Errorf("out: found %s to be a folder, expected a file", path)
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return usageError("out: found no folder %s, expected one for the file", filepath.Dir(path))
+		return usage.Errorf("out: found no folder %s, expected one for the file", filepath.Dir(path))
 	}
 	return nil
 }
@@ -110,7 +113,7 @@ func checkOut(path string) error {
 // checkFigures says whether a folder can be made or used.
 func checkFigures(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
-		return usageError("figures: found %s to be a file, expected a folder", path)
+		return usage.Errorf("figures: found %s to be a file, expected a folder", path)
 	}
 	return nil
 }
@@ -128,7 +131,7 @@ func makeReport(paths []string) (*report.Report, error) {
 // reportError gives errors about the runs exit code 2.
 func reportError(err error) error {
 	if errors.Is(err, report.ErrData) || errors.Is(err, metrics.ErrMalformed) {
-		return usage{err}
+		return usage.Mark(err)
 	}
 	return err
 }
@@ -137,7 +140,7 @@ func reportError(err error) error {
 func watchReport(c *cli.Context, paths []string) error {
 	for _, name := range []string{"out", "figures", "no-figures"} {
 		if c.IsSet(name) {
-			return usageError("report: found --%s with --watch, expected one of them", name)
+			return usage.Errorf("report: found --%s with --watch, expected one of them", name)
 		}
 	}
 	s, err := report.NewServer(paths)
@@ -146,10 +149,10 @@ func watchReport(c *cli.Context, paths []string) error {
 	}
 	l, err := net.Listen("tcp", c.String("listen"))
 	if err != nil {
-		return usageError("listen: found %q (%v), expected an address such as 127.0.0.1:8080 that is free", c.String("listen"), err)
+		return usage.Errorf("listen: found %q (%v), expected an address such as 127.0.0.1:8080 that is free", c.String("listen"), err)
 	}
-	if s, ok := c.App.ErrWriter.(*screen); ok {
-		s.setEnds("the page is no longer served; the runs go on as they were")
+	if s, ok := c.App.ErrWriter.(*progress.Screen); ok {
+		s.SetEnds("the page is no longer served; the runs go on as they were")
 	}
 	fmt.Fprintf(c.App.Writer, "http://%s/\n", l.Addr())
 	if err := s.Serve(c.Context, l); err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 )
 
@@ -20,7 +21,7 @@ import (
 func reportRun(t *testing.T, more ...string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
-	if code, _, errs := invoke(quick(dir, more...)...); code != exitDone {
+	if code, _, errs := invoke(quick(dir, more...)...); code != exit.Done {
 		t.Fatalf("train: exit code %d: %s", code, errs)
 	}
 	return dir
@@ -73,7 +74,7 @@ func TestReport(t *testing.T) {
 	}
 	out := filepath.Join(t.TempDir(), "a.html")
 	for _, args := range [][]string{{"report", dir, "--out", out}, {"report", "-o", out, dir}, {"report", "--out=" + out, "--", dir}} {
-		if code, stdout, errs := invoke(args...); code != exitDone || stdout+errs != "" {
+		if code, stdout, errs := invoke(args...); code != exit.Done || stdout+errs != "" {
 			t.Fatalf("%v: exit code %d: %s%s", args, code, stdout, errs)
 		}
 		page, err := os.ReadFile(out)
@@ -94,7 +95,7 @@ func TestReport(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if code, _, errs := invoke("report", dir, "--out", out, "--no-figures"); code != exitDone {
+	if code, _, errs := invoke("report", dir, "--out", out, "--no-figures"); code != exit.Done {
 		t.Errorf("--no-figures: exit code %d: %s", code, errs)
 	}
 	if _, err := os.Stat(filepath.Dir(out) + "/a-figures"); !os.IsNotExist(err) {
@@ -114,7 +115,7 @@ func TestReportOfEveryMethod(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := filepath.Join(t.TempDir(), "a.html")
-		if code, _, errs := invoke("report", dir, "--out", out, "--no-figures"); code != exitDone {
+		if code, _, errs := invoke("report", dir, "--out", out, "--no-figures"); code != exit.Done {
 			t.Errorf("%s, damaged checkpoint: exit code %d: %s", method, code, errs)
 		}
 	}
@@ -211,10 +212,10 @@ func TestReportWatch(t *testing.T) {
 	if got, want := lossIn(t, page), lastEval(t, dir).MLMLoss; got != want {
 		t.Errorf("found the loss %v, expected %v", got, want)
 	}
-	stop(stopSignal{"SIGINT", exitSIGINT})
+	stop(exit.Signal{Name: "SIGINT", Code: exit.SIGINT})
 	select {
 	case c := <-code:
-		if c != exitDone {
+		if c != exit.Done {
 			t.Errorf("exit code %d: %s", c, errs.String())
 		}
 	case <-time.After(10 * time.Second):

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -18,7 +19,7 @@ func TestResumeFromAnotherFolder(t *testing.T) {
 	in.file("valid.txt", goodText)
 	t.Chdir(in.dir)
 	dir := in.none("run")
-	if code, _, errs := invoke(quick(dir, "--corpus", "good.txt", "--valid", "valid.txt", "--vocab-size", "30")...); code != exitDone {
+	if code, _, errs := invoke(quick(dir, "--corpus", "good.txt", "--valid", "valid.txt", "--vocab-size", "30")...); code != exit.Done {
 		t.Fatal(errs)
 	}
 	t.Chdir(t.TempDir())
@@ -28,7 +29,7 @@ func TestResumeFromAnotherFolder(t *testing.T) {
 		{"train", "--resume", "--output-dir", dir},
 		{"train", "--config", file},
 	} {
-		if code, _, errs := invoke(args...); code != exitDone {
+		if code, _, errs := invoke(args...); code != exit.Done {
 			t.Errorf("%v: exit code %d: %s", args, code, errs)
 		}
 	}
@@ -47,7 +48,7 @@ func TestResumeChecksBeforeReading(t *testing.T) {
 	in := newInputs(t)
 	text := in.file("good.txt", goodText)
 	dir := in.none("run")
-	if code, _, errs := invoke(quick(dir, "--corpus", text, "--vocab-size", "30")...); code != exitDone {
+	if code, _, errs := invoke(quick(dir, "--corpus", text, "--vocab-size", "30")...); code != exit.Done {
 		t.Fatal(errs)
 	}
 	if err := os.Remove(text); err != nil {
@@ -55,8 +56,8 @@ func TestResumeChecksBeforeReading(t *testing.T) {
 	}
 	for flag, want := range map[string]string{"--lr=0.5": "learning_rate", "--epochs=3": "epochs", "--vocab-size=40": "vocab_size", "--method=static": "method"} {
 		code, _, errs := invoke("train", "--resume", "--output-dir", dir, flag)
-		if code != exitUsage || !strings.Contains(errs, want) || strings.Contains(errs, text) {
-			t.Errorf("%s: exit code %d, expected %d and a line about %s: %s", flag, code, exitUsage, want, errs)
+		if code != exit.Usage || !strings.Contains(errs, want) || strings.Contains(errs, text) {
+			t.Errorf("%s: exit code %d, expected %d and a line about %s: %s", flag, code, exit.Usage, want, errs)
 		}
 	}
 }
@@ -66,7 +67,7 @@ func TestResumeOfEpochs(t *testing.T) {
 	in := newInputs(t)
 	text := in.file("good.txt", goodText)
 	dir := in.none("run")
-	if code, _, errs := invoke(quick(dir, "--corpus", text, "--vocab-size", "30", "--epochs", "0.5", "--save-steps", "5")...); code != exitDone {
+	if code, _, errs := invoke(quick(dir, "--corpus", text, "--vocab-size", "30", "--epochs", "0.5", "--save-steps", "5")...); code != exit.Done {
 		t.Fatal(errs)
 	}
 	c, err := train.ReadRunConfig(dir)
@@ -80,7 +81,7 @@ func TestResumeOfEpochs(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errs := invoke("train", "--resume", "--output-dir", dir, "--quiet")
-	if code != exitDone || !strings.Contains(out, fmt.Sprint(c.MaxSteps)+" steps") {
+	if code != exit.Done || !strings.Contains(out, fmt.Sprint(c.MaxSteps)+" steps") {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
 }

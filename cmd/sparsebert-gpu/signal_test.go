@@ -16,8 +16,7 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
-	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
-	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 )
 
 // asProgram makes this test binary behave as the program itself.
@@ -64,7 +63,7 @@ func start(t *testing.T, dir string, args ...string) (*exec.Cmd, *bytes.Buffer) 
 }
 
 func TestSignals(t *testing.T) {
-	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: exitSIGINT, syscall.SIGTERM: exitSIGTERM} {
+	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: exit.SIGINT, syscall.SIGTERM: exit.SIGTERM} {
 		dir := filepath.Join(t.TempDir(), "run")
 		cmd, out := start(t, dir, quick(dir, "--max-steps", "1000000", "--updates", "1")...)
 		if err := cmd.Process.Signal(signal); err != nil {
@@ -104,29 +103,11 @@ func TestSignalWhileServing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != exitDone {
-		t.Errorf("exit code %d, expected %d: %s", code, exitDone, errs.String())
+	if code := cmd.ProcessState.ExitCode(); code != exit.Done {
+		t.Errorf("exit code %d, expected %d: %s", code, exit.Done, errs.String())
 	}
 	if got := strings.TrimSpace(errs.String()); got != "SIGINT: the page is no longer served; the runs go on as they were" {
 		t.Errorf("found %q, expected a line about the page", got)
-	}
-}
-
-func TestExitCodes(t *testing.T) {
-	for err, want := range map[error]int{
-		nil:                                  exitDone,
-		os.ErrClosed:                         exitFailed,
-		usageError("x"):                      exitUsage,
-		fmt.Errorf("%w: 3", sweep.ErrFailed): exitFailed,
-		fmt.Errorf("a: %w", model.ErrConfig): exitUsage,
-		fmt.Errorf("step 3: %w", model.ErrNotFinite):            exitDiverged,
-		fmt.Errorf("a: %w", checkpoint.ErrInUse):                exitUsage,
-		fmt.Errorf("a: %w", stopSignal{"SIGINT", exitSIGINT}):   exitSIGINT,
-		fmt.Errorf("b: %w", stopSignal{"SIGTERM", exitSIGTERM}): exitSIGTERM,
-	} {
-		if got := exitCode(err); got != want {
-			t.Errorf("%v: found %d, expected %d", err, got, want)
-		}
 	}
 }
 

@@ -11,7 +11,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
+	"github.com/sparsebert/sparsebert-gpu/internal/device"
+	"github.com/sparsebert/sparsebert-gpu/internal/progress"
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -45,9 +49,9 @@ var sweepSettings = []string{"corpus", "valid", "vocab", "device", "precision", 
 
 func sweepAction(c *cli.Context) error {
 	if c.Args().Len() != 1 {
-		return usageError("sweep: found %d arguments, expected one file; see `sparsebert-gpu sweep --help`", c.Args().Len())
+		return usage.Errorf("sweep: found %d arguments, expected one file; see `sparsebert-gpu sweep --help`", c.Args().Len())
 	}
-	if err := requireRange(c, 1, maxJobs, "jobs"); err != nil {
+	if err := commandline.RequireRange(c, 1, maxJobs, "jobs"); err != nil {
 		return err
 	}
 	file, err := sweep.Load(c.Args().First())
@@ -59,11 +63,11 @@ func sweepAction(c *cli.Context) error {
 		return err
 	}
 	if key, wrong := ours.OutOfRange(); key != "" {
-		return usageError("sweep: %s: %s", key, wrong)
+		return usage.Errorf("sweep: %s: %s", key, wrong)
 	}
-	log := newLogger(c.App.ErrWriter, ours.Quiet, ours.JSONLogs)
+	log := progress.NewLog(c.App.ErrWriter, ours.Quiet, ours.JSONLogs)
 	if !c.Bool("list") { // which needs no device, and the GPU may be busy with the sweep
-		if err := useTwin(c.Context, ours.Device, func(note string) { log.Warn().Msg(note) }); err != nil {
+		if err := device.UseHelper(c.Context, ours.Device, func(note string) { log.Warn().Msg(note) }); err != nil {
 			return err
 		}
 	}
@@ -72,9 +76,9 @@ func sweepAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &sweep.Sweep{File: file, Runs: runs, Out: c.String("out"), Jobs: jobs, Open: openBackend}
+	s := &sweep.Sweep{File: file, Runs: runs, Out: c.String("out"), Jobs: jobs, Open: devices.Open}
 	if s.Out == "" && !c.Bool("dry-run") && !c.Bool("list") {
-		return usageError("sweep: found no --out, expected the sweep's folder")
+		return usage.Errorf("sweep: found no --out, expected the sweep's folder")
 	}
 	switch {
 	case c.Bool("list"):
@@ -82,10 +86,10 @@ func sweepAction(c *cli.Context) error {
 	case c.Bool("dry-run"):
 		return drySweep(c.Context, c.App.Writer, s)
 	}
-	watch := newSweepWatch(log, c.App.ErrWriter, runs, ours)
+	watch := progress.NewSweep(log, c.App.ErrWriter, runs, ours)
 	s.Watch = watch
 	err = s.Do(c.Context)
-	watch.close()
+	watch.Close()
 	if err == nil || errors.Is(err, sweep.ErrFailed) {
 		printGroups(c.App.Writer, s)
 	}

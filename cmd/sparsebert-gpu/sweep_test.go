@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 )
 
@@ -125,10 +125,10 @@ func TestSweepListWhileRunning(t *testing.T) {
 			t.Errorf("found %q, expected %q", found, want)
 		}
 	}
-	if code, _, errs := invoke("sweep", file, "--out", t.TempDir()+"/..", "--list"); code != exitUsage || strings.Count(errs, "\n") != 1 {
+	if code, _, errs := invoke("sweep", file, "--out", t.TempDir()+"/..", "--list"); code != exit.Usage || strings.Count(errs, "\n") != 1 {
 		t.Errorf("exit code %d, %q, expected 2 and one line on a folder that is no sweep's", code, errs)
 	}
-	if code, _, errs := invoke("sweep", file+".none", "--out", out, "--list"); code != exitUsage || strings.Count(errs, "\n") != 1 {
+	if code, _, errs := invoke("sweep", file+".none", "--out", out, "--list"); code != exit.Usage || strings.Count(errs, "\n") != 1 {
 		t.Errorf("exit code %d, %q, expected 2 and one line on a file that is not there", code, errs)
 	}
 }
@@ -151,7 +151,7 @@ func TestSweepUsage(t *testing.T) {
 		{[]string{file, "--out", out, "--precision", "bf16"}, "precision: found bf16"},
 	} {
 		code, _, errs := invoke(append([]string{"sweep"}, c.args...)...)
-		if code != exitUsage || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 {
+		if code != exit.Usage || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 {
 			t.Errorf("%v: exit code %d, %q, expected 2 and one line with %q", c.args, code, errs, c.want)
 		}
 		if _, err := os.Stat(out); !os.IsNotExist(err) {
@@ -164,10 +164,10 @@ func TestSweepUsage(t *testing.T) {
 func TestSweepStopped(t *testing.T) {
 	file, out := tinySweep(t), filepath.Join(t.TempDir(), "out")
 	ctx, cancel := context.WithCancelCause(context.Background())
-	cancel(stopSignal{"SIGTERM", exitSIGTERM})
+	cancel(exit.Signal{Name: "SIGTERM", Code: exit.SIGTERM})
 	var stdout, stderr strings.Builder
-	if code := run(ctx, []string{"sparsebert-gpu", "sweep", file, "--out", out}, &stdout, &stderr); code != exitSIGTERM {
-		t.Errorf("exit code %d, expected %d: %s", code, exitSIGTERM, stderr.String())
+	if code := run(ctx, []string{"sparsebert-gpu", "sweep", file, "--out", out}, &stdout, &stderr); code != exit.SIGTERM {
+		t.Errorf("exit code %d, expected %d: %s", code, exit.SIGTERM, stderr.String())
 	}
 	if code, _, errs := invoke("sweep", file, "--out", out); code != 0 {
 		t.Errorf("exit code %d: %s", code, errs)
@@ -180,7 +180,7 @@ func TestSweepOfDamagedRuns(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(out, "runs", "g-static", "config.yaml"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, errs := invoke("sweep", file, "--out", out); code != exitUsage || !strings.Contains(errs, "run g-static: ") {
+	if code, _, errs := invoke("sweep", file, "--out", out); code != exit.Usage || !strings.Contains(errs, "run g-static: ") {
 		t.Errorf("exit code %d, %s; expected 2, as the folder is in the way before anything starts", code, errs)
 	}
 	if err := os.RemoveAll(out); err != nil {
@@ -198,28 +198,7 @@ func TestSweepOfDamagedRuns(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(out, "runs/g-static/checkpoints/step-5")); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, errs := invoke("sweep", file, "--out", out); code != exitUsage || !strings.Contains(errs, "run g-static: ") {
+	if code, _, errs := invoke("sweep", file, "--out", out); code != exit.Usage || !strings.Contains(errs, "run g-static: ") {
 		t.Errorf("exit code %d, %s; expected 2 and the damaged checkpoint of g-static", code, errs)
-	}
-}
-
-func TestFlagsFirst(t *testing.T) {
-	app := newApp(nil, nil)
-	for _, c := range []struct{ in, want string }{
-		{"p sweep f --out d --dry-run g", "p sweep --out d --dry-run -- f g"},
-		{"p sweep --out=d f -j 2", "p sweep --out=d -j 2 -- f"},
-		{"p sweep f --out", "p sweep --out -- f"},
-		{"p sweep --list -- --f", "p sweep --list -- --f"},
-		{"p train x --seed 3", "p train x --seed 3"},
-		{"p", "p"},
-	} {
-		if got := strings.Join(flagsFirst(app, strings.Fields(c.in)), " "); got != c.want {
-			t.Errorf("%s: found %s, expected %s", c.in, got, c.want)
-		}
-	}
-	args := []string{"p", "sweep", "f", "--list"}
-	flagsFirst(app, args)
-	if !slices.Equal(args, []string{"p", "sweep", "f", "--list"}) {
-		t.Errorf("found the arguments changed: %v", args)
 	}
 }

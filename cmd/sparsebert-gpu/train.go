@@ -9,6 +9,10 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/device"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
+	"github.com/sparsebert/sparsebert-gpu/internal/progress"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -39,7 +43,7 @@ func trainAction(c *cli.Context) error {
 			return err
 		}
 	}
-	log := newLogger(c.App.ErrWriter, config.Quiet, config.JSONLogs)
+	log := progress.NewLog(c.App.ErrWriter, config.Quiet, config.JSONLogs)
 	err = trainRun(c, config, log)
 	if err != nil && config.JSONLogs {
 		err = loggedError{err, log}
@@ -49,30 +53,30 @@ func trainAction(c *cli.Context) error {
 
 // trainRun carries out the run of a configuration.
 func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
-	if err := useTwin(c.Context, config.Device, func(note string) { log.Warn().Msg(note) }); err != nil {
+	if err := device.UseHelper(c.Context, config.Device, func(note string) { log.Warn().Msg(note) }); err != nil {
 		return err
 	}
 	if config.DryRun {
 		return dryRun(c.Context, c.App.Writer, config)
 	}
-	if s, ok := c.App.ErrWriter.(*screen); ok && config.JSONLogs {
-		s.setLog(log)
+	if s, ok := c.App.ErrWriter.(*progress.Screen); ok && config.JSONLogs {
+		s.SetLog(log)
 	}
-	watch := newWatcher(log, c.App.ErrWriter, config)
-	summary, err := train.Run(c.Context, config, openBackend, watch)
-	watch.close()
-	if watch.dir != "" {
+	watch := progress.NewRun(log, c.App.ErrWriter, config)
+	summary, err := train.Run(c.Context, config, devices.Open, watch)
+	watch.Close()
+	if watch.Dir() != "" {
 		// The model goes first: the collector would let the report's memory come on top of it.
 		debug.FreeOSMemory()
-		leaveReport(watch.dir, log)
+		leaveReport(watch.Dir(), log)
 	}
 	if err != nil {
-		if watch.dir == "" && outOfMemory(err) {
-			return usage{err} // before the first step: nothing was written
+		if watch.Dir() == "" && device.IsOutOfMemory(err) {
+			return usage.Mark(err) // before the first step: nothing was written
 		}
-		var signal stopSignal
+		var signal exit.Signal
 		if errors.As(err, &signal) && errors.Is(err, train.ErrStopped) {
-			log.Info().Str("resume", "sparsebert-gpu train --resume --output-dir "+watch.dir).Msg("stopped")
+			log.Info().Str("resume", "sparsebert-gpu train --resume --output-dir "+watch.Dir()).Msg("stopped")
 		}
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/oracle"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -44,14 +45,14 @@ func verifyCommand() *cli.Command {
 }
 
 func verifyAction(c *cli.Context) error {
-	if err := requireRange(c, 0, train.MaxThreads, "threads"); err != nil {
+	if err := commandline.RequireRange(c, 0, train.MaxThreads, "threads"); err != nil {
 		return err
 	}
-	if err := useTwin(c.Context, c.String("device"), noteTo(c.App.ErrWriter)); err != nil {
+	if err := useHelper(c, c.String("device")); err != nil {
 		return err
 	}
 	open := func() (backend.Backend, error) {
-		return openBackend(c.String("device"), c.String("precision"), c.Int("threads"))
+		return devices.Open(c.String("device"), c.String("precision"), c.Int("threads"))
 	}
 	blocks := c.IntSlice("block-size")
 	if len(blocks) == 0 {

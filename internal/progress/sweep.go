@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"fmt"
@@ -16,11 +16,11 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
-// sweepWatch shows a sweep: on a terminal a bar over all runs and one for each
-// that is running, elsewhere log lines. Progress is counted in FLOPs, since a step
-// of one run may cost a hundred of another's.
-type sweepWatch struct {
-	screen *screen
+// Sweep shows a sweep: on a terminal a bar over all runs and one for each that is running,
+// elsewhere log lines. Progress is counted in FLOPs, since a step of one run may cost a hundred of
+// another's. It is a sweep.Observer.
+type Sweep struct {
+	screen *Screen
 	log    zerolog.Logger
 	bars   *mpb.Progress // nil off a terminal
 	total  *mpb.Bar
@@ -41,8 +41,10 @@ const sweepLineEvery = 30 * time.Second
 // barUnits is what the bar over all runs counts to.
 const barUnits = 1000
 
-func newSweepWatch(log zerolog.Logger, w io.Writer, runs []*sweep.Run, c train.Config) *sweepWatch {
-	watch := &sweepWatch{log: log, flops: map[string]float64{}, running: map[string]*mpb.Bar{}, runs: len(runs), began: time.Now(), told: time.Now()}
+// NewSweep shows a sweep of runs on w, which has bars if it is a [Screen] on a terminal and c does
+// not ask for quiet or JSON.
+func NewSweep(log zerolog.Logger, w io.Writer, runs []*sweep.Run, c train.Config) *Sweep {
+	watch := &Sweep{log: log, flops: map[string]float64{}, running: map[string]*mpb.Bar{}, runs: len(runs), began: time.Now(), told: time.Now()}
 	for _, r := range runs {
 		flops, err := train.RunFLOPs(r.Config)
 		if err != nil {
@@ -51,18 +53,18 @@ func newSweepWatch(log zerolog.Logger, w io.Writer, runs []*sweep.Run, c train.C
 		watch.flops[r.Name] = flops
 		watch.all += flops
 	}
-	if s, ok := w.(*screen); ok && isTerminal(s) && !c.Quiet && !c.JSONLogs {
+	if s := barScreen(w, c); s != nil {
 		watch.screen = s
 		watch.drawOn(s.File)
-		s.setBar(watch.bars)
+		s.SetBar(watch.bars)
 	}
 	return watch
 }
 
 // drawOn makes the watch draw bars on w, with its log lines above them.
-func (w *sweepWatch) drawOn(out io.Writer, options ...mpb.ContainerOption) {
+func (w *Sweep) drawOn(out io.Writer, options ...mpb.ContainerOption) {
 	w.bars = newBars(out, options...)
-	w.log = newLogger(w.bars, false, false)
+	w.log = NewLog(w.bars, false, false)
 	w.text.Store("")
 	state := func(decor.Statistics) string { return w.text.Load().(string) }
 	w.total = w.bars.AddBar(0, mpb.BarPriority(1<<20), mpb.PrependDecorators(decor.Name("sweep ")), mpb.AppendDecorators(decor.Any(state)))
@@ -70,7 +72,7 @@ func (w *sweepWatch) drawOn(out io.Writer, options ...mpb.ContainerOption) {
 }
 
 // left says how much time is left. w.mu is held.
-func (w *sweepWatch) left() string {
+func (w *Sweep) left() string {
 	spent := time.Since(w.began)
 	text := fmt.Sprintf("%.1f %%, %v", 100*w.done/w.all, spent.Round(time.Second))
 	if here := w.done - w.before; here > 0 && w.done < w.all {
@@ -80,8 +82,8 @@ func (w *sweepWatch) left() string {
 	return text
 }
 
-// close ends the bars.
-func (w *sweepWatch) close() {
+// Close ends the bars.
+func (w *Sweep) Close() {
 	if w.bars == nil {
 		return
 	}
@@ -92,13 +94,13 @@ func (w *sweepWatch) close() {
 	w.mu.Unlock()
 	w.total.Abort(false)
 	if w.screen != nil {
-		w.screen.setBar(nil)
+		w.screen.SetBar(nil)
 	}
 	w.bars.Wait()
 }
 
 // add counts FLOPs as done. w.mu is held.
-func (w *sweepWatch) add(flops float64) {
+func (w *Sweep) add(flops float64) {
 	w.done += flops
 	if w.total != nil {
 		w.text.Store(fmt.Sprintf(" %d of %d runs, %s", w.finished, w.runs, w.left()))
@@ -110,12 +112,12 @@ func (w *sweepWatch) add(flops float64) {
 }
 
 // Running implements sweep.Observer.
-func (w *sweepWatch) Running(r *sweep.Run) train.Observer {
-	return &sweepRunWatch{w: w, name: r.Name, load: newLoading(w.log)}
+func (w *Sweep) Running(r *sweep.Run) train.Observer {
+	return &sweepRun{w: w, name: r.Name, load: newStageLog(w.log)}
 }
 
 // Finished implements sweep.Observer.
-func (w *sweepWatch) Finished(r *sweep.Run, result sweep.Result, here bool) {
+func (w *Sweep) Finished(r *sweep.Run, result sweep.Result, here bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.finished++
@@ -140,7 +142,7 @@ func (w *sweepWatch) Finished(r *sweep.Run, result sweep.Result, here bool) {
 }
 
 // Chose implements sweep.Observer.
-func (w *sweepWatch) Chose(best *sweep.Run, result sweep.Result) {
+func (w *Sweep) Chose(best *sweep.Run, result sweep.Result) {
 	rate, err := result.LearningRate()
 	if err != nil {
 		return // a result of this program has one
@@ -148,26 +150,26 @@ func (w *sweepWatch) Chose(best *sweep.Run, result sweep.Result) {
 	w.log.Info().Str("run", best.Name).Float64("learning_rate", rate).Msg("chose the learning rate")
 }
 
-// sweepRunWatch shows one run of a sweep.
-type sweepRunWatch struct {
-	w    *sweepWatch
+// sweepRun shows one run of a sweep.
+type sweepRun struct {
+	w    *Sweep
 	name string
-	load *loading
+	load *stageLog
 	plan *train.Plan
 	done int64
 	bar  *mpb.Bar
 }
 
 // Loading implements train.Observer.
-func (r *sweepRunWatch) Loading(stage string, done, total int64) { r.load.report(stage, done, total) }
+func (r *sweepRun) Loading(stage string, done, total int64) { r.load.report(stage, done, total) }
 
 // Started implements train.Observer.
-func (r *sweepRunWatch) Started(p *train.Plan, _ string, from int64) {
+func (r *sweepRun) Started(p *train.Plan, _ string, from int64) {
 	r.plan, r.done = p, from
 	r.w.log.Info().Str("run", r.name).Int64("from_step", from).Int64("steps", p.Config.MaxSteps).Msg("running")
 	if r.w.bars != nil {
 		r.bar = r.w.bars.AddBar(0, mpb.PrependDecorators(decor.Name(r.name+" "), decor.CountersNoUnit("%d/%d ")))
-		r.bar.SetTotal(p.Config.MaxSteps, false) // only Finished or close ends it
+		r.bar.SetTotal(p.Config.MaxSteps, false) // only Finished or Close ends it
 		r.bar.SetCurrent(from)
 	}
 	r.w.mu.Lock()
@@ -180,7 +182,7 @@ func (r *sweepRunWatch) Started(p *train.Plan, _ string, from int64) {
 }
 
 // Stepped implements train.Observer.
-func (r *sweepRunWatch) Stepped(done, total int64, loss float64) {
+func (r *sweepRun) Stepped(done, total int64, loss float64) {
 	if r.bar != nil {
 		r.bar.SetCurrent(done)
 	}
@@ -191,20 +193,20 @@ func (r *sweepRunWatch) Stepped(done, total int64, loss float64) {
 }
 
 // Logged implements train.Observer.
-func (r *sweepRunWatch) Logged(metrics.Train) {}
+func (r *sweepRun) Logged(metrics.Train) {}
 
 // Updated implements train.Observer.
-func (r *sweepRunWatch) Updated(metrics.Topology) {}
+func (r *sweepRun) Updated(metrics.Topology) {}
 
 // Evaluated implements train.Observer.
-func (r *sweepRunWatch) Evaluated(e metrics.Eval) {
+func (r *sweepRun) Evaluated(e metrics.Eval) {
 	r.w.log.Info().Str("run", r.name).Int64("step", e.Step).Str("mlm_loss", fmt.Sprintf("%.4f", e.MLMLoss)).Msg("eval")
 }
 
 // Saved implements train.Observer.
-func (r *sweepRunWatch) Saved(string) {}
+func (r *sweepRun) Saved(string) {}
 
 // Skipped implements train.Observer.
-func (r *sweepRunWatch) Skipped(path string, reason error) {
+func (r *sweepRun) Skipped(path string, reason error) {
 	r.w.log.Warn().Str("checkpoint", path).Str("reason", reason.Error()).Msg("passed over a damaged checkpoint")
 }

@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ func TestLogOfSeveralRuns(t *testing.T) {
 	const runs, lines = 4, 200
 	for _, asJSON := range []bool{false, true} {
 		var out bytes.Buffer // without a lock of its own
-		log := newLogger(&out, false, asJSON)
+		log := NewLog(&out, false, asJSON)
 		var done sync.WaitGroup
 		for range runs {
 			own := log.With().Logger()

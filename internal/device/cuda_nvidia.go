@@ -1,20 +1,21 @@
 //go:build nvidia
 
-package main
+package device
 
 import (
 	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"github.com/sparsebert/sparsebert-gpu/gpu/cudadriver"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
-// hasCUDA says whether this is the build for NVIDIA GPUs, the twin.
-const hasCUDA = true
+// HasCUDA says whether this is the helper binary, the build for NVIDIA GPUs.
+const HasCUDA = true
 
 // openCUDA opens the first GPU that CUDA_VISIBLE_DEVICES leaves.
 func openCUDA() (gpu.Driver, error) {
 	d, err := cudadriver.New(cudadriver.Options{})
 	if err != nil {
-		return nil, usageError("%v", err)
+		return nil, usage.Mark(err)
 	}
 	return d, nil
 }

@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"cmp"
@@ -11,8 +11,8 @@ import (
 	"golang.org/x/term"
 )
 
-// screen is standard error with, at times, a progress bar at its end.
-type screen struct {
+// Screen is standard error with, at times, a progress bar at its end.
+type Screen struct {
 	*os.File
 	mu    sync.Mutex
 	above io.Writer       // writes above the bar; nil while there is none
@@ -20,15 +20,15 @@ type screen struct {
 	log   *zerolog.Logger // takes the notices where all lines are to be JSON; else nil
 }
 
-// setBar says that what is written to above appears above a bar; nil ends that.
-func (s *screen) setBar(above io.Writer) {
+// SetBar says that what is written to above appears above a bar; nil ends that.
+func (s *Screen) SetBar(above io.Writer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.above = above
 }
 
-// setLog makes notices lines of a log.
-func (s *screen) setLog(log zerolog.Logger) {
+// SetLog makes notices lines of a log.
+func (s *Screen) SetLog(log zerolog.Logger) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.log = &log
@@ -37,15 +37,15 @@ func (s *screen) setLog(log zerolog.Logger) {
 // onSignal is what a signal does, unless a command says otherwise.
 const onSignal = "stopping; a step in progress is finished and saved first; once more to exit at once"
 
-// setEnds says what a signal does from now on.
-func (s *screen) setEnds(ends string) {
+// SetEnds says what a signal does from now on.
+func (s *Screen) SetEnds(ends string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ends = ends
 }
 
-// stopping tells that a signal has come.
-func (s *screen) stopping(signal string) {
+// Stopping tells that a signal has come.
+func (s *Screen) Stopping(signal string) {
 	s.mu.Lock()
 	ends := cmp.Or(s.ends, onSignal)
 	s.mu.Unlock()
@@ -54,7 +54,7 @@ func (s *screen) stopping(signal string) {
 
 // notify writes a line from any goroutine, above the bar where there is one: the
 // bar would wipe out what is written below it.
-func (s *screen) notify(line string) {
+func (s *Screen) notify(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.log != nil {
@@ -69,8 +69,8 @@ func (s *screen) notify(line string) {
 	fmt.Fprintf(s.File, "\n%s\n", line) // what the terminal echoed of the key stands on the line before
 }
 
-// isTerminal tells whether w is a terminal.
-func isTerminal(w io.Writer) bool {
+// IsTerminal tells whether w is a terminal.
+func IsTerminal(w io.Writer) bool {
 	f, ok := w.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -14,12 +13,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/device"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
+	"github.com/sparsebert/sparsebert-gpu/internal/version"
 )
 
 // install copies this test binary, which can be the program, into a folder, with
-// a script as its twin unless it is "".
-func install(t *testing.T, twin string) (program string) {
+// a script as its helper binary unless it is "".
+func install(t *testing.T, helper string) (program string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -36,8 +38,8 @@ func install(t *testing.T, twin string) (program string) {
 			t.Fatal(err)
 		}
 	}
-	if twin != "" {
-		if err := os.WriteFile(filepath.Join(dir, twinName), []byte("#!/bin/sh\n"+twin), 0o755); err != nil {
+	if helper != "" {
+		if err := os.WriteFile(filepath.Join(dir, device.HelperName), []byte("#!/bin/sh\n"+helper), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,10 +59,10 @@ func runInstalled(t *testing.T, program string, args ...string) (code int, stdou
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// A twin that has a GPU takes over: the same arguments, its own exit code, the
+// A helper that has a GPU takes over: the same arguments, its own exit code, the
 // same process.
-func TestTwinTakesOver(t *testing.T) {
-	program := install(t, `if [ "$*" = --probe-cuda ]; then echo "a warning of the driver"; echo "sparsebert-gpu-cuda `+buildVersion()+`"; echo "a GPU"; exit 0; fi
+func TestHelperTakesOver(t *testing.T) {
+	program := install(t, `if [ "$*" = --probe-cuda ]; then echo "a warning of the driver"; echo "sparsebert-gpu-cuda `+version.Full()+`"; echo "a GPU"; exit 0; fi
 printf '%s|' "$0" "$@"
 kill -TERM $$
 `)
@@ -72,23 +74,23 @@ kill -TERM $$
 	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
 		t.Errorf("found error %v, expected the end by SIGTERM", err)
 	}
-	want := filepath.Join(filepath.Dir(program), twinName) + "|bench|--device|cuda|--shape|64 x 64|--op||"
+	want := filepath.Join(filepath.Dir(program), device.HelperName) + "|bench|--device|cuda|--shape|64 x 64|--op||"
 	if resolved, err := filepath.EvalSymlinks(filepath.Dir(program)); err == nil {
-		want = filepath.Join(resolved, twinName) + strings.TrimPrefix(want, filepath.Join(filepath.Dir(program), twinName))
+		want = filepath.Join(resolved, device.HelperName) + strings.TrimPrefix(want, filepath.Join(filepath.Dir(program), device.HelperName))
 	}
 	if string(out) != want {
 		t.Errorf("found %q, expected %q", out, want)
 	}
 }
 
-// Every way in which the twin can be missing, too old or unable to use the GPU is
-// one line that says what to do. (With a real twin and a played driver:
+// Every way in which the helper can be missing, too old or unable to use the GPU is
+// one line that says what to do. (With a real helper and a played driver:
 // ci/build-cuda.sh --self-test.)
-func TestTwinThatCannot(t *testing.T) {
+func TestHelperThatCannot(t *testing.T) {
 	loader := func(words string) string {
 		return `echo "sparsebert-gpu-cuda: ` + words + `" >&2; exit 127`
 	}
-	for _, c := range []struct{ name, twin, says string }{
+	for _, c := range []struct{ name, helper, says string }{
 		{"none", "", "found no sparsebert-gpu-cuda, expected it beside this program in "},
 		{"no library", loader("error while loading shared libraries: libcuda.so.1: cannot open shared object file: No such file or directory"), "found no libcuda.so.1 (cannot open shared object file), expected NVIDIA's driver 550 or newer, for CUDA 12.4; install it"},
 		{"broken library", loader("error while loading shared libraries: libcuda.so.1: file too short"), "found a broken libcuda.so.1 (file too short), expected"},
@@ -98,10 +100,10 @@ func TestTwinThatCannot(t *testing.T) {
 		{"no GPU", "echo; echo first; echo sparsebert-gpu-cuda: found no NVIDIA GPU. >&2; exit 2", "device: cuda cannot be used: found no NVIDIA GPU; "},
 		{"without a word", "exit 3", "ended without a word (exit status 3)"},
 		{"killed", "kill -KILL $$", "killed"},
-		{"another version", "echo sparsebert-gpu-cuda v0.0.1; echo a GPU", "found version v0.0.1, expected " + buildVersion() + " as this program has; build both anew"},
-		{"no version", "echo a GPU", "found no version, expected " + buildVersion()},
+		{"another version", "echo sparsebert-gpu-cuda 0.0.1; echo a GPU", "found version 0.0.1, expected " + version.Full() + " as this program has; build both anew"},
+		{"no version", "echo a GPU", "found no version, expected " + version.Full()},
 	} {
-		t.Run(c.name, func(t *testing.T) { refused(t, install(t, c.twin), c.says) })
+		t.Run(c.name, func(t *testing.T) { refused(t, install(t, c.helper), c.says) })
 	}
 }
 
@@ -109,13 +111,13 @@ func TestTwinThatCannot(t *testing.T) {
 func refused(t *testing.T, program, says string) {
 	t.Helper()
 	code, out, errs := runInstalled(t, program, "bench", "--device", "cuda")
-	if code != exitUsage || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, says) || !strings.Contains(errs, "or use --device cpu") {
+	if code != exit.Usage || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, says) || !strings.Contains(errs, "or use --device cpu") {
 		t.Errorf("exit code %d, found %q and %q, expected %q", code, out, errs, says)
 	}
 }
 
-// What stands in the twin's place and is no program that can be started.
-func TestTwinThatCannotStart(t *testing.T) {
+// What stands in the helper's place and is no program that can be started.
+func TestHelperThatCannotStart(t *testing.T) {
 	for _, c := range []struct {
 		name, says string
 		make       func(path string) error
@@ -128,7 +130,7 @@ func TestTwinThatCannotStart(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			program := install(t, "")
-			if err := c.make(filepath.Join(filepath.Dir(program), twinName)); err != nil {
+			if err := c.make(filepath.Join(filepath.Dir(program), device.HelperName)); err != nil {
 				t.Fatal(err)
 			}
 			refused(t, program, c.says)
@@ -136,60 +138,27 @@ func TestTwinThatCannotStart(t *testing.T) {
 	}
 }
 
-// auto on a machine whose GPU cannot be used for want of a twin goes on, and says so.
-func TestAutoWithoutTwin(t *testing.T) {
-	defer func(f func() string) { missingGPU = f }(missingGPU)
-	missingGPU = func() string { return "" }
-	var notes []string
-	err := useTwin(context.Background(), "auto", func(note string) { notes = append(notes, note) })
-	if err != nil || len(notes) != 1 || !strings.Contains(notes[0], "found no "+twinName) || !strings.Contains(notes[0], "the GPU of this machine is not used") {
-		t.Errorf("found error %v and notes %q", err, notes)
-	}
-}
-
-// A plain build in the twin's place is found out, not started again and again.
-func TestTwinThatIsNone(t *testing.T) {
+// A plain build in the helper's place is found out, not started again and again.
+func TestHelperThatIsNone(t *testing.T) {
 	program := install(t, "")
-	twin := filepath.Join(filepath.Dir(program), twinName)
-	if err := os.Link(program, twin); err != nil {
+	helper := filepath.Join(filepath.Dir(program), device.HelperName)
+	if err := os.Link(program, helper); err != nil {
 		t.Fatal(err)
 	}
 	code, _, errs := runInstalled(t, program, "bench", "--device", "cuda")
-	if code != exitUsage || !strings.Contains(errs, "found a build without cuda in the place of "+twinName+", expected one with the tag nvidia") || strings.Count(errs, "\n") != 1 {
+	if code != exit.Usage || !strings.Contains(errs, "found a build without cuda in the place of "+device.HelperName+", expected one with the tag nvidia") || strings.Count(errs, "\n") != 1 {
 		t.Errorf("exit code %d: %q", code, errs)
 	}
 }
 
-func TestTwinThatHangs(t *testing.T) {
-	twin := filepath.Join(filepath.Dir(install(t, "exec sleep 600\n")), twinName)
-	if err := probeTwin(context.Background(), twin, 50*time.Millisecond); err == nil || exitCode(err) != exitUsage || !strings.Contains(err.Error(), "no answer") {
-		t.Errorf("found error %v", err)
-	}
-	ctx, stop := context.WithCancelCause(context.Background())
-	time.AfterFunc(50*time.Millisecond, func() { stop(stopSignal{"SIGINT", exitSIGINT}) })
-	if err := probeTwin(ctx, twin, time.Minute); exitCode(err) != exitSIGINT {
-		t.Errorf("stopped: found error %v", err)
-	}
-}
-
-// auto goes on without a GPU, and cpu and sim never ask for one.
-func TestDevicesOfThisProcess(t *testing.T) {
+// auto goes on without a GPU.
+func TestAutoWithoutGPU(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: starts no goroutine that TestSignalEndsBench does not start")
 	}
-	for _, device := range []string{"cpu", "sim", "abacus"} {
-		if err := useTwin(context.Background(), device, nil); err != nil {
-			t.Errorf("%s: %v", device, err)
-		}
-	}
 	code, out, errs := runInstalled(t, install(t, ""), "bench", "--shape", "64x64", "--tokens", "8", "--repeats", "1", "--op", "dsd")
-	if code != exitDone || !strings.Contains(out, "cpu, instructions") {
+	if code != exit.Done || !strings.Contains(out, "cpu, instructions") {
 		t.Errorf("auto: exit code %d: %s%s", code, out, errs)
-	}
-	for device, want := range map[string]string{"auto": "cpu", "cpu": "cpu", "cuda": "cuda", "sim": "sim"} {
-		if got := resolveDevice(device); got != want {
-			t.Errorf("%s: found %s, expected %s", device, got, want)
-		}
 	}
 }
 
@@ -218,7 +187,7 @@ func TestSignalEndsBench(t *testing.T) {
 		}
 		_, _ = io.Copy(io.Discard, out)
 		_ = cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); code != exitSIGINT || !strings.Contains(errs.String(), "stopped by SIGINT") {
+		if code := cmd.ProcessState.ExitCode(); code != exit.SIGINT || !strings.Contains(errs.String(), "stopped by SIGINT") {
 			t.Errorf("%v: exit code %d: %s", args[:2], code, errs.String())
 		}
 	}

@@ -1,0 +1,144 @@
+package commandline_test
+
+import (
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/train"
+)
+
+// program is a program with one command that takes files and one that does not. check is what
+// both do.
+func program(check func(c *cli.Context) error) *cli.App {
+	app := &cli.App{
+		Name: "p", Writer: io.Discard, ErrWriter: io.Discard, HideHelpCommand: true,
+		ExitErrHandler: func(*cli.Context, error) {},
+		Commands: []*cli.Command{
+			{Name: "sweep", ArgsUsage: "FILE", Action: check, Flags: []cli.Flag{
+				&cli.StringFlag{Name: "out", Aliases: []string{"o"}},
+				&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: 1},
+				&cli.BoolFlag{Name: "list"},
+			}},
+			{Name: "train", Action: check, Flags: []cli.Flag{
+				&cli.Int64Flag{Name: "max-steps"},
+				&cli.Float64Flag{Name: "lr", EnvVars: []string{"TEST_LR"}},
+				&cli.Uint64Flag{Name: "seed"},
+				&cli.BoolFlag{Name: "resume"},
+			}},
+		},
+	}
+	app.OnUsageError = commandline.OnUsageError
+	for _, cmd := range app.Commands {
+		cmd.OnUsageError = commandline.OnUsageError
+	}
+	return app
+}
+
+func TestFlagsFirst(t *testing.T) {
+	app := program(nil)
+	for in, want := range map[string]string{
+		"p sweep f --out d --list g": "p sweep --out d --list -- f g",
+		"p sweep --out=d f -j 2":     "p sweep --out=d -j 2 -- f",
+		"p sweep f --out":            "p sweep --out -- f",
+		"p sweep --list -- --f":      "p sweep --list -- --f",
+		"p train x --seed 3":         "p train x --seed 3",
+		"p none x --seed 3":          "p none x --seed 3",
+		"p":                          "p",
+	} {
+		args := strings.Fields(in)
+		if got := strings.Join(commandline.FlagsFirst(app, args), " "); got != want {
+			t.Errorf("%s: found %s, expected %s", in, got, want)
+		}
+		if !slices.Equal(args, strings.Fields(in)) {
+			t.Errorf("%s: found the arguments changed: %v", in, args)
+		}
+	}
+}
+
+func TestFoldUnderscores(t *testing.T) {
+	args := strings.Fields("a_b train --max_steps 3 --a_b=c_d -x_y e_f -- --g_h")
+	before := slices.Clone(args)
+	want := strings.Fields("a_b train --max-steps 3 --a-b=c_d -x_y e_f -- --g_h")
+	if got := commandline.FoldUnderscores(args); !slices.Equal(got, want) {
+		t.Errorf("found %q, expected %q", got, want)
+	}
+	if !slices.Equal(args, before) {
+		t.Errorf("found the arguments changed: %v", args)
+	}
+}
+
+// Each complaint is one line that says where, what was found and what was expected.
+func TestOnUsageError(t *testing.T) {
+	t.Setenv("TEST_LR", "")
+	for in, want := range map[string]string{
+		"--nothing":              "found unknown flag --nothing, expected a known one; see `sparsebert-gpu --help`",
+		"train --stesp 3":        "train: found unknown flag --stesp, expected a known one; see `sparsebert-gpu train --help`",
+		"train -q":               "train: found unknown flag -q, expected a known one; see `sparsebert-gpu train --help`",
+		"train --max-steps":      "train: no value given for --max-steps, expected a whole number; see `sparsebert-gpu train --help`",
+		"train --max-steps many": `train: --max-steps: found "many", expected a whole number; see ` + "`sparsebert-gpu train --help`",
+		"train --lr=fast":        `train: --lr: found "fast", expected a number; see ` + "`sparsebert-gpu train --help`",
+		"train --seed=-1":        `train: --seed: found "-1", expected a whole number, 0 or more; see ` + "`sparsebert-gpu train --help`",
+		"train --resume=maybe":   `train: --resume: found "maybe", expected true or false; see ` + "`sparsebert-gpu train --help`",
+		"sweep -o":               "sweep: no value given for -o, expected a value; see `sparsebert-gpu sweep --help`",
+	} {
+		err := program(nil).Run(append([]string{"p"}, strings.Fields(in)...))
+		if !usage.Is(err) || err.Error() != want {
+			t.Errorf("%s: found error %v, expected %s", in, err, want)
+		}
+	}
+	t.Setenv("TEST_LR", "fast")
+	err := program(nil).Run([]string{"p", "train"})
+	if want := `train: environment variable TEST_LR: found "fast", expected a number; see ` + "`sparsebert-gpu train --help`"; !usage.Is(err) || err.Error() != want {
+		t.Errorf("found error %v, expected %s", err, want)
+	}
+}
+
+func TestRequire(t *testing.T) {
+	check := func(c *cli.Context) error {
+		if err := commandline.NoStrayArguments(c); err != nil {
+			return err
+		}
+		if c.Command.Name != "sweep" {
+			return nil
+		}
+		if err := commandline.Require(c, "out"); err != nil {
+			return err
+		}
+		return commandline.RequireRange(c, 1, 4, "jobs")
+	}
+	for in, want := range map[string]string{
+		"p train":                  "",
+		"p train more":             `train: found argument "more", expected flags only`,
+		"p sweep":                  "sweep: no --out given",
+		"p sweep --out=":           "sweep: no path given for --out",
+		"p sweep --out d f":        "",
+		"p sweep --out d --jobs 0": "sweep: --jobs: found 0, expected 1 to 4",
+		"p sweep --out d -j 5":     "sweep: --jobs: found 5, expected 1 to 4",
+	} {
+		err := program(check).Run(strings.Fields(in))
+		if want == "" && err == nil {
+			continue
+		}
+		if !usage.Is(err) || err.Error() != want {
+			t.Errorf("%s: found error %v, expected %q", in, err, want)
+		}
+	}
+}
+
+func TestNoUnknownVariables(t *testing.T) {
+	known := train.Settings()[0].Environment()
+	for variable, want := range map[string]bool{
+		known: true, "SPARSEBERT_CONFIG": true, "HOME": true, "XSPARSEBERT_A": true, "SPARSEBERT_LERNING_RATE": false, "SPARSEBERT_": false,
+	} {
+		err := commandline.NoUnknownVariables([]string{"PATH=/bin", variable + "=1"}, "SPARSEBERT_CONFIG")
+		if (err == nil) != want || err != nil && (!usage.Is(err) || !strings.Contains(err.Error(), variable+",")) {
+			t.Errorf("%s: found error %v, expected none: %v", variable, err, want)
+		}
+	}
+}

@@ -1,0 +1,16 @@
+//go:build !nvidia
+
+package device
+
+import (
+	"github.com/sparsebert/sparsebert-gpu/gpu"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+)
+
+// HasCUDA says whether this is the helper binary, the build for NVIDIA GPUs.
+const HasCUDA = false
+
+// openCUDA fails: UseHelper has handed over before, or said why it could not.
+func openCUDA() (gpu.Driver, error) {
+	return nil, usage.Errorf("found a build without cuda in the place of %s, expected one with the tag nvidia; ci/build-cuda.sh builds both", HelperName)
+}

@@ -1,0 +1,94 @@
+//go:build unix
+
+package exit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
+	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/train"
+)
+
+func TestCode(t *testing.T) {
+	for err, want := range map[error]int{
+		nil:                                  0,
+		os.ErrClosed:                         1,
+		usage.Errorf("x"):                    2,
+		fmt.Errorf("%w: 3", sweep.ErrFailed): 1,
+		fmt.Errorf("a: %w", model.ErrConfig): 2,
+		fmt.Errorf("a: %w", train.ErrUsage):  2,
+		fmt.Errorf("step 3: %w", model.ErrNotFinite):           3,
+		fmt.Errorf("a: %w", checkpoint.ErrInUse):               2,
+		fmt.Errorf("a: %w", checkpoint.ErrCorrupt):             2,
+		fmt.Errorf("a: %w", exit.Signal{"SIGINT", exit.SIGINT}): 130,
+		// A signal decides, whatever else went wrong because of it.
+		errors.Join(usage.Errorf("x"), exit.Signal{"SIGTERM", exit.SIGTERM}): 143,
+	} {
+		if got := exit.Code(err); got != want {
+			t.Errorf("%v: found %d, expected %d", err, got, want)
+		}
+	}
+}
+
+// What the process of its own below is to do.
+const (
+	variable = "TEST_EXIT_SIGNALS"
+	once     = "once"
+	twice    = "twice"
+)
+
+func TestMain(m *testing.M) {
+	n := os.Getenv(variable)
+	if n == "" {
+		os.Exit(m.Run())
+	}
+	ctx, stop := exit.OnSignal(context.Background(), func(signal string) { fmt.Println(signal) })
+	defer stop()
+	send := func() {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+			panic(err)
+		}
+	}
+	send()
+	<-ctx.Done()
+	if n == twice {
+		send()
+		select {} // until the second one ends the process
+	}
+	fmt.Println(context.Cause(ctx))
+	os.Exit(7)
+}
+
+// The first signal ends the context and tells why; the second ends the process.
+func TestOnSignal(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[string]struct {
+		code int
+		said string
+	}{once: {7, "SIGTERM\nstopped by SIGTERM\n"}, twice: {exit.SIGTERM, "SIGTERM\n"}} {
+		cmd := exec.Command(self)
+		cmd.Env = append(os.Environ(), variable+"="+n)
+		out, err := cmd.Output()
+		if ended, ok := errors.AsType[*exec.ExitError](err); !ok || ended.ExitCode() != want.code || string(out) != want.said {
+			t.Errorf("%s: found %q and error %v, expected %q and exit code %d", n, out, err, want.said, want.code)
+		}
+	}
+	ctx, stop := exit.OnSignal(t.Context(), nil)
+	stop()
+	if context.Cause(ctx) != context.Canceled {
+		t.Errorf("released: found cause %v, expected none of a signal", context.Cause(ctx))
+	}
+}

@@ -1,0 +1,144 @@
+package progress
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/train"
+)
+
+// Run shows a run: a progress bar on a terminal, log lines elsewhere. It is a train.Observer.
+type Run struct {
+	screen *Screen // told of the bar; nil without one
+	log    zerolog.Logger
+	bars   *mpb.Progress // nil off a terminal
+	bar    *mpb.Bar
+	load   *stageLog
+	loss   atomic.Uint64 // bits of the last step's loss: the bar is drawn by another goroutine
+	dir    string
+}
+
+// NewRun shows the run of a configuration on w, which has a bar if it is a [Screen] on a terminal.
+func NewRun(log zerolog.Logger, w io.Writer, c train.Config) *Run {
+	r := &Run{log: log, load: newStageLog(log)}
+	if s := barScreen(w, c); s != nil {
+		r.drawOn(s.File)
+		r.screen = s
+		s.SetBar(r.bars)
+	}
+	return r
+}
+
+// Dir is the run's folder, "" before the run has one.
+func (r *Run) Dir() string { return r.dir }
+
+// drawOn makes the run draw a bar on out, with its log lines above the bar.
+func (r *Run) drawOn(out io.Writer, options ...mpb.ContainerOption) {
+	r.bars = newBars(out, options...)
+	r.log = NewLog(r.bars, false, false)
+	r.load.log = r.log
+}
+
+// addBar draws the bar of a run of which from steps are done.
+func (r *Run) addBar(from, steps int64) {
+	began := time.Now()
+	state := func(s decor.Statistics) string {
+		text := fmt.Sprintf(" loss %.3f, %v", math.Float64frombits(r.loss.Load()), time.Since(began).Round(time.Second))
+		if done := s.Current - from; done > 0 { // of this process: earlier steps took no time of its own
+			left := time.Since(began) / time.Duration(done) * time.Duration(s.Total-s.Current)
+			text += fmt.Sprintf(", %v left", left.Round(time.Second))
+		}
+		return text
+	}
+	// With a total of 0 at first, only Close completes the bar. Lines written
+	// to the container after its last bar is complete are lost, and a run has
+	// more to say after its last step.
+	r.bar = r.bars.AddBar(0,
+		mpb.PrependDecorators(decor.CountersNoUnit("step %d/%d ")),
+		mpb.AppendDecorators(decor.Any(state)))
+	r.bar.SetTotal(steps, false)
+	r.bar.SetCurrent(from)
+}
+
+// Close ends the bar and leaves the terminal in order.
+func (r *Run) Close() {
+	if r.bars == nil {
+		return
+	}
+	if r.bar != nil {
+		r.bar.Abort(false)
+	}
+	if r.screen != nil {
+		r.screen.SetBar(nil)
+	}
+	r.bars.Wait()
+}
+
+// Loading implements train.Observer.
+func (r *Run) Loading(stage string, done, total int64) { r.load.report(stage, done, total) }
+
+// Started implements train.Observer.
+func (r *Run) Started(p *train.Plan, dir string, from int64) {
+	r.dir = dir
+	c := p.Config
+	e := r.log.Info().Str("model", c.Model).Str("method", c.Method)
+	if c.Method != "dense" {
+		e = e.Float64("sparsity", c.Sparsity).Int("block_size", c.BlockSize)
+	}
+	if c.Method == "dynamic" {
+		e = e.Int("topology_updates", len(p.UpdateAt))
+	}
+	e.Int("vocab", p.Data.Vocab.Size()).Int64("train_tokens", p.Data.TrainTokens).
+		Str("unigram_entropy", fmt.Sprintf("%.3f", p.Data.UnigramEntropy)).
+		Str("learning_rate", fmt.Sprintf("%.3g", p.Peak)).Int64("steps", c.MaxSteps).Str("out", dir).Msg("training")
+	if from > 0 {
+		r.log.Info().Int64("step", from).Msg("resumed")
+	}
+	if r.bars != nil {
+		r.addBar(from, c.MaxSteps)
+	}
+}
+
+// Stepped implements train.Observer.
+func (r *Run) Stepped(done, total int64, loss float64) {
+	if r.bar != nil {
+		r.loss.Store(math.Float64bits(loss))
+		r.bar.SetCurrent(done)
+	}
+}
+
+// Logged implements train.Observer.
+func (r *Run) Logged(m metrics.Train) {
+	r.log.Info().Int64("step", m.Step).
+		Str("mlm_loss", fmt.Sprintf("%.4f", m.MLMLoss)).Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss)).
+		Str("lr", fmt.Sprintf("%.2e", m.LR)).Str("grad_norm", fmt.Sprintf("%.2f", m.GradNorm)).
+		Str("tokens_per_second", fmt.Sprintf("%.0f", m.TokensPerSecond)).Msg("train")
+}
+
+// Updated implements train.Observer.
+func (r *Run) Updated(m metrics.Topology) {
+	r.log.Debug().Int64("step", m.Step).Int64("update", m.Update).Float64("explored_dof", m.ExploredDOF).Msg("topology")
+}
+
+// Evaluated implements train.Observer.
+func (r *Run) Evaluated(m metrics.Eval) {
+	r.log.Info().Int64("step", m.Step).
+		Str("mlm_loss", fmt.Sprintf("%.4f", m.MLMLoss)).Str("mlm_accuracy", fmt.Sprintf("%.3f", m.MLMAccuracy)).
+		Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss)).Str("nsp_accuracy", fmt.Sprintf("%.3f", m.NSPAccuracy)).Msg("eval")
+}
+
+// Saved implements train.Observer.
+func (r *Run) Saved(path string) { r.log.Info().Str("checkpoint", path).Msg("saved") }
+
+// Skipped implements train.Observer.
+func (r *Run) Skipped(path string, reason error) {
+	r.log.Warn().Str("checkpoint", path).Str("reason", reason.Error()).Msg("passed over a damaged checkpoint")
+}
