@@ -27,9 +27,9 @@ func TestCode(t *testing.T) {
 		fmt.Errorf("%w: 3", sweep.ErrFailed): 1,
 		fmt.Errorf("a: %w", model.ErrConfig): 2,
 		fmt.Errorf("a: %w", train.ErrUsage):  2,
-		fmt.Errorf("step 3: %w", model.ErrNotFinite):           3,
-		fmt.Errorf("a: %w", checkpoint.ErrInUse):               2,
-		fmt.Errorf("a: %w", checkpoint.ErrCorrupt):             2,
+		fmt.Errorf("step 3: %w", model.ErrNotFinite):            3,
+		fmt.Errorf("a: %w", checkpoint.ErrInUse):                2,
+		fmt.Errorf("a: %w", checkpoint.ErrCorrupt):              2,
 		fmt.Errorf("a: %w", exit.Signal{"SIGINT", exit.SIGINT}): 130,
 		// A signal decides, whatever else went wrong because of it.
 		errors.Join(usage.Errorf("x"), exit.Signal{"SIGTERM", exit.SIGTERM}): 143,
