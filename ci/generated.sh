@@ -1,25 +1,50 @@
 #!/usr/bin/env bash
-# Makes the committed assembly again and compares. The tree is not touched.
-# `generated.sh --self-test` proves that a changed instruction is found.
+# Makes the committed assembly and its declarations again and compares. The tree is not touched.
+# `generated.sh --self-test` proves that a changed instruction, a changed declaration and a file
+# too few are found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-committed=cpu/internal/kernel/kernel_amd64.s
-(cd cpu/internal/kernel/gen && go run . -out "$scratch/kernel_amd64.s")
-# same FILE compares it with what was made, but for the first line, which holds
-# the command.
-same() { diff <(tail -n +2 "$1") <(tail -n +2 "$scratch/kernel_amd64.s"); }
+kernel=cpu/internal/kernel
+mkdir "$scratch/made"
+go run -C "$kernel/gen" . -dir "$scratch/made"
 
-if [ "${1:-}" = --self-test ]; then
-  sed '0,/VADDPS/s//VSUBPS/' "$committed" >"$scratch/planted.s"
-  if same "$scratch/planted.s" >/dev/null; then
-    echo "generated.sh: did not find the planted fault" >&2
-    exit 1
-  fi
+# same FOLDER compares the generated files in it with those just made.
+same() {
+  local ok=0 f
+  for f in $(ls "$1" "$scratch/made" | grep '_amd64\.\(s\|go\)$' | sort -u); do
+    # What a person wrote has no warning in its first line.
+    if [ ! -e "$scratch/made/$f" ] && [[ $f == *.go ]] && ! head -1 "$1/$f" | grep -q '^// Code generated'; then continue; fi
+    if ! cmp -s "$1/$f" "$scratch/made/$f"; then
+      echo "$1/$f: found other than the generator makes; run go generate ./$kernel" >&2
+      ok=1
+    fi
+  done
+  return $ok
+}
+
+case "${1:-}" in
+"") ;;
+--self-test)
+  for plant in "sed -i 0,/VADDPS/s//VSUBPS/ vectors_amd64.s" "sed -i s/int32)/int64)/ gradients_amd64.go" "rm tiles_amd64.s" "cp tiles_amd64.s more_amd64.s"; do
+    rm -rf "$scratch/planted"
+    mkdir "$scratch/planted"
+    cp "$kernel"/*_amd64.* "$scratch/planted"
+    (cd "$scratch/planted" && $plant)
+    if same "$scratch/planted" 2>/dev/null; then
+      echo "generated.sh: did not find the planted fault: $plant" >&2
+      exit 1
+    fi
+  done
   echo "generated.sh: self-test passed"
   exit 0
-fi
-same "$committed" || { echo "$committed: found other than the generator makes; run it as cpu/internal/kernel/gen/main.go says" >&2; exit 1; }
+  ;;
+*)
+  echo "generated.sh: found argument $1, expected --self-test or none" >&2
+  exit 2
+  ;;
+esac
+same "$kernel"
 echo "generated: as committed"

@@ -108,7 +108,7 @@ func (o *normOp) row(ws *workspace, t int) {
 	case o.drop.on:
 		ws.factors = grow(ws.factors, h)
 		sub := o.sub[lo:hi]
-		o.drop.factors(k, ws.factors, lo, &ws.four, kernel.Soon{residual, sub, o.y[lo:hi]})
+		o.drop.factors(k, ws.factors, lo, &ws.four, kernel.Prefetch{residual, sub, o.y[lo:hi]})
 		k.SumTimes(z, residual, sub, ws.factors)
 	default:
 		// z may be either of the two.
@@ -136,7 +136,7 @@ func (o *normOp) rowGrad(ws *workspace, t int, dgamma, dbeta []float32) {
 	dy, z := o.dy[lo:hi], o.z[lo:hi]
 	if o.dsub != nil && o.drop.on {
 		ws.factors = grow(ws.factors, h)
-		o.drop.factors(k, ws.factors, lo, &ws.four, kernel.Soon{o.dres[lo:hi], o.dsub[lo:hi], dy})
+		o.drop.factors(k, ws.factors, lo, &ws.four, kernel.Prefetch{o.dres[lo:hi], o.dsub[lo:hi], dy})
 	}
 	mean, rstd := o.mean[t], o.rstd[t]
 	sum, dot := k.NormSums(dgamma, dbeta, dy, z, o.gamma, mean, rstd)

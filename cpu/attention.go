@@ -9,7 +9,7 @@ import (
 
 // attnOp is an attention, forward or backward. A task is one head of one sequence.
 //
-// All operands are strips of 16 columns (kernel.Squares says how they meet). The scores
+// All operands are strips of 16 columns (kernel.AttnTiles says how they meet). The scores
 // are strips of queries with the keys for rows: the softmax runs down a strip, and a strip
 // is at once the left operand of the products that sum over keys, and with the other
 // queries' strips a panel, which is the left operand of the products that sum over queries.
@@ -42,7 +42,7 @@ type attnSpace struct {
 	factors    []float32 // the same in a strip
 	top, sum   [16]float32
 	four       [4]float32
-	squares    kernel.Squares
+	squares    kernel.AttnTiles
 	soon       [7][]float32 // what the next head reads and writes, from its part on
 	soonArray  int          // the array and row that come next in asking for it
 	soonRow    int
@@ -149,12 +149,12 @@ func (o *attnOp) expect(s *attnSpace, i int) {
 
 // ask lets a product ask for the next rows of what was expected. All products do, a row in every 16 steps:
 // the fewer lines are on their way at a time, the less the processor waits for them.
-func (o *attnOp) ask(s *attnSpace, q *kernel.Squares) {
-	q.Next, q.Stride = noBias[:], 0
+func (o *attnOp) ask(s *attnSpace, q *kernel.AttnTiles) {
+	q.Prefetch, q.PrefetchStride = noBias[:], 0
 	if s.soonArray == len(s.soon) || s.soon[s.soonArray] == nil {
 		return
 	}
-	q.Next, q.Stride = s.soon[s.soonArray][s.soonRow*o.hidden:], o.hidden
+	q.Prefetch, q.PrefetchStride = s.soon[s.soonArray][s.soonRow*o.hidden:], o.hidden
 	if s.soonRow += q.Tiles * (q.N / 16); s.soonRow >= o.shape.Seq {
 		s.soonArray, s.soonRow = s.soonArray+1, 0
 	}
@@ -232,10 +232,10 @@ func (o *attnOp) steps(rows int) int {
 // scores computes c = x turned, a strip of 16 queries for the keys that exist; x is strips of
 // columns with the key for the row.
 func (o *attnOp) scores(s *attnSpace, c, x []float32, keys int) {
-	s.squares = kernel.Squares{C: c, LDC: 16, A: x, LDA: o.strip, B: s.turned, N: o.padHead,
+	s.squares = kernel.AttnTiles{C: c, LDC: 16, A: x, LDA: o.strip, B: s.turned, N: o.padHead,
 		Tiles: chunks(keys, 16), CStep: 256, AStep: 256}
 	o.ask(s, &s.squares)
-	o.b.k.PanelSquares(&s.squares)
+	o.b.k.AttnTiles(&s.squares)
 }
 
 // result computes rows r0 on, at most 16, of this head's part of dst: a, summed over n steps,
@@ -244,16 +244,16 @@ func (o *attnOp) result(s *attnSpace, dst []float32, first, r0, rows int, a []fl
 	rows = min(rows, 16)
 	whole := rows == 16 && o.padHead == o.shape.Head
 	dst = dst[first+r0*o.hidden:]
-	s.squares = kernel.Squares{C: dst, LDC: o.hidden, A: a, LDA: lda, B: b, N: n,
+	s.squares = kernel.AttnTiles{C: dst, LDC: o.hidden, A: a, LDA: lda, B: b, N: n,
 		Tiles: o.padHead / 16, CStep: 16, BStep: o.strip}
 	o.ask(s, &s.squares)
 	if !whole {
 		s.squares.C, s.squares.LDC = s.tile, o.padHead
 	}
 	if lda == 0 {
-		o.b.k.StripSquares(&s.squares)
+		o.b.k.AttnTilesTransposed(&s.squares)
 	} else {
-		o.b.k.PanelSquares(&s.squares)
+		o.b.k.AttnTiles(&s.squares)
 	}
 	for r := 0; !whole && r < rows; r++ {
 		copy(dst[r*o.hidden:][:o.shape.Head], s.tile[r*o.padHead:])
@@ -274,12 +274,12 @@ func (o *attnOp) dropout(s *attnSpace, y, p, factor []float32, i, r0, keys int) 
 	first := (i*seq + r0) * seq
 	if seq%4 == 0 {
 		n := chunks(keys, 4) * 64
-		k.DropStrip(y[:n], p[:n], factor, uint32(first/4), uint32(seq/4), &o.drop.site)
+		k.DropoutPanel(y[:n], p[:n], factor, uint32(first/4), uint32(seq/4), &o.drop.site)
 		return
 	}
 	rows := min(16, seq-r0)
 	for r := range rows {
-		o.drop.factors(k, s.rows[r*o.padSeq:][:keys], first+r*seq, &s.four, kernel.Soon{})
+		o.drop.factors(k, s.rows[r*o.padSeq:][:keys], first+r*seq, &s.four, kernel.Prefetch{})
 	}
 	k.Transpose(s.factors, 16, s.rows, o.padSeq, rows, keys)
 	n := keys * 16
@@ -289,7 +289,7 @@ func (o *attnOp) dropout(s *attnSpace, y, p, factor []float32, i, r0, keys int) 
 		}
 	}
 	k.Times(y[:n], p[:n], s.factors[:n])
-	k.ScaleStrip(y[:n], y[:n], factor)
+	k.ScalePanel(y[:n], y[:n], factor)
 }
 
 func (o *attnOp) head(s *attnSpace, i, first, keys int, lse []float32) {
@@ -307,7 +307,7 @@ func (o *attnOp) head(s *attnSpace, i, first, keys int, lse []float32) {
 	for r0 := 0; r0 < o.shape.Seq; r0 += 16 {
 		o.turn(s, s.q, o.q, first, r0)
 		o.scores(s, s.p, s.k, keys)
-		o.b.k.SoftmaxStrip(p, s.top[:], s.sum[:], o.scale)
+		o.b.k.SoftmaxPanel(p, s.top[:], s.sum[:], o.scale)
 		rows := min(16, o.shape.Seq-r0)
 		for j := range rows {
 			lse[r0+j] = s.top[j] + float32(math.Log(float64(s.sum[j])))
@@ -318,7 +318,7 @@ func (o *attnOp) head(s *attnSpace, i, first, keys int, lse []float32) {
 		if o.drop.on {
 			o.dropout(s, s.p, s.p, s.sum[:], i, r0, keys)
 		} else {
-			o.b.k.ScaleStrip(p, p, s.sum[:])
+			o.b.k.ScalePanel(p, p, s.sum[:])
 		}
 		o.result(s, o.ctx, first, r0, rows, o.pair(s.p, s.p, keys), 0, v, o.steps(keys))
 	}
@@ -355,13 +355,13 @@ func (o *attnOp) headGrad(s *attnSpace, i, first, keys int, lse []float32) {
 		o.scores(s, p, s.k, keys)
 		rows := copy(s.top[:], lse[r0:])
 		clear(s.top[rows:])
-		k.ExpStrip(p[:n], s.top[:], o.scale)
+		k.ExpPanel(p[:n], s.top[:], o.scale)
 		if o.drop.on {
 			o.dropout(s, w, p, ones[:], i, r0, keys)
 		}
 		o.turn(s, s.o, o.dctx, first, r0)
 		o.scores(s, ds, s.v, keys)
-		k.SoftmaxGradStrip(ds[:n], p[:n], w[:n], ds[:n], o.scale)
+		k.SoftmaxGradPanel(ds[:n], p[:n], w[:n], ds[:n], o.scale)
 		o.result(s, o.dq, first, r0, seq-r0, o.pair(s.left, ds, keys), 0, right, o.steps(keys))
 	}
 	do, q := o.pairColumns(s.o, s.o, o.padSeq), o.pairColumns(s.q, s.q, o.padSeq)

@@ -35,7 +35,7 @@ func (o *gradOp) addBias(ws *workspace, col int, strip []float32, n int) {
 		return
 	}
 	m := o.tokensOfLine()
-	o.b.k.Columns16(ws.half.sums[col*m:], strip, kernel.Strip, chunks(n, m))
+	o.b.k.ColumnSums16(ws.half.sums[col*m:], strip, kernel.PanelWidth, chunks(n, m))
 }
 
 // bareBias adds the sums of columns of the wide side that have no block, and so no strip.
@@ -46,9 +46,9 @@ func (o *gradOp) bareBias(ws *workspace, col, cols, t0, n int) {
 	bias := ws.half.bias
 	for end := col + cols; col < end; {
 		dy := o.dy.all[t0*o.dy.n+col:]
-		if col+kernel.Strip <= end {
-			o.b.k.Columns16(bias[col:], dy, o.dy.n, n)
-			col += kernel.Strip
+		if col+kernel.PanelWidth <= end {
+			o.b.k.ColumnSums16(bias[col:], dy, o.dy.n, n)
+			col += kernel.PanelWidth
 			continue
 		}
 		sum := float32(0)

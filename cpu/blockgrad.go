@@ -55,7 +55,7 @@ func (o *scoreOp) task(w, i int) {
 			g := ws.row[(r-row)*in : (r-row+1)*in]
 			s := o.scores[r/size*t.BlockCols():][:t.BlockCols()]
 			for c := range s {
-				s[c] += o.b.k.Sum1(g[c*size : (c+1)*size])
+				s[c] += o.b.k.SumAbs(g[c*size : (c+1)*size])
 			}
 		}
 	}
@@ -79,7 +79,7 @@ func (o *scoreOp) rows(ws *workspace, dst []float32, row int) {
 				o.b.k.Outer16(dst[col:], in, dy, lddy, o.x.all[t0*in+col:], in, n, true)
 				continue
 			}
-			x, tile := ws.panel[16*stride(n):], ws.tile[:256]
+			x, tile := ws.panel[16*stride(n):], ws.edge[:]
 			edge(x, o.x.all[t0*in+col:], in, n, in-col)
 			o.b.k.Outer16(tile, 16, dy, lddy, x, 16, n, false)
 			for i := range 16 {

@@ -11,7 +11,7 @@
 //
 // # The products
 //
-// A product with a weight (tiles.go) takes panels of kernel.Rows tokens: a panel is copied
+// A product with a weight (tiles.go) takes panels of kernel.TileRows tokens: a panel is copied
 // into strips, and for a row of blocks, or a column of them in the input gradient, all active
 // blocks follow one another through the same registers. Meanwhile the loads and stores that
 // the multiplications leave free copy the next panel. Results too large to be found in
@@ -26,7 +26,7 @@
 // kernel.Set.AsksAhead also asks for the narrower one's next chunk.
 // Lines of strips hold 2 tokens of 8 columns, or 4 of 4 for blocks of 4, and sums are
 // of tokens, added up at the end; on the best path of Intel's processors they hold a token of 16 columns for
-// blocks of 16 and more (kernel.AVX512Bcst). Single elements are dot products. The bias gradient is added up while its
+// blocks of 16 and more (kernel.AVX512Broadcast). Single elements are dot products. The bias gradient is added up while its
 // strips are near (biasgrad.go). Of many tokens, two halves are summed apart, so that two threads pack
 // each activation once between them (halves.go).
 //

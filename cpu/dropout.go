@@ -12,7 +12,7 @@ const maxDropout = 4 << 32
 // dropper is a dropout site in the current step. The zero dropper drops nothing.
 type dropper struct {
 	on   bool
-	site kernel.DropSite
+	site kernel.DropoutSite
 }
 
 // dropper checks a dropout over n elements.
@@ -27,7 +27,7 @@ func (c checker) dropper(d backend.Dropout, n int) dropper {
 	if n > maxDropout {
 		c.b.fail("cpu: %s: dropout: found %d elements, expected at most %d", c.op, n, maxDropout)
 	}
-	return dropper{on: true, site: kernel.DropSite{
+	return dropper{on: true, site: kernel.DropoutSite{
 		Seed:    [2]uint32{uint32(s.Seed), uint32(s.Seed >> 32)},
 		Step:    uint32(s.Step),
 		Place:   uint32(s.Micro)<<16 | uint32(d.Site),
@@ -38,9 +38,9 @@ func (c checker) dropper(d backend.Dropout, n int) dropper {
 
 // factors sets f[i] to the factor, 0 or 1/(1-rate), of element first+i. scratch is
 // used where first is not a multiple of 4. What is needed soon is asked for.
-func (d *dropper) factors(k *kernel.Set, f []float32, first int, scratch *[4]float32, soon kernel.Soon) {
+func (d *dropper) factors(k *kernel.Set, f []float32, first int, scratch *[4]float32, soon kernel.Prefetch) {
 	if r := first % 4; r != 0 {
-		k.Dropout(scratch[:], uint32(first/4), &d.site, kernel.Soon{})
+		k.Dropout(scratch[:], uint32(first/4), &d.site, kernel.Prefetch{})
 		n := copy(f, scratch[r:])
 		f, first = f[n:], first+n
 	}
@@ -48,7 +48,7 @@ func (d *dropper) factors(k *kernel.Set, f []float32, first int, scratch *[4]flo
 }
 
 // apply gives y = dropout(x) where x[0] is element first of the site. y may be x.
-func (d *dropper) apply(ws *workspace, k *kernel.Set, y, x []float32, first int, soon kernel.Soon) {
+func (d *dropper) apply(ws *workspace, k *kernel.Set, y, x []float32, first int, soon kernel.Prefetch) {
 	ws.factors = grow(ws.factors, len(y))
 	d.factors(k, ws.factors, first, &ws.four, soon)
 	k.Times(y, x, ws.factors)

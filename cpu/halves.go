@@ -32,7 +32,7 @@ func (o *gradOp) startHalves() {
 	}
 	for i := range o.halves[:o.split] {
 		if h := &o.halves[i]; o.bias != nil && o.layout == byToken {
-			h.sums = grow(h.sums, chunks(o.dy.n, kernel.Strip)*kernel.Strip*o.tokensOfLine())
+			h.sums = grow(h.sums, chunks(o.dy.n, kernel.PanelWidth)*kernel.PanelWidth*o.tokensOfLine())
 			clear(h.sums)
 		}
 	}

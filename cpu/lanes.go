@@ -65,7 +65,7 @@ func (o *laneOp) task(w, i int) {
 		out = ws.result
 	}
 	if stream {
-		turn = o.b.k.StreamTranspose
+		turn = o.b.k.TransposeNonTemporal
 	}
 	for col := 0; col < o.n; col += rows {
 		n := min(rows, o.n-col) // all where blocks are single weights
@@ -102,9 +102,9 @@ func (o *laneOp) elements(sums, panel []float32) {
 
 // blocks computes the sums of n columns from first on.
 func (o *laneOp) blocks(sums, panel []float32, first, n int) {
-	mul, turned := o.b.k.Lanes4, o.b.k.Lanes4Turned
+	mul, turned := o.b.k.Lanes4, o.b.k.Lanes4Transposed
 	if o.block == 8 {
-		mul, turned = o.b.k.Lanes8, o.b.k.Lanes8Turned
+		mul, turned = o.b.k.Lanes8, o.b.k.Lanes8Transposed
 	}
 	if o.byColumn {
 		mul = turned

@@ -88,7 +88,7 @@ func (p *param) index() {
 		}
 		return
 	}
-	per := max(1, t.Block/kernel.Strip)
+	per := max(1, t.Block/kernel.PanelWidth)
 	p.rowSegs, p.colSegs = grow(p.rowSegs, t.NNZ()*per), grow(p.colSegs, t.NNZ()*per)
 	for i, s := range t.RowSlot {
 		segments(p.rowSegs[i*per:(i+1)*per], t.Block, t.Cols[s], s)
@@ -103,15 +103,15 @@ func (p *param) index() {
 // its inner dimension first. Blocks of 4 x 4 and 8 x 8 are for kernel.LanesOf tokens instead.
 func segments(dst []kernel.Seg, block int, inner, slot int32) {
 	first := int(inner) * block
-	if block < kernel.Strip {
+	if block < kernel.PanelWidth {
 		dst[0] = kernel.Seg{A: int32(first * kernel.LanesOf(block)), B: slot * int32(block*block)}
 		return
 	}
 	for j := range dst {
-		k := first + j*kernel.Strip
+		k := first + j*kernel.PanelWidth
 		dst[j] = kernel.Seg{
-			A: int32(k/kernel.Strip*kernel.Strip*kernel.Rows + k%kernel.Strip),
-			B: int32(int(slot)*block*block + j*kernel.Strip*block),
+			A: int32(k/kernel.PanelWidth*kernel.PanelWidth*kernel.TileRows + k%kernel.PanelWidth),
+			B: int32(int(slot)*block*block + j*kernel.PanelWidth*block),
 		}
 	}
 }

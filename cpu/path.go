@@ -15,7 +15,7 @@ const (
 	AVX512 = Path(kernel.AVX512)
 	// AVX512Broadcast multiplies by a number that it broadcasts from memory: few
 	// instructions, best on Intel's processors.
-	AVX512Broadcast = Path(kernel.AVX512Bcst)
+	AVX512Broadcast = Path(kernel.AVX512Broadcast)
 )
 
 // String returns the name used in messages and benchmarks.

@@ -82,7 +82,7 @@ func (o *pointwiseOp) task(w, i int) {
 	case o.kind == geluGrad:
 		o.k.GELUGrad(y, x, o.z[lo:hi])
 	case o.drop.on:
-		o.drop.apply(&o.work[w], o.k, y, x, lo, kernel.Soon{})
+		o.drop.apply(&o.work[w], o.k, y, x, lo, kernel.Prefetch{})
 	default:
 		copy(y, x)
 	}

@@ -88,7 +88,7 @@ func (b *Backend) multiply(p *product, q *param, byColumn bool) {
 	switch {
 	case q.topo == nil:
 		b.multiplyDense(p, q, byColumn)
-	case q.topo.Block < kernel.Strip:
+	case q.topo.Block < kernel.PanelWidth:
 		b.multiplyLanes(p, q, byColumn)
 	default:
 		b.multiplyBlocks(p, q, byColumn)
@@ -100,7 +100,7 @@ func (b *Backend) multiplyBlocks(p *product, q *param, byColumn bool) {
 	t := q.topo
 	o := &b.ops.tiles
 	o.product = *p
-	subs := t.Block / kernel.Strip
+	subs := t.Block / kernel.PanelWidth
 	o.blocks = kernel.Blocks{LDB: t.Block, Per: subs, Subs: subs}
 	o.blocks.Values = q.values.f
 	if !byColumn || b.k.PairRows != nil {
@@ -123,8 +123,8 @@ func (b *Backend) multiplyBlocks(p *product, q *param, byColumn bool) {
 // multiplyDense sets up the tiles of a dense weight, packed in strips of 16
 // output columns. What reaches over either edge is zeros.
 func (b *Backend) multiplyDense(p *product, q *param, byColumn bool) {
-	strips, inner := chunks(p.n, kernel.Strip), chunks(p.k, kernel.Strip)
-	size := inner * kernel.Strip * kernel.Strip
+	strips, inner := chunks(p.n, kernel.PanelWidth), chunks(p.k, kernel.PanelWidth)
+	size := inner * kernel.PanelWidth * kernel.PanelWidth
 	pk := &b.ops.pack
 	kind := packTransposed
 	if byColumn {
@@ -138,12 +138,12 @@ func (b *Backend) multiplyDense(p *product, q *param, byColumn bool) {
 	o.stripSegs, o.stripPtr = grow(o.stripSegs, strips*inner), grow(o.stripPtr, strips+1)
 	for s := range strips {
 		for j := range inner {
-			o.stripSegs[s*inner+j] = kernel.Seg{A: int32(j * kernel.Strip * kernel.Rows), B: int32(s*size + j*kernel.Strip*kernel.Strip)}
+			o.stripSegs[s*inner+j] = kernel.Seg{A: int32(j * kernel.PanelWidth * kernel.TileRows), B: int32(s*size + j*kernel.PanelWidth*kernel.PanelWidth)}
 		}
 		o.stripPtr[s] = int32(s)
 	}
 	o.stripPtr[strips] = int32(strips)
-	o.blocks = kernel.Blocks{Values: pk.dst, LDB: kernel.Strip, Segs: o.stripSegs, Ptr: o.stripPtr, Per: inner, Subs: 1}
+	o.blocks = kernel.Blocks{Values: pk.dst, LDB: kernel.PanelWidth, Segs: o.stripSegs, Ptr: o.stripPtr, Per: inner, Subs: 1}
 	o.run()
 }
 

@@ -10,7 +10,7 @@ import (
 type gradLayout uint8
 
 const (
-	byToken  gradLayout = iota // woven, which see kernel.Move
+	byToken  gradLayout = iota // woven, which see kernel.Packing
 	byColumn                   // a column after the other, for B = 1
 )
 
@@ -23,7 +23,7 @@ type wideSide struct {
 	held       group // what now holds
 	next       group // what is packed into ahead
 	done       int   // lines of it that are, but for those of move
-	move       kernel.Move
+	move       kernel.Packing
 	soon       int // elements of the narrow side's next chunk that are asked for
 	columns    int // of a group
 	lo, hi     int // the task's rows of the view, or strips
@@ -39,7 +39,7 @@ var noGroup = group{-1, -1}
 // reset begins a task, of a range of strips, that ends at a token, with groups of columns.
 func (w *wideSide) reset(lo, hi, end, columns int) {
 	w.columns = columns
-	w.held, w.next, w.done, w.move = noGroup, noGroup, 0, kernel.Move{}
+	w.held, w.next, w.done, w.move = noGroup, noGroup, 0, kernel.Packing{}
 	w.lo, w.hi, w.end = lo, hi, end
 }
 
@@ -74,7 +74,7 @@ func (o *gradOp) enter(w *wideSide, a *operand, g group, n int) {
 		w.now = grow(w.now, o.packedSize(w.columns, n))
 		o.packColumns(w.now, a, g.col, min(w.columns, a.n-g.col), g.token, n)
 	}
-	w.held, w.next, w.done, w.move = g, noGroup, 0, kernel.Move{}
+	w.held, w.next, w.done, w.move = g, noGroup, 0, kernel.Packing{}
 	if o.layout == byToken {
 		if w.next = o.after(w, g); w.next.col+w.columns > a.n {
 			w.next = noGroup
@@ -86,10 +86,10 @@ func (o *gradOp) enter(w *wideSide, a *operand, g group, n int) {
 // settle notes how far the packing came.
 func (w *wideSide) settle() {
 	w.done += w.move.Done
-	if w.move.By > 0 {
-		w.soon = w.move.Asked
+	if w.move.NextStep > 0 {
+		w.soon = w.move.NextAt
 	}
-	w.move = kernel.Move{}
+	w.move = kernel.Packing{}
 }
 
 // askNarrow has the narrow side's next chunk asked for, spread over the packing of the wide side, a. A group has four
@@ -97,13 +97,13 @@ func (w *wideSide) settle() {
 func (o *gradOp) askNarrow(w *wideSide, a *operand) {
 	_, narrow := o.sides()
 	m, next := &w.move, w.held.token+o.chunk
-	m.Soon = m.Src
-	if !o.b.k.AsksAhead || o.width < kernel.Strip || next >= w.end {
+	m.Next = m.Src
+	if !o.b.k.PrefetchNext || o.width < kernel.PanelWidth || next >= w.end {
 		return
 	}
 	if chunk := narrow.all[next*narrow.n : min(next+o.chunk, w.end)*narrow.n]; w.soon < len(chunk) {
-		m.Soon, m.Asked, m.By = chunk, w.soon, 4*kernel.Strip
-		m.Mask = 1<<(bits.Len(uint(a.n/narrow.n))-1) - 1
+		m.Next, m.NextAt, m.NextStep = chunk, w.soon, 4*kernel.PanelWidth
+		m.NextMask = 1<<(bits.Len(uint(a.n/narrow.n))-1) - 1
 	}
 }
 
@@ -121,24 +121,24 @@ func (o *gradOp) share(w *wideSide, a *operand, col, cols int) {
 		soon, line = o.after(w, w.next), line-lines
 	}
 	if soon != noGroup && line*perLine < o.tokens(soon.token) {
-		w.move.Ask = a.all[(soon.token+line*perLine)*a.n+soon.col:]
+		w.move.Prefetch = a.all[(soon.token+line*perLine)*a.n+soon.col:]
 	}
 }
 
 // moveTo is the packing of the next group's lines from w.done to end.
-func (o *gradOp) moveTo(w *wideSide, a *operand, end int) kernel.Move {
+func (o *gradOp) moveTo(w *wideSide, a *operand, end int) kernel.Packing {
 	if w.done >= end {
-		return kernel.Move{}
+		return kernel.Packing{}
 	}
 	src := a.all[(w.next.token+w.done*o.tokensOfLine())*a.n+w.next.col:]
-	return kernel.Move{Src: src, Ask: src, Stride: a.n, Dst: w.ahead[w.done*kernel.Strip:],
+	return kernel.Packing{Src: src, Prefetch: src, Stride: a.n, Dst: w.ahead[w.done*kernel.PanelWidth:],
 		Step: o.stripSize(o.tokens(w.next.token)), Lines: end - w.done}
 }
 
 // after returns the task's next group behind g that has blocks: of the next chunk behind the
 // last one, none behind the last chunk.
 func (o *gradOp) after(w *wideSide, g group) group {
-	size := kernel.Strip
+	size := kernel.PanelWidth
 	if o.q.topo != nil {
 		size = o.q.topo.Block
 	}
@@ -171,7 +171,7 @@ func (o *gradOp) pack(ws *workspace, t0, n int) {
 func stride(n int) int { return chunks(n, 16) * 16 }
 
 // tokensOfLine is how many tokens a line of a strip holds.
-func (o *gradOp) tokensOfLine() int { return kernel.Strip / o.width }
+func (o *gradOp) tokensOfLine() int { return kernel.PanelWidth / o.width }
 
 // stripSize is the number of elements of a packed strip of n tokens: with a line more, so that
 // the lines of one token do not all fall on one set of a cache.
@@ -179,12 +179,12 @@ func (o *gradOp) stripSize(n int) int {
 	if o.layout == byColumn {
 		return o.width * stride(n)
 	}
-	return o.width*stride(n) + kernel.Strip
+	return o.width*stride(n) + kernel.PanelWidth
 }
 
 // packedSize is the number of elements of packed columns, of which there are whole tiles.
 func (o *gradOp) packedSize(cols, n int) int {
-	return chunks(cols, kernel.Strip) * kernel.Strip / o.width * o.stripSize(n)
+	return chunks(cols, kernel.PanelWidth) * kernel.PanelWidth / o.width * o.stripSize(n)
 }
 
 // packed returns the strip from column col on of packed columns.
@@ -198,7 +198,7 @@ func (o *gradOp) packColumns(dst []float32, a *operand, col, cols, t0, n int) {
 		o.turn(dst, a, col, cols, t0, n)
 		return
 	}
-	o.b.k.PackStrips(dst, o.stripSize(n), a.all[t0*a.n+col:], a.n, n/o.tokensOfLine(), cols/kernel.Strip, o.width)
+	o.b.k.PackInterleaved(dst, o.stripSize(n), a.all[t0*a.n+col:], a.n, n/o.tokensOfLine(), cols/kernel.PanelWidth, o.width)
 	o.packTail(dst, a, col, cols, t0, n)
 }
 
@@ -207,16 +207,16 @@ func (o *gradOp) packColumns(dst []float32, a *operand, col, cols, t0, n int) {
 func (o *gradOp) packTail(dst []float32, a *operand, col, cols, t0, n int) {
 	m, size := o.tokensOfLine(), o.stripSize(n)
 	fill := func(r, c int) {
-		for ; c < chunks(cols, kernel.Strip)*kernel.Strip; c++ {
+		for ; c < chunks(cols, kernel.PanelWidth)*kernel.PanelWidth; c++ {
 			v := float32(0)
 			if r < n && c < cols {
 				v = a.all[(t0+r)*a.n+col+c]
 			}
-			dst[c/o.width*size+r/m*kernel.Strip+c%o.width*m+r%m] = v
+			dst[c/o.width*size+r/m*kernel.PanelWidth+c%o.width*m+r%m] = v
 		}
 	}
 	whole := n / m * m
-	if c := cols / kernel.Strip * kernel.Strip; c < cols {
+	if c := cols / kernel.PanelWidth * kernel.PanelWidth; c < cols {
 		for r := range whole {
 			fill(r, c)
 		}

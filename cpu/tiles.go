@@ -2,7 +2,7 @@ package cpu
 
 import "github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
 
-// tileOp runs a product in tiles of kernel.Rows tokens by kernel.Strip columns. A task is
+// tileOp runs a product in tiles of kernel.TileRows tokens by kernel.PanelWidth columns. A task is
 // one panel of tokens and, of a weight that no cache holds, a part of its columns: all panels
 // pass the same part.
 type tileOp struct {
@@ -13,13 +13,13 @@ type tileOp struct {
 	panel     int // elements of a panel
 	panels    int
 	part      int // columns of a task
-	lastBias  [kernel.Strip]float32
+	lastBias  [kernel.PanelWidth]float32
 	stripSegs []kernel.Seg // of a dense weight
 	stripPtr  []int32
 }
 
 // noBias starts the sums of a tile at zero.
-var noBias [kernel.Strip]float32
+var noBias [kernel.PanelWidth]float32
 
 const (
 	// runColumns is how many columns are computed at a time: few enough for GELU
@@ -36,17 +36,17 @@ const (
 
 func (o *tileOp) run() {
 	o.mul = o.b.k.Tile16
-	if tail := o.n % kernel.Strip; tail != 0 && o.bias != nil {
-		o.lastBias = [kernel.Strip]float32{}
+	if tail := o.n % kernel.PanelWidth; tail != 0 && o.bias != nil {
+		o.lastBias = [kernel.PanelWidth]float32{}
 		copy(o.lastBias[:], o.bias[o.n-tail:o.n])
 	}
-	o.panel = chunks(o.k, kernel.Strip) * kernel.Strip * kernel.Rows
+	o.panel = chunks(o.k, kernel.PanelWidth) * kernel.PanelWidth * kernel.TileRows
 	for w := range o.b.work {
 		o.b.work[w].ready = 0
 	}
-	o.panels, o.part = chunks(o.t, kernel.Rows), o.n
+	o.panels, o.part = chunks(o.t, kernel.TileRows), o.n
 	if size := len(o.blocks.Values); 4*size > o.b.partFrom {
-		o.part = max(1, chunks(o.n, kernel.Strip)*partSize/size) * kernel.Strip
+		o.part = max(1, chunks(o.n, kernel.PanelWidth)*partSize/size) * kernel.PanelWidth
 	}
 	o.b.pool.run(o.panels*chunks(o.n, o.part), o)
 	o.product, o.blocks = product{}, kernel.Blocks{}
@@ -57,8 +57,8 @@ func (o *tileOp) tokens(i int) (first, n int) {
 	if i >= o.panels*chunks(o.n, o.part) {
 		return 0, 0
 	}
-	first = i % o.panels * kernel.Rows
-	return first, min(kernel.Rows, o.t-first)
+	first = i % o.panels * kernel.TileRows
+	return first, min(kernel.TileRows, o.t-first)
 }
 
 // task computes the tokens of one panel, and meanwhile copies the panel of the next
@@ -75,13 +75,13 @@ func (o *tileOp) task(w, i int) {
 	from, n := o.tokens(i + 1)
 	ws.ahead = grow(ws.ahead, o.panel)
 	ahead := &ws.copying
-	*ahead = kernel.Ahead{Src: o.src[from*o.k : (from+n)*o.k], Dst: ws.ahead, Cols: o.k}
+	*ahead = kernel.Overlap{Src: o.src[from*o.k : (from+n)*o.k], Dst: ws.ahead, Cols: o.k}
 	begin := i / o.panels * o.part
 	cols := min(o.part, o.n-begin)
 	// The later, the less of it has left the cache when it is wanted.
 	runs := chunks(cols, runColumns)
-	lines := len(o.blocks.Segs) * o.blocks.Subs * kernel.Strip / 2 * cols / o.n
-	late := runs - 1 - runs*len(ahead.Src)/kernel.Strip*5/4/max(lines, 1)
+	lines := len(o.blocks.Segs) * o.blocks.Subs * kernel.PanelWidth / 2 * cols / o.n
+	late := runs - 1 - runs*len(ahead.Src)/kernel.PanelWidth*5/4/max(lines, 1)
 
 	for r := range runs {
 		meanwhile := ahead
@@ -92,10 +92,10 @@ func (o *tileOp) task(w, i int) {
 	}
 	// What did not fit in, from the row on that was begun.
 	done := ahead.Done / o.k
-	o.fill(ws.ahead[done*kernel.Strip:], ahead.Src[done*o.k:], n-done)
+	o.fill(ws.ahead[done*kernel.PanelWidth:], ahead.Src[done*o.k:], n-done)
 	ws.ready = i + 2
 	o.b.k.Fence() // others read the results next
-	*ahead, ws.asking = kernel.Ahead{}, kernel.Ahead{}
+	*ahead, ws.asking = kernel.Overlap{}, kernel.Overlap{}
 }
 
 // fill copies rows into a panel. Rows that there are not are left as they were: what
@@ -104,12 +104,12 @@ func (o *tileOp) fill(dst, src []float32, rows int) {
 	if rows == 0 {
 		return
 	}
-	if tail := o.k % kernel.Strip; tail != 0 {
+	if tail := o.k % kernel.PanelWidth; tail != 0 {
 		for r := range rows {
-			clear(dst[(o.k-tail)*kernel.Rows+r*kernel.Strip+tail:][:kernel.Strip-tail])
+			clear(dst[(o.k-tail)*kernel.TileRows+r*kernel.PanelWidth+tail:][:kernel.PanelWidth-tail])
 		}
 	}
-	o.b.k.Panel(dst, src, o.k, rows, o.k)
+	o.b.k.PackPanel(dst, src, o.k, rows, o.k)
 }
 
 // large says whether results go past the caches: the next operation would not find them there. A
@@ -125,7 +125,7 @@ func (p *product) large() bool {
 
 // columns computes the columns from col on for the tokens in ws.panel, of which rows
 // exist, and what follows the sums.
-func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kernel.Ahead) {
+func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kernel.Overlap) {
 	at := first*o.n + col
 	out, ld := o.dst[at:], o.n
 	mode := kernel.Store
@@ -133,49 +133,49 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 	case o.finish == add:
 		mode = kernel.AddTo
 	case o.finish == store && o.large():
-		mode = kernel.Stream
+		mode = kernel.NonTemporal
 	case o.finish == timesGrad:
 		if ahead == nil {
-			ws.asking = kernel.Ahead{}
+			ws.asking = kernel.Overlap{}
 			ahead = &ws.asking
 		}
-		ahead.Ask, ahead.AskStride = o.other[at:], o.n
+		ahead.Prefetch, ahead.PrefetchStride = o.other[at:], o.n
 	}
 	if o.finished(ws, at, rows, col, cols, ahead) {
 		return
 	}
 	// What reaches over the end of the tokens or of the columns is computed beside the
 	// matrix, and the part that exists is copied.
-	whole := cols / kernel.Strip
-	if rows < kernel.Rows {
+	whole := cols / kernel.PanelWidth
+	if rows < kernel.TileRows {
 		whole = 0
 	}
 	near := o.finish == timesGrad || o.finish == alsoGELU && o.large() // in scratch first
 	if near {
-		ws.result = grow(ws.result, kernel.Rows*runColumns)
-		out, ld, whole = ws.result, runColumns, chunks(cols, kernel.Strip)
+		ws.result = grow(ws.result, kernel.TileRows*runColumns)
+		out, ld, whole = ws.result, runColumns, chunks(cols, kernel.PanelWidth)
 	}
 	if whole > 0 {
-		o.strips(out, ld, ws.panel, col, whole, mode, ahead)
+		o.microPanels(ws, out, ld, col, whole, mode, ahead)
 	}
-	if done := whole * kernel.Strip; done < cols {
-		beside := grow(ws.result, kernel.Rows*runColumns)
+	if done := whole * kernel.PanelWidth; done < cols {
+		beside := grow(ws.result, kernel.TileRows*runColumns)
 		ws.result = beside
 		for r := range rows {
 			if mode == kernel.AddTo {
 				copy(beside[r*runColumns:][:cols-done], out[r*ld+done:])
 			}
 		}
-		o.strips(beside, runColumns, ws.panel, col+done, chunks(cols-done, kernel.Strip), mode, ahead)
+		o.microPanels(ws, beside, runColumns, col+done, chunks(cols-done, kernel.PanelWidth), mode, ahead)
 		for r := range rows {
 			copy(out[r*ld+done:][:cols-done], beside[r*runColumns:])
 		}
 	}
 	switch {
 	case o.finish == alsoGELU && near:
-		o.b.k.StreamGELU(o.other[at:], out, o.dst[at:], o.n, ld, rows, cols)
+		o.b.k.GELUNonTemporal(o.other[at:], out, o.dst[at:], o.n, ld, rows, cols)
 	case o.finish == timesGrad && o.large():
-		o.b.k.StreamGELUGrad(o.dst[at:], out, o.other[at:], o.n, ld, rows, cols)
+		o.b.k.GELUGradNonTemporal(o.dst[at:], out, o.other[at:], o.n, ld, rows, cols)
 	case o.finish == alsoGELU || o.finish == timesGrad:
 		for r := range rows {
 			lo, hi, sums := at+r*o.n, at+r*o.n+cols, out[r*ld:][:cols]
@@ -189,40 +189,48 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 }
 
 // finished computes whole tiles with GELU or times its gradient by a tile that does both, if the path has one.
-func (o *tileOp) finished(ws *workspace, at, rows, col, cols int, ahead *kernel.Ahead) bool {
+func (o *tileOp) finished(ws *workspace, at, rows, col, cols int, ahead *kernel.Overlap) bool {
 	tile, mode := o.b.k.GELUTile, kernel.Store
 	if o.large() {
-		mode = kernel.Stream
+		mode = kernel.NonTemporal
 	}
 	switch {
 	case o.finish == timesGrad:
 		tile = o.b.k.GELUGradTile
-	case o.finish != alsoGELU || mode != kernel.Stream:
+	case o.finish != alsoGELU || mode != kernel.NonTemporal:
 		return false
 	}
-	if tile == nil || rows < kernel.Rows || cols%kernel.Strip != 0 {
+	if tile == nil || rows < kernel.TileRows || cols%kernel.PanelWidth != 0 {
 		return false
 	}
-	start, step := noBias[:], 0
+	ws.result = grow(ws.result, kernel.TileRows*runColumns)
+	p := &ws.tile
+	*p = kernel.Product{C: o.dst[at:], X: o.other[at:], LDC: o.n, A: ws.panel, B: &o.blocks, First: col / kernel.PanelWidth, Panels: cols / kernel.PanelWidth,
+		Start: noBias[:], Mode: mode, Overlap: ahead, Scratch: ws.result}
 	if o.bias != nil {
-		start, step = o.bias[col:], kernel.Strip
+		p.Start, p.StartStep = o.bias[col:], kernel.PanelWidth
 	}
-	ws.result = grow(ws.result, kernel.Rows*runColumns)
-	return tile(o.dst[at:], o.other[at:], o.n, ws.panel, &o.blocks, col/kernel.Strip, cols/kernel.Strip, start, step, mode, ahead, ws.result)
+	return tile(p)
 }
 
-// strips computes strips of columns from col on into c.
-func (o *tileOp) strips(c []float32, ldc int, panel []float32, col, n int, mode kernel.Mode, ahead *kernel.Ahead) {
-	first := col / kernel.Strip
-	switch {
-	case o.bias == nil:
-		o.mul(c, ldc, panel, &o.blocks, first, n, noBias[:], 0, mode, ahead)
-	case col+n*kernel.Strip <= o.n:
-		o.mul(c, ldc, panel, &o.blocks, first, n, o.bias[col:], kernel.Strip, mode, ahead)
-	default: // the last strip's bias is padded
-		if n > 1 {
-			o.mul(c, ldc, panel, &o.blocks, first, n-1, o.bias[col:], kernel.Strip, mode, ahead)
-		}
-		o.mul(c[(n-1)*kernel.Strip:], ldc, panel, &o.blocks, first+n-1, 1, o.lastBias[:], 0, mode, nil)
+// microPanels computes n micro-panels of columns from col on into c.
+func (o *tileOp) microPanels(ws *workspace, c []float32, ldc, col, n int, mode kernel.Mode, ahead *kernel.Overlap) {
+	p := &ws.tile
+	*p = kernel.Product{C: c, LDC: ldc, A: ws.panel, B: &o.blocks, First: col / kernel.PanelWidth, Panels: n, Start: noBias[:], Mode: mode, Overlap: ahead}
+	if o.bias == nil {
+		o.mul(p)
+		return
 	}
+	p.Start, p.StartStep = o.bias[col:], kernel.PanelWidth
+	if col+n*kernel.PanelWidth <= o.n {
+		o.mul(p)
+		return
+	}
+	// The last micro-panel's bias is padded.
+	if p.Panels--; n > 1 {
+		o.mul(p)
+	}
+	p.C, p.First, p.Panels = c[(n-1)*kernel.PanelWidth:], p.First+n-1, 1
+	p.Start, p.StartStep, p.Overlap = o.lastBias[:], 0, nil
+	o.mul(p)
 }

@@ -73,12 +73,12 @@ func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 // gradient sets up a weight gradient.
 func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gradOp {
 	o := &b.ops.grad
-	*o = gradOp{b: b, q: q, t: t, bounds: o.bounds, halves: o.halves, width: b.k.TileWidth}
+	*o = gradOp{b: b, q: q, t: t, bounds: o.bounds, halves: o.halves, width: b.k.GradWidth}
 	o.dy.n, o.x.n = q.spec.Out, q.spec.In
 	o.dy.all, o.x.all = c.floats("dy", dy, t*o.dy.n), c.floats("x", x, t*o.x.n)
 	o.byX = o.x.n > o.dy.n
 	if q.topo != nil {
-		if q.topo.Block < kernel.Strip {
+		if q.topo.Block < kernel.PanelWidth {
 			o.width = q.topo.Block
 		}
 		if o.visit, o.pointer = q.topo.RowSlot, q.topo.RowPtr; o.byX {
@@ -86,7 +86,7 @@ func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gr
 		}
 	}
 	budget := chunkBudget
-	if q.topo != nil && q.topo.Block < kernel.Strip {
+	if q.topo != nil && q.topo.Block < kernel.PanelWidth {
 		budget = wovenBudget
 	}
 	if o.width == 1 {
@@ -120,7 +120,7 @@ func (o *gradOp) cut() {
 		threads /= 2
 	}
 	wide, _ := o.sides()
-	rows := chunks(wide.n, kernel.Strip)
+	rows := chunks(wide.n, kernel.PanelWidth)
 	if o.q.topo != nil {
 		rows = len(o.pointer) - 1
 	}
@@ -145,7 +145,7 @@ func (o *gradOp) task(w, i int) {
 	h, r := &o.halves[i/ranges], i%ranges
 	lo, hi := o.bounds[r], o.bounds[r+1]
 	ws.half = h
-	ws.wide.reset(lo, hi, h.to, o.b.k.Group*kernel.Strip)
+	ws.wide.reset(lo, hi, h.to, o.b.k.Group*kernel.PanelWidth)
 	for t0 := h.from; t0 < h.to; t0 += o.chunk {
 		n := o.tokens(t0)
 		o.pack(ws, t0, n)
@@ -166,21 +166,21 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 	t := o.q.topo
 	wide, _ := o.sides()
 	size, index := t.Block, t.Cols
-	cpart := kernel.Strip
+	cpart := kernel.PanelWidth
 	if o.byX {
-		index, cpart = t.Rows, kernel.Strip*size
+		index, cpart = t.Rows, kernel.PanelWidth*size
 	}
-	o.startTiles(ws, kernel.GradTiles{LDC: size, CStep: size * size, Index: index, Parts: size / kernel.Strip, CPart: cpart}, n)
+	o.startTiles(ws, kernel.GradTiles{LDC: size, CStep: size * size, Index: index, Parts: size / kernel.PanelWidth, CPart: cpart}, n)
 	for r := lo; r < hi; r++ {
 		slots := o.visit[o.pointer[r]:o.pointer[r+1]]
 		if len(slots) == 0 {
 			o.bareBias(ws, r*size, size, t0, n)
 			continue
 		}
-		for u := 0; u < size; u += min(size, kernel.Strip) {
-			a := o.strip(ws, wide, r*size+u, min(size, kernel.Strip), t0, n)
-			o.wideBias(ws, r*size+u, min(size, kernel.Strip), a, n)
-			if size < kernel.Strip {
+		for u := 0; u < size; u += min(size, kernel.PanelWidth) {
+			a := o.strip(ws, wide, r*size+u, min(size, kernel.PanelWidth), t0, n)
+			o.wideBias(ws, r*size+u, min(size, kernel.PanelWidth), a, n)
+			if size < kernel.PanelWidth {
 				o.woven(ws, slots, index, a, n)
 				continue
 			}
@@ -195,13 +195,13 @@ func (o *gradOp) blocks(ws *workspace, lo, hi, t0, n int) {
 
 // woven adds the gradients of blocks of less than 16 columns that share a strip.
 func (o *gradOp) woven(ws *workspace, slots, index []int32, a []float32, n int) {
-	q := &ws.woven
-	*q = kernel.Woven{C: ws.half.grad, A: a, B: ws.panel, Slots: slots, Index: index,
-		Step: o.stripSize(n), Lines: stride(n) / o.tokensOfLine(), Move: &ws.wide.move}
-	q.Every = every(q.Move, kernel.Passes(o.width, len(slots))*q.Lines, q.Lines, o.tokensOfLine())
-	add, turned := o.b.k.Woven4, o.b.k.Woven4Turned
+	q := &ws.gradBlocks
+	*q = kernel.GradBlocks{C: ws.half.grad, A: a, B: ws.panel, Slots: slots, Index: index,
+		Step: o.stripSize(n), Lines: stride(n) / o.tokensOfLine(), Packing: &ws.wide.move}
+	q.Every = every(q.Packing, kernel.Passes(o.width, len(slots))*q.Lines, q.Lines, o.tokensOfLine())
+	add, turned := o.b.k.GradBlocks4, o.b.k.GradBlocks4Transposed
 	if o.width == 8 {
-		add, turned = o.b.k.Woven8, o.b.k.Woven8Turned
+		add, turned = o.b.k.GradBlocks8, o.b.k.GradBlocks8Transposed
 	}
 	if o.byX {
 		add = turned
@@ -211,10 +211,10 @@ func (o *gradOp) woven(ws *workspace, slots, index []int32, a []float32, n int) 
 
 // startTiles sets what all tiles of a chunk have in common, besides what t says of them.
 func (o *gradOp) startTiles(ws *workspace, t kernel.GradTiles, n int) {
-	w := &ws.tiles
+	w := &ws.gradTiles
 	*w = t
-	w.Size, w.Lines, w.Move = o.stripSize(n), stride(n)/o.tokensOfLine(), &ws.wide.move
-	part := kernel.Strip / o.width * w.Size
+	w.Size, w.Lines, w.Packing = o.stripSize(n), stride(n)/o.tokensOfLine(), &ws.wide.move
+	part := kernel.PanelWidth / o.width * w.Size
 	if o.byX {
 		w.AStep, w.APart = w.Parts*part, part
 	} else {
@@ -224,19 +224,19 @@ func (o *gradOp) startTiles(ws *workspace, t kernel.GradTiles, n int) {
 
 // tiles adds to c the tiles of slots of the wide side's strips a and the narrow side's strips p.
 func (o *gradOp) tiles(ws *workspace, c []float32, slots []int32, a, p []float32) {
-	w := &ws.tiles
+	w := &ws.gradTiles
 	w.C, w.Slots, w.A, w.B = c, slots, a, p
 	if o.byX {
 		w.A, w.B = p, a
 	}
-	w.Every = every(w.Move, kernel.Strip/o.width*len(slots)*w.Parts*w.Lines, w.Lines, kernel.TileTokens/o.tokensOfLine())
+	w.Every = every(w.Packing, kernel.PanelWidth/o.width*len(slots)*w.Parts*w.Lines, w.Lines, kernel.TileTokens/o.tokensOfLine())
 	o.b.k.GradTiles(w)
 }
 
 // every says how many of lines that are multiplied, most of them at once, lie between two that are
 // packed: a multiple of unit. Spread over all of them, reads and writes of memory wait less for one
 // another.
-func every(move *kernel.Move, lines, most, unit int) int {
+func every(move *kernel.Packing, lines, most, unit int) int {
 	if left := move.Lines - move.Done; left > 0 {
 		return max(unit, min(most, lines/left/unit*unit))
 	}
@@ -247,39 +247,39 @@ func every(move *kernel.Move, lines, most, unit int) int {
 func (o *gradOp) dense(ws *workspace, lo, hi, t0, n int) {
 	wide, narrow := o.sides()
 	in := o.x.n
-	for i := len(ws.each); i < chunks(narrow.n, kernel.Strip); i++ {
+	for i := len(ws.each); i < chunks(narrow.n, kernel.PanelWidth); i++ {
 		ws.each = append(ws.each, int32(i))
 	}
-	d, step := in, kernel.Strip
+	d, step := in, kernel.PanelWidth
 	if o.byX {
-		d, step = 1, kernel.Strip*in
+		d, step = 1, kernel.PanelWidth*in
 	}
 	inPlace := kernel.GradTiles{LDC: in, CStep: step, Index: ws.each, Parts: 1}
 	o.startTiles(ws, inPlace, n)
 	for s := lo; s < hi; s++ {
-		col := s * kernel.Strip
-		a := o.strip(ws, wide, col, kernel.Strip, t0, n)
-		o.wideBias(ws, col, kernel.Strip, a, n)
+		col := s * kernel.PanelWidth
+		a := o.strip(ws, wide, col, kernel.PanelWidth, t0, n)
+		o.wideBias(ws, col, kernel.PanelWidth, a, n)
 		whole := 0
-		if col+kernel.Strip <= wide.n {
-			whole = narrow.n / kernel.Strip
+		if col+kernel.PanelWidth <= wide.n {
+			whole = narrow.n / kernel.PanelWidth
 		}
 		o.tiles(ws, ws.half.grad[col*d:], ws.each[:whole], a, ws.panel)
-		if whole*kernel.Strip == narrow.n {
+		if whole*kernel.PanelWidth == narrow.n {
 			continue
 		}
-		o.startTiles(ws, kernel.GradTiles{LDC: kernel.Strip, Index: ws.each, Parts: 1}, n)
-		for v := whole * kernel.Strip; v < narrow.n; v += kernel.Strip {
+		o.startTiles(ws, kernel.GradTiles{LDC: kernel.PanelWidth, Index: ws.each, Parts: 1}, n)
+		for v := whole * kernel.PanelWidth; v < narrow.n; v += kernel.PanelWidth {
 			row, col := col, v
 			if o.byX {
 				row, col = col, row
 			}
-			tile := ws.tile[:kernel.Strip*kernel.Strip]
+			tile := ws.edge[:]
 			clear(tile)
 			o.tiles(ws, tile, ws.each[:1], a, o.packed(ws.panel, v, n))
-			for i := range min(kernel.Strip, o.dy.n-row) {
-				for j := range min(kernel.Strip, in-col) {
-					ws.half.grad[(row+i)*in+col+j] += tile[i*kernel.Strip+j]
+			for i := range min(kernel.PanelWidth, o.dy.n-row) {
+				for j := range min(kernel.PanelWidth, in-col) {
+					ws.half.grad[(row+i)*in+col+j] += tile[i*kernel.PanelWidth+j]
 				}
 			}
 		}

@@ -19,7 +19,7 @@ func TestTransposeIsExact(t *testing.T) {
 				n := max(0, (rows-1)*lds+cols) // not one element more than what is read
 				src := random(n, 6)
 				for name, transpose := range map[string]func(dst []float32, ldd int, src []float32, lds int, rows, cols int){
-					"Transpose": k.Transpose, "StreamTranspose": k.StreamTranspose,
+					"Transpose": k.Transpose, "TransposeNonTemporal": k.TransposeNonTemporal,
 				} {
 					for _, off := range []int{0, 3} { // with and without whole cache lines
 						what := fmt.Sprintf("%s, %d x %d, strides %d and %d, from %d", name, rows, cols, lds, ldd, off)
@@ -64,10 +64,10 @@ func TestCopy16IsExact(t *testing.T) {
 }
 
 // inPanel returns where row r, column c of the activations is in a panel.
-func inPanel(r, c int) int { return c/Strip*Strip*Rows + r*Strip + c%Strip }
+func inPanel(r, c int) int { return c/PanelWidth*PanelWidth*TileRows + r*PanelWidth + c%PanelWidth }
 
 // panelSize is the number of elements of a panel of cols columns.
-func panelSize(cols int) int { return (cols + Strip - 1) / Strip * Strip * Rows }
+func panelSize(cols int) int { return (cols + PanelWidth - 1) / PanelWidth * PanelWidth * TileRows }
 
 // What there is goes to its place, and the places of other rows and columns stay as they
 // were: of a panel under repair, rows before the first are filled already.
@@ -89,7 +89,7 @@ func TestPanelIsExact(t *testing.T) {
 						}
 					}
 					dst, check := guarded(t, len(want))
-					k.Panel(dst, src, lds, rows, cols)
+					k.PackPanel(dst, src, lds, rows, cols)
 					check(what)
 					for i, v := range dst {
 						if v != want[i] {

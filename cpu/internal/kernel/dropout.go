@@ -2,9 +2,9 @@ package kernel
 
 import "github.com/sparsebert/sparsebert-gpu/internal/philox"
 
-// DropSite names the draws of one dropout site in one step (see
-// backend.Dropout), with the rate and the factor of the elements that are kept.
-type DropSite struct {
+// DropoutSite names the draws of one dropout site in one step (see backend.Dropout). It has the
+// rate, and the factor of the elements that are kept.
+type DropoutSite struct {
 	Seed    [2]uint32 // low word first
 	Step    uint32
 	Place   uint32 // micro-batch<<16 | site
@@ -13,10 +13,10 @@ type DropSite struct {
 	Scale   float32
 }
 
-// Soon is memory that will be read or written soon, each as long as the factors, or nil.
-type Soon [3][]float32
+// Prefetch is memory that will be read or written next: slices as long as the factors, or nil.
+type Prefetch [3][]float32
 
-func dropoutGo(f []float32, block uint32, d *DropSite) {
+func dropoutGo(f []float32, block uint32, d *DropoutSite) {
 	for len(f) > 0 {
 		words := philox.Block([4]uint32{block, d.Step, d.Place, d.Purpose}, d.Seed)
 		n := min(4, len(f))

@@ -10,13 +10,13 @@ import (
 func TestDropoutIsTheContract(t *testing.T) {
 	const seed, step, place = 0x123456789abcdef0, 77, 3<<16 | 9
 	for _, rate := range []float32{0.1, 0.5, 0x1p-24, 0.75} {
-		d := DropSite{Seed: [2]uint32{seed & (1<<32 - 1), seed >> 32}, Step: step, Place: place,
+		d := DropoutSite{Seed: [2]uint32{seed & (1<<32 - 1), seed >> 32}, Step: step, Place: place,
 			Purpose: uint32(philox.Dropout), Rate: rate, Scale: 1 / (1 - rate)}
 		eachPath(t, func(t *testing.T, k *Set) {
 			for _, n := range []int{0, 1, 5, 31, 32, 63, 64, 65, 200} {
 				for _, block := range []uint32{0, 1000, 1<<32 - 7} {
 					f, check := guarded(t, n)
-					k.Dropout(f, block, &d, Soon{nil, random(n, 1), f})
+					k.Dropout(f, block, &d, Prefetch{nil, random(n, 1), f})
 					check("Dropout")
 					for i := range f {
 						w := philox.At(seed, philox.Dropout, block+uint32(i/4), step, place)[i%4]
@@ -42,9 +42,9 @@ func BenchmarkDropout(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.Run(p.String(), func(b *testing.B) {
-			d := DropSite{Rate: 0.1, Scale: 1 / 0.9}
+			d := DropoutSite{Rate: 0.1, Scale: 1 / 0.9}
 			for b.Loop() {
-				k.Dropout(f, 0, &d, Soon{})
+				k.Dropout(f, 0, &d, Prefetch{})
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(f)), "ns/element")
 		})

@@ -16,8 +16,8 @@ const mark = -12345
 
 var nan = float32(math.NaN())
 
-// wide says whether a path packs and copies beside its multiplications.
-func wide(k *Set) bool { return k.Path == AVX512 || k.Path == AVX512Bcst }
+// packsBeside says whether a path packs and copies beside its multiplications.
+func packsBeside(k *Set) bool { return k.Path == AVX512 || k.Path == AVX512Broadcast }
 
 // random fills a slice with draws in [-1, 1).
 func random(n int, seed uint64) []float32 {
@@ -134,68 +134,5 @@ func sameBits(t *testing.T, what string, x, y []float32) {
 	same := func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }
 	if !slices.EqualFunc(x, y, same) {
 		t.Fatalf("%s: two runs: found different bits, expected equal ones", what)
-	}
-}
-
-func TestSpMV(t *testing.T) {
-	eachPath(t, func(t *testing.T, k *Set) {
-		x, val := random(9*Lanes, 4), random(6, 5)
-		idx := []int32{8, 0, 3, 3, 5, 1}
-		for n := range len(idx) + 1 {
-			used := make([]bool, len(x))
-			for _, c := range idx[:n] {
-				copy(used[int(c)*Lanes:], rowsOf(Lanes, 1, 0, Lanes))
-			}
-			x := sparing(x, used)
-			dst, check := guarded(t, Lanes)
-			k.SpMV(dst, x, idx[:n], val[:n], 0.25)
-			check("SpMV")
-			for l := range Lanes {
-				var want sum
-				want.add(0.25, 1)
-				for j := range n {
-					want.add(val[j], x[int(idx[j])*Lanes+l])
-				}
-				want.check(t, "SpMV", l, dst[l])
-			}
-			again, _ := guarded(t, Lanes)
-			k.SpMV(again, x, idx[:n], val[:n], 0.25)
-			sameBits(t, "SpMV", dst, again)
-		}
-	})
-}
-
-func TestDots(t *testing.T) {
-	eachPath(t, func(t *testing.T, k *Set) {
-		const stride = 51
-		for _, n := range []int{0, 16, 48} {
-			y, x := random(n, 8), random(6*stride, 9)
-			x = sparing(x, rowsOf(len(x), 6, stride, n))
-			idx := []int32{5, 0, 2, 2, 4, 1, 3, 0, 5}
-			for m := range len(idx) + 1 {
-				dst, check := guarded(t, m)
-				k.Dots(dst, y, x, stride, idx[:m])
-				check("Dots")
-				for j := range m {
-					var want sum
-					for l := range n {
-						want.add(y[l], x[int(idx[j])*stride+l])
-					}
-					want.check(t, "Dots", j, dst[j])
-				}
-				again, _ := guarded(t, m)
-				k.Dots(again, y, x, stride, idx[:m])
-				sameBits(t, "Dots", dst, again)
-			}
-		}
-	})
-}
-
-func TestForPathRefusesUnknownPaths(t *testing.T) {
-	if _, err := ForPath(Path(99)); err == nil {
-		t.Error("path 99: found no error, expected one")
-	}
-	if k, err := ForPath(Auto); err != nil || k.Path != Paths()[len(Paths())-1] {
-		t.Errorf("Auto: found %v, %v, expected the last of %v", k, err, Paths())
 	}
 }

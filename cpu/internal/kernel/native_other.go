@@ -5,13 +5,13 @@ package kernel
 // native returns nil: this build has the Go loops only.
 func native(Path) *Set { return nil }
 
-// intel is of no interest here.
+// intel does not matter here.
 func intel() bool { return false }
 
 // Pause does nothing here.
 func Pause() {}
 
-// FlushSubnormals does nothing here: such numbers are kept.
+// FlushSubnormals does nothing here: subnormals are kept.
 func FlushSubnormals() (mode uint32) { return 0 }
 
 // Restore ends what FlushSubnormals began.

@@ -33,11 +33,11 @@ func TestGeneratorKnowsTileRun(t *testing.T) {
 		delete(known, name)
 	}
 	// One by hand: reflect is not what the assembly trusts.
-	if at := unsafe.Offsetof(tileRun{}.first); at != 8*22 || unsafe.Sizeof(tileRun{}) != 8*27 {
-		t.Errorf("first: found offset %d of %d, expected 176 of 216", at, unsafe.Sizeof(tileRun{}))
+	if at := unsafe.Offsetof(tileRun{}.firstSeg); at != 8*22 || unsafe.Sizeof(tileRun{}) != 8*27 {
+		t.Errorf("firstSeg: found offset %d of %d, expected 176 of 216", at, unsafe.Sizeof(tileRun{}))
 	}
-	if known["tileRows"] != Rows || known["strip"] != Strip {
-		t.Errorf("tile: found %d rows, strips of %d, expected %d and %d", known["tileRows"], known["strip"], Rows, Strip)
+	if known["tileRows"] != TileRows || known["panelWidth"] != PanelWidth {
+		t.Errorf("tile: found %d rows, micro-panels of %d columns, expected %d and %d", known["tileRows"], known["panelWidth"], TileRows, PanelWidth)
 	}
 	for name := range known {
 		if strings.HasPrefix(name, "run") {
@@ -46,12 +46,15 @@ func TestGeneratorKnowsTileRun(t *testing.T) {
 	}
 }
 
-// So it knows the fields of Move, of Woven and of GradTiles.
-func TestGeneratorKnowsMoveAndWoven(t *testing.T) {
+// So it knows the fields of Packing, GradBlocks, GradTiles and AttnTiles.
+func TestGeneratorKnowsArguments(t *testing.T) {
 	for _, c := range []struct {
 		file, prefix string
 		fields       reflect.Type
-	}{{"gen/move.go", "move", reflect.TypeFor[Move]()}, {"gen/woven.go", "woven", reflect.TypeFor[Woven]()}, {"gen/gradtiles.go", "tiles", reflect.TypeFor[GradTiles]()}} {
+	}{
+		{"gen/packing.go", "packing", reflect.TypeFor[Packing]()}, {"gen/gradblocks.go", "blocks", reflect.TypeFor[GradBlocks]()},
+		{"gen/gradtiles.go", "tiles", reflect.TypeFor[GradTiles]()}, {"gen/attntiles.go", "attn", reflect.TypeFor[AttnTiles]()},
+	} {
 		known := generatorConstants(t, c.file)
 		for i := range c.fields.NumField() {
 			f := c.fields.Field(i)
@@ -103,7 +106,7 @@ func TestVendor(t *testing.T) {
 		t.Errorf("found %v, expected %v", intel(), named)
 	}
 	paths := Paths()
-	expected := map[bool]Path{true: AVX512Bcst, false: AVX512}[intel()]
+	expected := map[bool]Path{true: AVX512Broadcast, false: AVX512}[intel()]
 	if best := paths[len(paths)-1]; native(AVX512) != nil && best != expected {
 		t.Errorf("best path: found %v of %v, expected %v", best, paths, expected)
 	}

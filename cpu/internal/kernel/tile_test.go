@@ -5,13 +5,12 @@ import (
 	"testing"
 )
 
-// weights is a random weight of five views of strips, one of them empty, and a panel
-// to multiply it with; and the sums that they have, without start, if rows are as they are and
-// if they are paired.
+// weights is a random weight of five groups of micro-panels, one of them empty, and a packed panel
+// to multiply it with; and their sums without start, for rows as they are and for paired rows.
 type weights struct {
 	b            Blocks
 	a            []float32
-	plain, pairs [][]sum // [strip][row*Strip + column]
+	plain, pairs [][]sum // [micro-panel][row*PanelWidth + column]
 }
 
 // inPairs returns where PairRows takes row k, column j of a matrix to.
@@ -26,18 +25,18 @@ func (x *weights) want(k *Set) [][]sum {
 	return x.plain
 }
 
-func (x *weights) strips() int { return (len(x.b.Ptr) - 1) * x.b.Subs }
+func (x *weights) panels() int { return (len(x.b.Ptr) - 1) * x.b.Subs }
 
-// segments returns those of a strip and where the strip starts in a block.
+// segments returns those of a micro-panel and where it starts in a block.
 func (x *weights) segments(s int) ([]Seg, int) {
 	view := s / x.b.Subs
-	return x.b.Segs[int(x.b.Ptr[view])*x.b.Per : int(x.b.Ptr[view+1])*x.b.Per], s % x.b.Subs * Strip
+	return x.b.Segs[int(x.b.Ptr[view])*x.b.Per : int(x.b.Ptr[view+1])*x.b.Per], s % x.b.Subs * PanelWidth
 }
 
 func newWeights(subs, per int) *weights {
-	x := &weights{b: Blocks{LDB: subs*Strip + 3*(per-1), Ptr: []int32{0, 2, 2, 3, 6, 7}, Per: per, Subs: subs}}
-	x.a, x.b.Values = random(5*Rows*Strip+11, 1), random(4*Strip*x.b.LDB, 2)
-	roomA, roomB := len(x.a)-Rows*Strip, len(x.b.Values)-(Strip-1)*x.b.LDB-subs*Strip
+	x := &weights{b: Blocks{LDB: subs*PanelWidth + 3*(per-1), Ptr: []int32{0, 2, 2, 3, 6, 7}, Per: per, Subs: subs}}
+	x.a, x.b.Values = random(5*TileRows*PanelWidth+11, 1), random(4*PanelWidth*x.b.LDB, 2)
+	roomA, roomB := len(x.a)-TileRows*PanelWidth, len(x.b.Values)-(PanelWidth-1)*x.b.LDB-subs*PanelWidth
 	for i := range 7 * per {
 		x.b.Segs = append(x.b.Segs, Seg{int32(97 * i % (roomA + 1)), int32((roomB + 61*i) % (roomB + 1))})
 	}
@@ -48,14 +47,14 @@ func newWeights(subs, per int) *weights {
 
 // sums takes row k, column j of a block from where place says.
 func (x *weights) sums(place func(k, j int) (row, col int)) (all [][]sum) {
-	for s := range x.strips() {
-		sums := make([]sum, Rows*Strip)
+	for s := range x.panels() {
+		sums := make([]sum, TileRows*PanelWidth)
 		segs, at := x.segments(s)
 		for _, g := range segs {
 			for i := range sums {
-				for k := range Strip {
-					row, col := place(k, i%Strip)
-					sums[i].add(x.a[int(g.A)+i/Strip*Strip+k], x.b.Values[int(g.B)+at+col+row*x.b.LDB])
+				for k := range PanelWidth {
+					row, col := place(k, i%PanelWidth)
+					sums[i].add(x.a[int(g.A)+i/PanelWidth*PanelWidth+k], x.b.Values[int(g.B)+at+col+row*x.b.LDB])
 				}
 			}
 		}
@@ -64,17 +63,17 @@ func (x *weights) sums(place func(k, j int) (row, col int)) (all [][]sum) {
 	return all
 }
 
-// spared returns the panel and the weight with NaN where the strips do not read.
-func (x *weights) spared(first, strips int) (a []float32, b Blocks) {
+// spared returns the panel and the weight with NaN where the micro-panels do not read.
+func (x *weights) spared(first, panels int) (a []float32, b Blocks) {
 	usedA, usedB := make([]bool, len(x.a)), make([]bool, len(x.b.Values))
-	for s := first; s < first+strips; s++ {
+	for s := first; s < first+panels; s++ {
 		segs, at := x.segments(s)
 		for _, g := range segs {
-			for k := range Strip {
-				for i := range Rows {
-					usedA[int(g.A)+i*Strip+k] = true
+			for k := range PanelWidth {
+				for i := range TileRows {
+					usedA[int(g.A)+i*PanelWidth+k] = true
 				}
-				for j := range Strip {
+				for j := range PanelWidth {
 					usedB[int(g.B)+at+j+k*x.b.LDB] = true
 				}
 			}
@@ -87,23 +86,23 @@ func (x *weights) spared(first, strips int) (a []float32, b Blocks) {
 
 // tileCase is one call of a tile.
 type tileCase struct {
-	first, strips int
+	first, panels int
 	step          int
 	mode          Mode
 	off, gap      int // where c starts in a cache line, and what is between its rows
 }
 
 // Parts of a weight that begin and end everywhere in a block, in all
-// modes, with one start for all strips and one for each.
+// modes, with one start for all micro-panels and one for each.
 func TestTileAgainstPlainSums(t *testing.T) {
 	for _, subs := range []int{1, 2, 4} {
 		for per := 1; per <= 4; per++ {
 			x := newWeights(subs, per)
-			all := x.strips()
+			all := x.panels()
 			eachPath(t, func(t *testing.T, k *Set) {
 				for _, part := range [][2]int{{0, 0}, {0, all}, {1, 1}, {subs + 1, all - subs - 1}, {all - 1, 1}, {2, 3}} {
-					for _, step := range []int{0, Strip} {
-						for _, mode := range []Mode{Store, AddTo, Stream} {
+					for _, step := range []int{0, PanelWidth} {
+						for _, mode := range []Mode{Store, AddTo, NonTemporal} {
 							// Whole lines, whole lines from the middle of one, and rows that start anywhere.
 							for _, at := range [][2]int{{0, 0}, {8, 0}, {0, 8}, {3, 1}} {
 								x.check(t, k, tileCase{part[0], part[1], step, mode, at[0], at[1]})
@@ -119,33 +118,33 @@ func TestTileAgainstPlainSums(t *testing.T) {
 func (x *weights) check(t *testing.T, k *Set, v tileCase) {
 	t.Helper()
 	what := fmt.Sprintf("Tile16, Subs %d, Per %d, %+v", x.b.Subs, x.b.Per, v)
-	width := v.strips * Strip
+	width := v.panels * PanelWidth
 	ldc := width + v.gap
-	a, b := x.spared(v.first, v.strips)
-	start := random(max(v.strips, 1)*Strip, 3)
+	a, b := x.spared(v.first, v.panels)
+	start := random(max(v.panels, 1)*PanelWidth, 3)
 	if v.step == 0 {
-		start = start[:Strip:Strip]
+		start = start[:PanelWidth:PanelWidth]
 	}
 	start = sparing(start, rowsOf(len(start), 1, 0, len(start)))
-	before := random(Rows*width, 4)
+	before := random(TileRows*width, 4)
 	run := func() []float32 {
-		c, check := guardedAt(t, (Rows-1)*ldc+width, v.off)
+		c, check := guardedAt(t, (TileRows-1)*ldc+width, v.off)
 		for i, old := range before {
 			at := i/width*ldc + i%width
 			if c[at] = nan; v.mode == AddTo {
 				c[at] = old
 			}
 		}
-		k.Tile16(c, ldc, a, &b, v.first, v.strips, start, v.step, v.mode, nil)
+		k.Tile16(&Product{C: c, LDC: ldc, A: a, B: &b, First: v.first, Panels: v.panels, Start: start, StartStep: v.step, Mode: v.mode})
 		check(what)
 		return c
 	}
 	c := run()
 	for at, got := range c {
 		if i, j := at/max(ldc, 1), at%max(ldc, 1); j < width {
-			s := j / Strip
-			want := x.want(k)[v.first+s][i*Strip+j%Strip]
-			want.add(start[s*v.step+j%Strip], 1)
+			s := j / PanelWidth
+			want := x.want(k)[v.first+s][i*PanelWidth+j%PanelWidth]
+			want.add(start[s*v.step+j%PanelWidth], 1)
 			if v.mode == AddTo {
 				want.add(before[i*width+j], 1)
 			}
@@ -161,19 +160,19 @@ func (x *weights) check(t *testing.T, k *Set, v tileCase) {
 func TestFinishedTiles(t *testing.T) {
 	for _, subs := range []int{1, 4} {
 		x := newWeights(subs, 2)
-		all := x.strips()
+		all := x.panels()
 		eachPath(t, func(t *testing.T, k *Set) {
 			if k.GELUTile == nil || k.GELUGradTile == nil {
-				if k.Path == AVX512Bcst {
+				if k.Path == AVX512Broadcast {
 					t.Fatal("GELUTile, GELUGradTile: found none")
 				}
 				return
 			}
 			for _, part := range [][2]int{{0, 0}, {0, all}, {1, 1}, {all - 1, 1}, {2, 3}, {1, 4}, {3, 2}} {
-				for _, mode := range []Mode{Store, Stream} {
+				for _, mode := range []Mode{Store, NonTemporal} {
 					for _, at := range [][2]int{{0, 0}, {0, 16}, {8, 0}, {0, 8}, {3, 1}} {
 						for _, op := range []string{"GELU", "GELUGrad", "GELUGrad in place"} {
-							x.checkFinished(t, k, op, tileCase{part[0], part[1], Strip, mode, at[0], at[1]})
+							x.checkFinished(t, k, op, tileCase{part[0], part[1], PanelWidth, mode, at[0], at[1]})
 						}
 					}
 				}
@@ -185,15 +184,15 @@ func TestFinishedTiles(t *testing.T) {
 func (x *weights) checkFinished(t *testing.T, k *Set, op string, v tileCase) {
 	t.Helper()
 	what := fmt.Sprintf("%s, Subs %d, %+v", op, x.b.Subs, v)
-	width := v.strips * Strip
+	width := v.panels * PanelWidth
 	ldc := width + v.gap
-	a, b := x.spared(v.first, v.strips)
-	start, pre := random(max(v.strips, 1)*Strip, 3), random((Rows-1)*ldc+width, 4)
+	a, b := x.spared(v.first, v.panels)
+	start, pre := random(max(v.panels, 1)*PanelWidth, 3), random((TileRows-1)*ldc+width, 4)
 	want, wantOther := make([]float32, len(pre)), make([]float32, len(pre))
-	k.Tile16(want, ldc, a, &b, v.first, v.strips, start, v.step, Store, nil)
+	k.Tile16(&Product{C: want, LDC: ldc, A: a, B: &b, First: v.first, Panels: v.panels, Start: start, StartStep: v.step})
 	c, check := guardedAt(t, len(pre), v.off)
 	other, checkOther := guardedAt(t, len(pre), v.off)
-	for i := range Rows {
+	for i := range TileRows {
 		row := func(x []float32) []float32 { return x[i*ldc : i*ldc+width] }
 		if op == "GELU" {
 			k.GELU(row(wantOther), row(want))
@@ -207,18 +206,18 @@ func (x *weights) checkFinished(t *testing.T, k *Set, op string, v tileCase) {
 			c[j], other[j], want[j], wantOther[j] = mark, mark, mark, mark
 		}
 	}
-	near, checkNear := guarded(t, 2*Rows*Strip)
+	scratch, checkScratch := guarded(t, 2*TileRows*PanelWidth)
 	f, possible, from := k.GELUGradTile, true, other
 	switch op {
 	case "GELU":
-		f, possible = k.GELUTile, v.strips == 0 || v.strips%2 == 0 && v.off == 0 && v.gap%Strip == 0
+		f, possible = k.GELUTile, v.panels == 0 || v.panels%2 == 0 && v.off == 0 && v.gap%PanelWidth == 0
 	case "GELUGrad in place":
 		from = c
 	}
-	done := f(c, from, ldc, a, &b, v.first, v.strips, start, v.step, v.mode, nil, near)
+	done := f(&Product{C: c, X: from, LDC: ldc, A: a, B: &b, First: v.first, Panels: v.panels, Start: start, StartStep: v.step, Mode: v.mode, Scratch: scratch})
 	check(what)
 	checkOther(what)
-	checkNear(what)
+	checkScratch(what)
 	if done != possible {
 		t.Fatalf("%s: found %v, expected %v", what, done, possible)
 	}
@@ -228,7 +227,7 @@ func (x *weights) checkFinished(t *testing.T, k *Set, op string, v tileCase) {
 	}
 }
 
-// Rows to themselves and beside, with a stride, and beside them what is left alone.
+// Rows in place and elsewhere, with a stride. What lies between them stays as it was.
 func TestPairRows(t *testing.T) {
 	eachPath(t, func(t *testing.T, k *Set) {
 		if k.PairRows == nil {

@@ -51,7 +51,7 @@ func sumSqGo(x []float32) float64 {
 	return (s[0] + s[1]) + (s[2] + s[3])
 }
 
-func columns16Go(sum, x []float32, ldx int, rows int) {
+func columnSums16Go(sum, x []float32, ldx int, rows int) {
 	var s [16]float32
 	for r := range rows {
 		for j, v := range x[r*ldx : r*ldx+16] {
@@ -61,7 +61,7 @@ func columns16Go(sum, x []float32, ldx int, rows int) {
 	axpyGo(sum[:16], 1, s[:])
 }
 
-func sum1Go(x []float32) float32 {
+func sumAbsGo(x []float32) float32 {
 	var s [4]float32
 	for i, v := range x {
 		s[i&3] += math.Float32frombits(math.Float32bits(v) &^ (1 << 31))

@@ -11,23 +11,20 @@ var lengths = []int{0, 1, 3, 7, 8, 15, 16, 17, 31, 64, 65, 100, 131}
 func TestReductions(t *testing.T) {
 	eachPath(t, func(t *testing.T, k *Set) {
 		for _, n := range lengths {
-			x, y := random(n, 1), random(n, 2)
-			var dot, sum, sq, abs, diff, size float64
+			x := random(n, 1)
+			var sum, sq, abs, diff float64
 			top := math.Inf(-1)
 			for i := range x {
-				a, b := float64(x[i]), float64(y[i])
-				dot += a * b
+				a := float64(x[i])
 				sum += a
 				sq += a * a
 				abs += math.Abs(a)
 				diff += (a - 0.125) * (a - 0.125)
-				size += math.Abs(a * b)
 				top = max(top, a)
 			}
 			e := float64(n+2) * unit
-			near(t, "Dot", n, k.Dot(x, y), dot, e*size)
 			near(t, "Sum", n, k.Sum(x), sum, e*abs)
-			near(t, "Sum1", n, k.Sum1(x), abs, e*abs)
+			near(t, "SumAbs", n, k.SumAbs(x), abs, e*abs)
 			near(t, "SumSqDiff", n, k.SumSqDiff(x, 0.125), diff, (e+2*unit)*diff)
 			if got := k.SumSq(x); !(math.Abs(got-sq) <= 1e-14*sq) {
 				t.Fatalf("SumSq of %d: found %v, expected %v", n, got, sq)
@@ -140,7 +137,7 @@ func TestAdam(t *testing.T) {
 func TestExpError(t *testing.T) {
 	eachPath(t, func(t *testing.T, k *Set) {
 		const n = 1 << 15
-		x, y, shift := make([]float32, n), make([]float32, n), make([]float32, Strip)
+		x, y, shift := make([]float32, n), make([]float32, n), make([]float32, PanelWidth)
 		for i := range x {
 			x[i] = -87.3 + 175.2*float32(i)/n
 			if i%2 == 0 {
@@ -148,7 +145,7 @@ func TestExpError(t *testing.T) {
 			}
 		}
 		copy(y, x)
-		k.ExpStrip(y, shift, 1)
+		k.ExpPanel(y, shift, 1)
 		worst := 0.0
 		for i := range x {
 			want := math.Exp(float64(x[i]))
@@ -158,7 +155,7 @@ func TestExpError(t *testing.T) {
 			t.Errorf("exp: relative error: found %.3g, expected at most 2^-22", worst)
 		}
 		copy(y, []float32{-1e30, -200, float32(math.Inf(-1)), -88, 15: 0})
-		k.ExpStrip(y[:Strip], shift, 1)
+		k.ExpPanel(y[:PanelWidth], shift, 1)
 		for i, v := range y[:4] {
 			if !(v >= 0 && v <= 1.2e-38) {
 				t.Errorf("exp far below zero, case %d: found %v, expected at most 1.2e-38", i, v)
@@ -199,7 +196,7 @@ func TestGELUError(t *testing.T) {
 	})
 }
 
-func TestColumns16(t *testing.T) {
+func TestColumnSums16(t *testing.T) {
 	eachPath(t, func(t *testing.T, k *Set) {
 		for _, rows := range []int{0, 1, 3, 4, 7, 64, 129} {
 			const ldx = 21
@@ -207,15 +204,15 @@ func TestColumns16(t *testing.T) {
 			sum, check := guarded(t, 16)
 			copy(sum, random(16, 2))
 			start := append([]float32(nil), sum...)
-			k.Columns16(sum, x, ldx, rows)
-			check("Columns16")
+			k.ColumnSums16(sum, x, ldx, rows)
+			check("ColumnSums16")
 			for j := range 16 {
 				want, size := float64(start[j]), math.Abs(float64(start[j]))
 				for r := range rows {
 					want += float64(x[r*ldx+j])
 					size += math.Abs(float64(x[r*ldx+j]))
 				}
-				near(t, "Columns16", j, sum[j], want, float64(rows+2)*unit*size)
+				near(t, "ColumnSums16", j, sum[j], want, float64(rows+2)*unit*size)
 			}
 		}
 	})
@@ -236,53 +233,53 @@ func TestSumTimes(t *testing.T) {
 	})
 }
 
-// Past the caches come the same bits, whatever the alignment, the length and the strides, and nothing
-// between the rows.
-func TestStreamedGELUHasTheSameBits(t *testing.T) {
+// Non-temporal stores write the same bits, whatever the alignment, the length and the strides, and
+// nothing between the rows.
+func TestGELUNonTemporalHasTheSameBits(t *testing.T) {
 	eachPath(t, func(t *testing.T, k *Set) {
 		for _, n := range append(lengths, 256, 512) {
 			for _, off := range []int{0, 1, 8} {
 				for _, shape := range []struct{ rows, ld, ldx int }{{0, n, n}, {1, n, n}, {3, n, n + 5}, {2, n + 32, n}, {3, n + 16, n + 16}, {2, n + 3, n + 1}} {
-					streamed(t, k, n, off, shape.rows, shape.ld, shape.ldx)
+					nonTemporal(t, k, n, off, shape.rows, shape.ld, shape.ldx)
 				}
 			}
 		}
 	})
 }
 
-func streamed(t *testing.T, k *Set, n, off, rows, ld, ldx int) {
+func nonTemporal(t *testing.T, k *Set, n, off, rows, ld, ldx int) {
 	t.Helper()
-	x, wide, near := random(rows*ldx, 1), random(rows*ld, 3), random(rows*ldx, 2)
+	x, pre7, dy := random(rows*ldx, 1), random(rows*ld, 3), random(rows*ldx, 2)
 	for i := range x {
 		x[i] *= 7
 	}
-	for i := range wide {
-		wide[i] *= 7
+	for i := range pre7 {
+		pre7[i] *= 7
 	}
 	for _, offPre := range []int{0, off} {
 		y, check := guarded(t, rows*ld+off)
 		pre, checkPre := guarded(t, rows*ld+offPre)
-		k.StreamGELU(y[off:], x, pre[offPre:], ld, ldx, rows, n)
+		k.GELUNonTemporal(y[off:], x, pre[offPre:], ld, ldx, rows, n)
 		k.Fence()
 		want, wantPre := marked(rows*ld), marked(rows*ld)
 		for r := range rows {
 			k.GELU(want[r*ld:][:n], x[r*ldx:][:n])
 			copy(wantPre[r*ld:][:n], x[r*ldx:])
 		}
-		same(t, "StreamGELU", y[off:], want)
-		same(t, "StreamGELU: pre", pre[offPre:], wantPre)
-		check("StreamGELU")
-		checkPre("StreamGELU: pre")
+		same(t, "GELUNonTemporal", y[off:], want)
+		same(t, "GELUNonTemporal: pre", pre[offPre:], wantPre)
+		check("GELUNonTemporal")
+		checkPre("GELUNonTemporal: pre")
 	}
 	y, check := guarded(t, rows*ld+off)
-	k.StreamGELUGrad(y[off:], near, wide, ld, ldx, rows, n)
+	k.GELUGradNonTemporal(y[off:], dy, pre7, ld, ldx, rows, n)
 	k.Fence()
 	want := marked(rows * ld)
 	for r := range rows {
-		k.GELUGrad(want[r*ld:][:n], near[r*ldx:][:n], wide[r*ld:][:n])
+		k.GELUGrad(want[r*ld:][:n], dy[r*ldx:][:n], pre7[r*ld:][:n])
 	}
-	same(t, "StreamGELUGrad", y[off:], want)
-	check("StreamGELUGrad")
+	same(t, "GELUGradNonTemporal", y[off:], want)
+	check("GELUGradNonTemporal")
 }
 
 // marked returns n elements as guarded fills them.

@@ -1,53 +1,76 @@
 package main
 
 import (
-	"fmt"
-
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// panel emits the copy of four rows at a time of the activations into a panel: 16
-// columns go side by side, the next 16 tileRows*16 elements further.
-func panel(s isa) {
-	TEXT("panel"+s.name, NOSPLIT, "func(dst, src []float32, lds int, fours, strips int)")
+// packPanel emits the copy of activations into a packed panel, four rows at a time: 16 columns
+// side by side, the next 16 columns tileRows*16 elements further.
+func packPanel(s isa) {
+	declare("packPanel"+s.name, "func(dst, src []float32, lds int, fours, panels int)",
+		"is packPanelGo for whole micro-panels and four rows at a time, at least one of either.")
 	dst, src := Load(Param("dst").Base(), GP64()), Load(Param("src").Base(), GP64())
-	lds, lds3 := bytes("lds"), GP64()
+	lds, lds3 := stride("lds"), GP64()
 	LEAQ(Mem{Base: lds, Index: lds, Scale: 2}, lds3)
 	fours := Load(Param("fours"), GP64())
 	from, to, n := GP64(), GP64(), GP64()
 	Label("rows")
 	MOVQ(src, from)
 	MOVQ(dst, to)
-	Load(Param("strips"), n)
-	Label("strip")
+	Load(Param("panels"), n)
+	Label("panel")
 	row := []Mem{{Base: from}, {Base: from, Index: lds, Scale: 1}, {Base: from, Index: lds, Scale: 2}, {Base: from, Index: lds3, Scale: 1}}
-	for v := 0; v < strip; v += s.lanes {
+	for v := 0; v < panelWidth; v += s.lanes {
 		for i, m := range row {
 			r := s.vec()
 			VMOVUPS(m.Offset(4*v), r)
-			VMOVUPS(r, Mem{Base: to, Disp: 4 * (strip*i + v)})
+			VMOVUPS(r, Mem{Base: to, Disp: 4 * (panelWidth*i + v)})
 		}
 	}
-	ADDQ(U8(4*strip), from)
-	ADDQ(U32(4*strip*tileRows), to)
+	ADDQ(U8(4*panelWidth), from)
+	ADDQ(U32(4*panelWidth*tileRows), to)
 	DECQ(n)
-	JNZ(LabelRef("strip"))
+	JNZ(LabelRef("panel"))
 	LEAQ(Mem{Base: src, Index: lds, Scale: 4}, src)
-	ADDQ(U32(4*4*strip), dst)
+	ADDQ(U32(4*4*panelWidth), dst)
 	DECQ(fours)
 	JNZ(LabelRef("rows"))
 	VZEROUPPER()
 	RET()
 }
 
-// transpose emits the transposition of 8 rows x 8 columns at a time, for AVX. Halves of
-// rows r and r+4 share a register, so that no value crosses its middle.
+// copy16 emits the copy of rows of 16 elements.
+func copy16(s isa) {
+	declare("copy16"+s.name, "func(dst []float32, ldd int, src []float32, lds int, rows int)")
+	dst, src := Load(Param("dst").Base(), GP64()), Load(Param("src").Base(), GP64())
+	ldd, lds := stride("ldd"), stride("lds")
+	rows := Load(Param("rows"), GP64())
+	TESTQ(rows, rows)
+	JZ(LabelRef("done"))
+	Label("row")
+	for v := 0; v < panelWidth; v += s.lanes {
+		x := s.vec()
+		VMOVUPS(Mem{Base: src, Disp: 4 * v}, x)
+		VMOVUPS(x, Mem{Base: dst, Disp: 4 * v})
+	}
+	ADDQ(lds, src)
+	ADDQ(ldd, dst)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// transpose emits the transposition of 8 rows x 8 columns at a time, for AVX. Halves of rows r
+// and r+4 share a register, so that no value crosses its middle.
 func transpose() {
-	TEXT("transposeAVX2", NOSPLIT, "func(dst *float32, ldd int, src *float32, lds int, rows8, cols8 int)")
+	declare("transposeAVX2", "func(dst *float32, ldd int, src *float32, lds int, rows8, cols8 int)",
+		"is transposeGo for 8*rows8 rows and 8*cols8 columns, both positive.")
 	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
-	ldd, lds := bytes("ldd"), bytes("lds")
+	ldd, lds := stride("ldd"), stride("lds")
 	ldd3, lds3 := GP64(), GP64()
 	LEAQ(Mem{Base: ldd, Index: ldd, Scale: 2}, ldd3)
 	LEAQ(Mem{Base: lds, Index: lds, Scale: 2}, lds3)
@@ -115,18 +138,23 @@ func transpose() {
 }
 
 // transpose16 emits the transposition of 16 rows x 16 columns at a time, for AVX-512: whole
-// cache lines in, whole lines out. It goes along 16 rows, so that lines side by side are read, or with down
-// along 16 columns, so that lines side by side are written.
-func transpose16(name string, down bool, store func(src, dst Op)) {
-	TEXT(name, NOSPLIT, "func(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)")
+// cache lines in, whole lines out. It goes along 16 rows, so that adjacent lines are read. With
+// non-temporal stores it goes along 16 columns, so that adjacent lines are written.
+func transpose16(name string, nontemporal bool) {
+	down, store := nontemporal, func(src, dst Op) { VMOVUPS(src, dst) }
+	if nontemporal {
+		store = func(src, dst Op) { VMOVNTPS(src, dst) }
+	}
+	declare(name, "func(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)",
+		"is transposeGo for 16*rows16 rows and 16*cols16 columns, both positive.")
 	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
-	ldd, lds := bytes("ldd"), bytes("lds")
+	ldd, lds := stride("ldd"), stride("lds")
 	inner, outer := "cols16", Load(Param("rows16"), GP64())
 	if down {
 		inner, outer = "rows16", Load(Param("cols16"), GP64())
 	}
 	from, to, n := GP64(), GP64(), GP64()
-	Label("strip")
+	Label("panel")
 	Load(Param(inner), n)
 	MOVQ(src, from)
 	MOVQ(dst, to)
@@ -142,7 +170,7 @@ func transpose16(name string, down bool, store func(src, dst Op)) {
 		}
 		ADDQ(lds, p)
 	}
-	// In turns of 1, 2, 4 and 8: pairs of rows swap every other piece of that size.
+	// In stages of 1, 2, 4 and 8, pairs of rows swap every other group of that many elements.
 	var y [16]reg.VecVirtual
 	for r := 0; r < 16; r += 2 {
 		y[r], y[r+1] = ZMM(), ZMM()
@@ -196,109 +224,7 @@ func transpose16(name string, down bool, store func(src, dst Op)) {
 		ADDQ(U8(64), dst)
 	}
 	DECQ(outer)
-	JNZ(LabelRef("strip"))
+	JNZ(LabelRef("panel"))
 	VZEROUPPER()
 	RET()
-}
-
-// copy16 emits the copy of rows of 16 elements.
-func copy16(s isa) {
-	TEXT("copy16"+s.name, NOSPLIT, "func(dst []float32, ldd int, src []float32, lds int, rows int)")
-	dst, src := Load(Param("dst").Base(), GP64()), Load(Param("src").Base(), GP64())
-	ldd, lds := bytes("ldd"), bytes("lds")
-	rows := Load(Param("rows"), GP64())
-	TESTQ(rows, rows)
-	JZ(LabelRef("done"))
-	Label("row")
-	for v := 0; v < strip; v += s.lanes {
-		x := s.vec()
-		VMOVUPS(Mem{Base: src, Disp: 4 * v}, x)
-		VMOVUPS(x, Mem{Base: dst, Disp: 4 * v})
-	}
-	ADDQ(lds, src)
-	ADDQ(ldd, dst)
-	DECQ(rows)
-	JNZ(LabelRef("row"))
-	Label("done")
-	VZEROUPPER()
-	RET()
-}
-
-// weave emits the packing of lines of strips of size columns, 16 columns after the other.
-// AVX2 takes eight columns at a time. The rows of the next line are asked for.
-func weave(s isa, size int) {
-	TEXT(fmt.Sprintf("weave%d%s", size, s.name), NOSPLIT, "func(dst *float32, step int, src *float32, lds int, lines, squares int)")
-	tokens := strip / size
-	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
-	step, lds := bytes("step"), bytes("lds")
-	lines := Load(Param("lines"), GP64())
-	from, to, n, p := GP64(), GP64(), GP64(), GP64()
-	var w *weaver
-	if s == avx512 {
-		w = startWeave(tokens)
-	}
-	Label("line")
-	MOVQ(src, from)
-	MOVQ(dst, to)
-	Load(Param("squares"), n)
-	Label("square")
-	for part := 0; part < strip; part += s.lanes {
-		MOVQ(from, p)
-		var row []reg.VecVirtual
-		for r := range tokens {
-			row = append(row, s.vec())
-			VMOVUPS(Mem{Base: p, Disp: 4 * part}, row[r])
-			if part == 0 {
-				PREFETCHT0(Mem{Base: p, Index: lds, Scale: uint8(tokens)})
-			}
-			if r+1 < tokens {
-				ADDQ(lds, p)
-			}
-		}
-		if w != nil {
-			for _, line := range w.lines(row) {
-				VMOVUPS(line, Mem{Base: to})
-				ADDQ(step, to)
-			}
-			continue
-		}
-		for _, line := range halfLines(row) {
-			VMOVUPS(line[0], Mem{Base: to})
-			VMOVUPS(line[1], Mem{Base: to, Disp: 32})
-			ADDQ(step, to)
-		}
-	}
-	ADDQ(U32(64), from)
-	DECQ(n)
-	JNZ(LabelRef("square"))
-	for range tokens {
-		ADDQ(lds, src)
-	}
-	ADDQ(U8(4*strip), dst)
-	DECQ(lines)
-	JNZ(LabelRef("line"))
-	VZEROUPPER()
-	RET()
-}
-
-// halfLines returns the lines of eight columns of 2 or 4 rows in halves.
-func halfLines(row []reg.VecVirtual) [][2]reg.Register {
-	// Columns of the lower and upper four in the halves of a vector, until halves are joined.
-	join := func(x, y reg.Register) (lo, hi reg.Register) {
-		l := YMM()
-		VPERM2F128(U8(0x20), y, x, l)
-		VPERM2F128(U8(0x31), y, x, x)
-		return l, x
-	}
-	if len(row) == 2 {
-		lo, hi := join(unpacked(row[0], row[1]))
-		return [][2]reg.Register{{lo, hi}}
-	}
-	l01, h01 := unpacked(row[0], row[1])
-	l23, h23 := unpacked(row[2], row[3])
-	c0, c1 := unpackedPairs(l01, l23)
-	c2, c3 := unpackedPairs(h01, h23)
-	lo0, hi0 := join(c0, c1)
-	lo1, hi1 := join(c2, c3)
-	return [][2]reg.Register{{lo0, lo1}, {hi0, hi1}}
 }

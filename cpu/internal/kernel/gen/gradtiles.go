@@ -8,34 +8,36 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The fields of kernel.GradTiles by their offsets, which a test compares.
+// The fields of kernel.GradTiles by their offsets. A test compares them.
 const (
-	tilesC     = 0
-	tilesLDC   = 24
-	tilesCStep = 32
-	tilesA     = 40
-	tilesAStep = 64
-	tilesB     = 72
-	tilesBStep = 96
-	tilesSlots = 104
-	tilesIndex = 128
-	tilesSize  = 152
-	tilesLines = 160
-	tilesMove  = 168
-	tilesEvery = 176
-	tilesParts = 184
-	tilesCPart = 192
-	tilesAPart = 200
-	tilesBPart = 208
+	tilesC       = 0
+	tilesLDC     = 24
+	tilesCStep   = 32
+	tilesA       = 40
+	tilesAStep   = 64
+	tilesB       = 72
+	tilesBStep   = 96
+	tilesSlots   = 104
+	tilesIndex   = 128
+	tilesSize    = 152
+	tilesLines   = 160
+	tilesPacking = 168
+	tilesEvery   = 176
+	tilesParts   = 184
+	tilesCPart   = 192
+	tilesAPart   = 200
+	tilesBPart   = 208
 )
 
 // gradTiles emits tiles of 16 x 16 of a weight gradient. A vector holds two tokens of columns of
-// b; two tokens of a column of a are broadcast for several of them, so that less is read
-// than multiplied. AVX-512 has the sums of 8 x 16 in registers, AVX2 those of 4 x 8. The tokens'
-// sums are added up at the end. With bcst a vector holds one token of 16 columns, and each
-// multiplication broadcasts a number of a by itself; the sums of all 16 x 16 are in registers.
+// b, and two tokens of a column of a are broadcast for several of them, so that there are fewer
+// loads than multiplications. The sums of the tokens are added at the end. The accumulators
+// of AVX-512 are 8 x 16, those of AVX2 4 x 8.
+//
+// With bcst a vector holds one token of 16 columns, each multiplication broadcasts an element
+// of a from memory, and the accumulators are all 16 x 16.
 func gradTiles(s isa, bcst bool) {
-	const early = 8 // lines from the asking for one to its use
+	const distance = 8 // lines from the prefetch of one to its use
 	narrow, rows, strips, unroll, suffix := 8, 8, 2, 2, s.name
 	switch {
 	case s == avx2:
@@ -43,22 +45,22 @@ func gradTiles(s isa, bcst bool) {
 	case bcst:
 		narrow, rows, strips, unroll, suffix = 16, 16, 1, 4, s.name+bcstSuffix
 	}
-	TEXT("gradTiles"+suffix, NOSPLIT, "func(w *byte)")
-	parts := strip / s.lanes // vectors of a line
+	declare("gradTiles"+suffix, "func(w *GradTiles)")
+	parts := panelWidth / s.lanes // vectors of a line
 	slot, part := AllocLocal(8), AllocLocal(8)
 	tile, left, right := AllocLocal(8), AllocLocal(8), AllocLocal(8)
 	w := func() reg.Register { return Load(Param("w"), GP64()) }
-	var m *moving
-	moved := func() reg.Register {
-		move := w()
-		MOVQ(Mem{Base: move, Disp: tilesMove}, move)
-		return move
+	var m *packer
+	loadPacking := func() reg.Register {
+		packing := w()
+		MOVQ(Mem{Base: packing, Disp: tilesPacking}, packing)
+		return packing
 	}
 	if s == avx512 {
-		move := moved()
-		m = startMove(move, narrow, group(bcst))
+		packing := loadPacking()
+		m = newPacker(packing, narrow, group(bcst))
 		if bcst {
-			m.reload = moved
+			m.next = loadPacking
 		}
 	}
 	none := GP64()
@@ -93,11 +95,11 @@ func gradTiles(s isa, bcst bool) {
 	MOVQ(i, part)
 	Label("part")
 	acc := accumulators(rows, strips*parts, s.lanes)
-	for half := range strip / narrow {
+	for half := range panelWidth / narrow {
 		for row := 0; row < narrow; row += rows {
-			for column := 0; column < strip/narrow; column += strips {
+			for column := 0; column < panelWidth/narrow; column += strips {
 				label := func(s string) string { return fmt.Sprintf("%s%dx%dx%d", s, half, row, column) }
-				// The sums of a row lie in one line, which most often no near cache has.
+				// The sums of a row lie in one line, which is seldom in the L1 or L2 cache.
 				rowsOfTile := func() (c, ldc reg.Register) {
 					r := w()
 					c, ldc = GP64(), GP64()
@@ -108,7 +110,7 @@ func gradTiles(s isa, bcst bool) {
 					return c, ldc
 				}
 				c, ldc := rowsOfTile()
-				claim(c, ldc, rows)
+				prefetchRows(c, ldc, rows)
 				r := w()
 				ap, bp, size, n, k := GP64(), GP64(), GP64(), GP64(), GP64()
 				MOVQ(Mem{Base: r, Disp: tilesSize}, size)
@@ -122,8 +124,8 @@ func gradTiles(s isa, bcst bool) {
 				if column == 1 {
 					ADDQ(size, bp)
 				}
-				// The strip that all tiles of a call have is in the first-level cache: only the other one is asked for, by its
-				// distance from ap.
+				// The micro-panel that all tiles of a call share is in the L1 cache. Only the other one is
+				// prefetched, by its distance from ap.
 				other := GP64()
 				if bcst {
 					XORQ(other, other)
@@ -152,36 +154,36 @@ func gradTiles(s isa, bcst bool) {
 					var b []reg.VecVirtual
 					for v := range strips * parts {
 						b = append(b, s.vec())
-						from := Mem{Base: bp, Disp: 4 * (strip*l + s.lanes*(v%parts))}
+						from := Mem{Base: bp, Disp: 4 * (panelWidth*l + s.lanes*(v%parts))}
 						if v >= parts {
 							from.Index, from.Scale = size, 1
 						}
 						VMOVUPS(from, b[v])
 						if half+row == 0 && v%parts == 0 && !bcst {
-							from.Disp += 64 * early
+							from.Disp += 64 * distance
 							PREFETCHT0(from)
 						}
 					}
 					for i := range rows {
 						if bcst {
-							VFMADD231PS_BCST(Mem{Base: ap, Disp: 4 * (strip*l + i)}, b[0], acc[i][0])
+							VFMADD231PS_BCST(Mem{Base: ap, Disp: 4 * (panelWidth*l + i)}, b[0], acc[i][0])
 							continue
 						}
 						tokens := s.vec()
-						VBROADCASTSD(Mem{Base: ap, Disp: 4 * (strip*l + 2*(row+i))}, tokens)
+						VBROADCASTSD(Mem{Base: ap, Disp: 4 * (panelWidth*l + 2*(row+i))}, tokens)
 						for v := range b {
 							VFMADD231PS(b[v], tokens, acc[i][v])
 						}
 					}
 					switch {
 					case bcst:
-						PREFETCHT0(Mem{Base: ap, Index: other, Scale: 1, Disp: 64 * (early + l)})
+						PREFETCHT0(Mem{Base: ap, Index: other, Scale: 1, Disp: 64 * (distance + l)})
 					case row+column == 0:
-						PREFETCHT0(Mem{Base: ap, Disp: 64 * (early + l)})
+						PREFETCHT0(Mem{Base: ap, Disp: 64 * (distance + l)})
 					}
 				}
-				ADDQ(U32(4*strip*unroll), ap)
-				ADDQ(U32(4*strip*unroll), bp)
+				ADDQ(U32(4*panelWidth*unroll), ap)
+				ADDQ(U32(4*panelWidth*unroll), bp)
 				SUBQ(U8(unroll), k)
 				JG(LabelRef(label("line")))
 				TESTQ(n, n)
@@ -210,21 +212,21 @@ func gradTiles(s isa, bcst bool) {
 	JMP(LabelRef("part"))
 	Label("done")
 	if m != nil {
-		m.end(moved())
+		m.end(loadPacking())
 	}
 	VZEROUPPER()
 	RET()
 }
 
-// addTokens adds the sums of even and odd tokens, which lie side by side, to rows of c.
+// addTokens emits the sums of even and odd tokens, which are neighbors, added to rows of c.
 func addTokens(s isa, acc [][]reg.VecVirtual, c, ldc reg.Register, disp int) {
 	var even, odd reg.VecVirtual
 	if s == avx512 {
-		even, odd = numbers(0), numbers(1)
+		even, odd = everySecond(0), everySecond(1)
 	}
 	for _, r := range acc {
 		if s == avx512 {
-			addSecond(r[0], r[1], even, odd)
+			addNeighbors(r[0], r[1], even, odd)
 		} else {
 			other := s.vec()
 			VSHUFPS(U8(0xdd), r[1], r[0], other)

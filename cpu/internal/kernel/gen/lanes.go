@@ -1,14 +1,16 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// spmv emits one output row for 64 tokens.
+// spmv emits one output row of a product with single elements, for 64 tokens.
 func spmv(s isa) {
-	TEXT("spmv"+s.name, NOSPLIT, "func(dst, x []float32, idx []int32, val []float32, init float32)")
+	declare("spmv"+s.name, "func(dst, x []float32, idx []int32, val []float32, init float32)")
 	acc := make([]reg.VecVirtual, 64/s.lanes)
 	for i := range acc {
 		acc[i] = s.vec()
@@ -47,17 +49,22 @@ func spmv(s isa) {
 	RET()
 }
 
-// lanes emits size output rows of a product with size x size blocks for 64 tokens, or 48 (kernel.LanesOf). The
-// element of a block that meets input k and output j is size*j+k, or if turned size*k+j.
-func lanes(s isa, name string, size int, turned bool) {
-	TEXT(name+s.name, NOSPLIT, "func(dst, x []float32, segs []int64, w []float32, start []float32)")
-	// As many tokens at a time as registers hold the sums of.
+// lanes emits size output rows of a product with size x size blocks, for the tokens that
+// kernel.LanesOf says. Element size*j+k of a block meets input k and output j, or if
+// transposed element size*k+j.
+func lanes(s isa, size int, transposed bool) {
+	name := fmt.Sprintf("lanes%d", size)
+	if transposed {
+		name += "Transposed"
+	}
+	declare(name+s.name, "func(dst, x []float32, segs []Seg, w []float32, start []float32)")
+	// As many tokens at a time as the registers hold accumulators for.
 	tokens, vectors := 64, 4
 	if size == 8 {
 		tokens, vectors = 48, 3
 	}
 	if s == avx2 {
-		vectors = 12 / size // so with blocks of 4 64 tokens go in 24, 24 and 16
+		vectors = 12 / size // so blocks of 4 take 64 tokens as 24, 24 and 16
 	}
 	load := s == avx512 || vectors == 1 // else no register is left for them
 	x, dst := Load(Param("x").Base(), GP64()), Load(Param("dst").Base(), GP64())
@@ -81,21 +88,21 @@ func lanes(s isa, name string, size int, turned bool) {
 		MOVLQSX(Mem{Base: segs, Disp: 4}, wp)
 		LEAQ(Mem{Base: x, Index: xp, Scale: 4}, xp)
 		LEAQ(Mem{Base: w, Index: wp, Scale: 4}, wp)
-		// The next segment is asked for, or behind the last one this one again.
-		soon, soonW := GP64(), GP64()
-		LEAQ(Mem{Base: segs, Disp: 8}, soon)
+		// Prefetch the next segment. Behind the last one it is this one again.
+		next, soonW := GP64(), GP64()
+		LEAQ(Mem{Base: segs, Disp: 8}, next)
 		CMPQ(count, U8(1))
-		CMOVQEQ(segs, soon)
-		MOVLQSX(Mem{Base: soon, Disp: 4}, soonW)
-		MOVLQSX(Mem{Base: soon}, soon)
-		LEAQ(Mem{Base: x, Index: soon, Scale: 4}, soon)
+		CMOVQEQ(segs, next)
+		MOVLQSX(Mem{Base: next, Disp: 4}, soonW)
+		MOVLQSX(Mem{Base: next}, next)
+		LEAQ(Mem{Base: x, Index: next, Scale: 4}, next)
 		LEAQ(Mem{Base: w, Index: soonW, Scale: 4}, soonW)
 		for line := 0; line < size*size; line += 16 {
 			PREFETCHT0(Mem{Base: soonW, Disp: 4 * line})
 		}
 		for k := range size {
 			for line := first; line < first+vectors*s.lanes; line += 16 {
-				PREFETCHT0(Mem{Base: soon, Disp: 4 * (tokens*k + line)})
+				PREFETCHT0(Mem{Base: next, Disp: 4 * (tokens*k + line)})
 			}
 			in := make([]reg.VecVirtual, vectors)
 			for v := range in {
@@ -106,7 +113,7 @@ func lanes(s isa, name string, size int, turned bool) {
 			}
 			for j := range acc {
 				at := size*j + k
-				if turned {
+				if transposed {
 					at = size*k + j
 				}
 				value := s.vec()

@@ -1,105 +1,178 @@
-// Command gen writes the assembly of package kernel:
+// Command gen writes the assembly of package kernel and the Go declarations of its
+// functions, a pair of files for each family:
 //
-//	cd cpu/internal/kernel/gen && go run . -out ../kernel_amd64.s
+//	go generate ./cpu/internal/kernel     # or: go run . -dir FOLDER, here
 //
-// It is a module of its own, so that the program does not depend on the
-// generator's libraries. What each function computes stands in package kernel
-// (native_amd64.go names the Go loop of each).
+// It is a module of its own, so that the program does not depend on the generator's
+// libraries. Package kernel says what each function computes: of tile16AVX2 and
+// tile16AVX512 that is the Go loop tileGo, of which set.go has the formula.
 package main
 
 import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
 	. "github.com/mmcloughlin/avo/build"
-	. "github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/reg"
 )
 
-// isa is an instruction set with vectors of lanes float32.
-type isa struct {
-	name  string
-	lanes int
+// families says what each pair of files holds.
+var families = []struct {
+	name string
+	emit func()
+}{
+	{"tiles", emitTiles},
+	{"lanes", emitLanes},
+	{"gradients", emitGradients},
+	{"attention", emitAttention},
+	{"vectors", emitVectors},
+	{"dropout", emitDropout},
+	{"copies", emitCopies},
+	{"system", emitSystem},
 }
 
-var (
-	avx2   = isa{"AVX2", 8}
-	avx512 = isa{"AVX512", 16}
-)
-
-// vec returns a new vector register of the set's full width.
-func (s isa) vec() reg.VecVirtual {
-	if s.lanes == 16 {
-		return ZMM()
-	}
-	return YMM()
-}
-
-// narrow returns a new register of n lanes.
-func narrow(n int) reg.VecVirtual {
-	switch n {
-	case 16:
-		return ZMM()
-	case 8:
-		return YMM()
-	}
-	return XMM()
-}
-
-func main() {
-	ConstraintExpr("!noasm")
-	transpose()
-	transpose16("transposeAVX512", false, func(src, dst Op) { VMOVUPS(src, dst) })
-	transpose16("streamTransposeAVX512", true, func(src, dst Op) { VMOVNTPS(src, dst) })
-	copy16(avx2)
-	copy16(avx512)
+func emitTiles() {
+	tileAVX2()
+	tileAVX512()
 	pairRows()
-	fence()
-	mode()
-	pause()
-	var value, slope function // GELU and its gradient, of the last path
-	for _, s := range []isa{avx2, avx512} {
-		tile := tileAVX2
-		if s == avx512 {
-			tile = tileAVX512
-		}
-		tile()
-		outer(s, "outer16", 16)
-		panel(s)
-		columns(s)
-		lanes(s, "lanes4", 4, false)
-		lanes(s, "lanes4Turned", 4, true)
-		lanes(s, "lanes8", 8, false)
-		lanes(s, "lanes8Turned", 8, true)
+	tileBcst()
+	geluTileBcst(gelu(avx512))
+	geluGradTileBcst(geluGrad(avx512))
+}
+
+func emitLanes() {
+	for _, s := range both {
+		spmv(s)
 		for _, size := range []int{4, 8} {
-			woven(s, size, false, false)
-			woven(s, size, true, false)
-			weave(s, size)
+			lanes(s, size, false)
+			lanes(s, size, true)
+		}
+	}
+}
+
+func emitGradients() {
+	for _, s := range both {
+		outer(s)
+		for _, size := range []int{4, 8} {
+			gradBlocks(s, size, false, false)
+			gradBlocks(s, size, true, false)
 		}
 		gradTiles(s, false)
-		spmv(s)
 		dots(s)
+	}
+	for _, size := range []int{4, 8} {
+		gradBlocks(avx512, size, false, true)
+		gradBlocks(avx512, size, true, true)
+	}
+	gradTiles(avx512, true)
+}
+
+func emitAttention() {
+	for _, s := range both {
+		attentionTiles(s, false)
+		attentionTiles(s, true)
+		softmax(s)
+	}
+	attentionTilePairs(false)
+	attentionTilePairs(true)
+}
+
+func emitVectors() {
+	for _, s := range both {
 		reductions(s)
+		columnSums(s)
 		maps(s)
 		norms(s)
 		exponentials(s)
-		value, slope = gelus(s)
+		gelus(s)
 		adam(s)
-		sumTimes(s)
+	}
+}
+
+func emitDropout() {
+	for _, s := range both {
 		dropout(s)
-		dropStrip(s)
-		squares(s, "panelSquares", true)
-		squares(s, "stripSquares", false)
-		strips(s)
+		dropoutPanel(s)
 	}
-	pairSquares("panelSquares", true)
-	pairSquares("stripSquares", false)
-	tileBcst()
-	geluTileBcst(value)
-	geluGradTileBcst(slope)
-	gradTiles(avx512, true)
-	for _, size := range []int{4, 8} {
-		woven(avx512, size, false, true)
-		woven(avx512, size, true, true)
+}
+
+func emitCopies() {
+	for _, s := range both {
+		packPanel(s)
+		copy16(s)
+		interleave(s, 4)
+		interleave(s, 8)
 	}
-	weave(avx512, 16)
-	cpuid()
-	Generate()
+	interleave(avx512, 16)
+	transpose()
+	transpose16("transposeAVX512", false)
+	transpose16("transposeNonTemporalAVX512", true)
+}
+
+func emitSystem() {
+	fence()
+	mode()
+	pause()
+	vendor()
+}
+
+func main() {
+	dir := flag.String("dir", "..", "folder that the files are written to")
+	family := flag.String("family", "", "write the assembly of this family to standard output")
+	declarations := flag.Bool("declarations", false, "write its declarations instead")
+	flag.Parse()
+	if *family == "" {
+		if err := writeAll(*dir); err != nil {
+			fmt.Fprintln(os.Stderr, "gen:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	for _, f := range families {
+		if f.name != *family {
+			continue
+		}
+		ConstraintExpr("!noasm")
+		f.emit()
+		if *declarations {
+			os.Stdout.WriteString(declared())
+		} else {
+			Generate()
+		}
+		return
+	}
+	fmt.Fprintf(os.Stderr, "gen: found no family %s\n", *family)
+	os.Exit(1)
+}
+
+// writeAll writes the files of all families. The generator's library keeps one program-wide
+// state, so a process of its own makes each file.
+func writeAll(dir string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	for _, f := range families {
+		for ending, args := range map[string][]string{
+			".s":  {"-family", f.name},
+			".go": {"-family", f.name, "-declarations"},
+		} {
+			run := exec.Command(self, args...)
+			run.Stderr = os.Stderr
+			text, err := run.Output()
+			if err != nil {
+				return fmt.Errorf("%s%s: %w", f.name, ending, err)
+			}
+			// The library's first line holds the command, which differs with the folder.
+			_, text, _ = bytes.Cut(text, []byte("\n"))
+			text = append([]byte("// Code generated by cpu/internal/kernel/gen. DO NOT EDIT.\n"), text...)
+			if err := os.WriteFile(filepath.Join(dir, f.name+"_amd64"+ending), text, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

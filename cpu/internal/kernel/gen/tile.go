@@ -6,7 +6,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The fields of kernel.tileRun by their offsets, which a test compares.
+// The fields of kernel.tileRun by their offsets. A test compares them.
 const (
 	runC = 8 * iota
 	runLDC
@@ -17,40 +17,32 @@ const (
 	runPtr
 	runPer
 	runSubs
-	runStrips
+	runPanels
 	runStart
 	runStartStep
-	runFrom
-	runEnd
-	runTo
-	runLeft
-	runRow
-	runWrap
+	runCopyFrom
+	runCopyEnd
+	runCopyTo
+	runCopyLeft
+	runCopyRow
+	runCopyWrap
 	runAdd
-	runStream
-	runSub
-	runLast
-	runFirst
-	runAsk
-	runAskStride
+	runNonTemporal
+	runSubLeft
+	runLastSeg
+	runFirstSeg
+	runPrefetch
+	runPrefetchStride
 	runOther
-	runNear
+	runScratch
 )
 
-// tileRows is kernel.Rows, the rows of a tile, and strip kernel.Strip, the
-// columns of a strip.
-const tileRows, strip = 24, 16
+// The sizes of a tile, as in package kernel: its rows, and the columns of a micro-panel.
+const tileRows, panelWidth = 24, 16
 
-// bytes loads a stride given in elements.
-func bytes(name string) reg.Register {
-	r := Load(Param(name), GP64())
-	SHLQ(U8(2), r)
-	return r
-}
-
-// claim asks for the lines of rows of c, which will be written at the end. (The Go
-// assembler has no PREFETCHW; a line that no other core holds comes for writing too.)
-func claim(c, ldc reg.Register, rows int) {
+// prefetchRows emits prefetches for the rows of c, which are written at the end. The Go
+// assembler has no PREFETCHW, but a line that no other core holds arrives writable.
+func prefetchRows(c, ldc reg.Register, rows int) {
 	p := GP64()
 	MOVQ(c, p)
 	for range rows {
@@ -59,14 +51,15 @@ func claim(c, ldc reg.Register, rows int) {
 	}
 }
 
-// ask asks for the lines of this strip of rows of another array, if one is given, from row first on.
-func ask(run reg.Register, label string, first, rows int) {
+// prefetch emits prefetches for the same columns of another array, if the run has one, for rows
+// from first on.
+func prefetch(run reg.Register, label string, first, rows int) {
 	p, stride := GP64(), GP64()
-	MOVQ(Mem{Base: run, Disp: runAskStride}, stride)
+	MOVQ(Mem{Base: run, Disp: runPrefetchStride}, stride)
 	TESTQ(stride, stride)
 	JZ(LabelRef(label))
 	IMUL3Q(U8(first), stride, p)
-	ADDQ(Mem{Base: run, Disp: runAsk}, p)
+	ADDQ(Mem{Base: run, Disp: runPrefetch}, p)
 	for range rows {
 		PREFETCHT1(Mem{Base: p})
 		ADDQ(stride, p)
@@ -74,10 +67,10 @@ func ask(run reg.Register, label string, first, rows int) {
 	Label(label)
 }
 
-// walk emits the loop over the segments of a strip, each strip steps long, four at a
-// time. step gets the pointers to A and to this step's row of B, and its offset from A in
-// bytes.
-func walk(run, a reg.Register, step func(ap, bp reg.Register, disp int)) {
+// eachSegment emits the loop over the segments of a micro-panel. Each has panelWidth steps,
+// which are taken four at a time. step gets the pointers to A and to the step's row of B, and
+// the step's offset from A in bytes.
+func eachSegment(run, a reg.Register, step func(ap, bp reg.Register, disp int)) {
 	segs, count := segments(run)
 	b, ldb, ap, bp, k := GP64(), GP64(), GP64(), GP64(), GP64()
 	MOVQ(Mem{Base: run, Disp: runB}, b)
@@ -89,7 +82,7 @@ func walk(run, a reg.Register, step func(ap, bp reg.Register, disp int)) {
 	MOVLQSX(Mem{Base: segs, Disp: 4}, bp)
 	LEAQ(Mem{Base: a, Index: ap, Scale: 4}, ap)
 	LEAQ(Mem{Base: b, Index: bp, Scale: 4}, bp)
-	MOVQ(U32(strip), k)
+	MOVQ(U32(panelWidth), k)
 	Label("k")
 	for i := range 4 {
 		step(ap, bp, 4*i)
@@ -104,7 +97,7 @@ func walk(run, a reg.Register, step func(ap, bp reg.Register, disp int)) {
 	Label("finish")
 }
 
-// segments loads where those of the strip begin, and their number.
+// segments loads where the micro-panel's segments begin, and their number.
 func segments(run reg.Register) (segs, count reg.Register) {
 	segs, count = GP64(), GP64()
 	x, from := GP64(), GP64()
@@ -119,29 +112,29 @@ func segments(run reg.Register) (segs, count reg.Register) {
 	return segs, count
 }
 
-// advance emits the step to the run's next strip, until there is none.
+// advance emits the step to the run's next micro-panel, and the end behind the last.
 func advance(run reg.Register) {
 	x, y := GP64(), GP64()
-	ADDQ(U8(4*strip), Mem{Base: run, Disp: runC})
-	ADDQ(U8(4*strip), Mem{Base: run, Disp: runAsk})
+	ADDQ(U8(4*panelWidth), Mem{Base: run, Disp: runC})
+	ADDQ(U8(4*panelWidth), Mem{Base: run, Disp: runPrefetch})
 	MOVQ(Mem{Base: run, Disp: runStartStep}, x)
 	ADDQ(x, Mem{Base: run, Disp: runStart})
-	ADDQ(U8(4*strip), Mem{Base: run, Disp: runB})
-	DECQ(Mem{Base: run, Disp: runSub})
+	ADDQ(U8(4*panelWidth), Mem{Base: run, Disp: runB})
+	DECQ(Mem{Base: run, Disp: runSubLeft})
 	JNZ(LabelRef("same"))
 	MOVQ(Mem{Base: run, Disp: runSubs}, x)
-	MOVQ(x, Mem{Base: run, Disp: runSub})
-	IMUL3Q(I8(4*strip), x, y)
+	MOVQ(x, Mem{Base: run, Disp: runSubLeft})
+	IMUL3Q(I8(4*panelWidth), x, y)
 	SUBQ(y, Mem{Base: run, Disp: runB})
 	ADDQ(U8(4), Mem{Base: run, Disp: runPtr})
 	Label("same")
-	DECQ(Mem{Base: run, Disp: runStrips})
-	JNZ(LabelRef("strip"))
+	DECQ(Mem{Base: run, Disp: runPanels})
+	JNZ(LabelRef("panel"))
 	VZEROUPPER()
 	RET()
 }
 
-// put stores rows of accumulators.
+// put emits the stores of rows of accumulators.
 func put(c, ldc reg.Register, acc [][]reg.VecVirtual, lanes int, store func(src, dst Op)) {
 	p := GP64()
 	MOVQ(c, p)
@@ -153,7 +146,7 @@ func put(c, ldc reg.Register, acc [][]reg.VecVirtual, lanes int, store func(src,
 	}
 }
 
-// addTo emits the addition of what is there, if the byte flag is not zero.
+// addTo emits the addition of what c holds, if the byte flag is not zero.
 func addTo(flag Mem, c, ldc reg.Register, acc [][]reg.VecVirtual, lanes int) {
 	CMPB(flag, U8(0))
 	JE(LabelRef("store"))
@@ -161,13 +154,14 @@ func addTo(flag Mem, c, ldc reg.Register, acc [][]reg.VecVirtual, lanes int) {
 	Label("store")
 }
 
-// tileAVX2 emits the tiles of a run of strips, a few rows at a time, as many as fit.
+// tileAVX2 emits the tiles of a run of micro-panels, six rows at a time: the registers hold no
+// more accumulators.
 func tileAVX2() {
-	TEXT("tile16AVX2", NOSPLIT, "func(run *byte)")
+	declare("tile16AVX2", "func(run *tileRun)")
 	const vectors, lanes, part = 2, 8, 6
 	run := Load(Param("run"), GP64())
-	Label("strip")
-	ask(run, "asked", 0, tileRows)
+	Label("panel")
+	prefetch(run, "prefetched", 0, tileRows)
 	c, a, left := GP64(), GP64(), GP64()
 	MOVQ(Mem{Base: run, Disp: runC}, c)
 	MOVQ(Mem{Base: run, Disp: runA}, a)
@@ -177,19 +171,19 @@ func tileAVX2() {
 	MOVQ(Mem{Base: run, Disp: runStart}, start)
 	acc, row := accumulators(part, vectors, lanes), make([]reg.VecVirtual, vectors)
 	for v := range row {
-		row[v] = narrow(lanes)
+		row[v] = vector(lanes)
 		VMOVUPS(Mem{Base: start, Disp: 32 * v}, acc[0][v])
 		for i := 1; i < part; i++ {
 			VMOVAPS(acc[0][v], acc[i][v])
 		}
 	}
-	value := narrow(lanes)
-	walk(run, a, func(ap, bp reg.Register, disp int) {
+	value := vector(lanes)
+	eachSegment(run, a, func(ap, bp reg.Register, disp int) {
 		for v := range row {
 			VMOVUPS(Mem{Base: bp, Disp: 32 * v}, row[v])
 		}
 		for i := range acc {
-			VBROADCASTSS(Mem{Base: ap, Disp: 4*strip*i + disp}, value)
+			VBROADCASTSS(Mem{Base: ap, Disp: 4*panelWidth*i + disp}, value)
 			for v := range row {
 				VFMADD231PS(row[v], value, acc[i][v])
 			}
@@ -201,33 +195,8 @@ func tileAVX2() {
 	for range part {
 		ADDQ(ldc, c)
 	}
-	ADDQ(U32(4*strip*part), a)
+	ADDQ(U32(4*panelWidth*part), a)
 	DECQ(left)
 	JNZ(LabelRef("rows"))
 	advance(run)
 }
-
-func accumulators(rows, vectors, lanes int) [][]reg.VecVirtual {
-	acc := make([][]reg.VecVirtual, rows)
-	for i := range acc {
-		for range vectors {
-			acc[i] = append(acc[i], narrow(lanes))
-		}
-	}
-	return acc
-}
-
-// constant returns 64 bytes of read-only memory that repeat a 32-bit word.
-func constant(name string, word uint32) Mem {
-	if m, ok := constants[name]; ok {
-		return m
-	}
-	m := GLOBL(name, RODATA|NOPTR)
-	for i := range 16 {
-		DATA(4*i, U32(word))
-	}
-	constants[name] = m
-	return m
-}
-
-var constants = map[string]Mem{}

@@ -8,46 +8,48 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// AVX-512 finds one of 32 numbers in two registers in one instruction, by ports that do not
-// multiply. So the tails of GELU are polynomials of low degree in 32 pieces, in the place of an
+// AVX-512 looks up one of 32 elements of two registers in one instruction, on a port that does
+// not multiply. So GELU's tails are polynomials of low degree on 32 intervals. They stand for an
 // exponential, a reciprocal and one long polynomial.
 const (
-	pieces     = 32
-	pieceTerms = 5    // of each polynomial
-	pieceWidth = 0.19 // of |x|; the last piece, from 5.795 on, is 0
+	intervals     = 32
+	polyTerms     = 5    // of each polynomial
+	intervalWidth = 0.19 // of |x|; the last interval, from 5.795 on, has 0
 )
 
-// Both functions of gelu at -a, as parts of it: gelu(-a) = -a upperTail(a), gelu'(-a) = slopeTail(a).
-// At a they are 1 less the same.
+// upperTail is GELU at -a as a part of it: gelu(-a) = -a upperTail(a), and
+// gelu(a) = a (1 - upperTail(a)).
 func upperTail(a float64) float64 { return math.Erfc(a/math.Sqrt2) / 2 }
+
+// slopeTail is GELU's gradient at -a: gelu'(-a) = slopeTail(a), gelu'(a) = 1 - slopeTail(a).
 func slopeTail(a float64) float64 {
 	return upperTail(a) - a*math.Exp(-a*a/2)/math.Sqrt(2*math.Pi)
 }
 
-// piecewise is a function of a >= 0: near a = pieceWidth n, the polynomial in
-// r = a/pieceWidth - n, |r| <= 1/2, whose coefficient of r^k is number n of table k.
+// piecewise is a function of a >= 0. Near a = intervalWidth n it is a polynomial in
+// r = a/intervalWidth - n, |r| <= 1/2, whose coefficient of r^k is terms[k][n].
 type piecewise struct {
 	name  string
-	terms [pieceTerms][pieces]float32
+	terms [polyTerms][intervals]float32
 }
 
-// fit interpolates f at the Chebyshev nodes of each piece.
+// fit interpolates f at the Chebyshev nodes of each interval.
 func fit(name string, f func(a float64) float64) *table {
 	p := piecewise{name: name}
-	for n := range pieces - 1 {
-		var nodes, c [pieceTerms]float64
+	for n := range intervals - 1 {
+		var nodes, c [polyTerms]float64
 		for i := range nodes {
-			nodes[i] = math.Cos(math.Pi*(float64(i)+0.5)/pieceTerms) / 2
-			c[i] = f(pieceWidth * (float64(n) + nodes[i]))
+			nodes[i] = math.Cos(math.Pi*(float64(i)+0.5)/polyTerms) / 2
+			c[i] = f(intervalWidth * (float64(n) + nodes[i]))
 		}
-		for k := 1; k < pieceTerms; k++ { // divided differences
-			for i := pieceTerms - 1; i >= k; i-- {
+		for k := 1; k < polyTerms; k++ { // divided differences
+			for i := polyTerms - 1; i >= k; i-- {
 				c[i] = (c[i] - c[i-1]) / (nodes[i] - nodes[i-k])
 			}
 		}
-		var sum [pieceTerms]float64 // Newton's form multiplied out
-		for i := pieceTerms - 1; i >= 0; i-- {
-			for k := pieceTerms - 1; k > 0; k-- {
+		var sum [polyTerms]float64 // Newton's form multiplied out
+		for i := polyTerms - 1; i >= 0; i-- {
+			for k := polyTerms - 1; k > 0; k-- {
 				sum[k] = sum[k-1] - nodes[i]*sum[k]
 			}
 			sum[0] = c[i] - nodes[i]*sum[0]
@@ -60,8 +62,9 @@ func fit(name string, f func(a float64) float64) *table {
 }
 
 // table is a piecewise function in memory.
-type table struct{ at [pieceTerms]Mem }
+type table struct{ at [polyTerms]Mem }
 
+// emit emits the tables of coefficients.
 func (p *piecewise) emit() *table {
 	t := new(table)
 	for k, terms := range p.terms {
@@ -75,11 +78,12 @@ func (p *piecewise) emit() *table {
 
 // loaded is a piecewise function in registers.
 type loaded struct {
-	terms                     [pieceTerms][2]reg.VecVirtual
+	terms                     [polyTerms][2]reg.VecVirtual
 	limit, scale, magic, none reg.VecVirtual
 	one                       reg.VecVirtual
 }
 
+// load emits the loading of the coefficients.
 func (p *table) load() *loaded {
 	l := new(loaded)
 	for k := range p.at {
@@ -93,15 +97,15 @@ func (p *table) load() *loaded {
 		VBROADCASTSS(float(name, v), r)
 		return r
 	}
-	l.limit = number("pieceLimit", pieceWidth*(pieces-1))
-	l.scale = number("pieceScale", 1/pieceWidth)
-	l.magic = number("pieceMagic", 3<<22) // what is added to it is rounded, and the last bits are the whole number
+	l.limit = number("intervalLimit", intervalWidth*(intervals-1))
+	l.scale = number("intervalScale", 1/intervalWidth)
+	l.magic = number("intervalMagic", 3<<22) // adding it rounds: the last bits are the integer
 	l.one = number("one", 1)
 	l.none = zero(avx512)
 	return l
 }
 
-// tail emits the function of |x| where x is negative, and 1 less it elsewhere.
+// tail emits f(|x|) where x is negative, and 1 - f(|x|) elsewhere.
 func (l *loaded) tail(x reg.VecVirtual) reg.VecVirtual {
 	a, n, whole := ZMM(), ZMM(), ZMM()
 	VPANDD_BCST(constant("absMask", 1<<31-1), x, a)
@@ -111,7 +115,7 @@ func (l *loaded) tail(x reg.VecVirtual) reg.VecVirtual {
 	VSUBPS(l.magic, n, whole)
 	VFMSUB132PS(l.scale, whole, a)
 	var p reg.VecVirtual
-	for k := pieceTerms - 1; k >= 0; k-- {
+	for k := polyTerms - 1; k >= 0; k-- {
 		c := n
 		if k > 0 {
 			c = ZMM()

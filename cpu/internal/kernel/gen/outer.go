@@ -6,13 +6,12 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-const outerSignature = "func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool)"
-
-// outer emits the square tile of a weight gradient: a sum of outer products of
-// rows of a and of b. AVX2 does a quarter of the rows of a 16 x 16 tile at a time.
-func outer(s isa, name string, size int) {
-	TEXT(name+s.name, NOSPLIT, outerSignature)
-	lanes := min(size, s.lanes)
+// outer emits the 16 x 16 tile of a weight gradient: a sum of outer products of rows of a and of
+// b. AVX2 does a quarter of the rows at a time.
+func outer(s isa) {
+	declare("outer16"+s.name, "func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, n int, add bool)")
+	const size = panelWidth
+	lanes := s.lanes
 	vectors, part := size/lanes, size
 	if size/lanes*size > 16 {
 		part = 4
@@ -20,7 +19,7 @@ func outer(s isa, name string, size int) {
 	a, c := Load(Param("a").Base(), GP64()), Load(Param("c").Base(), GP64())
 	left := GP64()
 	if part == size {
-		claim(c, bytes("ldc"), size)
+		prefetchRows(c, stride("ldc"), size)
 	} else {
 		MOVQ(U32(size/part), left)
 		Label("rows")
@@ -32,12 +31,12 @@ func outer(s isa, name string, size int) {
 		}
 	}
 	for v := range row {
-		row[v] = narrow(lanes)
+		row[v] = vector(lanes)
 	}
-	value := narrow(lanes)
+	value := vector(lanes)
 	ap, bp := GP64(), Load(Param("b").Base(), GP64())
 	MOVQ(a, ap)
-	lda, ldb := bytes("lda"), bytes("ldb")
+	lda, ldb := stride("lda"), stride("ldb")
 	n := Load(Param("n"), GP64())
 	step := func() {
 		for v := range row {
@@ -63,7 +62,7 @@ func outer(s isa, name string, size int) {
 	DECQ(n)
 	JNZ(LabelRef("step"))
 	Label("finish")
-	ldc := bytes("ldc")
+	ldc := stride("ldc")
 	flag, err := Param("add").Resolve()
 	if err != nil {
 		panic(err)
@@ -82,32 +81,11 @@ func outer(s isa, name string, size int) {
 	RET()
 }
 
-// fold4 emits the sums of the lanes of four vectors, side by side. It takes no new
-// register but for halves: VHADDPS knows the lower sixteen only.
-func fold4(s isa, v []reg.VecVirtual) reg.Register {
-	y := make([]reg.Register, 4)
-	for i := range y {
-		y[i] = v[i].AsY()
-		if s == avx512 {
-			half := YMM()
-			VEXTRACTF64X4(U8(1), v[i], half)
-			VADDPS(half, y[i], y[i])
-		}
-	}
-	VHADDPS(y[1], y[0], y[0])
-	VHADDPS(y[3], y[2], y[2])
-	VHADDPS(y[2], y[0], y[0])
-	high, low := v[1].AsX(), v[0].AsX()
-	VEXTRACTF128(U8(1), y[0], high)
-	VADDPS(high, low, low)
-	return low
-}
-
-// dots emits the dot products of one vector with four others at a time.
+// dots emits dot products of one vector with others, four of these at a time.
 func dots(s isa) {
-	TEXT("dots"+s.name, NOSPLIT, "func(dst, y, x []float32, stride int, idx []int32)")
+	declare("dots"+s.name, "func(dst, y, x []float32, stride int, idx []int32)")
 	dst, x := Load(Param("dst").Base(), GP64()), Load(Param("x").Base(), GP64())
-	stride, idx := bytes("stride"), Load(Param("idx").Base(), GP64())
+	stride, idx := stride("stride"), Load(Param("idx").Base(), GP64())
 	groups := Load(Param("idx").Len(), GP64())
 	SHRQ(U8(2), groups)
 	JZ(LabelRef("done"))
@@ -130,7 +108,7 @@ func dots(s isa) {
 			VFMADD231PS(at[i], v, acc[i])
 		}
 	})
-	VMOVUPS(fold4(s, acc[:]), Mem{Base: dst})
+	VMOVUPS(sumLanes(s, acc[:]), Mem{Base: dst})
 	ADDQ(U8(16), dst)
 	ADDQ(U8(16), idx)
 	DECQ(groups)

@@ -8,32 +8,36 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// pairSquares emits a row or column of 16 x 16 tiles, of 8 rows at a time, two steps at once: the rows
-// of the right operand are paired, and those of the left one if it is a strip.
-func pairSquares(name string, panel bool) {
-	TEXT(name+"AVX512", NOSPLIT, "func(q *byte)")
-	const half = strip / 2
+// attentionTilePairs emits a row or column of 16 x 16 tiles, 8 rows at a time and two steps at once.
+// The rows of the right operand are paired, and if transposed those of the left one too.
+func attentionTilePairs(transposed bool) {
+	name, panel := "attnTiles", !transposed
+	if transposed {
+		name += "Transposed"
+	}
+	declare(name+"AVX512", "func(q *AttnTiles)")
+	const half = panelWidth / 2
 	q := Load(Param("q"), GP64())
 	field, stride := fieldsOf(q)
-	c, a, b, tiles := field(squaresC), field(squaresA), field(squaresB), field(squaresTiles)
-	ldc := stride(squaresLDC)
-	next, nextStride := field(squaresNext), stride(squaresStride)
+	c, a, b, tiles := field(attnC), field(attnA), field(attnB), field(attnTiles)
+	ldc := stride(attnLDC)
+	next, nextStride := field(attnPrefetch), stride(attnPrefetchStride)
 	var lda reg.Register
 	if panel {
-		lda = stride(squaresLDA)
+		lda = stride(attnLDA)
 	}
 	ap, bp, n, k := GP64(), GP64(), GP64(), GP64()
-	acc := accumulators(half, 2, strip)
+	acc := accumulators(half, 2, panelWidth)
 	Label("tile")
-	claim(c, ldc, strip)
+	prefetchRows(c, ldc, panelWidth)
 	for h := range 2 {
 		label := func(s string) string { return fmt.Sprintf("%s%d", s, h) }
-		// ask asks for four lines in the eight pairs of the first half.
-		ask := func(p int) {
+		// prefetch emits prefetches for four lines in the eight pairs of the first half.
+		prefetch := func(p int) {
 			if h == 0 && p%2 == 0 {
 				PREFETCHT1(Mem{Base: next, Disp: 32 * p})
 			}
-			if h == 0 && p == strip/2-1 {
+			if h == 0 && p == panelWidth/2-1 {
 				ADDQ(nextStride, next)
 			}
 		}
@@ -43,18 +47,18 @@ func pairSquares(name string, panel bool) {
 		}
 		MOVQ(a, ap)
 		MOVQ(b, bp)
-		MOVQ(Mem{Base: q, Disp: squaresN}, n)
+		MOVQ(Mem{Base: q, Disp: attnN}, n)
 		if panel {
-			SUBQ(U8(strip), n)
+			SUBQ(U8(panelWidth), n)
 			JL(LabelRef(label("sums")))
 			Label(label("segment"))
-			for p := range strip / 2 {
-				ask(p)
-				multiplyPair(acc, ap, 4*strip, 4*strip*half*h+8*p, Mem{Base: bp, Disp: 128 * p}, Mem{Base: bp, Disp: 128*p + 64})
+			for p := range panelWidth / 2 {
+				prefetch(p)
+				multiplyPair(acc, ap, 4*panelWidth, 4*panelWidth*half*h+8*p, Mem{Base: bp, Disp: 128 * p}, Mem{Base: bp, Disp: 128*p + 64})
 			}
 			ADDQ(lda, ap)
-			ADDQ(U32(4*strip*strip), bp)
-			SUBQ(U8(strip), n)
+			ADDQ(U32(4*panelWidth*panelWidth), bp)
+			SUBQ(U8(panelWidth), n)
 			JGE(LabelRef(label("segment")))
 		} else {
 			pair := func(p int) {
@@ -64,16 +68,16 @@ func pairSquares(name string, panel bool) {
 			SHRQ(U8(4), k)
 			JZ(LabelRef(label("rest")))
 			Label(label("steps"))
-			for p := range strip / 2 {
-				ask(p)
+			for p := range panelWidth / 2 {
+				prefetch(p)
 				pair(p)
 			}
-			ADDQ(U32(64*strip), ap)
-			ADDQ(U32(64*strip), bp)
+			ADDQ(U32(64*panelWidth), ap)
+			ADDQ(U32(64*panelWidth), bp)
 			DECQ(k)
 			JNZ(LabelRef(label("steps")))
 			Label(label("rest"))
-			ANDQ(U8(strip-1), n)
+			ANDQ(U8(panelWidth-1), n)
 			JZ(LabelRef(label("sums")))
 			Label(label("one"))
 			pair(0)
@@ -83,7 +87,7 @@ func pairSquares(name string, panel bool) {
 			JNZ(LabelRef(label("one")))
 		}
 		Label(label("sums"))
-		// Of a strip, a line of pairs holds two rows of every four.
+		// Transposed, a line of pairs holds two rows of every four.
 		row, p := 0, GP64()
 		MOVQ(c, p)
 		for i, r := range acc {
@@ -94,9 +98,9 @@ func pairSquares(name string, panel bool) {
 			for ; row < at; row++ {
 				ADDQ(ldc, p)
 			}
-			foldPair(r[0], r[1])
+			addEvenOdd(r[0], r[1])
 			VMOVUPS(r[0], Mem{Base: p})
 		}
 	}
-	nextSquare(q, tiles, c, a, b)
+	nextTile(q, tiles, c, a, b)
 }
