@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # What every script of ci/ does with its words. A script reads this file with
 #   . "$(dirname "$0")/arguments.sh"
-# and then calls one of the functions below. The comment at a script's head is its
+# before it goes to another folder, and then calls one of the functions below. The comment at a script's head is its
 # help: `--help` prints it.
 
+script=$(realpath "$0") # before the script goes elsewhere
+
 # help prints the comment at the head of the script.
-help() { sed -nE '2,/^[^#]/{/^#( |$)/!d; /^# shellcheck/d; s/^# ?//; p}' "$0"; }
+help() { sed -nE '2,/^[^#]/{/^#( |$)/!d; /^# shellcheck/d; s/^# ?//; p}' "$script"; }
 
 # refuse WORD EXPECTED... ends the script with one line and exit code 2.
 refuse() {

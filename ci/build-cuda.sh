@@ -10,6 +10,7 @@
 # Exit code 1: a build or a check failed; 2: wrong options.
 # shellcheck disable=SC2015 # die exits
 set -euo pipefail
+. "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
 plain=sparsebert-gpu helper=sparsebert-gpu-cuda
 # libcuda.so.1 is the driver's; the others are glibc, in one file or in several.
@@ -78,6 +79,7 @@ look_at_both() {
   echo "build-cuda.sh: here, $said"
 }
 
+if [ "$*" = --help ]; then help; exit 0; fi
 [ $# = 1 ] && [ -n "$1" ] || code=2 die "found $# words, expected a folder or --self-test"
 for tool in go readelf; do command -v $tool >/dev/null || die "found no $tool, expected Go 1.26 and binutils to build with"; done
 case $1 in

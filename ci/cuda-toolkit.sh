@@ -12,6 +12,7 @@
 set -euo pipefail
 self=$(readlink -f "$0")
 repo=$(dirname "$(dirname "$self")")
+. "$repo/ci/arguments.sh"
 
 pinned=V12.4.131
 suite=trixie
@@ -265,8 +266,9 @@ for word in "$@"; do
   case $word in
   --pinned) only_pinned=yes ;;
   --env) mode='env' ;;
+  --help) help; exit 0 ;;
   --self-test) exec "$repo/ci/cuda-toolkit-test.sh" ;;
-  *) note "found $word, expected --env, --pinned or --self-test"; exit 2 ;;
+  *) note "found $word, expected --env, --pinned, --self-test or --help"; exit 2 ;;
   esac
 done
 scratch=$(mktemp -d)

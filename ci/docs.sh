@@ -9,8 +9,8 @@
 # In ```text output, ... stands for any characters, on a line alone for any lines.
 # `go test ./ci/docs` proves that each kind of fault is found.
 set -euo pipefail
+. "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
-. ci/arguments.sh
 one_of --links --commands -- "$@"
 export CGO_ENABLED=0
 if [ "${1:-}" != --commands ]; then go run ./ci/docs links; fi

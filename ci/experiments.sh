@@ -2,13 +2,20 @@
 # Every sweep under experiments/ passes --dry-run, each figure of the paper has its
 # file in both sizes, and the smallest sweep runs to its end on the built-in corpus,
 # twice: the second time nothing is left to do. Its report has the numbers of
-# results.jsonl and every figure as SVG and PNG. `experiments.sh FOLDER` keeps the sweep
-# in FOLDER and the report beside it.
+# results.jsonl and every figure as SVG and PNG.
+#   experiments.sh         throws the sweep away
+#   experiments.sh FOLDER  keeps the sweep in FOLDER and the report beside it
 set -euo pipefail
+. "$(dirname "$0")/arguments.sh"
+case "${1:-} $#" in
+--help\ 1) help; exit 0 ;;
+-* | *\ [!01]) refuse "${2:-$1}" "a folder" ;;
+esac
+keep=${1:+$(realpath -m "$1")}
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-out=${1:-$dir/smoke}
+out=${keep:-$dir/smoke}
 if [ -e "$out" ]; then
   echo "experiments.sh: found $out, expected no such folder" >&2
   exit 1

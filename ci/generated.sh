@@ -3,7 +3,9 @@
 # `generated.sh --self-test` proves that a changed instruction, a changed declaration and a file
 # too few are found.
 set -euo pipefail
+. "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
+one_of --self-test -- "$@"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 

@@ -10,6 +10,7 @@
 #   gpu.sh --self-test      proves this script; needs no GPU
 # Exit code 1: a step failed, or there is no GPU; 2: wrong options.
 set -euo pipefail
+. "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
 limit=${GPU_STEP_SECONDS:-1800} # of one step
 
@@ -161,7 +162,8 @@ while [ $# -gt 0 ]; do
     if [ "$1" = --out ]; then results=$2; else [ -z "$todo" ] || code=2 die "found $todo and $1, expected one of them"; todo=$1 folder=$2; fi
     shift 2 ;;
   --self-test) exec ci/gpu-test.sh ;;
-  *) code=2 die "found $1, expected --build DIR, --run DIR, --out DIR or --self-test" ;;
+  --help) help; exit 0 ;;
+  *) code=2 die "found $1, expected --build DIR, --run DIR, --out DIR, --self-test or --help" ;;
   esac
 done
 case $todo in

@@ -7,7 +7,7 @@
 #   imports.sh --write  makes table and rules again, then checks
 # `go test ./ci/layers` proves that each kind of fault is found.
 set -euo pipefail
+. "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
-. ci/arguments.sh
 one_of --write -- "$@"
 CGO_ENABLED=0 go run ./ci/layers ${1:+-write}

@@ -5,6 +5,7 @@
 #   kernels.sh --write      writes PTX and launchers into the tree, for kernels that changed
 #   kernels.sh --self-test  proves that each kind of fault is found
 set -euo pipefail
+. "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
 staticcheck_version=v0.7.0
 must_not_spill='dsd_*|dds_*|sdd_*' # what a training step spends its time in
@@ -103,6 +104,7 @@ report() {
   return $bad
 }
 
+one_of --write --self-test -- "$@"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 case ${1:-} in
@@ -124,5 +126,4 @@ case ${1:-} in
   go build -tags nvidia -o "$scratch/bin/" ./...
   go run "honnef.co/go/tools/cmd/staticcheck@$staticcheck_version" -tags nvidia ./...
   echo "kernels: as committed" ;;
-*) die "found $1, expected --write or --self-test" ;;
 esac

@@ -2,7 +2,9 @@
 # go vet and staticcheck, for the plain build and for the other systems that it
 # must build on.
 set -euo pipefail
+. "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
+one_of -- "$@"
 staticcheck_version=v0.7.0
 export CGO_ENABLED=0
 

@@ -3,7 +3,9 @@
 # at a small size: it compares OpenBLAS's products with ours before it times any. Where
 # the library is missing and cannot be installed it says so and passes.
 set -euo pipefail
+. "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
+one_of -- "$@"
 staticcheck_version=v0.7.0
 missing=""
 command -v gcc >/dev/null || missing="gcc libc6-dev"

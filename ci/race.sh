@@ -2,7 +2,9 @@
 # The race detector on the packages that start goroutines. It needs cgo and a C
 # compiler, which nothing else here does.
 set -uo pipefail
+. "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
+one_of -- "$@"
 if ! command -v gcc >/dev/null; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -q && apt-get install -yq gcc libc6-dev

@@ -54,7 +54,7 @@ func run(args []string) (wrong []string, err error) {
 	default:
 		err = fmt.Errorf("found %q, expected links, commands, columns or hashes", args[0])
 	}
-	if err == nil {
+	if err == nil && len(wrong) == 0 {
 		fmt.Printf("docs: %s: %d pages, %s\n", args[0], len(all), said)
 	}
 	return wrong, err

@@ -1,12 +1,20 @@
 #!/usr/bin/env bash
 # Compares with transformers where a Python with it is at hand; else says so, and
 # the golden files are what `go test ./ci/interop ./internal/corpus` compares with.
+#   run.sh                compares
+#   run.sh --golden DIR   writes the golden files, those of the tokenizer to DIR:
+#                         internal/corpus/testdata
 #   PYTHON=...            the Python to ask (default python3)
 #   INTEROP_INSTALL=1     install requirements.txt from PyPI into a cache folder first
 #   INTEROP_LINES=FILE    a text of one's own for the larger models and the token ids
-# Arguments go to interop.py: --golden internal/corpus/testdata writes the golden files.
 set -euo pipefail
+. "$(dirname "$0")/../arguments.sh"
 cd "$(dirname "$0")/../.."
+case "$# $*" in
+'0 ' | '2 --golden '*) ;;
+'1 --help') help; exit 0 ;;
+*) refuse "$*" "--golden DIR" ;;
+esac
 python=${PYTHON:-python3}
 if [ "${INTEROP_INSTALL:-}" = 1 ]; then
   cache=${XDG_CACHE_HOME:-$HOME/.cache}/sparsebert-gpu/interop
