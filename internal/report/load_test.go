@@ -101,7 +101,7 @@ func TestBadInput(t *testing.T) {
 // a clock made from the speed.
 func TestOlderRuns(t *testing.T) {
 	dir := oneRun(t, "old")
-	text, err := os.ReadFile("../../docs/results/wikitext2-tiny-dynamic-seed1.jsonl")
+	text, err := os.ReadFile("../../bench/results/wikitext2-tiny-dynamic-seed1.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
