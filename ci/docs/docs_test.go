@@ -102,6 +102,10 @@ func TestHashes(t *testing.T) {
 			t.Errorf("%q: found %q, expected a fault: %v", text, wrong, bad)
 		}
 	}
+	all, _ := site(t, map[string]string{"docs/notebook/2026-11.md": "since 68e5483"})
+	if wrong := hashes(all); len(wrong) > 0 {
+		t.Errorf("found %q in the notebook, expected nothing", wrong)
+	}
 }
 
 func TestCompare(t *testing.T) {
