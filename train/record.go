@@ -125,7 +125,7 @@ func (r *runner) save() error {
 		return err
 	}
 	if keep := r.plan.Config.SaveTotalLimit; keep > 0 {
-		if err := checkpoint.PruneOn(r.disk, r.checkpoints(), keep); err != nil {
+		if err := checkpoint.Prune(r.disk, r.checkpoints(), keep); err != nil {
 			return fmt.Errorf("remove old checkpoints: %w", err)
 		}
 	}

@@ -46,7 +46,7 @@ var operations = map[string]operation{
 		_, err := checkpoint.SaveOn(fsys, dir, 2, large(22), state{}, "")
 		return err
 	},
-	"prune to one": func(fsys checkpoint.FS, dir string) error { return checkpoint.PruneOn(fsys, dir, 1) },
+	"prune to one": func(fsys checkpoint.FS, dir string) error { return checkpoint.Prune(fsys, dir, 1) },
 }
 
 // sweep makes every operation of act fail in turn and returns what was lost.
@@ -93,7 +93,7 @@ func sweep(t *testing.T, act operation, mode faultfs.Mode) (calls int, losses []
 			if err != nil || !(c.Step == 2 && v == 2 || c.Step == 2 && v == 22 || c.Step == 3 && v == 3) {
 				lose("%s: %s step %d holds %v (%v)", op, when, c.Step, v, err)
 			}
-			if err := checkpoint.Cleanup(dir); err != nil {
+			if err := checkpoint.Cleanup(checkpoint.OS{}, dir); err != nil {
 				t.Fatal(err)
 			}
 		}

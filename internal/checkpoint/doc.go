@@ -16,7 +16,7 @@
 //
 // [Save] writes into .tmp-step-N-PID beside the final folder, syncs every file
 // and folder, and renames. A reader sees a whole checkpoint or none. What a
-// killed run left behind is removed by the next Save, or by [Cleanup].
+// killed run left behind is removed by the next Save.
 //
 // # Finding
 //

@@ -130,10 +130,7 @@ func Resolve(path string) (*Checkpoint, []Skipped, error) {
 // Prune removes old checkpoints from dir until keep are left, keep >= 1. The
 // newest good one always stays, even where keep or more damaged ones are newer;
 // where none is good, all stay.
-func Prune(dir string, keep int) error { return PruneOn(OS{}, dir, keep) }
-
-// PruneOn is [Prune] through a given file system.
-func PruneOn(fsys FS, dir string, keep int) error {
+func Prune(fsys FS, dir string, keep int) error {
 	if keep < 1 {
 		return fmt.Errorf("pruning checkpoints: found a limit of %d, expected 1 or more", keep)
 	}
@@ -149,7 +146,7 @@ func PruneOn(fsys FS, dir string, keep int) error {
 		return err == nil
 	})
 	if good < 0 {
-		return nil // some may be mendable, and none is worth its room more than another
+		return nil // some may be mendable, and none is worth its space more than another
 	}
 	for i := len(all) - 1; i >= keep; i-- {
 		if i == good {

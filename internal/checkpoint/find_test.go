@@ -138,14 +138,14 @@ func TestPrune(t *testing.T) {
 	}
 	for _, c := range cases {
 		dir := fill(c.damaged...)
-		if err := checkpoint.Prune(dir, c.keep); err != nil {
+		if err := checkpoint.Prune(checkpoint.OS{}, dir, c.keep); err != nil {
 			t.Fatal(err)
 		}
 		if got := names(t, dir); !slices.Equal(got, c.want) {
 			t.Errorf("keep %d with %v damaged: got %v, want %v", c.keep, c.damaged, got, c.want)
 		}
 	}
-	if err := checkpoint.Prune(fill(), 0); err == nil {
+	if err := checkpoint.Prune(checkpoint.OS{}, fill(), 0); err == nil {
 		t.Error("keep 0: got no error")
 	}
 }
@@ -168,13 +168,13 @@ func TestCleanup(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := checkpoint.Cleanup(dir); err != nil {
+	if err := checkpoint.Cleanup(checkpoint.OS{}, dir); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := names(t, dir), []string{"notes.txt", "step-1", "step-2"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if err := checkpoint.Cleanup(filepath.Join(dir, "none")); err != nil {
+	if err := checkpoint.Cleanup(checkpoint.OS{}, filepath.Join(dir, "none")); err != nil {
 		t.Errorf("no folder: %v", err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// FS is what [Save], [Prune] and [Cleanup] do to a file system. Tests put a
+// FS is what [Save] and [Prune] do to a file system. Tests put a
 // failing one in its place. Paths are as the caller built them.
 type FS interface {
 	// MkdirAll makes a folder and its parents; one that exists is no error.

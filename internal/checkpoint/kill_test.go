@@ -42,7 +42,7 @@ func saveWithoutEnd(dir string) {
 			}
 			fmt.Println(step)
 		}
-		if err := checkpoint.Prune(dir, 2); err != nil {
+		if err := checkpoint.Prune(checkpoint.OS{}, dir, 2); err != nil {
 			fail(err)
 		}
 	}

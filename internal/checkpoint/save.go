@@ -61,7 +61,7 @@ func SaveOn(fsys FS, dir string, step int64, files map[string]*File, state any, 
 	if err := makeDir(fsys, dir); err != nil {
 		return "", err
 	}
-	if err := CleanupOn(fsys, dir); err != nil {
+	if err := cleanup(fsys, dir); err != nil {
 		return "", err
 	}
 
@@ -200,13 +200,10 @@ func discard(fsys FS, path string) error {
 	return fsys.RemoveAll(tmp)
 }
 
-// Cleanup removes from dir what killed runs left: half written folders, and
+// cleanup removes from dir what killed runs left: half written folders, and
 // replaced checkpoints whose replacement is in place. A replaced checkpoint
 // without one gets its name back. A missing dir is no error.
-func Cleanup(dir string) error { return CleanupOn(OS{}, dir) }
-
-// CleanupOn is [Cleanup] through a given file system.
-func CleanupOn(fsys FS, dir string) error {
+func cleanup(fsys FS, dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -1,9 +1,7 @@
 package metrics
 
 import (
-	"bytes"
 	"fmt"
-	"image/png"
 	"io"
 	"math"
 	"os"
@@ -119,32 +117,6 @@ func (e *Events) Record(r Record) error {
 		summary = appendBytes(summary, summaryValue, scalarValue(prefix+c.name, v))
 	}
 	return e.write(event(e.now(), r.At(), eventSummary, summary))
-}
-
-// Scalar writes one number. It may be NaN or infinite.
-func (e *Events) Scalar(step int64, tag string, v float32) error {
-	return e.write(event(e.now(), step, eventSummary, appendBytes(nil, summaryValue, scalarValue(tag, v))))
-}
-
-// Image writes a picture given as the bytes of a PNG file.
-func (e *Events) Image(step int64, tag string, picture []byte) error {
-	config, err := png.DecodeConfig(bytes.NewReader(picture))
-	if err != nil {
-		return fmt.Errorf("image %q of step %d: %w", tag, step, err)
-	}
-	value := imageValue(tag, picture, config.Width, config.Height)
-	return e.write(event(e.now(), step, eventSummary, appendBytes(nil, summaryValue, value)))
-}
-
-// Histogram writes the distribution of values, which must be finite.
-func (e *Events) Histogram(step int64, tag string, values []float64) error {
-	for i, v := range values {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Errorf("histogram %q of step %d: found value %d to be %v, expected a finite number", tag, step, i, v)
-		}
-	}
-	value := histogramValue(tag, values)
-	return e.write(event(e.now(), step, eventSummary, appendBytes(nil, summaryValue, value)))
 }
 
 // Sync makes the events durable.

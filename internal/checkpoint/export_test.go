@@ -1,0 +1,4 @@
+package checkpoint
+
+// Cleanup is what Save does first.
+var Cleanup = cleanup
