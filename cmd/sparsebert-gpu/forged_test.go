@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint/checkpointtest"
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 )
 
@@ -142,10 +143,7 @@ func TestForgedCheckpoint(t *testing.T) {
 	read := func(t *testing.T) *forgery {
 		f := &forgery{t: t, files: map[string]*checkpoint.File{}}
 		for name := range good.Files {
-			file, err := checkpoint.ReadFile(filepath.Join(in.dir, "good", name), checkpoint.Limits{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			file := checkpointtest.Read(t, filepath.Join(in.dir, "good", name))
 			f.files[name] = file
 		}
 		if err := json.Unmarshal(good.State, &f.state); err != nil {

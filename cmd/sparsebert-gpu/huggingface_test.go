@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint/checkpointtest"
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -215,10 +216,7 @@ func TestPartialOutAndIn(t *testing.T) {
 func TestHeadsThatAreMissing(t *testing.T) {
 	_, folder := exported(t, "--method", "dense")
 	path := filepath.Join(folder, "model.safetensors")
-	f, err := checkpoint.ReadFile(path, checkpoint.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := checkpointtest.Read(t, path)
 	left := f.Tensors[:0]
 	for _, x := range f.Tensors {
 		if !strings.HasPrefix(x.Name, "cls.seq_relationship") {

@@ -192,24 +192,6 @@ func ReadInto[E Element](r *Reader, name string, dst []E) error {
 	return nil
 }
 
-// ReadFile reads a whole file into memory, under the checks of [NewReader].
-func ReadFile(path string, limits Limits) (*File, error) {
-	r, err := Open(path, limits)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	f := &File{Metadata: r.Metadata()}
-	for _, info := range r.Tensors() {
-		t, err := r.Read(info.Name)
-		if err != nil {
-			return nil, err
-		}
-		f.Tensors = append(f.Tensors, t)
-	}
-	return f, nil
-}
-
 // readFullAt fills p from offset at; a short source is io.ErrUnexpectedEOF.
 func readFullAt(src io.ReaderAt, p []byte, at int64) error {
 	n, err := src.ReadAt(p, at)

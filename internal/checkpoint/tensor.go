@@ -179,23 +179,3 @@ func Lazy(ctx context.Context, name string, shape []int, values func() ([]float3
 		},
 	}
 }
-
-// Values decodes the Data of a tensor into a new slice. It fails where the
-// element type is another, or Data and Shape disagree.
-func Values[E Element](t Tensor) ([]E, error) {
-	if want := dtypeOf[E](); t.DType != want {
-		return nil, fmt.Errorf("%s: found element type %s, expected %s", inTensor(t.Name), t.DType, want)
-	}
-	size, err := t.Bytes()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", inTensor(t.Name), err)
-	}
-	if int64(len(t.Data)) != size {
-		return nil, fmt.Errorf("%s: found %d bytes of data, expected %d for shape %v", inTensor(t.Name), len(t.Data), size, t.Shape)
-	}
-	values := make([]E, len(t.Data)/t.DType.Size())
-	if _, err := binary.Decode(t.Data, binary.LittleEndian, values); err != nil {
-		return nil, fmt.Errorf("%s: %w", inTensor(t.Name), err)
-	}
-	return values, nil
-}

@@ -1,7 +1,7 @@
 // Package corpus turns text into training examples for masked-language
 // modeling (MLM) and next-sentence prediction (NSP), in four steps:
 //
-//	text      ReadDocuments   files -> Documents, lists of clean sentences
+//	text      Files, ReadFile files -> Documents, lists of clean sentences
 //	tokens    Tokenizer       sentences -> WordPiece ids, over a Vocab that is
 //	                          given or made by TrainVocab from a WordCounter
 //	shards    prepare         ids -> checksummed files that are mapped into memory

@@ -20,22 +20,6 @@ type Document struct {
 	Sentences []string
 }
 
-// ReadDocuments calls yield for every document in the files under paths, in
-// order: Files says which they are, ReadFile what a document is. It stops at
-// the first error, yield's own included, and returns it unchanged.
-func ReadDocuments(ctx context.Context, paths []string, yield func(Document) error) error {
-	files, err := Files(paths)
-	if err != nil {
-		return err
-	}
-	for _, file := range files {
-		if err := ReadFile(ctx, file, yield); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Files lists the text files that paths name, each a file or a folder, in the
 // order given; a folder stands for the files in it and below it, in the order
 // of filepath.WalkDir. Files and folders in a folder whose names start with a

@@ -171,7 +171,7 @@ func TestLongLine(t *testing.T) {
 func TestWikiTextDocuments(t *testing.T) {
 	for name, want := range map[string]int{"train.txt": 600, "valid.txt": 60} {
 		docs, sentences := 0, 0
-		err := ReadDocuments(t.Context(), []string{wikiTextPath(t, name)}, func(d Document) error {
+		err := readDocuments(t.Context(), []string{wikiTextPath(t, name)}, func(d Document) error {
 			docs++
 			sentences += len(d.Sentences)
 			for _, s := range d.Sentences {
@@ -201,7 +201,7 @@ func FuzzReadDocuments(f *testing.F) {
 			t.Fatal(err)
 		}
 		count, line := 0, 0
-		err := ReadDocuments(t.Context(), []string{path}, func(d Document) error {
+		err := readDocuments(t.Context(), []string{path}, func(d Document) error {
 			if count++; d.Line <= line || d.Source != path || len(d.Sentences) == 0 {
 				t.Errorf("document %+v behind line %d", d, line)
 			}
@@ -217,4 +217,20 @@ func FuzzReadDocuments(f *testing.F) {
 			t.Fatalf("%d documents, error %v", count, err)
 		}
 	})
+}
+
+// readDocuments calls yield for every document in the files under paths, in
+// order: Files says which they are, ReadFile what a document is. It stops at
+// the first error, yield's own included, and returns it unchanged.
+func readDocuments(ctx context.Context, paths []string, yield func(Document) error) error {
+	files, err := Files(paths)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := ReadFile(ctx, file, yield); err != nil {
+			return err
+		}
+	}
+	return nil
 }

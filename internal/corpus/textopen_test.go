@@ -81,7 +81,7 @@ func TestFilesAndFormats(t *testing.T) {
 		t.Errorf("files %q, want %q", names, want)
 	}
 	var got []string
-	err = ReadDocuments(t.Context(), []string{root}, func(d Document) error {
+	err = readDocuments(t.Context(), []string{root}, func(d Document) error {
 		got = append(got, filepath.Base(d.Source)+": "+strings.Join(d.Sentences, "|"))
 		return nil
 	})
@@ -131,7 +131,7 @@ func TestFileErrors(t *testing.T) {
 		"latin.gz":    "latin.gz:2: found invalid UTF-8 (byte 0xe9) at byte 2, expected UTF-8 text",
 		"picture.txt": "picture.txt:3: found binary data (a NUL) at byte 8, expected UTF-8 text",
 	} {
-		err := ReadDocuments(t.Context(), []string{filepath.Join(root, name)}, func(Document) error { return nil })
+		err := readDocuments(t.Context(), []string{filepath.Join(root, name)}, func(Document) error { return nil })
 		if !errors.Is(err, ErrBadData) || !strings.Contains(err.Error(), want) ||
 			!strings.HasPrefix(err.Error(), filepath.Join(root, name)) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s:\n got %v\nwant %s", name, err, want)

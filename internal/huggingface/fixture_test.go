@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint/checkpointtest"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -118,10 +119,7 @@ func put(t *testing.T, dir, name, text string) {
 func rewrite(t *testing.T, dir, name string, change func(f *checkpoint.File)) {
 	t.Helper()
 	path := filepath.Join(dir, name)
-	f, err := checkpoint.ReadFile(path, checkpoint.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := checkpointtest.Read(t, path)
 	change(f)
 	if err := checkpoint.WriteFile(path, f); err != nil {
 		t.Fatal(err)
