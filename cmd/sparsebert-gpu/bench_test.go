@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -50,28 +48,6 @@ func TestBenchJSON(t *testing.T) {
 	want := []string{"0.5 4 dsd", "0.5 4 sdd", "0.5 16 dsd", "0.5 16 sdd", "0.75 4 dsd", "0.75 4 sdd", "0.75 16 dsd", "0.75 16 sdd"}
 	if !slices.Equal(cases, want) {
 		t.Errorf("found cases %q, expected %q", cases, want)
-	}
-}
-
-// A model's name stands for the three shapes of its weights.
-func TestBenchShapesOfAModel(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: TestSignalEndsBench is enough to look for races")
-	}
-	code, out, errs := invoke("bench", "--device", "cpu", "--shape", "tiny,64x32", "--tokens", "16", "--repeats", "1", "--threads", "1", "--op", "dsd", "--json", "--dense=false")
-	if code != exit.Done || errs != "" {
-		t.Fatalf("exit code %d: %s", code, errs)
-	}
-	var all []bench.Result
-	if err := json.Unmarshal([]byte(out), &all); err != nil {
-		t.Fatal(err)
-	}
-	var shapes []string
-	for _, r := range all {
-		shapes = append(shapes, fmt.Sprintf("%dx%d", r.In, r.Out))
-	}
-	if want := []string{"128x128", "128x512", "512x128", "64x32"}; !slices.Equal(shapes, want) {
-		t.Errorf("found shapes %q, expected %q", shapes, want)
 	}
 }
 
@@ -184,48 +160,5 @@ func TestBenchBadInput(t *testing.T) {
 		{"unknown flag", quickBench("--blok", "4"), []string{"--blok", "`sparsebert-gpu bench --help`"}},
 	} {
 		t.Run(bad.name, func(t *testing.T) { bad.check(t) })
-	}
-}
-
-func TestLastLevelCache(t *testing.T) {
-	dir := t.TempDir()
-	if got := lastLevelCache(dir); got != 64<<20 {
-		t.Errorf("nothing there: found %d bytes, expected 64 MiB", got)
-	}
-	for i, size := range []string{"48K", "32K", "2048K", "36M"} {
-		in := filepath.Join(dir, fmt.Sprintf("index%d", i))
-		if err := os.Mkdir(in, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(in, "size"), []byte(size+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := lastLevelCache(dir); got != 36<<20 {
-		t.Errorf("found %d bytes, expected 36 MiB", got)
-	}
-}
-
-func TestEnoughMemory(t *testing.T) {
-	cases := []bench.Case{{Op: bench.DSD, Block: 16, Sparsity: 0.9, Tokens: 65536, In: 768, Out: 3072}}
-	for _, c := range []struct {
-		meminfo string
-		enough  bool
-	}{
-		{"MemTotal: 99999999999 kB\nMemAvailable:   1000000 kB\n", false},
-		{"MemTotal: 99999999999 kB\nMemAvailable: 100000000 kB\n", true},
-		{"something else\n", true},
-	} {
-		file := filepath.Join(t.TempDir(), "meminfo")
-		if err := os.WriteFile(file, []byte(c.meminfo), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		err := enoughMemory(cases, bench.Options{CacheBytes: 32 << 20}, file)
-		if (err == nil) != c.enough || err != nil && exit.Code(err) != exit.Usage {
-			t.Errorf("%q: found error %v", c.meminfo, err)
-		}
-	}
-	if err := enoughMemory(cases, bench.Options{}, filepath.Join(t.TempDir(), "none")); err != nil {
-		t.Errorf("a machine that does not say: found error %v", err)
 	}
 }

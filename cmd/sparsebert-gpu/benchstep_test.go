@@ -19,7 +19,7 @@ func TestBenchStepCounted(t *testing.T) {
 	if code != exit.Done || errs != "" {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
-	var all []countedStep
+	var all []bench.CountedStep
 	if err := json.Unmarshal([]byte(out), &all); err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestBenchStepCounted(t *testing.T) {
 	for i, want := range []int{0, 0, 16, 32} {
 		r := all[i]
 		if r.Block != want || r.Tokens != 32 || r.Precision != "bf16" || r.Device != "sim" || r.BandwidthGB != 4800 {
-			t.Errorf("found %+v", r.stepCase)
+			t.Errorf("found %+v", r.StepCase)
 		}
 		if want == 0 && (r.Total != r.Dense || r.Update.Calls != 0) || want > 0 && (r.Total.Memory() >= r.Dense.Memory() || r.Total.FLOPs >= r.Dense.FLOPs || r.Update.Calls != 1) {
 			t.Errorf("B = %d: found %+v beside the dense %+v and updates %+v", want, r.Total, r.Dense, r.Update)

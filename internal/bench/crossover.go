@@ -2,6 +2,8 @@ package bench
 
 import (
 	"cmp"
+	"fmt"
+	"io"
 	"slices"
 )
 
@@ -91,5 +93,34 @@ func (c *Crossover) judge() {
 		a, b := c.Points[slower], c.Points[slower+1]
 		s := a.Sparsity + (b.Sparsity-a.Sparsity)*(ratio(a)-1)/(ratio(a)-ratio(b))
 		c.Verdict, c.Sparsity = "from", &s
+	}
+}
+
+// writeCrossovers writes from which sparsity on sparse is faster.
+func writeCrossovers(w io.Writer, list []Crossover, repeats int) {
+	group, own := "", false
+	for _, c := range list {
+		if c.Hardware != group {
+			group = c.Hardware
+			fmt.Fprintf(w, "%s; medians of %d samples\n%-3s %5s %7s %11s  %-28s %s\n", group, repeats, "op", "block", "tokens", "in x out", "sparse is faster", "speed-up at each sparsity measured")
+		}
+		least, most := c.Points[0].Sparsity, c.Points[len(c.Points)-1].Sparsity
+		verdict := fmt.Sprintf("never, up to s = %.4g", most)
+		switch c.Verdict {
+		case "from":
+			verdict = fmt.Sprintf("from s = %.3f on", *c.Sparsity)
+		case "always":
+			verdict = fmt.Sprintf("always, from s = %.4g on", least)
+		}
+		fmt.Fprintf(w, "%-3s %5d %7d %11s  %-28s", c.Op, c.Block, c.Tokens, fmt.Sprintf("%dx%d", c.In, c.Out), verdict)
+		for _, p := range c.Points {
+			fmt.Fprintf(w, "  %.4g: %.2f x", p.Sparsity, p.Speedup)
+		}
+		fmt.Fprintln(w)
+		own = own || c.Device != "cpu"
+	}
+	fmt.Fprintln(w, "\nBetween two measured sparsities the ratio of the times is taken as a straight line.")
+	if own {
+		fmt.Fprintln(w, "The dense product is this program's own: for cuBLAS see bench/peers (docs/benchmarks.md).")
 	}
 }

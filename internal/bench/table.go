@@ -1,18 +1,16 @@
-package main
+package bench
 
 import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/sparsebert/sparsebert-gpu/internal/bench"
 )
 
 // The tables are written row by row, since a long list of cases takes its time:
 // columns have fixed widths.
 
 // caseColumns begin a row of either table.
-func caseColumns(c bench.Case) string {
+func caseColumns(c Case) string {
 	return fmt.Sprintf("%-3s %5d %8.4g %7d %11s", c.Op, c.Block, c.Sparsity, c.Tokens, fmt.Sprintf("%dx%d", c.In, c.Out))
 }
 
@@ -24,7 +22,7 @@ type timeTable struct {
 	group string // what the rows since the last heading have in common
 }
 
-func (t *timeTable) row(r bench.Result) {
+func (t *timeTable) row(r Result) {
 	group := r.Hardware
 	if !strings.Contains(group, r.Precision) {
 		group += ", " + r.Precision
@@ -49,7 +47,7 @@ func (t *timeTable) row(r bench.Result) {
 }
 
 // end explains the columns.
-func (t *timeTable) end(all []bench.Result) {
+func (t *timeTable) end(all []Result) {
 	fmt.Fprintln(t.w, "\ntime: of one product. useful, dense: GFLOP/s on active and on all blocks. eps: time of a useful operation over a dense one.")
 	fmt.Fprint(t.w, "floor: GB/s of the bytes that the product must move")
 	var copies []string
@@ -76,7 +74,7 @@ type countTable struct {
 	group string
 }
 
-func (t *countTable) row(r bench.Counted) {
+func (t *countTable) row(r Counted) {
 	if group := r.Hardware + ", " + r.Precision; group != t.group {
 		if t.group != "" {
 			fmt.Fprintln(t.w)
@@ -93,39 +91,6 @@ func (t *countTable) row(r bench.Counted) {
 		fmt.Fprintf(t.w, "%s  %-18s %8d %12d %10d %11s %11s %11s %7.3f %10d\n", caseColumns(r.Case), k.Name, k.Launches, k.WarpInstructions, k.MatrixInstructions,
 			megabytes(k.LoadBytes), megabytes(k.StoreBytes), megabytes(r.BytesFloor), k.FloorRatio, k.BankConflicts)
 	}
-}
-
-// printCrossovers prints from which sparsity on sparse is faster.
-func printCrossovers(w io.Writer, asJSON bool, list []bench.Crossover, repeats int) error {
-	if asJSON {
-		return printJSON(w, list)
-	}
-	group, own := "", false
-	for _, c := range list {
-		if c.Hardware != group {
-			group = c.Hardware
-			fmt.Fprintf(w, "%s; medians of %d samples\n%-3s %5s %7s %11s  %-28s %s\n", group, repeats, "op", "block", "tokens", "in x out", "sparse is faster", "speed-up at each sparsity measured")
-		}
-		least, most := c.Points[0].Sparsity, c.Points[len(c.Points)-1].Sparsity
-		verdict := fmt.Sprintf("never, up to s = %.4g", most)
-		switch c.Verdict {
-		case "from":
-			verdict = fmt.Sprintf("from s = %.3f on", *c.Sparsity)
-		case "always":
-			verdict = fmt.Sprintf("always, from s = %.4g on", least)
-		}
-		fmt.Fprintf(w, "%-3s %5d %7d %11s  %-28s", c.Op, c.Block, c.Tokens, fmt.Sprintf("%dx%d", c.In, c.Out), verdict)
-		for _, p := range c.Points {
-			fmt.Fprintf(w, "  %.4g: %.2f x", p.Sparsity, p.Speedup)
-		}
-		fmt.Fprintln(w)
-		own = own || c.Device != "cpu"
-	}
-	fmt.Fprintln(w, "\nBetween two measured sparsities the ratio of the times is taken as a straight line.")
-	if own {
-		fmt.Fprintln(w, "The dense product is this program's own: for cuBLAS see bench/peers (docs/benchmarks.md).")
-	}
-	return nil
 }
 
 // span writes a time with three digits or four.
