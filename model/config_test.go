@@ -3,6 +3,7 @@ package model_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -116,23 +117,22 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
+// TestPresets holds the sizes against the millions of parameters that are published
+// for them (Turc et al. 2019, table 1; BERT-Large: transformers' BertForPreTraining).
 func TestPresets(t *testing.T) {
-	want := map[string][5]int{ // L, H, A, F, stored parameters when dense in thousands
-		"tiny": {2, 128, 2, 512}, "mini": {4, 256, 4, 1024}, "small": {4, 512, 8, 2048},
-		"medium": {8, 512, 8, 2048}, "base": {12, 768, 12, 3072}, "large": {24, 1024, 16, 4096},
-	}
+	published := map[string]string{"tiny": "4.4", "mini": "11.3", "small": "29.1", "medium": "41.7", "base": "110.1", "large": "336.2"}
 	names := model.PresetNames()
-	if len(names) != len(want) {
+	if len(names) != len(published) {
 		t.Errorf("found presets %v", names)
 	}
 	for _, name := range names {
 		c := preset(t, name)
-		w := want[name]
-		if c.Layers != w[0] || c.Hidden != w[1] || c.Heads != w[2] || c.FFN != w[3] || c.HeadSize() != 64 {
-			t.Errorf("%s: found %+v", name, c)
+		if n := model.Count(table(t, c)).Parameters; fmt.Sprintf("%.1f", float64(n)/1e6) != published[name] {
+			t.Errorf("%s: found %d parameters, expected %s million", name, n, published[name])
 		}
-		if large := name == "medium" || name == "base" || name == "large"; (c.Dropout == 0.1) != large || (c.Dropout == 0) == large {
-			t.Errorf("%s: found dropout %v", name, c.Dropout)
+		// The published models have heads of 64, and the paper drops out in the larger ones.
+		if c.HeadSize() != 64 || (c.Dropout > 0) != (c.Layers > 4) || model.PresetOf(c) != name {
+			t.Errorf("%s: found %+v, the preset %q", name, c, model.PresetOf(c))
 		}
 		if err := c.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
