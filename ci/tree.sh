@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks on the tree as text: formatting, go.mod, length of files, leftovers, paths
-# of one machine, hosts of registries.
+# of one machine, hosts of registries, generated files that .gitattributes does not
+# mark as such.
 #   tree.sh              at most 500 lines a hand-written Go or CUDA file
 #   tree.sh --strict     at most 400, and Markdown: prose of at most 100 columns, no
 #                        commit hashes
@@ -80,8 +81,22 @@ if [ "${1:-}" = --self-test ]; then
   echo "tree.sh: self-test passed"
   exit 0
 fi
+# marked compares files whose head says that a program made them with those that
+# .gitattributes marks; PTX and go.sum have no such head.
+marked() {
+  git ls-files -co --exclude-standard -- '*.go' '*.s' | while read -r f; do [ ! -f "$f" ] || echo "$f"; done >"$1/all"
+  xargs -d '\n' awk 'FNR == 1 { n = 0 } FNR <= 20 && /^\/\/ Code generated .* DO NOT EDIT\.$/ { print FILENAME; nextfile }' <"$1/all" | sort >"$1/made"
+  xargs -d '\n' git check-attr linguist-generated -- <"$1/all" | sed -n 's/: linguist-generated: set$//p' | sort >"$1/marked"
+  diff "$1/made" "$1/marked" >"$1/diff" && return 0
+  sed -nE 's/^< (.*)/\1: found generated, expected .gitattributes to mark it/p; s/^> (.*)/\1: found marked by .gitattributes, expected generated/p' "$1/diff"
+  return 1
+}
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 bad=0
 texts . || bad=1
+marked "$scratch" || bad=1
 go mod tidy -diff || bad=1
 if [ "${1:-}" = --strict ]; then
   for check in columns hashes; do CGO_ENABLED=0 go run ./ci/docs $check || bad=1; done
