@@ -6,9 +6,9 @@ set -euo pipefail
 . "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
 one_of -- "$@"
-golangci_version=v2.15.0
+. ci/versions.sh
 export CGO_ENABLED=0
-run() { go run "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$golangci_version" "$@"; }
+run() { go run "$golangci" "$@"; }
 run config verify
 run run ./...
 echo "golangci: clean"

@@ -7,7 +7,7 @@
 set -euo pipefail
 . "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
-staticcheck_version=v0.7.0
+. ci/versions.sh
 must_not_spill='dsd_*|dds_*|sdd_*' # what a training step spends its time in
 targets='sm_80 sm_90a'
 jobs=$(nproc)
@@ -124,6 +124,6 @@ case ${1:-} in
   export CGO_ENABLED=1
   go vet -tags nvidia ./...
   go build -tags nvidia -o "$scratch/bin/" ./...
-  go run "honnef.co/go/tools/cmd/staticcheck@$staticcheck_version" -tags nvidia ./...
+  go run "$staticcheck" -tags nvidia ./...
   echo "kernels: as committed" ;;
 esac

@@ -4,13 +4,13 @@
 set -euo pipefail
 . "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
+. ci/versions.sh
 one_of -- "$@"
-staticcheck_version=v0.7.0
 export CGO_ENABLED=0
 
 go vet ./...
 go vet -tags noasm ./cpu/...
-go run "honnef.co/go/tools/cmd/staticcheck@$staticcheck_version" ./...
+go run "$staticcheck" ./...
 for target in linux/arm64 darwin/arm64; do
   GOOS=${target%/*} GOARCH=${target#*/} go build -o /dev/null ./cmd/sparsebert-gpu
 done

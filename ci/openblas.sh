@@ -5,8 +5,8 @@
 set -euo pipefail
 . "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
+. ci/versions.sh
 one_of -- "$@"
-staticcheck_version=v0.7.0
 missing=""
 command -v gcc >/dev/null || missing="gcc libc6-dev"
 command -v pkg-config >/dev/null || missing="$missing pkg-config"
@@ -23,7 +23,7 @@ export CGO_ENABLED=1
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 go vet -tags openblas ./bench/peers/openblas
-go run "honnef.co/go/tools/cmd/staticcheck@$staticcheck_version" -tags openblas ./bench/peers/openblas
+go run "$staticcheck" -tags openblas ./bench/peers/openblas
 go build -tags openblas -o "$scratch/openblas" ./bench/peers/openblas
 "$scratch/openblas" -tokens 256 -shape 96x160 -block 1,4,8,16,32 -threads 1,2 -repeats 1 -json >"$scratch/results.json"
 cases=$(grep -c '"op":' "$scratch/results.json")

@@ -7,12 +7,12 @@ set -euo pipefail
 . "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
 one_of --required -- "$@"
-govulncheck_version=v1.9.0
+. ci/versions.sh
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export CGO_ENABLED=0
 # A program of its own, so that `go run`'s words do not mix with the findings.
-GOBIN=$scratch go install "golang.org/x/vuln/cmd/govulncheck@$govulncheck_version"
+GOBIN=$scratch go install "$govulncheck"
 status=0
 "$scratch/govulncheck" ./... >"$scratch/out" 2>&1 || status=$?
 cat "$scratch/out"
