@@ -96,7 +96,7 @@ func newModel(b backend.Backend, c Config, o Options, plan bool) (*Model, error)
 			Name: t.Name, Index: t.Index, Out: t.Out, In: t.In, Decay: t.Decay, Topology: topo,
 		})
 		if t.Partial && !plan {
-			part, err := sparse.ChooseFixed.Choose(t.Shape(), t.NNZ, nil, sparse.L1, o.Seed, 1, t.Index)
+			part, err := sparse.ChooseFixed.Choose(sparse.ChoiceSpec{Shape: t.Shape(), NNZ: t.NNZ, Seed: o.Seed, Number: 1, Tensor: t.Index}, nil)
 			if err != nil {
 				return nil, fmt.Errorf("first part of %s: %w", t.Name, err)
 			}

@@ -56,7 +56,9 @@ func (m *Model) enter(p Phase) error {
 				return fmt.Errorf("reading %s: %w", row.Name, err)
 			}
 		}
-		part, err := p.Choice.Choose(row.Shape(), row.NNZ, values, p.Norm, m.opt.Seed, p.Number, row.Index)
+		part, err := p.Choice.Choose(sparse.ChoiceSpec{
+			Shape: row.Shape(), NNZ: row.NNZ, Norm: p.Norm, Seed: m.opt.Seed, Number: p.Number, Tensor: row.Index,
+		}, values)
 		if err != nil {
 			return fmt.Errorf("%s: %w", row.Name, err)
 		}

@@ -19,39 +19,48 @@ const (
 	ChooseMagnitude               // those with the largest norms
 )
 
-// Choose returns the topology of the number-th choice, 1 for the first, of nnzb
-// blocks:
+// ChoiceSpec says of which weight blocks are chosen, and how many.
+type ChoiceSpec struct {
+	Shape
+	NNZ    int // blocks to choose
+	Norm   Norm
+	Seed   uint64
+	Number int // of the choice, 1 for the first
+	Tensor int // index of the weight among the parameters of its model
+}
+
+// Choose returns the topology of from.NNZ blocks:
 //
 //   - ChooseFixed: StartTopology;
-//   - ChooseRandom: the positions with the smallest Key(3, position, number,
-//     tensor) of the package comment, ties by position;
+//   - ChooseRandom: the positions with the smallest Key(3, position, Number,
+//     Tensor) of the package comment, ties by position;
 //   - ChooseMagnitude: what is left when the blocks with the smallest (norm,
 //     position) are pruned, with the norms of BlockNorm over values, the dense
-//     tensor, row-major.
+//     weight, [Out][In] row-major. The others do not read values.
 //
-// Slots follow the positions in ascending order. tensor is the index of the
-// weight among the parameters of its model.
+// Slots follow the positions in ascending order.
 //
 // Errors: ErrShape; ErrArgument for a number out of range or values of another
 // length; ErrNotFinite for a norm that is NaN or infinite.
-func (c Choice) Choose(shape Shape, nnzb int, values []float32, norm Norm, seed uint64, number, tensor int) (*Topology, error) {
-	if err := checkStart(shape, nnzb, tensor); err != nil {
+func (c Choice) Choose(from ChoiceSpec, values []float32) (*Topology, error) {
+	shape, nnzb := from.Shape, from.NNZ
+	if err := checkStart(shape, nnzb, from.Tensor); err != nil {
 		return nil, fmt.Errorf("choosing blocks: %w", err)
 	}
-	if number < 1 || number > math.MaxInt32 {
-		return nil, fmt.Errorf("choosing blocks: %w: found choice number %d, expected 1 to %d", ErrArgument, number, math.MaxInt32)
+	if from.Number < 1 || from.Number > math.MaxInt32 {
+		return nil, fmt.Errorf("choosing blocks: %w: found choice number %d, expected 1 to %d", ErrArgument, from.Number, math.MaxInt32)
 	}
 	s := Scratch{active: make([]uint64, words(shape.Positions()))}
 	switch c {
 	case ChooseFixed:
-		return StartTopology(shape, nnzb, seed, tensor)
+		return StartTopology(shape, nnzb, from.Seed, from.Tensor)
 	case ChooseRandom:
 		s.grow(0, shape.Positions(), nnzb, func(p int) uint64 {
-			return philox.Key64(seed, philox.Regrow, uint32(p), uint32(number), uint32(tensor))
+			return philox.Key64(from.Seed, philox.Regrow, uint32(p), uint32(from.Number), uint32(from.Tensor))
 		})
 		return shape.at(s.grown), nil
 	case ChooseMagnitude:
-		positions, err := shape.largest(nnzb, values, norm)
+		positions, err := shape.largest(nnzb, values, from.Norm)
 		if err != nil {
 			return nil, fmt.Errorf("choosing blocks: %w", err)
 		}

@@ -53,7 +53,7 @@ func TestChoose(t *testing.T) {
 					want = append(want, b.p)
 				}
 				slices.Sort(want)
-				got, err := ChooseMagnitude.Choose(s, nnzb, values, norm, 5, 3, 2)
+				got, err := ChooseMagnitude.Choose(ChoiceSpec{Shape: s, NNZ: nnzb, Norm: norm, Seed: 5, Number: 3, Tensor: 2}, values)
 				if err != nil || got.Check() != nil || !slices.Equal(positionsOf(got), want) {
 					t.Errorf("%+v, %d blocks by %s: found %v (%v), expected %v", s, nnzb, norm, got, err, want)
 				}
@@ -64,14 +64,14 @@ func TestChoose(t *testing.T) {
 			}
 			order := slices.SortedFunc(slices.Values(allPositions(s)), func(a, b int) int { return cmp.Compare(keys[a], keys[b]) })
 			want := slices.Sorted(slices.Values(order[:nnzb]))
-			if got, err := ChooseRandom.Choose(s, nnzb, nil, L1, 5, 3, 2); err != nil || got.Check() != nil || !slices.Equal(positionsOf(got), want) {
+			if got, err := ChooseRandom.Choose(ChoiceSpec{Shape: s, NNZ: nnzb, Seed: 5, Number: 3, Tensor: 2}, nil); err != nil || got.Check() != nil || !slices.Equal(positionsOf(got), want) {
 				t.Errorf("%+v, %d blocks at random: found %v (%v), expected %v", s, nnzb, got, err, want)
 			}
 			start, err := StartTopology(s, nnzb, 5, 2)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := ChooseFixed.Choose(s, nnzb, nil, L1, 5, 3, 2); err != nil || !got.Equal(start) {
+			if got, err := ChooseFixed.Choose(ChoiceSpec{Shape: s, NNZ: nnzb, Seed: 5, Number: 3, Tensor: 2}, nil); err != nil || !got.Equal(start) {
 				t.Errorf("%+v, %d blocks, fixed: found %v (%v), expected the start", s, nnzb, got, err)
 			}
 		}
@@ -116,7 +116,7 @@ func TestChooseRefuses(t *testing.T) {
 		"values": {ChooseMagnitude, s, 1, 1, bad[:3], ErrArgument},
 		"nan":    {ChooseMagnitude, s, 1, 1, bad, ErrNotFinite},
 	} {
-		if _, err := c.choice.Choose(c.shape, c.nnzb, c.values, L1, 1, c.n, 0); !errors.Is(err, c.want) {
+		if _, err := c.choice.Choose(ChoiceSpec{Shape: c.shape, NNZ: c.nnzb, Seed: 1, Number: c.n}, c.values); !errors.Is(err, c.want) {
 			t.Errorf("%s: found %v, expected %v", name, err, c.want)
 		}
 	}

@@ -3,7 +3,7 @@ package corpus
 import "github.com/sparsebert/sparsebert-gpu/internal/philox"
 
 // startTries is how often drawOther looks for a sentence that fits: few
-// sentences fit a small room, and a cut one would tell the label.
+// sentences fit a small space, and a cut one would tell the label.
 const startTries = 8
 
 // span is a run of tokens in one document, from token skip of a sentence on.
@@ -38,7 +38,7 @@ func (d *Dataset) drawPair(s *scratch, i int, draw *philox.Stream) sentencePair 
 		return p
 	}
 	p.label = NotNext
-	p.b = d.drawOther(s, start.sentence, d.o.SeqLen-3-cut, follow, last, len(units) == 2, draw)
+	p.b = d.drawOther(s, other{start.sentence, d.o.SeqLen - 3 - cut, follow, last, len(units) == 2}, draw)
 	return p
 }
 
@@ -81,40 +81,48 @@ func (d *Dataset) cutSentence(s *scratch, w span, draw *philox.Stream) int {
 	}
 }
 
-// drawOther draws a B of at most room tokens from a document other than that of
-// sentence own: any other document, then any of its sentences that has at least
-// follow-1 behind it. From there it takes whole sentences, as segments are cut:
-// while they fit and, if the segment ends its document, only as many as the
-// true B had. Where a lone sentence was split, B too begins inside one. That way
-// neither length nor punctuation tells the label. A first sentence that does
-// not fit is drawn again; if startTries do not fit, the last is cut, between
-// words where it can be.
-func (d *Dataset) drawOther(s *scratch, own, room, follow int, last, lone bool, draw *philox.Stream) span {
+// other says which B drawOther may draw.
+type other struct {
+	own     int  // a sentence of the document that it must not be from
+	most    int  // tokens
+	follow  int  // sentences that the true B had
+	endsDoc bool // the segment ends its document
+	lone    bool // a lone sentence was split
+}
+
+// drawOther draws a B of at most o.most tokens from any other document, then any
+// of its sentences that has at least o.follow-1 behind it. From there it takes
+// whole sentences, as segments are cut: while they fit and, if the segment ends
+// its document, only as many as the true B had. Where a lone sentence was split, B
+// too begins inside one. That way neither length nor punctuation tells the label.
+// A first sentence that does not fit is drawn again; if startTries do not fit, the
+// last is cut, between words where it can be.
+func (d *Dataset) drawOther(s *scratch, o other, draw *philox.Stream) span {
 	doc := draw.IntN(d.store.Documents() - 1)
-	if doc >= d.store.DocumentOf(own) {
+	if doc >= d.store.DocumentOf(o.own) {
 		doc++
 	}
 	first, end := d.store.Sentences(doc)
 	var w span
-	n := room + 1 // tokens of the first sentence
-	for try := 0; try < startTries && n > room; try++ {
-		w = span{sentence: first + draw.IntN(max(1, end-first-follow+1))}
-		if n = d.store.SentenceLen(w.sentence); lone && n > 1 {
+	n := o.most + 1 // tokens of the first sentence
+	for try := 0; try < startTries && n > o.most; try++ {
+		w = span{sentence: first + draw.IntN(max(1, end-first-o.follow+1))}
+		if n = d.store.SentenceLen(w.sentence); o.lone && n > 1 {
 			w.skip = d.cutSentence(s, span{w.sentence, 0, n}, draw)
 			n -= w.skip
 		}
 	}
-	for sentence := w.sentence; w.tokens+n <= room; {
+	for sentence := w.sentence; w.tokens+n <= o.most; {
 		w.tokens += n
 		sentence++
-		if sentence == end || last && sentence == w.sentence+follow {
+		if sentence == end || o.endsDoc && sentence == w.sentence+o.follow {
 			break
 		}
 		n = d.store.SentenceLen(sentence)
 	}
 	if w.tokens == 0 { // one token more shows whether a word begins there
-		s.words = d.store.appendFrom(s.words[:0], w.sentence, w.skip, room+1)
-		w.tokens = wordBreak(s.words, 0, room, d.continues)
+		s.words = d.store.appendFrom(s.words[:0], w.sentence, w.skip, o.most+1)
+		w.tokens = wordBreak(s.words, 0, o.most, d.continues)
 	}
 	return w
 }

@@ -61,7 +61,7 @@ func comparableLines(t *testing.T, path string) (all []string) {
 }
 
 // A run cut at any byte of its file, and resumed from the newest step whose
-// records are all there, ends with the uncut run's file.
+// records are all there, ends with the uninterrupted run's file.
 func TestResumeAfterAnyCut(t *testing.T) {
 	const last = 3
 	dir := t.TempDir()

@@ -53,7 +53,7 @@ func (n *naive) enter(p model.Phase) error {
 			kept[b] = true
 		}
 		if p.Choice != sparse.ChooseMagnitude {
-			topo, err := p.Choice.Choose(t.Shape(), t.NNZ, nil, p.Norm, seed, p.Number, t.Index)
+			topo, err := p.Choice.Choose(sparse.ChoiceSpec{Shape: t.Shape(), NNZ: t.NNZ, Norm: p.Norm, Seed: seed, Number: p.Number, Tensor: t.Index}, nil)
 			if err != nil {
 				return err
 			}
