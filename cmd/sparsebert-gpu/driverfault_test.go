@@ -242,7 +242,7 @@ func (x *faultyRun) closed(most int) error {
 
 // A driver that fails at any one call of a run ends it with one line that names
 // the call, exit code 1, everything given back, and checkpoints that are whole,
-// from which the run goes on to the end of the uncut one. By default all calls near
+// from which the run goes on to the end of the uninterrupted one. By default all calls near
 // launches are made to fail, the first and the last ones, and a fifth of those that
 // build the model or read it for a checkpoint, which are alike for each tensor.
 func TestDriverFaults(t *testing.T) {
@@ -285,7 +285,7 @@ func TestDriverFaults(t *testing.T) {
 				}
 				resumed++
 				if z := r.run(filepath.Base(x.dir), 1, compute, faultdriver.Plan{}, "--resume"); z.code != exit.Done || !maps.Equal(z.last(t), r.want) {
-					t.Errorf("call %d: resumed: exit code %d, expected %d and the checkpoint of the uncut run: %s", n, z.code, exit.Done, z.said)
+					t.Errorf("call %d: resumed: exit code %d, expected %d and the checkpoint of the uninterrupted run: %s", n, z.code, exit.Done, z.said)
 				}
 			}
 			t.Logf("%d of %d calls failed (%s=1: all), %d also without the tape; %d resumed", played, r.calls, everyCall, computed, resumed)

@@ -164,7 +164,7 @@ func TestResumeWithoutTheOrigin(t *testing.T) {
 	}
 	done(t, "train", "--resume", "--quiet", "--output-dir", run)
 	if !bytes.Equal(read(t, run, "checkpoints", "step-6", "model.safetensors"), want) {
-		t.Error("found other weights after the resume than in the uncut run")
+		t.Error("found other weights after the resume than in the uninterrupted run")
 	}
 }
 

@@ -71,7 +71,7 @@ func spawn(t *testing.T, file, out string, jobs int) *exec.Cmd {
 	return cmd
 }
 
-// Killed ten times at random, a sweep ends with the same results.jsonl as an uncut
+// Killed ten times at random, a sweep ends with the same results.jsonl as an uninterrupted
 // one, and every run with the same metrics but for the clock.
 func TestSweepKilledAtRandomTimes(t *testing.T) {
 	if testing.Short() {
@@ -79,13 +79,13 @@ func TestSweepKilledAtRandomTimes(t *testing.T) {
 	}
 	const kills = 10
 	file := smallSweep(t)
-	uncut := filepath.Join(t.TempDir(), "uncut")
+	uninterrupted := filepath.Join(t.TempDir(), "uninterrupted")
 	began := time.Now()
-	if cmd := spawn(t, file, uncut, 1); cmd.Wait() != nil {
+	if cmd := spawn(t, file, uninterrupted, 1); cmd.Wait() != nil {
 		t.Fatal(cmd.Stderr)
 	}
 	whole := time.Since(began)
-	want := read(t, uncut, ResultsName)
+	want := read(t, uninterrupted, ResultsName)
 
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, jobs := range []int{1, 2} {
@@ -103,9 +103,9 @@ func TestSweepKilledAtRandomTimes(t *testing.T) {
 					t.Fatalf("after %d kills: %s", killed, cmd.Stderr)
 				}
 			}
-			compareSweeps(t, fmt.Sprintf("%d jobs, %d kills", jobs, killed), out, uncut, want)
+			compareSweeps(t, fmt.Sprintf("%d jobs, %d kills", jobs, killed), out, uninterrupted, want)
 			if killed == kills {
-				t.Logf("%d jobs: one sweep killed %d times, %d of them with runs begun, equal to the uncut one, which took %v; %d sweeps before it ended too early", jobs, killed, midway, whole.Round(time.Millisecond), sweeps-1)
+				t.Logf("%d jobs: one sweep killed %d times, %d of them with runs begun, equal to the uninterrupted one, which took %v; %d sweeps before it ended too early", jobs, killed, midway, whole.Round(time.Millisecond), sweeps-1)
 				break
 			}
 			if sweeps == 20 {
@@ -135,19 +135,19 @@ func killOnce(t *testing.T, cmd *exec.Cmd, after time.Duration) bool {
 	}
 }
 
-// compareSweeps compares a cut sweep with the uncut one.
-func compareSweeps(t *testing.T, what, out, uncut, want string) {
+// compareSweeps compares a cut sweep with the uninterrupted one.
+func compareSweeps(t *testing.T, what, out, uninterrupted, want string) {
 	t.Helper()
 	if got := read(t, out, ResultsName); got != want {
 		t.Errorf("%s: found\n%s\nexpected\n%s", what, got, want)
 	}
-	runs, err := os.ReadDir(filepath.Join(uncut, RunsName))
+	runs, err := os.ReadDir(filepath.Join(uninterrupted, RunsName))
 	if err != nil || len(runs) != 8 {
 		t.Fatalf("found %d runs (%v), expected 8", len(runs), err)
 	}
 	for _, r := range runs {
 		a := withoutClock(t, filepath.Join(out, RunsName, r.Name(), metrics.FileName))
-		b := withoutClock(t, filepath.Join(uncut, RunsName, r.Name(), metrics.FileName))
+		b := withoutClock(t, filepath.Join(uninterrupted, RunsName, r.Name(), metrics.FileName))
 		if a != b || strings.Count(a, "\n") < 5 {
 			t.Errorf("%s: %s: found metrics\n%s\nexpected\n%s", what, r.Name(), a, b)
 		}

@@ -287,13 +287,13 @@ func TestRegroupedSweep(t *testing.T) {
 	}
 }
 
-// Stopped after each of some steps and gone on with, a sweep ends as the uncut one.
+// Stopped after each of some steps and gone on with, a sweep ends as the uninterrupted one.
 func TestStoppedSweep(t *testing.T) {
-	file, uncut := smallSweep(t), filepath.Join(t.TempDir(), "uncut")
-	if err := newSweep(t, file, uncut, 1, &quiet{}).Do(context.Background()); err != nil {
+	file, uninterrupted := smallSweep(t), filepath.Join(t.TempDir(), "uninterrupted")
+	if err := newSweep(t, file, uninterrupted, 1, &quiet{}).Do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	want, out, stops := read(t, uncut, ResultsName), filepath.Join(t.TempDir(), "out"), 0
+	want, out, stops := read(t, uninterrupted, ResultsName), filepath.Join(t.TempDir(), "out"), 0
 	for {
 		ctx, stop := context.WithCancel(context.Background())
 		watch := &quiet{stopAt: 7, stop: stop}
