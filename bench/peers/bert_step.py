@@ -209,6 +209,7 @@ def main():
                     torch.cuda.empty_cache()  # of the one before: the other process needs room too
                 trainer = Trainer(torch, args.device, case["model"], case["sequences"], case["seq_len"], args.vocab_size)
                 dense = [Step(trainer, precision, compiled) for precision, compiled in variants(args)]
+                print(f"{case['model']}: PyTorch has warmed up, the turns begin", file=sys.stderr, flush=True)
             done = measure(dense, args, case)
         except RuntimeError as e:  # out of memory, for one
             fail(1, f"{describe(case)}: {e}")
