@@ -13,8 +13,9 @@
 //	                                                       -> dense -> NSP loss
 //
 // Each LayerNorm of a layer stands behind the sum with what came in, GELU is the exact one, and
-// the decoder's weight is the token embedding. The six weights of each encoder layer are block-sparse (package sparse) unless
-// the method is [Dense]: only active blocks have values, gradients and Adam moments.
+// the decoder's weight is the token embedding. The six weights of each encoder layer are
+// block-sparse (package sparse) unless the method is [Dense]: only active blocks have values,
+// gradients and Adam moments.
 //
 // # Configurations
 //
@@ -35,8 +36,8 @@
 //
 // # Models
 //
-// A model lives on a device (package backend; cpu and gpu have one each). All of its memory is taken
-// at once, for the sizes of [Options].
+// A model lives on a device (package backend; cpu and gpu have one each). All of its memory is
+// taken at once, for the sizes of [Options].
 //
 //	b, err := cpu.New(cpu.Options{})
 //	m, err := model.New(b, c, model.Options{MicroBatch: 16, SeqLen: 128, MaxMasked: 20, Seed: 1})

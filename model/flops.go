@@ -8,7 +8,8 @@ type FLOPPart struct {
 	// backward twice the forward.
 	Theoretical float64 `json:"theoretical"`
 	// Executed counts what the backend is told to do: the active blocks that the
-	// tensors really have (all elements of those that are trained in part), and attention scores made again in the backward pass.
+	// tensors really have (all elements of those that are trained in part), and
+	// attention scores made again in the backward pass.
 	Executed float64 `json:"executed"`
 	// Dense is Executed of the same model with method dense.
 	Dense float64 `json:"dense"`

@@ -38,13 +38,14 @@ func main() {
 // listed is what is read of `go list`.
 type listed struct {
 	Dir, ImportPath, Name, Export string
-	DepOnly                       bool
-	Standard                      bool
+	GoFiles                       []string
+	DepOnly, Standard             bool
 }
 
-// public tells whether a package outside this module may import p.
+// public tells whether a package outside this module may import p. One of tests
+// alone is not there for others.
 func (p listed) public() bool {
-	return !p.DepOnly && !p.Standard && p.Name != "main" && !internal(p.ImportPath)
+	return len(p.GoFiles) > 0 && !p.DepOnly && !p.Standard && p.Name != "main" && !internal(p.ImportPath)
 }
 
 // internal tells whether a path is one that Go keeps others from importing.
@@ -91,7 +92,7 @@ func check(dir string, packages []string) (wrong []string, n int, err error) {
 
 // list asks go for the packages and all that they import, compiled.
 func list(dir string, packages []string) ([]listed, error) {
-	cmd := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=Dir,ImportPath,Name,Export,DepOnly,Standard"}, packages...)...)
+	cmd := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=Dir,ImportPath,Name,Export,GoFiles,DepOnly,Standard"}, packages...)...)
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.Output()

@@ -90,7 +90,8 @@ type Generic[E any] struct{ list []E }
 // Each is a method.
 func (g Generic[E]) Each(func(E)) { _, _ = own{}, w }
 `,
-		"open/a_test.go": "package open\n\nfunc Undocumented() {}\n",
+		"open/a_test.go":  "package open\n\nfunc Undocumented() {}\n",
+		"tests/a_test.go": "package tests\n\nfunc Undocumented() {}\n",
 	})
 	wrong, n, err := check(dir, nil)
 	if err != nil || len(wrong) > 0 || n != 1 {

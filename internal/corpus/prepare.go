@@ -46,8 +46,8 @@ type PrepareResult struct {
 // A DataError reports what Files, ReadFile, LoadVocab and TrainVocab do, shards
 // in place of text, text without a token, a vocabulary of another size than
 // VocabSize, a ShardTokens out of range, and an Out that is not empty, no folder
-// or not writable: all but the text and the vocabulary before anything is read. ctx's error is returned
-// wrapped.
+// or not writable: all but the text and the vocabulary before anything is read.
+// ctx's error is returned wrapped.
 func Prepare(ctx context.Context, o PrepareOptions) (PrepareResult, error) {
 	if o.ShardTokens < 0 || o.ShardTokens > maxShardTokens {
 		return PrepareResult{}, badData("shard tokens", fmt.Sprint(o.ShardTokens), fmt.Sprintf("0 (about 16 million) to %d", maxShardTokens))

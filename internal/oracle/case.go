@@ -33,9 +33,9 @@ const (
 // dropout rate that must have no effect. There are 8 masked positions and 4
 // labeled pairs, so that the factor 1/count of each loss is exact on a device of
 // any precision; the labels are not balanced, so that the NSP bias's gradient is
-// not the small difference of large terms. Hidden is 3 x max(16, block) and FFN 5 x max(16, block): every
-// block size divides them, the sizes from 16 on into an odd number of blocks.
-// block is ignored when method is Dense. The same arguments give the same case.
+// not the small difference of large terms. Hidden is 3 x max(16, block) and FFN
+// 5 x max(16, block): every block size divides them, the sizes from 16 on into an
+// odd number of blocks. block is ignored when method is Dense. The same arguments give the same case.
 func SmallCase(method model.Method, block int, seed uint64) Case {
 	unit := 16
 	c := model.Config{

@@ -1,8 +1,9 @@
 package report
 
-// thin keeps at most most of a curve's points (but 4 at least): the first, the last, and of each of equal
-// runs of points between them the lowest and the highest, in their order. Where a
-// curve has a gap (a value that is not finite), the run keeps one.
+// thin keeps at most most of a curve's points (but 4 at least): the first, the
+// last, and of each of equal runs of points between them the lowest and the
+// highest, in their order. Where a curve has a gap (a value that is not finite),
+// the run keeps one.
 func thin(points []point, most int) []point {
 	most = max(most, 4)
 	if len(points) <= most {
