@@ -14,7 +14,7 @@ const (
 
 // normOp is residual + dropout + LayerNorm, forward or backward.
 type normOp struct {
-	b             *Backend
+	b             *device
 	y, z          []float32
 	mean, rstd    []float32
 	residual, sub []float32 // sub nil: none
@@ -29,57 +29,30 @@ type normOp struct {
 }
 
 // AddNorm implements backend.Layers.
-func (b *Backend) AddNorm(y, z, mean, rstd, residual, sub backend.Buffer, gamma, beta backend.Param, t int, d backend.Dropout) {
-	c := b.check("AddNorm")
-	qg, qb, h := c.norm(gamma, beta, t)
-	if !c.ok() {
-		return
-	}
+func (b *device) AddNorm(y, z, mean, rstd, residual, sub backend.Buffer, gamma, beta backend.Param, t int, d backend.Dropout) {
+	qg, qb := gamma.(*param), beta.(*param)
 	o := &b.ops.norm
-	*o = normOp{b: b, t: t, h: h, partial: o.partial, drop: c.dropper(d, t*h), gamma: qg.values.f, beta: qb.values.f}
-	o.y, o.z = c.floats("y", y, t*h), c.floats("z", z, t*h)
-	o.mean, o.rstd = c.floats("mean", mean, t), c.floats("rstd", rstd, t)
-	o.residual, o.sub = c.floats("residual", residual, t*h), c.optional("sub", sub, t*h)
-	c.apart("y and z", o.y, o.z)
-	if c.ok() {
-		b.pool.run(chunks(t, normRows), o)
-	}
+	*o = normOp{b: b, t: t, h: qg.spec.In, partial: o.partial, drop: b.dropper(d), gamma: qg.values.f, beta: qb.values.f}
+	o.y, o.z, o.mean, o.rstd = floats(y), floats(z), floats(mean), floats(rstd)
+	o.residual, o.sub = floats(residual), floats(sub)
+	b.pool.run(chunks(t, normRows), o)
 	*o = normOp{partial: o.partial}
 }
 
 // AddNormGrad implements backend.Layers.
-func (b *Backend) AddNormGrad(dresidual, dsub, dy, z, mean, rstd backend.Buffer, gamma, beta backend.Param, t int, d backend.Dropout) {
-	c := b.check("AddNormGrad")
-	qg, qb, h := c.norm(gamma, beta, t)
-	if !c.ok() {
-		return
-	}
+func (b *device) AddNormGrad(dresidual, dsub, dy, z, mean, rstd backend.Buffer, gamma, beta backend.Param, t int, d backend.Dropout) {
+	qg, qb := gamma.(*param), beta.(*param)
+	h, tasks := qg.spec.In, chunks(t, normRows)
 	o := &b.ops.norm
-	*o = normOp{b: b, t: t, h: h, backward: true, partial: o.partial, drop: c.dropper(d, t*h), gamma: qg.values.f}
-	o.dres, o.dy = c.floats("dresidual", dresidual, t*h), c.floats("dy", dy, t*h)
-	o.dsub = c.optional("dsub", dsub, t*h)
-	o.z = c.floats("z", z, t*h)
-	o.mean, o.rstd = c.floats("mean", mean, t), c.floats("rstd", rstd, t)
-	c.apart("dresidual and dsub", o.dres, o.dsub)
-	if c.ok() {
-		tasks := chunks(t, normRows)
-		o.partial = grow(o.partial, tasks*2*h)
-		b.pool.run(tasks, o)
-		for i := range tasks {
-			b.k.Axpy(qg.grad.f, 1, o.partial[(2*i)*h:(2*i+1)*h])
-			b.k.Axpy(qb.grad.f, 1, o.partial[(2*i+1)*h:(2*i+2)*h])
-		}
+	*o = normOp{b: b, t: t, h: h, backward: true, partial: grow(o.partial, tasks*2*h), drop: b.dropper(d), gamma: qg.values.f}
+	o.dres, o.dsub, o.dy, o.z = floats(dresidual), floats(dsub), floats(dy), floats(z)
+	o.mean, o.rstd = floats(mean), floats(rstd)
+	b.pool.run(tasks, o)
+	for i := range tasks {
+		b.k.Axpy(qg.grad.f, 1, o.partial[(2*i)*h:(2*i+1)*h])
+		b.k.Axpy(qb.grad.f, 1, o.partial[(2*i+1)*h:(2*i+2)*h])
 	}
 	*o = normOp{partial: o.partial}
-}
-
-// norm checks the parameters of a LayerNorm and returns its width.
-func (c checker) norm(gamma, beta backend.Param, t int) (qg, qb *param, h int) {
-	c.atLeast("tokens", t, 0)
-	if q := c.param("gamma", gamma); q != nil {
-		h = q.spec.In
-	}
-	return c.dense("gamma", gamma, 1, h), c.dense("beta", beta, 1, h), h
 }
 
 func (o *normOp) task(w, i int) {

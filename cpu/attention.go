@@ -15,7 +15,7 @@ import (
 // queries' strips a panel, which is the left operand of the products that sum over queries.
 // So only queries and dctx are ever transposed.
 type attnOp struct {
-	b                *Backend
+	b                *device
 	shape            backend.Attn
 	ctx, lse         []float32
 	q, k, v          []float32
@@ -49,49 +49,31 @@ type attnSpace struct {
 }
 
 // Attention implements backend.Layers.
-func (b *Backend) Attention(ctx, lse, q, k, v, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
-	c := b.check("Attention")
-	b.attention(c, attnOp{b: b, shape: a, drop: c.dropper(d, a.Batch*a.Heads*a.Seq*a.Seq)}, ctx, lse, q, k, v, lengths, [4]backend.Buffer{})
+func (b *device) Attention(ctx, lse, q, k, v, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
+	b.attention("Attention", attnOp{b: b, shape: a, drop: b.dropper(d),
+		ctx: floats(ctx), lse: floats(lse), q: floats(q), k: floats(k), v: floats(v), lengths: ints(lengths)})
 }
 
 // AttentionGrad implements backend.Layers.
-func (b *Backend) AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
-	c := b.check("AttentionGrad")
-	b.attention(c, attnOp{b: b, shape: a, drop: c.dropper(d, a.Batch*a.Heads*a.Seq*a.Seq), backward: true}, ctx, lse, q, k, v, lengths,
-		[4]backend.Buffer{dq, dk, dv, dctx})
+func (b *device) AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
+	b.attention("AttentionGrad", attnOp{b: b, shape: a, drop: b.dropper(d), backward: true,
+		ctx: floats(ctx), lse: floats(lse), q: floats(q), k: floats(k), v: floats(v), lengths: ints(lengths),
+		dq: floats(dq), dk: floats(dk), dv: floats(dv), dctx: floats(dctx)})
 }
 
-func (b *Backend) attention(c checker, op attnOp, ctx, lse, q, k, v, lengths backend.Buffer, grads [4]backend.Buffer) {
+func (b *device) attention(name string, op attnOp) {
 	a := op.shape
-	c.atLeast("batch", a.Batch, 0)
-	c.atLeast("sequence length", a.Seq, 1)
-	c.atLeast("heads", a.Heads, 1)
-	c.atLeast("head size", a.Head, 1)
-	if !c.ok() {
+	if !b.inRange(name, "lengths", op.lengths[:a.Batch], 0, a.Seq+1) {
 		return
 	}
 	op.hidden = a.Heads * a.Head
-	n := a.Batch * a.Seq * op.hidden
-	op.ctx, op.lse = c.floats("ctx", ctx, n), c.floats("lse", lse, a.Batch*a.Heads*a.Seq)
-	op.q, op.k, op.v = c.floats("q", q, n), c.floats("k", k, n), c.floats("v", v, n)
-	op.lengths = c.ints("lengths", lengths, a.Batch)
-	if op.backward {
-		op.dq, op.dk = c.floats("dq", grads[0], n), c.floats("dk", grads[1], n)
-		op.dv, op.dctx = c.floats("dv", grads[2], n), c.floats("dctx", grads[3], n)
-	}
-	if !c.ok() {
-		return
-	}
-	c.inRange("lengths", op.lengths[:a.Batch], 0, a.Seq+1)
 	op.padSeq, op.padHead = chunks(a.Seq, 16)*16, chunks(a.Head, 16)*16
 	op.strip = (op.padSeq + 16) * 16
 	op.scale = float32(1 / math.Sqrt(float64(a.Head)))
-	if c.ok() {
-		o := &b.ops.attn
-		*o = op
-		b.pool.run(a.Batch*a.Heads, o)
-		*o = attnOp{}
-	}
+	o := &b.ops.attn
+	*o = op
+	b.pool.run(a.Batch*a.Heads, o)
+	*o = attnOp{}
 }
 
 func (o *attnOp) resize(s *attnSpace) {

@@ -2,15 +2,8 @@ package cpu
 
 import "github.com/sparsebert/sparsebert-gpu/backend"
 
-// GrowScores implements backend.Optimizer. A dense parameter has none: that is
-// an error.
-func (b *Backend) GrowScores(w backend.Param) backend.Buffer {
-	c := b.check("GrowScores")
-	if q := c.sparse("w", w); q != nil {
-		return q.growScores()
-	}
-	return &buffer{owner: b, name: "growth scores"}
-}
+// GrowScores implements backend.Optimizer.
+func (b *device) GrowScores(w backend.Param) backend.Buffer { return w.(*param).growScores() }
 
 // growScores allocates the scores at the first call.
 func (p *param) growScores() *buffer {
@@ -26,18 +19,16 @@ func (p *param) growScores() *buffer {
 type scoreOp struct{ gradOp }
 
 // BlockGradL1 implements backend.Optimizer.
-func (b *Backend) BlockGradL1(w backend.Param, dy, x backend.Buffer, t int) {
-	c := b.check("BlockGradL1")
-	q := c.sparse("w", w)
-	c.atLeast("tokens", t, 0)
-	if !c.ok() {
+func (b *device) BlockGradL1(w backend.Param, dy, x backend.Buffer, t int) {
+	q := w.(*param)
+	scores := q.growScores().f
+	if b.err != nil { // no memory for them
 		return
 	}
-	scores := q.growScores().f
 	o := &b.ops.score
-	o.gradOp = *b.gradient(c, q, dy, x, t)
+	o.gradOp = *b.gradient(q, dy, x, t)
 	o.scores = scores
-	if c.ok() && t > 0 {
+	if t > 0 {
 		b.pool.run(chunks(q.spec.Out, max(16, q.topo.Block)), o)
 	}
 	o.release()

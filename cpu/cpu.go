@@ -18,8 +18,15 @@ type Options struct {
 	Path    Path // instruction path; the zero value picks the fastest
 }
 
-// Backend is the CPU backend; see backend.Backend for the operations.
+// Backend is the CPU backend: the operations of backend.Backend, whose arguments are
+// checked, and what only this device has.
 type Backend struct {
+	backend.Backend
+	device *device
+}
+
+// device implements the operations.
+type device struct {
 	k      *kernel.Set
 	pool   *pool
 	err    error // the first error; it sticks
@@ -34,8 +41,6 @@ type Backend struct {
 
 	ops opStates
 }
-
-var _ backend.Backend = (*Backend)(nil)
 
 // opStates holds the arguments of each running operation. Tasks are methods of
 // these, so that starting an operation allocates nothing.
@@ -70,30 +75,34 @@ func New(o Options) (*Backend, error) {
 	}
 	workers := newPool(o.Threads)
 	workers.portable = k.Path == kernel.Go // the same bits in every build and on every machine
-	return &Backend{k: k, pool: workers, work: make([]workspace, o.Threads),
-		halveFrom: halvedChunks, streamFrom: max(streamBytes, lastLevelCache()/2), partFrom: max(partBytes, lastLevelCache()/4)}, nil
-}
-
-// Name returns "cpu".
-func (b *Backend) Name() string { return "cpu" }
-
-// Describe returns the instruction set and the number of threads. Results depend
-// on the first: the sets round differently.
-func (b *Backend) Describe() string {
-	return fmt.Sprintf("cpu, instructions %s, threads %d", b.k.Path, b.pool.threads)
+	d := &device{k: k, pool: workers, work: make([]workspace, o.Threads),
+		halveFrom: halvedChunks, streamFrom: max(streamBytes, lastLevelCache()/2), partFrom: max(partBytes, lastLevelCache()/4)}
+	return &Backend{backend.New(d), d}, nil
 }
 
 // Path returns the instruction set in use.
-func (b *Backend) Path() Path { return Path(b.k.Path) }
+func (b *Backend) Path() Path { return Path(b.device.k.Path) }
 
 // Threads returns the number of threads in use.
-func (b *Backend) Threads() int { return b.pool.threads }
+func (b *Backend) Threads() int { return b.device.pool.threads }
+
+// Name returns "cpu".
+func (b *device) Name() string { return "cpu" }
+
+// Describe returns the instruction set and the number of threads. Results depend
+// on the first: the sets round differently.
+func (b *device) Describe() string {
+	return fmt.Sprintf("cpu, instructions %s, threads %d", b.k.Path, b.pool.threads)
+}
+
+// Capabilities are what this device has besides.
+func (b *device) Capabilities() backend.Capabilities { return backend.Capabilities{Restricter: b} }
 
 // Activation returns backend.F32.
-func (b *Backend) Activation() backend.DType { return backend.F32 }
+func (b *device) Activation() backend.DType { return backend.F32 }
 
 // Close stops the threads and drops the scratch memory.
-func (b *Backend) Close() error {
+func (b *device) Close() error {
 	if errors.Is(b.err, ErrClosed) {
 		return nil
 	}
@@ -104,17 +113,23 @@ func (b *Backend) Close() error {
 
 // Sync returns the first error. Operations of this backend are finished when
 // they return.
-func (b *Backend) Sync() error { return b.err }
+func (b *device) Sync() error { return b.err }
 
 // BeginStep sets the scalars of the operations that follow.
-func (b *Backend) BeginStep(s backend.StepScalars) { b.step = s }
+func (b *device) BeginStep(s backend.StepScalars) { b.step = s }
 
-// fail keeps the first error of the backend's life.
-func (b *Backend) fail(format string, args ...any) {
+// Err implements backend.Device.
+func (b *device) Err() error { return b.err }
+
+// Fail implements backend.Device.
+func (b *device) Fail(err error) {
 	if b.err == nil {
-		b.err = fmt.Errorf(format, args...)
+		b.err = err
 	}
 }
+
+// fail is Fail for what an operation found.
+func (b *device) fail(format string, args ...any) { b.Fail(fmt.Errorf("cpu: "+format, args...)) }
 
 // chunks returns how many pieces of size n items make, the last one short.
 func chunks(n, size int) int { return (n + size - 1) / size }

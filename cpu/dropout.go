@@ -6,26 +6,17 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
 )
 
-// maxDropout is the number of elements that the generator's counter can name.
-const maxDropout = 4 << 32
-
 // dropper is a dropout site in the current step. The zero dropper drops nothing.
 type dropper struct {
 	on   bool
 	site kernel.DropoutSite
 }
 
-// dropper checks a dropout over n elements.
-func (c checker) dropper(d backend.Dropout, n int) dropper {
-	if !(d.Rate >= 0 && d.Rate < 1) {
-		c.b.fail("cpu: %s: dropout rate: found %v, expected 0 or more and less than 1", c.op, d.Rate)
-	}
-	s := &c.b.step
+// dropper returns the dropper of a site.
+func (b *device) dropper(d backend.Dropout) dropper {
+	s := &b.step
 	if d.Rate == 0 || !s.Train {
 		return dropper{}
-	}
-	if n > maxDropout {
-		c.b.fail("cpu: %s: dropout: found %d elements, expected at most %d", c.op, n, maxDropout)
 	}
 	return dropper{on: true, site: kernel.DropoutSite{
 		Seed:    [2]uint32{uint32(s.Seed), uint32(s.Seed >> 32)},

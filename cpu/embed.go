@@ -5,7 +5,7 @@ import "github.com/sparsebert/sparsebert-gpu/backend"
 // embedOp is the sum of the three embeddings, or the gradient of their tables.
 // The gradient is cut by columns; see rowCopyOp.
 type embedOp struct {
-	b              *Backend
+	b              *device
 	z              []float32 // z or dz
 	word, pos, typ []float32 // values or gradients
 	ids, segments  []int32
@@ -13,56 +13,33 @@ type embedOp struct {
 	backward       bool
 }
 
-// Embed implements backend.Layers. An id or segment outside its table is an error.
-func (b *Backend) Embed(z, ids, segments backend.Buffer, word, pos, typ backend.Param, t, seq int) {
-	b.embed("Embed", "z", z, ids, segments, word, pos, typ, t, seq)
-}
-
-// EmbedGrad implements backend.Layers.
-func (b *Backend) EmbedGrad(word, pos, typ backend.Param, dz, ids, segments backend.Buffer, t, seq int) {
-	b.embed("EmbedGrad", "dz", dz, ids, segments, word, pos, typ, t, seq)
-}
-
-func (b *Backend) embed(op, name string, z, ids, segments backend.Buffer, word, pos, typ backend.Param, t, seq int) {
-	c := b.check(op)
-	c.atLeast("tokens", t, 0)
-	c.atLeast("sequence length", seq, 1)
-	qw := c.param("word", word)
-	if !c.ok() {
-		return
-	}
-	h := qw.spec.In
-	qw = c.dense("word", word, qw.spec.Out, h)
-	qp, qt := c.param("pos", pos), c.param("typ", typ)
-	if !c.ok() {
-		return
-	}
-	qp, qt = c.dense("pos", pos, qp.spec.Out, h), c.dense("typ", typ, qt.spec.Out, h)
-	if !c.ok() {
-		return
-	}
-	c.atLeast("positions", qp.spec.Out, min(seq, t))
+// Embed implements backend.Layers.
+func (b *device) Embed(z, ids, segments backend.Buffer, word, pos, typ backend.Param, t, seq int) {
+	qw, qp, qt := word.(*param), pos.(*param), typ.(*param)
 	o := &b.ops.embed
-	*o = embedOp{b: b, t: t, h: h, seq: seq, backward: op == "EmbedGrad"}
-	o.z = c.floats(name, z, t*h)
-	o.ids, o.segments = c.ints("ids", ids, t), c.ints("segments", segments, t)
-	if !c.ok() {
-		return
-	}
-	o.ids, o.segments = o.ids[:t], o.segments[:t]
-	c.inRange("ids", o.ids, 0, qw.spec.Out)
-	c.inRange("segments", o.segments, 0, qt.spec.Out)
-	if !c.ok() {
-		return
-	}
-	if o.backward {
-		o.word, o.pos, o.typ = qw.grad.f, qp.grad.f, qt.grad.f
-		b.pool.run(chunks(h, addColumns), o)
-	} else {
-		o.word, o.pos, o.typ = qw.values.f, qp.values.f, qt.values.f
+	*o = embedOp{b: b, z: floats(z), word: qw.values.f, pos: qp.values.f, typ: qt.values.f, t: t, h: qw.spec.In, seq: seq}
+	if o.index("Embed", ids, segments, qw, qt) {
 		b.pool.run(chunks(t, copyRows), o)
 	}
 	*o = embedOp{}
+}
+
+// EmbedGrad implements backend.Layers.
+func (b *device) EmbedGrad(word, pos, typ backend.Param, dz, ids, segments backend.Buffer, t, seq int) {
+	qw, qp, qt := word.(*param), pos.(*param), typ.(*param)
+	o := &b.ops.embed
+	*o = embedOp{b: b, z: floats(dz), word: qw.grad.f, pos: qp.grad.f, typ: qt.grad.f, t: t, h: qw.spec.In, seq: seq, backward: true}
+	if o.index("EmbedGrad", ids, segments, qw, qt) {
+		b.pool.run(chunks(o.h, addColumns), o)
+	}
+	*o = embedOp{}
+}
+
+// index sets the ids and segments of the tokens. One outside its table is an error, and
+// the answer false.
+func (o *embedOp) index(op string, ids, segments backend.Buffer, word, typ *param) bool {
+	o.ids, o.segments = ints(ids)[:o.t], ints(segments)[:o.t]
+	return o.b.inRange(op, "ids", o.ids, 0, word.spec.Out) && o.b.inRange(op, "segments", o.segments, 0, typ.spec.Out)
 }
 
 func (o *embedOp) task(_, i int) {

@@ -8,10 +8,10 @@ const (
 )
 
 // HalveFrom lets a weight gradient of n chunks of tokens and more have halves.
-func (b *Backend) HalveFrom(n int) { b.halveFrom = n }
+func (b *Backend) HalveFrom(n int) { b.device.halveFrom = n }
 
 // PartFrom lets weights of more than n bytes be multiplied in parts.
-func (b *Backend) PartFrom(n int) { b.partFrom = n }
+func (b *Backend) PartFrom(n int) { b.device.partFrom = n }
 
 // StreamFrom lets results of n bytes and more go past the caches.
-func (b *Backend) StreamFrom(n int) { b.streamFrom = n }
+func (b *Backend) StreamFrom(n int) { b.device.streamFrom = n }

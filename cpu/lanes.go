@@ -25,7 +25,7 @@ type laneOp struct {
 	vals []float32    // values by slot
 }
 
-func (b *Backend) multiplyLanes(p *product, q *param, byColumn bool) {
+func (b *device) multiplyLanes(p *product, q *param, byColumn bool) {
 	o := &b.ops.lanes
 	*o = laneOp{product: *p, block: q.topo.Block, lanes: kernel.LanesOf(q.topo.Block), byColumn: byColumn, val: o.val, vals: q.values.f}
 	if o.ptr, o.idx, o.slot, o.segs = q.topo.RowPtr, q.rowIdx, q.topo.RowSlot, q.rowSegs; byColumn {

@@ -8,7 +8,7 @@ import (
 
 // lossOp is the cross-entropy; a task is one row.
 type lossOp struct {
-	b      *Backend
+	b      *device
 	logits []float32
 	labels []int32
 	c      int
@@ -18,33 +18,17 @@ type lossOp struct {
 	hit    []bool    // [rows] the label has the largest logit
 }
 
-// CrossEntropy implements backend.Losses. A label at or beyond c is an error.
-func (b *Backend) CrossEntropy(stats, logits, labels backend.Buffer, rows, c int, loss backend.Loss, grad bool) {
-	k := b.check("CrossEntropy")
-	k.atLeast("rows", rows, 0)
-	k.atLeast("classes", c, 1)
-	if !k.ok() {
+// CrossEntropy implements backend.Losses.
+func (b *device) CrossEntropy(stats, logits, labels backend.Buffer, rows, c int, loss backend.Loss, grad bool) {
+	list := ints(labels)[:rows]
+	if !b.inRange("CrossEntropy", "labels", list, math.MinInt32, c) {
 		return
 	}
 	o := &b.ops.loss
-	*o = lossOp{b: b, c: c, grad: grad, loss: grow(o.loss, rows), hit: grow(o.hit, rows)}
-	s := k.floats("stats", stats, 3)
-	o.logits, o.labels = k.floats("logits", logits, rows*c), k.ints("labels", labels, rows)
-	switch loss {
-	case backend.MLM:
-		o.scale = b.step.MLMScale
-	case backend.NSP:
+	*o = lossOp{b: b, logits: floats(logits), labels: list, c: c, scale: b.step.MLMScale, grad: grad,
+		loss: grow(o.loss, rows), hit: grow(o.hit, rows)}
+	if loss == backend.NSP {
 		o.scale = b.step.NSPScale
-	default:
-		b.fail("cpu: CrossEntropy: loss: found %d, expected MLM or NSP", loss)
-	}
-	if !k.ok() {
-		return
-	}
-	o.labels = o.labels[:rows]
-	k.inRange("labels", o.labels, math.MinInt32, c)
-	if !k.ok() {
-		return
 	}
 	b.pool.run(rows, o)
 	sum, count, hits := 0.0, 0, 0
@@ -58,6 +42,7 @@ func (b *Backend) CrossEntropy(stats, logits, labels backend.Buffer, rows, c int
 			hits++
 		}
 	}
+	s := floats(stats)
 	s[0] += float32(sum)
 	s[1] += float32(count)
 	s[2] += float32(hits)

@@ -18,7 +18,7 @@ type piece struct {
 
 // adamOp runs the optimizer over pieces of all parameters.
 type adamOp struct {
-	b      *Backend
+	b      *device
 	kind   adamKind
 	pieces []piece
 	sums   []float64 // of each piece, for the norm
@@ -44,13 +44,10 @@ type adamMemo [64]struct {
 }
 
 // cut lists the pieces of the parameters; a block is never cut.
-func (o *adamOp) cut(c checker, params []backend.Param) {
+func (o *adamOp) cut(params []backend.Param) {
 	o.pieces = o.pieces[:0]
 	for _, p := range params {
-		q := c.param("parameter", p)
-		if !c.ok() {
-			return
-		}
+		q := p.(*param)
 		size := adamPiece
 		if q.topo != nil {
 			size = max(1, adamPiece/q.topo.BlockSize()) * q.topo.BlockSize()
@@ -63,58 +60,49 @@ func (o *adamOp) cut(c checker, params []backend.Param) {
 }
 
 // ZeroGrad implements backend.Optimizer.
-func (b *Backend) ZeroGrad(params []backend.Param) {
-	c := b.check("ZeroGrad")
+func (b *device) ZeroGrad(params []backend.Param) {
 	for _, p := range params {
-		if q := c.param("parameter", p); c.ok() {
-			b.zero(q.grad.f)
-		}
+		b.zero(p.(*param).grad.f)
 	}
 }
 
 // GradNorm implements backend.Optimizer.
-func (b *Backend) GradNorm(norm backend.Buffer, params []backend.Param) {
-	c := b.check("GradNorm")
-	dst := c.floats("norm", norm, 1)
+func (b *device) GradNorm(norm backend.Buffer, params []backend.Param) {
 	o := &b.ops.adam
 	o.b, o.kind = b, sumSquares
-	o.cut(c, params)
-	if !c.ok() {
-		return
-	}
+	o.cut(params)
 	o.sums = grow(o.sums, len(o.pieces))
 	b.pool.run(len(o.pieces), o)
 	sum := 0.0
 	for _, s := range o.sums {
 		sum += s
 	}
-	dst[0] = float32(math.Sqrt(sum))
+	floats(norm)[0] = float32(math.Sqrt(sum))
 }
 
 // AdamW implements backend.Optimizer. A block born after the current step is
 // an error.
-func (b *Backend) AdamW(params []backend.Param, norm backend.Buffer, cfg backend.AdamConfig) {
-	c := b.check("AdamW")
-	n := c.floats("norm", norm, 1)
+func (b *device) AdamW(params []backend.Param, norm backend.Buffer, cfg backend.AdamConfig) {
 	o := &b.ops.adam
 	o.b, o.kind, o.config, o.step, o.lr = b, adamStep, cfg, b.step.Step, b.step.LR
-	o.cut(c, params)
+	o.cut(params)
 	for _, p := range params {
-		if q := c.param("parameter", p); c.ok() && q.topo != nil {
+		if q := p.(*param); q.topo != nil {
 			for s, born := range q.topo.Born {
 				if int64(born) > o.step {
-					b.fail("cpu: AdamW: %s: slot %d: found born after step %d, expected at most %d", q.spec.Name, s, born, o.step)
+					b.fail("AdamW: %s: slot %d: found born after step %d, expected at most %d", q.spec.Name, s, born, o.step)
 					return
 				}
 			}
 		}
 	}
-	if !c.ok() || math.IsNaN(float64(n[0])) || math.IsInf(float64(n[0]), 0) {
+	n := floats(norm)[0]
+	if math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
 		return
 	}
 	o.factor = 1
-	if m := cfg.MaxGradNorm; m > 0 && n[0] > m {
-		o.factor = m / n[0]
+	if m := cfg.MaxGradNorm; m > 0 && n > m {
+		o.factor = m / n
 	}
 	b.pool.run(len(o.pieces), o)
 }

@@ -1,8 +1,6 @@
 package cpu
 
 import (
-	"math"
-
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -10,7 +8,7 @@ import (
 
 // param is a trainable tensor with what the products derive from its topology.
 type param struct {
-	owner            *Backend
+	owner            *device
 	spec             backend.ParamSpec
 	topo             *sparse.Topology // nil: dense
 	values, grad     *buffer
@@ -32,6 +30,20 @@ func (p *param) Grad() backend.Buffer    { return p.grad }
 func (p *param) M() backend.Buffer       { return p.m }
 func (p *param) V() backend.Buffer       { return p.v }
 
+func (p *param) Owner() backend.Device {
+	if p == nil {
+		return nil
+	}
+	return p.owner
+}
+
+func (p *param) Block() int {
+	if p.topo == nil {
+		return 0
+	}
+	return p.topo.Block
+}
+
 func (p *param) NNZ() int {
 	if p.topo == nil {
 		return 0
@@ -40,31 +52,16 @@ func (p *param) NNZ() int {
 }
 
 // NewParam implements backend.Backend.
-func (b *Backend) NewParam(spec backend.ParamSpec) backend.Param {
-	c := b.check("NewParam " + spec.Name)
-	c.atLeast("rows", spec.Out, 1)
-	c.atLeast("columns", spec.In, 1)
-	if c.ok() && spec.Out > math.MaxInt32/spec.In {
-		b.fail("cpu: NewParam %s: shape: found [%d, %d], expected at most %d elements", spec.Name, spec.Out, spec.In, math.MaxInt32)
-	}
+func (b *device) NewParam(spec backend.ParamSpec) backend.Param {
 	p := &param{owner: b, spec: spec}
 	p.spec.Topology = nil
-	n := 0
-	if c.ok() {
-		n = spec.Out * spec.In
-	}
-	if t := spec.Topology; t != nil && c.ok() {
-		if err := t.Check(); err != nil {
-			b.fail("cpu: NewParam %s: %w", spec.Name, err)
-		} else if t.Out != spec.Out || t.In != spec.In {
-			b.fail("cpu: NewParam %s: topology: found shape [%d, %d], expected [%d, %d]", spec.Name, t.Out, t.In, spec.Out, spec.In)
-		} else {
-			p.topo = t.Clone()
-			n = t.NNZ() * t.BlockSize()
-			m := t.SparseMemory(t.NNZ())
-			b.mem += m.Indices + m.History + m.Explored
-			p.index()
-		}
+	n := spec.Out * spec.In
+	if t := spec.Topology; t != nil {
+		p.topo = t.Clone()
+		n = t.NNZ() * t.BlockSize()
+		m := t.SparseMemory(t.NNZ())
+		b.mem += m.Indices + m.History + m.Explored
+		p.index()
 	}
 	for _, x := range []struct {
 		part string
@@ -117,44 +114,19 @@ func segments(dst []kernel.Seg, block int, inner, slot int32) {
 }
 
 // SetTopology implements backend.Backend.
-func (b *Backend) SetTopology(p backend.Param, t *sparse.Topology) {
-	c := b.check("SetTopology")
-	q := c.param("parameter", p)
-	if !c.ok() {
-		return
-	}
-	switch {
-	case q.topo == nil:
-		b.fail("cpu: SetTopology: %s: found a dense tensor, expected a block-sparse one", q.spec.Name)
-	case t == nil:
-		b.fail("cpu: SetTopology: %s: found no topology, expected one", q.spec.Name)
-	case t.Shape != q.topo.Shape || t.NNZ() != q.topo.NNZ():
-		b.fail("cpu: SetTopology: %s: found %d blocks of %+v, expected %d of %+v", q.spec.Name, t.NNZ(), t.Shape, q.topo.NNZ(), q.topo.Shape)
-	default:
-		if err := t.Check(); err != nil {
-			b.fail("cpu: SetTopology: %s: %w", q.spec.Name, err)
-			return
-		}
-		q.topo = t.Clone()
-		q.updated = false
-		q.index()
-	}
+func (b *device) SetTopology(p backend.Param, t *sparse.Topology) {
+	q := p.(*param)
+	q.topo, q.updated = t.Clone(), false
+	q.index()
 }
 
 // Topology implements backend.Backend.
-func (b *Backend) Topology(p backend.Param) (*sparse.Topology, error) {
-	c := b.check("Topology")
-	q := c.param("parameter", p)
-	if !c.ok() || q.topo == nil {
-		return nil, b.err
+func (b *device) Topology(p backend.Param) (*sparse.Topology, error) {
+	if q := p.(*param); q.topo != nil {
+		return q.topo.Clone(), nil
 	}
-	return q.topo.Clone(), nil
+	return nil, nil
 }
 
 // Refresh implements backend.Backend. This backend keeps no working copies.
-func (b *Backend) Refresh(params []backend.Param) {
-	c := b.check("Refresh")
-	for _, p := range params {
-		c.param("parameter", p)
-	}
-}
+func (b *device) Refresh([]backend.Param) {}

@@ -29,40 +29,30 @@ const (
 const pointwisePiece = 4096 // elements of a task, a multiple of 4
 
 // DropoutApply implements backend.Layers.
-func (b *Backend) DropoutApply(y, x backend.Buffer, n int, d backend.Dropout) {
-	c := b.check("DropoutApply")
-	b.pointwise(c, pointwiseOp{kind: dropElements, drop: c.dropper(d, n)}, "y", y, "x", x, "", nil, n)
+func (b *device) DropoutApply(y, x backend.Buffer, n int, d backend.Dropout) {
+	b.pointwise(pointwiseOp{kind: dropElements, drop: b.dropper(d), y: floats(y)[:n], x: floats(x)[:n]})
 }
 
 // Tanh implements backend.Layers.
-func (b *Backend) Tanh(y, x backend.Buffer, n int) {
-	b.pointwise(b.check("Tanh"), pointwiseOp{kind: tanhElements}, "y", y, "x", x, "", nil, n)
+func (b *device) Tanh(y, x backend.Buffer, n int) {
+	b.pointwise(pointwiseOp{kind: tanhElements, y: floats(y)[:n], x: floats(x)[:n]})
 }
 
 // TanhGrad implements backend.Layers.
-func (b *Backend) TanhGrad(dx, dy, y backend.Buffer, n int) {
-	b.pointwise(b.check("TanhGrad"), pointwiseOp{kind: tanhGrad}, "dx", dx, "dy", dy, "y", y, n)
+func (b *device) TanhGrad(dx, dy, y backend.Buffer, n int) {
+	b.pointwise(pointwiseOp{kind: tanhGrad, y: floats(dx)[:n], x: floats(dy)[:n], z: floats(y)[:n]})
 }
 
 // GELUGrad implements backend.Layers.
-func (b *Backend) GELUGrad(dx, dy, pre backend.Buffer, n int) {
-	b.pointwise(b.check("GELUGrad"), pointwiseOp{kind: geluGrad}, "dx", dx, "dy", dy, "pre", pre, n)
+func (b *device) GELUGrad(dx, dy, pre backend.Buffer, n int) {
+	b.pointwise(pointwiseOp{kind: geluGrad, y: floats(dx)[:n], x: floats(dy)[:n], z: floats(pre)[:n]})
 }
 
-func (b *Backend) pointwise(c checker, op pointwiseOp, yn string, y backend.Buffer, xn string, x backend.Buffer, zn string, z backend.Buffer, n int) {
-	c.atLeast("elements", n, 0)
-	op.y, op.x = c.floats(yn, y, n), c.floats(xn, x, n)
-	if zn != "" {
-		op.z = c.floats(zn, z, n)
-	}
-	if !c.ok() {
-		return
-	}
-	op.y, op.x = op.y[:n], op.x[:n]
+func (b *device) pointwise(op pointwiseOp) {
 	o := &b.ops.pointwise
 	*o = op
 	o.k, o.work = b.k, b.work
-	b.pool.run(chunks(n, pointwisePiece), o)
+	b.pool.run(chunks(len(op.y), pointwisePiece), o)
 	*o = pointwiseOp{}
 }
 

@@ -8,7 +8,7 @@ import (
 // product is what the forward product and the input gradient have in common:
 // dst [T, n] = src [T, k] times a matrix. finish and other say what follows.
 type product struct {
-	b      *Backend
+	b      *device
 	dst    []float32
 	src    []float32
 	t      int
@@ -29,62 +29,38 @@ const (
 )
 
 // DSD implements backend.Products.
-func (b *Backend) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
-	c := b.check("DSD")
-	q := c.param("w", w)
-	c.atLeast("tokens", t, 0)
-	if !c.ok() {
-		return
-	}
-	p := product{b: b, t: t, n: q.spec.Out, k: q.spec.In}
-	p.dst = c.floats("y", y, t*p.n)
-	p.src = c.floats("x", x, t*p.k)
+func (b *device) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
+	q := w.(*param)
+	p := product{b: b, dst: floats(y), src: floats(x), t: t, n: q.spec.Out, k: q.spec.In}
 	if pre != nil {
-		p.finish, p.other = alsoGELU, p.dst
-		p.dst = c.floats("pre", pre, t*p.n)
-		c.apart("y and pre", p.other, p.dst)
+		p.finish, p.dst, p.other = alsoGELU, floats(pre), p.dst
 	}
 	if bias != nil {
-		if bq := c.dense("b", bias, 1, p.n); bq != nil {
-			p.bias = bq.values.f
-		}
+		p.bias = bias.(*param).values.f
 	}
-	c.apart("x and the result", p.src, p.dst)
-	c.apart("x and y", p.src, p.other)
-	if c.ok() && t > 0 {
+	if t > 0 {
 		b.multiply(&p, q, false)
 	}
 }
 
 // DDS implements backend.Products.
-func (b *Backend) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend.DDSMode, pre backend.Buffer) {
-	c := b.check("DDS")
-	q := c.param("w", w)
-	c.atLeast("tokens", t, 0)
-	if !c.ok() {
-		return
-	}
-	p := product{b: b, t: t, n: q.spec.In, k: q.spec.Out}
-	p.dst = c.floats("dx", dx, t*p.n)
-	p.src = c.floats("dy", dy, t*p.k)
+func (b *device) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend.DDSMode, pre backend.Buffer) {
+	q := w.(*param)
+	p := product{b: b, dst: floats(dx), src: floats(dy), t: t, n: q.spec.In, k: q.spec.Out}
 	switch mode {
-	case backend.Assign:
 	case backend.Accumulate:
 		p.finish = add
 	case backend.TimesGELU:
-		p.finish, p.other = timesGrad, c.floats("pre", pre, t*p.n)
-	default:
-		b.fail("cpu: DDS: mode: found %d, expected Assign, Accumulate or TimesGELU", mode)
+		p.finish, p.other = timesGrad, floats(pre)
 	}
-	c.apart("dy and dx", p.src, p.dst)
-	if c.ok() && t > 0 {
+	if t > 0 {
 		b.multiply(&p, q, true)
 	}
 }
 
 // multiply runs a product with W^T, whose outputs are the rows of W, or with
 // byColumn a product with W, whose outputs are its columns.
-func (b *Backend) multiply(p *product, q *param, byColumn bool) {
+func (b *device) multiply(p *product, q *param, byColumn bool) {
 	switch {
 	case q.topo == nil:
 		b.multiplyDense(p, q, byColumn)
@@ -96,7 +72,7 @@ func (b *Backend) multiply(p *product, q *param, byColumn bool) {
 }
 
 // multiplyBlocks sets up the tiles of a block-sparse weight.
-func (b *Backend) multiplyBlocks(p *product, q *param, byColumn bool) {
+func (b *device) multiplyBlocks(p *product, q *param, byColumn bool) {
 	t := q.topo
 	o := &b.ops.tiles
 	o.product = *p
@@ -122,7 +98,7 @@ func (b *Backend) multiplyBlocks(p *product, q *param, byColumn bool) {
 
 // multiplyDense sets up the tiles of a dense weight, packed in strips of 16
 // output columns. What reaches over either edge is zeros.
-func (b *Backend) multiplyDense(p *product, q *param, byColumn bool) {
+func (b *device) multiplyDense(p *product, q *param, byColumn bool) {
 	strips, inner := chunks(p.n, kernel.PanelWidth), chunks(p.k, kernel.PanelWidth)
 	size := inner * kernel.PanelWidth * kernel.PanelWidth
 	pk := &b.ops.pack
@@ -161,7 +137,7 @@ const (
 
 // packOp rearranges a weight for tiles, and pairs its rows where the tiles want that.
 type packOp struct {
-	b        *Backend
+	b        *device
 	kind     packKind
 	dst, src []float32
 	block    int // B, of packBlocks

@@ -52,33 +52,9 @@ func outside(list []stretch, lo, hi int, use func(lo, hi int)) {
 	}
 }
 
-// denseShape checks a dense parameter and a topology of its shape.
-func (c checker) denseShape(p backend.Param, t *sparse.Topology) *param {
-	q := c.param("parameter", p)
-	if !c.ok() {
-		return nil
-	}
-	switch {
-	case q.topo != nil:
-		c.b.fail("cpu: %s: %s: found a block-sparse tensor, expected a dense one", c.op, q.spec.Name)
-	case t == nil:
-	case t.Out != q.spec.Out || t.In != q.spec.In:
-		c.b.fail("cpu: %s: %s: topology: found shape [%d, %d], expected [%d, %d]", c.op, q.spec.Name, t.Out, t.In, q.spec.Out, q.spec.In)
-	default:
-		if err := t.Check(); err != nil {
-			c.b.fail("cpu: %s: %s: %w", c.op, q.spec.Name, err)
-		}
-	}
-	return q
-}
-
 // Restrict implements backend.Restricter.
-func (b *Backend) Restrict(p backend.Param, t *sparse.Topology) {
-	c := b.check("Restrict")
-	q := c.denseShape(p, t)
-	if !c.ok() {
-		return
-	}
+func (b *device) Restrict(p backend.Param, t *sparse.Topology) {
+	q := p.(*param)
 	q.restricted, q.trained = t != nil, q.trained[:0]
 	if t != nil {
 		q.trained = stretchesOf(q.trained, t)
@@ -86,15 +62,8 @@ func (b *Backend) Restrict(p backend.Param, t *sparse.Topology) {
 }
 
 // KeepOnly implements backend.Restricter.
-func (b *Backend) KeepOnly(p backend.Param, t *sparse.Topology) {
-	c := b.check("KeepOnly")
-	q := c.denseShape(p, t)
-	if c.ok() && t == nil {
-		b.fail("cpu: KeepOnly: %s: found no topology, expected one", q.spec.Name)
-	}
-	if !c.ok() {
-		return
-	}
+func (b *device) KeepOnly(p backend.Param, t *sparse.Topology) {
+	q := p.(*param)
 	outside(stretchesOf(nil, t), 0, q.values.n, func(lo, hi int) {
 		clear(q.values.f[lo:hi])
 		clear(q.m.f[lo:hi])

@@ -28,70 +28,47 @@ type rowCopyOp struct {
 const zeroPiece = 1 << 16 // elements of one clearing task
 
 // Gather implements backend.Layers.
-func (b *Backend) Gather(dst, src, index backend.Buffer, n, h int) {
-	b.moveRows("Gather", gatherRows, dst, src, index, n, h)
+func (b *device) Gather(dst, src, index backend.Buffer, n, h int) {
+	o := &b.ops.rows
+	*o = rowCopyOp{kind: gatherRows, k: b.k.Axpy, dst: floats(dst), src: floats(src), index: ints(index)[:n], n: n, h: h}
+	if b.below("Gather", o.index, len(o.src)/h) {
+		b.pool.run(chunks(n, copyRows), o)
+	}
+	o.dst, o.src, o.index = nil, nil, nil
 }
 
 // ScatterAdd implements backend.Layers.
-func (b *Backend) ScatterAdd(dst, src, index backend.Buffer, n, h int) {
-	b.moveRows("ScatterAdd", scatterRows, dst, src, index, n, h)
-}
-
-func (b *Backend) moveRows(op string, kind rowCopyKind, dst, src, index backend.Buffer, n, h int) {
-	c := b.check(op)
-	c.atLeast("rows", n, 0)
-	c.atLeast("columns", h, 1)
-	if !c.ok() {
-		return
-	}
+func (b *device) ScatterAdd(dst, src, index backend.Buffer, n, h int) {
 	o := &b.ops.rows
-	*o = rowCopyOp{kind: kind, k: b.k.Axpy, n: n, h: h}
-	needDst, needSrc := n*h, 0
-	if kind == scatterRows {
-		needDst, needSrc = 0, n*h
-	}
-	o.dst, o.src, o.index = c.floats("dst", dst, needDst), c.floats("src", src, needSrc), c.ints("index", index, n)
-	if !c.ok() {
-		return
-	}
-	c.apart("src and dst", o.src, o.dst)
-	o.index = o.index[:n]
-	indexed := o.src
-	if kind == scatterRows {
-		indexed = o.dst
-	}
-	for i, v := range o.index {
-		if int(v) >= len(indexed)/h {
-			b.fail("cpu: %s: index[%d]: found %d, expected less than %d", op, i, v, len(indexed)/h)
-			return
-		}
-	}
-	switch {
-	case !c.ok():
-	case kind == gatherRows:
-		b.pool.run(chunks(n, copyRows), o)
-	default:
+	*o = rowCopyOp{kind: scatterRows, k: b.k.Axpy, dst: floats(dst), src: floats(src), index: ints(index)[:n], n: n, h: h}
+	if b.below("ScatterAdd", o.index, len(o.dst)/h) {
 		b.pool.run(chunks(h, addColumns), o)
 	}
 	o.dst, o.src, o.index = nil, nil, nil
 }
 
-// Zero implements backend.Layers for both dtypes.
-func (b *Backend) Zero(x backend.Buffer, n int) {
-	c := b.check("Zero")
-	c.atLeast("elements", n, 0)
-	if x != nil && x.DType() == backend.I32 {
-		if s := c.ints("buffer", x, n); s != nil {
-			clear(s[:n])
+// below fails the operation unless every index is less than the number of rows, and
+// says whether they are.
+func (b *device) below(op string, index []int32, rows int) bool {
+	for i, v := range index {
+		if int(v) >= rows {
+			b.fail("%s: index[%d]: found %d, expected less than %d", op, i, v, rows)
+			return false
 		}
-		return
 	}
-	if s := c.floats("buffer", x, n); s != nil {
-		b.zero(s[:n])
-	}
+	return true
 }
 
-func (b *Backend) zero(s []float32) {
+// Zero implements backend.Layers for both dtypes.
+func (b *device) Zero(x backend.Buffer, n int) {
+	if x.DType() == backend.I32 {
+		clear(ints(x)[:n])
+		return
+	}
+	b.zero(floats(x)[:n])
+}
+
+func (b *device) zero(s []float32) {
 	o := &b.ops.rows
 	*o = rowCopyOp{kind: zeroPieces, dst: s}
 	b.pool.run(chunks(len(s), zeroPiece), o)

@@ -14,15 +14,11 @@ type topoOp struct {
 
 // UpdateTopology implements backend.Optimizer. A topology that cannot be
 // updated (sparse.ErrNotFinite, for one) is an error that names the parameter.
-func (b *Backend) UpdateTopology(params []backend.Param, u sparse.Update) {
-	c := b.check("UpdateTopology")
+func (b *device) UpdateTopology(params []backend.Param, u sparse.Update) {
 	o := &b.ops.topo
 	o.update, o.params = u, o.params[:0]
 	for _, p := range params {
-		q := c.param("parameter", p)
-		if !c.ok() {
-			return
-		}
+		q := p.(*param)
 		if q.topo == nil {
 			continue
 		}
@@ -31,7 +27,7 @@ func (b *Backend) UpdateTopology(params []backend.Param, u sparse.Update) {
 		}
 		o.params = append(o.params, q)
 	}
-	if !c.ok() {
+	if b.err != nil { // no memory for the scores
 		return
 	}
 	o.errs = grow(o.errs, len(o.params))
@@ -39,7 +35,7 @@ func (b *Backend) UpdateTopology(params []backend.Param, u sparse.Update) {
 	b.pool.runExact(len(o.params), o) // norms are the same numbers on every device
 	for i, err := range o.errs {
 		if err != nil {
-			b.fail("cpu: UpdateTopology: %s: %w", o.params[i].spec.Name, err)
+			b.fail("UpdateTopology: %s: %w", o.params[i].spec.Name, err)
 		}
 	}
 }
@@ -68,14 +64,11 @@ func (o *topoOp) task(_, i int) {
 }
 
 // UpdateStats implements backend.Optimizer.
-func (b *Backend) UpdateStats(params []backend.Param) ([]sparse.Stats, error) {
-	c := b.check("UpdateStats")
+func (b *device) UpdateStats(params []backend.Param) ([]sparse.Stats, error) {
 	var stats []sparse.Stats
 	for _, p := range params {
-		q := c.param("parameter", p)
+		q := p.(*param)
 		switch {
-		case !c.ok():
-			return nil, b.err
 		case q.topo == nil:
 		case q.updated:
 			stats = append(stats, q.stats)
@@ -83,5 +76,5 @@ func (b *Backend) UpdateStats(params []backend.Param) ([]sparse.Stats, error) {
 			stats = append(stats, q.topo.Stats(b.step.Step))
 		}
 	}
-	return stats, b.err
+	return stats, nil
 }

@@ -25,7 +25,7 @@ const (
 // A task is a range of strips of the wide side and goes through all tokens, or a half of them, so
 // every block has one writer in each half and its own order of sums whatever the threads.
 type gradOp struct {
-	b       *Backend
+	b       *device
 	q       *param
 	layout  gradLayout
 	width   int       // columns of a strip
@@ -49,20 +49,12 @@ type operand struct {
 }
 
 // SDD implements backend.Products.
-func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
-	c := b.check("SDD")
-	q := c.param("w", w)
-	c.atLeast("tokens", t, 0)
-	if !c.ok() {
-		return
-	}
-	o := b.gradient(c, q, dy, x, t)
+func (b *device) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
+	o := b.gradient(w.(*param), dy, x, t)
 	if bias != nil {
-		if bq := c.dense("b", bias, 1, q.spec.Out); bq != nil {
-			o.bias = bq.grad.f
-		}
+		o.bias = bias.(*param).grad.f
 	}
-	if c.ok() && t > 0 {
+	if t > 0 {
 		o.cut()
 		b.pool.run(o.split*(len(o.bounds)-1), o)
 		o.join()
@@ -71,11 +63,11 @@ func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 }
 
 // gradient sets up a weight gradient.
-func (b *Backend) gradient(c checker, q *param, dy, x backend.Buffer, t int) *gradOp {
+func (b *device) gradient(q *param, dy, x backend.Buffer, t int) *gradOp {
 	o := &b.ops.grad
 	*o = gradOp{b: b, q: q, t: t, bounds: o.bounds, halves: o.halves, width: b.k.GradWidth}
 	o.dy.n, o.x.n = q.spec.Out, q.spec.In
-	o.dy.all, o.x.all = c.floats("dy", dy, t*o.dy.n), c.floats("x", x, t*o.x.n)
+	o.dy.all, o.x.all = floats(dy), floats(x)
 	o.byX = o.x.n > o.dy.n
 	if q.topo != nil {
 		if q.topo.Block < kernel.PanelWidth {

@@ -98,6 +98,11 @@ func (b *Backend) Describe() string {
 // Activation returns the dtype of activations.
 func (b *Backend) Activation() backend.DType { return b.act }
 
+// Capabilities are what this device has besides.
+func (b *Backend) Capabilities() backend.Capabilities {
+	return backend.Capabilities{Recorder: b, SharedInput: b, Planner: b}
+}
+
 // Close frees everything and closes the driver.
 func (b *Backend) Close() error {
 	if errors.Is(b.err, ErrClosed) {
@@ -135,6 +140,19 @@ func (b *Backend) ok() bool {
 		b.err = fmt.Errorf("%s: %w", b.Name(), b.k.err)
 	}
 	return b.err == nil
+}
+
+// Err implements backend.Device.
+func (b *Backend) Err() error {
+	b.ok()
+	return b.err
+}
+
+// Fail implements backend.Device.
+func (b *Backend) Fail(err error) {
+	if b.ok() {
+		b.err = err
+	}
 }
 
 // fail keeps the first error of the backend's life.

@@ -167,7 +167,7 @@ func read(t *testing.T, b backend.Backend, x backend.Buffer) []float32 {
 func (c bert) build(t *testing.T, b backend.Backend) *model.Model {
 	t.Helper()
 	o := bertOptions
-	_, o.FixedMasked = b.(backend.Recorder)
+	o.FixedMasked = b.Capabilities().Recorder != nil
 	m, err := model.New(b, c.config(), o)
 	if err != nil {
 		t.Fatal(err)

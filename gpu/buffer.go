@@ -16,8 +16,16 @@ type buffer struct {
 	p     Ptr // 0 when n is 0
 }
 
+func (x *buffer) Name() string         { return x.name }
 func (x *buffer) DType() backend.DType { return x.dtype }
 func (x *buffer) Len() int             { return x.n }
+
+func (x *buffer) Owner() backend.Device {
+	if x == nil {
+		return nil
+	}
+	return x.owner
+}
 
 // Alloc implements backend.Backend for F32, BF16 and I32.
 func (b *Backend) Alloc(name string, dt backend.DType, n int) backend.Buffer {

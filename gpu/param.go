@@ -44,6 +44,20 @@ func (p *param) Grad() backend.Buffer    { return p.grad }
 func (p *param) M() backend.Buffer       { return p.m }
 func (p *param) V() backend.Buffer       { return p.v }
 
+func (p *param) Owner() backend.Device {
+	if p == nil {
+		return nil
+	}
+	return p.owner
+}
+
+func (p *param) Block() int {
+	if p.topo == nil {
+		return 0
+	}
+	return p.topo.Block
+}
+
 func (p *param) NNZ() int {
 	if p.topo == nil {
 		return 0

@@ -7,7 +7,7 @@ import (
 )
 
 // Plan implements backend.Planner.
-func (b *Backend) Plan() (backend.Planner, error) {
+func (b *Backend) Plan() (backend.Backend, error) {
 	p, err := New(newPlanDriver(b.drv), b.options)
 	if err != nil {
 		return nil, err // and no pointer in the interface

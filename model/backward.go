@@ -62,17 +62,17 @@ func (m *Model) encodeLayerGrad(l, n int) {
 // query, key and value, and dx += sum of d[i] Wi.
 func (m *Model) projectGrad(p *layer, dx backend.Buffer, d []backend.Buffer, x backend.Buffer, t int) {
 	w, bias := p.projections()
-	s, shared := m.b.(backend.SharedInput)
-	if shared {
+	s := m.b.Capabilities().SharedInput
+	if s != nil {
 		s.SDDShared(w, bias, d, x, t)
 	}
 	for i := range w {
-		if !shared {
+		if s == nil {
 			m.b.SDD(w[i], bias[i], d[i], x, t)
 		}
 		m.growthScores(w[i], d[i], x, t)
 	}
-	if shared {
+	if s != nil {
 		s.DDSShared(dx, d, w, t)
 		return
 	}

@@ -76,7 +76,7 @@ func (m *Model) encodeLayer(l, n int) {
 // pass over x where the device can.
 func (m *Model) project(p *layer, out []backend.Buffer, x backend.Buffer, t int) {
 	w, bias := p.projections()
-	if s, ok := m.b.(backend.SharedInput); ok {
+	if s := m.b.Capabilities().SharedInput; s != nil {
 		s.DSDShared(out, x, w, bias, t)
 		return
 	}

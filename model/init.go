@@ -27,17 +27,10 @@ func InitialValues(t Tensor, c Config, seed uint64) []float32 {
 	return values
 }
 
-// valueless is a backend that may keep no values (package traffic): drawing them
-// would take most of its time.
-type valueless interface{ Valueless() bool }
-
 // initialize writes a parameter's first values.
 func initialize(b backend.Backend, p backend.Param, t Tensor, topo *sparse.Topology, c Config, seed uint64) {
-	if t.Start == StartZero {
-		return // NewParam zeroes
-	}
-	if v, ok := b.(valueless); ok && v.Valueless() {
-		return
+	if t.Start == StartZero || b.Capabilities().Valueless {
+		return // NewParam zeroes, or drawing takes most of the time and nothing is kept
 	}
 	draw := drawer(t, c, seed)
 	n := t.Stored()

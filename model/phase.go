@@ -28,7 +28,7 @@ type partial struct {
 // CanTrain returns an error that wraps ErrConfig when a model of configuration c
 // cannot be trained on b, whatever its size.
 func CanTrain(b backend.Backend, c Config) error {
-	if _, ok := b.(backend.Restricter); !ok && c.Method == Partial {
+	if c.Method == Partial && b.Capabilities().Restricter == nil {
 		return fmt.Errorf("%w: method: found partial on device %s, which cannot train a part of a tensor, expected device cpu or another method", ErrConfig, b.Name())
 	}
 	return nil
@@ -66,8 +66,9 @@ func (m *Model) enter(p Phase) error {
 	}
 	m.restrict(false)
 	if m.cfg.Rest == Zero {
+		b := m.b.Capabilities().Restricter
 		for _, q := range m.partials {
-			m.b.(backend.Restricter).KeepOnly(m.params[q.index], q.part)
+			b.KeepOnly(m.params[q.index], q.part)
 		}
 		m.b.Refresh(m.params)
 	}
@@ -76,7 +77,7 @@ func (m *Model) enter(p Phase) error {
 
 // restrict tells the device what is trained: all, or the chosen parts.
 func (m *Model) restrict(whole bool) {
-	b := m.b.(backend.Restricter)
+	b := m.b.Capabilities().Restricter
 	for _, q := range m.partials {
 		if whole {
 			b.Restrict(m.params[q.index], nil)

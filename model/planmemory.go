@@ -31,7 +31,7 @@ func PlanMemory(b backend.Planner, c Config, o Options) (backend.DeviceMemory, e
 	if _, err := m.Eval(batch); err != nil {
 		return none, fmt.Errorf("plan of memory: %w", err)
 	}
-	return p.DeviceMemory(), p.Sync()
+	return p.Capabilities().Planner.DeviceMemory(), p.Sync()
 }
 
 // planSteps are the kinds of step that training has.

@@ -3,6 +3,7 @@ package model_test
 import (
 	"testing"
 
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -13,6 +14,12 @@ import (
 type recorder struct {
 	*reference.Backend
 	runs map[any]int
+}
+
+func (r *recorder) Capabilities() backend.Capabilities {
+	have := r.Backend.Capabilities()
+	have.Recorder = r
+	return have
 }
 
 func (r *recorder) Record(name any, work func()) {

@@ -15,6 +15,12 @@ type sharing struct {
 	calls map[string]int
 }
 
+func (s sharing) Capabilities() backend.Capabilities {
+	have := s.Backend.Capabilities()
+	have.SharedInput = s
+	return have
+}
+
 func (s sharing) DSDShared(y []backend.Buffer, x backend.Buffer, w, b []backend.Param, t int) {
 	s.calls["DSD"]++
 	for i := range w {

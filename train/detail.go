@@ -27,7 +27,7 @@ func (r *runner) logCost() error {
 
 // deviceBytes is what a device has given out.
 func deviceBytes(b backend.Backend) int64 {
-	if p, ok := b.(backend.Planner); ok {
+	if p := b.Capabilities().Planner; p != nil {
 		return p.DeviceMemory().Bytes
 	}
 	return b.MemoryBytes()

@@ -109,7 +109,7 @@ func (d *Dry) account(open Opener) (err error) {
 	}
 	dense := p.Model
 	dense.Method = model.Dense
-	plan, err := model.PlanMemory(b.(backend.Planner), dense, p.optionsOn(b))
+	plan, err := model.PlanMemory(b.Capabilities().Planner, dense, p.optionsOn(b))
 	if err != nil {
 		return err
 	}

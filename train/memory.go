@@ -22,8 +22,8 @@ func (d *DeviceMemory) Err() error { return d.wrong }
 
 // deviceMemory works out what training takes on b, nil where b cannot say it.
 func (p *Plan) deviceMemory(b backend.Backend) (*DeviceMemory, error) {
-	device, ok := b.(backend.Planner)
-	if !ok {
+	device := b.Capabilities().Planner
+	if device == nil {
 		return nil, nil
 	}
 	d := &DeviceMemory{Device: b.Name()}
@@ -36,7 +36,7 @@ func (p *Plan) deviceMemory(b backend.Backend) (*DeviceMemory, error) {
 	}
 	d.Free += device.DeviceMemory().Bytes // which the plan counts too
 	if d.Plan.Needed > d.Free {
-		remedy, err := p.remedy(device, d.Free)
+		remedy, err := p.remedy(b, d.Free)
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +52,7 @@ func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }
 // remedy says how a run would fit into free bytes: the largest micro-batch, with
 // the accumulation that keeps the batch, and whether checkpointing lets it be
 // larger.
-func (p *Plan) remedy(b backend.Planner, free int64) (string, error) {
+func (p *Plan) remedy(b backend.Backend, free int64) (string, error) {
 	plain, err := p.largest(b, free, p.Config.Checkpointing)
 	if err != nil {
 		return "", err
@@ -79,7 +79,7 @@ func (p *Plan) remedy(b backend.Planner, free int64) (string, error) {
 
 // largest returns the largest micro-batch, of those that divide the batch, whose
 // training fits into free bytes; 0: none does.
-func (p *Plan) largest(b backend.Planner, free int64, checkpointing bool) (int, error) {
+func (p *Plan) largest(b backend.Backend, free int64, checkpointing bool) (int, error) {
 	batch := p.Config.BatchSize * p.Config.Accumulation
 	var sizes []int // ascending
 	for n := 1; n <= p.Config.BatchSize; n++ {
@@ -92,7 +92,7 @@ func (p *Plan) largest(b backend.Planner, free int64, checkpointing bool) (int, 
 		mid := (lo + hi) / 2
 		o := p.optionsOn(b)
 		o.MicroBatch, o.Recompute = sizes[mid], checkpointing
-		plan, err := model.PlanMemory(b, p.Model, o)
+		plan, err := model.PlanMemory(b.Capabilities().Planner, p.Model, o)
 		if err != nil {
 			return 0, err
 		}

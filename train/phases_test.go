@@ -93,11 +93,16 @@ func TestPartialUsage(t *testing.T) {
 	}
 }
 
+// incapable is a device without capabilities.
+type incapable struct{ backend.Backend }
+
+func (incapable) Capabilities() backend.Capabilities { return backend.Capabilities{} }
+
 // A device that cannot train a part says so before anything is written.
 func TestPartialNeedsADevice(t *testing.T) {
 	open := func(_, _ string, threads int) (backend.Backend, error) {
 		b, err := cpu.New(cpu.Options{Threads: threads})
-		return struct{ backend.Backend }{b}, err
+		return incapable{b}, err
 	}
 	dir := filepath.Join(t.TempDir(), "run")
 	c := partialRun(smallCorpus(t), dir, "always", "fixed", "frozen")

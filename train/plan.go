@@ -297,7 +297,7 @@ func (p *Plan) options() model.Options {
 // launches that do not depend on the batch.
 func (p *Plan) optionsOn(b backend.Backend) model.Options {
 	o := p.options()
-	_, o.FixedMasked = b.(backend.Recorder)
+	o.FixedMasked = b.Capabilities().Recorder != nil
 	return o
 }
 

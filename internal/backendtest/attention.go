@@ -130,12 +130,12 @@ func attentionChecks() []check {
 		list = append(list, check{name: c.String(), prepare: func(d *draws) (script, bounds) {
 			a := c.draw(d)
 			n := len(a.q)
-			run := func(r *rig) {
+			run := func(r *harness) {
 				r.b.BeginStep(c.drop.step())
 				r.b.Attention(r.output("ctx", n), r.rowOutput("lse", c.Batch*c.Heads*c.Seq),
 					r.input("q", a.q), r.input("k", a.k), r.input("v", a.v), r.ints("lengths", c.lengths), c.Attn, c.drop.Dropout)
 			}
-			return run, func(ref *rig) { boundAttention(ref, a) }
+			return run, func(ref *harness) { boundAttention(ref, a) }
 		}})
 	}
 	return list
@@ -143,7 +143,7 @@ func attentionChecks() []check {
 
 // boundAttention turns the errors of the scores into relative errors of the
 // probabilities, and sums them over the keys.
-func boundAttention(ref *rig, a attnData) {
+func boundAttention(ref *harness, a attnData) {
 	ctx := ref.value("ctx")
 	ectx, elses := make([]float64, len(ctx)), make([]float64, len(ref.value("lse")))
 	a.queries(func(batch, head, query, row int) {
@@ -185,13 +185,13 @@ func attentionGradChecks() []check {
 				}
 			})
 			d.rounded(ctx)
-			run := func(r *rig) {
+			run := func(r *harness) {
 				r.b.BeginStep(c.drop.step())
 				r.b.AttentionGrad(r.output("dq", n), r.output("dk", n), r.output("dv", n), r.input("dctx", dctx),
 					r.input("q", a.q), r.input("k", a.k), r.input("v", a.v), r.input("ctx", ctx),
 					r.rowInput("lse", lse), r.ints("lengths", c.lengths), c.Attn, c.drop.Dropout)
 			}
-			return run, func(ref *rig) { boundAttentionGrad(ref, a, dctx, ctx, lse) }
+			return run, func(ref *harness) { boundAttentionGrad(ref, a, dctx, ctx, lse) }
 		}})
 	}
 	return list
@@ -199,7 +199,7 @@ func attentionGradChecks() []check {
 
 // boundAttentionGrad carries the errors of the probabilities, of dp = dctx . v
 // and of delta = ctx . dctx through ds = p (dp - delta) into the three sums.
-func boundAttentionGrad(ref *rig, a attnData, dctx, ctx, lse []float32) {
+func boundAttentionGrad(ref *harness, a attnData, dctx, ctx, lse []float32) {
 	n := len(a.q)
 	edq, edk, edv := make([]float64, n), make([]float64, n), make([]float64, n)
 	scale := 1 / math.Sqrt(float64(a.Head))

@@ -18,8 +18,10 @@ type bf16 struct {
 // half is a bfloat16 buffer, kept in a float64 one.
 type half struct{ inner backend.Buffer }
 
-func (half) DType() backend.DType { return backend.BF16 }
-func (x half) Len() int           { return x.inner.Len() }
+func (x half) Name() string          { return x.inner.Name() }
+func (half) DType() backend.DType    { return backend.BF16 }
+func (x half) Len() int              { return x.inner.Len() }
+func (x half) Owner() backend.Device { return x.inner.Owner() }
 
 func openBF16() backend.Backend { return bf16{reference.New(), new(int64)} }
 

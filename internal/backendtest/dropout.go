@@ -52,7 +52,7 @@ func dropoutChecks() []check {
 			inPlace := (j+k)%2 == 0
 			list = append(list, check{name: fmt.Sprintf("n=%d/%v/in place=%v", n, c, inPlace), prepare: func(d *draws) (script, bounds) {
 				x := d.reals(n, 2)
-				run := func(r *rig) {
+				run := func(r *harness) {
 					r.b.BeginStep(c.step())
 					if inPlace {
 						y := r.inout("y", x)
@@ -61,7 +61,7 @@ func dropoutChecks() []check {
 					}
 					r.b.DropoutApply(r.output("y", n), r.input("x", x), n, c.Dropout)
 				}
-				return run, func(ref *rig) {
+				return run, func(ref *harness) {
 					y := ref.value("y")
 					ref.allow("y", func(i int) float64 {
 						if c.keep(i) == 1 {

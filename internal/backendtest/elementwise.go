@@ -26,7 +26,7 @@ func tanhChecks() []check {
 					}
 				}
 				x = d.rounded(x)
-				run := func(r *rig) {
+				run := func(r *harness) {
 					if inPlace {
 						y := r.inout("y", x)
 						r.b.Tanh(y, y, n)
@@ -34,7 +34,7 @@ func tanhChecks() []check {
 					}
 					r.b.Tanh(r.output("y", n), r.input("x", x), n)
 				}
-				return run, func(ref *rig) {
+				return run, func(ref *harness) {
 					y := ref.value("y")
 					ref.allow("y", func(i int) float64 { return d.limit("tanh", 0, y[i]) + d.stored(y[i]) })
 				}
@@ -51,7 +51,7 @@ func slopeChecks(scale float64, op func(b backend.Backend, dx, dy, a backend.Buf
 		for _, alias := range []string{"", "dy", "a"} {
 			list = append(list, check{name: fmt.Sprintf("n=%d/dx is %q", n, alias), prepare: func(d *draws) (script, bounds) {
 				dy, a := d.reals(n, 2), d.reals(n, scale)
-				run := func(r *rig) {
+				run := func(r *harness) {
 					switch alias {
 					case "dy":
 						dx := r.inout("dx", dy)
@@ -63,7 +63,7 @@ func slopeChecks(scale float64, op func(b backend.Backend, dx, dy, a backend.Buf
 						op(r.b, r.output("dx", n), r.input("dy", dy), r.input("a", a), n)
 					}
 				}
-				return run, func(ref *rig) {
+				return run, func(ref *harness) {
 					dx := ref.value("dx")
 					ref.allow("dx", func(i int) float64 {
 						return d.limit(row, 0, size(float64(dy[i]), float64(a[i]))) + d.stored(dx[i])

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
-	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
 type (
@@ -13,11 +12,12 @@ type (
 	noMemory    struct{ backend.Backend }
 	noOffset    struct{ backend.Backend }
 	noError     struct{ backend.Backend }
-	noCheck     struct{ backend.Backend }
+	noLabels    struct{ backend.Backend }
+	noTokens    struct{ backend.Backend }
 	readsOn     struct{ backend.Backend }
 	vague       struct{ backend.Backend }
 	panics      struct{ backend.Backend }
-	deadCall    struct{ backend.Backend }
+	beside      struct{ backend.Backend }
 	clampedTanh struct{ backend.Backend }
 	lateError   struct {
 		backend.Backend
@@ -43,12 +43,14 @@ func (f noOffset) WriteInts(dst backend.Buffer, _ int, src []int32) { f.Backend.
 
 func (f noError) Sync() error { return nil }
 
-// Tanh trusts the caller: too few elements are just fewer elements.
-func (f noCheck) Tanh(y, x backend.Buffer, n int) {
-	if y != nil && x != nil {
-		n = min(n, y.Len(), x.Len())
-	}
-	f.Backend.Tanh(y, x, n)
+// CrossEntropy does not look at the labels.
+func (f noLabels) CrossEntropy(stats, logits, labels backend.Buffer, rows, c int, l backend.Loss, grad bool) {
+	f.Backend.CrossEntropy(stats, logits, f.Alloc("labels", backend.I32, labels.Len()), rows, c, l, grad)
+}
+
+// DSD takes fewer than no tokens for none.
+func (f noTokens) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
+	f.Backend.DSD(y, pre, x, w, bias, max(t, 0))
 }
 
 // Sync does not keep to the first error.
@@ -72,14 +74,17 @@ func (f vague) Sync() error {
 	return nil
 }
 
-// GELUGrad panics on a missing buffer.
-func (f panics) GELUGrad(dx, dy, pre backend.Buffer, n int) {
-	_ = dx.Len() + dy.Len() + pre.Len()
-	f.Backend.GELUGrad(dx, dy, pre, n)
+// Gather panics on a bad index.
+func (f panics) Gather(dst, src, index backend.Buffer, n, h int) {
+	if f.Backend.Gather(dst, src, index, n, h); f.Sync() != nil {
+		panic("index out of range")
+	}
 }
 
-// Refresh refuses everything.
-func (f deadCall) Refresh([]backend.Param) { f.SetTopology(nil, new(sparse.Topology)) }
+// Capabilities come without the check of arguments.
+func (f beside) Capabilities() backend.Capabilities {
+	return backend.Capabilities{SharedInput: oneByOne{f.Backend}}
+}
 
 // DSD is off in the last bit in every second run, as if its order of summation
 // depended on the threads.
@@ -117,13 +122,14 @@ func generalFaults() []fault {
 		{"Memory", "new buffers are not zero", func(b backend.Backend) backend.Backend { return dirtyAlloc{b} }},
 		{"Memory", "memory not counted", func(b backend.Backend) backend.Backend { return noMemory{b} }},
 		{"Memory", "offsets of integers ignored", func(b backend.Backend) backend.Backend { return noOffset{b} }},
-		{"Mistakes", "no error", func(b backend.Backend) backend.Backend { return noError{b} }},
-		{"Mistakes", "lengths unchecked", func(b backend.Backend) backend.Backend { return noCheck{b} }},
-		{"Mistakes", "the error changes", func(b backend.Backend) backend.Backend { return lateError{b, new(int)} }},
-		{"Mistakes", "reads go on", func(b backend.Backend) backend.Backend { return readsOn{b} }},
-		{"Mistakes", "a vague message", func(b backend.Backend) backend.Backend { return vague{b} }},
-		{"Mistakes", "a panic", func(b backend.Backend) backend.Backend { return panics{b} }},
-		{"GoodCalls", "a good call refused", func(b backend.Backend) backend.Backend { return deadCall{b} }},
+		{"Values", "no error", func(b backend.Backend) backend.Backend { return noError{b} }},
+		{"Values", "labels unchecked", func(b backend.Backend) backend.Backend { return noLabels{b} }},
+		{"Values", "the error changes", func(b backend.Backend) backend.Backend { return lateError{b, new(int)} }},
+		{"Values", "reads go on", func(b backend.Backend) backend.Backend { return readsOn{b} }},
+		{"Values", "a vague message", func(b backend.Backend) backend.Backend { return vague{b} }},
+		{"Values", "a panic", func(b backend.Backend) backend.Backend { return panics{b} }},
+		{"Wrapper", "fewer than no tokens", func(b backend.Backend) backend.Backend { return noTokens{b} }},
+		{"Wrapper", "capabilities beside the check", func(b backend.Backend) backend.Backend { return beside{b} }},
 		{"DSD", "bits differ from run to run", func(b backend.Backend) backend.Backend { return unsteady{b, &runs} }},
 	}
 }

@@ -5,17 +5,27 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-// restrictFault is a backend.Restricter with a fault.
-type restrictFault struct {
+// restricting is a backend with its backend.Restricter.
+type restricting struct {
+	backend.Backend
 	backend.Restricter
-	restrict, keep func(b backend.Restricter, p backend.Param, t *sparse.Topology)
-	norm           func(b backend.Restricter, norm backend.Buffer, params []backend.Param)
-	adam           func(b backend.Restricter, params []backend.Param, norm backend.Buffer, c backend.AdamConfig)
+}
+
+// restrictFault is a backend that has a backend.Restricter, with a fault.
+type restrictFault struct {
+	restricting
+	restrict, keep func(b restricting, p backend.Param, t *sparse.Topology)
+	norm           func(b restricting, norm backend.Buffer, params []backend.Param)
+	adam           func(b restricting, params []backend.Param, norm backend.Buffer, c backend.AdamConfig)
+}
+
+func (f restrictFault) Capabilities() backend.Capabilities {
+	return backend.Capabilities{Restricter: f}
 }
 
 func (f restrictFault) Restrict(p backend.Param, t *sparse.Topology) {
 	if f.restrict != nil {
-		f.restrict(f.Restricter, p, t)
+		f.restrict(f.restricting, p, t)
 		return
 	}
 	f.Restricter.Restrict(p, t)
@@ -23,7 +33,7 @@ func (f restrictFault) Restrict(p backend.Param, t *sparse.Topology) {
 
 func (f restrictFault) KeepOnly(p backend.Param, t *sparse.Topology) {
 	if f.keep != nil {
-		f.keep(f.Restricter, p, t)
+		f.keep(f.restricting, p, t)
 		return
 	}
 	f.Restricter.KeepOnly(p, t)
@@ -31,40 +41,40 @@ func (f restrictFault) KeepOnly(p backend.Param, t *sparse.Topology) {
 
 func (f restrictFault) GradNorm(norm backend.Buffer, params []backend.Param) {
 	if f.norm != nil {
-		f.norm(f.Restricter, norm, params)
+		f.norm(f.restricting, norm, params)
 		return
 	}
-	f.Restricter.GradNorm(norm, params)
+	f.Backend.GradNorm(norm, params)
 }
 
 func (f restrictFault) AdamW(params []backend.Param, norm backend.Buffer, c backend.AdamConfig) {
 	if f.adam != nil {
-		f.adam(f.Restricter, params, norm, c)
+		f.adam(f.restricting, params, norm, c)
 		return
 	}
-	f.Restricter.AdamW(params, norm, c)
+	f.Backend.AdamW(params, norm, c)
 }
 
 func restrictFaults() []fault {
 	plant := func(name string, f restrictFault) fault {
 		return fault{"Restrict", name, func(b backend.Backend) backend.Backend {
-			f.Restricter = b.(backend.Restricter)
+			f.restricting = restricting{b, b.Capabilities().Restricter}
 			return f
 		}}
 	}
-	lift := func(b backend.Restricter, params []backend.Param) {
+	lift := func(b restricting, params []backend.Param) {
 		for _, p := range params {
 			b.Restrict(p, nil)
 		}
 	}
 	return []fault{
-		plant("ignored", restrictFault{restrict: func(backend.Restricter, backend.Param, *sparse.Topology) {}}),
-		plant("never lifted", restrictFault{restrict: func(b backend.Restricter, p backend.Param, t *sparse.Topology) {
+		plant("ignored", restrictFault{restrict: func(restricting, backend.Param, *sparse.Topology) {}}),
+		plant("never lifted", restrictFault{restrict: func(b restricting, p backend.Param, t *sparse.Topology) {
 			if t != nil {
 				b.Restrict(p, t)
 			}
 		}}),
-		plant("rows and columns mixed up", restrictFault{restrict: func(b backend.Restricter, p backend.Param, t *sparse.Topology) {
+		plant("rows and columns mixed up", restrictFault{restrict: func(b restricting, p backend.Param, t *sparse.Topology) {
 			if t != nil && t.Out == t.In {
 				turned := t.Clone()
 				turned.Rows, turned.Cols = turned.Cols, turned.Rows
@@ -73,11 +83,11 @@ func restrictFaults() []fault {
 			}
 			b.Restrict(p, t)
 		}}),
-		plant("norm of all", restrictFault{norm: func(b backend.Restricter, norm backend.Buffer, params []backend.Param) {
+		plant("norm of all", restrictFault{norm: func(b restricting, norm backend.Buffer, params []backend.Param) {
 			lift(b, params)
 			b.GradNorm(norm, params)
 		}}),
-		plant("decay outside", restrictFault{adam: func(b backend.Restricter, params []backend.Param, norm backend.Buffer, c backend.AdamConfig) {
+		plant("decay outside", restrictFault{adam: func(b restricting, params []backend.Param, norm backend.Buffer, c backend.AdamConfig) {
 			for _, p := range params {
 				if p.Spec().Decay {
 					edit(b, p.Values(), func(v []float32) { v[len(v)/2] *= 1 - 1e-4 })
@@ -85,13 +95,13 @@ func restrictFaults() []fault {
 			}
 			b.AdamW(params, norm, c)
 		}}),
-		plant("moments fade outside", restrictFault{adam: func(b backend.Restricter, params []backend.Param, norm backend.Buffer, c backend.AdamConfig) {
+		plant("moments fade outside", restrictFault{adam: func(b restricting, params []backend.Param, norm backend.Buffer, c backend.AdamConfig) {
 			for _, p := range params {
 				edit(b, p.M(), func(v []float32) { v[len(v)-1] *= c.Beta1 })
 			}
 			b.AdamW(params, norm, c)
 		}}),
-		plant("keeps the moments", restrictFault{keep: func(b backend.Restricter, p backend.Param, t *sparse.Topology) {
+		plant("keeps the moments", restrictFault{keep: func(b restricting, p backend.Param, t *sparse.Topology) {
 			if p == nil {
 				b.KeepOnly(p, t)
 				return
@@ -99,12 +109,6 @@ func restrictFaults() []fault {
 			m := floats(b, p.M())
 			b.KeepOnly(p, t)
 			b.WriteFloats(p.M(), 0, m)
-		}}),
-		plant("no check of the topology", restrictFault{restrict: func(b backend.Restricter, p backend.Param, t *sparse.Topology) {
-			if t != nil && t.Check() != nil {
-				t = nil
-			}
-			b.Restrict(p, t)
 		}}),
 	}
 }

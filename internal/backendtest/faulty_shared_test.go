@@ -10,6 +10,10 @@ type sharedFault struct {
 	sdd func(o oneByOne, w, b []backend.Param, dy []backend.Buffer, x backend.Buffer, t int)
 }
 
+func (f sharedFault) Capabilities() backend.Capabilities {
+	return backend.Capabilities{SharedInput: f}
+}
+
 func (f sharedFault) DSDShared(y []backend.Buffer, x backend.Buffer, w, b []backend.Param, t int) {
 	if f.dsd != nil {
 		f.dsd(oneByOne{f.Backend}, y, x, w, b, t)

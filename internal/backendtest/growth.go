@@ -21,7 +21,7 @@ func blockGradChecks() []check {
 			w := c.weight(d)
 			dy, x := d.reals(c.tokens*c.out, 1), d.reals(c.tokens*c.in, 1)
 			shape := w.spec.Topology.Shape
-			run := func(r *rig) {
+			run := func(r *harness) {
 				weight := r.param(w)
 				dys, xs := r.input("dy", dy), r.input("x", x)
 				scores := r.b.GrowScores(weight)
@@ -44,7 +44,7 @@ func blockGradChecks() []check {
 				r.b.BlockGradL1(weight, dys, xs, c.tokens)
 				r.b.BlockGradL1(weight, dys, xs, c.tokens)
 			}
-			return run, func(ref *rig) {
+			return run, func(ref *harness) {
 				size := make([]float64, shape.Positions())
 				for t := range c.tokens {
 					for o := range c.out {
@@ -119,7 +119,7 @@ func updateTopologyChecks() []check {
 					scores[i] = [2][]float32{d.uniform(t.Positions(), 1), d.uniform(t.Positions(), 1)}
 				}
 			}
-			return func(r *rig) { r.failure = c.updates(r, list, scores) }, nil
+			return func(r *harness) { r.failure = c.updates(r, list, scores) }, nil
 		}})
 	}
 	return list
@@ -127,7 +127,7 @@ func updateTopologyChecks() []check {
 
 // updates does two updates, and compares everything with sparse.Topology.Update
 // bit for bit. It returns what differs.
-func (c updateCase) updates(r *rig, list []paramData, scores [][2][]float32) error {
+func (c updateCase) updates(r *harness, list []paramData, scores [][2][]float32) error {
 	params := r.paramList(list, "values", "m", "v")
 	want := make([]*sparse.Topology, len(list))
 	fields := make([][3][]float32, len(list))

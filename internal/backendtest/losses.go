@@ -62,14 +62,14 @@ func crossEntropyChecks() []check {
 		list = append(list, check{name: c.String(), prepare: func(d *draws) (script, bounds) {
 			logits, labels := c.draw(d)
 			stats := []float32{d.uniform(1, 5)[0], 3, 2}
-			run := func(r *rig) {
+			run := func(r *harness) {
 				x := r.input
 				if c.grad {
 					x = r.inout
 				}
 				r.b.CrossEntropy(r.rowInout("stats", stats), x("logits", logits), r.ints("labels", labels), c.rows, c.classes, c.loss, c.grad)
 			}
-			return run, func(ref *rig) { boundCrossEntropy(ref, d.column, c, logits, labels, stats) }
+			return run, func(ref *harness) { boundCrossEntropy(ref, d.column, c, logits, labels, stats) }
 		}})
 	}
 	return list
@@ -77,7 +77,7 @@ func crossEntropyChecks() []check {
 
 // boundCrossEntropy leaves counts and hits without a bound: they are exact. So
 // are the zeros of ignored rows.
-func boundCrossEntropy(ref *rig, col column, c lossCase, logits []float32, labels []int32, stats []float32) {
+func boundCrossEntropy(ref *harness, col column, c lossCase, logits []float32, labels []int32, stats []float32) {
 	scale := float64(defaultStep().MLMScale)
 	if c.loss == backend.NSP {
 		scale = float64(defaultStep().NSPScale)

@@ -12,7 +12,7 @@ import (
 func memoryChecks() []check {
 	return []check{
 		{name: "new buffers are zero", whole: func(b, _ backend.Backend) error {
-			r := newRig(b)
+			r := newHarness(b)
 			for _, dt := range []backend.DType{b.Activation(), backend.F32} {
 				for _, n := range []int{0, 1, 33, 4099} {
 					before := b.MemoryBytes()
@@ -47,7 +47,7 @@ func memoryChecks() []check {
 				}
 				w := b.NewParam(spec)
 				for i, buf := range []backend.Buffer{w.Values(), w.Grad(), w.M(), w.V()} {
-					if err := sameFloats(fmt.Sprintf("B = %d, array %d", block, i), newRig(b), buf, make([]float32, buf.Len())); err != nil {
+					if err := sameFloats(fmt.Sprintf("B = %d, array %d", block, i), newHarness(b), buf, make([]float32, buf.Len())); err != nil {
 						return err
 					}
 				}
@@ -56,7 +56,7 @@ func memoryChecks() []check {
 				b.DSD(y, nil, x, w, nil, tokens)
 				b.DDS(dx, x, w, tokens, backend.Assign, nil)
 				for _, result := range []backend.Buffer{y, dx} {
-					if err := sameFloats(fmt.Sprintf("B = %d, a product", block), newRig(b), result, make([]float32, result.Len())); err != nil {
+					if err := sameFloats(fmt.Sprintf("B = %d, a product", block), newHarness(b), result, make([]float32, result.Len())); err != nil {
 						return err
 					}
 				}
@@ -64,7 +64,7 @@ func memoryChecks() []check {
 			return b.Sync()
 		}},
 		{name: "copies with offsets", whole: func(b, _ backend.Backend) error {
-			r := newRig(b)
+			r := newHarness(b)
 			d := newDraws("copies", b.Activation())
 			for _, dt := range []backend.DType{b.Activation(), backend.F32} {
 				want := make([]float32, 67)
@@ -102,7 +102,7 @@ func memoryChecks() []check {
 					x[i] = roundBF16(v)
 				}
 			}
-			return sameFloats("a written buffer", newRig(b), buf, x)
+			return sameFloats("a written buffer", newHarness(b), buf, x)
 		}},
 		{name: "integers with offsets", whole: func(b, _ backend.Backend) error {
 			// They show through Gather from a table of row numbers.
@@ -116,10 +116,10 @@ func memoryChecks() []check {
 			b.WriteInts(index, 1, []int32{8, 1, 5})
 			b.WriteInts(index, 2, []int32{3})
 			b.Gather(dst, src, index, 6, 1)
-			return sameFloats("gathered", newRig(b), dst, []float32{0, 8, 3, 5, 0, 0})
+			return sameFloats("gathered", newHarness(b), dst, []float32{0, 8, 3, 5, 0, 0})
 		}},
 		{name: "new parameters", whole: func(b, _ backend.Backend) error {
-			r := newRig(b)
+			r := newHarness(b)
 			for _, p := range topologyTensors(newDraws("new parameters", b.Activation())) {
 				topology := p.spec.Topology
 				if topology != nil {

@@ -66,7 +66,7 @@ func addNormChecks() []check {
 				clear(sub[:c.h])
 			}
 			gamma, beta := d.dense("gamma", 1, c.h, 1), d.dense("beta", 1, c.h, 1)
-			run := func(r *rig) {
+			run := func(r *harness) {
 				r.b.BeginStep(c.drop.step())
 				g, b := r.param(gamma), r.param(beta)
 				y, mean, rstd := r.output("y", n), r.rowOutput("mean", c.tokens), r.rowOutput("rstd", c.tokens)
@@ -90,14 +90,14 @@ func addNormChecks() []check {
 				}
 				r.b.AddNorm(y, z, mean, rstd, res, s, g, b, c.tokens, c.drop.Dropout)
 			}
-			return run, func(ref *rig) { boundAddNorm(ref, d.column, c, residual, gamma.values, beta.values) }
+			return run, func(ref *harness) { boundAddNorm(ref, d.column, c, residual, gamma.values, beta.values) }
 		}})
 	}
 	return list
 }
 
 // boundAddNorm carries the errors of z through mean, variance and scaling.
-func boundAddNorm(ref *rig, col column, c normCase, residual, gamma, beta []float32) {
+func boundAddNorm(ref *harness, col column, c normCase, residual, gamma, beta []float32) {
 	z, y, mean, rstd := ref.value("z"), ref.value("y"), ref.value("mean"), ref.value("rstd")
 	h := float64(c.h)
 	ez, ey := make([]float64, len(z)), make([]float64, len(z))
@@ -156,7 +156,7 @@ func addNormGradChecks() []check {
 			dy, z := d.reals(n, 1), c.rows(d, c.offset)
 			mean, rstd := rowStatistics(z, c.h)
 			gamma, beta := d.dense("gamma", 1, c.h, 1), d.dense("beta", 1, c.h, 1)
-			run := func(r *rig) {
+			run := func(r *harness) {
 				r.b.BeginStep(c.drop.step())
 				g, b := r.param(gamma, "grad"), r.param(beta, "grad")
 				var dres, dsub, dys backend.Buffer
@@ -171,7 +171,7 @@ func addNormGradChecks() []check {
 				}
 				r.b.AddNormGrad(dres, dsub, dys, r.input("z", z), r.rowInput("mean", mean), r.rowInput("rstd", rstd), g, b, c.tokens, c.drop.Dropout)
 			}
-			return run, func(ref *rig) { boundAddNormGrad(ref, d.column, c, dy, z, mean, rstd, gamma, beta) }
+			return run, func(ref *harness) { boundAddNormGrad(ref, d.column, c, dy, z, mean, rstd, gamma, beta) }
 		}})
 	}
 	return list
@@ -195,7 +195,7 @@ func rowStatistics(z []float32, h int) (mean, rstd []float32) {
 
 // boundAddNormGrad carries the errors of n = (z - mean) rstd through the two row
 // means into dz, and sums them over tokens for gamma.
-func boundAddNormGrad(ref *rig, col column, c normCase, dy, z, mean, rstd []float32, gamma, beta paramData) {
+func boundAddNormGrad(ref *harness, col column, c normCase, dy, z, mean, rstd []float32, gamma, beta paramData) {
 	dres, h := ref.value("dresidual"), float64(c.h)
 	edz := make([]float64, len(z))
 	sizeGamma, errGamma, sizeBeta := make([]float64, c.h), make([]float64, c.h), make([]float64, c.h)

@@ -25,7 +25,7 @@ func tensors(d *draws) []paramData {
 	return list
 }
 
-func (r *rig) paramList(list []paramData, changes ...string) []backend.Param {
+func (r *harness) paramList(list []paramData, changes ...string) []backend.Param {
 	out := make([]backend.Param, len(list))
 	for i, p := range list {
 		out[i] = r.param(p, changes...)
@@ -36,7 +36,7 @@ func (r *rig) paramList(list []paramData, changes ...string) []backend.Param {
 func zeroGradChecks() []check {
 	return []check{{name: "five tensors", prepare: func(d *draws) (script, bounds) {
 		list := tensors(d)
-		return func(r *rig) { r.b.ZeroGrad(r.paramList(list, "grad")) }, nil
+		return func(r *harness) { r.b.ZeroGrad(r.paramList(list, "grad")) }, nil
 	}}}
 }
 
@@ -48,8 +48,8 @@ func gradNormChecks() []check {
 			for _, p := range list {
 				copy(p.grad, d.uniform(len(p.grad), scale))
 			}
-			run := func(r *rig) { r.b.GradNorm(r.rowOutput("norm", 1), r.paramList(list)) }
-			return run, func(ref *rig) {
+			run := func(r *harness) { r.b.GradNorm(r.rowOutput("norm", 1), r.paramList(list)) }
+			return run, func(ref *harness) {
 				norm := ref.value("norm")
 				ref.allow("norm", func(i int) float64 { return d.limit("norm", 0, norm[i]) })
 			}
@@ -62,7 +62,7 @@ func gradNormChecks() []check {
 			for i := range list {
 				grad := list[i].grad
 				grad[len(grad)-1] = bad
-				r := newRig(b)
+				r := newHarness(b)
 				norm := b.Alloc("norm", backend.F32, 1)
 				b.GradNorm(norm, r.paramList(list))
 				var got [1]float32
@@ -143,7 +143,7 @@ func adamChecks() []check {
 			for _, p := range list {
 				p.grad[0], p.m[0], p.v[0] = 0, 0, 0 // 0/(0+eps)
 			}
-			run := func(r *rig) {
+			run := func(r *harness) {
 				s := defaultStep()
 				s.Step = c.step
 				r.b.BeginStep(s)
@@ -156,7 +156,7 @@ func adamChecks() []check {
 			if !finite {
 				return run, nil
 			}
-			return run, func(ref *rig) {
+			return run, func(ref *harness) {
 				for _, p := range list {
 					boundAdam(ref, d.column, c, p)
 				}
@@ -168,7 +168,7 @@ func adamChecks() []check {
 
 // boundAdam carries the errors of both moments into the step, and those of the
 // stepped weights through Group Lasso.
-func boundAdam(ref *rig, col column, c adamCase, p paramData) {
+func boundAdam(ref *harness, col column, c adamCase, p paramData) {
 	name, n := p.spec.Name, len(p.values)
 	w, m, v := ref.value(name+".values"), ref.value(name+".m"), ref.value(name+".v")
 	b1, b2, lr := float64(c.config.Beta1), float64(c.config.Beta2), float64(defaultStep().LR)

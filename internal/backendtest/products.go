@@ -72,7 +72,7 @@ func dsdChecks() []check {
 		list = append(list, check{name: fmt.Sprintf("%v/bias=%v/pre=%v", c, bias, pre), prepare: func(d *draws) (script, bounds) {
 			w, b := c.weight(d), d.dense("b", 1, c.out, 1)
 			x := d.reals(c.tokens*c.in, 1)
-			run := func(r *rig) {
+			run := func(r *harness) {
 				weight, vec := r.param(w), r.param(b)
 				xs, ys := r.input("x", x), r.output("y", c.tokens*c.out)
 				var pres backend.Buffer
@@ -84,7 +84,7 @@ func dsdChecks() []check {
 				}
 				r.b.DSD(ys, pres, xs, weight, vec, c.tokens)
 			}
-			limit := func(ref *rig) {
+			limit := func(ref *harness) {
 				size, terms := absProduct(x, w.full(w.values), c.tokens, c.in, c.out, false)
 				for k := range size {
 					if bias {
@@ -119,7 +119,7 @@ func ddsChecks() []check {
 		list = append(list, check{name: fmt.Sprintf("%v/mode=%d/in place=%v", c, mode, inPlace), prepare: func(d *draws) (script, bounds) {
 			w := c.weight(d)
 			dy, before := d.reals(c.tokens*c.out, 1), d.reals(c.tokens*c.in, 3)
-			run := func(r *rig) {
+			run := func(r *harness) {
 				weight, dys := r.param(w), r.input("dy", dy)
 				var dxs, pres backend.Buffer
 				switch {
@@ -135,7 +135,7 @@ func ddsChecks() []check {
 				}
 				r.b.DDS(dxs, dys, weight, c.tokens, mode, pres)
 			}
-			limit := func(ref *rig) {
+			limit := func(ref *harness) {
 				size, terms := absProduct(dy, w.full(w.values), c.tokens, c.out, c.in, true)
 				dx := ref.value("dx")
 				ref.allow("dx", func(i int) float64 {
@@ -164,7 +164,7 @@ func sddChecks() []check {
 		list = append(list, check{name: fmt.Sprintf("%v/bias=%v", c, bias), prepare: func(d *draws) (script, bounds) {
 			w, b := c.weight(d), d.dense("b", 1, c.out, 1)
 			dy, x := d.reals(c.tokens*c.out, 1), d.reals(c.tokens*c.in, 1)
-			run := func(r *rig) {
+			run := func(r *harness) {
 				weight := r.param(w, "grad")
 				var vec backend.Param
 				if bias {
@@ -172,7 +172,7 @@ func sddChecks() []check {
 				}
 				r.b.SDD(weight, vec, r.input("dy", dy), r.input("x", x), c.tokens)
 			}
-			limit := func(ref *rig) {
+			limit := func(ref *harness) {
 				ref.allow("w.grad", func(k int) float64 {
 					o, i := w.place(k)
 					size := math.Abs(float64(w.grad[k]))

@@ -10,8 +10,8 @@ import (
 
 // noRestricter says why a backend is not looked at, "" when it is.
 func noRestricter(b backend.Backend) string {
-	if _, ok := b.(backend.Restricter); !ok {
-		return fmt.Sprintf("the backend %s is no backend.Restricter", b.Name())
+	if b.Capabilities().Restricter == nil {
+		return fmt.Sprintf("the backend %s has no backend.Restricter", b.Name())
 	}
 	return ""
 }
@@ -53,8 +53,8 @@ func restrictedTensors(d *draws) []restricted {
 
 // restrict makes the parameters and restricts them. All have been restricted to
 // something else before.
-func (r *rig) restrict(list []restricted, changes ...string) []backend.Param {
-	b := r.b.(backend.Restricter)
+func (r *harness) restrict(list []restricted, changes ...string) []backend.Param {
+	b := r.b.Capabilities().Restricter
 	out := make([]backend.Param, len(list))
 	for i, p := range list {
 		out[i] = r.param(p.paramData, changes...)
@@ -70,8 +70,8 @@ func restrictChecks() []check {
 	list := []check{
 		{name: "norm of the trained part", prepare: func(d *draws) (script, bounds) {
 			list := restrictedTensors(d)
-			run := func(r *rig) { r.b.GradNorm(r.rowOutput("norm", 1), r.restrict(list, "grad")) }
-			return run, func(ref *rig) {
+			run := func(r *harness) { r.b.GradNorm(r.rowOutput("norm", 1), r.restrict(list, "grad")) }
+			return run, func(ref *harness) {
 				norm := ref.value("norm")
 				ref.allow("norm", func(i int) float64 { return d.limit("norm", 0, norm[i]) })
 			}
@@ -84,16 +84,16 @@ func restrictChecks() []check {
 					break
 				}
 			}
-			run := func(r *rig) { r.b.GradNorm(r.rowOutput("norm", 1), r.restrict(list, "grad")) }
-			return run, func(ref *rig) {
+			run := func(r *harness) { r.b.GradNorm(r.rowOutput("norm", 1), r.restrict(list, "grad")) }
+			return run, func(ref *harness) {
 				norm := ref.value("norm")
 				ref.allow("norm", func(i int) float64 { return d.limit("norm", 0, norm[i]) })
 			}
 		}},
 		{name: "keep only", prepare: func(d *draws) (script, bounds) {
 			list := restrictedTensors(d)
-			return func(r *rig) {
-				b := r.b.(backend.Restricter)
+			return func(r *harness) {
+				b := r.b.Capabilities().Restricter
 				for _, p := range list {
 					if p.part != nil {
 						b.KeepOnly(r.param(p.paramData, "values", "m", "v"), p.part)
@@ -108,13 +108,13 @@ func restrictChecks() []check {
 		}
 		list = append(list, check{name: c.String(), prepare: func(d *draws) (script, bounds) {
 			list := restrictedTensors(d)
-			run := func(r *rig) {
+			run := func(r *harness) {
 				s := defaultStep()
 				s.Step = c.step
 				r.b.BeginStep(s)
 				r.b.AdamW(r.restrict(list, "values", "m", "v"), r.rowInput("norm", []float32{c.norm}), c.config)
 			}
-			return run, func(ref *rig) {
+			return run, func(ref *harness) {
 				for _, p := range list {
 					boundAdam(ref, d.column, c, p.paramData)
 					for _, part := range []string{"values", "m", "v"} {
@@ -129,35 +129,5 @@ func restrictChecks() []check {
 			}
 		}})
 	}
-	for name, call := range map[string]func(b backend.Restricter, dense, other backend.Param, t *sparse.Topology){
-		"restrict a sparse tensor":      func(b backend.Restricter, _, s backend.Param, t *sparse.Topology) { b.Restrict(s, t) },
-		"restrict to another shape":     func(b backend.Restricter, w, _ backend.Param, _ *sparse.Topology) { b.Restrict(w, partOf(4, 12)) },
-		"restrict to broken topology":   func(b backend.Restricter, w, _ backend.Param, t *sparse.Topology) { t.Rows[0] = 99; b.Restrict(w, t) },
-		"restrict no parameter":         func(b backend.Restricter, _, _ backend.Param, t *sparse.Topology) { b.Restrict(nil, t) },
-		"keep of a sparse tensor":       func(b backend.Restricter, _, s backend.Param, t *sparse.Topology) { b.KeepOnly(s, t) },
-		"keep of another shape":         func(b backend.Restricter, w, _ backend.Param, _ *sparse.Topology) { b.KeepOnly(w, partOf(4, 12)) },
-		"keep of nothing":               func(b backend.Restricter, w, _ backend.Param, _ *sparse.Topology) { b.KeepOnly(w, nil) },
-		"keep of a broken topology":     func(b backend.Restricter, w, _ backend.Param, t *sparse.Topology) { t.Rows[0] = 99; b.KeepOnly(w, t) },
-		"keep of no parameter whatever": func(b backend.Restricter, _, _ backend.Param, t *sparse.Topology) { b.KeepOnly(nil, t) },
-	} {
-		list = append(list, check{name: name, whole: func(b, _ backend.Backend) error {
-			dense := b.NewParam(backend.ParamSpec{Name: "dense", Out: 8, In: 8})
-			other := b.NewParam(backend.ParamSpec{Name: "sparse", Out: 8, In: 8, Topology: partOf(8, 8)})
-			call(b.(backend.Restricter), dense, other, partOf(8, 8))
-			if b.Sync() == nil {
-				return fmt.Errorf("found no error, expected one")
-			}
-			return nil
-		}})
-	}
 	return list
-}
-
-// partOf is a topology of two blocks of 4.
-func partOf(out, in int) *sparse.Topology {
-	t, err := sparse.StartTopology(sparse.Shape{Out: out, In: in, Block: 4}, 2, 1, 0)
-	if err != nil {
-		panic(fmt.Sprintf("backendtest: %v", err)) // a fault of the suite
-	}
-	return t
 }

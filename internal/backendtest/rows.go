@@ -31,11 +31,11 @@ func embedChecks() []check {
 	for _, c := range embedCases() {
 		list = append(list, check{name: c.String(), prepare: func(d *draws) (script, bounds) {
 			tables, ids, segments := c.draw(d)
-			run := func(r *rig) {
+			run := func(r *harness) {
 				r.b.Embed(r.output("z", c.tokens*c.h), r.ints("ids", ids), r.ints("segments", segments),
 					r.param(tables.word), r.param(tables.pos), r.param(tables.typ), c.tokens, c.seq)
 			}
-			return run, func(ref *rig) {
+			return run, func(ref *harness) {
 				z := ref.value("z")
 				ref.allow("z", func(i int) float64 {
 					t, j := i/c.h, i%c.h
@@ -56,11 +56,11 @@ func embedGradChecks() []check {
 		list = append(list, check{name: c.String(), prepare: func(d *draws) (script, bounds) {
 			tables, ids, segments := c.draw(d)
 			dz := d.reals(c.tokens*c.h, 1)
-			run := func(r *rig) {
+			run := func(r *harness) {
 				word, pos, typ := r.param(tables.word, "grad"), r.param(tables.pos, "grad"), r.param(tables.typ, "grad")
 				r.b.EmbedGrad(word, pos, typ, r.input("dz", dz), r.ints("ids", ids), r.ints("segments", segments), c.tokens, c.seq)
 			}
-			return run, func(ref *rig) {
+			return run, func(ref *harness) {
 				for _, table := range []struct {
 					p   paramData
 					row func(t int) int
@@ -128,7 +128,7 @@ func gatherChecks() []check {
 	for _, c := range moveCases() {
 		list = append(list, check{name: c.String(), prepare: func(d *draws) (script, bounds) {
 			src, index := d.reals(c.rows*c.h, 1), c.index(d)
-			return func(r *rig) {
+			return func(r *harness) {
 				r.b.Gather(r.output("dst", c.n*c.h), r.input("src", src), r.ints("index", index), c.n, c.h)
 			}, nil
 		}})
@@ -141,10 +141,10 @@ func scatterAddChecks() []check {
 	for _, c := range moveCases() {
 		list = append(list, check{name: c.String(), prepare: func(d *draws) (script, bounds) {
 			dst, src, index := d.reals(c.rows*c.h, 1), d.reals(c.n*c.h, 1), c.index(d)
-			run := func(r *rig) {
+			run := func(r *harness) {
 				r.b.ScatterAdd(r.inout("dst", dst), r.input("src", src), r.ints("index", index), c.n, c.h)
 			}
-			return run, func(ref *rig) {
+			return run, func(ref *harness) {
 				sums := newSums(dst)
 				for i, v := range src {
 					if row := int(index[i/c.h]); row >= 0 {
@@ -168,7 +168,7 @@ func zeroChecks() []check {
 			for i := range ones {
 				ones[i] = 1
 			}
-			return func(r *rig) {
+			return func(r *harness) {
 				act, row, index := r.inout("activations", x), r.rowInout("row", x), r.ints("index", ones)
 				for _, b := range []backend.Buffer{act, row, index} {
 					r.b.Zero(b, n)

@@ -30,7 +30,7 @@ func (o oneByOne) SDDShared(w, b []backend.Param, dy []backend.Buffer, x backend
 }
 
 func sharedOf(b backend.Backend) backend.SharedInput {
-	if s, ok := b.(backend.SharedInput); ok {
+	if s := b.Capabilities().SharedInput; s != nil {
 		return s
 	}
 	return oneByOne{b}
@@ -86,8 +86,8 @@ func (c sharedCase) draw(d *draws) (data sharedData) {
 	return data
 }
 
-// params makes the weights and biases on the rig's backend.
-func (c sharedCase) params(r *rig, data sharedData, changes ...string) (w, b []backend.Param) {
+// params makes the weights and biases on the harness's backend.
+func (c sharedCase) params(r *harness, data sharedData, changes ...string) (w, b []backend.Param) {
 	for i := range data.w {
 		w = append(w, r.param(data.w[i], changes...))
 		if c.bias {
@@ -107,14 +107,14 @@ func sharedChecks() []check {
 			list = append(list, c.sameBits())
 		}
 	}
-	return append(list, sharedMistakes()...)
+	return list
 }
 
 // forward is DSDShared.
 func (c sharedCase) forward() check {
 	return check{name: fmt.Sprintf("DSDShared/%v", c), prepare: func(d *draws) (script, bounds) {
 		data := c.draw(d)
-		limit := func(ref *rig) {
+		limit := func(ref *harness) {
 			for i, w := range data.w {
 				size, terms := absProduct(data.x, w.full(w.values), c.tokens, c.in, c.out, false)
 				y := ref.value(fmt.Sprintf("y%d", i))
@@ -123,12 +123,12 @@ func (c sharedCase) forward() check {
 				})
 			}
 		}
-		return c.forwardScript(data, func(b backend.Backend) backend.SharedInput { return sharedOf(b) }), limit
+		return c.forwardScript(data, sharedOf), limit
 	}}
 }
 
 func (c sharedCase) forwardScript(data sharedData, how func(b backend.Backend) backend.SharedInput) script {
-	return func(r *rig) {
+	return func(r *harness) {
 		w, b := c.params(r, data)
 		var y []backend.Buffer
 		for i := range w {
@@ -143,7 +143,7 @@ func (c sharedCase) sameBits() check {
 	name := fmt.Sprintf("DSDShared/bits/%v", c)
 	return check{name: name, whole: func(b, _ backend.Backend) error {
 		data := c.draw(newDraws(name, b.Activation()))
-		together, apart := newRig(b), newRig(b)
+		together, apart := newHarness(b), newHarness(b)
 		if err := together.play(c.forwardScript(data, sharedOf)); err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func (c sharedCase) sameBits() check {
 func (c sharedCase) backward() check {
 	return check{name: fmt.Sprintf("DDSShared/%v", c), prepare: func(d *draws) (script, bounds) {
 		data := c.draw(d)
-		run := func(r *rig) {
+		run := func(r *harness) {
 			w, _ := c.params(r, data)
 			var dy []backend.Buffer
 			for i := range w {
@@ -166,7 +166,7 @@ func (c sharedCase) backward() check {
 			}
 			sharedOf(r.b).DDSShared(r.inout("dx", data.old), dy, w, c.tokens)
 		}
-		limit := func(ref *rig) {
+		limit := func(ref *harness) {
 			total, count := make([]float64, c.tokens*c.in), make([]int, c.tokens*c.in)
 			for k, v := range data.old {
 				total[k] = math.Abs(float64(v))
@@ -193,7 +193,7 @@ func (c sharedCase) backward() check {
 func (c sharedCase) gradients() check {
 	return check{name: fmt.Sprintf("SDDShared/%v", c), prepare: func(d *draws) (script, bounds) {
 		data := c.draw(d)
-		run := func(r *rig) {
+		run := func(r *harness) {
 			w, b := c.params(r, data, "grad")
 			var dy []backend.Buffer
 			for i := range w {
@@ -201,7 +201,7 @@ func (c sharedCase) gradients() check {
 			}
 			sharedOf(r.b).SDDShared(w, b, dy, r.input("x", data.x), c.tokens)
 		}
-		limit := func(ref *rig) {
+		limit := func(ref *harness) {
 			for n, w := range data.w {
 				ref.allow(w.spec.Name+".grad", func(k int) float64 {
 					o, i := w.place(k)
@@ -224,63 +224,4 @@ func (c sharedCase) gradients() check {
 		}
 		return run, limit
 	}}
-}
-
-// sharedMistakes are bad lists, for backends that have the interface. What is wrong
-// with one weight's operands is found as with any product.
-func sharedMistakes() []check {
-	const t, o, i = 3, 16, 32
-	type operands struct {
-		w, b  []backend.Param
-		x, dx backend.Buffer
-		y     []backend.Buffer
-	}
-	var list []check
-	for _, m := range []struct {
-		name   string
-		change func(b, other backend.Backend, a *operands)
-	}{
-		{"no weights", func(_, _ backend.Backend, a *operands) { a.w, a.b, a.y = nil, nil, nil }},
-		{"one buffer too few", func(_, _ backend.Backend, a *operands) { a.y = a.y[:2] }},
-		{"another shape", func(b, _ backend.Backend, a *operands) {
-			a.w[2] = b.NewParam(backend.ParamSpec{Name: "w", Out: i, In: o})
-		}},
-		{"a weight missing", func(_, _ backend.Backend, a *operands) { a.w[1] = nil }},
-		{"a weight of another backend", func(_, other backend.Backend, a *operands) {
-			a.w[0] = other.NewParam(backend.ParamSpec{Name: "w", Out: o, In: i})
-		}},
-		{"a buffer missing", func(_, _ backend.Backend, a *operands) { a.y[2] = nil }},
-		{"a buffer too short", func(b, _ backend.Backend, a *operands) { a.y[1] = b.Alloc("y", b.Activation(), t*o-1) }},
-		{"the shared tensor missing", func(_, _ backend.Backend, a *operands) { a.x, a.dx = nil, nil }},
-		{"the shared tensor too short", func(b, _ backend.Backend, a *operands) {
-			a.x = b.Alloc("x", b.Activation(), t*i-1)
-			a.dx = a.x
-		}},
-	} {
-		for op, do := range map[string]func(s backend.SharedInput, a *operands){
-			"DSDShared": func(s backend.SharedInput, a *operands) { s.DSDShared(a.y, a.x, a.w, a.b, t) },
-			"DDSShared": func(s backend.SharedInput, a *operands) { s.DDSShared(a.dx, a.y, a.w, t) },
-			"SDDShared": func(s backend.SharedInput, a *operands) { s.SDDShared(a.w, a.b, a.y, a.x, t) },
-		} {
-			for _, block := range []int{0, 16} {
-				list = append(list, check{name: fmt.Sprintf("%s/%s/B=%d", op, m.name, block), whole: func(b, other backend.Backend) error {
-					s, ok := b.(backend.SharedInput)
-					if !ok {
-						return nil
-					}
-					a := &operands{x: b.Alloc("x", b.Activation(), t*i), dx: b.Alloc("dx", b.Activation(), t*i)}
-					d := newDraws(op, b.Activation())
-					for range 3 {
-						a.w = append(a.w, b.NewParam(productCase{o, i, block, 1, t}.weight(d).spec))
-						a.b = append(a.b, b.NewParam(backend.ParamSpec{Name: "b", Out: 1, In: o}))
-						a.y = append(a.y, b.Alloc("y", b.Activation(), t*o))
-					}
-					m.change(b, foreign(b, other), a)
-					// The operation of one weight may name itself.
-					return sticks(b, op[:3], true, func() { do(s, a) })
-				}})
-			}
-		}
-	}
-	return list
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-func sameFloats(what string, r *rig, b backend.Buffer, want []float32) error {
+func sameFloats(what string, r *harness, b backend.Buffer, want []float32) error {
 	got := make([]float32, len(want))
 	if b.Len() != len(want) {
 		return fmt.Errorf("%s: found %d elements, expected %d", what, b.Len(), len(want))
@@ -24,7 +24,7 @@ func sameFloats(what string, r *rig, b backend.Buffer, want []float32) error {
 	return nil
 }
 
-func sameTopology(what string, r *rig, p backend.Param, want *sparse.Topology) error {
+func sameTopology(what string, r *harness, p backend.Param, want *sparse.Topology) error {
 	got, err := r.b.Topology(p)
 	if err != nil {
 		return fmt.Errorf("%s: Topology: %w", what, err)
@@ -56,7 +56,7 @@ func sameTopology(what string, r *rig, p backend.Param, want *sparse.Topology) e
 	return fmt.Errorf("%s: found shape %v and explored bits %x, expected %v and %x", what, got.Shape, got.Explored, want.Shape, want.Explored)
 }
 
-func sameStats(what string, r *rig, params []backend.Param, want []sparse.Stats) error {
+func sameStats(what string, r *harness, params []backend.Param, want []sparse.Stats) error {
 	got, err := r.b.UpdateStats(params)
 	if err != nil {
 		return fmt.Errorf("%s: UpdateStats: %w", what, err)
@@ -78,7 +78,7 @@ func setTopologyChecks() []check {
 			first, second := d.sparse("w", shape, s.nnzb, 1), d.sparse("w", shape, s.nnzb, 1)
 			second.spec.Topology.Born[0], second.spec.Topology.NewAt[0] = 5, 1
 			x, dy := d.reals(tokens*shape.In, 1), d.reals(tokens*shape.Out, 1)
-			run := func(r *rig) {
+			run := func(r *harness) {
 				w := r.param(first, "values", "grad")
 				mine := second.spec.Topology.Clone()
 				r.b.SetTopology(w, mine)
@@ -98,7 +98,7 @@ func setTopologyChecks() []check {
 				r.b.DDS(r.output("dx", tokens*shape.In), dys, w, tokens, backend.Assign, nil)
 				r.b.SDD(w, nil, dys, xs, tokens)
 			}
-			return run, func(ref *rig) {
+			return run, func(ref *harness) {
 				full := second.full(second.values)
 				for _, p := range []struct {
 					name       string

@@ -27,8 +27,10 @@ type fakeBuffer struct {
 	n    int
 }
 
-func (b *fakeBuffer) DType() backend.DType { return b.dt }
-func (b *fakeBuffer) Len() int             { return b.n }
+func (b *fakeBuffer) Name() string          { return b.name }
+func (b *fakeBuffer) DType() backend.DType  { return b.dt }
+func (b *fakeBuffer) Len() int              { return b.n }
+func (b *fakeBuffer) Owner() backend.Device { return nil }
 
 type fakeParam struct {
 	spec   backend.ParamSpec
@@ -39,6 +41,8 @@ type fakeParam struct {
 func (p *fakeParam) Spec() backend.ParamSpec { return p.spec }
 func (p *fakeParam) Sparse() bool            { return p.nnz > 0 }
 func (p *fakeParam) NNZ() int                { return p.nnz }
+func (p *fakeParam) Block() int              { return 0 }
+func (p *fakeParam) Owner() backend.Device   { return nil }
 func (p *fakeParam) Values() backend.Buffer  { return p.values }
 func (p *fakeParam) Grad() backend.Buffer    { return nil }
 func (p *fakeParam) M() backend.Buffer       { return nil }

@@ -272,7 +272,7 @@ func withModel(open func() (backend.Backend, error), wrap func(backend.Backend) 
 	if wrap != nil {
 		on = wrap(b)
 	}
-	_, s.Options.FixedMasked = on.(backend.Recorder) // as a run does
+	s.Options.FixedMasked = on.Capabilities().Recorder != nil // as a run does
 	m, err := model.New(on, s.Config, s.Options)
 	if err != nil {
 		return err

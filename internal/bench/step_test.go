@@ -110,7 +110,7 @@ func TestRunStep(t *testing.T) {
 
 // lapped is a null device with a clock of its own: every operation takes 2 us.
 type lapped struct {
-	*traffic.Null
+	traffic.Null
 	marks int
 	fails error
 }

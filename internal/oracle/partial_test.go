@@ -246,9 +246,14 @@ func TestPartialIsStatic(t *testing.T) {
 	}
 }
 
+// incapable is a device without capabilities.
+type incapable struct{ backend.Backend }
+
+func (incapable) Capabilities() backend.Capabilities { return backend.Capabilities{} }
+
 // What cannot be done is said, and nothing changes.
 func TestPartialRefuses(t *testing.T) {
-	b := struct{ backend.Backend }{reference.New()} // no Restricter
+	b := incapable{reference.New()}
 	c := oracle.SmallCase(model.Partial, 8, seed)
 	m, err := model.New(b, c.Config, model.Options{MicroBatch: c.Batch.Size, SeqLen: c.SeqLen, MaxMasked: c.MaxMasked, Seed: seed})
 	if err != nil {

@@ -6,27 +6,14 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
-// shape checks an attention's sizes and returns the number of elements of q.
-func (a *arguments) shape(s backend.Attn) int {
-	a.size("batch", s.Batch, 0)
-	a.size("seq", s.Seq, 1)
-	a.size("heads", s.Heads, 1)
-	a.size("head", s.Head, 1)
-	return s.Batch * s.Seq * s.Heads * s.Head
-}
-
 // Attention gives ctx = dropout(softmax(q k^T / sqrt(Head))) v for each sequence
 // and head, and lse, the log sum exp of each query's scaled scores.
-func (b *Backend) Attention(ctx, lse, q, k, v, lengths backend.Buffer, s backend.Attn, d backend.Dropout) {
-	a := b.begin("Attention")
-	n := a.shape(s)
-	a.dropout(d)
-	cs, qs, ks, vs := a.act("ctx", ctx, n), a.act("q", q, n), a.act("k", k, n), a.act("v", v, n)
-	ls := a.row("lse", lse, s.Batch*s.Heads*s.Seq)
-	length := a.ints("lengths", lengths, s.Batch, 0, s.Seq)
-	if !a.ok {
+func (d *device) Attention(ctx, lse, q, k, v, lengths backend.Buffer, s backend.Attn, drop backend.Dropout) {
+	length, ok := d.integers("Attention", "lengths", lengths, s.Batch, 0, s.Seq)
+	if !ok {
 		return
 	}
+	cs, qs, ks, vs, ls := reals(ctx), reals(q), reals(k), reals(v), reals(lse)
 	scores := make([]float64, s.Seq)
 	for batch := range s.Batch {
 		keys := int(length[batch])
@@ -38,7 +25,7 @@ func (b *Backend) Attention(ctx, lse, q, k, v, lengths backend.Buffer, s backend
 				scaledScores(scores[:keys], qs, ks, s, batch, query, head)
 				ls[row] = logSumExp(scores[:keys])
 				for key := range keys {
-					p := math.Exp(scores[key]-ls[row]) * b.keep(d, row*s.Seq+key)
+					p := math.Exp(scores[key]-ls[row]) * d.keep(drop, row*s.Seq+key)
 					for j, x := range headRow(vs, s, batch, key, head) {
 						out[j] += p * x
 					}
@@ -54,18 +41,14 @@ func (b *Backend) Attention(ctx, lse, q, k, v, lengths backend.Buffer, s backend
 //	dp = r (dctx . v),  ds = p (dp - delta)
 //	dq = sum over keys ds k / sqrt(Head),  dk = sum over queries ds q / sqrt(Head)
 //	dv = sum over queries p r dctx
-func (b *Backend) AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths backend.Buffer, s backend.Attn, d backend.Dropout) {
-	a := b.begin("AttentionGrad")
-	n := a.shape(s)
-	a.dropout(d)
-	dqs, dks, dvs := a.act("dq", dq, n), a.act("dk", dk, n), a.act("dv", dv, n)
-	dcs, cs := a.act("dctx", dctx, n), a.act("ctx", ctx, n)
-	qs, ks, vs := a.act("q", q, n), a.act("k", k, n), a.act("v", v, n)
-	ls := a.row("lse", lse, s.Batch*s.Heads*s.Seq)
-	length := a.ints("lengths", lengths, s.Batch, 0, s.Seq)
-	if !a.ok {
+func (d *device) AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths backend.Buffer, s backend.Attn, drop backend.Dropout) {
+	length, ok := d.integers("AttentionGrad", "lengths", lengths, s.Batch, 0, s.Seq)
+	if !ok {
 		return
 	}
+	n := s.Batch * s.Seq * s.Heads * s.Head
+	dqs, dks, dvs := reals(dq), reals(dk), reals(dv)
+	dcs, cs, qs, ks, vs, ls := reals(dctx), reals(ctx), reals(q), reals(k), reals(v), reals(lse)
 	clear(dqs[:n])
 	clear(dks[:n])
 	clear(dvs[:n])
@@ -82,7 +65,7 @@ func (b *Backend) AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths bac
 				scaledScores(scores[:keys], qs, ks, s, batch, query, head)
 				for key := range keys {
 					p := math.Exp(scores[key] - ls[row])
-					keep := b.keep(d, row*s.Seq+key)
+					keep := d.keep(drop, row*s.Seq+key)
 					krow, dkrow := headRow(ks, s, batch, key, head), headRow(dks, s, batch, key, head)
 					vrow, dvrow := headRow(vs, s, batch, key, head), headRow(dvs, s, batch, key, head)
 					ds := p * (keep*dot(dout, vrow) - delta)

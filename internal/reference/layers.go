@@ -11,99 +11,68 @@ import (
 const layerNormEps = 1e-12
 
 // keep returns what dropout multiplies element i with: 0 or 1/(1-rate).
-func (b *Backend) keep(d backend.Dropout, i int) float64 {
-	if d.Rate == 0 || !b.step.Train {
+func (d *device) keep(drop backend.Dropout, i int) float64 {
+	if drop.Rate == 0 || !d.step.Train {
 		return 1
 	}
-	word := philox.At(b.step.Seed, philox.Dropout, uint32(i/4), uint32(b.step.Step),
-		uint32(b.step.Micro)<<16|uint32(d.Site))[i%4]
-	if philox.Unit32(word) >= d.Rate {
-		return 1 / (1 - float64(d.Rate))
+	word := philox.At(d.step.Seed, philox.Dropout, uint32(i/4), uint32(d.step.Step),
+		uint32(d.step.Micro)<<16|uint32(drop.Site))[i%4]
+	if philox.Unit32(word) >= drop.Rate {
+		return 1 / (1 - float64(drop.Rate))
 	}
 	return 0
 }
 
-// tables checks the arguments that Embed and EmbedGrad share.
-func (a *arguments) tables(z, ids, segments backend.Buffer, word, pos, typ backend.Param, t, seq int) (
-	zs []float64, id, segment []int32, tw, tp, tt *param, h int) {
-	a.size("t", t, 0)
-	a.size("seq", seq, 1)
-	if tw = a.param("word", word); tw == nil {
-		return
+// rowsOf returns the rows of the word and the segment table that the tokens name.
+func (d *device) rowsOf(op string, ids, segments backend.Buffer, word, typ backend.Param, t int) (id, segment []int32, ok bool) {
+	if id, ok = d.integers(op, "ids", ids, t, 0, word.Spec().Out-1); ok {
+		segment, ok = d.integers(op, "segments", segments, t, 0, typ.Spec().Out-1)
 	}
-	h = tw.spec.In
-	tw = a.shaped("word", word, 0, h)
-	tp = a.shaped("pos", pos, 0, h)
-	tt = a.shaped("typ", typ, 0, h)
-	if !a.ok {
-		return
-	}
-	if seq > tp.spec.Out {
-		a.failf("seq: found %d, expected at most the %d rows of pos", seq, tp.spec.Out)
-	}
-	zs = a.act("z", z, t*h)
-	id = a.ints("ids", ids, t, 0, tw.spec.Out-1)
-	segment = a.ints("segments", segments, t, 0, tt.spec.Out-1)
-	return
+	return id, segment, ok
 }
 
 // Embed gives z[t] = word[ids[t]] + pos[t mod seq] + typ[segments[t]].
-func (b *Backend) Embed(z, ids, segments backend.Buffer, word, pos, typ backend.Param, t, seq int) {
-	a := b.begin("Embed")
-	zs, id, segment, w, p, s, h := a.tables(z, ids, segments, word, pos, typ, t, seq)
-	if !a.ok {
+func (d *device) Embed(z, ids, segments backend.Buffer, word, pos, typ backend.Param, t, seq int) {
+	id, segment, ok := d.rowsOf("Embed", ids, segments, word, typ, t)
+	if !ok {
 		return
 	}
+	zs, w, p, s, h := reals(z), values(word), values(pos), values(typ), word.Spec().In
 	for token := range t {
 		for j := range h {
-			zs[token*h+j] = w.val.real[int(id[token])*h+j] + p.val.real[token%seq*h+j] + s.val.real[int(segment[token])*h+j]
+			zs[token*h+j] = w[int(id[token])*h+j] + p[token%seq*h+j] + s[int(segment[token])*h+j]
 		}
 	}
 }
 
 // EmbedGrad adds each row of dz to the gradients of the rows that made it.
-func (b *Backend) EmbedGrad(word, pos, typ backend.Param, dz, ids, segments backend.Buffer, t, seq int) {
-	a := b.begin("EmbedGrad")
-	dzs, id, segment, w, p, s, h := a.tables(dz, ids, segments, word, pos, typ, t, seq)
-	if !a.ok {
+func (d *device) EmbedGrad(word, pos, typ backend.Param, dz, ids, segments backend.Buffer, t, seq int) {
+	id, segment, ok := d.rowsOf("EmbedGrad", ids, segments, word, typ, t)
+	if !ok {
 		return
 	}
+	dzs, w, p, s, h := reals(dz), gradient(word), gradient(pos), gradient(typ), word.Spec().In
 	for token := range t {
 		for j := range h {
 			g := dzs[token*h+j]
-			w.grad.real[int(id[token])*h+j] += g
-			p.grad.real[token%seq*h+j] += g
-			s.grad.real[int(segment[token])*h+j] += g
+			w[int(id[token])*h+j] += g
+			p[token%seq*h+j] += g
+			s[int(segment[token])*h+j] += g
 		}
 	}
 }
 
 // AddNorm gives z = residual + dropout(sub) and y = gamma (z - mean) rstd + beta.
-func (b *Backend) AddNorm(y, z, mean, rstd, residual, sub backend.Buffer, gamma, beta backend.Param, t int, d backend.Dropout) {
-	a := b.begin("AddNorm")
-	a.size("t", t, 0)
-	a.dropout(d)
-	g := a.param("gamma", gamma)
-	if !a.ok {
-		return
-	}
-	h := g.spec.In
-	g, shift := a.shaped("gamma", gamma, 1, h), a.shaped("beta", beta, 1, h)
-	ys, zs, rs := a.act("y", y, t*h), a.act("z", z, t*h), a.act("residual", residual, t*h)
-	means, rstds := a.row("mean", mean, t), a.row("rstd", rstd, t)
-	var subs []float64
-	if sub != nil {
-		subs = a.act("sub", sub, t*h)
-	}
-	if !a.ok {
-		return
-	}
+func (d *device) AddNorm(y, z, mean, rstd, residual, sub backend.Buffer, gamma, beta backend.Param, t int, drop backend.Dropout) {
+	h, g, shift := gamma.Spec().In, values(gamma), values(beta)
+	ys, zs, rs, subs := reals(y), reals(z), reals(residual), reals(sub)
+	means, rstds := reals(mean), reals(rstd)
 	for token := range t {
 		sum := 0.0
 		for k := token * h; k < (token+1)*h; k++ {
 			v := rs[k]
 			if sub != nil {
-				v += subs[k] * b.keep(d, k)
+				v += subs[k] * d.keep(drop, k)
 			}
 			zs[k] = v
 			sum += v
@@ -116,7 +85,7 @@ func (b *Backend) AddNorm(y, z, mean, rstd, residual, sub backend.Buffer, gamma,
 		r := 1 / math.Sqrt(squares/float64(h)+layerNormEps)
 		for j := range h {
 			k := token*h + j
-			ys[k] = g.val.real[j]*(zs[k]-mu)*r + shift.val.real[j]
+			ys[k] = g[j]*(zs[k]-mu)*r + shift[j]
 		}
 		means[token], rstds[token] = mu, r
 	}
@@ -124,97 +93,61 @@ func (b *Backend) AddNorm(y, z, mean, rstd, residual, sub backend.Buffer, gamma,
 
 // AddNormGrad is the backward of AddNorm. With n = (z - mean) rstd and
 // g = gamma dy, a row's gradient is dz = rstd (g - mean(g) - n mean(g n)).
-func (b *Backend) AddNormGrad(dresidual, dsub, dy, z, mean, rstd backend.Buffer, gamma, beta backend.Param, t int, d backend.Dropout) {
-	a := b.begin("AddNormGrad")
-	a.size("t", t, 0)
-	a.dropout(d)
-	scale := a.param("gamma", gamma)
-	if !a.ok {
-		return
-	}
-	h := scale.spec.In
-	scale, shift := a.shaped("gamma", gamma, 1, h), a.shaped("beta", beta, 1, h)
-	drs, dys, zs := a.act("dresidual", dresidual, t*h), a.act("dy", dy, t*h), a.act("z", z, t*h)
-	means, rstds := a.row("mean", mean, t), a.row("rstd", rstd, t)
-	var dsubs []float64
-	if dsub != nil {
-		dsubs = a.act("dsub", dsub, t*h)
-	}
-	if !a.ok {
-		return
-	}
+func (d *device) AddNormGrad(dresidual, dsub, dy, z, mean, rstd backend.Buffer, gamma, beta backend.Param, t int, drop backend.Dropout) {
+	h, scale, dscale, dshift := gamma.Spec().In, values(gamma), gradient(gamma), gradient(beta)
+	drs, dsubs, dys, zs := reals(dresidual), reals(dsub), reals(dy), reals(z)
+	means, rstds := reals(mean), reals(rstd)
 	for token := range t {
 		mu, r := means[token], rstds[token]
 		meanG, meanGN := 0.0, 0.0
 		for j := range h {
 			k := token*h + j
 			n := (zs[k] - mu) * r
-			g := scale.val.real[j] * dys[k]
+			g := scale[j] * dys[k]
 			meanG += g / float64(h)
 			meanGN += g * n / float64(h)
-			scale.grad.real[j] += dys[k] * n
-			shift.grad.real[j] += dys[k]
+			dscale[j] += dys[k] * n
+			dshift[j] += dys[k]
 		}
 		for j := range h {
 			k := token*h + j
 			n := (zs[k] - mu) * r
-			dz := r * (scale.val.real[j]*dys[k] - meanG - n*meanGN)
+			dz := r * (scale[j]*dys[k] - meanG - n*meanGN)
 			drs[k] = dz
 			if dsub != nil {
-				dsubs[k] = dz * b.keep(d, k)
+				dsubs[k] = dz * d.keep(drop, k)
 			}
 		}
 	}
 }
 
 // DropoutApply gives y = dropout(x).
-func (b *Backend) DropoutApply(y, x backend.Buffer, n int, d backend.Dropout) {
-	a := b.begin("DropoutApply")
-	a.size("n", n, 0)
-	a.dropout(d)
-	ys, xs := a.act("y", y, n), a.act("x", x, n)
-	if !a.ok {
-		return
-	}
+func (d *device) DropoutApply(y, x backend.Buffer, n int, drop backend.Dropout) {
+	ys, xs := reals(y), reals(x)
 	for i := range n {
-		ys[i] = xs[i] * b.keep(d, i)
+		ys[i] = xs[i] * d.keep(drop, i)
 	}
 }
 
 // Tanh gives y = tanh(x).
-func (b *Backend) Tanh(y, x backend.Buffer, n int) {
-	a := b.begin("Tanh")
-	a.size("n", n, 0)
-	ys, xs := a.act("y", y, n), a.act("x", x, n)
-	if !a.ok {
-		return
-	}
+func (d *device) Tanh(y, x backend.Buffer, n int) {
+	ys, xs := reals(y), reals(x)
 	for i := range n {
 		ys[i] = math.Tanh(xs[i])
 	}
 }
 
 // TanhGrad gives dx = dy (1 - y^2).
-func (b *Backend) TanhGrad(dx, dy, y backend.Buffer, n int) {
-	a := b.begin("TanhGrad")
-	a.size("n", n, 0)
-	dxs, dys, ys := a.act("dx", dx, n), a.act("dy", dy, n), a.act("y", y, n)
-	if !a.ok {
-		return
-	}
+func (d *device) TanhGrad(dx, dy, y backend.Buffer, n int) {
+	dxs, dys, ys := reals(dx), reals(dy), reals(y)
 	for i := range n {
 		dxs[i] = dys[i] * (1 - ys[i]*ys[i])
 	}
 }
 
 // GELUGrad gives dx = dy gelu'(pre).
-func (b *Backend) GELUGrad(dx, dy, pre backend.Buffer, n int) {
-	a := b.begin("GELUGrad")
-	a.size("n", n, 0)
-	dxs, dys, pres := a.act("dx", dx, n), a.act("dy", dy, n), a.act("pre", pre, n)
-	if !a.ok {
-		return
-	}
+func (d *device) GELUGrad(dx, dy, pre backend.Buffer, n int) {
+	dxs, dys, pres := reals(dx), reals(dy), reals(pre)
 	for i := range n {
 		dxs[i] = dys[i] * geluGrad(pres[i])
 	}

@@ -8,22 +8,14 @@ import (
 
 // CrossEntropy adds loss, count and hits of the labeled rows to stats and, with
 // grad, replaces the logits by scale*(softmax - onehot).
-func (b *Backend) CrossEntropy(stats, logits, labels backend.Buffer, rows, c int, loss backend.Loss, grad bool) {
-	a := b.begin("CrossEntropy")
-	a.size("rows", rows, 0)
-	a.size("c", c, 1)
-	sums, xs := a.row("stats", stats, 3), a.act("logits", logits, rows*c)
-	label := a.ints("labels", labels, rows, minIndex, c-1)
-	scale := b.step.MLMScale
-	switch loss {
-	case backend.MLM:
-	case backend.NSP:
-		scale = b.step.NSPScale
-	default:
-		a.failf("loss: found %d, expected MLM or NSP", loss)
-	}
-	if !a.ok {
+func (d *device) CrossEntropy(stats, logits, labels backend.Buffer, rows, c int, loss backend.Loss, grad bool) {
+	label, ok := d.integers("CrossEntropy", "labels", labels, rows, noRow, c-1)
+	if !ok {
 		return
+	}
+	sums, xs, scale := reals(stats), reals(logits), d.step.MLMScale
+	if loss == backend.NSP {
+		scale = d.step.NSPScale
 	}
 	for r := range rows {
 		row := xs[r*c : (r+1)*c]

@@ -7,28 +7,15 @@ import (
 )
 
 // DSD gives y = x W^T + b and, with pre, pre = x W^T + b and y = gelu(pre).
-func (b *Backend) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
-	a := b.begin("DSD")
-	weight := a.param("w", w)
-	a.size("t", t, 0)
-	if !a.ok {
-		return
-	}
+func (d *device) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
+	weight := w.(*param)
 	outs, ins := weight.spec.Out, weight.spec.In
-	ys, xs := a.act("y", y, t*outs), a.act("x", x, t*ins)
-	var pres []float64
-	if pre != nil {
-		pres = a.act("pre", pre, t*outs)
-	}
-	vec := a.bias("b", bias, outs)
-	if !a.ok {
-		return
-	}
+	ys, pres, xs, vec := reals(y), reals(pre), reals(x), values(bias)
 	for token := range t {
 		for o := range outs {
 			ys[token*outs+o] = 0
 			if vec != nil {
-				ys[token*outs+o] = vec.val.real[o]
+				ys[token*outs+o] = vec[o]
 			}
 		}
 	}
@@ -50,26 +37,10 @@ func (b *Backend) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
 }
 
 // DDS gives r = dy W and assigns, adds or multiplies it as mode says.
-func (b *Backend) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend.DDSMode, pre backend.Buffer) {
-	a := b.begin("DDS")
-	weight := a.param("w", w)
-	a.size("t", t, 0)
-	if !a.ok {
-		return
-	}
+func (d *device) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend.DDSMode, pre backend.Buffer) {
+	weight := w.(*param)
 	outs, ins := weight.spec.Out, weight.spec.In
-	dxs, dys := a.act("dx", dx, t*ins), a.act("dy", dy, t*outs)
-	var pres []float64
-	switch mode {
-	case backend.Assign, backend.Accumulate:
-	case backend.TimesGELU:
-		pres = a.act("pre", pre, t*ins)
-	default:
-		a.failf("mode: found %d, expected Assign, Accumulate or TimesGELU", mode)
-	}
-	if !a.ok {
-		return
-	}
+	dxs, dys, pres := reals(dx), reals(dy), reals(pre)
 	result := make([]float64, t*ins)
 	for r := range weight.tiles() {
 		for token := range t {
@@ -93,19 +64,10 @@ func (b *Backend) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backen
 }
 
 // SDD gives w.Grad += dy^T x on the stored blocks and b.Grad += column sums of dy.
-func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
-	a := b.begin("SDD")
-	weight := a.param("w", w)
-	a.size("t", t, 0)
-	if !a.ok {
-		return
-	}
+func (d *device) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
+	weight := w.(*param)
 	outs, ins := weight.spec.Out, weight.spec.In
-	dys, xs := a.act("dy", dy, t*outs), a.act("x", x, t*ins)
-	vec := a.bias("b", bias, outs)
-	if !a.ok {
-		return
-	}
+	dys, xs, vec := reals(dy), reals(x), gradient(bias)
 	for r := range weight.tiles() {
 		for o := range r.rows {
 			for i := range r.cols {
@@ -118,7 +80,7 @@ func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 	if vec != nil {
 		for token := range t {
 			for o := range outs {
-				vec.grad.real[o] += dys[token*outs+o]
+				vec[o] += dys[token*outs+o]
 			}
 		}
 	}

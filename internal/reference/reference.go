@@ -29,50 +29,121 @@ var ErrClosed = errors.New("backend is closed")
 // Backend is the reference implementation of backend.Backend. Use it from one
 // goroutine at a time.
 type Backend struct {
-	err   error // the first error; while set, operations are ignored
+	backend.Backend // the operations, their arguments checked
+	device          *device
+}
+
+// New returns a reference backend with nothing allocated. Before the first
+// BeginStep the step's scalars are zero: evaluation, with dropout off.
+func New() *Backend {
+	d := new(device)
+	return &Backend{Backend: backend.New(d), device: d}
+}
+
+// WriteDoubles is WriteFloats for float64 data, without rounding.
+func (b *Backend) WriteDoubles(dst backend.Buffer, off int, src []float64) {
+	b.WriteFloats(dst, off, singles(src)) // which checks the arguments
+	if b.device.err == nil {
+		copy(dst.(*buffer).real[off:], src)
+	}
+}
+
+// ReadDoubles is ReadFloats without rounding.
+func (b *Backend) ReadDoubles(dst []float64, src backend.Buffer, off int) error {
+	if err := b.ReadFloats(make([]float32, len(dst)), src, off); err != nil { // which checks the arguments
+		return err
+	}
+	copy(dst, src.(*buffer).real[off:])
+	return nil
+}
+
+// device implements the operations.
+type device struct {
+	err   error // the first error; while set, no operation is called
 	step  backend.StepScalars
 	bytes int64
 }
 
-var _ backend.Backend = (*Backend)(nil)
-
-// New returns a reference backend with nothing allocated. Before the first
-// BeginStep the step's scalars are zero: evaluation, with dropout off.
-func New() *Backend { return &Backend{} }
-
 // Name returns "reference".
-func (b *Backend) Name() string { return "reference" }
+func (d *device) Name() string { return "reference" }
 
 // Describe returns "reference, float64".
-func (b *Backend) Describe() string { return "reference, float64" }
+func (d *device) Describe() string { return "reference, float64" }
 
 // Activation returns F64.
-func (b *Backend) Activation() backend.DType { return backend.F64 }
+func (d *device) Activation() backend.DType { return backend.F64 }
+
+// Capabilities are those that need no device of a kind.
+func (d *device) Capabilities() backend.Capabilities { return backend.Capabilities{Restricter: d} }
 
 // Close makes every later operation fail with ErrClosed.
-func (b *Backend) Close() error {
-	b.fail("Close", ErrClosed)
+func (d *device) Close() error {
+	d.Fail(fmt.Errorf("reference: Close: %w", ErrClosed))
 	return nil
 }
 
 // MemoryBytes counts each buffer at the size of its declared dtype, and the
 // index arrays of each topology.
-func (b *Backend) MemoryBytes() int64 { return b.bytes }
+func (d *device) MemoryBytes() int64 { return d.bytes }
 
 // Sync returns the first error. Work is done when it is called for, so there is
 // nothing to wait for.
-func (b *Backend) Sync() error { return b.err }
+func (d *device) Sync() error { return d.err }
+
+// Err implements backend.Device.
+func (d *device) Err() error { return d.err }
+
+// Fail implements backend.Device.
+func (d *device) Fail(err error) {
+	if d.err == nil {
+		d.err = err
+	}
+}
 
 // BeginStep keeps the scalars for the operations that follow.
-func (b *Backend) BeginStep(s backend.StepScalars) {
-	if b.err == nil {
-		b.step = s
-	}
+func (d *device) BeginStep(s backend.StepScalars) { d.step = s }
+
+// fail is Fail for what an operation found in the device's memory.
+func (d *device) fail(op, format string, v ...any) {
+	d.Fail(fmt.Errorf("reference: %s: %w", op, fmt.Errorf(format, v...)))
 }
 
-// fail keeps the first error.
-func (b *Backend) fail(op string, err error) {
-	if b.err == nil {
-		b.err = fmt.Errorf("%s: %w", op, err)
+// reals returns the elements of a floating-point buffer, nil where there is none.
+func reals(x backend.Buffer) []float64 {
+	if x == nil {
+		return nil
 	}
+	return x.(*buffer).real
 }
+
+// values returns the values of a parameter, nil where there is none.
+func values(p backend.Param) []float64 {
+	if p == nil {
+		return nil
+	}
+	return p.(*param).val.real
+}
+
+// gradient returns the gradient of a parameter, nil where there is none.
+func gradient(p backend.Param) []float64 {
+	if p == nil {
+		return nil
+	}
+	return p.(*param).grad.real
+}
+
+// integers returns the first n elements of an I32 buffer. One outside [least, most]
+// is an error of the operation, and the answer nil and false.
+func (d *device) integers(op, what string, x backend.Buffer, n, least, most int) ([]int32, bool) {
+	list := x.(*buffer).ints[:n]
+	for i, v := range list {
+		if int(v) < least || int(v) > most {
+			d.fail(op, "%s[%d]: found %d, expected %d to %d", what, i, v, least, most)
+			return nil, false
+		}
+	}
+	return list, true
+}
+
+// noRow is the least row index or label: any negative one means none.
+const noRow = -1 << 31

@@ -16,12 +16,8 @@ func within(t *sparse.Topology, k int) bool {
 
 // Restrict trains only the active blocks of t of a dense parameter; see
 // backend.Restricter.
-func (b *Backend) Restrict(p backend.Param, t *sparse.Topology) {
-	a := b.begin("Restrict")
-	w := a.denseShape(p, t)
-	if !a.ok {
-		return
-	}
+func (d *device) Restrict(p backend.Param, t *sparse.Topology) {
+	w := p.(*param)
 	w.trained = nil
 	if t != nil {
 		w.trained = t.Clone()
@@ -30,38 +26,11 @@ func (b *Backend) Restrict(p backend.Param, t *sparse.Topology) {
 
 // KeepOnly zeroes values and moments outside the active blocks of t; see
 // backend.Restricter.
-func (b *Backend) KeepOnly(p backend.Param, t *sparse.Topology) {
-	a := b.begin("KeepOnly")
-	w := a.denseShape(p, t)
-	if a.ok && t == nil {
-		a.failf("%s: found no topology, expected one", w.spec.Name)
-	}
-	if !a.ok {
-		return
-	}
+func (d *device) KeepOnly(p backend.Param, t *sparse.Topology) {
+	w := p.(*param)
 	for k := range w.val.real {
 		if !within(t, k) {
 			w.val.real[k], w.m.real[k], w.v.real[k] = 0, 0, 0
 		}
 	}
-}
-
-// denseShape checks a dense parameter and a topology of its shape.
-func (a *arguments) denseShape(p backend.Param, t *sparse.Topology) *param {
-	w := a.param("p", p)
-	if !a.ok {
-		return w
-	}
-	switch {
-	case w.topo != nil:
-		a.failf("%s: found a sparse parameter, expected a dense one", w.spec.Name)
-	case t == nil:
-	case t.Out != w.spec.Out || t.In != w.spec.In:
-		a.failf("%s: found a topology of shape [%d, %d], expected [%d, %d]", w.spec.Name, t.Out, t.In, w.spec.Out, w.spec.In)
-	default:
-		if err := t.Check(); err != nil {
-			a.failf("%s: %w", w.spec.Name, err)
-		}
-	}
-	return w
 }

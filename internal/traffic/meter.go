@@ -13,19 +13,31 @@ type Meter struct {
 	used    map[backend.Param]bool // dense parameters that a product has used: they have a working copy
 }
 
-// NewMeter returns inner with a meter before it, which has what inner has of the
-// optional interface backend.SharedInput. observe gets what each operation moves on
+// NewMeter returns inner with a meter before it, which of inner's capabilities has
+// SharedInput and Valueless. observe gets what each operation moves on
 // that machine, and must call run, which does it, once.
 func NewMeter(inner backend.Backend, machine Machine, observe func(c Call, run func())) backend.Backend {
-	m := &Meter{inner, machine, observe, map[backend.Param]bool{}}
-	if s, ok := inner.(backend.SharedInput); ok {
-		return &sharedMeter{m, s}
-	}
-	return m
+	return &Meter{inner, machine, observe, map[backend.Param]bool{}}
 }
 
-// Separate hides the optional interface of a backend.
-func Separate(b backend.Backend) backend.Backend { return struct{ backend.Backend }{b} }
+// Separate hides SharedInput of a backend, and all that a meter does not know.
+func Separate(b backend.Backend) backend.Backend { return separate{b} }
+
+type separate struct{ backend.Backend }
+
+func (s separate) Capabilities() backend.Capabilities {
+	return backend.Capabilities{Valueless: s.Backend.Capabilities().Valueless}
+}
+
+// Capabilities are those of the device behind that are metered.
+func (m *Meter) Capabilities() backend.Capabilities {
+	have := m.Backend.Capabilities()
+	known := backend.Capabilities{Valueless: have.Valueless}
+	if have.SharedInput != nil {
+		known.SharedInput = sharedMeter{m, have.SharedInput}
+	}
+	return known
+}
 
 type sharedMeter struct {
 	*Meter
@@ -33,26 +45,20 @@ type sharedMeter struct {
 }
 
 // DSDShared implements backend.SharedInput.
-func (m *sharedMeter) DSDShared(y []backend.Buffer, x backend.Buffer, w, b []backend.Param, t int) {
+func (m sharedMeter) DSDShared(y []backend.Buffer, x backend.Buffer, w, b []backend.Param, t int) {
 	m.use(w...)
 	m.observe(m.machine.dsdShared(w, b, t), func() { m.inner.DSDShared(y, x, w, b, t) })
 }
 
 // DDSShared implements backend.SharedInput.
-func (m *sharedMeter) DDSShared(dx backend.Buffer, dy []backend.Buffer, w []backend.Param, t int) {
+func (m sharedMeter) DDSShared(dx backend.Buffer, dy []backend.Buffer, w []backend.Param, t int) {
 	m.use(w...)
 	m.observe(m.machine.ddsShared(w, t), func() { m.inner.DDSShared(dx, dy, w, t) })
 }
 
 // SDDShared implements backend.SharedInput.
-func (m *sharedMeter) SDDShared(w, b []backend.Param, dy []backend.Buffer, x backend.Buffer, t int) {
+func (m sharedMeter) SDDShared(w, b []backend.Param, dy []backend.Buffer, x backend.Buffer, t int) {
 	m.observe(m.machine.sddShared(w, b, t), func() { m.inner.SDDShared(w, b, dy, x, t) })
-}
-
-// Valueless says whether the device behind keeps no values.
-func (m *Meter) Valueless() bool {
-	v, ok := m.Backend.(interface{ Valueless() bool })
-	return ok && v.Valueless()
 }
 
 // use notes that products need the weights' working copies.

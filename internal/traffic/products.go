@@ -1,7 +1,6 @@
 package traffic
 
 import (
-	"math"
 	"strings"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
@@ -34,7 +33,7 @@ func weightOf(p backend.Param) weight {
 	w := weight{out: s.Out, in: s.In, n: p.Values().Len()}
 	if p.Sparse() {
 		w.nnz = p.NNZ()
-		w.block = int(math.Round(math.Sqrt(float64(w.n / w.nnz))))
+		w.block = p.Block()
 	}
 	return w
 }

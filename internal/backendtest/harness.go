@@ -18,11 +18,11 @@ const (
 	guardInt = 1 << 29
 )
 
-// rig runs a script on one backend and remembers its buffers.
-type rig struct {
+// harness runs a script on one backend and remembers its buffers.
+type harness struct {
 	b       backend.Backend
 	tensors []*tensor
-	failure error // of the rig itself
+	failure error // of the harness itself
 }
 
 // tensor is a buffer that a script uses.
@@ -38,11 +38,11 @@ type tensor struct {
 	limits []float64 // allowed differences of the first n elements; nil: none
 }
 
-func newRig(b backend.Backend) *rig { return &rig{b: b} }
+func newHarness(b backend.Backend) *harness { return &harness{b: b} }
 
 // play runs the script, reads everything back, and checks what needs no second
 // backend: errors, guards, inputs.
-func (r *rig) play(s script) error {
+func (r *harness) play(s script) error {
 	r.b.BeginStep(defaultStep())
 	s(r)
 	if r.failure != nil {
@@ -96,7 +96,7 @@ func sameFloat(a, b float32) bool {
 
 // compare returns an error that describes the wrong elements of the first
 // tensor that has any.
-func (r *rig) compare(want *rig) error {
+func (r *harness) compare(want *harness) error {
 	for k, t := range r.tensors {
 		if !t.changes {
 			continue // play has compared its bits
@@ -132,7 +132,7 @@ func difference(found, expected, allowed float64) string {
 }
 
 // sameBits returns an error when any element differs from first's.
-func (r *rig) sameBits(first *rig) error {
+func (r *harness) sameBits(first *harness) error {
 	for k, t := range r.tensors {
 		for i, v := range t.bits {
 			if f := first.tensors[k].bits[i]; !sameFloat(v, f) {
@@ -145,7 +145,7 @@ func (r *rig) sameBits(first *rig) error {
 
 // tensor returns the tensor of that name. A name that a script did not use is a
 // fault of the suite.
-func (r *rig) tensor(name string) *tensor {
+func (r *harness) tensor(name string) *tensor {
 	i := slices.IndexFunc(r.tensors, func(t *tensor) bool { return t.name == name })
 	if i < 0 {
 		panic("backendtest: no tensor " + name)
@@ -154,13 +154,13 @@ func (r *rig) tensor(name string) *tensor {
 }
 
 // value returns the elements of a tensor as the reference left them.
-func (r *rig) value(name string) []float64 {
+func (r *harness) value(name string) []float64 {
 	t := r.tensor(name)
 	return t.exact[:t.n]
 }
 
 // allow sets the allowed difference of each element of a tensor.
-func (r *rig) allow(name string, limit func(i int) float64) {
+func (r *harness) allow(name string, limit func(i int) float64) {
 	t := r.tensor(name)
 	t.limits = make([]float64, t.n)
 	for i := range t.limits {
@@ -170,7 +170,7 @@ func (r *rig) allow(name string, limit func(i int) float64) {
 	}
 }
 
-func (r *rig) upload(name string, dt backend.DType, data []float32, fill float32, changes bool) backend.Buffer {
+func (r *harness) upload(name string, dt backend.DType, data []float32, fill float32, changes bool) backend.Buffer {
 	t := &tensor{name: name, n: len(data), changes: changes}
 	t.written = append(slices.Clone(data), slices.Repeat([]float32{fill}, guardWords)...)
 	t.buf = r.b.Alloc(name, dt, len(t.written))
@@ -182,35 +182,35 @@ func (r *rig) upload(name string, dt backend.DType, data []float32, fill float32
 func nans(n int) []float32 { return slices.Repeat([]float32{float32(math.NaN())}, n) }
 
 // input is an activation that the operation reads.
-func (r *rig) input(name string, data []float32) backend.Buffer {
+func (r *harness) input(name string, data []float32) backend.Buffer {
 	return r.upload(name, r.b.Activation(), data, float32(math.NaN()), false)
 }
 
 // output is an activation that it assigns.
-func (r *rig) output(name string, n int) backend.Buffer {
+func (r *harness) output(name string, n int) backend.Buffer {
 	return r.upload(name, r.b.Activation(), nans(n), guard, true)
 }
 
 // inout is an activation that it changes or adds to.
-func (r *rig) inout(name string, data []float32) backend.Buffer {
+func (r *harness) inout(name string, data []float32) backend.Buffer {
 	return r.upload(name, r.b.Activation(), data, guard, true)
 }
 
 // rowInput, rowOutput and rowInout are the same for float32 buffers.
-func (r *rig) rowInput(name string, data []float32) backend.Buffer {
+func (r *harness) rowInput(name string, data []float32) backend.Buffer {
 	return r.upload(name, backend.F32, data, float32(math.NaN()), false)
 }
 
-func (r *rig) rowOutput(name string, n int) backend.Buffer {
+func (r *harness) rowOutput(name string, n int) backend.Buffer {
 	return r.upload(name, backend.F32, nans(n), guard, true)
 }
 
-func (r *rig) rowInout(name string, data []float32) backend.Buffer {
+func (r *harness) rowInout(name string, data []float32) backend.Buffer {
 	return r.upload(name, backend.F32, data, guard, true)
 }
 
 // ints is an I32 input.
-func (r *rig) ints(name string, data []int32) backend.Buffer {
+func (r *harness) ints(name string, data []int32) backend.Buffer {
 	all := append(slices.Clone(data), slices.Repeat([]int32{guardInt}, guardWords)...)
 	buf := r.b.Alloc(name, backend.I32, len(all))
 	r.b.WriteInts(buf, 0, all)
@@ -219,7 +219,7 @@ func (r *rig) ints(name string, data []int32) backend.Buffer {
 
 // param makes a parameter from its data. The fields of it that the operation
 // changes are named in changes: "values", "grad", "m", "v".
-func (r *rig) param(p paramData, changes ...string) backend.Param {
+func (r *harness) param(p paramData, changes ...string) backend.Param {
 	handle := r.b.NewParam(p.spec)
 	for _, f := range []struct {
 		name string

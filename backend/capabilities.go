@@ -1,0 +1,104 @@
+package backend
+
+import "github.com/sparsebert/sparsebert-gpu/sparse"
+
+// Capabilities lists what a backend may have besides the operations of Backend.
+// What it does not have is nil or false. It is the only way to ask:
+//
+//	if s := b.Capabilities().SharedInput; s != nil {
+//		s.DSDShared(y, x, w, bias, t)
+//	}
+type Capabilities struct {
+	Recorder    Recorder
+	SharedInput SharedInput
+	Planner     Planner
+	Restricter  Restricter
+	// Valueless: values are not kept and nothing is computed, so that initial values
+	// need not be drawn.
+	Valueless bool
+}
+
+// Recorder keeps a sequence of operations and does it again as one.
+type Recorder interface {
+	// Record does what work does. work calls operations of Products and Layers,
+	// CrossEntropy, ZeroGrad, GradNorm, AdamW and BlockGradL1, none that reads,
+	// writes, allocates or waits, and under one name always the same ones with the
+	// same arguments: from some call on the backend repeats what an earlier one did
+	// and does not call work. What changes in between goes through BeginStep and the
+	// contents of buffers. name must be comparable and unlike the names of other
+	// users of the backend, so it is best of a type of the caller's own.
+	Record(name any, work func())
+}
+
+// Record runs work as a recorded sequence if b keeps any, else directly.
+func Record(b Backend, name any, work func()) {
+	if r := b.Capabilities().Recorder; r != nil {
+		r.Record(name, work)
+		return
+	}
+	work()
+}
+
+// SharedInput has the products of several weights that share the other side's
+// tensor, in one pass over it. The query, key and value of an attention read the
+// same x, and their input gradients add up to one dx. All lists have one entry for
+// each weight, at least one; all weights have the same shape [O, I]; the list of
+// biases may be nil, and so may each entry. Where a device cannot share, it does one
+// product after the other, as does a caller whose backend has no SharedInput.
+type SharedInput interface {
+	// DSDShared is y[i] = x w[i]^T + b[i], with the bits of one DSD each. x is
+	// [T, I], y[i] is [T, O].
+	DSDShared(y []Buffer, x Buffer, w, b []Param, t int)
+	// DDSShared is dx += sum over i of dy[i] w[i]. The sum may be rounded to the
+	// dtype of activations after each weight, or only once.
+	DDSShared(dx Buffer, dy []Buffer, w []Param, t int)
+	// SDDShared is w[i].Grad += dy[i]^T x and b[i].Grad += column sums of dy[i]. No
+	// weight is listed twice.
+	SDDShared(w, b []Param, dy []Buffer, x Buffer, t int)
+}
+
+// Planner says, before anything is computed, which memory the operations will take.
+type Planner interface {
+	// Plan returns an empty backend with the launches and the allocations of this
+	// one, on a device that has no memory and does nothing: what is called on it
+	// counts in the DeviceMemory of its own Planner. Reads give zeros. The caller
+	// closes it.
+	Plan() (Backend, error)
+	// DeviceMemory is what this backend has taken from the device.
+	DeviceMemory() DeviceMemory
+	// FreeMemory returns what a backend can still take, and what the device has, in
+	// bytes.
+	FreeMemory() (free, total int64, err error)
+}
+
+// DeviceMemory is memory of a device in bytes.
+type DeviceMemory struct {
+	Bytes int64 // all that is in use: MemoryBytes and Working
+	// Needed is what the device must have free for it: the most that ever was in
+	// use, in the pages in which the device gives memory out.
+	Needed int64
+	// Working is what there is beside buffers and parameters, part by part; the
+	// order and the names are those of the backend, always all of them.
+	Working []MemoryPart
+}
+
+// MemoryPart is a part of a device's memory.
+type MemoryPart struct {
+	Name  string
+	Bytes int64
+}
+
+// Restricter trains only some blocks of dense tensors for a while. The products know
+// nothing of it: all elements take part in the forward pass and hand gradients back.
+type Restricter interface {
+	// Restrict trains only the active blocks of t, which has the shape of the dense
+	// parameter p, until the next call. GradNorm then first sets the gradient to zero
+	// everywhere else, so that the norm is that of what is trained, and AdamW
+	// changes neither values nor moments there. The age of all elements stays
+	// Step+1. nil: all of p is trained again. The topology is copied; it is scratch
+	// for MemoryBytes.
+	Restrict(p Param, t *sparse.Topology)
+	// KeepOnly sets values and both moments of the dense parameter p to zero outside
+	// the active blocks of t.
+	KeepOnly(p Param, t *sparse.Topology)
+}

@@ -1,0 +1,57 @@
+package backendtest
+
+import (
+	"fmt"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+)
+
+// bare says of a device that stands for a backend by itself that it checks arguments
+// itself.
+func bare(b backend.Backend) string {
+	if _, ok := b.(backend.Device); ok {
+		return "the device " + b.Name() + " checks arguments itself"
+	}
+	return ""
+}
+
+// wrapperChecks show that a backend is behind backend.New, and so are its
+// capabilities: a bad argument of each gives the message of that check.
+func wrapperChecks() []check {
+	var list []check
+	for _, c := range []struct {
+		name, message string
+		do            func(b backend.Backend)
+		lacks         func(have backend.Capabilities) bool
+	}{
+		{"operations", "DSD: tokens: found -1, expected 0 or more",
+			func(b backend.Backend) {
+				w := b.NewParam(backend.ParamSpec{Name: "w", Out: 2, In: 3})
+				b.DSD(b.Alloc("y", b.Activation(), 8), nil, b.Alloc("x", b.Activation(), 8), w, nil, -1)
+			}, nil},
+		{"SharedInput", "DSDShared: found 0 weights, 0 biases and 0 buffers, expected as many of each, and one at least",
+			func(b backend.Backend) {
+				b.Capabilities().SharedInput.DSDShared(nil, b.Alloc("x", b.Activation(), 8), nil, nil, 1)
+			},
+			func(have backend.Capabilities) bool { return have.SharedInput == nil }},
+		{"Restricter", "Restrict: p: found none, expected a parameter of this backend",
+			func(b backend.Backend) { b.Capabilities().Restricter.Restrict(nil, nil) },
+			func(have backend.Capabilities) bool { return have.Restricter == nil }},
+		{"Recorder", "Record: work: found none, expected a function",
+			func(b backend.Backend) { b.Capabilities().Recorder.Record("name", nil) },
+			func(have backend.Capabilities) bool { return have.Recorder == nil }},
+	} {
+		list = append(list, check{name: c.name, whole: func(b, _ backend.Backend) error {
+			if c.lacks != nil && c.lacks(b.Capabilities()) {
+				return nil
+			}
+			c.do(b)
+			want := b.Name() + ": " + c.message
+			if err := b.Sync(); err == nil || err.Error() != want {
+				return fmt.Errorf("found the error %v, expected %q", err, want)
+			}
+			return nil
+		}})
+	}
+	return list
+}
