@@ -92,15 +92,16 @@ func (c Config) check() error {
 	if !(c.Dropout >= 0 && c.Dropout < 1) {
 		return fmt.Errorf("%w: dropout: found %v, expected 0 <= dropout < 1", ErrConfig, c.Dropout)
 	}
-	if int(c.Init) >= len(initNames) {
-		return fmt.Errorf("%w: init: found number %d, expected 0 to %d", ErrConfig, c.Init, len(initNames)-1)
+	if _, err := c.Init.MarshalText(); err != nil {
+		return err
 	}
 	switch c.Method {
 	case Dense:
 		return nil
 	case Dynamic, Static, Partial:
 	default:
-		return fmt.Errorf("%w: method: found number %d, expected 0 to %d", ErrConfig, c.Method, len(methodNames)-1)
+		_, err := c.Method.MarshalText()
+		return err
 	}
 	if !(c.Sparsity >= 0 && c.Sparsity < 1) {
 		return fmt.Errorf("%w: sparsity: found %v, expected 0 <= sparsity < 1", ErrConfig, c.Sparsity)
@@ -108,8 +109,9 @@ func (c Config) check() error {
 	if c.Growth > sparse.GrowFanIn {
 		return fmt.Errorf("%w: growth: found number %d, expected 0 to %d", ErrConfig, c.Growth, sparse.GrowFanIn)
 	}
-	if c.Method == Partial && int(c.Rest) >= len(restNames) {
-		return fmt.Errorf("%w: partial_rest: found number %d, expected 0 to %d", ErrConfig, c.Rest, len(restNames)-1)
+	if c.Method == Partial && !restNames.Has(c.Rest) {
+		_, err := c.Rest.MarshalText()
+		return err
 	}
 	switch c.BlockSize {
 	case 1, 4, 8, 16, 32, 64:

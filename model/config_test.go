@@ -182,8 +182,10 @@ func TestEnumsReadWhatTheyWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(text), `"method":"static"`) || !strings.Contains(string(text), `"init":"glorot"`) {
-		t.Errorf("found %s", text)
+	for _, part := range []string{`"method":"static"`, `"init":"glorot"`, `"block_size":16,"distribution":1,"growth":2,"rest":"frozen"}`} {
+		if !strings.Contains(string(text), part) {
+			t.Errorf("found %s, expected %s in it", text, part)
+		}
 	}
 	var back model.Config
 	if err := json.Unmarshal(text, &back); err != nil || back != c {
@@ -197,7 +199,7 @@ func TestEnumsReadWhatTheyWrite(t *testing.T) {
 	if _, err := json.Marshal(model.Config{Method: 7}); !errors.Is(err, model.ErrConfig) {
 		t.Errorf("method 7: found error %v", err)
 	}
-	if s := model.Method(7).String(); s != "invalid(7)" {
+	if s := model.Method(7).String(); s != "unknown method 7" {
 		t.Errorf("found %q", s)
 	}
 }

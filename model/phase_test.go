@@ -38,11 +38,12 @@ func TestFLOPsOfPartialTraining(t *testing.T) {
 
 func TestRestNames(t *testing.T) {
 	for _, r := range []model.Rest{model.Frozen, model.Zero} {
-		if got, err := model.ParseRest(r.String()); err != nil || got != r {
+		var got model.Rest
+		if err := got.UnmarshalText([]byte(r.String())); err != nil || got != r {
 			t.Errorf("%s: found %v, %v", r, got, err)
 		}
 	}
-	if _, err := model.ParseRest("gone"); err == nil {
+	if err := new(model.Rest).UnmarshalText([]byte("gone")); err == nil {
 		t.Error("found no error for an unknown name")
 	}
 	c := smallConfig(model.Partial, 4)

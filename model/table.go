@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/enum"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
@@ -22,13 +23,16 @@ const (
 	NSPHead
 )
 
-var partNames = []string{"embedding", "attention", "ffn", "norm", "pooler", "mlm head", "nsp head"}
+var partNames = enum.New[Part]("part", ErrConfig, "embedding", "attention", "ffn", "norm", "pooler", "mlm head", "nsp head")
 
 // String returns the name that reports use.
-func (p Part) String() string { return enumName(partNames, uint8(p)) }
+func (p Part) String() string { return partNames.String(p) }
 
 // MarshalText writes the name that reports use.
-func (p Part) MarshalText() ([]byte, error) { return marshalEnum("part", partNames, uint8(p)) }
+func (p Part) MarshalText() ([]byte, error) { return partNames.Marshal(p) }
+
+// UnmarshalText reads what MarshalText writes. Error: ErrConfig.
+func (p *Part) UnmarshalText(text []byte) error { return partNames.Unmarshal(p, text) }
 
 // Start is how a parameter's values start.
 type Start uint8

@@ -123,7 +123,4 @@ func TestChooseRefuses(t *testing.T) {
 	if got := fmt.Sprint(ChooseFixed, ChooseRandom, ChooseMagnitude, Choice(9)); got != "fixed random magnitude unknown choice 9" {
 		t.Errorf("found %s", got)
 	}
-	if c, err := ParseChoice("magnitude"); err != nil || c != ChooseMagnitude {
-		t.Errorf("found %v, %v", c, err)
-	}
 }

@@ -24,6 +24,7 @@ var (
 	// without a block.
 	ErrEmptyTensor = errors.New("tensor without an active block")
 
-	// ErrName is returned by the Parse functions for an unknown name.
+	// ErrName is returned by MarshalText and UnmarshalText for a constant or a text
+	// that there is not.
 	ErrName = errors.New("unknown name")
 )

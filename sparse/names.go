@@ -1,65 +1,58 @@
 package sparse
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "github.com/sparsebert/sparsebert-gpu/internal/enum"
 
-// The names that flags and files use, in the order of the constants.
+// The texts that flags and files use, in the order of the constants.
 var (
-	normNames         = []string{"l1", "l2", "linf"}
-	growthNames       = []string{"random", "gradient", "fan-in"}
-	scheduleNames     = []string{"cosine", "constant", "linear"}
-	distributionNames = []string{"uniform", "erk"}
-	choiceNames       = []string{"fixed", "random", "magnitude"}
+	normNames         = enum.New[Norm]("norm", ErrName, "l1", "l2", "linf")
+	growthNames       = enum.New[Growth]("growth", ErrName, "random", "gradient", "fan-in")
+	scheduleNames     = enum.New[Schedule]("schedule", ErrName, "cosine", "constant", "linear")
+	distributionNames = enum.New[Distribution]("distribution", ErrName, "uniform", "erk")
+	choiceNames       = enum.New[Choice]("choice", ErrName, "fixed", "random", "magnitude")
 )
 
 // String returns l1, l2 or linf.
-func (n Norm) String() string { return name("norm", normNames, n) }
+func (n Norm) String() string { return normNames.String(n) }
+
+// MarshalText returns what String does. Error: ErrName for a number of no norm.
+func (n Norm) MarshalText() ([]byte, error) { return normNames.Marshal(n) }
+
+// UnmarshalText reads what MarshalText writes. Error: ErrName.
+func (n *Norm) UnmarshalText(text []byte) error { return normNames.Unmarshal(n, text) }
 
 // String returns random, gradient or fan-in.
-func (g Growth) String() string { return name("growth", growthNames, g) }
+func (g Growth) String() string { return growthNames.String(g) }
+
+// MarshalText returns what String does. Error: ErrName for a number of no growth.
+func (g Growth) MarshalText() ([]byte, error) { return growthNames.Marshal(g) }
+
+// UnmarshalText reads what MarshalText writes. Error: ErrName.
+func (g *Growth) UnmarshalText(text []byte) error { return growthNames.Unmarshal(g, text) }
 
 // String returns cosine, constant or linear.
-func (s Schedule) String() string { return name("schedule", scheduleNames, s) }
+func (s Schedule) String() string { return scheduleNames.String(s) }
+
+// MarshalText returns what String does. Error: ErrName for a number of no schedule.
+func (s Schedule) MarshalText() ([]byte, error) { return scheduleNames.Marshal(s) }
+
+// UnmarshalText reads what MarshalText writes. Error: ErrName.
+func (s *Schedule) UnmarshalText(text []byte) error { return scheduleNames.Unmarshal(s, text) }
 
 // String returns uniform or erk.
-func (d Distribution) String() string { return name("distribution", distributionNames, d) }
+func (d Distribution) String() string { return distributionNames.String(d) }
+
+// MarshalText returns what String does. Error: ErrName for a number of no
+// distribution.
+func (d Distribution) MarshalText() ([]byte, error) { return distributionNames.Marshal(d) }
+
+// UnmarshalText reads what MarshalText writes. Error: ErrName.
+func (d *Distribution) UnmarshalText(text []byte) error { return distributionNames.Unmarshal(d, text) }
 
 // String returns fixed, random or magnitude.
-func (c Choice) String() string { return name("choice", choiceNames, c) }
+func (c Choice) String() string { return choiceNames.String(c) }
 
-// ParseChoice reads what Choice.String writes. Error: ErrName.
-func ParseChoice(text string) (Choice, error) { return parse[Choice]("choice", choiceNames, text) }
+// MarshalText returns what String does. Error: ErrName for a number of no choice.
+func (c Choice) MarshalText() ([]byte, error) { return choiceNames.Marshal(c) }
 
-// ParseNorm reads what Norm.String writes. Error: ErrName.
-func ParseNorm(text string) (Norm, error) { return parse[Norm]("norm", normNames, text) }
-
-// ParseGrowth reads what Growth.String writes. Error: ErrName.
-func ParseGrowth(text string) (Growth, error) { return parse[Growth]("growth", growthNames, text) }
-
-// ParseSchedule reads what Schedule.String writes. Error: ErrName.
-func ParseSchedule(text string) (Schedule, error) {
-	return parse[Schedule]("schedule", scheduleNames, text)
-}
-
-// ParseDistribution reads what Distribution.String writes. Error: ErrName.
-func ParseDistribution(text string) (Distribution, error) {
-	return parse[Distribution]("distribution", distributionNames, text)
-}
-
-func name[E ~uint8](kind string, names []string, e E) string {
-	if int(e) < len(names) {
-		return names[e]
-	}
-	return fmt.Sprintf("unknown %s %d", kind, uint8(e))
-}
-
-func parse[E ~uint8](kind string, names []string, text string) (E, error) {
-	i := slices.Index(names, text)
-	if i < 0 {
-		return 0, fmt.Errorf("%w: found %s %q, expected %s", ErrName, kind, text, strings.Join(names, ", "))
-	}
-	return E(i), nil
-}
+// UnmarshalText reads what MarshalText writes. Error: ErrName.
+func (c *Choice) UnmarshalText(text []byte) error { return choiceNames.Unmarshal(c, text) }

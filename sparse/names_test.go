@@ -1,6 +1,7 @@
 package sparse_test
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"testing"
@@ -9,16 +10,18 @@ import (
 )
 
 func TestNames(t *testing.T) {
-	checkNames(t, sparse.ParseNorm, map[string]sparse.Norm{"l1": sparse.L1, "l2": sparse.L2, "linf": sparse.LInf})
-	checkNames(t, sparse.ParseGrowth, map[string]sparse.Growth{
+	checkNames(t, map[string]sparse.Norm{"l1": sparse.L1, "l2": sparse.L2, "linf": sparse.LInf})
+	checkNames(t, map[string]sparse.Growth{
 		"random": sparse.GrowRandom, "gradient": sparse.GrowGradient, "fan-in": sparse.GrowFanIn})
-	checkNames(t, sparse.ParseSchedule, map[string]sparse.Schedule{
+	checkNames(t, map[string]sparse.Schedule{
 		"cosine": sparse.Cosine, "constant": sparse.Constant, "linear": sparse.Linear})
-	checkNames(t, sparse.ParseDistribution, map[string]sparse.Distribution{
-		"uniform": sparse.Uniform, "erk": sparse.ERK})
+	checkNames(t, map[string]sparse.Distribution{"uniform": sparse.Uniform, "erk": sparse.ERK})
+	checkNames(t, map[string]sparse.Choice{
+		"fixed": sparse.ChooseFixed, "random": sparse.ChooseRandom, "magnitude": sparse.ChooseMagnitude})
 
-	_, err := sparse.ParseNorm("l3")
-	if want := `unknown name: found norm "l3", expected l1, l2, linf`; err == nil || err.Error() != want {
+	var norm sparse.Norm
+	err := norm.UnmarshalText([]byte("l3"))
+	if want := `unknown name: norm: found "l3", expected one of l1, l2, linf`; err == nil || err.Error() != want {
 		t.Errorf("found error %v, want %q", err, want)
 	}
 	if got, want := sparse.Growth(9).String(), "unknown growth 9"; got != want {
@@ -26,22 +29,31 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// enumeration is a pointer to a constant of E.
+type enumeration[E any] interface {
+	*E
+	encoding.TextUnmarshaler
+}
+
 func checkNames[E interface {
 	comparable
 	fmt.Stringer
-}](t *testing.T, parse func(string) (E, error), names map[string]E) {
+	encoding.TextMarshaler
+}, P enumeration[E]](t *testing.T, names map[string]E) {
 	t.Helper()
 	for text, want := range names {
-		if got, err := parse(text); err != nil || got != want {
-			t.Errorf("parsing %q: found %v, %v", text, got, err)
+		var got E
+		if err := P(&got).UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("reading %q: found %v, %v", text, got, err)
 		}
-		if got := want.String(); got != text {
-			t.Errorf("found the name %q, want %q", got, text)
+		if written, err := want.MarshalText(); err != nil || string(written) != text || want.String() != text {
+			t.Errorf("found the name %q (%v) and %q, want %q", written, err, want.String(), text)
 		}
 	}
 	for _, text := range []string{"", "L1", " random", "Cosine", "uniform "} {
-		if got, err := parse(text); !errors.Is(err, sparse.ErrName) {
-			t.Errorf("parsing %q: found %v, %v, want ErrName", text, got, err)
+		var got E
+		if err := P(&got).UnmarshalText([]byte(text)); !errors.Is(err, sparse.ErrName) {
+			t.Errorf("reading %q: found %v, %v, want ErrName", text, got, err)
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/model"
-	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
 // configuration is the config.json that is written.
@@ -198,14 +197,13 @@ func parseSparse(o object, c *model.Config) error {
 	if version != sparseVersion {
 		return o.fail("version", fmt.Sprintf("%d, the version that this program knows", sparseVersion))
 	}
-	var distribution, growth string
 	for _, v := range []struct {
 		key   string
 		value any
 		want  string
 	}{
 		{"method", &c.Method, "dynamic or static"}, {"sparsity", &c.Sparsity, "a number"}, {"block_size", &c.BlockSize, "a whole number"},
-		{"distribution", &distribution, "text"}, {"growth", &growth, "text"},
+		{"distribution", &c.Distribution, "uniform or erk"}, {"growth", &c.Growth, "random, gradient or fan-in"},
 	} {
 		if !o.has(v.key) {
 			return o.fail(v.key, v.want)
@@ -216,13 +214,6 @@ func parseSparse(o object, c *model.Config) error {
 	}
 	if !c.Method.BlockSparse() {
 		return o.fail("method", "dynamic or static")
-	}
-	var err error
-	if c.Distribution, err = sparse.ParseDistribution(distribution); err != nil {
-		return o.fail("distribution", "uniform or erk")
-	}
-	if c.Growth, err = sparse.ParseGrowth(growth); err != nil {
-		return o.fail("growth", "random, gradient or fan-in")
 	}
 	return nil
 }
