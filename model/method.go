@@ -24,6 +24,17 @@ const (
 	Zero               // they are zero, and start from zero when they are trained again
 )
 
+// Phases says when method Partial trains a part of the encoder's weights only.
+type Phases uint8
+
+// When it does.
+const (
+	PhasesAlways    Phases = iota // paper, figure 1a: zero against untrained
+	PhasesEarly                   // in the first half of the run (figure 1b)
+	PhasesLate                    // in the second half
+	PhasesAlternate               // in turn with phases that train all (appendix on alternating phases)
+)
+
 // Init says from which distribution the weight matrices start. Embeddings always
 // use the truncated normal, biases start at 0, LayerNorm scales at 1.
 type Init uint8
@@ -41,6 +52,7 @@ const (
 var (
 	methodNames = enum.New[Method]("method", ErrConfig, "dynamic", "static", "dense", "partial")
 	restNames   = enum.New[Rest]("partial_rest", ErrConfig, "frozen", "zero")
+	phasesNames = enum.New[Phases]("partial_phases", ErrConfig, "always", "early", "late", "alternate")
 	initNames   = enum.New[Init]("init", ErrConfig, "truncated-normal", "glorot")
 )
 
@@ -64,6 +76,15 @@ func (r Rest) MarshalText() ([]byte, error) { return restNames.Marshal(r) }
 
 // UnmarshalText reads what MarshalText writes. Error: ErrConfig.
 func (r *Rest) UnmarshalText(text []byte) error { return restNames.Unmarshal(r, text) }
+
+// String returns always, early, late or alternate.
+func (p Phases) String() string { return phasesNames.String(p) }
+
+// MarshalText returns what String does. Error: ErrConfig for another number.
+func (p Phases) MarshalText() ([]byte, error) { return phasesNames.Marshal(p) }
+
+// UnmarshalText reads what MarshalText writes. Error: ErrConfig.
+func (p *Phases) UnmarshalText(text []byte) error { return phasesNames.Unmarshal(p, text) }
 
 // String returns truncated-normal or glorot.
 func (i Init) String() string { return initNames.String(i) }

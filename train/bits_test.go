@@ -13,6 +13,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint/checkpointtest"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -65,7 +66,7 @@ func TestBitsOfRuns(t *testing.T) {
 		{"accumulation and gradient checkpointing", func(c *train.Config) {
 			c.Accumulation, c.Checkpointing, c.BlockSize, c.Sparsity = 2, true, 8, 0.8
 		}, "50f34c1f068e2f0fc71072e0d851577547c169f26239ac8d1d76d7544d599b5f", "16a2eb34af5fe8f062b412d1e24fa25af5b281b08c9235f6115698ec88f33830"},
-		{"gradient growth", func(c *train.Config) { c.Growth = "gradient" }, "5ca0313862a2d1a04b7438437b2689be4e9af0efdba99e742fb7ab903b3bd206", "afe73266bd06b6792c75056c8bf99b95b7cac7e1a0b531b94df72b608c2fdc99"},
+		{"gradient growth", func(c *train.Config) { c.Growth = sparse.GrowGradient }, "5ca0313862a2d1a04b7438437b2689be4e9af0efdba99e742fb7ab903b3bd206", "afe73266bd06b6792c75056c8bf99b95b7cac7e1a0b531b94df72b608c2fdc99"},
 		{"simulator, float32", sim, "ac49240463cd738601f65323bf20f745033c4fc3c8b78c8872c6b47bc8f960e5", "6bfa2f6b6e55b8035a5319eca4d79cf5e396e45e9e288f51d1c96644be498838"},
 		{"simulator, bfloat16", func(c *train.Config) { sim(c); c.Precision = "bf16" }, "a9b892ac56f6fbb427857a5cbe75f0bed00d4f147992dc86d1e4bd3e1ec7e7ce", "28f9b6329f9991351bb1dc18aa375592429dc531fc723ab9dd663e949b5ebef8"},
 	} {

@@ -6,50 +6,39 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 )
 
-// Every field of Config has one setting, with the field's key, and no two
-// settings share a name.
-func TestSettingsCoverTheConfig(t *testing.T) {
+// Every field of Config has one setting, with the field's key and type, in the same
+// order.
+func TestSettingsAreTheConfig(t *testing.T) {
 	var c Config
-	byKey := map[string]Setting{}
-	names := map[string]string{}
-	for _, s := range Settings() {
-		byKey[s.Key] = s
-		for _, name := range append(s.Aliases, s.Flag()) {
-			if other, taken := names[name]; taken {
-				t.Errorf("flag %s belongs to %s and %s", name, other, s.Key)
-			}
-			names[name] = s.Key
-		}
-	}
 	v := reflect.ValueOf(&c).Elem()
-	for i := range v.NumField() {
-		key := v.Type().Field(i).Tag.Get("yaml")
-		s, ok := byKey[key]
-		if !ok {
-			t.Errorf("field %s has no setting", key)
-			continue
-		}
-		if reflect.ValueOf(s.Value(&c)).Pointer() != v.Field(i).Addr().Pointer() {
-			t.Errorf("setting %s points to another field", key)
-		}
-		delete(byKey, key)
+	all := settings.All()
+	if len(all) != v.NumField() {
+		t.Fatalf("found %d settings and %d fields, expected as many", len(all), v.NumField())
 	}
-	for key := range byKey {
-		t.Errorf("setting %s has no field", key)
+	for i, s := range all {
+		f := v.Type().Field(i)
+		if f.Name != s.Field || f.Tag.Get("yaml") != s.Key || f.Type != reflect.TypeOf(s.Default) {
+			t.Errorf("field %d: found %s %s of key %s, expected %s %T of key %s", i, f.Name, f.Type, f.Tag.Get("yaml"), s.Field, s.Default, s.Key)
+		}
+		if reflect.ValueOf(s.Pointer(&c)).Pointer() != v.Field(i).Addr().Pointer() {
+			t.Errorf("setting %s points to another field", s.Key)
+		}
 	}
 }
 
 func TestParseConfig(t *testing.T) {
 	c := DefaultConfig()
-	if err := ParseConfig("run.yaml", []byte("model: mini\nmax_steps: 12\ncorpus: [a.txt, b]\nsparsity: 0.5 # half\n"), &c); err != nil {
+	if err := parseConfig("run.yaml", []byte("model: mini\nmax_steps: 12\ncorpus: [a.txt, b]\nsparsity: 0.5 # half\n"), &c); err != nil {
 		t.Fatal(err)
 	}
 	if c.Model != "mini" || c.MaxSteps != 12 || len(c.Corpus) != 2 || c.Sparsity != 0.5 || c.BlockSize != 16 {
 		t.Errorf("found %+v", c)
 	}
-	if err := ParseConfig("empty.yaml", nil, &c); err != nil {
+	if err := parseConfig("empty.yaml", nil, &c); err != nil {
 		t.Errorf("an empty file: %v", err)
 	}
 }
@@ -78,6 +67,17 @@ func TestParseConfigErrors(t *testing.T) {
 		{"weight_decay: .inf\n", "bad.yaml:1: weight_decay: found +Inf"},
 		{"device: tpu\n", "bad.yaml:1: device"},
 		{"model: 5\n", "expected text"},
+		{"model: huge\n", `bad.yaml:1: model: found "huge", expected one of tiny, mini`},
+		{"seed: 1\nprune_norm: l3\n", `bad.yaml:2: prune_norm: found "l3", expected one of l1, l2, linf`},
+		{"growth: 1\n", `bad.yaml:1: growth: found "1", expected text`},
+		{"growth: magic\n", `growth: found "magic", expected one of random, gradient, fan-in`},
+		{"prune_schedule: step\n", `prune_schedule: found "step"`},
+		{"distribution: er\n", `distribution: found "er"`},
+		{"method: rigl\n", `method: found "rigl"`},
+		{"init: zeros\n", `init: found "zeros"`},
+		{"partial_phases: never\n", `partial_phases: found "never"`},
+		{"partial_choice: best\n", `partial_choice: found "best"`},
+		{"partial_rest: gone\n", `partial_rest: found "gone"`},
 		{"model: {a: 1}\n", "found a mapping"},
 		{"regrow_pruned: yes\n", "expected true or false"},
 		{"corpus: a.txt\n", "expected a list"},
@@ -89,7 +89,7 @@ func TestParseConfigErrors(t *testing.T) {
 	} {
 		c := DefaultConfig()
 		before := DefaultConfig()
-		err := ParseConfig("bad.yaml", []byte(bad.text), &c)
+		err := parseConfig("bad.yaml", []byte(bad.text), &c)
 		if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), bad.says) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: found %v, expected one line with %s", bad.text, err, bad.says)
 		}
@@ -106,7 +106,7 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte("{"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := DefaultConfig()
-		if err := ParseConfig("f", data, &c); err != nil {
+		if err := parseConfig("f", data, &c); err != nil {
 			if !errors.Is(err, ErrUsage) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%q: found %v, expected one line that is ErrUsage", data, err)
 			}
@@ -117,7 +117,7 @@ func FuzzParseConfig(f *testing.F) {
 			t.Fatal(err)
 		}
 		var again Config
-		if err := ParseConfig("again", text, &again); err != nil {
+		if err := parseConfig("again", text, &again); err != nil {
 			t.Errorf("%q reads, but not what it encodes to (%q): %v", data, text, err)
 		}
 	})
@@ -128,17 +128,17 @@ func TestEncodedConfigReadsBack(t *testing.T) {
 	c.Corpus = []string{"a b", "c: d", "é"}
 	c.LearningRate = 0.1 + 0.2
 	c.WeightDecay, c.GroupLasso, c.MaxGradNorm = 1e-7, 1e-20, 3e21
-	c.Model, c.Vocab, c.OutputDir = "2024", "null", "1e3"
+	c.InitFrom, c.Vocab, c.OutputDir = "2024", "null", "1e3"
 	c.Seed = math.MaxUint64
 	text, err := c.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var again Config
-	if err := ParseConfig("again", text, &again); err != nil {
+	if err := parseConfig("again", text, &again); err != nil {
 		t.Fatal(err)
 	}
-	if key, a, b, differs := Differs(c, again); differs {
+	if key, a, b, differs := settings.Differs(&c, &again); differs {
 		t.Errorf("%s: wrote %s, read %s", key, a, b)
 	}
 }
@@ -149,9 +149,9 @@ func TestHashSeesWhatDeterminesTheNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range Settings() {
+	for _, s := range settings.All() {
 		c := DefaultConfig()
-		switch v := s.Value(&c).(type) {
+		switch v := s.Pointer(&c).(type) {
 		case *string:
 			*v += "x"
 		case *bool:
@@ -166,6 +166,9 @@ func TestHashSeesWhatDeterminesTheNumbers(t *testing.T) {
 			*v += 0.25
 		case *[]string:
 			*v = append(*v, "x")
+		default: // an enumeration
+			e := reflect.ValueOf(v).Elem()
+			e.SetUint(e.Uint() + 1)
 		}
 		got, err := c.Hash()
 		if err != nil {
@@ -174,7 +177,7 @@ func TestHashSeesWhatDeterminesTheNumbers(t *testing.T) {
 		if (got == want) != s.Running {
 			t.Errorf("%s: a change must show in the hash: %v", s.Key, !s.Running)
 		}
-		if key, _, _, differs := Differs(base, c); differs != !s.Running || differs && key != s.Key {
+		if key, _, _, differs := settings.Differs(&base, &c); differs != !s.Running || differs && key != s.Key {
 			t.Errorf("%s: Differs says %v, %q", s.Key, differs, key)
 		}
 	}
@@ -204,12 +207,15 @@ func TestNumbersOutOfRange(t *testing.T) {
 		{"block", func(c *Config) { c.BlockSize = 5 }},
 		{"sparsity", func(c *Config) { c.Sparsity = 1 }},
 		{"sparsity", func(c *Config) { c.Sparsity = 0.9999 }},
-		{"prune_norm", func(c *Config) { c.PruneNorm = "l3" }},
-		{"growth", func(c *Config) { c.Growth = "magic" }},
-		{"prune_schedule", func(c *Config) { c.PruneSchedule = "step" }},
-		{"distribution", func(c *Config) { c.Distribution = "er" }},
-		{"method", func(c *Config) { c.Method = "rigl" }},
-		{"init", func(c *Config) { c.Init = "zeros" }},
+		{"prune_norm", func(c *Config) { c.PruneNorm = 9 }},
+		{"partial_phases", func(c *Config) { c.PartialPhases = 9 }},
+		{"partial_choice", func(c *Config) { c.PartialChoice = 9 }},
+		{"partial_rest", func(c *Config) { c.PartialRest = 9 }},
+		{"growth", func(c *Config) { c.Growth = 9 }},
+		{"prune_schedule", func(c *Config) { c.PruneSchedule = 9 }},
+		{"distribution", func(c *Config) { c.Distribution = 9 }},
+		{"method", func(c *Config) { c.Method = 9 }},
+		{"init", func(c *Config) { c.Init = 9 }},
 		{"model", func(c *Config) { c.Model = "huge" }},
 	} {
 		c := DefaultConfig()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
 // validEvery: without validation text, every 20th document validates.
@@ -61,17 +62,17 @@ func LoadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(
 	switch {
 	case len(c.Corpus) == 0:
 		if len(c.Valid) > 0 {
-			return nil, usagef("valid: found %v without a corpus, expected both or neither", c.Valid)
+			return nil, usage.Errorf("valid: found %v without a corpus, expected both or neither", c.Valid)
 		}
 		if c.Vocab != "" {
-			return nil, usagef("vocab: found %q without a corpus, expected both (the demo corpus has its own)", c.Vocab)
+			return nil, usage.Errorf("vocab: found %q without a corpus, expected both (the demo corpus has its own)", c.Vocab)
 		}
 		given := vocab
 		if train, valid, vocab, err = corpus.DemoStore(c.Seed); err != nil {
 			return nil, wrap("make the demo corpus", err)
 		}
 		if given != nil && given.SHA256() != vocab.SHA256() {
-			return nil, usagef("corpus: found none, expected one: a vocabulary of %d tokens is given, which is not the demo corpus's", given.Size())
+			return nil, usage.Errorf("corpus: found none, expected one: a vocabulary of %d tokens is given, which is not the demo corpus's", given.Size())
 		}
 	default:
 		load := corpus.LoadOptions{Paths: c.Corpus, Vocab: vocab, VocabSize: c.VocabSize, Threads: c.Threads, Progress: progress}
@@ -112,7 +113,7 @@ func (c *Config) vocabSizeGiven() bool { return c.VocabSize != DefaultConfig().V
 // size than was asked for; from says where it is from.
 func (c *Config) checkVocabSize(v *corpus.Vocab, from string) error {
 	if c.vocabSizeGiven() && c.VocabSize != v.Size() {
-		return usagef("%s: found a vocabulary of %d tokens, expected the vocab_size %d", from, v.Size(), c.VocabSize)
+		return usage.Errorf("%s: found a vocabulary of %d tokens, expected the vocab_size %d", from, v.Size(), c.VocabSize)
 	}
 	return nil
 }

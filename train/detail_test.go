@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -92,8 +93,8 @@ func TestDetails(t *testing.T) {
 // A static model has one snapshot, a dense one none.
 func TestSnapshotsByMethod(t *testing.T) {
 	text := smallCorpus(t)
-	for method, want := range map[string]int{"static": 1, "dense": 0} {
-		c := smallRun(text, filepath.Join(t.TempDir(), method))
+	for method, want := range map[model.Method]int{model.Static: 1, model.Dense: 0} {
+		c := smallRun(text, filepath.Join(t.TempDir(), method.String()))
 		c.Method, c.MaxSteps, c.Updates = method, 2, 0
 		got := 0
 		for _, r := range recordsOf(t, c) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
@@ -40,7 +41,7 @@ func Evaluate(ctx context.Context, m *model.Model, d *corpus.Dataset, batches in
 		}
 	}
 	if sum.Masked == 0 || sum.Pairs == 0 {
-		return metrics.Eval{}, usagef("validation set: found %d masked tokens in %d pairs, expected at least one of each", sum.Masked, sum.Pairs)
+		return metrics.Eval{}, usage.Errorf("validation set: found %d masked tokens in %d pairs, expected at least one of each", sum.Masked, sum.Pairs)
 	}
 	masked, pairs := float64(sum.Masked), float64(sum.Pairs)
 	e := metrics.Eval{

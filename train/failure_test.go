@@ -13,6 +13,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint/faultfs"
 	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -154,13 +155,13 @@ func TestMethods(t *testing.T) {
 	}
 	text := smallCorpus(t)
 	for _, change := range []func(*train.Config){
-		func(c *train.Config) { c.Method = "dense" },
-		func(c *train.Config) { c.Method = "static" },
-		func(c *train.Config) { c.Growth = "gradient" },
-		func(c *train.Config) { c.Growth = "fan-in"; c.BlockSize = 4 },
-		func(c *train.Config) { c.Distribution = "erk"; c.PruneNorm = "l2" },
-		func(c *train.Config) { c.BlockSize = 1; c.PruneNorm = "linf"; c.PruneSchedule = "linear" },
-		func(c *train.Config) { c.GroupLasso = 0.01; c.Init = "glorot"; c.Rescale = true },
+		func(c *train.Config) { c.Method = model.Dense },
+		func(c *train.Config) { c.Method = model.Static },
+		func(c *train.Config) { c.Growth = sparse.GrowGradient },
+		func(c *train.Config) { c.Growth = sparse.GrowFanIn; c.BlockSize = 4 },
+		func(c *train.Config) { c.Distribution = sparse.ERK; c.PruneNorm = sparse.L2 },
+		func(c *train.Config) { c.BlockSize = 1; c.PruneNorm = sparse.LInf; c.PruneSchedule = sparse.Linear },
+		func(c *train.Config) { c.GroupLasso = 0.01; c.Init = model.Glorot; c.Rescale = true },
 	} {
 		c := smallRun(text, filepath.Join(t.TempDir(), "run"))
 		c.LearningRate, c.EvalSteps = 3e-3, 0
@@ -174,7 +175,7 @@ func TestMethods(t *testing.T) {
 		if !(s.Train.MLMLoss < s.FirstLoss) {
 			t.Errorf("%s, %s growth, B = %d: the loss went from %v to %v", c.Method, c.Growth, c.BlockSize, s.FirstLoss, s.Train.MLMLoss)
 		}
-		if want := map[string]int{"dynamic": 7}[c.Method]; len(watch.updates) != want {
+		if want := map[model.Method]int{model.Dynamic: 7}[c.Method]; len(watch.updates) != want {
 			t.Errorf("%s: %d topology updates, expected %d", c.Method, len(watch.updates), want)
 		}
 		for _, u := range watch.updates[:max(0, len(watch.updates)-3)] {
@@ -191,7 +192,7 @@ func TestMethods(t *testing.T) {
 			active += tensor.Active
 			positions += tensor.Positions
 		}
-		if c.Method != "dense" && (float64(active) != 0.25*float64(positions)) {
+		if c.Method != model.Dense && (float64(active) != 0.25*float64(positions)) {
 			t.Errorf("%s, %s: %d of %d blocks are active, expected a quarter", c.Method, c.Distribution, active, positions)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
 // The files of a run folder beside metrics.jsonl and the TensorBoard events.
@@ -26,8 +28,8 @@ const (
 
 // DefaultOutputDir names a new run folder for a configuration.
 func DefaultOutputDir(c Config, now time.Time) string {
-	name := now.Format("20060102-150405") + "-" + c.Model + "-" + c.Method
-	if c.Method != "dense" {
+	name := now.Format("20060102-150405") + "-" + c.Model + "-" + c.Method.String()
+	if c.Method != model.Dense {
 		name += fmt.Sprintf("-s%g-b%d", c.Sparsity, c.BlockSize)
 	}
 	return filepath.Join("runs", name)
@@ -50,17 +52,17 @@ func checkFolder(dir string, resume bool) error {
 	})
 	switch {
 	case os.IsNotExist(err) && resume:
-		return usagef("output_dir: found no folder %s, expected the run to resume", dir)
+		return usage.Errorf("output_dir: found no folder %s, expected the run to resume", dir)
 	case os.IsNotExist(err):
 		return checkWritable(existingParent(dir))
 	case err != nil:
-		return usagef("output_dir: found %v, expected a folder", err)
+		return usage.Errorf("output_dir: found %v, expected a folder", err)
 	case !resume && len(entries) > 0:
-		return usagef("output_dir: found %s not empty (%s, ...), expected an empty or new folder, or --resume", dir, entries[0].Name())
+		return usage.Errorf("output_dir: found %s not empty (%s, ...), expected an empty or new folder, or --resume", dir, entries[0].Name())
 	}
 	if resume {
 		if _, err := os.Stat(filepath.Join(dir, ConfigName)); err != nil {
-			return usagef("output_dir: found no %s in %s, expected the run to resume", ConfigName, dir)
+			return usage.Errorf("output_dir: found no %s in %s, expected the run to resume", ConfigName, dir)
 		}
 	}
 	return checkWritable(dir)
@@ -82,16 +84,16 @@ func existingParent(dir string) string {
 func checkWritable(dir string) error {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
-		return usagef("output_dir: found %s to be a file, expected a folder", dir)
+		return usage.Errorf("output_dir: found %s to be a file, expected a folder", dir)
 	}
 	f, err := os.CreateTemp(dir, ".writable-*")
 	if err != nil {
-		return usagef("output_dir: found %s not writable (%v), expected a writable folder", dir, err)
+		return usage.Errorf("output_dir: found %s not writable (%v), expected a writable folder", dir, err)
 	}
 	name := f.Name()
 	f.Close()
 	if err := os.Remove(name); err != nil {
-		return usagef("output_dir: %v", err)
+		return usage.Errorf("output_dir: %v", err)
 	}
 	return nil
 }

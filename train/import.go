@@ -7,6 +7,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/atomicdir"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -46,15 +47,15 @@ func Import(ctx context.Context, c Config, keep bool) (*Imported, error) {
 	if keep {
 		from.keep(&c)
 	}
-	if c.Method == model.Partial.String() {
-		return nil, usagef("method: found partial, expected dynamic, static or dense (which part is trained is a matter of the run: train --init-from %s --method partial)", c.InitFrom)
+	if c.Method == model.Partial {
+		return nil, usage.Errorf("method: found partial, expected dynamic, static or dense (which part is trained is a matter of the run: train --init-from %s --method partial)", c.InitFrom)
 	}
 	vocab, err := from.vocabulary(c)
 	if err != nil {
 		return nil, err
 	}
 	if vocab == nil {
-		return nil, usagef("%s: found neither vocab.txt nor tokenizer.json, expected one, or --vocab", from.path)
+		return nil, usage.Errorf("%s: found neither vocab.txt nor tokenizer.json, expected one, or --vocab", from.path)
 	}
 	c.VocabSize, c.SeqLen = vocab.Size(), min(c.SeqLen, from.config.MaxPositions)
 	p := Plan{Config: c, sizes: &from.config}
@@ -97,12 +98,12 @@ func Import(ctx context.Context, c Config, keep bool) (*Imported, error) {
 // keep sets the settings of sparsity to the origin's.
 func (o *origin) keep(c *Config) {
 	if o.config.Method == model.Dense || o.config.Method == model.Partial { // all weights are there
-		c.Method = model.Dense.String()
+		c.Method = model.Dense
 		return
 	}
-	c.Method = o.config.Method.String()
+	c.Method = o.config.Method
 	c.Sparsity, c.BlockSize = o.config.Sparsity, o.config.BlockSize
-	c.Distribution, c.Growth = o.config.Distribution.String(), o.config.Growth.String()
+	c.Distribution, c.Growth = o.config.Distribution, o.config.Growth
 }
 
 // importFiles describes the files of a checkpoint that starts from weights: the
@@ -143,7 +144,7 @@ func (p *Plan) imported(row model.Tensor, from *origin, keep bool) ([]float32, *
 		}
 		return m.Val, m.Topology, nil
 	}
-	values, topo, err := from.parameter(row, p.Norm, p.Growth)
+	values, topo, err := from.parameter(row, p.Config.PruneNorm, p.Config.Growth)
 	if err == nil && values == nil {
 		values = model.InitialValues(row, p.Model, p.Config.Seed)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -40,7 +41,7 @@ func openOrigin(path string, initHeads bool) (*origin, error) {
 		return nil, err
 	}
 	if len(s.Missing) > 0 && !initHeads {
-		err := usagef("%s: found no tensor %s%s, expected those of BertForPreTraining, or --init-heads, which starts heads that are missing at random",
+		err := usage.Errorf("%s: found no tensor %s%s, expected those of BertForPreTraining, or --init-heads, which starts heads that are missing at random",
 			path, s.Missing[0], andMore(len(s.Missing)-1))
 		return nil, errors.Join(err, s.Close())
 	}
@@ -60,7 +61,7 @@ func andMore(n int) string {
 func (c *Config) origin() (*origin, error) {
 	if c.InitFrom == "" {
 		if c.InitHeads {
-			return nil, usagef("init_heads: found it without init_from, expected both")
+			return nil, usage.Errorf("init_heads: found it without init_from, expected both")
 		}
 		return nil, nil
 	}
@@ -84,10 +85,10 @@ func (c *Config) sizes(from *model.Config) (model.Config, error) {
 		{"heads", c.Heads, m.Heads, from.Heads}, {"ffn", c.FFN, m.FFN, from.FFN},
 	} {
 		if size.given != 0 && size.given != size.has {
-			return m, usagef("%s: found %d, expected %d as in %s", size.key, size.given, size.has, c.InitFrom)
+			return m, usage.Errorf("%s: found %d, expected %d as in %s", size.key, size.given, size.has, c.InitFrom)
 		}
 		if size.given == 0 && preset && size.preset != size.has {
-			return m, usagef("model: found %s with %s %d, expected %d as in %s", c.Model, size.key, size.preset, size.has, c.InitFrom)
+			return m, usage.Errorf("model: found %s with %s %d, expected %d as in %s", c.Model, size.key, size.preset, size.has, c.InitFrom)
 		}
 	}
 	m.Layers, m.Hidden, m.Heads, m.FFN = from.Layers, from.Hidden, from.Heads, from.FFN
@@ -115,10 +116,10 @@ func (o *origin) vocabulary(c Config) (*corpus.Vocab, error) {
 // checkVocab compares the vocabulary of a run's text with the origin's.
 func (o *origin) checkVocab(v *corpus.Vocab) error {
 	if o.vocab != nil && o.vocab.SHA256() != v.SHA256() {
-		return usagef("init_from: found another vocabulary (%d tokens) than that of %s (%d), expected the same", v.Size(), o.path, o.vocab.Size())
+		return usage.Errorf("init_from: found another vocabulary (%d tokens) than that of %s (%d), expected the same", v.Size(), o.path, o.vocab.Size())
 	}
 	if v.Size() != o.config.VocabSize {
-		return usagef("init_from: found a vocabulary of %d tokens, expected the %d of %s", v.Size(), o.config.VocabSize, o.path)
+		return usage.Errorf("init_from: found a vocabulary of %d tokens, expected the %d of %s", v.Size(), o.config.VocabSize, o.path)
 	}
 	return nil
 }
@@ -133,7 +134,7 @@ func (o *origin) parameter(row model.Tensor, norm sparse.Norm, growth sparse.Gro
 	}
 	t, err := sparse.NormTopology(row.Shape(), row.NNZ, dense, norm, growth)
 	if err != nil {
-		return nil, nil, usagef("%s: %s: %v", o.path, row.Name, err)
+		return nil, nil, usage.Errorf("%s: %s: %v", o.path, row.Name, err)
 	}
 	m, err := sparse.FromDense(t, dense)
 	if err != nil {
@@ -147,7 +148,7 @@ func (o *origin) parameter(row model.Tensor, norm sparse.Norm, growth sparse.Gro
 func (p *Plan) fill(m *model.Model, o *origin) error {
 	b := m.Backend()
 	for i, row := range m.Table() {
-		values, topo, err := o.parameter(row, p.Norm, p.Growth)
+		values, topo, err := o.parameter(row, p.Config.PruneNorm, p.Config.Growth)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
@@ -40,7 +42,7 @@ func (p *Plan) deviceMemory(b backend.Backend) (*DeviceMemory, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.wrong = usagef("memory: found %s free on %s, expected %s for training with micro-batches of %d; %s",
+		d.wrong = usage.Errorf("memory: found %s free on %s, expected %s for training with micro-batches of %d; %s",
 			mebibytes(d.Free), b.Name(), mebibytes(d.Plan.Needed+1<<20-1), p.Config.BatchSize, remedy)
 	}
 	return d, nil
@@ -83,7 +85,7 @@ func (p *Plan) largest(b backend.Backend, free int64, checkpointing bool) (int, 
 	batch := p.Config.BatchSize * p.Config.Accumulation
 	var sizes []int // ascending
 	for n := 1; n <= p.Config.BatchSize; n++ {
-		if batch%n == 0 && batch/n <= maxAccumulation {
+		if batch%n == 0 && batch/n <= settings.MaxAccumulation {
 			sizes = append(sizes, n)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 )
 
 // A checkpoint from before a setting existed has the setting's default, so that
@@ -44,7 +45,7 @@ func TestStateWithoutNewSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if key, was, is, differs := Differs(c, got.Config); differs {
+	if key, was, is, differs := settings.Differs(&c, &got.Config); differs {
 		t.Errorf("%s: found %s, expected %s", key, is, was)
 	}
 }

@@ -1,17 +1,10 @@
 package train
 
 import (
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
-)
-
-// The values of partial_phases: when method partial trains a part of the
-// encoder's weights only.
-const (
-	phasesAlways    = "always"    // paper, figure 1a: zero against untrained
-	phasesEarly     = "early"     // in the first half of the run (figure 1b)
-	phasesLate      = "late"      // in the second half
-	phasesAlternate = "alternate" // n times all, then a part (appendix on alternating phases)
 )
 
 // Phase is a phase of method partial.
@@ -24,45 +17,37 @@ type Phase struct {
 // have equal lengths, to a step.
 func (p *Plan) resolvePhases() error {
 	c := &p.Config
-	key, wrong := oneOf(choice{"partial_phases", c.PartialPhases, []string{phasesAlways, phasesEarly, phasesLate, phasesAlternate}})
-	if key != "" {
-		return usagef("%s: %s", key, wrong)
-	}
-	chosen, err := sparse.ParseChoice(c.PartialChoice)
-	if err != nil {
-		return usagef("partial_choice: %v", err)
-	}
 	if p.Model.Method != model.Partial {
 		return nil
 	}
 	if c.GroupLasso != 0 {
-		return usagef("group_lasso: found %s with method partial, expected 0 (it is for block-sparse weights)", number(c.GroupLasso))
+		return usage.Errorf("group_lasso: found %s with method partial, expected 0 (it is for block-sparse weights)", settings.Number(c.GroupLasso))
 	}
 	pieces, whole := 1, 0 // whole: which of two in turn trains all
 	switch c.PartialPhases {
-	case phasesAlways:
+	case model.PhasesAlways:
 		whole = 1
-	case phasesEarly:
+	case model.PhasesEarly:
 		pieces, whole = 2, 1
-	case phasesLate:
+	case model.PhasesLate:
 		pieces = 2
-	case phasesAlternate:
+	case model.PhasesAlternate:
 		if c.Updates == 0 {
 			c.Updates = int(max(1, min(alternations, c.MaxSteps/(2*shortestPhase))))
 		}
 		if int64(c.Updates) > c.MaxSteps/2 {
-			return usagef("updates: found %d times two phases in %d training steps, expected 1 to %d", c.Updates, c.MaxSteps, max(1, c.MaxSteps/2))
+			return usage.Errorf("updates: found %d times two phases in %d training steps, expected 1 to %d", c.Updates, c.MaxSteps, max(1, c.MaxSteps/2))
 		}
 		pieces = 2 * c.Updates
 	}
 	starts, err := sparse.UpdateSteps(c.MaxSteps, pieces)
 	if err != nil {
-		return usagef("max_steps: %v", err)
+		return usage.Errorf("max_steps: %v", err)
 	}
 	for i, start := range append([]int64{0}, starts...) {
-		phase := Phase{start, model.Phase{Whole: i%2 == whole, Norm: p.Norm}}
+		phase := Phase{start, model.Phase{Whole: i%2 == whole, Norm: c.PruneNorm}}
 		if !phase.Whole {
-			phase.Choice, phase.Number = chosen, i/2+1
+			phase.Choice, phase.Number = c.PartialChoice, i/2+1
 		}
 		p.Phases = append(p.Phases, phase)
 	}

@@ -9,24 +9,30 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/cpu"
+	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // partialRun is smallRun with method partial.
-func partialRun(text, dir, phases, choice, rest string) train.Config {
+func partialRun(text, dir string, phases model.Phases, choice sparse.Choice, rest model.Rest) train.Config {
 	c := smallRun(text, dir)
-	c.Method, c.PartialPhases, c.PartialChoice, c.PartialRest, c.Updates = "partial", phases, choice, rest, 4
+	c.Method, c.PartialPhases, c.PartialChoice, c.PartialRest, c.Updates = model.Partial, phases, choice, rest, 4
 	return c
 }
 
 // Partial runs cut in every phase, and where phases meet, end as the uncut ones.
 func TestPartialResumes(t *testing.T) {
 	text := smallCorpus(t)
-	for _, c := range []struct{ phases, choice, rest string }{
-		{"always", "fixed", "frozen"}, {"early", "random", "frozen"}, {"late", "magnitude", "zero"},
-		{"alternate", "magnitude", "zero"}, {"alternate", "random", "frozen"},
+	for _, c := range []struct {
+		phases model.Phases
+		choice sparse.Choice
+		rest   model.Rest
+	}{
+		{model.PhasesAlways, sparse.ChooseFixed, model.Frozen}, {model.PhasesEarly, sparse.ChooseRandom, model.Frozen}, {model.PhasesLate, sparse.ChooseMagnitude, model.Zero},
+		{model.PhasesAlternate, sparse.ChooseMagnitude, model.Zero}, {model.PhasesAlternate, sparse.ChooseRandom, model.Frozen},
 	} {
-		if testing.Short() && c.phases != "early" && c.rest != "zero" {
+		if testing.Short() && c.phases != model.PhasesEarly && c.rest != model.Zero {
 			continue // the race detector sees enough in three
 		}
 		name := fmt.Sprint(c)
@@ -57,17 +63,18 @@ func TestFLOPsOfPhases(t *testing.T) {
 	frozen := sequences * (2*s*w*(2+0.25) + scores)
 	zero := sequences * (3*2*s*w*0.25 + scores)
 	for _, c := range []struct {
-		phases, rest string
-		want         float64
+		phases model.Phases
+		rest   model.Rest
+		want   float64
 	}{
-		{"always", "frozen", 30 * frozen},
-		{"always", "zero", 30 * zero},
-		{"early", "frozen", 15*frozen + 15*dense},
-		{"late", "zero", 15*dense + 15*zero},
+		{model.PhasesAlways, model.Frozen, 30 * frozen},
+		{model.PhasesAlways, model.Zero, 30 * zero},
+		{model.PhasesEarly, model.Frozen, 15*frozen + 15*dense},
+		{model.PhasesLate, model.Zero, 15*dense + 15*zero},
 		// Phases start at 0, 4, 8, 11, 15, 19, 23, 26: dense 4+3+4+3, a part 4+4+4+4.
-		{"alternate", "frozen", 14*dense + 16*frozen},
+		{model.PhasesAlternate, model.Frozen, 14*dense + 16*frozen},
 	} {
-		got, err := train.RunFLOPs(partialRun(text, "x", c.phases, "fixed", c.rest))
+		got, err := train.RunFLOPs(partialRun(text, "x", c.phases, sparse.ChooseFixed, c.rest))
 		if err != nil || !(math.Abs(got-c.want) <= 1e-9*c.want) {
 			t.Errorf("%s, %s: found %v (%v), expected %v", c.phases, c.rest, got, err, c.want)
 		}
@@ -76,16 +83,13 @@ func TestFLOPsOfPhases(t *testing.T) {
 
 func TestPartialUsage(t *testing.T) {
 	for want, change := range map[string]func(*train.Config){
-		`partial_phases: found "never"`:        func(c *train.Config) { c.PartialPhases = "never" },
-		`partial_choice: `:                     func(c *train.Config) { c.PartialChoice = "best" },
-		`partial_rest: found "gone"`:           func(c *train.Config) { c.PartialRest = "gone" },
 		"group_lasso: found 0.5 with method":   func(c *train.Config) { c.GroupLasso = 0.5 },
 		"updates: found 16 times two phases":   func(c *train.Config) { c.Updates = 16 },
-		"max_steps: ":                          func(c *train.Config) { c.PartialPhases, c.MaxSteps, c.WarmupSteps = "early", 1, 0 },
+		"max_steps: ":                          func(c *train.Config) { c.PartialPhases, c.MaxSteps, c.WarmupSteps = model.PhasesEarly, 1, 0 },
 		"sparsity: found 1, expected 0":        func(c *train.Config) { c.Sparsity = 1 },
 		"block size 64, expected a divisor of": func(c *train.Config) { c.BlockSize = 64 },
 	} {
-		c := partialRun("text", "x", "alternate", "fixed", "frozen")
+		c := partialRun("text", "x", model.PhasesAlternate, sparse.ChooseFixed, model.Frozen)
 		change(&c)
 		if _, err := train.RunFLOPs(c); err == nil || !train.IsUsage(err) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("found %v, expected a usage error with %q", err, want)
@@ -105,7 +109,7 @@ func TestPartialNeedsADevice(t *testing.T) {
 		return incapable{b}, err
 	}
 	dir := filepath.Join(t.TempDir(), "run")
-	c := partialRun(smallCorpus(t), dir, "always", "fixed", "frozen")
+	c := partialRun(smallCorpus(t), dir, model.PhasesAlways, sparse.ChooseFixed, model.Frozen)
 	_, err := train.Run(t.Context(), c, open, &observer{})
 	_, dry := train.DryRun(t.Context(), c, open)
 	for _, err := range []error{err, dry} {

@@ -12,6 +12,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/atomicdir"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -22,11 +23,6 @@ type Plan struct {
 	Config Config // resolved
 	Model  model.Config
 	Data   *Data
-	Peak   float64 // learning rate after the warm-up
-
-	Norm     sparse.Norm
-	Growth   sparse.Growth
-	Schedule sparse.Schedule
 	// UpdateAt holds, in ascending order, the numbers of finished steps after
 	// which the topology is updated. Empty unless the method is dynamic.
 	UpdateAt []int64
@@ -60,29 +56,14 @@ func (c *Config) resolveModel(vocabSize int, from *model.Config) (model.Config, 
 	}
 	m.Dropout = c.Dropout
 	m.VocabSize = vocabSize
-	if m.Method, err = model.ParseMethod(c.Method); err != nil {
-		return m, err
-	}
-	if m.Init, err = model.ParseInit(c.Init); err != nil {
-		return m, err
-	}
-	m.InitRescale = c.Rescale
-	m.Sparsity = c.Sparsity
-	m.BlockSize = c.BlockSize
-	if m.Distribution, err = sparse.ParseDistribution(c.Distribution); err != nil {
-		return m, usagef("distribution: %v", err)
-	}
-	if m.Growth, err = sparse.ParseGrowth(c.Growth); err != nil {
-		return m, usagef("growth: %v", err)
-	}
-	if m.Rest, err = model.ParseRest(c.PartialRest); err != nil {
-		return m, err
-	}
+	m.Method, m.Init, m.InitRescale = c.Method, c.Init, c.Rescale
+	m.Sparsity, m.BlockSize, m.Distribution = c.Sparsity, c.BlockSize, c.Distribution
+	m.Growth, m.Rest = c.Growth, c.PartialRest
 	if err := m.Validate(); err != nil {
 		return m, err
 	}
 	if c.SeqLen > m.MaxPositions {
-		return m, usagef("seq_len: found %d, expected at most the model's %d positions", c.SeqLen, m.MaxPositions)
+		return m, usage.Errorf("seq_len: found %d, expected at most the model's %d positions", c.SeqLen, m.MaxPositions)
 	}
 	return m, nil
 }
@@ -213,26 +194,17 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 		c.WarmupSteps = min(c.MaxSteps/10, 10000)
 	}
 	if c.WarmupSteps > c.MaxSteps {
-		return usagef("warmup_steps: found %d, expected at most the run's %d steps", c.WarmupSteps, c.MaxSteps)
+		return usage.Errorf("warmup_steps: found %d, expected at most the run's %d steps", c.WarmupSteps, c.MaxSteps)
 	}
 	if c.LearningRate == 0 {
 		c.LearningRate = model.DefaultLearningRate(p.Model)
-	}
-	p.Peak = c.LearningRate
-
-	if p.Norm, err = sparse.ParseNorm(c.PruneNorm); err != nil {
-		return usagef("prune_norm: %v", err)
-	}
-	p.Growth = p.Model.Growth
-	if p.Schedule, err = sparse.ParseSchedule(c.PruneSchedule); err != nil {
-		return usagef("prune_schedule: %v", err)
 	}
 	if p.Model.Method == model.Dynamic {
 		if c.Updates == 0 {
 			c.Updates = defaultPhases(c.MaxSteps, c.BlockSize)
 		}
 		if p.UpdateAt, err = sparse.UpdateSteps(c.MaxSteps, c.Updates); err != nil {
-			return usagef("updates: %v", err)
+			return usage.Errorf("updates: %v", err)
 		}
 	}
 	return p.resolvePhases()
@@ -266,10 +238,10 @@ func (p *Plan) update(done int64) *sparse.Update {
 		if at != done {
 			continue
 		}
-		ratio := p.Schedule.PruneRatio(p.Config.PruneRatio, done, p.Config.MaxSteps)
+		ratio := p.Config.PruneSchedule.PruneRatio(p.Config.PruneRatio, done, p.Config.MaxSteps)
 		return &sparse.Update{
 			Seed: p.Config.Seed, Number: i + 1, Step: done, PruneRatio: ratio,
-			Norm: p.Norm, Growth: p.Growth, RegrowPruned: p.Config.RegrowPruned,
+			Norm: p.Config.PruneNorm, Growth: p.Config.Growth, RegrowPruned: p.Config.RegrowPruned,
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
 // Begun says whether c.OutputDir has a run, and of how many steps: 0 where only
@@ -40,7 +41,7 @@ func LoggedSteps(dir string) (int64, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return 0, nil
 	case err != nil:
-		return 0, usagef("%v", err)
+		return 0, usage.Errorf("%v", err)
 	}
 	last := int64(0)
 	for _, r := range records {

@@ -31,7 +31,7 @@ func (r *runner) logWindow() error {
 		Step:    r.done,
 		Loss:    (w.MLMLoss + w.NSPLoss) / n,
 		MLMLoss: w.MLMLoss / n, NSPLoss: w.NSPLoss / n,
-		LR:              learningRate(r.plan.Peak, r.done-1, c.WarmupSteps, c.MaxSteps),
+		LR:              learningRate(r.plan.Config.LearningRate, r.done-1, c.WarmupSteps, c.MaxSteps),
 		GradNorm:        w.GradNorm / n,
 		TokensPerSecond: float64(w.Tokens) / time.Since(w.since).Seconds(),
 		FLOPs:           r.plan.FLOPs(r.done),

@@ -11,6 +11,8 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
@@ -19,7 +21,7 @@ import (
 // determine the numbers is an error.
 func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, error) {
 	if c.OutputDir == "" {
-		return nil, usagef("resume: found no output_dir, expected the folder of the run to resume")
+		return nil, usage.Errorf("resume: found no output_dir, expected the folder of the run to resume")
 	}
 	if err := checkFolder(c.OutputDir, true); err != nil {
 		return nil, err
@@ -111,7 +113,7 @@ func Continues(c Config) (begun bool, err error) {
 // sameText checks that the data of a plan is what the run began with.
 func (p resumePoint) sameText(plan *Plan) error {
 	if p.found != nil && p.saved.Corpus != plan.Data.Fingerprint {
-		return usagef("corpus: found text with other documents, sentences or token counts in %v, expected the text that the run began with", plan.Config.Corpus)
+		return usage.Errorf("corpus: found text with other documents, sentences or token counts in %v, expected the text that the run began with", plan.Config.Corpus)
 	}
 	return nil
 }
@@ -142,7 +144,7 @@ func sameRun(c Config, saved state) error {
 		return err
 	}
 	if c.VocabSize != saved.Config.VocabSize && c.vocabSizeGiven() {
-		return usagef("vocab_size: found %d, expected %d as in the run to resume", c.VocabSize, saved.Config.VocabSize)
+		return usage.Errorf("vocab_size: found %d, expected %d as in the run to resume", c.VocabSize, saved.Config.VocabSize)
 	}
 	now := Plan{Config: c}
 	if c.InitFrom != "" {
@@ -156,8 +158,8 @@ func sameRun(c Config, saved state) error {
 		return err
 	}
 	now.Config.Epochs = c.Epochs
-	if key, was, is, ok := Differs(saved.Config, now.Config); ok {
-		return usagef("%s: found %s, expected %s as in the run to resume", key, is, was)
+	if key, was, is, ok := settings.Differs(&saved.Config, &now.Config); ok {
+		return usage.Errorf("%s: found %s, expected %s as in the run to resume", key, is, was)
 	}
 	return nil
 }

@@ -213,7 +213,7 @@ func (r *runner) step(feed *feed) error {
 	r.cost.DataSeconds += time.Since(before).Seconds()
 	args := model.StepArgs{
 		Step: r.done,
-		LR:   learningRate(r.plan.Peak, r.done, c.WarmupSteps, c.MaxSteps),
+		LR:   learningRate(r.plan.Config.LearningRate, r.done, c.WarmupSteps, c.MaxSteps),
 		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Phase: r.plan.phaseFrom(r.done), Next: feed.peek(),
 	}
 	before = time.Now()

@@ -14,6 +14,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -37,7 +38,7 @@ const simSteps = 7
 func simRun(t *testing.T, text string) train.Config {
 	c := smallRun(text, filepath.Join(t.TempDir(), "run"))
 	c.Layers, c.Hidden, c.FFN, c.GroupLasso, c.VocabSize = 1, 48, 48, 0.5, 60
-	c.BlockSize, c.Sparsity, c.Updates, c.Growth = 16, 0.5, 4, "gradient"
+	c.BlockSize, c.Sparsity, c.Updates, c.Growth = 16, 0.5, 4, sparse.GrowGradient
 	c.SeqLen, c.MaxSteps, c.LoggingSteps, c.EvalSteps, c.EvalBatches, c.FinalBatches = 16, simSteps, 2, 4, 1, 2
 	c.Device = "sim"
 	return c

@@ -7,7 +7,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/bench"
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
-	"github.com/sparsebert/sparsebert-gpu/train"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 )
 
 func benchCommand() *cli.Command {
@@ -31,7 +31,7 @@ func benchFlags() []cli.Flag {
 	// The environment's settings of the device hold here as they do for train.
 	precision := list("precision", "fp32|bf16 (default: cpu fp32, cuda and sim bf16)")
 	threads := list("threads", "CPU threads, 0: one a core (default: 0)", "t")
-	precision.EnvVars, threads.EnvVars = []string{train.EnvironmentPrefix + "PRECISION"}, []string{train.EnvironmentPrefix + "THREADS"}
+	precision.EnvVars, threads.EnvVars = []string{settings.EnvironmentPrefix + "PRECISION"}, []string{settings.EnvironmentPrefix + "THREADS"}
 	return []cli.Flag{
 		settingFlag("device"),
 		list("op", "dsd (forward), dds (input gradient), sdd (weight gradient) (default: all three)"),

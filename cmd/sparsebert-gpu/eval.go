@@ -10,6 +10,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -57,7 +58,7 @@ func evalAction(c *cli.Context) error {
 	if err := commandline.RequireRange(c, 0, math.MaxInt32, "batches"); err != nil {
 		return err
 	}
-	if err := commandline.RequireRange(c, 0, train.MaxThreads, "threads"); err != nil {
+	if err := commandline.RequireRange(c, 0, settings.MaxThreads, "threads"); err != nil {
 		return err
 	}
 	if err := useHelper(c, c.String("device")); err != nil {

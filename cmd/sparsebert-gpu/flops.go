@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -19,22 +20,13 @@ func flopsCommand() *cli.Command {
 		Usage: "count parameters, FLOPs and memory of a configuration, part by part",
 		Description: "Takes the flags of train that say what is computed. The vocabulary has BERT's size unless\n" +
 			"--vocab-size says otherwise.",
-		Flags:  append(configFlags(flopsDefaults(), shapes), jsonFlag()),
+		Flags:  append(configFlags(flopsDefaults(), settings.Of(settings.Flops)), jsonFlag()),
 		Action: flopsAction,
 	}
 }
 
 // jsonFlag is --json of the commands that can print for machines.
 func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print JSON"} }
-
-// shapes keeps the settings on which parameters, FLOPs and memory depend.
-func shapes(s train.Setting) bool {
-	switch s.Key {
-	case "seq_len", "vocab_size", "mlm_probability", "batch_size", "gradient_checkpointing", "precision", "growth":
-		return true
-	}
-	return s.Category == train.CategoryModel || s.Category == train.CategorySparsity
-}
 
 // bertVocab is the size of the vocabulary that BERT was published with.
 const bertVocab = 30522
@@ -47,7 +39,7 @@ func flopsDefaults() train.Config {
 }
 
 func flopsAction(c *cli.Context) error {
-	config, err := readConfig(c, flopsDefaults(), shapes)
+	config, err := readConfig(c, flopsDefaults(), settings.Of(settings.Flops))
 	if err != nil {
 		return err
 	}
@@ -115,7 +107,7 @@ func dryRun(ctx context.Context, w io.Writer, config train.Config) error {
 	c := d.Plan.Config
 	sequences := float64(c.BatchSize*c.Accumulation) * float64(c.MaxSteps)
 	fmt.Fprintf(w, "\nrun: %d steps of %d sequences of %d tokens, %d topology updates, peak learning rate %.3g\n",
-		c.MaxSteps, c.BatchSize*c.Accumulation, c.SeqLen, len(d.Plan.UpdateAt), d.Plan.Peak)
+		c.MaxSteps, c.BatchSize*c.Accumulation, c.SeqLen, len(d.Plan.UpdateAt), c.LearningRate)
 	fmt.Fprintf(w, "     %.3g FLOPs by the paper's count, %.2f epochs of %d examples\n",
 		d.Plan.FLOPs(c.MaxSteps), sequences/float64(d.Plan.Data.Train.Examples()), d.Plan.Data.Train.Examples())
 	fmt.Fprintf(w, "disk: %s a checkpoint, %s at most in %s", mebibytes(d.CheckpointBytes), mebibytes(d.DiskBytes), d.Dir)

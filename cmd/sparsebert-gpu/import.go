@@ -2,23 +2,15 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
-
-// importSettings are the settings of train that import has too.
-var importSettings = []string{
-	"method", "sparsity", "block_size", "prune_norm", "distribution", "growth", "dropout", "init", "init_heads", "vocab", "seed",
-}
-
-// sparsitySettings are those of importSettings that make it prune.
-var sparsitySettings = importSettings[:6]
 
 func importCommand() *cli.Command {
 	flags := []cli.Flag{
@@ -26,9 +18,7 @@ func importCommand() *cli.Command {
 		outputFlag(),
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print errors only"},
 	}
-	for _, key := range importSettings {
-		flags = append(flags, settingFlag(key))
-	}
+	flags = append(flags, settingFlags(settings.Of(settings.Import)...)...)
 	return &cli.Command{
 		Name:  "import",
 		Usage: "make a checkpoint of a Hugging Face folder",
@@ -44,14 +34,14 @@ func importAction(c *cli.Context) error {
 	if err := commandline.Require(c, "from", "output-dir"); err != nil {
 		return err
 	}
-	config, err := readConfig(c, train.DefaultConfig(), func(s train.Setting) bool { return slices.Contains(importSettings, s.Key) })
+	config, err := readConfig(c, train.DefaultConfig(), settings.Of(settings.Import))
 	if err != nil {
 		return err
 	}
 	config.InitFrom, config.OutputDir = c.String("from"), c.String("output-dir")
-	keep := true
-	for _, s := range train.Settings() {
-		if slices.Contains(sparsitySettings, s.Key) && c.IsSet(s.Flag()) {
+	keep := true // the sparsity that the folder has
+	for _, s := range settings.Of(settings.Import) {
+		if s.Group == settings.Sparsity && c.IsSet(s.Flag()) {
 			keep = false
 		}
 	}

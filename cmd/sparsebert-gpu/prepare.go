@@ -8,7 +8,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
-	"github.com/sparsebert/sparsebert-gpu/train"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 )
 
 func prepareCommand() *cli.Command {
@@ -32,7 +32,7 @@ func prepareAction(c *cli.Context) error {
 	if err := commandline.Require(c, "corpus", "out"); err != nil {
 		return err
 	}
-	if err := commandline.RequireRange(c, 0, train.MaxThreads, "threads"); err != nil {
+	if err := commandline.RequireRange(c, 0, settings.MaxThreads, "threads"); err != nil {
 		return err
 	}
 	log := progress.NewLog(c.App.ErrWriter, c.Bool("quiet"), false)

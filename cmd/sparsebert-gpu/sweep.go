@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -14,6 +13,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
@@ -29,9 +29,7 @@ func sweepCommand() *cli.Command {
 		&cli.BoolFlag{Name: "dry-run", Usage: "check every run, print what the sweep would take, write nothing"},
 		&cli.BoolFlag{Name: "list", Usage: "print the runs and how far they are, also while the sweep runs; write nothing"},
 	}
-	for _, key := range sweepSettings {
-		flags = append(flags, settingFlag(key))
-	}
+	flags = append(flags, settingFlags(settings.Of(settings.Sweep)...)...)
 	return &cli.Command{
 		Name:      "sweep",
 		Usage:     "carry out a grid of training runs from one YAML file; the same command goes on after a cut",
@@ -42,10 +40,6 @@ func sweepCommand() *cli.Command {
 		Action: sweepAction,
 	}
 }
-
-// sweepSettings are the settings that the command line gives to all runs, over the
-// file.
-var sweepSettings = []string{"corpus", "valid", "vocab", "device", "precision", "threads", "quiet", "json_logs"}
 
 func sweepAction(c *cli.Context) error {
 	if c.Args().Len() != 1 {
@@ -58,11 +52,11 @@ func sweepAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ours, err := readConfig(c, train.DefaultConfig(), keepSweepSettings)
+	ours, err := readConfig(c, train.DefaultConfig(), settings.Of(settings.Sweep))
 	if err != nil {
 		return err
 	}
-	if key, wrong := ours.OutOfRange(); key != "" {
+	if key, wrong := settings.OutOfRange(&ours); key != "" {
 		return usage.Errorf("sweep: %s: %s", key, wrong)
 	}
 	log := progress.NewLog(c.App.ErrWriter, ours.Quiet, ours.JSONLogs)
@@ -99,19 +93,11 @@ func sweepAction(c *cli.Context) error {
 	return err
 }
 
-func keepSweepSettings(s train.Setting) bool { return slices.Contains(sweepSettings, s.Key) }
-
 // override puts what the command line says into a run.
 func override(c *cli.Context, run *train.Config, ours train.Config, jobs int) {
-	for _, s := range train.Settings() {
-		if !keepSweepSettings(s) || !c.IsSet(s.Flag()) {
-			continue
-		}
-		switch to := s.Value(run).(type) {
-		case *string:
-			*to = *s.Value(&ours).(*string)
-		case *[]string:
-			*to = *s.Value(&ours).(*[]string)
+	for _, s := range settings.Of(settings.Sweep) {
+		if _, ofTheLog := s.Default.(bool); c.IsSet(s.Flag()) && !ofTheLog {
+			s.Copy(run, &ours)
 		}
 	}
 	if c.IsSet("corpus") && !c.IsSet("valid") { // the file's would be of another text

@@ -12,6 +12,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -23,13 +24,13 @@ func trainCommand() *cli.Command {
 		Description: "The run folder gets config.yaml, environment.json, vocab.txt, metrics.jsonl, TensorBoard\n" +
 			"events, checkpoints and report.html. SIGINT and SIGTERM finish the step, save and exit; --resume goes on.\n" +
 			"Every flag may also stand in the file of --config, or in the environment (SPARSEBERT_MAX_STEPS).",
-		Flags:  configFlags(train.DefaultConfig(), allSettings),
+		Flags:  configFlags(train.DefaultConfig(), settings.All()),
 		Action: trainAction,
 	}
 }
 
 func trainAction(c *cli.Context) error {
-	config, err := readConfig(c, train.DefaultConfig(), allSettings)
+	config, err := readConfig(c, train.DefaultConfig(), settings.All())
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func trainAction(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		if config, err = readConfig(c, base, allSettings); err != nil {
+		if config, err = readConfig(c, base, settings.All()); err != nil {
 			return err
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/oracle"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
-	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // tolerances says how far the loss and a gradient may be from the oracle's in
@@ -45,7 +45,7 @@ func verifyCommand() *cli.Command {
 }
 
 func verifyAction(c *cli.Context) error {
-	if err := commandline.RequireRange(c, 0, train.MaxThreads, "threads"); err != nil {
+	if err := commandline.RequireRange(c, 0, settings.MaxThreads, "threads"); err != nil {
 		return err
 	}
 	if err := useHelper(c, c.String("device")); err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
@@ -107,7 +108,7 @@ func (r Request) stepCases(device string) ([]Step, error) {
 	var steps []Step
 	for _, c := range configs {
 		if c.Sparsity == 0 {
-			c.Method = "dense"
+			c.Method = model.Dense
 		}
 		m, o, err := train.Shape(c)
 		if err != nil {
@@ -127,8 +128,8 @@ func (r Request) setups(name string) ([]device.Settings, error) {
 		}
 		for _, word := range r.words("threads", "0") {
 			s := device.Settings{Device: name, Precision: precision}
-			if expected := readInt(&s.Threads, word); expected != "" || s.Threads < 0 || s.Threads > train.MaxThreads {
-				return nil, usage.Errorf("bench: --threads: found %q, expected 0 to %d", word, train.MaxThreads)
+			if expected := readInt(&s.Threads, word); expected != "" || s.Threads < 0 || s.Threads > settings.MaxThreads {
+				return nil, usage.Errorf("bench: --threads: found %q, expected 0 to %d", word, settings.MaxThreads)
 			}
 			list = append(list, s)
 		}

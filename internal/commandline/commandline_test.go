@@ -9,8 +9,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
-	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // program is a program with one command that takes files and one that does not. check is what
@@ -132,7 +132,7 @@ func TestRequire(t *testing.T) {
 }
 
 func TestNoUnknownVariables(t *testing.T) {
-	known := train.Settings()[0].Environment()
+	known := settings.All()[0].Environment()
 	for variable, want := range map[string]bool{
 		known: true, "SPARSEBERT_CONFIG": true, "HOME": true, "XSPARSEBERT_A": true, "SPARSEBERT_LERNING_RATE": false, "SPARSEBERT_": false,
 	} {

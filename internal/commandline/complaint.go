@@ -24,7 +24,7 @@ func OnUsageError(c *cli.Context, err error, _ bool) error {
 // What the flag parser says about a value that it cannot read.
 var (
 	badFlagValue = regexp.MustCompile(`^invalid (?:boolean )?value ("(?:[^"\\]|\\.)*") for (?:flag )?-(\S+):`)
-	badVariable  = regexp.MustCompile(`^could not parse ("(?:[^"\\]|\\.)*") as \S+ value from environment variable "(\S+)" for flag (\S+):`)
+	badVariable  = regexp.MustCompile(`^could not parse ("(?:[^"\\]|\\.)*") (?:as \S+ value )?from environment variable "(\S+)" (?:as value )?for flag (\S+):`)
 )
 
 // complaint rewords what the flag parser says of the flags of one command.
@@ -58,7 +58,11 @@ func valueKind(name string, flags []cli.Flag) string {
 		if !slices.Contains(f.Names(), name) {
 			continue
 		}
-		switch f.(type) {
+		switch f := f.(type) {
+		case *cli.GenericFlag:
+			if w, ok := f.Value.(interface{ Expected() string }); ok {
+				return w.Expected()
+			}
 		case *cli.BoolFlag:
 			return "true or false"
 		case *cli.IntFlag, *cli.Int64Flag, *cli.IntSliceFlag:

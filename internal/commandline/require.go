@@ -5,8 +5,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
-	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // NoStrayArguments rejects whatever is not a flag. The flag parser stops at the first such argument
@@ -27,13 +27,13 @@ func NoUnknownVariables(environment []string, more ...string) error {
 	for _, name := range more {
 		known[name] = true
 	}
-	for _, s := range train.Settings() {
+	for _, s := range settings.All() {
 		known[s.Environment()] = true
 	}
 	for _, variable := range environment {
 		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, train.EnvironmentPrefix) && !known[name] {
-			return usage.Errorf("environment: found unknown variable %s, expected %s and the name of a flag with _ for -", name, train.EnvironmentPrefix)
+		if strings.HasPrefix(name, settings.EnvironmentPrefix) && !known[name] {
+			return usage.Errorf("environment: found unknown variable %s, expected %s and the name of a flag with _ for -", name, settings.EnvironmentPrefix)
 		}
 	}
 	return nil

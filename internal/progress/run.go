@@ -12,6 +12,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -89,16 +90,16 @@ func (r *Run) Loading(stage string, done, total int64) { r.load.report(stage, do
 func (r *Run) Started(p *train.Plan, dir string, from int64) {
 	r.dir = dir
 	c := p.Config
-	e := r.log.Info().Str("model", c.Model).Str("method", c.Method)
-	if c.Method != "dense" {
+	e := r.log.Info().Str("model", c.Model).Stringer("method", c.Method)
+	if c.Method != model.Dense {
 		e = e.Float64("sparsity", c.Sparsity).Int("block_size", c.BlockSize)
 	}
-	if c.Method == "dynamic" {
+	if c.Method == model.Dynamic {
 		e = e.Int("topology_updates", len(p.UpdateAt))
 	}
 	e.Int("vocab", p.Data.Vocab.Size()).Int64("train_tokens", p.Data.TrainTokens).
 		Str("unigram_entropy", fmt.Sprintf("%.3f", p.Data.UnigramEntropy)).
-		Str("learning_rate", fmt.Sprintf("%.3g", p.Peak)).Int64("steps", c.MaxSteps).Str("out", dir).Msg("training")
+		Str("learning_rate", fmt.Sprintf("%.3g", c.LearningRate)).Int64("steps", c.MaxSteps).Str("out", dir).Msg("training")
 	if from > 0 {
 		r.log.Info().Int64("step", from).Msg("resumed")
 	}

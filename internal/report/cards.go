@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
 // card is a number at the top of the page.
@@ -71,7 +73,7 @@ func cardsOf(r *Run) []card {
 	}
 	if flops := r.FLOPsAt(r.Steps()); flops > 0 {
 		note := "by the paper's count"
-		if l := r.Estimate; l != nil && c.Method != "dense" {
+		if l := r.Estimate; l != nil && c.Method != model.Dense {
 			note += fmt.Sprintf("; the dense model: %.1f× as many", l.DenseNonEmbeddingFLOPs*r.sequencesPerStep()*float64(r.Steps())/flops)
 		}
 		out = append(out, card{"training FLOPs", metric(flops), note})

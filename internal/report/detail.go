@@ -320,7 +320,7 @@ func details(runs []*Run) []*detail {
 			}))
 		}
 		slices.SortStableFunc(chosen, compareLoss)
-		var kinds []string
+		var kinds []model.Method
 		chosen = slices.DeleteFunc(chosen, func(r *Run) bool {
 			seen := slices.Contains(kinds, r.Config.Method)
 			kinds = append(kinds, r.Config.Method)

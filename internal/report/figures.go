@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
 // How much is drawn.
@@ -41,7 +42,7 @@ func looks(runs []*Run) (of map[*Run]look, legend []key) {
 		next := ink(0)
 		for _, r := range runs {
 			l := look{label: r.Name, width: 1.8, budget: budget, color: inkDense}
-			if r.Config.Method != "dense" || len(runs) == 1 {
+			if r.Config.Method != model.Dense || len(runs) == 1 {
 				l.color = next % inkDense
 				next++
 			}
@@ -51,7 +52,7 @@ func looks(runs []*Run) (of map[*Run]look, legend []key) {
 	}
 	dash := map[string]int{}
 	for i, s := range order {
-		if s != "dense" {
+		if s != denseSeries {
 			dash[s] = i / int(inkDense) // colors come again with another dash
 		}
 		legend = append(legend, key{label: s, line: stroke{color: colors[s], width: 2, dash: dash[s]}})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
+	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -32,12 +33,12 @@ func madeSweep(n int, steps int64) []made {
 		c := train.DefaultConfig()
 		c.MaxSteps, c.WarmupSteps, c.Dropout = steps, steps/10, 0
 		size := []string{"tiny", "mini", "small", "medium"}[i/3%4]
-		c.Model, c.Method = size, []string{"dense", "static", "dynamic"}[i%3]
+		c.Model, c.Method = size, []model.Method{model.Dense, model.Static, model.Dynamic}[i%3]
 		c.LearningRate = 1e-3 * []float64{1, 2, 4, 0.5}[i/12%4]
 		c.Seed = uint64(1 + i/48)
 		c.VocabSize, c.Updates = 30522, 80
 		end := []float64{3.6, 2.614, 2.31, 2.115}[i/3%4]
-		end += map[string]float64{"dense": 0, "static": 0.65, "dynamic": 0.5}[c.Method] + 0.05*draw.Float64() + 0.05*math.Abs(math.Log2(c.LearningRate/1e-3))
+		end += map[model.Method]float64{model.Dense: 0, model.Static: 0.65, model.Dynamic: 0.5}[c.Method] + 0.05*draw.Float64() + 0.05*math.Abs(math.Log2(c.LearningRate/1e-3))
 		all = append(all, made{fmt.Sprintf("%s-%s-lr%g-%d-%d", c.Method, size, c.LearningRate, c.Seed, i), c, end, "done"})
 	}
 	return all
@@ -84,7 +85,7 @@ func (m made) write(tb testing.TB, dir string, logging int64) sweep.Result {
 	for step := int64(1); step <= c.MaxSteps; step++ {
 		done := float64(step) / float64(c.MaxSteps)
 		loss := m.end + 6*math.Exp(-8*done)
-		if c.Method == "dynamic" && step%max(1, c.MaxSteps/80) == 0 && step < c.MaxSteps {
+		if c.Method == model.Dynamic && step%max(1, c.MaxSteps/80) == 0 && step < c.MaxSteps {
 			update++
 			put(&metrics.Topology{Step: step, Update: update, PruneRatio: 0.25 * (1 + math.Cos(math.Pi*done)), Pruned: 100,
 				ExploredDOF: 1 - 0.9*math.Exp(-3*done), RemovedNewRatio: 0.4 * (1 - done), Turnover: 0.25 * (1 + math.Cos(math.Pi*done)), MeanAge: float64(step) / 2, Seconds: 0.1})

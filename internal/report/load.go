@@ -298,7 +298,7 @@ func (r *Run) FLOPsAt(step int64) float64 {
 	case after > 0 && r.Train[after-1].Record.Step > 0:
 		last := r.Train[after-1].Record
 		return last.FLOPs / float64(last.Step) * float64(step)
-	case r.Estimate != nil && r.Config.Method != "partial":
+	case r.Estimate != nil && r.Config.Method != model.Partial:
 		return r.Estimate.NonEmbeddingFLOPs * r.sequencesPerStep() * float64(step)
 	}
 	return math.NaN()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
+	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -159,7 +160,7 @@ func TestClock(t *testing.T) {
 // method partial cost more or less in its phases.
 func TestFLOPsBetweenRecords(t *testing.T) {
 	c := train.DefaultConfig()
-	c.Method = "partial"
+	c.Method = model.Partial
 	r := &Run{Config: c}
 	if got := r.FLOPsAt(3); !math.IsNaN(got) {
 		t.Errorf("without a record: found %v, expected NaN", got)

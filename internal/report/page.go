@@ -7,12 +7,12 @@ import (
 	"html/template"
 	"io"
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -217,26 +217,26 @@ func drawAll(figures []figure) ([]figureView, error) {
 // settingsOf lists the settings of a configuration that its method has a use for.
 func settingsOf(c train.Config) [][2]string {
 	var out [][2]string
-	for _, s := range train.Settings() {
-		if s.Used(&c) {
+	for _, s := range settings.All() {
+		if s.UsedBy(&c) {
 			out = append(out, [2]string{s.Key, settingText(s, &c)})
 		}
 	}
 	return out
 }
 
-func settingText(s train.Setting, c *train.Config) string {
-	return fmt.Sprint(reflect.ValueOf(s.Value(c)).Elem().Interface())
+func settingText(s settings.Setting, c *train.Config) string {
+	return fmt.Sprint(s.Value(c))
 }
 
 // shortSetting is settingText for a table: the page's data have all digits. What a
 // method has no use for is not shown.
-func shortSetting(s train.Setting, c *train.Config) string {
-	if !s.Used(c) {
+func shortSetting(s settings.Setting, c *train.Config) string {
+	if !s.UsedBy(c) {
 		return "–"
 	}
-	if v, ok := s.Value(c).(*float64); ok {
-		return fmt.Sprintf("%.4g", *v)
+	if v, ok := s.Value(c).(float64); ok {
+		return fmt.Sprintf("%.4g", v)
 	}
 	return settingText(s, c)
 }
@@ -245,13 +245,13 @@ func shortSetting(s train.Setting, c *train.Config) string {
 // which the runs that have a use for them differ.
 func differing(runs []*Run) []string {
 	var out []string
-	for _, s := range train.Settings() {
+	for _, s := range settings.All() {
 		if s.Running {
 			continue
 		}
 		values := map[string]bool{}
 		for _, r := range runs {
-			if s.Used(&r.Config) {
+			if s.UsedBy(&r.Config) {
 				values[settingText(s, &r.Config)] = true
 			}
 		}
@@ -268,7 +268,7 @@ func rowOf(r *Run, columns []string) rowView {
 	if r.Candidate() {
 		row.Status += ", candidate"
 	}
-	for _, s := range train.Settings() {
+	for _, s := range settings.All() {
 		if slices.Contains(columns, s.Key) {
 			row.Settings = append(row.Settings, shortSetting(s, &r.Config))
 		}

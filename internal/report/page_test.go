@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
+	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -32,7 +33,7 @@ func TestHostileNames(t *testing.T) {
 	for i, h := range hostile {
 		runs[i].name = folderName(h)
 		runs[i].config.Corpus = []string{h}
-		runs[i].config.Method = "dynamic"
+		runs[i].config.Method = model.Dynamic
 	}
 	writeSweep(t, dir, runs, 10)
 	for _, r := range runs {

@@ -1,9 +1,7 @@
 package report
 
 import (
-	"reflect"
-
-	"github.com/sparsebert/sparsebert-gpu/train"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 )
 
 // pageData are the report's numbers for programs: the element report-data.
@@ -48,9 +46,10 @@ func dataOf(r *Run) runData {
 		d.Group, d.Role = r.result.Group, r.result.Role
 	}
 	c := r.Config
-	for _, s := range train.Settings() {
-		if v := reflect.ValueOf(s.Value(&c)).Elem(); v.Kind() != reflect.Float64 || finite(v.Float()) {
-			d.Config[s.Key] = v.Interface()
+	for _, s := range settings.All() {
+		value := s.Value(&c)
+		if v, ok := value.(float64); !ok || finite(v) {
+			d.Config[s.Key] = value
 		}
 	}
 	if f := r.Final(); f != nil {

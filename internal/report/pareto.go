@@ -6,25 +6,30 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
 // group is the runs that differ in their seed only.
 type group struct {
 	series string
-	method string
+	method model.Method
 	runs   []*Run
 	flops  float64
 	loss   float64 // mean over seeds
 	lo, hi float64
 }
 
+// denseSeries is the series of the dense models.
+const denseSeries = "dense"
+
 // seriesOf names what a run is an example of.
 func seriesOf(r *Run) string {
-	if r.Config.Method == "dense" {
-		return "dense"
+	if r.Config.Method == model.Dense {
+		return denseSeries
 	}
-	name := r.Config.Method
-	if name == "partial" {
+	name := r.Config.Method.String()
+	if r.Config.Method == model.Partial {
 		name += fmt.Sprintf(" (%s, %s, %s)", r.Config.PartialPhases, r.Config.PartialChoice, r.Config.PartialRest)
 	}
 	return fmt.Sprintf("%s s=%g B=%d", name, r.Config.Sparsity, r.Config.BlockSize)
@@ -75,8 +80,8 @@ func groups(runs []*Run) []*group {
 }
 
 // methodOrder puts the dense model last.
-func methodOrder(method string) int {
-	return slices.Index([]string{"dynamic", "static", "partial", "dense"}, method)
+func methodOrder(m model.Method) int {
+	return slices.Index([]model.Method{model.Dynamic, model.Static, model.Partial, model.Dense}, m)
 }
 
 // best returns the groups of lowest loss, one for each series and number of FLOPs
@@ -108,7 +113,7 @@ type family []point
 func denseFamily(bestOf []*group) family {
 	var f family
 	for _, g := range bestOf {
-		if g.method == "dense" && g.loss > 0 {
+		if g.method == model.Dense && g.loss > 0 {
 			f = append(f, point{g.flops, g.loss})
 		}
 	}
@@ -170,7 +175,7 @@ type Comparison struct {
 func comparisons(bestOf []*group, f family) []Comparison {
 	var all []Comparison
 	for _, g := range bestOf {
-		if g.method == "dense" {
+		if g.method == model.Dense {
 			continue
 		}
 		c := Comparison{Series: g.series, FLOPs: g.flops, Loss: g.loss, LowestLoss: g.lo, HighestLoss: g.hi,
@@ -215,13 +220,13 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 		if len(lines) == 0 || lines[len(lines)-1].name != g.series {
 			s := curve{label: g.series, name: g.series, line: stroke{color: colors[g.series], width: 2.4}, marks: markOf(g.method), size: 5}
 			switch g.method {
-			case "static":
+			case model.Static:
 				s.line.dash = 1
-			case "dense":
+			case model.Dense:
 				s.line.width = 0 // the family's line says it
 				s.label = ""
 				if len(f) < 2 {
-					s.label = "dense"
+					s.label = denseSeries
 				}
 			}
 			lines = append(lines, s)
@@ -231,7 +236,7 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 		s.spread = append(s.spread, [2]float64{g.lo, g.hi})
 		s.tips = append(s.tips, g.tip())
 		end := ""
-		if ratio := f.flopsFor(g.loss) / g.flops; g.method != "dense" && finite(ratio) {
+		if ratio := f.flopsFor(g.loss) / g.flops; g.method != model.Dense && finite(ratio) {
 			end = fmt.Sprintf("%.2f×", ratio)
 		}
 		s.ends = append(s.ends, end)
@@ -288,13 +293,13 @@ func (g *group) tip() string {
 	return fmt.Sprintf("%s: loss %.4f at %s FLOPs, %s", g.series, g.loss, metric(g.flops), strings.Join(names[:min(4, len(names))], ", "))
 }
 
-func markOf(method string) marker {
-	switch method {
-	case "static":
+func markOf(m model.Method) marker {
+	switch m {
+	case model.Static:
 		return markSquare
-	case "partial":
+	case model.Partial:
 		return markTriangle
-	case "dense":
+	case model.Dense:
 		return markDiamond
 	}
 	return markCircle
@@ -315,7 +320,7 @@ func seriesColors(runs []*Run) (order []string, colors map[string]ink) {
 			continue
 		}
 		order = append(order, s)
-		if s == "dense" {
+		if s == denseSeries {
 			colors[s] = inkDense
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -45,11 +46,11 @@ func TestInterpolationIsAPowerLaw(t *testing.T) {
 }
 
 // finished makes a run with a final evaluation.
-func finished(method string, hidden int, lr float64, seed uint64, flops, loss float64) *Run {
+func finished(method model.Method, hidden int, lr float64, seed uint64, flops, loss float64) *Run {
 	c := train.DefaultConfig()
 	c.Method, c.Hidden, c.LearningRate, c.Seed, c.MaxSteps = method, hidden, lr, seed, 10
 	return &Run{
-		Name: method, Dir: method, Config: c,
+		Name: method.String(), Dir: method.String(), Config: c,
 		Train: []At[metrics.Train]{{metrics.Train{Step: 10, FLOPs: flops}, 1}},
 		Eval:  []At[metrics.Eval]{{metrics.Eval{Step: 10, MLMLoss: loss}, 1}},
 	}
@@ -58,13 +59,13 @@ func finished(method string, hidden int, lr float64, seed uint64, flops, loss fl
 // Seeds are averaged, of several learning rates the best counts, and a dense model
 // that a cheaper one beats is no part of the family.
 func TestGroups(t *testing.T) {
-	stopped := finished("dynamic", 9, 1, 1, 1e9, 0.1)
+	stopped := finished(model.Dynamic, 9, 1, 1, 1e9, 0.1)
 	stopped.Eval[0].Record.Step = 5
-	bad := finished("dynamic", 9, 1, 1, 1e9, math.NaN())
+	bad := finished(model.Dynamic, 9, 1, 1, 1e9, math.NaN())
 	runs := []*Run{
-		finished("dense", 1, 1, 1, 1e9, 4), finished("dense", 2, 1, 1, 2e9, 4.5), finished("dense", 3, 1, 1, 4e9, 2),
-		finished("dynamic", 4, 1, 1, 1e9, 2.9), finished("dynamic", 4, 1, 2, 1e9, 3.1), finished("dynamic", 4, 2, 1, 1e9, 3.5),
-		finished("static", 4, 1, 1, 1e9, 5), stopped, bad,
+		finished(model.Dense, 1, 1, 1, 1e9, 4), finished(model.Dense, 2, 1, 1, 2e9, 4.5), finished(model.Dense, 3, 1, 1, 4e9, 2),
+		finished(model.Dynamic, 4, 1, 1, 1e9, 2.9), finished(model.Dynamic, 4, 1, 2, 1e9, 3.1), finished(model.Dynamic, 4, 2, 1, 1e9, 3.5),
+		finished(model.Static, 4, 1, 1, 1e9, 5), stopped, bad,
 	}
 	bestOf := best(groups(runs))
 	var got []float64
@@ -97,13 +98,13 @@ func TestGroups(t *testing.T) {
 func TestSeriesStandSideBySide(t *testing.T) {
 	var runs []*Run
 	for i, block := range []int{16, 1, 4} {
-		r := finished("static", 128, 0.001, 1, 2e12, 5+float64(i))
+		r := finished(model.Static, 128, 0.001, 1, 2e12, 5+float64(i))
 		r.Config.Sparsity, r.Config.BlockSize = 0.9, block
 		runs = append(runs, r)
 	}
-	alone := finished("static", 128, 0.001, 1, 3e12, 5)
+	alone := finished(model.Static, 128, 0.001, 1, 3e12, 5)
 	alone.Config.Sparsity, alone.Config.BlockSize = 0.8, 16
-	c := paretoChart(append(runs, alone, finished("dense", 128, 0.001, 1, 2e12, 6)), map[string]ink{})
+	c := paretoChart(append(runs, alone, finished(model.Dense, 128, 0.001, 1, 2e12, 6)), map[string]ink{})
 	var names []string
 	var shifts []float64
 	for _, s := range c.curves {
@@ -122,11 +123,11 @@ func TestSeriesStandSideBySide(t *testing.T) {
 }
 
 func TestParetoNeedsTwoRuns(t *testing.T) {
-	one := []*Run{finished("dense", 1, 1, 1, 1e9, 4)}
+	one := []*Run{finished(model.Dense, 1, 1, 1, 1e9, 4)}
 	if paretoChart(one, map[string]ink{}) != nil {
 		t.Error("found a figure of one run, expected none")
 	}
-	two := append(one, finished("dynamic", 1, 1, 1, 1e9, 4))
+	two := append(one, finished(model.Dynamic, 1, 1, 1, 1e9, 4))
 	_, colors := seriesColors(two)
 	c := paretoChart(two, colors)
 	if c == nil || c.empty() {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
+	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -22,11 +23,11 @@ func (r *Run) as(name, role, status string) *Run {
 // Candidates of a learning rate make the learning-rate figure and no other; runs
 // that diverged are named.
 func TestCandidates(t *testing.T) {
-	slow := finished("dynamic", 4, 0.001, 1, 1e9, 3.5).as("slow", sweep.RoleCandidate, sweep.Done)
-	best := finished("dynamic", 4, 0.002, 1, 1e9, 3).as("best", sweep.RoleRun, sweep.Done)
-	fast := finished("dynamic", 4, 0.004, 1, 1e9, 0.1).as("fast", sweep.RoleCandidate, sweep.Diverged)
-	seed := finished("dynamic", 4, 0.002, 2, 1e9, 3.2).as("seed", sweep.RoleRun, sweep.Done)
-	other := finished("dense", 4, 0.002, 1, 2e9, 2.5).as("other", sweep.RoleRun, sweep.Done)
+	slow := finished(model.Dynamic, 4, 0.001, 1, 1e9, 3.5).as("slow", sweep.RoleCandidate, sweep.Done)
+	best := finished(model.Dynamic, 4, 0.002, 1, 1e9, 3).as("best", sweep.RoleRun, sweep.Done)
+	fast := finished(model.Dynamic, 4, 0.004, 1, 1e9, 0.1).as("fast", sweep.RoleCandidate, sweep.Diverged)
+	seed := finished(model.Dynamic, 4, 0.002, 2, 1e9, 3.2).as("seed", sweep.RoleRun, sweep.Done)
+	other := finished(model.Dense, 4, 0.002, 1, 2e9, 2.5).as("other", sweep.RoleRun, sweep.Done)
 	runs := []*Run{fast, seed, best, slow, other}
 
 	all := groups(runs)
@@ -62,9 +63,9 @@ func TestCandidates(t *testing.T) {
 // Each method has a place, a sign and, the dense one aside, a color of its own;
 // partial runs of other phases are another series.
 func TestMethods(t *testing.T) {
-	late := finished("partial", 4, 1, 1, 3e9, 3)
-	late.Config.PartialPhases = "late"
-	runs := []*Run{finished("dense", 4, 1, 1, 4e9, 2), late, finished("partial", 4, 1, 1, 2e9, 3), finished("static", 4, 1, 1, 1e9, 4), finished("dynamic", 4, 1, 1, 1e9, 3)}
+	late := finished(model.Partial, 4, 1, 1, 3e9, 3)
+	late.Config.PartialPhases = model.PhasesLate
+	runs := []*Run{finished(model.Dense, 4, 1, 1, 4e9, 2), late, finished(model.Partial, 4, 1, 1, 2e9, 3), finished(model.Static, 4, 1, 1, 1e9, 4), finished(model.Dynamic, 4, 1, 1, 1e9, 3)}
 	order, colors := seriesColors(runs)
 	want := []string{"dynamic s=0.9 B=16", "static s=0.9 B=16", "partial (late, fixed, frozen) s=0.9 B=16", "partial (always, fixed, frozen) s=0.9 B=16", "dense"}
 	if !slices.Equal(order, want) {
@@ -85,9 +86,9 @@ func TestMethods(t *testing.T) {
 
 // A table has no numbers that mean nothing: a dense model has no sparsity.
 func TestUnusedSettingsAreNotShown(t *testing.T) {
-	dense, sparse := finished("dense", 4, 1, 1, 1e9, 3), finished("dynamic", 4, 1, 1, 1e9, 3)
+	dense, sparse := finished(model.Dense, 4, 1, 1, 1e9, 3), finished(model.Dynamic, 4, 1, 1, 1e9, 3)
 	dense.Config.Sparsity, sparse.Config.Sparsity = 0.5, 0.75
-	static := finished("static", 4, 1, 1, 1e9, 3)
+	static := finished(model.Static, 4, 1, 1, 1e9, 3)
 	if got, want := differing([]*Run{dense, sparse, static}), []string{"method", "sparsity"}; !slices.Equal(got, want) {
 		t.Fatalf("found the columns %q, expected %q", got, want)
 	}

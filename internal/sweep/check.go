@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -157,7 +158,7 @@ func (s *Sweep) checkFolder() error {
 		return nil
 	}
 	if err != nil {
-		return usagef("out: found %v, expected a folder", err)
+		return usage.Errorf("out: found %v, expected a folder", err)
 	}
 	other := ""
 	for _, e := range entries {
@@ -169,7 +170,7 @@ func (s *Sweep) checkFolder() error {
 		}
 	}
 	if other != "" {
-		return usagef("out: found %s not empty (%s, ...) and no %s in it, expected a new or empty folder, or that of a sweep", s.Out, other, fileName)
+		return usage.Errorf("out: found %s not empty (%s, ...) and no %s in it, expected a new or empty folder, or that of a sweep", s.Out, other, fileName)
 	}
 	return nil
 }

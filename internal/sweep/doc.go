@@ -21,19 +21,8 @@ package sweep
 
 import (
 	"errors"
-	"fmt"
-
-	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // ErrFailed is wrapped by the error of a sweep that came to its end with runs
 // that failed.
 var ErrFailed = errors.New("runs failed")
-
-// usageError is train.ErrUsage: nothing has been written.
-type usageError struct{ error }
-
-func (e usageError) Is(target error) bool { return target == train.ErrUsage }
-func (e usageError) Unwrap() error        { return e.error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }

@@ -7,8 +7,9 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/goccy/go-yaml/ast"
-
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
+	"github.com/sparsebert/sparsebert-gpu/internal/strictyaml"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -27,7 +28,7 @@ type File struct {
 type Group struct {
 	Name  string
 	Line  int
-	set   []train.Given // of defaults, then of set
+	set   []settings.Given // of defaults, then of set
 	cross []axis
 	tune  *tune
 }
@@ -36,7 +37,7 @@ type Group struct {
 type axis struct {
 	key    string
 	line   int
-	values []train.Given
+	values []settings.Given
 }
 
 // tune says how a group's learning rate is chosen.
@@ -59,22 +60,19 @@ const (
 // groupName is what a group may be called: its runs' folders begin with it.
 var groupName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,47}$`)
 
-// notInFile are the settings that the command line gives, if anyone.
-var notInFile = []string{"device", "threads", "output_dir", "resume", "dry_run", "quiet", "json_logs"}
-
 // Load reads a sweep's file. Errors are train.ErrUsage and name file and line.
 func Load(path string) (*File, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.Size() > maxFileBytes {
-		return nil, usagef("%s: found %d bytes, expected a sweep's file of at most %d", path, info.Size(), maxFileBytes)
+		return nil, usage.Errorf("%s: found %d bytes, expected a sweep's file of at most %d", path, info.Size(), maxFileBytes)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, usagef("%s: found %v, expected a readable sweep's file", path, errors.Unwrap(err))
+		return nil, usage.Errorf("%s: found %v, expected a readable sweep's file", path, errors.Unwrap(err))
 	}
 	folder, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return nil, usagef("%s: %v", path, err)
+		return nil, usage.Errorf("%s: %v", path, err)
 	}
 	return Parse(path, folder, data)
 }
@@ -82,13 +80,13 @@ func Load(path string) (*File, error) {
 // Parse is Load on bytes. name stands for the file in errors; relative paths in it
 // start from folder.
 func Parse(name, folder string, data []byte) (*File, error) {
-	y, err := train.ParseYAML(name, data)
+	y, err := strictyaml.Parse(name, data)
 	if err != nil {
 		return nil, err
 	}
 	r := reader{y: y}
 	f := &File{Text: data, folder: folder}
-	var groups, fit *train.Pair
+	var groups, fit *strictyaml.Pair
 	for _, p := range y.Pairs {
 		switch p.Key {
 		case "description":
@@ -122,17 +120,17 @@ func Parse(name, folder string, data []byte) (*File, error) {
 
 // reader reads the parts of a file.
 type reader struct {
-	y        *train.YAML
-	defaults []train.Given
+	y        *strictyaml.File
+	defaults []settings.Given
 }
 
 // settings reads a mapping of settings.
-func (r *reader) settings(p train.Pair) ([]train.Given, error) {
+func (r *reader) settings(p strictyaml.Pair) ([]settings.Given, error) {
 	pairs, err := r.y.Mapping(p)
 	if err != nil {
 		return nil, err
 	}
-	var out []train.Given
+	var out []settings.Given
 	for _, p := range pairs {
 		g, err := r.setting(p)
 		if err != nil {
@@ -144,11 +142,11 @@ func (r *reader) settings(p train.Pair) ([]train.Given, error) {
 }
 
 // setting reads one setting, and tries its value.
-func (r *reader) setting(p train.Pair) (train.Given, error) {
-	if slices.Contains(notInFile, p.Key) {
-		return train.Given{}, r.y.Errorf(p.Line, "found key %s, expected no such key in a sweep's file (the command line has it, or nobody)", p.Key)
+func (r *reader) setting(p strictyaml.Pair) (settings.Given, error) {
+	if s, ok := settings.Find(p.Key); ok && s.Commands&settings.SweepFile == 0 {
+		return settings.Given{}, r.y.Errorf(p.Line, "found key %s, expected no such key in a sweep's file (the command line has it, or nobody)", p.Key)
 	}
-	g, err := r.y.Setting(p)
+	g, err := settings.Read(r.y, p)
 	if err != nil {
 		return g, err
 	}
@@ -157,7 +155,7 @@ func (r *reader) setting(p train.Pair) (train.Given, error) {
 }
 
 // groups reads the list of groups.
-func (r *reader) groups(p train.Pair) ([]Group, error) {
+func (r *reader) groups(p strictyaml.Pair) ([]Group, error) {
 	list, err := r.y.List(p)
 	if err != nil {
 		return nil, err
@@ -180,13 +178,13 @@ func (r *reader) groups(p train.Pair) ([]Group, error) {
 }
 
 // group reads one group.
-func (r *reader) group(p train.Pair) (Group, error) {
+func (r *reader) group(p strictyaml.Pair) (Group, error) {
 	g := Group{Line: p.Line, set: slices.Clone(r.defaults)}
 	pairs, err := r.y.Mapping(p)
 	if err != nil {
 		return g, err
 	}
-	var own []train.Given
+	var own []settings.Given
 	for _, p := range pairs {
 		switch p.Key {
 		case "name":
@@ -214,7 +212,7 @@ func (r *reader) group(p train.Pair) (Group, error) {
 }
 
 // together checks what a group's parts must keep among each other.
-func (r *reader) together(g *Group, own []train.Given) error {
+func (r *reader) together(g *Group, own []settings.Given) error {
 	given := map[string]int{}
 	for _, s := range own {
 		given[s.Key] = s.Line
@@ -248,7 +246,7 @@ func (r *reader) together(g *Group, own []train.Given) error {
 }
 
 // cross reads the lists that are crossed.
-func (r *reader) cross(p train.Pair) ([]axis, error) {
+func (r *reader) cross(p strictyaml.Pair) ([]axis, error) {
 	pairs, err := r.y.Mapping(p)
 	if err != nil {
 		return nil, err
@@ -265,9 +263,9 @@ func (r *reader) cross(p train.Pair) ([]axis, error) {
 }
 
 // axis reads a setting with a list of values.
-func (r *reader) axis(p train.Pair) (axis, error) {
+func (r *reader) axis(p strictyaml.Pair) (axis, error) {
 	a := axis{key: p.Key, line: p.Line}
-	if !isList(p.Value) { // say first if there is no such key at all
+	if !p.IsList() { // say first if there is no such key at all
 		if _, err := r.setting(p); err != nil {
 			return a, err
 		}
@@ -284,7 +282,7 @@ func (r *reader) axis(p train.Pair) (axis, error) {
 		if err != nil {
 			return a, err
 		}
-		if isList(p.Value) {
+		if p.IsList() {
 			return a, r.y.Errorf(p.Line, "%s: found a list of lists, expected a setting that has one value", p.Key)
 		}
 		for _, before := range a.values {
@@ -297,13 +295,8 @@ func (r *reader) axis(p train.Pair) (axis, error) {
 	return a, nil
 }
 
-func isList(n ast.Node) bool {
-	_, ok := n.(*ast.SequenceNode)
-	return ok
-}
-
 // tune reads how the learning rate is chosen.
-func (r *reader) tune(p train.Pair) (*tune, error) {
+func (r *reader) tune(p strictyaml.Pair) (*tune, error) {
 	t := &tune{line: p.Line}
 	pairs, err := r.y.Mapping(p)
 	if err != nil {
@@ -329,7 +322,7 @@ func (r *reader) tune(p train.Pair) (*tune, error) {
 }
 
 // texts reads a list of texts; it is never nil.
-func (r *reader) texts(p train.Pair) ([]string, error) {
+func (r *reader) texts(p strictyaml.Pair) ([]string, error) {
 	list, err := r.y.List(p)
 	if err != nil {
 		return nil, err
@@ -346,7 +339,7 @@ func (r *reader) texts(p train.Pair) ([]string, error) {
 }
 
 // fit reads what the learning-rate rule is fitted to.
-func (r *reader) fit(p train.Pair, groups []Group) (*Fit, error) {
+func (r *reader) fit(p strictyaml.Pair, groups []Group) (*Fit, error) {
 	pairs, err := r.y.Mapping(p)
 	if err != nil {
 		return nil, err

@@ -107,6 +107,7 @@ func TestBadFiles(t *testing.T) {
 		group + "  set:\n    max_steps: 2.5\n":                                           `f:4: max_steps: found "2.5", expected a whole number`,
 		group + "  set:\n    max_steps: 0\n":                                             "f:4: max_steps: found 0, expected 1 to",
 		group + "  set:\n    device: cpu\n":                                              "f:4: found key device",
+		group + "  set:\n    model: huge\n":                                              `f:4: model: found "huge", expected one of tiny, mini`,
 		group + "  cross:\n    seed: 3\n":                                                `f:4: seed: found "3", expected a list`,
 		group + "  cross:\n    sed: 3\n":                                                 `f:4: found unknown key "sed"`,
 		group + "  cross:\n    seed: []\n":                                               "f:4: seed: found an empty list",

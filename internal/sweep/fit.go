@@ -10,6 +10,8 @@ import (
 	"github.com/google/renameio/v2"
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
+	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -84,19 +86,19 @@ func FitRule(results []*Result, groups []string) (*Rule, error) {
 			continue
 		}
 		var c train.Config
-		if err := decodeConfig(r.Config, &c); err != nil {
+		if err := settings.Decode(r.Config, &c); err != nil {
 			return nil, fmt.Errorf("fit: run %s: %w", r.Name, err)
 		}
 		rate, seed := c.LearningRate, c.Seed
 		c.LearningRate, c.Seed = 0, 0
-		key, err := encodeConfig(c)
+		key, err := settings.Encode(&c)
 		if err != nil {
 			return nil, err
 		}
 		s := at[string(key)]
 		if s == nil {
 			s = &setting{Point{Model: fmt.Sprintf("%s-%dx%d", c.Model, c.Layers, c.Hidden), Sparsity: c.Sparsity}, map[uint64]map[float64]float64{}}
-			if c.Method == "dense" {
+			if c.Method == model.Dense {
 				s.point.Sparsity = 0
 			}
 			at[string(key)], order = s, append(order, s)
@@ -205,22 +207,6 @@ func (r *Rule) solve() error {
 	rest.MulVec(a, &x)
 	rest.SubVec(&rest, y)
 	r.Residual = mat.Norm(&rest, 2) / math.Sqrt(float64(len(r.Points)))
-	return nil
-}
-
-// decodeConfig reads what encodeConfig wrote.
-func decodeConfig(text json.RawMessage, c *train.Config) error {
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal(text, &values); err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	for _, s := range train.Settings() {
-		if v, ok := values[s.Key]; ok {
-			if err := json.Unmarshal(v, s.Value(c)); err != nil {
-				return fmt.Errorf("configuration: %s: %w", s.Key, err)
-			}
-		}
-	}
 	return nil
 }
 

@@ -6,19 +6,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
+	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // valley makes the results of a group whose loss is a parabola over ln rate with
 // its lowest point at best, and an offset for each seed.
-func valley(t *testing.T, model, method string, s, best float64, seeds int, rates ...float64) []*Result {
+func valley(t *testing.T, name string, method model.Method, s, best float64, seeds int, rates ...float64) []*Result {
 	t.Helper()
 	var out []*Result
 	for seed := 1; seed <= seeds; seed++ {
 		for _, rate := range rates {
 			c := train.DefaultConfig()
-			c.Model, c.Method, c.Sparsity, c.LearningRate, c.Seed = model, method, s, rate, uint64(seed)
-			text, err := encodeConfig(c)
+			c.Model, c.Method, c.Sparsity, c.LearningRate, c.Seed = name, method, s, rate, uint64(seed)
+			text, err := settings.Encode(&c)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -34,25 +36,25 @@ func valley(t *testing.T, model, method string, s, best float64, seeds int, rate
 func TestFitFindsTheRule(t *testing.T) {
 	var results []*Result
 	dense := map[string]float64{"mini": 8e-4, "small": 4e-4}
-	for _, model := range []string{"mini", "small"} {
+	for _, name := range []string{"mini", "small"} {
 		for _, s := range []float64{0, 0.25, 0.5, 0.75, 0.9} {
-			method := "static"
+			method := model.Static
 			if s == 0 {
-				method = "dense" // whose sparsity setting means nothing
+				method = model.Dense // whose sparsity setting means nothing
 			}
-			best := dense[model] * math.Exp(1.969*s*s+0.2905*s)
+			best := dense[name] * math.Exp(1.969*s*s+0.2905*s)
 			given := map[bool]float64{true: 0.9, false: s}[s == 0]
-			results = append(results, valley(t, model, method, given, best, 2, best/3, best/1.2, best*1.7)...)
+			results = append(results, valley(t, name, method, given, best, 2, best/3, best/1.2, best*1.7)...)
 		}
 	}
 	// Runs of another group, diverged ones, and seeds that have the chosen rate only
 	// do not count.
-	stray := valley(t, "mini", "static", 0.9, 1, 1, 0.5, 1, 2)
+	stray := valley(t, "mini", model.Static, 0.9, 1, 1, 0.5, 1, 2)
 	for _, r := range stray {
 		r.Group = "other"
 	}
-	lone := valley(t, "mini", "static", 0.5, 1e-9, 9, 8e-4*math.Exp(1.969*0.25+0.2905*0.5)*1.7)[2:]
-	bad := valley(t, "mini", "static", 0.5, 1, 1, 77)
+	lone := valley(t, "mini", model.Static, 0.5, 1e-9, 9, 8e-4*math.Exp(1.969*0.25+0.2905*0.5)*1.7)[2:]
+	bad := valley(t, "mini", model.Static, 0.5, 1, 1, 77)
 	bad[0].Status, bad[0].MLMLoss = Diverged, nil
 	results = append(append(append(results, stray...), lone...), bad...)
 
@@ -78,7 +80,7 @@ func TestFitFindsTheRule(t *testing.T) {
 
 // At the end of the grid the grid's rate is all there is.
 func TestBestRateAtTheEnd(t *testing.T) {
-	r := valley(t, "mini", "static", 0.5, 1, 1, 0.1, 0.2, 0.4)
+	r := valley(t, "mini", model.Static, 0.5, 1, 1, 0.1, 0.2, 0.4)
 	s := setting{seeds: map[uint64]map[float64]float64{1: {}}}
 	for i, rate := range []float64{0.1, 0.2, 0.4} {
 		s.seeds[1][rate] = *r[i].MLMLoss
@@ -89,12 +91,12 @@ func TestBestRateAtTheEnd(t *testing.T) {
 }
 
 func TestFitNeedsSparsities(t *testing.T) {
-	two := append(valley(t, "mini", "static", 0.5, 1, 1, 0.5, 1, 2), valley(t, "mini", "static", 0.9, 1, 1, 0.5, 1, 2)...)
+	two := append(valley(t, "mini", model.Static, 0.5, 1, 1, 0.5, 1, 2), valley(t, "mini", model.Static, 0.9, 1, 1, 0.5, 1, 2)...)
 	if _, err := FitRule(two, []string{"g"}); err == nil || !strings.Contains(err.Error(), "found 2 best learning rates for 3 coefficients") {
 		t.Errorf("found %v, expected too few points", err)
 	}
-	same := append(two, valley(t, "mini", "dynamic", 0.9, 1, 1, 0.5, 1, 2)...)
-	same = append(same, valley(t, "mini", "dynamic", 0.5, 1, 1, 0.5, 1, 2)...)
+	same := append(two, valley(t, "mini", model.Dynamic, 0.9, 1, 1, 0.5, 1, 2)...)
+	same = append(same, valley(t, "mini", model.Dynamic, 0.5, 1, 1, 0.5, 1, 2)...)
 	if _, err := FitRule(same, []string{"g"}); err == nil || !strings.Contains(err.Error(), "do not determine") {
 		t.Errorf("found %v, expected sparsities that do not determine the rule", err)
 	}

@@ -1,11 +1,12 @@
 package sweep
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -47,11 +48,11 @@ func (f *File) Runs(change func(*train.Config)) ([]*Run, error) {
 		for _, r := range runs {
 			// Two groups a and a-b can meet in one name.
 			if names[strings.ToLower(r.Name)] {
-				return nil, usagef("group %s: found a second run %s, expected each name once; call the group another name", r.Group, r.Name)
+				return nil, usage.Errorf("group %s: found a second run %s, expected each name once; call the group another name", r.Group, r.Name)
 			}
 			names[strings.ToLower(r.Name)] = true
 			if len(r.Name) > maxName {
-				return nil, usagef("group %s: found a run whose name has %d letters, expected at most %d; cross fewer lists or shorter values: %s", r.Group, len(r.Name), maxName, r.Name)
+				return nil, usage.Errorf("group %s: found a run whose name has %d letters, expected at most %d; cross fewer lists or shorter values: %s", r.Group, len(r.Name), maxName, r.Name)
 			}
 			f.anchor(&r.Config)
 			if change != nil {
@@ -87,7 +88,7 @@ func (g *Group) runs(most int) ([]*Run, error) {
 	for _, a := range g.cross {
 		combinations *= len(a.values)
 		if combinations > most {
-			return nil, usagef("group %s: found more than %d runs in the sweep, expected at most that many", g.Name, maxRuns)
+			return nil, usage.Errorf("group %s: found more than %d runs in the sweep, expected at most that many", g.Name, maxRuns)
 		}
 	}
 	choices := map[string]*choice{}
@@ -107,7 +108,7 @@ func (g *Group) runs(most int) ([]*Run, error) {
 			choices[key] = c
 			for _, rate := range g.tune.rates.values {
 				r := *base
-				r.Name += nameOf([]train.Given{rate})
+				r.Name += nameOf([]settings.Given{rate})
 				r.choice, r.candidate = c, true
 				if err := rate.Apply(&r.Config); err != nil {
 					return nil, err
@@ -120,15 +121,15 @@ func (g *Group) runs(most int) ([]*Run, error) {
 			out = append(out, base)
 		}
 		if len(out) > most {
-			return nil, usagef("group %s: found more than %d runs in the sweep, expected at most that many", g.Name, maxRuns)
+			return nil, usage.Errorf("group %s: found more than %d runs in the sweep, expected at most that many", g.Name, maxRuns)
 		}
 	}
 	return out, nil
 }
 
 // pick returns combination n: one value of each list, the last list fastest.
-func (g *Group) pick(n int) []train.Given {
-	out := make([]train.Given, len(g.cross))
+func (g *Group) pick(n int) []settings.Given {
+	out := make([]settings.Given, len(g.cross))
 	for i := len(g.cross) - 1; i >= 0; i-- {
 		values := g.cross[i].values
 		out[i] = values[n%len(values)]
@@ -141,7 +142,7 @@ func (g *Group) pick(n int) []train.Given {
 // one whose runs make the choice: that which has the first value of all lists
 // that the rate is not chosen separately for. It comes before all others of the
 // choice, since combinations are in lexical order.
-func (t *tune) place(cross []axis, picked []train.Given) (key string, first bool) {
+func (t *tune) place(cross []axis, picked []settings.Given) (key string, first bool) {
 	first = true
 	for i, a := range cross {
 		if t.separate(a.key) {
@@ -155,20 +156,16 @@ func (t *tune) place(cross []axis, picked []train.Given) (key string, first bool
 
 func (t *tune) separate(key string) bool { return slices.Contains(t.per, key) }
 
-// shortNames are the keys that names of runs abbreviate; a model's or a method's
-// name needs no key at all.
-var shortNames = map[string]string{
-	"model": "", "method": "", "sparsity": "s", "block_size": "b", "learning_rate": "lr", "updates": "n", "seed": "seed",
-	"prune_ratio": "pr", "prune_norm": "", "growth": "", "init": "", "partial_phases": "", "partial_choice": "", "partial_rest": "", "weight_decay": "wd", "group_lasso": "gl", "max_steps": "steps",
-}
-
 // nameOf is what picked values add to the name of a run.
-func nameOf(picked []train.Given) string {
+func nameOf(picked []settings.Given) string {
 	var name strings.Builder
 	for _, p := range picked {
-		short, known := shortNames[p.Key]
-		if !known {
-			short = strings.ReplaceAll(p.Key, "_", "-") + "="
+		short := p.RunName
+		switch short {
+		case "":
+			short = p.Flag() + "="
+		case settings.Alone:
+			short = ""
 		}
 		name.WriteString("-" + short + strings.Map(plain, valueText(p)))
 	}
@@ -184,24 +181,10 @@ func plain(r rune) rune {
 }
 
 // valueText writes a given value as its type does: 1e-3 and 0.001 are one value.
-func valueText(g train.Given) string {
+func valueText(g settings.Given) string {
 	c := train.DefaultConfig()
 	if err := g.Apply(&c); err != nil {
 		return "" // reader.setting has tried it
 	}
-	switch v := g.Setting.Value(&c).(type) {
-	case *string:
-		return *v
-	case *bool:
-		return fmt.Sprint(*v)
-	case *int:
-		return fmt.Sprint(*v)
-	case *int64:
-		return fmt.Sprint(*v)
-	case *uint64:
-		return fmt.Sprint(*v)
-	case *float64:
-		return fmt.Sprintf("%.10g", *v)
-	}
-	return ""
+	return g.Short(&c)
 }

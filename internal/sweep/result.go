@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"github.com/sparsebert/sparsebert-gpu/train"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
 // The statuses of a finished run.
@@ -57,33 +57,6 @@ const (
 	fitName     = "fit.json"
 )
 
-// encodeConfig writes the settings that determine a run's numbers, in the order of
-// train.Settings.
-func encodeConfig(c train.Config) (json.RawMessage, error) {
-	var out bytes.Buffer
-	for _, s := range train.Settings() {
-		if s.Running {
-			continue
-		}
-		value := s.Value(&c)
-		if list, ok := value.(*[]string); ok && *list == nil {
-			value = []string{}
-		}
-		text, err := json.Marshal(value)
-		if err != nil {
-			return nil, fmt.Errorf("encode %s: %w", s.Key, err)
-		}
-		separator := byte(',')
-		if out.Len() == 0 {
-			separator = '{'
-		}
-		out.WriteByte(separator)
-		fmt.Fprintf(&out, "%q:%s", s.Key, text)
-	}
-	out.WriteByte('}')
-	return out.Bytes(), nil
-}
-
 // LearningRate returns the learning rate of a result's configuration.
 func (r *Result) LearningRate() (float64, error) {
 	var c struct {
@@ -101,7 +74,7 @@ func readResults(path string) (map[string]*Result, error) {
 	err := readLines(path, func(n int, line []byte) error {
 		r := &Result{}
 		if err := json.Unmarshal(line, r); err != nil || r.Name == "" || len(r.Config) == 0 {
-			return usagef("%s:%d: found %.60q, expected the result of a run; remove the file, and the sweep makes it again from its runs", path, n, line)
+			return usage.Errorf("%s:%d: found %.60q, expected the result of a run; remove the file, and the sweep makes it again from its runs", path, n, line)
 		}
 		out[r.Name] = r
 		return nil
@@ -117,7 +90,7 @@ func readLines(path string, use func(n int, line []byte) error) error {
 		return nil
 	}
 	if err != nil {
-		return usagef("%s: found %v, expected a readable file", path, errors.Unwrap(err))
+		return usage.Errorf("%s: found %v, expected a readable file", path, errors.Unwrap(err))
 	}
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, len(data)+1)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -227,7 +228,7 @@ func (s *Sweep) make(ctx context.Context, r *Run, watch *runWatch) (*Result, Tim
 		result.FLOPs = watch.plan.FLOPs(result.Steps)
 		result.Tokens = result.Steps * int64(c.BatchSize*c.Accumulation) * int64(c.SeqLen)
 	}
-	result.Config, err = encodeConfig(c)
+	result.Config, err = settings.Encode(&c)
 	return result, timing, err
 }
 

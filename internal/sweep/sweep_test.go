@@ -339,7 +339,7 @@ func TestBadSweeps(t *testing.T) {
 	}
 	out := filepath.Join(t.TempDir(), "out")
 	for name, c := range map[string]struct{ from, to, want string }{
-		"model":   {"layers: 1", "model: huge", "run dense-seed1-lr0.0003: "},
+		"model":   {"layers: 1", "layers: 5000", "run dense-seed1-lr0.0003: "},
 		"block":   {"sparsity: [0.5, 0.75]", "block_size: [8, 64]", "run dynamic-b64-random: "},
 		"waiting": {"{seed: [1, 2]}", "{block_size: [8, 3], seed: [1]}", "run dense-b3-seed1-lr0.0003: "},
 		"updates": {"{updates: 4,", "{updates: 40,", "run dynamic-s0.5-random: updates: "},

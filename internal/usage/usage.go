@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// errUsage is what marked errors are.
-var errUsage = errors.New("bad usage")
+// Err is what marked errors are.
+var Err = errors.New("bad usage")
 
 // Errorf formats an error as fmt.Errorf does and marks it.
 func Errorf(format string, args ...any) error { return Mark(fmt.Errorf(format, args...)) }
@@ -22,9 +22,9 @@ func Mark(err error) error {
 }
 
 // Is says whether err, or an error that it wraps, is marked.
-func Is(err error) bool { return errors.Is(err, errUsage) }
+func Is(err error) bool { return errors.Is(err, Err) }
 
 type marked struct{ error }
 
 func (m marked) Unwrap() error        { return m.error }
-func (m marked) Is(target error) bool { return target == errUsage }
+func (m marked) Is(target error) bool { return target == Err }

@@ -1,4 +1,15 @@
-package train
+// Package strictyaml reads files of one YAML mapping strictly: keys are plain texts,
+// each given once, and a value is taken only for a Go type that it is. The YAML
+// library alone would take 2.5 for a whole number by dropping the half, a null for
+// the default, text for a number, and only the first of several documents.
+//
+//	f, err := strictyaml.Parse("run.yaml", data)
+//	for _, p := range f.Pairs {
+//		text, err := f.Text(p)
+//	}
+//
+// Every error about the file is usage.Err and one line that names file and line.
+package strictyaml
 
 import (
 	"bytes"
@@ -13,14 +24,12 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
-// YAML is a file of one mapping, read strictly: keys are plain texts, each given
-// once. The YAML library alone would take 2.5 for a whole number by dropping the
-// half, a null for the default, text for a number, and only the first of several
-// documents. Every error about the file is ErrUsage and one line that names file
-// and line.
-type YAML struct {
+// File is a file's one mapping.
+type File struct {
 	Name  string // of the file, in errors
 	Pairs []Pair // none of an empty file
 	data  []byte
@@ -28,14 +37,14 @@ type YAML struct {
 
 // Pair is one key of a mapping with its value.
 type Pair struct {
-	Key   string
-	Line  int
-	Value ast.Node
+	Key  string
+	Line int
+	node ast.Node
 }
 
-// ParseYAML reads a file's one mapping; name stands for the file in errors.
-func ParseYAML(name string, data []byte) (*YAML, error) {
-	y := &YAML{Name: name, data: data}
+// Parse reads a file's one mapping; name stands for the file in errors.
+func Parse(name string, data []byte) (*File, error) {
+	y := &File{Name: name, data: data}
 	if at := firstBinary(data); at >= 0 {
 		return nil, y.Errorf(1+bytes.Count(data[:at], []byte("\n")), "found binary data at byte %d, expected YAML in UTF-8", at)
 	}
@@ -66,24 +75,24 @@ func ParseYAML(name string, data []byte) (*YAML, error) {
 }
 
 // Errorf returns an error about a line of the file.
-func (y *YAML) Errorf(line int, format string, args ...any) error {
-	return usagef("%s:%d: %s", y.Name, line, fmt.Sprintf(format, args...))
+func (y *File) Errorf(line int, format string, args ...any) error {
+	return usage.Errorf("%s:%d: %s", y.Name, line, fmt.Sprintf(format, args...))
 }
 
 // Mapping returns the pairs of a pair whose value is a mapping.
-func (y *YAML) Mapping(p Pair) ([]Pair, error) {
-	if !isMapping(p.Value) {
-		return nil, y.Errorf(p.Line, "%s: found %s, expected a mapping", p.Key, describeNode(p.Value))
+func (y *File) Mapping(p Pair) ([]Pair, error) {
+	if !isMapping(p.node) {
+		return nil, y.Errorf(p.Line, "%s: found %s, expected a mapping", p.Key, describeNode(p.node))
 	}
-	return y.pairs(p.Value)
+	return y.pairs(p.node)
 }
 
 // List returns the elements of a pair whose value is a list, each as a pair of its
 // own with the same key.
-func (y *YAML) List(p Pair) ([]Pair, error) {
-	list, ok := p.Value.(*ast.SequenceNode)
+func (y *File) List(p Pair) ([]Pair, error) {
+	list, ok := p.node.(*ast.SequenceNode)
 	if !ok {
-		return nil, y.Errorf(p.Line, "%s: found %s, expected a list", p.Key, describeNode(p.Value))
+		return nil, y.Errorf(p.Line, "%s: found %s, expected a list", p.Key, describeNode(p.node))
 	}
 	out := make([]Pair, len(list.Values))
 	for i, v := range list.Values {
@@ -93,52 +102,41 @@ func (y *YAML) List(p Pair) ([]Pair, error) {
 }
 
 // Text returns the value of a pair that is a text.
-func (y *YAML) Text(p Pair) (string, error) {
-	if !isText(p.Value) {
-		return "", y.Errorf(p.Line, "%s: found %s, expected text", p.Key, describeNode(p.Value))
+func (y *File) Text(p Pair) (text string, err error) {
+	if !isText(p.node) {
+		return "", y.Errorf(p.Line, "%s: found %s, expected text", p.Key, describeNode(p.node))
 	}
-	var text string
-	if err := yaml.NodeToValue(p.Value, &text); err != nil {
-		return "", y.wrong(err)
-	}
-	return text, nil
+	return text, y.Into(p, &text)
 }
 
-// Given is a setting with the value that a file gives it.
-type Given struct {
-	Setting Setting
-	Pair
-	file *YAML
+// IsList tells whether the value of a pair is a list.
+func (p Pair) IsList() bool {
+	_, ok := p.node.(*ast.SequenceNode)
+	return ok
 }
 
-// Setting checks that a pair is a setting with a value of its type.
-func (y *YAML) Setting(p Pair) (Given, error) {
-	all := Settings()
-	i := slices.IndexFunc(all, func(s Setting) bool { return s.Key == p.Key })
-	if i < 0 {
-		return Given{}, y.Errorf(p.Line, "found unknown key %.80q, expected the name of a flag of train, with _ for -", p.Key)
+// Into puts the value of a pair into to: *string, *bool, *int, *int64, *uint64,
+// *float64 or *[]string. A value of another type is an error.
+func (y *File) Into(p Pair, to any) error {
+	if err := y.Check(p, to); err != nil {
+		return err
 	}
-	var zero Config
-	if expected := wrongKind(p.Value, all[i].Value(&zero)); expected != "" {
-		return Given{}, y.Errorf(p.Line, "%s: found %s, expected %s", p.Key, describeNode(p.Value), expected)
+	if err := yaml.NodeToValue(p.node, to, yaml.Strict()); err != nil {
+		return y.wrong(err)
 	}
-	return Given{all[i], p, y}, nil
+	return nil
 }
 
-// Apply puts the value into c. A value out of its range is an error, after which
-// c must not be used.
-func (g Given) Apply(c *Config) error {
-	if err := yaml.NodeToValue(g.Pair.Value, g.Setting.Value(c), yaml.Strict()); err != nil {
-		return g.file.wrong(err)
-	}
-	if key, wrong := c.OutOfRange(); key == g.Key {
-		return g.file.Errorf(g.Line, "%s: %s", key, wrong)
+// Check says whether the value of a pair is of to's type, as Into takes it.
+func (y *File) Check(p Pair, to any) error {
+	if expected := wrongKind(p.node, to); expected != "" {
+		return y.Errorf(p.Line, "%s: found %s, expected %s", p.Key, describeNode(p.node), expected)
 	}
 	return nil
 }
 
 // wrong puts an error of the YAML library into one line.
-func (y *YAML) wrong(err error) error {
+func (y *File) wrong(err error) error {
 	line, text := 1, err.Error()
 	var located yaml.Error
 	if errors.As(err, &located) {
@@ -152,7 +150,7 @@ func (y *YAML) wrong(err error) error {
 }
 
 // pairs returns the pairs of a mapping.
-func (y *YAML) pairs(node ast.Node) ([]Pair, error) {
+func (y *File) pairs(node ast.Node) ([]Pair, error) {
 	var values []*ast.MappingValueNode
 	switch m := node.(type) {
 	case *ast.MappingNode:
@@ -207,8 +205,8 @@ func firstBinary(data []byte) int {
 	return -1
 }
 
-// wrongKind returns what a setting's value, a pointer as in Setting.Value, is
-// expected to be, or "" when the node is that.
+// wrongKind returns what a value for a pointer of File.Into is expected to be, or ""
+// when the node is that.
 func wrongKind(node ast.Node, value any) string {
 	switch value.(type) {
 	case *string:

@@ -1,0 +1,80 @@
+package settings
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+)
+
+// Hash is the SHA-256, in hex, of everything in a configuration that determines the
+// numbers of the run. Settings marked Running are left out.
+func Hash(config any) (string, error) {
+	sum := sha256.New()
+	err := determining(config, func(s Setting, text string) {
+		fmt.Fprintf(sum, "%s=%s\n", s.Key, text)
+	})
+	return fmt.Sprintf("%x", sum.Sum(nil)), err
+}
+
+// Differs returns the key of the first setting, Running ones left out, in which two
+// configurations differ, with both values; ok is false when there is none.
+func Differs(a, b any) (key, inA, inB string, ok bool) {
+	for _, s := range table {
+		if s.Running {
+			continue
+		}
+		x, errX := s.Text(a)
+		y, errY := s.Text(b)
+		if errX != nil || errY != nil || x != y {
+			return s.Key, x, y, true
+		}
+	}
+	return "", "", "", false
+}
+
+// Encode writes the settings that determine a run's numbers as a JSON object, in
+// the order of the table.
+func Encode(config any) (json.RawMessage, error) {
+	var out bytes.Buffer
+	separator := byte('{')
+	err := determining(config, func(s Setting, text string) {
+		out.WriteByte(separator)
+		fmt.Fprintf(&out, "%q:%s", s.Key, text)
+		separator = ','
+	})
+	out.WriteByte('}')
+	return out.Bytes(), err
+}
+
+// Decode reads what Encode wrote. What the text does not have stays as it is.
+func Decode(text json.RawMessage, config any) error {
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(text, &values); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	for _, s := range table {
+		if v, ok := values[s.Key]; ok {
+			if err := json.Unmarshal(v, s.Pointer(config)); err != nil {
+				return fmt.Errorf("configuration: %s: %w", s.Key, err)
+			}
+		}
+	}
+	return nil
+}
+
+// determining hands over the settings that determine a run's numbers with their
+// values.
+func determining(config any, use func(s Setting, text string)) error {
+	for _, s := range table {
+		if s.Running {
+			continue
+		}
+		text, err := s.Text(config)
+		if err != nil {
+			return err
+		}
+		use(s, text)
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package settings
+
+import (
+	"math"
+
+	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// Limits that other packages need too.
+const (
+	// MaxAccumulation is the largest number of micro-batches in a step.
+	MaxAccumulation = 1 << 15
+	// MaxThreads is the largest number of threads that a device may be asked for.
+	MaxThreads = 1 << 12
+)
+
+// Conditions that several settings share.
+var (
+	dynamic     = is{"method", []any{model.Dynamic}}
+	blockSparse = is{"method", []any{model.Dynamic, model.Static}}
+	partial     = is{"method", []any{model.Partial}}
+	notDense    = is{"method", []any{model.Dynamic, model.Static, model.Partial}}
+)
+
+// asModel is what 0 means for a size of the model.
+var asModel = []Meaning{{0, "as the model has"}}
+
+// inf bounds what has no largest value.
+var inf = math.Inf(1)
+
+// table has the settings in the order of --help, of the fields of train.Config and
+// of the keys in files.
+var table = []Setting{
+	{Key: "model", Field: "Model", Aliases: []string{"m"}, Group: Model, Default: "tiny", Words: model.PresetNames(),
+		Help: "named size", Commands: SweepFile | Flops, RunName: Alone},
+	{Key: "layers", Field: "Layers", Aliases: []string{"L"}, Group: Model, Default: 0, Meanings: asModel,
+		Help: "encoder layers", Commands: SweepFile | Flops},
+	{Key: "hidden", Field: "Hidden", Aliases: []string{"H"}, Group: Model, Default: 0, Meanings: asModel,
+		Help: "hidden size", Commands: SweepFile | Flops},
+	{Key: "heads", Field: "Heads", Aliases: []string{"A"}, Group: Model, Default: 0, Meanings: asModel,
+		Help: "attention heads", Commands: SweepFile | Flops},
+	{Key: "ffn", Field: "FFN", Aliases: []string{"F"}, Group: Model, Default: 0, Meanings: asModel,
+		Help: "feed-forward size", Commands: SweepFile | Flops},
+	{Key: "dropout", Field: "Dropout", Group: Model, Default: -1., Range: &Range{Min: 0, Max: 1, OpenMax: true},
+		Meanings: []Meaning{{-1, "0.1 for models larger than Small, else 0"}},
+		Help:     "dropout rate", Commands: SweepFile | Flops | Import},
+	{Key: "init", Field: "Init", Group: Model, Default: model.TruncatedNormal,
+		Help: "initial distribution of weight matrices", Commands: SweepFile | Flops | Import, RunName: Alone},
+	{Key: "init_rescale", Field: "Rescale", Group: Model, Default: false, Used: blockSparse,
+		Help:     "divide the initial standard deviation of sparse weights by the root of the density",
+		Commands: SweepFile | Flops},
+	{Key: "init_from", Field: "InitFrom", Group: Model, Default: "",
+		Help: "Hugging Face folder, checkpoint or run to take sizes, vocabulary and weights from; " +
+			"block-sparse weights keep the blocks of the largest norm",
+		Commands: SweepFile | Flops},
+	{Key: "init_heads", Field: "InitHeads", Group: Model, Default: false,
+		Help:     "start heads that init-from lacks (pooler, MLM, NSP) at random",
+		Commands: SweepFile | Flops | Import},
+
+	{Key: "corpus", Field: "Corpus", Aliases: []string{"c"}, Group: Data, Default: []string(nil),
+		Help: "training text (file, folder, .gz, .zst) or a folder of shards; repeatable " +
+			"(default: built-in demo corpus)",
+		Commands: SweepFile | Sweep},
+	{Key: "valid", Field: "Valid", Group: Data, Default: []string(nil),
+		Help:     "validation text or shards; repeatable (default: every 20th training document)",
+		Commands: SweepFile | Sweep},
+	{Key: "vocab", Field: "Vocab", Group: Data, Default: "",
+		Help:     "vocab.txt to use (default: the shards' own, or one trained on the text)",
+		Commands: SweepFile | Sweep | Import},
+	{Key: "vocab_size", Field: "VocabSize", Aliases: []string{"V"}, Group: Data, Default: 1024,
+		Range: &Range{Min: 16, Max: 1 << 20},
+		Help:  "size of the vocabulary to train, or that the given one must have", Commands: SweepFile | Flops},
+	{Key: "seq_len", Field: "SeqLen", Aliases: []string{"S"}, Group: Data, Default: 128,
+		Range: &Range{Min: 8, Max: 1 << 15},
+		Help:  "sequence length in tokens", Commands: SweepFile | Flops},
+	{Key: "mlm_probability", Field: "MLMProbability", Group: Data, Default: 0.15,
+		Range: &Range{Min: 0, Max: 1, OpenMin: true},
+		Help:  "fraction of tokens to mask", Commands: SweepFile | Flops},
+
+	{Key: "method", Field: "Method", Group: Sparsity, Default: model.Dynamic,
+		Help: "how the encoder's weights are kept and trained; partial: dense weights of which a part is trained",
+
+		Commands: SweepFile | Flops | Import, RunName: Alone},
+	{Key: "sparsity", Field: "Sparsity", Aliases: []string{"s"}, Group: Sparsity, Default: 0.9, Used: notDense,
+		Help:     "fraction of inactive (partial: of untrained) blocks in every encoder weight",
+		Commands: SweepFile | Flops | Import, RunName: "s"},
+	{Key: "block_size", Field: "BlockSize", Aliases: []string{"B"}, Group: Sparsity, Default: 16, Used: notDense,
+		Help: "1|4|8|16|32|64", Commands: SweepFile | Flops | Import, RunName: "b"},
+	{Key: "prune_ratio", Field: "PruneRatio", Group: Sparsity, Default: 0.5, Range: &Range{Min: 0, Max: 1}, Used: dynamic,
+		Help: "largest fraction of blocks moved by one update", Commands: SweepFile | Flops, RunName: "pr"},
+	{Key: "updates", Field: "Updates", Aliases: []string{"n"}, Group: Sparsity, Default: 0,
+		Range: &Range{Min: 1, Max: 1 << 31},
+		Meanings: []Meaning{{0, "80, or 160 for B = 1, of at least 100 steps each; " +
+			"where partial alternates 160, likewise"}},
+		Used: some{dynamic, all{partial, is{"partial_phases", []any{model.PhasesAlternate}}}},
+		Help: "phases of training between which the topology is updated: n phases, n-1 updates; " +
+			"or how often partial alternates",
+		Commands: SweepFile | Flops, RunName: "n"},
+	{Key: "prune_schedule", Field: "PruneSchedule", Group: Sparsity, Default: sparse.Cosine, Used: dynamic,
+		Help: "how the pruning ratio changes over the run", Commands: SweepFile | Flops},
+	{Key: "prune_norm", Field: "PruneNorm", Group: Sparsity, Default: sparse.L1,
+		Used: some{dynamic, all{blockSparse, given("init_from")},
+			all{partial, is{"partial_choice", []any{sparse.ChooseMagnitude}}}},
+		Help: "norm of a block by which it is pruned", Commands: SweepFile | Flops | Import, RunName: Alone},
+	{Key: "growth", Field: "Growth", Group: Sparsity, Default: sparse.GrowRandom, Used: blockSparse, // the start's too
+		Help: "how new blocks are chosen", Commands: SweepFile | Flops | Import, RunName: Alone},
+	{Key: "regrow_pruned", Field: "RegrowPruned", Group: Sparsity, Default: false, Used: dynamic,
+		Help: "let a block that was just pruned return at once", Commands: SweepFile | Flops},
+	{Key: "distribution", Field: "Distribution", Group: Sparsity, Default: sparse.Uniform, Used: notDense,
+		Help: "how the density is shared among the weights", Commands: SweepFile | Flops | Import},
+	{Key: "partial_phases", Field: "PartialPhases", Group: Sparsity, Default: model.PhasesAlways, Used: partial,
+		Help: "when method partial trains a part only; early and late: half of the run; " +
+			"alternate: updates times all, then a part",
+		Commands: SweepFile | Flops, RunName: Alone},
+	{Key: "partial_choice", Field: "PartialChoice", Group: Sparsity, Default: sparse.ChooseFixed, Used: partial,
+		Help:     "the blocks that it trains; random: drawn for each phase; magnitude: largest by prune-norm",
+		Commands: SweepFile | Flops, RunName: Alone},
+	{Key: "partial_rest", Field: "PartialRest", Group: Sparsity, Default: model.Frozen, Used: partial,
+		Help: "what becomes of the others", Commands: SweepFile | Flops, RunName: Alone},
+
+	{Key: "max_steps", Field: "MaxSteps", Aliases: []string{"steps"}, Group: Optim, Default: int64(1500),
+		Range: &Range{Min: 1, Max: 1 << 31}, Help: "optimizer steps", Commands: SweepFile, RunName: "steps"},
+	{Key: "epochs", Field: "Epochs", Group: Optim, Default: 0., Range: &Range{Min: 0, Max: 1e6, OpenMin: true},
+		Meanings: []Meaning{{0, "max-steps counts"}}, Help: "passes over the corpus instead of max-steps",
+		Commands: SweepFile},
+	{Key: "batch_size", Field: "BatchSize", Aliases: []string{"b"}, Group: Optim, Default: 16,
+		Range: &Range{Min: 1, Max: 1 << 20}, Help: "sequences in a micro-batch", Commands: SweepFile | Flops},
+	{Key: "gradient_accumulation_steps", Field: "Accumulation", Aliases: []string{"accum"}, Group: Optim, Default: 1,
+		Range: &Range{Min: 1, Max: MaxAccumulation}, Help: "micro-batches in a step", Commands: SweepFile},
+	{Key: "gradient_checkpointing", Field: "Checkpointing", Group: Optim, Default: false, Running: true,
+		Help: "keep only the output of each encoder layer and run it again for the backward pass: " +
+			"less memory, same results, a third more products",
+		Commands: SweepFile | Flops},
+	{Key: "learning_rate", Field: "LearningRate", Aliases: []string{"lr"}, Group: Optim, Default: 0.,
+		Range: &Range{Min: 0, Max: 1e3, OpenMin: true}, Meanings: []Meaning{{0, "the paper's rule for size and sparsity"}},
+		Help: "peak learning rate", Commands: SweepFile, RunName: "lr"},
+	{Key: "warmup_steps", Field: "WarmupSteps", Aliases: []string{"warmup"}, Group: Optim, Default: int64(-1),
+		Range: &Range{Min: 0, Max: 1 << 31}, Meanings: []Meaning{{-1, "a tenth of the run, at most 10000"}},
+		Help: "steps of linear warm-up", Commands: SweepFile},
+	{Key: "weight_decay", Field: "WeightDecay", Aliases: []string{"wd"}, Group: Optim, Default: 0.01,
+		Range: &Range{Min: 0, Max: 1e3}, Help: "decoupled weight decay (not on biases and LayerNorm)",
+		Commands: SweepFile, RunName: "wd"},
+	{Key: "group_lasso", Field: "GroupLasso", Group: Optim, Default: 0., Range: &Range{Min: 0, Max: 1e3}, Used: blockSparse,
+		Meanings: []Meaning{{0, "off"}}, Help: "decoupled Group Lasso on sparse blocks",
+		Commands: SweepFile, RunName: "gl"},
+	{Key: "max_grad_norm", Field: "MaxGradNorm", Aliases: []string{"clip"}, Group: Optim, Default: 1.,
+		Range: &Range{Min: 0, Max: inf}, Meanings: []Meaning{{0, "off"}}, Help: "clip the global gradient norm",
+		Commands: SweepFile},
+	{Key: "seed", Field: "Seed", Group: Optim, Default: uint64(1), Help: "seed of every random draw",
+		Commands: SweepFile | Import, RunName: "seed"},
+
+	{Key: "device", Field: "Device", Aliases: []string{"d"}, Group: Running, Default: "auto", Running: true,
+		Words: []string{"auto", "cpu", "cuda", "sim"},
+		Help:  "auto: cuda where there is a GPU and the program's helper binary for it", Commands: Sweep | Device},
+	{Key: "precision", Field: "Precision", Group: Running, Default: "fp32", Words: []string{"fp32", "bf16"},
+		Help: "of activations; bf16: not on the cpu", Commands: SweepFile | Sweep | Flops | Device},
+	{Key: "threads", Field: "Threads", Aliases: []string{"t"}, Group: Running, Default: 0, Running: true,
+		Range: &Range{Min: 1, Max: MaxThreads}, Meanings: []Meaning{{0, "one a core"}},
+		Help: "CPU threads", Commands: Sweep | Device},
+	{Key: "output_dir", Field: "OutputDir", Aliases: []string{"out", "o"}, Group: Running, Default: "", Running: true,
+		Help: "run folder (default: a new one under runs/)"},
+	{Key: "resume", Field: "Resume", Aliases: []string{"r"}, Group: Running, Default: false, Running: true,
+		Help: "go on with the run in output-dir"},
+	{Key: "save_steps", Field: "SaveSteps", Group: Running, Default: int64(0), Running: true,
+		Range: &Range{Min: 1, Max: inf}, Meanings: []Meaning{{0, "at the end"}},
+		Help: "steps between checkpoints", Commands: SweepFile},
+	{Key: "save_total_limit", Field: "SaveTotalLimit", Group: Running, Default: 2, Running: true,
+		Range: &Range{Min: 1, Max: inf}, Meanings: []Meaning{{0, "all"}},
+		Help: "checkpoints to keep", Commands: SweepFile},
+	{Key: "eval_steps", Field: "EvalSteps", Group: Running, Default: int64(0),
+		Range: &Range{Min: 1, Max: inf}, Meanings: []Meaning{{0, "at the end"}},
+		Help: "steps between evaluations", Commands: SweepFile},
+	{Key: "eval_batches", Field: "EvalBatches", Group: Running, Default: 16,
+		Range: &Range{Min: 1, Max: inf}, Meanings: []Meaning{{0, "the whole set"}},
+		Help: "batches of an evaluation during training", Commands: SweepFile},
+	{Key: "final_eval_batches", Field: "FinalBatches", Group: Running, Default: 0,
+		Range: &Range{Min: 1, Max: inf}, Meanings: []Meaning{{0, "the whole set"}},
+		Help: "batches of the evaluation after the last step", Commands: SweepFile},
+	{Key: "logging_steps", Field: "LoggingSteps", Group: Running, Default: int64(20),
+		Range: &Range{Min: 1, Max: inf}, Help: "steps between log lines", Commands: SweepFile},
+	{Key: "dry_run", Field: "DryRun", Group: Running, Default: false, Running: true,
+		Help: "check everything, print parameters, FLOPs, memory and disk, write nothing"},
+	{Key: "quiet", Field: "Quiet", Aliases: []string{"q"}, Group: Running, Default: false, Running: true,
+		Help: "print warnings, errors and the summary only", Commands: Sweep},
+	{Key: "json_logs", Field: "JSONLogs", Group: Running, Default: false, Running: true,
+		Help: "log lines as JSON", Commands: Sweep},
+}
