@@ -76,10 +76,10 @@ func restrictFaults() []fault {
 		}}),
 		plant("rows and columns mixed up", restrictFault{restrict: func(b restricting, p backend.Param, t *sparse.Topology) {
 			if t != nil && t.Out == t.In {
-				turned := t.Clone()
-				turned.Rows, turned.Cols = turned.Cols, turned.Rows
-				turned.Index()
-				t = turned
+				transposed := t.Clone()
+				transposed.Rows, transposed.Cols = transposed.Cols, transposed.Rows
+				transposed.Index()
+				t = transposed
 			}
 			b.Restrict(p, t)
 		}}),

@@ -9,7 +9,7 @@ import (
 )
 
 // tensors draws a set of parameters as a model has them: a matrix, large enough
-// to be cut into pieces, and a vector, both dense, and block-sparse weights of
+// to be split into tiles, and a vector, both dense, and block-sparse weights of
 // three block sizes.
 func tensors(d *draws) []paramData {
 	list := []paramData{

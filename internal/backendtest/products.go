@@ -27,8 +27,8 @@ func (c productCase) weight(d *draws) paramData {
 
 // productCases are weights of every block size, non-square both ways, with one
 // block, some and all, and token counts around the tiles of 16, 64 and 128 that
-// backends like. Some are long enough, one way or both, to be cut into several
-// pieces.
+// backends like. Some are long enough, one way or both, to be split into several
+// tiles.
 func productCases() []productCase {
 	var list []productCase
 	for _, s := range []struct{ block, rows, cols int }{

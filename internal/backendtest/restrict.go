@@ -31,8 +31,8 @@ func (p restricted) within(k int) bool {
 	return active
 }
 
-// restrictedTensors are dense tensors with parts of them: one that is cut into
-// pieces, neighboring blocks, a part that is all, one that was taken back.
+// restrictedTensors are dense tensors with parts of them: one that is split into
+// tiles, neighboring blocks, a part that is all, one that was taken back.
 func restrictedTensors(d *draws) []restricted {
 	var list []restricted
 	for _, s := range []struct{ block, rows, cols, nnzb int }{

@@ -56,8 +56,8 @@ type Options struct {
 	// that grows, and for runs that look at one operation; a name that no group
 	// has is an error.
 	Ops []string
-	// OneIn, if not 0, is how many of a group's checks there are for each one that runs: for runs that look for
-	// something else than wrong results. The others count as skipped.
+	// OneIn, if not 0, is how many of a group's checks there are for each one that runs: for runs
+	// that look for something else than wrong results. The others count as skipped.
 	OneIn int
 }
 

@@ -42,7 +42,7 @@ func New() *Backend {
 
 // WriteDoubles is WriteFloats for float64 data, without rounding.
 func (b *Backend) WriteDoubles(dst backend.Buffer, off int, src []float64) {
-	b.WriteFloats(dst, off, singles(src)) // which checks the arguments
+	b.WriteFloats(dst, off, singles(src)) // it checks the arguments
 	if b.device.err == nil {
 		copy(dst.(*buffer).real[off:], src)
 	}
@@ -50,7 +50,7 @@ func (b *Backend) WriteDoubles(dst backend.Buffer, off int, src []float64) {
 
 // ReadDoubles is ReadFloats without rounding.
 func (b *Backend) ReadDoubles(dst []float64, src backend.Buffer, off int) error {
-	if err := b.ReadFloats(make([]float32, len(dst)), src, off); err != nil { // which checks the arguments
+	if err := b.ReadFloats(make([]float32, len(dst)), src, off); err != nil { // it checks them
 		return err
 	}
 	copy(dst, src.(*buffer).real[off:])
