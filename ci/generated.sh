@@ -16,6 +16,7 @@ go run -C "$kernel/gen" . -dir "$scratch/made"
 # same FOLDER compares the generated files in it with those just made.
 same() {
   local ok=0 f
+  # shellcheck disable=SC2010 # names without spaces
   for f in $(ls "$1" "$scratch/made" | grep '_amd64\.\(s\|go\)$' | sort -u); do
     # What a person wrote has no warning in its first line.
     if [ ! -e "$scratch/made/$f" ] && [[ $f == *.go ]] && ! head -1 "$1/$f" | grep -q '^// Code generated'; then continue; fi

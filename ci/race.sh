@@ -3,7 +3,7 @@
 # compiler, which nothing else here does.
 set -uo pipefail
 . "$(dirname "$0")/arguments.sh"
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 one_of -- "$@"
 if ! command -v gcc >/dev/null; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -13,6 +13,6 @@ if ! command -v gcc >/dev/null; then
     exit 1
   fi
 fi
-packages=$(grep -rlE --include='*.go' '(^|[[:space:]])go (func|[a-zA-Z.]+\()|errgroup|\.Go\(' --exclude='*_test.go' . | xargs -n1 dirname | sort -u)
-echo "race: " $packages
-CGO_ENABLED=1 go test -short -race -json $packages 2>&1 | go run ./ci/testreport
+mapfile -t packages < <(grep -rlE --include='*.go' '(^|[[:space:]])go (func|[a-zA-Z.]+\()|errgroup|\.Go\(' --exclude='*_test.go' . | xargs -n1 dirname | sort -u)
+echo "race: ${packages[*]}"
+CGO_ENABLED=1 go test -short -race -json "${packages[@]}" 2>&1 | go run ./ci/testreport

@@ -4,7 +4,7 @@
 #   test.sh ARGUMENT...  what `go test` takes, in place of ./...
 set -uo pipefail
 . "$(dirname "$0")/arguments.sh"
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 if [ "$*" = --help ]; then help; exit 0; fi
 export CGO_ENABLED=0
 [ $# -gt 0 ] || set -- ./...
