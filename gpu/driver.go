@@ -75,6 +75,7 @@ type Driver interface {
 	// argument in the low bytes of one word, whatever its size.
 	Launch(s Stream, f Function, grid, block Dim3, shared int, args []uint64) error
 
+	// NewStream makes another queue of work.
 	NewStream() (Stream, error)
 	// Sync waits for the stream's work and returns its error.
 	Sync(s Stream) error

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -106,7 +105,7 @@ func (d *Driver) Launch(s gpu.Stream, f gpu.Function, grid, block gpu.Dim3, shar
 			}
 			total := d.counters[k.Name()]
 			total.Launches++
-			accumulate(reflect.ValueOf(&total.Counters).Elem(), reflect.ValueOf(c))
+			accumulate(reflect.ValueOf(&total.Work).Elem(), reflect.ValueOf(Work(c)))
 			d.counters[k.Name()] = total
 			return nil
 		})
@@ -143,41 +142,4 @@ func (d *Driver) check(k *ptxsim.Kernel, grid, block gpu.Dim3, shared int, args 
 		return nil, fmt.Errorf("%w: %d threads in a block, expected at most 1024", ptxsim.ErrLaunch, n)
 	}
 	return values, nil
-}
-
-// Counters are what the launches of a kernel did, those that failed not counted.
-type Counters struct {
-	Launches int64
-	ptxsim.Counters
-}
-
-// accumulate adds every number of from, a struct or array of integers, to total.
-func accumulate(total, from reflect.Value) {
-	switch from.Kind() {
-	case reflect.Int64:
-		total.SetInt(total.Int() + from.Int())
-	case reflect.Struct:
-		for i := range from.NumField() {
-			accumulate(total.Field(i), from.Field(i))
-		}
-	case reflect.Array:
-		for i := range from.Len() {
-			accumulate(total.Index(i), from.Index(i))
-		}
-	}
-}
-
-// Counters returns what was done since New or ResetCounters, by name of the
-// kernel. It works after Close too.
-func (d *Driver) Counters() map[string]Counters {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return maps.Clone(d.counters)
-}
-
-// ResetCounters sets all counters to 0.
-func (d *Driver) ResetCounters() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	clear(d.counters)
 }

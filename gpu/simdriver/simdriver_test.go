@@ -150,6 +150,19 @@ func TestCounters(t *testing.T) {
 	}
 }
 
+// Classes come in the order of the counters.
+func TestClasses(t *testing.T) {
+	names := Classes()
+	for class, want := range map[ptxsim.Class]string{ptxsim.Integer: "integer", ptxsim.Shared: "shared", ptxsim.Matrix: "matrix"} {
+		if names[class] != want {
+			t.Errorf("class %d: found %q, expected %q", class, names[class], want)
+		}
+	}
+	if len(names) != len(Work{}.Warp) {
+		t.Errorf("found %d names, expected %d", len(names), len(Work{}.Warp))
+	}
+}
+
 // Every number that the simulator counts is added up.
 func TestAccumulate(t *testing.T) {
 	var one, total ptxsim.Counters
