@@ -1,6 +1,9 @@
 package gpu
 
-import "github.com/sparsebert/sparsebert-gpu/backend"
+import (
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/launch"
+)
 
 // norm checks the parameters of a LayerNorm and returns its width.
 func (c checker) norm(gamma, beta backend.Param, t int) (qg, qb *param, h int) {
@@ -24,13 +27,11 @@ func (b *Backend) AddNorm(y, z, mean, rstd, residual, sub backend.Buffer, gamma,
 	if !c.ok() || t == 0 {
 		return
 	}
-	g, block, width := b.warps(t), Dim3{X: rowThreads}, int32(h)
-	mu, r, gs, bs := ptrF32(means.p), ptrF32(rstds.p), ptrF32(qg.values.p), ptrF32(qb.values.p)
-	if b.act == backend.BF16 {
-		b.k.addNormBf16(g, block, 0, ptrBF16(ys.p), ptrBF16(zs.p), mu, r, ptrBF16(res.p), ptrBF16(at(subs)), gs, bs, b.scalars(), rate, site, int32(t), width)
-		return
-	}
-	b.k.addNormF32(g, block, 0, ptrF32(ys.p), ptrF32(zs.p), mu, r, ptrF32(res.p), ptrF32(at(subs)), gs, bs, b.scalars(), rate, site, int32(t), width)
+	b.k.addNorm(b.warps(t), addNormArgs{
+		y: ptrAct(ys.p), z: ptrAct(zs.p), mean: ptrF32(means.p), rstd: ptrF32(rstds.p),
+		residual: ptrAct(res.p), sub: ptrAct(at(subs)), gamma: ptrF32(qg.values.p), beta: ptrF32(qb.values.p),
+		step: b.scalars(), rate: rate, site: site, tokens: int32(t), h: int32(h),
+	})
 }
 
 // AddNormGrad implements backend.Layers.
@@ -45,37 +46,22 @@ func (b *Backend) AddNormGrad(dresidual, dsub, dy, z, mean, rstd backend.Buffer,
 	if !c.ok() || t == 0 {
 		return
 	}
-	s := b.normGradShape(t, h)
-	if s.block.X == 0 {
+	l, ok := launch.LayerNormGrad(b.device(), t, h)
+	if !ok {
 		c.fail("columns: found %d, expected at most %d (8 bytes a column must fit the %d bytes of shared memory of this device)", h, b.prop.SharedBytes/8, b.prop.SharedBytes)
 		return
 	}
-	blocks := s.grid.X
+	blocks := l.Grid.X
 	partial := ptrF32(b.reserve(c.op, &b.scratch, "partial sums", 8*int64(blocks)*int64(h)))
 	if !c.ok() {
 		return
 	}
-	mu, r, gs, width := ptrF32(means.p), ptrF32(rstds.p), ptrF32(qg.values.p), int32(h)
-	if b.act == backend.BF16 {
-		b.k.addNormGradBf16(s.grid, s.block, s.shared, ptrBF16(dres.p), ptrBF16(at(subs)), ptrBF16(dys.p), ptrBF16(zs.p), mu, r, gs, partial, b.scalars(), rate, site, int32(t), width)
-	} else {
-		b.k.addNormGradF32(s.grid, s.block, s.shared, ptrF32(dres.p), ptrF32(at(subs)), ptrF32(dys.p), ptrF32(zs.p), mu, r, gs, partial, b.scalars(), rate, site, int32(t), width)
-	}
-	b.k.addNormReduce(grid(2*h, 32, 1<<20), Dim3{X: 32 * min(32, blocks)}, 0, ptrF32(qg.grad.p), ptrF32(qb.grad.p), partial, int32(blocks), width)
-}
-
-// normGrad is a launch of add_norm_grad.
-type normGrad struct {
-	grid, block Dim3
-	shared      int
-}
-
-// normGradShape gives each row a warp, with as many warps as the column sums of
-// each leave room for, up to 8 a block, and two blocks to a multiprocessor.
-func (b *Backend) normGradShape(t, h int) normGrad {
-	warps := min(rowThreads/32, b.prop.SharedBytes/(8*h), t)
-	if warps == 0 {
-		return normGrad{}
-	}
-	return normGrad{grid(t, warps, 2*b.prop.Multiprocessors), Dim3{X: 32 * warps}, warps * 8 * h}
+	b.k.addNormGrad(configOf(l), addNormGradArgs{
+		dresidual: ptrAct(dres.p), dsub: ptrAct(at(subs)), dy: ptrAct(dys.p), z: ptrAct(zs.p),
+		mean: ptrF32(means.p), rstd: ptrF32(rstds.p), gamma: ptrF32(qg.values.p), partial: partial,
+		step: b.scalars(), rate: rate, site: site, tokens: int32(t), h: int32(h),
+	})
+	b.k.addNormReduce(config{grid(2*h, 32, 1<<20), Dim3{X: 32 * min(32, blocks)}, 0}, addNormReduceArgs{
+		dgamma: ptrF32(qg.grad.p), dbeta: ptrF32(qb.grad.p), partial: partial, blocks: int32(blocks), h: int32(h),
+	})
 }

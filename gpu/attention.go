@@ -4,13 +4,11 @@ import (
 	"math"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/launch"
 )
 
-// The constants of kernels/include/attention_mma.cuh.
-const (
-	attnRows    = 64 // queries or keys of a thread block
-	attnThreads = 128
-)
+// attnThreads is the thread block of kernels/include/attention_mma.cuh.
+const attnThreads = 128
 
 // attention is a checked call of Attention or AttentionGrad.
 type attention struct {
@@ -21,7 +19,6 @@ type attention struct {
 	status                  ptrU64
 	step                    ptrStepScalars
 	lse                     ptrF32
-	block                   Dim3
 	width                   int // head size that the tensor-core kernel is made for; 0: none
 }
 
@@ -44,7 +41,7 @@ func (c checker) attention(a backend.Attn, d backend.Dropout, lse, lengths backe
 	op = attention{
 		count: int32(a.Batch * a.Heads), seq: int32(a.Seq), heads: int32(a.Heads), head: int32(a.Head),
 		scale: float32(1 / math.Sqrt(float64(a.Head))), rate: rate, site: site,
-		lengths: ptrI32(at(lens)), lse: ptrF32(at(lses)), step: c.b.scalars(), block: Dim3{X: attnThreads},
+		lengths: ptrI32(at(lens)), lse: ptrF32(at(lses)), step: c.b.scalars(),
 	}
 	op.status = c.slot("lengths", upTo(a.Seq))
 	if c.b.act == backend.BF16 && a.Head%8 == 0 && a.Seq <= math.MaxInt32/(a.Heads*a.Head) {
@@ -58,17 +55,22 @@ func (c checker) attention(a backend.Attn, d backend.Dropout, lse, lengths backe
 	return op, rows * a.Head
 }
 
-// grid returns the launch shape of this call's kernels.
-func (op *attention) grid() Dim3 {
-	if op.width != 0 {
-		return Dim3{X: int(op.count) * ((int(op.seq) + attnRows - 1) / attnRows)}
+// onTensorCores returns the launch of a kernel that has so many tiles, and other
+// bytes, in shared memory.
+func (op *attention) onTensorCores(tiles, other int) config {
+	const rows = launch.AttentionTile
+	return config{
+		grid: Dim3{X: int(op.count) * ((int(op.seq) + rows - 1) / rows)}, block: Dim3{X: attnThreads},
+		shared: tiles*rows*(2*op.width+16) + other,
 	}
-	const warps, columns = attnThreads / 32, 128
-	return Dim3{X: (int(op.count)*int(op.seq) + warps - 1) / warps, Y: (int(op.head) + columns - 1) / columns}
 }
 
-// tiles returns the bytes of so many tiles in shared memory.
-func (op *attention) tiles(n int) int { return n * attnRows * (2*op.width + 16) }
+// plain returns the launch of a kernel without tensor cores.
+func (op *attention) plain() config {
+	const warps, columns = attnThreads / 32, 128
+	g := Dim3{X: (int(op.count)*int(op.seq) + warps - 1) / warps, Y: (int(op.head) + columns - 1) / columns}
+	return config{grid: g, block: Dim3{X: attnThreads}}
+}
 
 // Attention implements backend.Layers.
 func (b *Backend) Attention(ctx, lse, q, k, v, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
@@ -81,22 +83,21 @@ func (b *Backend) Attention(ctx, lse, q, k, v, lengths backend.Buffer, a backend
 	if !c.ok() || n == 0 {
 		return
 	}
-	if op.width != 0 {
-		launch := b.k.attentionD64
-		if op.width > 64 {
-			launch = b.k.attentionD128
-		}
-		launch(op.grid(), op.block, op.tiles(4), ptrBF16(cs.p), op.lse, ptrBF16(qs.p), ptrBF16(ks.p), ptrBF16(vs.p), op.lengths, op.status,
-			op.step, op.seq, op.heads, op.head, op.scale, op.rate, op.site)
+	if op.width == 0 {
+		b.k.attentionPlain(op.plain(), attentionPlainArgs{
+			ctx: ptrAct(cs.p), lse: op.lse, q: ptrAct(qs.p), k: ptrAct(ks.p), v: ptrAct(vs.p), lengths: op.lengths, status: op.status,
+			step: op.step, count: op.count, seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: op.site,
+		})
 		return
 	}
-	if b.act == backend.BF16 {
-		b.k.attentionPlainBf16(op.grid(), op.block, 0, ptrBF16(cs.p), op.lse, ptrBF16(qs.p), ptrBF16(ks.p), ptrBF16(vs.p), op.lengths, op.status,
-			op.step, op.count, op.seq, op.heads, op.head, op.scale, op.rate, op.site)
-		return
+	forward := b.k.attentionD64
+	if op.width > 64 {
+		forward = b.k.attentionD128
 	}
-	b.k.attentionPlainF32(op.grid(), op.block, 0, ptrF32(cs.p), op.lse, ptrF32(qs.p), ptrF32(ks.p), ptrF32(vs.p), op.lengths, op.status,
-		op.step, op.count, op.seq, op.heads, op.head, op.scale, op.rate, op.site)
+	forward(op.onTensorCores(4, 0), attentionD128Args{
+		ctx: bf16Of(cs), lse: op.lse, q: bf16Of(qs), k: bf16Of(ks), v: bf16Of(vs), lengths: op.lengths, status: op.status,
+		step: op.step, seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: op.site,
+	})
 }
 
 // AttentionGrad implements backend.Layers.
@@ -120,27 +121,32 @@ func (b *Backend) AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths bac
 	if !c.ok() {
 		return
 	}
-	if op.width != 0 {
-		dqKernel, dkvKernel := b.k.attentionDqD64, b.k.attentionDkvD64
-		if op.width > 64 {
-			dqKernel, dkvKernel = b.k.attentionDqD128, b.k.attentionDkvD128
-		}
-		dqKernel(op.grid(), op.block, op.tiles(4), ptrBF16(dqs.p), delta, ptrBF16(ds.p), ptrBF16(qs.p), ptrBF16(ks.p), ptrBF16(vs.p), ptrBF16(cs.p),
-			op.lse, op.lengths, op.status, op.step, op.seq, op.heads, op.head, op.scale, op.rate, op.site)
-		// Beside the tiles: lse and delta of two stages.
-		dkvKernel(op.grid(), op.block, op.tiles(6)+4*4*attnRows, ptrBF16(dks.p), ptrBF16(dvs.p), ptrBF16(ds.p), ptrBF16(qs.p), ptrBF16(ks.p), ptrBF16(vs.p),
-			op.lse, delta, op.lengths, op.status, op.step, op.seq, op.heads, op.head, op.scale, op.rate, op.site)
+	if op.width == 0 {
+		b.k.attentionDqPlain(op.plain(), attentionDqPlainArgs{
+			dq: ptrAct(dqs.p), delta: delta, dctx: ptrAct(ds.p), q: ptrAct(qs.p), k: ptrAct(ks.p), v: ptrAct(vs.p), ctx: ptrAct(cs.p),
+			lse: op.lse, lengths: op.lengths, status: op.status, step: op.step, count: op.count,
+			seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: op.site,
+		})
+		b.k.attentionDkvPlain(op.plain(), attentionDkvPlainArgs{
+			dk: ptrAct(dks.p), dv: ptrAct(dvs.p), dctx: ptrAct(ds.p), q: ptrAct(qs.p), k: ptrAct(ks.p), v: ptrAct(vs.p),
+			lse: op.lse, delta: delta, lengths: op.lengths, status: op.status, step: op.step, count: op.count,
+			seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: op.site,
+		})
 		return
 	}
-	if b.act == backend.BF16 {
-		b.k.attentionDqPlainBf16(op.grid(), op.block, 0, ptrBF16(dqs.p), delta, ptrBF16(ds.p), ptrBF16(qs.p), ptrBF16(ks.p), ptrBF16(vs.p), ptrBF16(cs.p),
-			op.lse, op.lengths, op.status, op.step, op.count, op.seq, op.heads, op.head, op.scale, op.rate, op.site)
-		b.k.attentionDkvPlainBf16(op.grid(), op.block, 0, ptrBF16(dks.p), ptrBF16(dvs.p), ptrBF16(ds.p), ptrBF16(qs.p), ptrBF16(ks.p), ptrBF16(vs.p),
-			op.lse, delta, op.lengths, op.status, op.step, op.count, op.seq, op.heads, op.head, op.scale, op.rate, op.site)
-		return
+	dqKernel, dkvKernel := b.k.attentionDqD64, b.k.attentionDkvD64
+	if op.width > 64 {
+		dqKernel, dkvKernel = b.k.attentionDqD128, b.k.attentionDkvD128
 	}
-	b.k.attentionDqPlainF32(op.grid(), op.block, 0, ptrF32(dqs.p), delta, ptrF32(ds.p), ptrF32(qs.p), ptrF32(ks.p), ptrF32(vs.p), ptrF32(cs.p),
-		op.lse, op.lengths, op.status, op.step, op.count, op.seq, op.heads, op.head, op.scale, op.rate, op.site)
-	b.k.attentionDkvPlainF32(op.grid(), op.block, 0, ptrF32(dks.p), ptrF32(dvs.p), ptrF32(ds.p), ptrF32(qs.p), ptrF32(ks.p), ptrF32(vs.p),
-		op.lse, delta, op.lengths, op.status, op.step, op.count, op.seq, op.heads, op.head, op.scale, op.rate, op.site)
+	dqKernel(op.onTensorCores(4, 0), attentionDqD128Args{
+		dq: bf16Of(dqs), delta: delta, dctx: bf16Of(ds), q: bf16Of(qs), k: bf16Of(ks), v: bf16Of(vs), ctx: bf16Of(cs),
+		lse: op.lse, lengths: op.lengths, status: op.status, step: op.step,
+		seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: op.site,
+	})
+	// Beside the tiles: lse and delta of two stages.
+	dkvKernel(op.onTensorCores(6, 4*4*launch.AttentionTile), attentionDkvD128Args{
+		dk: bf16Of(dks), dv: bf16Of(dvs), dctx: bf16Of(ds), q: bf16Of(qs), k: bf16Of(ks), v: bf16Of(vs),
+		lse: op.lse, delta: delta, lengths: op.lengths, status: op.status, step: op.step,
+		seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: op.site,
+	})
 }

@@ -70,7 +70,7 @@ func New(drv Driver, o Options) (*Backend, error) {
 		return nil, fmt.Errorf("gpu backend: activations: found %v, expected float32 or bfloat16", o.Activation)
 	}
 	b := &Backend{
-		drv: drv, prop: drv.Properties(), k: newLauncher(drv, 0), act: o.Activation, live: map[Ptr]allocation{},
+		drv: drv, prop: drv.Properties(), k: newLauncher(drv, 0, o.Activation), act: o.Activation, live: map[Ptr]allocation{},
 		recorded: map[any]*recording{}, direct: o.Debug || o.NoGraphs, options: o,
 	}
 	b.k.debug = o.Debug

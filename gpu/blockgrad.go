@@ -1,10 +1,9 @@
 package gpu
 
-import "github.com/sparsebert/sparsebert-gpu/backend"
-
-// normSide is the side of the part of a dense gradient that a thread block of
-// kernels/include/block_grad.cuh works out.
-const normSide = 64
+import (
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/launch"
+)
 
 // BlockGradL1 implements backend.Optimizer.
 func (b *Backend) BlockGradL1(w backend.Param, dy, x backend.Buffer, t int) {
@@ -20,14 +19,15 @@ func (b *Backend) BlockGradL1(w backend.Param, dy, x backend.Buffer, t int) {
 	if !c.ok() || t == 0 {
 		return
 	}
-	g, to := Dim3{X: (s.In + normSide - 1) / normSide, Y: (s.Out + normSide - 1) / normSide}, ptrF32(scores.p)
-	tokens, in, out, block := int32(t), int32(s.In), int32(s.Out), int32(s.Block)
-	switch {
-	case b.act == backend.F32:
-		b.k.blockGradPlainF32(g, Dim3{X: 256}, 0, to, ptrF32(dys.p), ptrF32(xs.p), tokens, in, out, block)
-	case s.In%8 == 0 && s.Out%8 == 0:
-		b.k.blockGrad(g, Dim3{X: 128}, 0, to, ptrBF16(dys.p), ptrBF16(xs.p), tokens, in, out, block)
-	default:
-		b.k.blockGradPlainBf16(g, Dim3{X: 256}, 0, to, ptrBF16(dys.p), ptrBF16(xs.p), tokens, in, out, block)
+	const side = launch.ScoreTile
+	g := Dim3{X: (s.In + side - 1) / side, Y: (s.Out + side - 1) / side}
+	if b.act == backend.BF16 && s.In%8 == 0 && s.Out%8 == 0 {
+		b.k.blockGrad(config{grid: g, block: Dim3{X: 128}}, blockGradArgs{
+			scores: ptrF32(scores.p), dy: bf16Of(dys), x: bf16Of(xs), tokens: int32(t), in: int32(s.In), out: int32(s.Out), block: int32(s.Block),
+		})
+		return
 	}
+	b.k.blockGradPlain(config{grid: g, block: Dim3{X: 256}}, blockGradPlainArgs{
+		scores: ptrF32(scores.p), dy: ptrAct(dys.p), x: ptrAct(xs.p), tokens: int32(t), in: int32(s.In), out: int32(s.Out), block: int32(s.Block),
+	})
 }

@@ -4,16 +4,22 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/launch"
 )
 
 // ProductKernel names the way in which the product op ("dsd", "dds", "sdd") of p
 // over so many tokens is computed. For records and tables.
 func (b *Backend) ProductKernel(op string, p backend.Param, tokens int) string {
 	q, ok := p.(*param)
-	if !ok || q == nil {
+	product, err := launch.ParseOp(op)
+	if !ok || q == nil || err != nil {
 		return ""
 	}
-	return b.kernelOf(op, q, tokens)
+	plan, err := launch.Product(b.device(), b.act, product, q.weight(), tokens)
+	if err != nil {
+		return ""
+	}
+	return plan.Describe(q.weight())
 }
 
 // Timer returns a function that runs work, which queues operations, and returns

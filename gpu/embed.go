@@ -41,14 +41,12 @@ func (b *Backend) Embed(z, ids, segments backend.Buffer, word, pos, typ backend.
 	if !c.ok() || t == 0 {
 		return
 	}
-	g, block := b.warps(t), Dim3{X: rowThreads}
-	w, p, s := ptrF32(e.word.values.p), ptrF32(e.pos.values.p), ptrF32(e.typ.values.p)
-	words, types := int32(e.word.spec.Out), int32(e.typ.spec.Out)
-	if b.act == backend.BF16 {
-		b.k.embedBf16(g, block, 0, ptrBF16(e.z.p), e.ids, e.segments, w, p, s, words, types, int32(t), int32(seq), int32(e.h), e.badID, e.badType)
-		return
-	}
-	b.k.embedF32(g, block, 0, ptrF32(e.z.p), e.ids, e.segments, w, p, s, words, types, int32(t), int32(seq), int32(e.h), e.badID, e.badType)
+	b.k.embed(b.warps(t), embedArgs{
+		z: ptrAct(e.z.p), ids: e.ids, segments: e.segments,
+		word: ptrF32(e.word.values.p), pos: ptrF32(e.pos.values.p), typ: ptrF32(e.typ.values.p),
+		words: int32(e.word.spec.Out), types: int32(e.typ.spec.Out), tokens: int32(t), seq: int32(seq), h: int32(e.h),
+		badId: e.badID, badSegment: e.badType,
+	})
 }
 
 // EmbedGrad implements backend.Layers.
@@ -58,17 +56,14 @@ func (b *Backend) EmbedGrad(word, pos, typ backend.Param, dz, ids, segments back
 	if !c.ok() || t == 0 {
 		return
 	}
-	rows := [3]int{e.word.spec.Out, e.typ.spec.Out, e.pos.spec.Out}
-	s := c.sortRows(3, t, e.h, e.ids, e.segments, rows, seq, false, e.badID, e.badType)
+	s := c.sortRows(sortLists{
+		rows: []int{e.word.spec.Out, e.typ.spec.Out, e.pos.spec.Out}, n: t, h: e.h, index: e.ids, segments: e.segments, seq: seq,
+		badIndex: e.badID, badSegment: e.badType,
+	})
 	if !c.ok() {
 		return
 	}
-	w, k, p := ptrF32(e.word.grad.p), ptrF32(e.typ.grad.p), ptrF32(e.pos.grad.p)
-	r0, r1, r2, n, h, block := int32(rows[0]), int32(rows[1]), int32(rows[2]), int32(t), int32(e.h), Dim3{X: rowThreads}
-	if b.act == backend.BF16 {
-		b.k.addRowsBf16(s.grid, block, 0, w, k, p, r0, r1, r2, s.pairs, s.edges, ptrBF16(e.z.p), n, h)
-	} else {
-		b.k.addRowsF32(s.grid, block, 0, w, k, p, r0, r1, r2, s.pairs, s.edges, ptrF32(e.z.p), n, h)
-	}
-	b.k.joinRowsF32(s.grid, block, 0, w, k, p, r0, r1, r2, s.pairs, s.edges, n, h)
+	to := [3]Ptr{e.word.grad.p, e.typ.grad.p, e.pos.grad.p}
+	b.k.addRows(s.config, s.add(to, e.z.p))
+	b.k.joinRowsF32(s.config, s.join(to))
 }

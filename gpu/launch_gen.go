@@ -6,6 +6,7 @@ import "math"
 
 // Addresses in device memory, by what lies there.
 type (
+	ptrAct            Ptr
 	ptrBF16           Ptr
 	ptrF32            Ptr
 	ptrF64            Ptr
@@ -43,9 +44,9 @@ var kernelParams = map[string][]kernelParam{
 	"attention_dq_plain_f32":   {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
 	"attention_plain_bf16":     {{"ctx", 8}, {"lse", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
 	"attention_plain_f32":      {{"ctx", 8}, {"lse", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
-	"block_grad":               {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
-	"block_grad_plain_bf16":    {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
-	"block_grad_plain_f32":     {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
+	"block_grad":               {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
+	"block_grad_plain_bf16":    {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
+	"block_grad_plain_f32":     {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"column_sums_f32":          {{"sums", 8}, {"x", 8}, {"tokens", 4}, {"n", 4}},
 	"cross_entropy_bf16":       {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"grad", 4}, {"bad", 8}},
 	"cross_entropy_f32":        {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"grad", 4}, {"bad", 8}},
@@ -56,8 +57,8 @@ var kernelParams = map[string][]kernelParam{
 	"dds_b64":                  {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_b8":                   {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"columns", 8}, {"colPtr", 8}, {"counts", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_dense":                {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"pre", 8}, {"mode", 4}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}},
-	"dds_plain_bf16":           {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
-	"dds_plain_f32":            {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
+	"dds_plain_bf16":           {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
+	"dds_plain_f32":            {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"dds_three_b16":            {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dds_three_b32":            {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dds_three_b64":            {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
@@ -72,8 +73,8 @@ var kernelParams = map[string][]kernelParam{
 	"dsd_b64":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_b8":                   {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"columns", 8}, {"rowPtr", 8}, {"counts", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_dense":                {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"bias", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}},
-	"dsd_plain_bf16":           {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
-	"dsd_plain_f32":            {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}},
+	"dsd_plain_bf16":           {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
+	"dsd_plain_f32":            {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"dsd_three_b16":            {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_three_b32":            {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_three_b64":            {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
@@ -93,14 +94,14 @@ var kernelParams = map[string][]kernelParam{
 	"pack_b4":                  {{"weight", 8}, {"columns", 8}, {"counts", 8}, {"values", 8}, {"ptr", 8}, {"slots", 8}, {"inner", 8}, {"groups", 4}, {"down", 4}},
 	"pack_b8":                  {{"weight", 8}, {"columns", 8}, {"counts", 8}, {"values", 8}, {"ptr", 8}, {"slots", 8}, {"inner", 8}, {"groups", 4}, {"down", 4}},
 	"pack_dense":               {{"copy", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"in", 4}, {"out", 4}, {"pitch", 4}},
-	"pack_fragments":           {{"forward", 8}, {"backward", 8}, {"values", 8}, {"block_", 4}, {"nnzb", 4}},
+	"pack_fragments":           {{"forward", 8}, {"backward", 8}, {"values", 8}, {"block", 4}, {"nnzb", 4}},
 	"scatter_add_bf16":         {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
 	"sdd_b16":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"wide", 4}, {"narrow", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b32":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"wide", 4}, {"narrow", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b64":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"wide", 4}, {"narrow", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b8":                   {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"ptr", 8}, {"slots", 8}, {"inner", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"byColumns", 4}, {"bytes", 4}},
-	"sdd_dense":                {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}, {"size", 4}},
-	"sdd_plain_f32":            {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block_", 4}, {"count", 8}},
+	"sdd_dense":                {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"size", 4}},
+	"sdd_plain_f32":            {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"count", 8}},
 	"sdd_reduce":               {{"to", 8}, {"partial", 8}, {"n", 4}, {"ranges", 4}},
 	"sdd_three_b16":            {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_three_b32":            {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
@@ -119,6 +120,23 @@ var kernelParams = map[string][]kernelParam{
 
 // A launcher may be here before the code that calls it.
 var _ = []any{
+	(*launcher).addNorm,
+	(*launcher).addNormGrad,
+	(*launcher).addRows,
+	(*launcher).attentionDkvPlain,
+	(*launcher).attentionDqPlain,
+	(*launcher).attentionPlain,
+	(*launcher).blockGradPlain,
+	(*launcher).crossEntropy,
+	(*launcher).ddsPlain,
+	(*launcher).dropoutApply,
+	(*launcher).dsdPlain,
+	(*launcher).embed,
+	(*launcher).gather,
+	(*launcher).geluGrad,
+	(*launcher).joinRows,
+	(*launcher).tanh,
+	(*launcher).tanhGrad,
 	(*launcher).adamw,
 	(*launcher).addNormBf16,
 	(*launcher).addNormF32,
@@ -220,188 +238,1310 @@ func boolWord(b bool) uint64 {
 	return 0
 }
 
+// adamwArgs are the parameters of adamw.
+type adamwArgs struct {
+	tensors                                        ptrTensor
+	chunks                                         ptrInt2
+	norm                                           ptrF32
+	step                                           ptrStepScalars
+	logBeta1, logBeta2                             float64
+	beta1, beta2, eps, weightDecay, lasso, maxNorm float32
+}
+
+func (adamwArgs) fits(kernel string) bool {
+	switch kernel {
+	case "adamw":
+		return true
+	}
+	return false
+}
+
+func (a adamwArgs) encode() []uint64 {
+	return []uint64{uint64(a.tensors), uint64(a.chunks), uint64(a.norm), uint64(a.step), math.Float64bits(a.logBeta1), math.Float64bits(a.logBeta2), uint64(math.Float32bits(a.beta1)), uint64(math.Float32bits(a.beta2)), uint64(math.Float32bits(a.eps)), uint64(math.Float32bits(a.weightDecay)), uint64(math.Float32bits(a.lasso)), uint64(math.Float32bits(a.maxNorm))}
+}
+
+// addNormArgs are the parameters of add_norm_bf16, add_norm_f32.
+type addNormArgs struct {
+	y, z            ptrAct
+	mean, rstd      ptrF32
+	residual, sub   ptrAct
+	gamma, beta     ptrF32
+	step            ptrStepScalars
+	rate            float32
+	site, tokens, h int32
+}
+
+func (addNormArgs) fits(kernel string) bool {
+	switch kernel {
+	case "add_norm_bf16", "add_norm_f32":
+		return true
+	}
+	return false
+}
+
+func (a addNormArgs) encode() []uint64 {
+	return []uint64{uint64(a.y), uint64(a.z), uint64(a.mean), uint64(a.rstd), uint64(a.residual), uint64(a.sub), uint64(a.gamma), uint64(a.beta), uint64(a.step), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site)), uint64(uint32(a.tokens)), uint64(uint32(a.h))}
+}
+
+// addNormGradArgs are the parameters of add_norm_grad_bf16, add_norm_grad_f32.
+type addNormGradArgs struct {
+	dresidual, dsub, dy, z     ptrAct
+	mean, rstd, gamma, partial ptrF32
+	step                       ptrStepScalars
+	rate                       float32
+	site, tokens, h            int32
+}
+
+func (addNormGradArgs) fits(kernel string) bool {
+	switch kernel {
+	case "add_norm_grad_bf16", "add_norm_grad_f32":
+		return true
+	}
+	return false
+}
+
+func (a addNormGradArgs) encode() []uint64 {
+	return []uint64{uint64(a.dresidual), uint64(a.dsub), uint64(a.dy), uint64(a.z), uint64(a.mean), uint64(a.rstd), uint64(a.gamma), uint64(a.partial), uint64(a.step), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site)), uint64(uint32(a.tokens)), uint64(uint32(a.h))}
+}
+
+// addNormReduceArgs are the parameters of add_norm_reduce.
+type addNormReduceArgs struct {
+	dgamma, dbeta, partial ptrF32
+	blocks, h              int32
+}
+
+func (addNormReduceArgs) fits(kernel string) bool {
+	switch kernel {
+	case "add_norm_reduce":
+		return true
+	}
+	return false
+}
+
+func (a addNormReduceArgs) encode() []uint64 {
+	return []uint64{uint64(a.dgamma), uint64(a.dbeta), uint64(a.partial), uint64(uint32(a.blocks)), uint64(uint32(a.h))}
+}
+
+// addRowsArgs are the parameters of add_rows_bf16, add_rows_f32.
+type addRowsArgs struct {
+	to0, to1, to2       ptrF32
+	rows0, rows1, rows2 int32
+	pairs               ptrRowPair
+	edges               ptrF32
+	from                ptrAct
+	n, h                int32
+}
+
+func (addRowsArgs) fits(kernel string) bool {
+	switch kernel {
+	case "add_rows_bf16", "add_rows_f32":
+		return true
+	}
+	return false
+}
+
+func (a addRowsArgs) encode() []uint64 {
+	return []uint64{uint64(a.to0), uint64(a.to1), uint64(a.to2), uint64(uint32(a.rows0)), uint64(uint32(a.rows1)), uint64(uint32(a.rows2)), uint64(a.pairs), uint64(a.edges), uint64(a.from), uint64(uint32(a.n)), uint64(uint32(a.h))}
+}
+
+// attentionD128Args are the parameters of attention_d128, attention_d64.
+type attentionD128Args struct {
+	ctx              ptrBF16
+	lse              ptrF32
+	q, k, v          ptrBF16
+	lengths          ptrI32
+	status           ptrU64
+	step             ptrStepScalars
+	seq, heads, head int32
+	scale, rate      float32
+	site             int32
+}
+
+func (attentionD128Args) fits(kernel string) bool {
+	switch kernel {
+	case "attention_d128", "attention_d64":
+		return true
+	}
+	return false
+}
+
+func (a attentionD128Args) encode() []uint64 {
+	return []uint64{uint64(a.ctx), uint64(a.lse), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
+}
+
+// attentionDkvD128Args are the parameters of attention_dkv_d128, attention_dkv_d64.
+type attentionDkvD128Args struct {
+	dk, dv, dctx, q, k, v ptrBF16
+	lse, delta            ptrF32
+	lengths               ptrI32
+	status                ptrU64
+	step                  ptrStepScalars
+	seq, heads, head      int32
+	scale, rate           float32
+	site                  int32
+}
+
+func (attentionDkvD128Args) fits(kernel string) bool {
+	switch kernel {
+	case "attention_dkv_d128", "attention_dkv_d64":
+		return true
+	}
+	return false
+}
+
+func (a attentionDkvD128Args) encode() []uint64 {
+	return []uint64{uint64(a.dk), uint64(a.dv), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lse), uint64(a.delta), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
+}
+
+// attentionDkvPlainArgs are the parameters of attention_dkv_plain_bf16, attention_dkv_plain_f32.
+type attentionDkvPlainArgs struct {
+	dk, dv, dctx, q, k, v   ptrAct
+	lse, delta              ptrF32
+	lengths                 ptrI32
+	status                  ptrU64
+	step                    ptrStepScalars
+	count, seq, heads, head int32
+	scale, rate             float32
+	site                    int32
+}
+
+func (attentionDkvPlainArgs) fits(kernel string) bool {
+	switch kernel {
+	case "attention_dkv_plain_bf16", "attention_dkv_plain_f32":
+		return true
+	}
+	return false
+}
+
+func (a attentionDkvPlainArgs) encode() []uint64 {
+	return []uint64{uint64(a.dk), uint64(a.dv), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lse), uint64(a.delta), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.count)), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
+}
+
+// attentionDqD128Args are the parameters of attention_dq_d128, attention_dq_d64.
+type attentionDqD128Args struct {
+	dq                 ptrBF16
+	delta              ptrF32
+	dctx, q, k, v, ctx ptrBF16
+	lse                ptrF32
+	lengths            ptrI32
+	status             ptrU64
+	step               ptrStepScalars
+	seq, heads, head   int32
+	scale, rate        float32
+	site               int32
+}
+
+func (attentionDqD128Args) fits(kernel string) bool {
+	switch kernel {
+	case "attention_dq_d128", "attention_dq_d64":
+		return true
+	}
+	return false
+}
+
+func (a attentionDqD128Args) encode() []uint64 {
+	return []uint64{uint64(a.dq), uint64(a.delta), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.ctx), uint64(a.lse), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
+}
+
+// attentionDqPlainArgs are the parameters of attention_dq_plain_bf16, attention_dq_plain_f32.
+type attentionDqPlainArgs struct {
+	dq                      ptrAct
+	delta                   ptrF32
+	dctx, q, k, v, ctx      ptrAct
+	lse                     ptrF32
+	lengths                 ptrI32
+	status                  ptrU64
+	step                    ptrStepScalars
+	count, seq, heads, head int32
+	scale, rate             float32
+	site                    int32
+}
+
+func (attentionDqPlainArgs) fits(kernel string) bool {
+	switch kernel {
+	case "attention_dq_plain_bf16", "attention_dq_plain_f32":
+		return true
+	}
+	return false
+}
+
+func (a attentionDqPlainArgs) encode() []uint64 {
+	return []uint64{uint64(a.dq), uint64(a.delta), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.ctx), uint64(a.lse), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.count)), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
+}
+
+// attentionPlainArgs are the parameters of attention_plain_bf16, attention_plain_f32.
+type attentionPlainArgs struct {
+	ctx                     ptrAct
+	lse                     ptrF32
+	q, k, v                 ptrAct
+	lengths                 ptrI32
+	status                  ptrU64
+	step                    ptrStepScalars
+	count, seq, heads, head int32
+	scale, rate             float32
+	site                    int32
+}
+
+func (attentionPlainArgs) fits(kernel string) bool {
+	switch kernel {
+	case "attention_plain_bf16", "attention_plain_f32":
+		return true
+	}
+	return false
+}
+
+func (a attentionPlainArgs) encode() []uint64 {
+	return []uint64{uint64(a.ctx), uint64(a.lse), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.count)), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
+}
+
+// blockGradArgs are the parameters of block_grad.
+type blockGradArgs struct {
+	scores                 ptrF32
+	dy, x                  ptrBF16
+	tokens, in, out, block int32
+}
+
+func (blockGradArgs) fits(kernel string) bool {
+	switch kernel {
+	case "block_grad":
+		return true
+	}
+	return false
+}
+
+func (a blockGradArgs) encode() []uint64 {
+	return []uint64{uint64(a.scores), uint64(a.dy), uint64(a.x), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block))}
+}
+
+// blockGradPlainArgs are the parameters of block_grad_plain_bf16, block_grad_plain_f32.
+type blockGradPlainArgs struct {
+	scores                 ptrF32
+	dy, x                  ptrAct
+	tokens, in, out, block int32
+}
+
+func (blockGradPlainArgs) fits(kernel string) bool {
+	switch kernel {
+	case "block_grad_plain_bf16", "block_grad_plain_f32":
+		return true
+	}
+	return false
+}
+
+func (a blockGradPlainArgs) encode() []uint64 {
+	return []uint64{uint64(a.scores), uint64(a.dy), uint64(a.x), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block))}
+}
+
+// columnSumsF32Args are the parameters of column_sums_f32.
+type columnSumsF32Args struct {
+	sums, x   ptrF32
+	tokens, n int32
+}
+
+func (columnSumsF32Args) fits(kernel string) bool {
+	switch kernel {
+	case "column_sums_f32":
+		return true
+	}
+	return false
+}
+
+func (a columnSumsF32Args) encode() []uint64 {
+	return []uint64{uint64(a.sums), uint64(a.x), uint64(uint32(a.tokens)), uint64(uint32(a.n))}
+}
+
+// crossEntropyArgs are the parameters of cross_entropy_bf16, cross_entropy_f32.
+type crossEntropyArgs struct {
+	result              ptrFloat2
+	logits              ptrAct
+	labels              ptrI32
+	step                ptrStepScalars
+	loss, rows, c, grad int32
+	bad                 ptrU64
+}
+
+func (crossEntropyArgs) fits(kernel string) bool {
+	switch kernel {
+	case "cross_entropy_bf16", "cross_entropy_f32":
+		return true
+	}
+	return false
+}
+
+func (a crossEntropyArgs) encode() []uint64 {
+	return []uint64{uint64(a.result), uint64(a.logits), uint64(a.labels), uint64(a.step), uint64(uint32(a.loss)), uint64(uint32(a.rows)), uint64(uint32(a.c)), uint64(uint32(a.grad)), uint64(a.bad)}
+}
+
+// crossEntropySumArgs are the parameters of cross_entropy_sum.
+type crossEntropySumArgs struct {
+	stats   ptrF32
+	result  ptrFloat2
+	labels  ptrI32
+	rows, c int32
+}
+
+func (crossEntropySumArgs) fits(kernel string) bool {
+	switch kernel {
+	case "cross_entropy_sum":
+		return true
+	}
+	return false
+}
+
+func (a crossEntropySumArgs) encode() []uint64 {
+	return []uint64{uint64(a.stats), uint64(a.result), uint64(a.labels), uint64(uint32(a.rows)), uint64(uint32(a.c))}
+}
+
+// ddsB16Args are the parameters of dds_b16, dds_b32, dds_b64.
+type ddsB16Args struct {
+	dx, dy, weight              ptrBF16
+	colPtr, colSlot, rows       ptrI32
+	pre                         ptrBF16
+	mode, tokens, in, out, tile int32
+}
+
+func (ddsB16Args) fits(kernel string) bool {
+	switch kernel {
+	case "dds_b16", "dds_b32", "dds_b64":
+		return true
+	}
+	return false
+}
+
+func (a ddsB16Args) encode() []uint64 {
+	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.weight), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(a.pre), uint64(uint32(a.mode)), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.tile))}
+}
+
+// ddsB4Args are the parameters of dds_b4, dds_b8.
+type ddsB4Args struct {
+	dx, dy, weight              ptrBF16
+	columns, colPtr, counts     ptrI32
+	pre                         ptrBF16
+	mode, tokens, in, out, tile int32
+}
+
+func (ddsB4Args) fits(kernel string) bool {
+	switch kernel {
+	case "dds_b4", "dds_b8":
+		return true
+	}
+	return false
+}
+
+func (a ddsB4Args) encode() []uint64 {
+	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.weight), uint64(a.columns), uint64(a.colPtr), uint64(a.counts), uint64(a.pre), uint64(uint32(a.mode)), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.tile))}
+}
+
+// ddsDenseArgs are the parameters of dds_dense.
+type ddsDenseArgs struct {
+	dx, dy, weight, pre    ptrBF16
+	mode                   int32
+	values                 ptrF32
+	colPtr, colSlot, rows  ptrI32
+	tokens, in, out, pitch int32
+}
+
+func (ddsDenseArgs) fits(kernel string) bool {
+	switch kernel {
+	case "dds_dense":
+		return true
+	}
+	return false
+}
+
+func (a ddsDenseArgs) encode() []uint64 {
+	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.weight), uint64(a.pre), uint64(uint32(a.mode)), uint64(a.values), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.pitch))}
+}
+
+// ddsPlainArgs are the parameters of dds_plain_bf16, dds_plain_f32.
+type ddsPlainArgs struct {
+	dx, dy                       ptrAct
+	values                       ptrF32
+	colPtr, colSlot, rows        ptrI32
+	pre                          ptrAct
+	mode, tokens, in, out, block int32
+}
+
+func (ddsPlainArgs) fits(kernel string) bool {
+	switch kernel {
+	case "dds_plain_bf16", "dds_plain_f32":
+		return true
+	}
+	return false
+}
+
+func (a ddsPlainArgs) encode() []uint64 {
+	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.values), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(a.pre), uint64(uint32(a.mode)), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block))}
+}
+
+// ddsThreeB16Args are the parameters of dds_three_b16, dds_three_b32, dds_three_b64.
+type ddsThreeB16Args struct {
+	dx, dy0, dy1, dy2, weight0, weight1, weight2                                 ptrBF16
+	colPtr0, colPtr1, colPtr2, colSlot0, colSlot1, colSlot2, rows0, rows1, rows2 ptrI32
+	tokens, in, out                                                              int32
+}
+
+func (ddsThreeB16Args) fits(kernel string) bool {
+	switch kernel {
+	case "dds_three_b16", "dds_three_b32", "dds_three_b64":
+		return true
+	}
+	return false
+}
+
+func (a ddsThreeB16Args) encode() []uint64 {
+	return []uint64{uint64(a.dx), uint64(a.dy0), uint64(a.dy1), uint64(a.dy2), uint64(a.weight0), uint64(a.weight1), uint64(a.weight2), uint64(a.colPtr0), uint64(a.colPtr1), uint64(a.colPtr2), uint64(a.colSlot0), uint64(a.colSlot1), uint64(a.colSlot2), uint64(a.rows0), uint64(a.rows1), uint64(a.rows2), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out))}
+}
+
+// ddsWideB16Args are the parameters of dds_wide_b16, dds_wide_b32, dds_wide_b64.
+type ddsWideB16Args struct {
+	dx, dy, weight        ptrBF16
+	colPtr, colSlot, rows ptrI32
+	pre                   ptrBF16
+	mode, tokens, in, out int32
+}
+
+func (ddsWideB16Args) fits(kernel string) bool {
+	switch kernel {
+	case "dds_wide_b16", "dds_wide_b32", "dds_wide_b64":
+		return true
+	}
+	return false
+}
+
+func (a ddsWideB16Args) encode() []uint64 {
+	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.weight), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(a.pre), uint64(uint32(a.mode)), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out))}
+}
+
+// dropoutApplyArgs are the parameters of dropout_apply_bf16, dropout_apply_f32.
+type dropoutApplyArgs struct {
+	y, x ptrAct
+	step ptrStepScalars
+	rate float32
+	site int32
+	n    int64
+}
+
+func (dropoutApplyArgs) fits(kernel string) bool {
+	switch kernel {
+	case "dropout_apply_bf16", "dropout_apply_f32":
+		return true
+	}
+	return false
+}
+
+func (a dropoutApplyArgs) encode() []uint64 {
+	return []uint64{uint64(a.y), uint64(a.x), uint64(a.step), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site)), uint64(a.n)}
+}
+
+// dsdB16Args are the parameters of dsd_b16, dsd_b32, dsd_b64.
+type dsdB16Args struct {
+	y, pre, x, weight     ptrBF16
+	rowPtr, rowSlot, cols ptrI32
+	bias                  ptrF32
+	tokens, in, out, tile int32
+}
+
+func (dsdB16Args) fits(kernel string) bool {
+	switch kernel {
+	case "dsd_b16", "dsd_b32", "dsd_b64":
+		return true
+	}
+	return false
+}
+
+func (a dsdB16Args) encode() []uint64 {
+	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.weight), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(a.bias), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.tile))}
+}
+
+// dsdB4Args are the parameters of dsd_b4, dsd_b8.
+type dsdB4Args struct {
+	y, pre, x, weight       ptrBF16
+	columns, rowPtr, counts ptrI32
+	bias                    ptrF32
+	tokens, in, out, tile   int32
+}
+
+func (dsdB4Args) fits(kernel string) bool {
+	switch kernel {
+	case "dsd_b4", "dsd_b8":
+		return true
+	}
+	return false
+}
+
+func (a dsdB4Args) encode() []uint64 {
+	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.weight), uint64(a.columns), uint64(a.rowPtr), uint64(a.counts), uint64(a.bias), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.tile))}
+}
+
+// dsdDenseArgs are the parameters of dsd_dense.
+type dsdDenseArgs struct {
+	y, pre, x, weight      ptrBF16
+	bias, values           ptrF32
+	rowPtr, rowSlot, cols  ptrI32
+	tokens, in, out, pitch int32
+}
+
+func (dsdDenseArgs) fits(kernel string) bool {
+	switch kernel {
+	case "dsd_dense":
+		return true
+	}
+	return false
+}
+
+func (a dsdDenseArgs) encode() []uint64 {
+	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.weight), uint64(a.bias), uint64(a.values), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.pitch))}
+}
+
+// dsdPlainArgs are the parameters of dsd_plain_bf16, dsd_plain_f32.
+type dsdPlainArgs struct {
+	y, pre, x              ptrAct
+	values                 ptrF32
+	rowPtr, rowSlot, cols  ptrI32
+	bias                   ptrF32
+	tokens, in, out, block int32
+}
+
+func (dsdPlainArgs) fits(kernel string) bool {
+	switch kernel {
+	case "dsd_plain_bf16", "dsd_plain_f32":
+		return true
+	}
+	return false
+}
+
+func (a dsdPlainArgs) encode() []uint64 {
+	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.values), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(a.bias), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block))}
+}
+
+// dsdThreeB16Args are the parameters of dsd_three_b16, dsd_three_b32, dsd_three_b64.
+type dsdThreeB16Args struct {
+	y0, y1, y2, x, weight0, weight1, weight2                                     ptrBF16
+	rowPtr0, rowPtr1, rowPtr2, rowSlot0, rowSlot1, rowSlot2, cols0, cols1, cols2 ptrI32
+	bias0, bias1, bias2                                                          ptrF32
+	tokens, in, out, tile                                                        int32
+}
+
+func (dsdThreeB16Args) fits(kernel string) bool {
+	switch kernel {
+	case "dsd_three_b16", "dsd_three_b32", "dsd_three_b64":
+		return true
+	}
+	return false
+}
+
+func (a dsdThreeB16Args) encode() []uint64 {
+	return []uint64{uint64(a.y0), uint64(a.y1), uint64(a.y2), uint64(a.x), uint64(a.weight0), uint64(a.weight1), uint64(a.weight2), uint64(a.rowPtr0), uint64(a.rowPtr1), uint64(a.rowPtr2), uint64(a.rowSlot0), uint64(a.rowSlot1), uint64(a.rowSlot2), uint64(a.cols0), uint64(a.cols1), uint64(a.cols2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.tile))}
+}
+
+// dsdWideB16Args are the parameters of dsd_wide_b16, dsd_wide_b32, dsd_wide_b64.
+type dsdWideB16Args struct {
+	y, pre, x, weight     ptrBF16
+	rowPtr, rowSlot, cols ptrI32
+	bias                  ptrF32
+	tokens, in, out       int32
+}
+
+func (dsdWideB16Args) fits(kernel string) bool {
+	switch kernel {
+	case "dsd_wide_b16", "dsd_wide_b32", "dsd_wide_b64":
+		return true
+	}
+	return false
+}
+
+func (a dsdWideB16Args) encode() []uint64 {
+	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.weight), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(a.bias), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out))}
+}
+
+// embedArgs are the parameters of embed_bf16, embed_f32.
+type embedArgs struct {
+	z                            ptrAct
+	ids, segments                ptrI32
+	word, pos, typ               ptrF32
+	words, types, tokens, seq, h int32
+	badId, badSegment            ptrU64
+}
+
+func (embedArgs) fits(kernel string) bool {
+	switch kernel {
+	case "embed_bf16", "embed_f32":
+		return true
+	}
+	return false
+}
+
+func (a embedArgs) encode() []uint64 {
+	return []uint64{uint64(a.z), uint64(a.ids), uint64(a.segments), uint64(a.word), uint64(a.pos), uint64(a.typ), uint64(uint32(a.words)), uint64(uint32(a.types)), uint64(uint32(a.tokens)), uint64(uint32(a.seq)), uint64(uint32(a.h)), uint64(a.badId), uint64(a.badSegment)}
+}
+
+// gatherArgs are the parameters of gather_bf16, gather_f32.
+type gatherArgs struct {
+	dst, src   ptrAct
+	index      ptrI32
+	n, h, rows int32
+	bad        ptrU64
+}
+
+func (gatherArgs) fits(kernel string) bool {
+	switch kernel {
+	case "gather_bf16", "gather_f32":
+		return true
+	}
+	return false
+}
+
+func (a gatherArgs) encode() []uint64 {
+	return []uint64{uint64(a.dst), uint64(a.src), uint64(a.index), uint64(uint32(a.n)), uint64(uint32(a.h)), uint64(uint32(a.rows)), uint64(a.bad)}
+}
+
+// geluGradArgs are the parameters of gelu_grad_bf16, gelu_grad_f32.
+type geluGradArgs struct {
+	dx, dy, pre ptrAct
+	n           int64
+}
+
+func (geluGradArgs) fits(kernel string) bool {
+	switch kernel {
+	case "gelu_grad_bf16", "gelu_grad_f32":
+		return true
+	}
+	return false
+}
+
+func (a geluGradArgs) encode() []uint64 {
+	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.pre), uint64(a.n)}
+}
+
+// gradNormArgs are the parameters of grad_norm.
+type gradNormArgs struct {
+	norm    ptrF32
+	partial ptrF64
+	n       int32
+}
+
+func (gradNormArgs) fits(kernel string) bool {
+	switch kernel {
+	case "grad_norm":
+		return true
+	}
+	return false
+}
+
+func (a gradNormArgs) encode() []uint64 {
+	return []uint64{uint64(a.norm), uint64(a.partial), uint64(uint32(a.n))}
+}
+
+// gradSquaresArgs are the parameters of grad_squares.
+type gradSquaresArgs struct {
+	partial ptrF64
+	tensors ptrTensor
+	chunks  ptrInt2
+}
+
+func (gradSquaresArgs) fits(kernel string) bool {
+	switch kernel {
+	case "grad_squares":
+		return true
+	}
+	return false
+}
+
+func (a gradSquaresArgs) encode() []uint64 {
+	return []uint64{uint64(a.partial), uint64(a.tensors), uint64(a.chunks)}
+}
+
+// joinRowsArgs are the parameters of join_rows_bf16, join_rows_f32.
+type joinRowsArgs struct {
+	to0, to1, to2       ptrAct
+	rows0, rows1, rows2 int32
+	pairs               ptrRowPair
+	edges               ptrF32
+	n, h                int32
+}
+
+func (joinRowsArgs) fits(kernel string) bool {
+	switch kernel {
+	case "join_rows_bf16", "join_rows_f32":
+		return true
+	}
+	return false
+}
+
+func (a joinRowsArgs) encode() []uint64 {
+	return []uint64{uint64(a.to0), uint64(a.to1), uint64(a.to2), uint64(uint32(a.rows0)), uint64(uint32(a.rows1)), uint64(uint32(a.rows2)), uint64(a.pairs), uint64(a.edges), uint64(uint32(a.n)), uint64(uint32(a.h))}
+}
+
+// packB4Args are the parameters of pack_b4, pack_b8.
+type packB4Args struct {
+	weight            ptrBF16
+	columns, counts   ptrI32
+	values            ptrF32
+	ptr, slots, inner ptrI32
+	groups, down      int32
+}
+
+func (packB4Args) fits(kernel string) bool {
+	switch kernel {
+	case "pack_b4", "pack_b8":
+		return true
+	}
+	return false
+}
+
+func (a packB4Args) encode() []uint64 {
+	return []uint64{uint64(a.weight), uint64(a.columns), uint64(a.counts), uint64(a.values), uint64(a.ptr), uint64(a.slots), uint64(a.inner), uint64(uint32(a.groups)), uint64(uint32(a.down))}
+}
+
+// packDenseArgs are the parameters of pack_dense.
+type packDenseArgs struct {
+	copy                  ptrBF16
+	values                ptrF32
+	rowPtr, rowSlot, cols ptrI32
+	in, out, pitch        int32
+}
+
+func (packDenseArgs) fits(kernel string) bool {
+	switch kernel {
+	case "pack_dense":
+		return true
+	}
+	return false
+}
+
+func (a packDenseArgs) encode() []uint64 {
+	return []uint64{uint64(a.copy), uint64(a.values), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.pitch))}
+}
+
+// packFragmentsArgs are the parameters of pack_fragments.
+type packFragmentsArgs struct {
+	forward, backward ptrBF16
+	values            ptrF32
+	block, nnzb       int32
+}
+
+func (packFragmentsArgs) fits(kernel string) bool {
+	switch kernel {
+	case "pack_fragments":
+		return true
+	}
+	return false
+}
+
+func (a packFragmentsArgs) encode() []uint64 {
+	return []uint64{uint64(a.forward), uint64(a.backward), uint64(a.values), uint64(uint32(a.block)), uint64(uint32(a.nnzb))}
+}
+
+// scatterAddBf16Args are the parameters of scatter_add_bf16.
+type scatterAddBf16Args struct {
+	to0, to1, to2       ptrBF16
+	rows0, rows1, rows2 int32
+	pairs               ptrRowPair
+	edges               ptrF32
+	from                ptrBF16
+	n, h                int32
+}
+
+func (scatterAddBf16Args) fits(kernel string) bool {
+	switch kernel {
+	case "scatter_add_bf16":
+		return true
+	}
+	return false
+}
+
+func (a scatterAddBf16Args) encode() []uint64 {
+	return []uint64{uint64(a.to0), uint64(a.to1), uint64(a.to2), uint64(uint32(a.rows0)), uint64(uint32(a.rows1)), uint64(uint32(a.rows2)), uint64(a.pairs), uint64(a.edges), uint64(a.from), uint64(uint32(a.n)), uint64(uint32(a.h))}
+}
+
+// sddB16Args are the parameters of sdd_b16, sdd_b32, sdd_b64.
+type sddB16Args struct {
+	grad, bias, partial, partialBias  ptrF32
+	a, b                              ptrBF16
+	ptr, slots, atA, atB              ptrI32
+	tokens, wide, narrow, nnzb, bytes int32
+	swapped                           bool
+}
+
+func (sddB16Args) fits(kernel string) bool {
+	switch kernel {
+	case "sdd_b16", "sdd_b32", "sdd_b64":
+		return true
+	}
+	return false
+}
+
+func (a sddB16Args) encode() []uint64 {
+	return []uint64{uint64(a.grad), uint64(a.bias), uint64(a.partial), uint64(a.partialBias), uint64(a.a), uint64(a.b), uint64(a.ptr), uint64(a.slots), uint64(a.atA), uint64(a.atB), uint64(uint32(a.tokens)), uint64(uint32(a.wide)), uint64(uint32(a.narrow)), uint64(uint32(a.nnzb)), uint64(uint32(a.bytes)), boolWord(a.swapped)}
+}
+
+// sddB8Args are the parameters of sdd_b8.
+type sddB8Args struct {
+	grad, bias, partial, partialBias        ptrF32
+	dy, x                                   ptrBF16
+	ptr, slots, inner                       ptrI32
+	tokens, in, out, nnzb, byColumns, bytes int32
+}
+
+func (sddB8Args) fits(kernel string) bool {
+	switch kernel {
+	case "sdd_b8":
+		return true
+	}
+	return false
+}
+
+func (a sddB8Args) encode() []uint64 {
+	return []uint64{uint64(a.grad), uint64(a.bias), uint64(a.partial), uint64(a.partialBias), uint64(a.dy), uint64(a.x), uint64(a.ptr), uint64(a.slots), uint64(a.inner), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.nnzb)), uint64(uint32(a.byColumns)), uint64(uint32(a.bytes))}
+}
+
+// sddDenseArgs are the parameters of sdd_dense.
+type sddDenseArgs struct {
+	grad, bias, partial, partialBias ptrF32
+	dy, x                            ptrBF16
+	rowPtr, rowSlot, cols            ptrI32
+	tokens, in, out, block, size     int32
+}
+
+func (sddDenseArgs) fits(kernel string) bool {
+	switch kernel {
+	case "sdd_dense":
+		return true
+	}
+	return false
+}
+
+func (a sddDenseArgs) encode() []uint64 {
+	return []uint64{uint64(a.grad), uint64(a.bias), uint64(a.partial), uint64(a.partialBias), uint64(a.dy), uint64(a.x), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block)), uint64(uint32(a.size))}
+}
+
+// sddPlainF32Args are the parameters of sdd_plain_f32.
+type sddPlainF32Args struct {
+	grad, dy, x            ptrF32
+	rows, cols             ptrI32
+	tokens, in, out, block int32
+	count                  int64
+}
+
+func (sddPlainF32Args) fits(kernel string) bool {
+	switch kernel {
+	case "sdd_plain_f32":
+		return true
+	}
+	return false
+}
+
+func (a sddPlainF32Args) encode() []uint64 {
+	return []uint64{uint64(a.grad), uint64(a.dy), uint64(a.x), uint64(a.rows), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block)), uint64(a.count)}
+}
+
+// sddReduceArgs are the parameters of sdd_reduce.
+type sddReduceArgs struct {
+	to, partial ptrF32
+	n, ranges   int32
+}
+
+func (sddReduceArgs) fits(kernel string) bool {
+	switch kernel {
+	case "sdd_reduce":
+		return true
+	}
+	return false
+}
+
+func (a sddReduceArgs) encode() []uint64 {
+	return []uint64{uint64(a.to), uint64(a.partial), uint64(uint32(a.n)), uint64(uint32(a.ranges))}
+}
+
+// sddThreeB16Args are the parameters of sdd_three_b16, sdd_three_b32, sdd_three_b64.
+type sddThreeB16Args struct {
+	grad0, grad1, grad2, bias0, bias1, bias2, partial                                  ptrF32
+	dy0, dy1, dy2, x                                                                   ptrBF16
+	ptr0, ptr1, ptr2, slots0, slots1, slots2, rows0, rows1, rows2, cols0, cols1, cols2 ptrI32
+	tokens, in, out, nnzb, bytes                                                       int32
+	swapped                                                                            bool
+}
+
+func (sddThreeB16Args) fits(kernel string) bool {
+	switch kernel {
+	case "sdd_three_b16", "sdd_three_b32", "sdd_three_b64":
+		return true
+	}
+	return false
+}
+
+func (a sddThreeB16Args) encode() []uint64 {
+	return []uint64{uint64(a.grad0), uint64(a.grad1), uint64(a.grad2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(a.partial), uint64(a.dy0), uint64(a.dy1), uint64(a.dy2), uint64(a.x), uint64(a.ptr0), uint64(a.ptr1), uint64(a.ptr2), uint64(a.slots0), uint64(a.slots1), uint64(a.slots2), uint64(a.rows0), uint64(a.rows1), uint64(a.rows2), uint64(a.cols0), uint64(a.cols1), uint64(a.cols2), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.nnzb)), uint64(uint32(a.bytes)), boolWord(a.swapped)}
+}
+
+// sddThreeReduceArgs are the parameters of sdd_three_reduce.
+type sddThreeReduceArgs struct {
+	grad0, grad1, grad2, bias0, bias1, bias2, partial ptrF32
+	n, m, ranges                                      int32
+}
+
+func (sddThreeReduceArgs) fits(kernel string) bool {
+	switch kernel {
+	case "sdd_three_reduce":
+		return true
+	}
+	return false
+}
+
+func (a sddThreeReduceArgs) encode() []uint64 {
+	return []uint64{uint64(a.grad0), uint64(a.grad1), uint64(a.grad2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(a.partial), uint64(uint32(a.n)), uint64(uint32(a.m)), uint64(uint32(a.ranges))}
+}
+
+// sortRowsArgs are the parameters of sort_rows.
+type sortRowsArgs struct {
+	pairs                             ptrRowPair
+	index, segments                   ptrI32
+	rows0, rows1, rows2, n, seq, skip int32
+	badIndex, badSegment              ptrU64
+}
+
+func (sortRowsArgs) fits(kernel string) bool {
+	switch kernel {
+	case "sort_rows":
+		return true
+	}
+	return false
+}
+
+func (a sortRowsArgs) encode() []uint64 {
+	return []uint64{uint64(a.pairs), uint64(a.index), uint64(a.segments), uint64(uint32(a.rows0)), uint64(uint32(a.rows1)), uint64(uint32(a.rows2)), uint64(uint32(a.n)), uint64(uint32(a.seq)), uint64(uint32(a.skip)), uint64(a.badIndex), uint64(a.badSegment)}
+}
+
+// tanhArgs are the parameters of tanh_bf16, tanh_f32.
+type tanhArgs struct {
+	y, x ptrAct
+	n    int64
+}
+
+func (tanhArgs) fits(kernel string) bool {
+	switch kernel {
+	case "tanh_bf16", "tanh_f32":
+		return true
+	}
+	return false
+}
+
+func (a tanhArgs) encode() []uint64 {
+	return []uint64{uint64(a.y), uint64(a.x), uint64(a.n)}
+}
+
+// tanhGradArgs are the parameters of tanh_grad_bf16, tanh_grad_f32.
+type tanhGradArgs struct {
+	dx, dy, y ptrAct
+	n         int64
+}
+
+func (tanhGradArgs) fits(kernel string) bool {
+	switch kernel {
+	case "tanh_grad_bf16", "tanh_grad_f32":
+		return true
+	}
+	return false
+}
+
+func (a tanhGradArgs) encode() []uint64 {
+	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.y), uint64(a.n)}
+}
+
+// topologyNormsArgs are the parameters of topology_norms.
+type topologyNormsArgs struct {
+	tensors ptrTopologyTensor
+	list    ptrI32
+	update  ptrTopologyUpdate
+}
+
+func (topologyNormsArgs) fits(kernel string) bool {
+	switch kernel {
+	case "topology_norms":
+		return true
+	}
+	return false
+}
+
+func (a topologyNormsArgs) encode() []uint64 {
+	return []uint64{uint64(a.tensors), uint64(a.list), uint64(a.update)}
+}
+
+// topologyUpdateArgs are the parameters of topology_update.
+type topologyUpdateArgs struct {
+	tensors ptrTopologyTensor
+	list    ptrI32
+	update  ptrTopologyUpdate
+	reports ptrTopologyReport
+}
+
+func (topologyUpdateArgs) fits(kernel string) bool {
+	switch kernel {
+	case "topology_update":
+		return true
+	}
+	return false
+}
+
+func (a topologyUpdateArgs) encode() []uint64 {
+	return []uint64{uint64(a.tensors), uint64(a.list), uint64(a.update), uint64(a.reports)}
+}
+
+// topologyZeroArgs are the parameters of topology_zero.
+type topologyZeroArgs struct {
+	tensors ptrTopologyTensor
+	list    ptrI32
+	reports ptrTopologyReport
+}
+
+func (topologyZeroArgs) fits(kernel string) bool {
+	switch kernel {
+	case "topology_zero":
+		return true
+	}
+	return false
+}
+
+func (a topologyZeroArgs) encode() []uint64 {
+	return []uint64{uint64(a.tensors), uint64(a.list), uint64(a.reports)}
+}
+
+// zeroGradArgs are the parameters of zero_grad.
+type zeroGradArgs struct {
+	tensors ptrTensor
+	chunks  ptrInt2
+}
+
+func (zeroGradArgs) fits(kernel string) bool {
+	switch kernel {
+	case "zero_grad":
+		return true
+	}
+	return false
+}
+
+func (a zeroGradArgs) encode() []uint64 {
+	return []uint64{uint64(a.tensors), uint64(a.chunks)}
+}
+
+// addNorm launches add_norm_bf16 or add_norm_f32, by the dtype of activations.
+func (l *launcher) addNorm(c config, a addNormArgs) { l.launch("add_norm_"+l.act, c, a) }
+
+// addNormGrad launches add_norm_grad_bf16 or add_norm_grad_f32, by the dtype of activations.
+func (l *launcher) addNormGrad(c config, a addNormGradArgs) { l.launch("add_norm_grad_"+l.act, c, a) }
+
+// addRows launches add_rows_bf16 or add_rows_f32, by the dtype of activations.
+func (l *launcher) addRows(c config, a addRowsArgs) { l.launch("add_rows_"+l.act, c, a) }
+
+// attentionDkvPlain launches attention_dkv_plain_bf16 or attention_dkv_plain_f32, by the dtype of activations.
+func (l *launcher) attentionDkvPlain(c config, a attentionDkvPlainArgs) {
+	l.launch("attention_dkv_plain_"+l.act, c, a)
+}
+
+// attentionDqPlain launches attention_dq_plain_bf16 or attention_dq_plain_f32, by the dtype of activations.
+func (l *launcher) attentionDqPlain(c config, a attentionDqPlainArgs) {
+	l.launch("attention_dq_plain_"+l.act, c, a)
+}
+
+// attentionPlain launches attention_plain_bf16 or attention_plain_f32, by the dtype of activations.
+func (l *launcher) attentionPlain(c config, a attentionPlainArgs) {
+	l.launch("attention_plain_"+l.act, c, a)
+}
+
+// blockGradPlain launches block_grad_plain_bf16 or block_grad_plain_f32, by the dtype of activations.
+func (l *launcher) blockGradPlain(c config, a blockGradPlainArgs) {
+	l.launch("block_grad_plain_"+l.act, c, a)
+}
+
+// crossEntropy launches cross_entropy_bf16 or cross_entropy_f32, by the dtype of activations.
+func (l *launcher) crossEntropy(c config, a crossEntropyArgs) { l.launch("cross_entropy_"+l.act, c, a) }
+
+// ddsPlain launches dds_plain_bf16 or dds_plain_f32, by the dtype of activations.
+func (l *launcher) ddsPlain(c config, a ddsPlainArgs) { l.launch("dds_plain_"+l.act, c, a) }
+
+// dropoutApply launches dropout_apply_bf16 or dropout_apply_f32, by the dtype of activations.
+func (l *launcher) dropoutApply(c config, a dropoutApplyArgs) { l.launch("dropout_apply_"+l.act, c, a) }
+
+// dsdPlain launches dsd_plain_bf16 or dsd_plain_f32, by the dtype of activations.
+func (l *launcher) dsdPlain(c config, a dsdPlainArgs) { l.launch("dsd_plain_"+l.act, c, a) }
+
+// embed launches embed_bf16 or embed_f32, by the dtype of activations.
+func (l *launcher) embed(c config, a embedArgs) { l.launch("embed_"+l.act, c, a) }
+
+// gather launches gather_bf16 or gather_f32, by the dtype of activations.
+func (l *launcher) gather(c config, a gatherArgs) { l.launch("gather_"+l.act, c, a) }
+
+// geluGrad launches gelu_grad_bf16 or gelu_grad_f32, by the dtype of activations.
+func (l *launcher) geluGrad(c config, a geluGradArgs) { l.launch("gelu_grad_"+l.act, c, a) }
+
+// joinRows launches join_rows_bf16 or join_rows_f32, by the dtype of activations.
+func (l *launcher) joinRows(c config, a joinRowsArgs) { l.launch("join_rows_"+l.act, c, a) }
+
+// tanh launches tanh_bf16 or tanh_f32, by the dtype of activations.
+func (l *launcher) tanh(c config, a tanhArgs) { l.launch("tanh_"+l.act, c, a) }
+
+// tanhGrad launches tanh_grad_bf16 or tanh_grad_f32, by the dtype of activations.
+func (l *launcher) tanhGrad(c config, a tanhGradArgs) { l.launch("tanh_grad_"+l.act, c, a) }
+
 // adamw launches kernels/adamw.cu:
 // One step of AdamW over all tensors, unless norm [1] is not finite. With g the gradient times min(1, max_norm/norm):
 // m = beta1 m + (1-beta1) g,  v = beta2 v + (1-beta2) g^2,
 // W -= lr ( (m/(1-beta1^a)) / (sqrt(v/(1-beta2^a)) + eps) + weight_decay W ),
 // a = step + 1, less the birth of the block in a block-sparse tensor, whose blocks then shrink by lasso = lambda wstd:
 // W -= lr lasso B W / sqrt(sum W^2 + 1e-6).
-func (l *launcher) adamw(grid, block Dim3, shared int, tensors ptrTensor, chunks ptrInt2, norm ptrF32, step ptrStepScalars, logBeta1, logBeta2 float64, beta1, beta2, eps, weightDecay, lasso, maxNorm float32) {
-	l.launch("adamw", grid, block, shared, uint64(tensors), uint64(chunks), uint64(norm), uint64(step), math.Float64bits(logBeta1), math.Float64bits(logBeta2), uint64(math.Float32bits(beta1)), uint64(math.Float32bits(beta2)), uint64(math.Float32bits(eps)), uint64(math.Float32bits(weightDecay)), uint64(math.Float32bits(lasso)), uint64(math.Float32bits(maxNorm)))
-}
+func (l *launcher) adamw(c config, a adamwArgs) { l.launch("adamw", c, a) }
 
 // addNormBf16 launches kernels/add_norm_bf16.cu:
 // Residual, dropout and LayerNorm, bfloat16: z [T][h] = residual + dropout(sub), y [T][h] = gamma (z - mean)
 // rstd + beta, mean and rstd [T] of z, rstd = 1/sqrt(var + 1e-12) (all =). sub may be null, z may be
 // residual or sub. Moves 8 bytes an element, 6 without sub: each tensor once for rows of up to 1024 whose
 // width is a multiple of 8. launch: grid any, block a multiple of 32; a warp a row; see norm.cuh.
-func (l *launcher) addNormBf16(grid, block Dim3, shared int, y, z ptrBF16, mean, rstd ptrF32, residual, sub ptrBF16, gamma, beta ptrF32, step ptrStepScalars, rate float32, site, tokens, h int32) {
-	l.launch("add_norm_bf16", grid, block, shared, uint64(y), uint64(z), uint64(mean), uint64(rstd), uint64(residual), uint64(sub), uint64(gamma), uint64(beta), uint64(step), uint64(math.Float32bits(rate)), uint64(uint32(site)), uint64(uint32(tokens)), uint64(uint32(h)))
-}
+func (l *launcher) addNormBf16(c config, a addNormArgs) { l.launch("add_norm_bf16", c, a) }
 
 // addNormF32 launches kernels/add_norm_f32.cu:
 // Residual, dropout and LayerNorm, float32: z [T][h] = residual + dropout(sub), y [T][h] = gamma (z - mean)
 // rstd + beta, mean and rstd [T] of z, rstd = 1/sqrt(var + 1e-12) (all =). sub may be null, z may be
 // residual or sub. Moves 16 bytes an element, 12 without sub: each tensor once for rows of up to 1024 whose
 // width is a multiple of 8. launch: grid any, block a multiple of 32; a warp a row; see norm.cuh.
-func (l *launcher) addNormF32(grid, block Dim3, shared int, y, z, mean, rstd, residual, sub, gamma, beta ptrF32, step ptrStepScalars, rate float32, site, tokens, h int32) {
-	l.launch("add_norm_f32", grid, block, shared, uint64(y), uint64(z), uint64(mean), uint64(rstd), uint64(residual), uint64(sub), uint64(gamma), uint64(beta), uint64(step), uint64(math.Float32bits(rate)), uint64(uint32(site)), uint64(uint32(tokens)), uint64(uint32(h)))
-}
+func (l *launcher) addNormF32(c config, a addNormArgs) { l.launch("add_norm_f32", c, a) }
 
 // addNormGradBf16 launches kernels/add_norm_grad_bf16.cu:
 // Backward of add_norm, bfloat16: dresidual [T][h] = dz, dsub [T][h] = dropout(dz) (=), and partial
 // [blocks][dgamma, dbeta][h] (=) sums of each thread block's rows, which add_norm_reduce adds up. dsub
 // may be null, dresidual may be dy. Moves 8 bytes an element, 6 without dsub: each tensor once for rows of
 // up to 1024 whose width is a multiple of 8.
-func (l *launcher) addNormGradBf16(grid, block Dim3, shared int, dresidual, dsub, dy, z ptrBF16, mean, rstd, gamma, partial ptrF32, step ptrStepScalars, rate float32, site, tokens, h int32) {
-	l.launch("add_norm_grad_bf16", grid, block, shared, uint64(dresidual), uint64(dsub), uint64(dy), uint64(z), uint64(mean), uint64(rstd), uint64(gamma), uint64(partial), uint64(step), uint64(math.Float32bits(rate)), uint64(uint32(site)), uint64(uint32(tokens)), uint64(uint32(h)))
-}
+func (l *launcher) addNormGradBf16(c config, a addNormGradArgs) { l.launch("add_norm_grad_bf16", c, a) }
 
 // addNormGradF32 launches kernels/add_norm_grad_f32.cu:
 // Backward of add_norm, float32: dresidual [T][h] = dz, dsub [T][h] = dropout(dz) (=), and partial
 // [blocks][dgamma, dbeta][h] (=) sums of each thread block's rows, which add_norm_reduce adds up. dsub
 // may be null, dresidual may be dy. Moves 16 bytes an element, 12 without dsub: each tensor once for rows of
 // up to 1024 whose width is a multiple of 8.
-func (l *launcher) addNormGradF32(grid, block Dim3, shared int, dresidual, dsub, dy, z, mean, rstd, gamma, partial ptrF32, step ptrStepScalars, rate float32, site, tokens, h int32) {
-	l.launch("add_norm_grad_f32", grid, block, shared, uint64(dresidual), uint64(dsub), uint64(dy), uint64(z), uint64(mean), uint64(rstd), uint64(gamma), uint64(partial), uint64(step), uint64(math.Float32bits(rate)), uint64(uint32(site)), uint64(uint32(tokens)), uint64(uint32(h)))
-}
+func (l *launcher) addNormGradF32(c config, a addNormGradArgs) { l.launch("add_norm_grad_f32", c, a) }
 
 // addNormReduce launches kernels/add_norm_reduce.cu:
 // Gradients of gamma and beta: dgamma [h] and dbeta [h] += sum over blocks of partial [blocks][2][h] (+=),
 // each warp taking every so many of them, and then the warps in order. Moves 4 bytes an element of
 // partial. launch: grid ceil(2h/32), block a multiple of 32 up to 1024.
-func (l *launcher) addNormReduce(grid, block Dim3, shared int, dgamma, dbeta, partial ptrF32, blocks, h int32) {
-	l.launch("add_norm_reduce", grid, block, shared, uint64(dgamma), uint64(dbeta), uint64(partial), uint64(uint32(blocks)), uint64(uint32(h)))
-}
+func (l *launcher) addNormReduce(c config, a addNormReduceArgs) { l.launch("add_norm_reduce", c, a) }
 
 // addRowsBf16 launches kernels/add_rows_bf16.cu:
 // Sums of rows by index, bfloat16 into float32: to [rows][h] += from [n][h], row (row, i) of pairs taking row i
 // (+=), in the order of i; edges [lists][ceil(n/64)][2][h] gets what join_rows adds. Moves 2 bytes an
 // element of each list, and each target row in and out once.
-func (l *launcher) addRowsBf16(grid, block Dim3, shared int, to0, to1, to2 ptrF32, rows0, rows1, rows2 int32, pairs ptrRowPair, edges ptrF32, from ptrBF16, n, h int32) {
-	l.launch("add_rows_bf16", grid, block, shared, uint64(to0), uint64(to1), uint64(to2), uint64(uint32(rows0)), uint64(uint32(rows1)), uint64(uint32(rows2)), uint64(pairs), uint64(edges), uint64(from), uint64(uint32(n)), uint64(uint32(h)))
-}
+func (l *launcher) addRowsBf16(c config, a addRowsArgs) { l.launch("add_rows_bf16", c, a) }
 
 // addRowsF32 launches kernels/add_rows_f32.cu:
 // Sums of rows by index, float32 into float32: to [rows][h] += from [n][h], row (row, i) of pairs taking row i
 // (+=), in the order of i; edges [lists][ceil(n/64)][2][h] gets what join_rows adds. Moves 4 bytes an
 // element of each list, and each target row in and out once.
-func (l *launcher) addRowsF32(grid, block Dim3, shared int, to0, to1, to2 ptrF32, rows0, rows1, rows2 int32, pairs ptrRowPair, edges, from ptrF32, n, h int32) {
-	l.launch("add_rows_f32", grid, block, shared, uint64(to0), uint64(to1), uint64(to2), uint64(uint32(rows0)), uint64(uint32(rows1)), uint64(uint32(rows2)), uint64(pairs), uint64(edges), uint64(from), uint64(uint32(n)), uint64(uint32(h)))
-}
+func (l *launcher) addRowsF32(c config, a addRowsArgs) { l.launch("add_rows_f32", c, a) }
 
 // attentionD128 launches kernels/attention_d128.cu:
 // Attention on tensor cores, bfloat16, head sizes that are a multiple of 8 up to 128: ctx = dropout(softmax(q k^T
 // scale)) v and lse, the log sum exp of the scaled scores (=). rate and site name the dropout.
-func (l *launcher) attentionD128(grid, block Dim3, shared int, ctx ptrBF16, lse ptrF32, q, k, v ptrBF16, lengths ptrI32, status ptrU64, step ptrStepScalars, seq, heads, head int32, scale, rate float32, site int32) {
-	l.launch("attention_d128", grid, block, shared, uint64(ctx), uint64(lse), uint64(q), uint64(k), uint64(v), uint64(lengths), uint64(status), uint64(step), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
-}
+func (l *launcher) attentionD128(c config, a attentionD128Args) { l.launch("attention_d128", c, a) }
 
 // attentionD64 launches kernels/attention_d64.cu:
 // Attention on tensor cores, bfloat16, head sizes that are a multiple of 8 up to 64: ctx = dropout(softmax(q k^T
 // scale)) v and lse, the log sum exp of the scaled scores (=). rate and site name the dropout.
-func (l *launcher) attentionD64(grid, block Dim3, shared int, ctx ptrBF16, lse ptrF32, q, k, v ptrBF16, lengths ptrI32, status ptrU64, step ptrStepScalars, seq, heads, head int32, scale, rate float32, site int32) {
-	l.launch("attention_d64", grid, block, shared, uint64(ctx), uint64(lse), uint64(q), uint64(k), uint64(v), uint64(lengths), uint64(status), uint64(step), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
-}
+func (l *launcher) attentionD64(c config, a attentionD128Args) { l.launch("attention_d64", c, a) }
 
 // attentionDkvD128 launches kernels/attention_dkv_d128.cu:
 // Attention's gradients of keys and values on tensor cores, bfloat16, head sizes that are a multiple of 8 up to 128:
 // dk = ds^T q scale and dv = (p r)^T dctx (=), 0 in rows at or beyond the length. delta is from attention_dq_d128.
-func (l *launcher) attentionDkvD128(grid, block Dim3, shared int, dk, dv, dctx, q, k, v ptrBF16, lse, delta ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, seq, heads, head int32, scale, rate float32, site int32) {
-	l.launch("attention_dkv_d128", grid, block, shared, uint64(dk), uint64(dv), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(lse), uint64(delta), uint64(lengths), uint64(status), uint64(step), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+func (l *launcher) attentionDkvD128(c config, a attentionDkvD128Args) {
+	l.launch("attention_dkv_d128", c, a)
 }
 
 // attentionDkvD64 launches kernels/attention_dkv_d64.cu:
 // Attention's gradients of keys and values on tensor cores, bfloat16, head sizes that are a multiple of 8 up to 64:
 // dk = ds^T q scale and dv = (p r)^T dctx (=), 0 in rows at or beyond the length. delta is from attention_dq_d64.
-func (l *launcher) attentionDkvD64(grid, block Dim3, shared int, dk, dv, dctx, q, k, v ptrBF16, lse, delta ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, seq, heads, head int32, scale, rate float32, site int32) {
-	l.launch("attention_dkv_d64", grid, block, shared, uint64(dk), uint64(dv), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(lse), uint64(delta), uint64(lengths), uint64(status), uint64(step), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+func (l *launcher) attentionDkvD64(c config, a attentionDkvD128Args) {
+	l.launch("attention_dkv_d64", c, a)
 }
 
 // attentionDkvPlainBf16 launches kernels/attention_dkv_plain_bf16.cu:
 // Attention's gradients of keys and values, bfloat16: dk = ds^T q scale and dv = (p r)^T dctx (=), with the names of
 // attention_dq_plain_bf16, whose delta it reads. Rows at or beyond the length are 0.
-func (l *launcher) attentionDkvPlainBf16(grid, block Dim3, shared int, dk, dv, dctx, q, k, v ptrBF16, lse, delta ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, count, seq, heads, head int32, scale, rate float32, site int32) {
-	l.launch("attention_dkv_plain_bf16", grid, block, shared, uint64(dk), uint64(dv), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(lse), uint64(delta), uint64(lengths), uint64(status), uint64(step), uint64(uint32(count)), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+func (l *launcher) attentionDkvPlainBf16(c config, a attentionDkvPlainArgs) {
+	l.launch("attention_dkv_plain_bf16", c, a)
 }
 
 // attentionDkvPlainF32 launches kernels/attention_dkv_plain_f32.cu:
 // Attention's gradients of keys and values, float32: dk = ds^T q scale and dv = (p r)^T dctx (=), with the names of
 // attention_dq_plain_f32, whose delta it reads. Rows at or beyond the length are 0.
-func (l *launcher) attentionDkvPlainF32(grid, block Dim3, shared int, dk, dv, dctx, q, k, v, lse, delta ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, count, seq, heads, head int32, scale, rate float32, site int32) {
-	l.launch("attention_dkv_plain_f32", grid, block, shared, uint64(dk), uint64(dv), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(lse), uint64(delta), uint64(lengths), uint64(status), uint64(step), uint64(uint32(count)), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+func (l *launcher) attentionDkvPlainF32(c config, a attentionDkvPlainArgs) {
+	l.launch("attention_dkv_plain_f32", c, a)
 }
 
 // attentionDqD128 launches kernels/attention_dq_d128.cu:
 // Attention's gradient of the queries on tensor cores, bfloat16, head sizes that are a multiple of 8 up to 128: dq =
 // ds k scale (=), and delta [batch heads, seq] (=) for attention_dkv_d128.
-func (l *launcher) attentionDqD128(grid, block Dim3, shared int, dq ptrBF16, delta ptrF32, dctx, q, k, v, ctx ptrBF16, lse ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, seq, heads, head int32, scale, rate float32, site int32) {
-	l.launch("attention_dq_d128", grid, block, shared, uint64(dq), uint64(delta), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(ctx), uint64(lse), uint64(lengths), uint64(status), uint64(step), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+func (l *launcher) attentionDqD128(c config, a attentionDqD128Args) {
+	l.launch("attention_dq_d128", c, a)
 }
 
 // attentionDqD64 launches kernels/attention_dq_d64.cu:
 // Attention's gradient of the queries on tensor cores, bfloat16, head sizes that are a multiple of 8 up to 64: dq =
 // ds k scale (=), and delta [batch heads, seq] (=) for attention_dkv_d64.
-func (l *launcher) attentionDqD64(grid, block Dim3, shared int, dq ptrBF16, delta ptrF32, dctx, q, k, v, ctx ptrBF16, lse ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, seq, heads, head int32, scale, rate float32, site int32) {
-	l.launch("attention_dq_d64", grid, block, shared, uint64(dq), uint64(delta), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(ctx), uint64(lse), uint64(lengths), uint64(status), uint64(step), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+func (l *launcher) attentionDqD64(c config, a attentionDqD128Args) {
+	l.launch("attention_dq_d64", c, a)
 }
 
 // attentionDqPlainBf16 launches kernels/attention_dq_plain_bf16.cu:
 // Attention's gradient of the queries, bfloat16: dq (=), and delta [count, seq] (=) for attention_dkv_plain_bf16.
-func (l *launcher) attentionDqPlainBf16(grid, block Dim3, shared int, dq ptrBF16, delta ptrF32, dctx, q, k, v, ctx ptrBF16, lse ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, count, seq, heads, head int32, scale, rate float32, site int32) {
-	l.launch("attention_dq_plain_bf16", grid, block, shared, uint64(dq), uint64(delta), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(ctx), uint64(lse), uint64(lengths), uint64(status), uint64(step), uint64(uint32(count)), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+func (l *launcher) attentionDqPlainBf16(c config, a attentionDqPlainArgs) {
+	l.launch("attention_dq_plain_bf16", c, a)
 }
 
 // attentionDqPlainF32 launches kernels/attention_dq_plain_f32.cu:
 // Attention's gradient of the queries, float32: dq (=), and delta [count, seq] (=) for attention_dkv_plain_f32.
-func (l *launcher) attentionDqPlainF32(grid, block Dim3, shared int, dq, delta, dctx, q, k, v, ctx, lse ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, count, seq, heads, head int32, scale, rate float32, site int32) {
-	l.launch("attention_dq_plain_f32", grid, block, shared, uint64(dq), uint64(delta), uint64(dctx), uint64(q), uint64(k), uint64(v), uint64(ctx), uint64(lse), uint64(lengths), uint64(status), uint64(step), uint64(uint32(count)), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+func (l *launcher) attentionDqPlainF32(c config, a attentionDqPlainArgs) {
+	l.launch("attention_dq_plain_f32", c, a)
 }
 
 // attentionPlainBf16 launches kernels/attention_plain_bf16.cu:
 // Attention, bfloat16: ctx = dropout(softmax(q k^T scale)) v and lse, the log sum exp of the scaled scores (=).
-func (l *launcher) attentionPlainBf16(grid, block Dim3, shared int, ctx ptrBF16, lse ptrF32, q, k, v ptrBF16, lengths ptrI32, status ptrU64, step ptrStepScalars, count, seq, heads, head int32, scale, rate float32, site int32) {
-	l.launch("attention_plain_bf16", grid, block, shared, uint64(ctx), uint64(lse), uint64(q), uint64(k), uint64(v), uint64(lengths), uint64(status), uint64(step), uint64(uint32(count)), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+func (l *launcher) attentionPlainBf16(c config, a attentionPlainArgs) {
+	l.launch("attention_plain_bf16", c, a)
 }
 
 // attentionPlainF32 launches kernels/attention_plain_f32.cu:
 // Attention, float32: ctx = dropout(softmax(q k^T scale)) v and lse, the log sum exp of the scaled scores (=).
-func (l *launcher) attentionPlainF32(grid, block Dim3, shared int, ctx, lse, q, k, v ptrF32, lengths ptrI32, status ptrU64, step ptrStepScalars, count, seq, heads, head int32, scale, rate float32, site int32) {
-	l.launch("attention_plain_f32", grid, block, shared, uint64(ctx), uint64(lse), uint64(q), uint64(k), uint64(v), uint64(lengths), uint64(status), uint64(step), uint64(uint32(count)), uint64(uint32(seq)), uint64(uint32(heads)), uint64(uint32(head)), uint64(math.Float32bits(scale)), uint64(math.Float32bits(rate)), uint64(uint32(site)))
+func (l *launcher) attentionPlainF32(c config, a attentionPlainArgs) {
+	l.launch("attention_plain_f32", c, a)
 }
 
 // blockGrad launches kernels/block_grad.cu:
 // Growth scores on tensor cores, bfloat16: scores [O/B, I/B] += L1 norms of the blocks of dy^T x, dy [T, O], x [T, I];
 // O and I are multiples of 8. launch: grid (ceil(I / 64), ceil(O / 64)), block 128; see block_grad.cuh.
-func (l *launcher) blockGrad(grid, block Dim3, shared int, scores ptrF32, dy, x ptrBF16, tokens, in, out, block_ int32) {
-	l.launch("block_grad", grid, block, shared, uint64(scores), uint64(dy), uint64(x), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
-}
+func (l *launcher) blockGrad(c config, a blockGradArgs) { l.launch("block_grad", c, a) }
 
 // blockGradPlainBf16 launches kernels/block_grad_plain_bf16.cu:
 // Growth scores, bfloat16: scores [O/B, I/B] += L1 norms of the blocks of dy^T x, dy [T, O], x [T, I]. Any shape.
-func (l *launcher) blockGradPlainBf16(grid, block Dim3, shared int, scores ptrF32, dy, x ptrBF16, tokens, in, out, block_ int32) {
-	l.launch("block_grad_plain_bf16", grid, block, shared, uint64(scores), uint64(dy), uint64(x), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
+func (l *launcher) blockGradPlainBf16(c config, a blockGradPlainArgs) {
+	l.launch("block_grad_plain_bf16", c, a)
 }
 
 // blockGradPlainF32 launches kernels/block_grad_plain_f32.cu:
 // Growth scores, float32: scores [O/B, I/B] += L1 norms of the blocks of dy^T x, dy [T, O], x [T, I]. Any shape.
-func (l *launcher) blockGradPlainF32(grid, block Dim3, shared int, scores, dy, x ptrF32, tokens, in, out, block_ int32) {
-	l.launch("block_grad_plain_f32", grid, block, shared, uint64(scores), uint64(dy), uint64(x), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
+func (l *launcher) blockGradPlainF32(c config, a blockGradPlainArgs) {
+	l.launch("block_grad_plain_f32", c, a)
 }
 
 // columnSumsF32 launches kernels/column_sums_f32.cu:
 // Bias gradient, float32: sums [n] += column sums of x [T, n]. launch: any; see plain.cuh.
-func (l *launcher) columnSumsF32(grid, block Dim3, shared int, sums, x ptrF32, tokens, n int32) {
-	l.launch("column_sums_f32", grid, block, shared, uint64(sums), uint64(x), uint64(uint32(tokens)), uint64(uint32(n)))
-}
+func (l *launcher) columnSumsF32(c config, a columnSumsF32Args) { l.launch("column_sums_f32", c, a) }
 
 // crossEntropyBf16 launches kernels/cross_entropy_bf16.cu:
 // Cross-entropy, bfloat16: result [rows] = loss -log softmax(logits [rows][c])[label] and 1 or 0, whether the
 // label has the largest logit, the first of several (=); with grad 1 the logits become scale (softmax -
 // onehot), scale being the step's for loss 0 (MLM) or 1 (NSP). Rows of negative labels give zeros
 // and no result; labels of c or more are reported. Moves 2 bytes a logit, with grad 4 and 2 more from L2.
-func (l *launcher) crossEntropyBf16(grid, block Dim3, shared int, result ptrFloat2, logits ptrBF16, labels ptrI32, step ptrStepScalars, loss, rows, c, grad int32, bad ptrU64) {
-	l.launch("cross_entropy_bf16", grid, block, shared, uint64(result), uint64(logits), uint64(labels), uint64(step), uint64(uint32(loss)), uint64(uint32(rows)), uint64(uint32(c)), uint64(uint32(grad)), uint64(bad))
+func (l *launcher) crossEntropyBf16(c config, a crossEntropyArgs) {
+	l.launch("cross_entropy_bf16", c, a)
 }
 
 // crossEntropyF32 launches kernels/cross_entropy_f32.cu:
@@ -409,358 +1549,262 @@ func (l *launcher) crossEntropyBf16(grid, block Dim3, shared int, result ptrFloa
 // label has the largest logit, the first of several (=); with grad 1 the logits become scale (softmax -
 // onehot), scale being the step's for loss 0 (MLM) or 1 (NSP). Rows of negative labels give zeros
 // and no result; labels of c or more are reported. Moves 4 bytes a logit, with grad 8 and 4 more from L2.
-func (l *launcher) crossEntropyF32(grid, block Dim3, shared int, result ptrFloat2, logits ptrF32, labels ptrI32, step ptrStepScalars, loss, rows, c, grad int32, bad ptrU64) {
-	l.launch("cross_entropy_f32", grid, block, shared, uint64(result), uint64(logits), uint64(labels), uint64(step), uint64(uint32(loss)), uint64(uint32(rows)), uint64(uint32(c)), uint64(uint32(grad)), uint64(bad))
-}
+func (l *launcher) crossEntropyF32(c config, a crossEntropyArgs) { l.launch("cross_entropy_f32", c, a) }
 
 // crossEntropySum launches kernels/cross_entropy_sum.cu:
 // Adds the results of cross_entropy to stats [3]: the losses, the number of rows and the hits (+=), of the
 // rows with a label, in float64 and a fixed order. Moves 12 bytes a row.
-func (l *launcher) crossEntropySum(grid, block Dim3, shared int, stats ptrF32, result ptrFloat2, labels ptrI32, rows, c int32) {
-	l.launch("cross_entropy_sum", grid, block, shared, uint64(stats), uint64(result), uint64(labels), uint64(uint32(rows)), uint64(uint32(c)))
+func (l *launcher) crossEntropySum(c config, a crossEntropySumArgs) {
+	l.launch("cross_entropy_sum", c, a)
 }
 
 // ddsB16 launches kernels/dds_b16.cu:
 // Input gradient, blocks of 16, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
 // 2: dx = r gelu'(pre), dx may be pre. Design and launch: stream.cuh.
-func (l *launcher) ddsB16(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out, tile int32) {
-	l.launch("dds_b16", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
-}
+func (l *launcher) ddsB16(c config, a ddsB16Args) { l.launch("dds_b16", c, a) }
 
 // ddsB32 launches kernels/dds_b32.cu:
 // Input gradient, blocks of 32, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
 // 2: dx = r gelu'(pre), dx may be pre. Design and launch: stream.cuh.
-func (l *launcher) ddsB32(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out, tile int32) {
-	l.launch("dds_b32", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
-}
+func (l *launcher) ddsB32(c config, a ddsB16Args) { l.launch("dds_b32", c, a) }
 
 // ddsB4 launches kernels/dds_b4.cu:
 // Input gradient, blocks of 4, bfloat16: r [T, I] = dy [T, O] W; mode 0: dx = r, 1: dx
 // += r, 2: dx = r gelu'(pre); dx may be pre. weight, columns and counts come from
 // pack_b4 of the column view. Design and launch: gather.cuh, quads.cuh.
-func (l *launcher) ddsB4(grid, block Dim3, shared int, dx, dy, weight ptrBF16, columns, colPtr, counts ptrI32, pre ptrBF16, mode, tokens, in, out, tile int32) {
-	l.launch("dds_b4", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(columns), uint64(colPtr), uint64(counts), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
-}
+func (l *launcher) ddsB4(c config, a ddsB4Args) { l.launch("dds_b4", c, a) }
 
 // ddsB64 launches kernels/dds_b64.cu:
 // Input gradient, blocks of 64, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
 // 2: dx = r gelu'(pre), dx may be pre. Design and launch: stream.cuh.
-func (l *launcher) ddsB64(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out, tile int32) {
-	l.launch("dds_b64", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
-}
+func (l *launcher) ddsB64(c config, a ddsB16Args) { l.launch("dds_b64", c, a) }
 
 // ddsB8 launches kernels/dds_b8.cu:
 // Input gradient, blocks of 8, bfloat16: r [T, I] = dy [T, O] W; mode 0: dx = r, 1: dx
 // += r, 2: dx = r gelu'(pre); dx may be pre. weight, columns and counts come from
 // pack_b8 of the column view. Design and launch: gather.cuh, pairs.cuh.
-func (l *launcher) ddsB8(grid, block Dim3, shared int, dx, dy, weight ptrBF16, columns, colPtr, counts ptrI32, pre ptrBF16, mode, tokens, in, out, tile int32) {
-	l.launch("dds_b8", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(columns), uint64(colPtr), uint64(counts), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
-}
+func (l *launcher) ddsB8(c config, a ddsB4Args) { l.launch("dds_b8", c, a) }
 
 // ddsDense launches kernels/dds_dense.cu:
 // Input gradient, dense or unstructured weight, bfloat16: r [T, I] = dy [T, O] W; mode
 // 0: dx = r, 1: dx += r, 2: dx = r gelu'(pre); dx may be pre. weight is the copy of
 // pack_dense [O][pitch]; values and the column view only of an unstructured W.
-func (l *launcher) ddsDense(grid, block Dim3, shared int, dx, dy, weight, pre ptrBF16, mode int32, values ptrF32, colPtr, colSlot, rows ptrI32, tokens, in, out, pitch int32) {
-	l.launch("dds_dense", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(pre), uint64(uint32(mode)), uint64(values), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(pitch)))
-}
+func (l *launcher) ddsDense(c config, a ddsDenseArgs) { l.launch("dds_dense", c, a) }
 
 // ddsPlainBf16 launches kernels/dds_plain_bf16.cu:
 // Input gradient of any weight, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r, 2: dx = r
 // gelu'(pre), dx may be pre. block 0: dense values, no view. launch: any; see plain.cuh.
-func (l *launcher) ddsPlainBf16(grid, block Dim3, shared int, dx, dy ptrBF16, values ptrF32, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out, block_ int32) {
-	l.launch("dds_plain_bf16", grid, block, shared, uint64(dx), uint64(dy), uint64(values), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
-}
+func (l *launcher) ddsPlainBf16(c config, a ddsPlainArgs) { l.launch("dds_plain_bf16", c, a) }
 
 // ddsPlainF32 launches kernels/dds_plain_f32.cu:
 // Input gradient of any weight, float32: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r, 2: dx = r
 // gelu'(pre), dx may be pre. block 0: dense values, no view. launch: any; see plain.cuh.
-func (l *launcher) ddsPlainF32(grid, block Dim3, shared int, dx, dy, values ptrF32, colPtr, colSlot, rows ptrI32, pre ptrF32, mode, tokens, in, out, block_ int32) {
-	l.launch("dds_plain_f32", grid, block, shared, uint64(dx), uint64(dy), uint64(values), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
-}
+func (l *launcher) ddsPlainF32(c config, a ddsPlainArgs) { l.launch("dds_plain_f32", c, a) }
 
 // ddsThreeB16 launches kernels/dds_three_b16.cu:
 // Input gradient of three weights with one input, blocks of 16, bfloat16: dx [T, I] += sum over i = 0, 1, 2
 // of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: wide.cuh.
-func (l *launcher) ddsThreeB16(grid, block Dim3, shared int, dx, dy0, dy1, dy2, weight0, weight1, weight2 ptrBF16, colPtr0, colPtr1, colPtr2, colSlot0, colSlot1, colSlot2, rows0, rows1, rows2 ptrI32, tokens, in, out int32) {
-	l.launch("dds_three_b16", grid, block, shared, uint64(dx), uint64(dy0), uint64(dy1), uint64(dy2), uint64(weight0), uint64(weight1), uint64(weight2), uint64(colPtr0), uint64(colPtr1), uint64(colPtr2), uint64(colSlot0), uint64(colSlot1), uint64(colSlot2), uint64(rows0), uint64(rows1), uint64(rows2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
-}
+func (l *launcher) ddsThreeB16(c config, a ddsThreeB16Args) { l.launch("dds_three_b16", c, a) }
 
 // ddsThreeB32 launches kernels/dds_three_b32.cu:
 // Input gradient of three weights with one input, blocks of 32, bfloat16: dx [T, I] += sum over i = 0, 1, 2
 // of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: wide.cuh.
-func (l *launcher) ddsThreeB32(grid, block Dim3, shared int, dx, dy0, dy1, dy2, weight0, weight1, weight2 ptrBF16, colPtr0, colPtr1, colPtr2, colSlot0, colSlot1, colSlot2, rows0, rows1, rows2 ptrI32, tokens, in, out int32) {
-	l.launch("dds_three_b32", grid, block, shared, uint64(dx), uint64(dy0), uint64(dy1), uint64(dy2), uint64(weight0), uint64(weight1), uint64(weight2), uint64(colPtr0), uint64(colPtr1), uint64(colPtr2), uint64(colSlot0), uint64(colSlot1), uint64(colSlot2), uint64(rows0), uint64(rows1), uint64(rows2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
-}
+func (l *launcher) ddsThreeB32(c config, a ddsThreeB16Args) { l.launch("dds_three_b32", c, a) }
 
 // ddsThreeB64 launches kernels/dds_three_b64.cu:
 // Input gradient of three weights with one input, blocks of 64, bfloat16: dx [T, I] += sum over i = 0, 1, 2
 // of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: wide.cuh.
-func (l *launcher) ddsThreeB64(grid, block Dim3, shared int, dx, dy0, dy1, dy2, weight0, weight1, weight2 ptrBF16, colPtr0, colPtr1, colPtr2, colSlot0, colSlot1, colSlot2, rows0, rows1, rows2 ptrI32, tokens, in, out int32) {
-	l.launch("dds_three_b64", grid, block, shared, uint64(dx), uint64(dy0), uint64(dy1), uint64(dy2), uint64(weight0), uint64(weight1), uint64(weight2), uint64(colPtr0), uint64(colPtr1), uint64(colPtr2), uint64(colSlot0), uint64(colSlot1), uint64(colSlot2), uint64(rows0), uint64(rows1), uint64(rows2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
-}
+func (l *launcher) ddsThreeB64(c config, a ddsThreeB16Args) { l.launch("dds_three_b64", c, a) }
 
 // ddsWideB16 launches kernels/dds_wide_b16.cu:
 // Input gradient, blocks of 16, contraction wider than outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
 // 2: dx = r gelu'(pre), dx may be pre. Design and launch: wide.cuh.
-func (l *launcher) ddsWideB16(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out int32) {
-	l.launch("dds_wide_b16", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
-}
+func (l *launcher) ddsWideB16(c config, a ddsWideB16Args) { l.launch("dds_wide_b16", c, a) }
 
 // ddsWideB32 launches kernels/dds_wide_b32.cu:
 // Input gradient, blocks of 32, contraction wider than outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
 // 2: dx = r gelu'(pre), dx may be pre. Design and launch: wide.cuh.
-func (l *launcher) ddsWideB32(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out int32) {
-	l.launch("dds_wide_b32", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
-}
+func (l *launcher) ddsWideB32(c config, a ddsWideB16Args) { l.launch("dds_wide_b32", c, a) }
 
 // ddsWideB64 launches kernels/dds_wide_b64.cu:
 // Input gradient, blocks of 64, contraction wider than outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
 // 2: dx = r gelu'(pre), dx may be pre. Design and launch: wide.cuh.
-func (l *launcher) ddsWideB64(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out int32) {
-	l.launch("dds_wide_b64", grid, block, shared, uint64(dx), uint64(dy), uint64(weight), uint64(colPtr), uint64(colSlot), uint64(rows), uint64(pre), uint64(uint32(mode)), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
-}
+func (l *launcher) ddsWideB64(c config, a ddsWideB16Args) { l.launch("dds_wide_b64", c, a) }
 
 // dropoutApplyBf16 launches kernels/dropout_apply_bf16.cu:
 // Dropout, bfloat16: y [n] = dropout(x) (=), y may be x. It is its own backward.
-func (l *launcher) dropoutApplyBf16(grid, block Dim3, shared int, y, x ptrBF16, step ptrStepScalars, rate float32, site int32, n int64) {
-	l.launch("dropout_apply_bf16", grid, block, shared, uint64(y), uint64(x), uint64(step), uint64(math.Float32bits(rate)), uint64(uint32(site)), uint64(n))
+func (l *launcher) dropoutApplyBf16(c config, a dropoutApplyArgs) {
+	l.launch("dropout_apply_bf16", c, a)
 }
 
 // dropoutApplyF32 launches kernels/dropout_apply_f32.cu:
 // Dropout, float32: y [n] = dropout(x) (=), y may be x. It is its own backward.
-func (l *launcher) dropoutApplyF32(grid, block Dim3, shared int, y, x ptrF32, step ptrStepScalars, rate float32, site int32, n int64) {
-	l.launch("dropout_apply_f32", grid, block, shared, uint64(y), uint64(x), uint64(step), uint64(math.Float32bits(rate)), uint64(uint32(site)), uint64(n))
-}
+func (l *launcher) dropoutApplyF32(c config, a dropoutApplyArgs) { l.launch("dropout_apply_f32", c, a) }
 
 // dsdB16 launches kernels/dsd_b16.cu:
 // Forward product, blocks of 16, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). Design and launch: stream.cuh.
-func (l *launcher) dsdB16(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out, tile int32) {
-	l.launch("dsd_b16", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
-}
+func (l *launcher) dsdB16(c config, a dsdB16Args) { l.launch("dsd_b16", c, a) }
 
 // dsdB32 launches kernels/dsd_b32.cu:
 // Forward product, blocks of 32, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). Design and launch: stream.cuh.
-func (l *launcher) dsdB32(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out, tile int32) {
-	l.launch("dsd_b32", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
-}
+func (l *launcher) dsdB32(c config, a dsdB16Args) { l.launch("dsd_b32", c, a) }
 
 // dsdB4 launches kernels/dsd_b4.cu:
 // Forward product, blocks of 4, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). weight, columns and counts come
 // from pack_b4 of the row view. Design and launch: gather.cuh, quads.cuh.
-func (l *launcher) dsdB4(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, columns, rowPtr, counts ptrI32, bias ptrF32, tokens, in, out, tile int32) {
-	l.launch("dsd_b4", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(columns), uint64(rowPtr), uint64(counts), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
-}
+func (l *launcher) dsdB4(c config, a dsdB4Args) { l.launch("dsd_b4", c, a) }
 
 // dsdB64 launches kernels/dsd_b64.cu:
 // Forward product, blocks of 64, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). Design and launch: stream.cuh.
-func (l *launcher) dsdB64(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out, tile int32) {
-	l.launch("dsd_b64", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
-}
+func (l *launcher) dsdB64(c config, a dsdB16Args) { l.launch("dsd_b64", c, a) }
 
 // dsdB8 launches kernels/dsd_b8.cu:
 // Forward product, blocks of 8, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). weight, columns and counts come
 // from pack_b8 of the row view. Design and launch: gather.cuh, pairs.cuh.
-func (l *launcher) dsdB8(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, columns, rowPtr, counts ptrI32, bias ptrF32, tokens, in, out, tile int32) {
-	l.launch("dsd_b8", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(columns), uint64(rowPtr), uint64(counts), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
-}
+func (l *launcher) dsdB8(c config, a dsdB4Args) { l.launch("dsd_b8", c, a) }
 
 // dsdDense launches kernels/dsd_dense.cu:
 // Forward product, dense or unstructured weight, bfloat16: y [T, O] = x [T, I] W^T +
 // bias (=); with pre also pre = x W^T + bias and y = gelu(pre). weight is the copy
 // of pack_dense [O][pitch]; values and the row view only of an unstructured W.
-func (l *launcher) dsdDense(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, bias, values ptrF32, rowPtr, rowSlot, cols ptrI32, tokens, in, out, pitch int32) {
-	l.launch("dsd_dense", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(bias), uint64(values), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(pitch)))
-}
+func (l *launcher) dsdDense(c config, a dsdDenseArgs) { l.launch("dsd_dense", c, a) }
 
 // dsdPlainBf16 launches kernels/dsd_plain_bf16.cu:
 // Forward product of any weight, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with pre also pre = x
 // W^T + bias and y = gelu(pre). block 0: dense values, no view. launch: any; see plain.cuh.
-func (l *launcher) dsdPlainBf16(grid, block Dim3, shared int, y, pre, x ptrBF16, values ptrF32, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out, block_ int32) {
-	l.launch("dsd_plain_bf16", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(values), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
-}
+func (l *launcher) dsdPlainBf16(c config, a dsdPlainArgs) { l.launch("dsd_plain_bf16", c, a) }
 
 // dsdPlainF32 launches kernels/dsd_plain_f32.cu:
 // Forward product of any weight, float32: y [T, O] = x [T, I] W^T + bias (=); with pre also pre = x
 // W^T + bias and y = gelu(pre). block 0: dense values, no view. launch: any; see plain.cuh.
-func (l *launcher) dsdPlainF32(grid, block Dim3, shared int, y, pre, x, values ptrF32, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out, block_ int32) {
-	l.launch("dsd_plain_f32", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(values), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)))
-}
+func (l *launcher) dsdPlainF32(c config, a dsdPlainArgs) { l.launch("dsd_plain_f32", c, a) }
 
 // dsdThreeB16 launches kernels/dsd_three_b16.cu:
 // Forward products of three weights with one input, blocks of 16, bfloat16: yi [T, O] = x
 // [T, I] Wi^T + biasi (=), i = 0, 1, 2. x is read once. Design and launch: stream.cuh.
-func (l *launcher) dsdThreeB16(grid, block Dim3, shared int, y0, y1, y2, x, weight0, weight1, weight2 ptrBF16, rowPtr0, rowPtr1, rowPtr2, rowSlot0, rowSlot1, rowSlot2, cols0, cols1, cols2 ptrI32, bias0, bias1, bias2 ptrF32, tokens, in, out, tile int32) {
-	l.launch("dsd_three_b16", grid, block, shared, uint64(y0), uint64(y1), uint64(y2), uint64(x), uint64(weight0), uint64(weight1), uint64(weight2), uint64(rowPtr0), uint64(rowPtr1), uint64(rowPtr2), uint64(rowSlot0), uint64(rowSlot1), uint64(rowSlot2), uint64(cols0), uint64(cols1), uint64(cols2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
-}
+func (l *launcher) dsdThreeB16(c config, a dsdThreeB16Args) { l.launch("dsd_three_b16", c, a) }
 
 // dsdThreeB32 launches kernels/dsd_three_b32.cu:
 // Forward products of three weights with one input, blocks of 32, bfloat16: yi [T, O] = x
 // [T, I] Wi^T + biasi (=), i = 0, 1, 2. x is read once. Design and launch: stream.cuh.
-func (l *launcher) dsdThreeB32(grid, block Dim3, shared int, y0, y1, y2, x, weight0, weight1, weight2 ptrBF16, rowPtr0, rowPtr1, rowPtr2, rowSlot0, rowSlot1, rowSlot2, cols0, cols1, cols2 ptrI32, bias0, bias1, bias2 ptrF32, tokens, in, out, tile int32) {
-	l.launch("dsd_three_b32", grid, block, shared, uint64(y0), uint64(y1), uint64(y2), uint64(x), uint64(weight0), uint64(weight1), uint64(weight2), uint64(rowPtr0), uint64(rowPtr1), uint64(rowPtr2), uint64(rowSlot0), uint64(rowSlot1), uint64(rowSlot2), uint64(cols0), uint64(cols1), uint64(cols2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
-}
+func (l *launcher) dsdThreeB32(c config, a dsdThreeB16Args) { l.launch("dsd_three_b32", c, a) }
 
 // dsdThreeB64 launches kernels/dsd_three_b64.cu:
 // Forward products of three weights with one input, blocks of 64, bfloat16: yi [T, O] = x
 // [T, I] Wi^T + biasi (=), i = 0, 1, 2. x is read once. Design and launch: stream.cuh.
-func (l *launcher) dsdThreeB64(grid, block Dim3, shared int, y0, y1, y2, x, weight0, weight1, weight2 ptrBF16, rowPtr0, rowPtr1, rowPtr2, rowSlot0, rowSlot1, rowSlot2, cols0, cols1, cols2 ptrI32, bias0, bias1, bias2 ptrF32, tokens, in, out, tile int32) {
-	l.launch("dsd_three_b64", grid, block, shared, uint64(y0), uint64(y1), uint64(y2), uint64(x), uint64(weight0), uint64(weight1), uint64(weight2), uint64(rowPtr0), uint64(rowPtr1), uint64(rowPtr2), uint64(rowSlot0), uint64(rowSlot1), uint64(rowSlot2), uint64(cols0), uint64(cols1), uint64(cols2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(tile)))
-}
+func (l *launcher) dsdThreeB64(c config, a dsdThreeB16Args) { l.launch("dsd_three_b64", c, a) }
 
 // dsdWideB16 launches kernels/dsd_wide_b16.cu:
 // Forward product, blocks of 16, contraction wider than outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). Design and launch: wide.cuh.
-func (l *launcher) dsdWideB16(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out int32) {
-	l.launch("dsd_wide_b16", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
-}
+func (l *launcher) dsdWideB16(c config, a dsdWideB16Args) { l.launch("dsd_wide_b16", c, a) }
 
 // dsdWideB32 launches kernels/dsd_wide_b32.cu:
 // Forward product, blocks of 32, contraction wider than outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). Design and launch: wide.cuh.
-func (l *launcher) dsdWideB32(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out int32) {
-	l.launch("dsd_wide_b32", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
-}
+func (l *launcher) dsdWideB32(c config, a dsdWideB16Args) { l.launch("dsd_wide_b32", c, a) }
 
 // dsdWideB64 launches kernels/dsd_wide_b64.cu:
 // Forward product, blocks of 64, contraction wider than outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). Design and launch: wide.cuh.
-func (l *launcher) dsdWideB64(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out int32) {
-	l.launch("dsd_wide_b64", grid, block, shared, uint64(y), uint64(pre), uint64(x), uint64(weight), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(bias), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)))
-}
+func (l *launcher) dsdWideB64(c config, a dsdWideB16Args) { l.launch("dsd_wide_b64", c, a) }
 
 // embedBf16 launches kernels/embed_bf16.cu:
 // Sum of the three embeddings, bfloat16: z [T][h] = word[ids[t]] + pos[t mod seq] + typ[segments[t]] (=).
-func (l *launcher) embedBf16(grid, block Dim3, shared int, z ptrBF16, ids, segments ptrI32, word, pos, typ ptrF32, words, types, tokens, seq, h int32, badId, badSegment ptrU64) {
-	l.launch("embed_bf16", grid, block, shared, uint64(z), uint64(ids), uint64(segments), uint64(word), uint64(pos), uint64(typ), uint64(uint32(words)), uint64(uint32(types)), uint64(uint32(tokens)), uint64(uint32(seq)), uint64(uint32(h)), uint64(badId), uint64(badSegment))
-}
+func (l *launcher) embedBf16(c config, a embedArgs) { l.launch("embed_bf16", c, a) }
 
 // embedF32 launches kernels/embed_f32.cu:
 // Sum of the three embeddings, float32: z [T][h] = word[ids[t]] + pos[t mod seq] + typ[segments[t]] (=).
-func (l *launcher) embedF32(grid, block Dim3, shared int, z ptrF32, ids, segments ptrI32, word, pos, typ ptrF32, words, types, tokens, seq, h int32, badId, badSegment ptrU64) {
-	l.launch("embed_f32", grid, block, shared, uint64(z), uint64(ids), uint64(segments), uint64(word), uint64(pos), uint64(typ), uint64(uint32(words)), uint64(uint32(types)), uint64(uint32(tokens)), uint64(uint32(seq)), uint64(uint32(h)), uint64(badId), uint64(badSegment))
-}
+func (l *launcher) embedF32(c config, a embedArgs) { l.launch("embed_f32", c, a) }
 
 // gatherBf16 launches kernels/gather_bf16.cu:
 // Rows by index, bfloat16: dst [n][h] = src[index[i]] (=), zeros where the index is negative.
-func (l *launcher) gatherBf16(grid, block Dim3, shared int, dst, src ptrBF16, index ptrI32, n, h, rows int32, bad ptrU64) {
-	l.launch("gather_bf16", grid, block, shared, uint64(dst), uint64(src), uint64(index), uint64(uint32(n)), uint64(uint32(h)), uint64(uint32(rows)), uint64(bad))
-}
+func (l *launcher) gatherBf16(c config, a gatherArgs) { l.launch("gather_bf16", c, a) }
 
 // gatherF32 launches kernels/gather_f32.cu:
 // Rows by index, float32: dst [n][h] = src[index[i]] (=), zeros where the index is negative.
-func (l *launcher) gatherF32(grid, block Dim3, shared int, dst, src ptrF32, index ptrI32, n, h, rows int32, bad ptrU64) {
-	l.launch("gather_f32", grid, block, shared, uint64(dst), uint64(src), uint64(index), uint64(uint32(n)), uint64(uint32(h)), uint64(uint32(rows)), uint64(bad))
-}
+func (l *launcher) gatherF32(c config, a gatherArgs) { l.launch("gather_f32", c, a) }
 
 // geluGradBf16 launches kernels/gelu_grad_bf16.cu:
 // Backward of GELU, bfloat16: dx [n] = dy gelu'(pre) (=), dx may be dy or pre.
-func (l *launcher) geluGradBf16(grid, block Dim3, shared int, dx, dy, pre ptrBF16, n int64) {
-	l.launch("gelu_grad_bf16", grid, block, shared, uint64(dx), uint64(dy), uint64(pre), uint64(n))
-}
+func (l *launcher) geluGradBf16(c config, a geluGradArgs) { l.launch("gelu_grad_bf16", c, a) }
 
 // geluGradF32 launches kernels/gelu_grad_f32.cu:
 // Backward of GELU, float32: dx [n] = dy gelu'(pre) (=), dx may be dy or pre.
-func (l *launcher) geluGradF32(grid, block Dim3, shared int, dx, dy, pre ptrF32, n int64) {
-	l.launch("gelu_grad_f32", grid, block, shared, uint64(dx), uint64(dy), uint64(pre), uint64(n))
-}
+func (l *launcher) geluGradF32(c config, a geluGradArgs) { l.launch("gelu_grad_f32", c, a) }
 
 // gradNorm launches kernels/grad_norm.cu:
 // The norm of all gradients: norm [1] = sqrt of the sum of partial [n], which grad_squares made (=).
-func (l *launcher) gradNorm(grid, block Dim3, shared int, norm ptrF32, partial ptrF64, n int32) {
-	l.launch("grad_norm", grid, block, shared, uint64(norm), uint64(partial), uint64(uint32(n)))
-}
+func (l *launcher) gradNorm(c config, a gradNormArgs) { l.launch("grad_norm", c, a) }
 
 // gradSquares launches kernels/grad_squares.cu:
 // The sum of squared gradients of each chunk, in float64: partial [chunks] (=), for grad_norm.
-func (l *launcher) gradSquares(grid, block Dim3, shared int, partial ptrF64, tensors ptrTensor, chunks ptrInt2) {
-	l.launch("grad_squares", grid, block, shared, uint64(partial), uint64(tensors), uint64(chunks))
-}
+func (l *launcher) gradSquares(c config, a gradSquaresArgs) { l.launch("grad_squares", c, a) }
 
 // joinRowsBf16 launches kernels/join_rows_bf16.cu:
 // Finishes sums of rows by index into bfloat16: to [rows][h] += sums of the rows that several chunks of
 // 64 pairs share (+=), in the order of the chunks; edges are those of add_rows. Moves 4 bytes an element
 // of the edges. launch: grid (any, lists), block a multiple of 32; see rowsum.cuh.
-func (l *launcher) joinRowsBf16(grid, block Dim3, shared int, to0, to1, to2 ptrBF16, rows0, rows1, rows2 int32, pairs ptrRowPair, edges ptrF32, n, h int32) {
-	l.launch("join_rows_bf16", grid, block, shared, uint64(to0), uint64(to1), uint64(to2), uint64(uint32(rows0)), uint64(uint32(rows1)), uint64(uint32(rows2)), uint64(pairs), uint64(edges), uint64(uint32(n)), uint64(uint32(h)))
-}
+func (l *launcher) joinRowsBf16(c config, a joinRowsArgs) { l.launch("join_rows_bf16", c, a) }
 
 // joinRowsF32 launches kernels/join_rows_f32.cu:
 // Finishes sums of rows by index into float32: to [rows][h] += sums of the rows that several chunks of
 // 64 pairs share (+=), in the order of the chunks; edges are those of add_rows. Moves 4 bytes an element
 // of the edges. launch: grid (any, lists), block a multiple of 32; see rowsum.cuh.
-func (l *launcher) joinRowsF32(grid, block Dim3, shared int, to0, to1, to2 ptrF32, rows0, rows1, rows2 int32, pairs ptrRowPair, edges ptrF32, n, h int32) {
-	l.launch("join_rows_f32", grid, block, shared, uint64(to0), uint64(to1), uint64(to2), uint64(uint32(rows0)), uint64(uint32(rows1)), uint64(uint32(rows2)), uint64(pairs), uint64(edges), uint64(uint32(n)), uint64(uint32(h)))
-}
+func (l *launcher) joinRowsF32(c config, a joinRowsArgs) { l.launch("join_rows_f32", c, a) }
 
 // packB4 launches kernels/pack_b4.cu:
 // Copies a weight with blocks of 4 in the order that dsd_b4 (down = 0, row view)
 // or dds_b4 (down = 1, column view) reads (=). Layout and launch: pack.cuh, quads.cuh.
-func (l *launcher) packB4(grid, block Dim3, shared int, weight ptrBF16, columns, counts ptrI32, values ptrF32, ptr, slots, inner ptrI32, groups, down int32) {
-	l.launch("pack_b4", grid, block, shared, uint64(weight), uint64(columns), uint64(counts), uint64(values), uint64(ptr), uint64(slots), uint64(inner), uint64(uint32(groups)), uint64(uint32(down)))
-}
+func (l *launcher) packB4(c config, a packB4Args) { l.launch("pack_b4", c, a) }
 
 // packB8 launches kernels/pack_b8.cu:
 // Copies a weight with blocks of 8 in the order that dsd_b8 (down = 0, row view)
 // or dds_b8 (down = 1, column view) reads (=). Layout and launch: pack.cuh, pairs.cuh.
-func (l *launcher) packB8(grid, block Dim3, shared int, weight ptrBF16, columns, counts ptrI32, values ptrF32, ptr, slots, inner ptrI32, groups, down int32) {
-	l.launch("pack_b8", grid, block, shared, uint64(weight), uint64(columns), uint64(counts), uint64(values), uint64(ptr), uint64(slots), uint64(inner), uint64(uint32(groups)), uint64(uint32(down)))
-}
+func (l *launcher) packB8(c config, a packB4Args) { l.launch("pack_b8", c, a) }
 
 // packDense launches kernels/pack_dense.cu:
 // Copies a weight to bfloat16 as dsd_dense and dds_dense read it: copy [O][pitch],
 // zeros beyond column I and, of an unstructured weight, where it is inactive (=).
-func (l *launcher) packDense(grid, block Dim3, shared int, copy ptrBF16, values ptrF32, rowPtr, rowSlot, cols ptrI32, in, out, pitch int32) {
-	l.launch("pack_dense", grid, block, shared, uint64(copy), uint64(values), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(pitch)))
-}
+func (l *launcher) packDense(c config, a packDenseArgs) { l.launch("pack_dense", c, a) }
 
 // packFragments launches kernels/pack_fragments.cu:
 // Makes the bfloat16 copies of block-sparse weights that the products read:
 // forward, of W for dsd, and backward, of W^T for dds, in the order of
 // fragment_index (=). values [nnzb][B][B] float32, both copies as many bfloat16.
-func (l *launcher) packFragments(grid, block Dim3, shared int, forward, backward ptrBF16, values ptrF32, block_, nnzb int32) {
-	l.launch("pack_fragments", grid, block, shared, uint64(forward), uint64(backward), uint64(values), uint64(uint32(block_)), uint64(uint32(nnzb)))
-}
+func (l *launcher) packFragments(c config, a packFragmentsArgs) { l.launch("pack_fragments", c, a) }
 
 // scatterAddBf16 launches kernels/scatter_add_bf16.cu:
 // Sums of rows by index, bfloat16 into bfloat16: to [rows][h] += from [n][h], row (row, i) of pairs taking row i
 // (+=), in the order of i; edges [lists][ceil(n/64)][2][h] gets what join_rows adds. Moves 2 bytes an
 // element of each list, and each target row in and out once.
-func (l *launcher) scatterAddBf16(grid, block Dim3, shared int, to0, to1, to2 ptrBF16, rows0, rows1, rows2 int32, pairs ptrRowPair, edges ptrF32, from ptrBF16, n, h int32) {
-	l.launch("scatter_add_bf16", grid, block, shared, uint64(to0), uint64(to1), uint64(to2), uint64(uint32(rows0)), uint64(uint32(rows1)), uint64(uint32(rows2)), uint64(pairs), uint64(edges), uint64(from), uint64(uint32(n)), uint64(uint32(h)))
-}
+func (l *launcher) scatterAddBf16(c config, a scatterAddBf16Args) { l.launch("scatter_add_bf16", c, a) }
 
 // sddB16 launches kernels/sdd_b16.cu:
 // Weight gradient, blocks of 16, bfloat16: grad [nnzb][16][16] += dy^T x on the active blocks, bias
 // [O] += column sums of dy; or, with gridDim.y ranges of tokens, partial and
 // partial_bias of each range (=). bias null: not wanted. The wider of dy and x is
 // a, the other b; swapped says that a is x. Design and launch: outer.cuh.
-func (l *launcher) sddB16(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, a, b ptrBF16, ptr, slots, atA, atB ptrI32, tokens, wide, narrow, nnzb, bytes int32, swapped bool) {
-	l.launch("sdd_b16", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(a), uint64(b), uint64(ptr), uint64(slots), uint64(atA), uint64(atB), uint64(uint32(tokens)), uint64(uint32(wide)), uint64(uint32(narrow)), uint64(uint32(nnzb)), uint64(uint32(bytes)), boolWord(swapped))
-}
+func (l *launcher) sddB16(c config, a sddB16Args) { l.launch("sdd_b16", c, a) }
 
 // sddB32 launches kernels/sdd_b32.cu:
 // Weight gradient, blocks of 32, bfloat16: grad [nnzb][32][32] += dy^T x on the active blocks, bias
 // [O] += column sums of dy; or, with gridDim.y ranges of tokens, partial and
 // partial_bias of each range (=). bias null: not wanted. The wider of dy and x is
 // a, the other b; swapped says that a is x. Design and launch: outer.cuh.
-func (l *launcher) sddB32(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, a, b ptrBF16, ptr, slots, atA, atB ptrI32, tokens, wide, narrow, nnzb, bytes int32, swapped bool) {
-	l.launch("sdd_b32", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(a), uint64(b), uint64(ptr), uint64(slots), uint64(atA), uint64(atB), uint64(uint32(tokens)), uint64(uint32(wide)), uint64(uint32(narrow)), uint64(uint32(nnzb)), uint64(uint32(bytes)), boolWord(swapped))
-}
+func (l *launcher) sddB32(c config, a sddB16Args) { l.launch("sdd_b32", c, a) }
 
 // sddB64 launches kernels/sdd_b64.cu:
 // Weight gradient, blocks of 64, bfloat16: grad [nnzb][64][64] += dy^T x on the active blocks, bias
 // [O] += column sums of dy; or, with gridDim.y ranges of tokens, partial and
 // partial_bias of each range (=). bias null: not wanted. The wider of dy and x is
 // a, the other b; swapped says that a is x. Design and launch: outer.cuh.
-func (l *launcher) sddB64(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, a, b ptrBF16, ptr, slots, atA, atB ptrI32, tokens, wide, narrow, nnzb, bytes int32, swapped bool) {
-	l.launch("sdd_b64", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(a), uint64(b), uint64(ptr), uint64(slots), uint64(atA), uint64(atB), uint64(uint32(tokens)), uint64(uint32(wide)), uint64(uint32(narrow)), uint64(uint32(nnzb)), uint64(uint32(bytes)), boolWord(swapped))
-}
+func (l *launcher) sddB64(c config, a sddB16Args) { l.launch("sdd_b64", c, a) }
 
 // sddB8 launches kernels/sdd_b8.cu:
 // Weight gradient, blocks of 8, bfloat16: grad [nnzb][8][8] += dy^T x on the active
@@ -768,9 +1812,7 @@ func (l *launcher) sddB64(grid, block Dim3, shared int, grad, bias, partial, par
 // slots and inner are the row view, or the column view with by_columns. With more
 // than one range of tokens: partial and partial_bias (=). Design and launch:
 // outer_pairs.cuh.
-func (l *launcher) sddB8(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, dy, x ptrBF16, ptr, slots, inner ptrI32, tokens, in, out, nnzb, byColumns, bytes int32) {
-	l.launch("sdd_b8", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(dy), uint64(x), uint64(ptr), uint64(slots), uint64(inner), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(nnzb)), uint64(uint32(byColumns)), uint64(uint32(bytes)))
-}
+func (l *launcher) sddB8(c config, a sddB8Args) { l.launch("sdd_b8", c, a) }
 
 // sddDense launches kernels/sdd_dense.cu:
 // Weight gradient, bfloat16: grad += dy^T x on all elements of a dense weight (block
@@ -779,23 +1821,17 @@ func (l *launcher) sddB8(grid, block Dim3, shared int, grad, bias, partial, part
 // with bias, bias [O] += column sums of dy; dy [T, O], x [T, I]. With more than one
 // range of tokens: partial [range][size] and partial_bias [range][O] (=), size
 // elements a range. launch: grid (ceil(I/128), ceil(O/128), ranges), see dense.cuh.
-func (l *launcher) sddDense(grid, block Dim3, shared int, grad, bias, partial, partialBias ptrF32, dy, x ptrBF16, rowPtr, rowSlot, cols ptrI32, tokens, in, out, block_, size int32) {
-	l.launch("sdd_dense", grid, block, shared, uint64(grad), uint64(bias), uint64(partial), uint64(partialBias), uint64(dy), uint64(x), uint64(rowPtr), uint64(rowSlot), uint64(cols), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)), uint64(uint32(size)))
-}
+func (l *launcher) sddDense(c config, a sddDenseArgs) { l.launch("sdd_dense", c, a) }
 
 // sddPlainF32 launches kernels/sdd_plain_f32.cu:
 // Weight gradient of any weight, float32: grad [count] += dy^T x on the active blocks. block 0: dense,
 // rows and cols unused. launch: any; see plain.cuh.
-func (l *launcher) sddPlainF32(grid, block Dim3, shared int, grad, dy, x ptrF32, rows, cols ptrI32, tokens, in, out, block_ int32, count int64) {
-	l.launch("sdd_plain_f32", grid, block, shared, uint64(grad), uint64(dy), uint64(x), uint64(rows), uint64(cols), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(block_)), uint64(count))
-}
+func (l *launcher) sddPlainF32(c config, a sddPlainF32Args) { l.launch("sdd_plain_f32", c, a) }
 
 // sddReduce launches kernels/sdd_reduce.cu:
 // Adds up the partial sums of the ranges of tokens of a weight gradient, in their
 // order: to [n] += sum over range of partial [range][n] (+=).
-func (l *launcher) sddReduce(grid, block Dim3, shared int, to, partial ptrF32, n, ranges int32) {
-	l.launch("sdd_reduce", grid, block, shared, uint64(to), uint64(partial), uint64(uint32(n)), uint64(uint32(ranges)))
-}
+func (l *launcher) sddReduce(c config, a sddReduceArgs) { l.launch("sdd_reduce", c, a) }
 
 // sddThreeB16 launches kernels/sdd_three_b16.cu:
 // Weight gradients of three weights with one input, blocks of 16, bfloat16: gradi [nnzb][16][16] += dyi^T x
@@ -803,9 +1839,7 @@ func (l *launcher) sddReduce(grid, block Dim3, shared int, to, partial ptrF32, n
 // gridDim.y ranges of tokens, partial [3][range][nnzb 16 16 + O] (=), of each weight
 // first the gradients of all ranges, then the column sums. The biases are all null
 // or none. ptr, slots: the row views, or with swapped, where x is the wider, the column views.
-func (l *launcher) sddThreeB16(grid, block Dim3, shared int, grad0, grad1, grad2, bias0, bias1, bias2, partial ptrF32, dy0, dy1, dy2, x ptrBF16, ptr0, ptr1, ptr2, slots0, slots1, slots2, rows0, rows1, rows2, cols0, cols1, cols2 ptrI32, tokens, in, out, nnzb, bytes int32, swapped bool) {
-	l.launch("sdd_three_b16", grid, block, shared, uint64(grad0), uint64(grad1), uint64(grad2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(partial), uint64(dy0), uint64(dy1), uint64(dy2), uint64(x), uint64(ptr0), uint64(ptr1), uint64(ptr2), uint64(slots0), uint64(slots1), uint64(slots2), uint64(rows0), uint64(rows1), uint64(rows2), uint64(cols0), uint64(cols1), uint64(cols2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(nnzb)), uint64(uint32(bytes)), boolWord(swapped))
-}
+func (l *launcher) sddThreeB16(c config, a sddThreeB16Args) { l.launch("sdd_three_b16", c, a) }
 
 // sddThreeB32 launches kernels/sdd_three_b32.cu:
 // Weight gradients of three weights with one input, blocks of 32, bfloat16: gradi [nnzb][32][32] += dyi^T x
@@ -813,9 +1847,7 @@ func (l *launcher) sddThreeB16(grid, block Dim3, shared int, grad0, grad1, grad2
 // gridDim.y ranges of tokens, partial [3][range][nnzb 32 32 + O] (=), of each weight
 // first the gradients of all ranges, then the column sums. The biases are all null
 // or none. ptr, slots: the row views, or with swapped, where x is the wider, the column views.
-func (l *launcher) sddThreeB32(grid, block Dim3, shared int, grad0, grad1, grad2, bias0, bias1, bias2, partial ptrF32, dy0, dy1, dy2, x ptrBF16, ptr0, ptr1, ptr2, slots0, slots1, slots2, rows0, rows1, rows2, cols0, cols1, cols2 ptrI32, tokens, in, out, nnzb, bytes int32, swapped bool) {
-	l.launch("sdd_three_b32", grid, block, shared, uint64(grad0), uint64(grad1), uint64(grad2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(partial), uint64(dy0), uint64(dy1), uint64(dy2), uint64(x), uint64(ptr0), uint64(ptr1), uint64(ptr2), uint64(slots0), uint64(slots1), uint64(slots2), uint64(rows0), uint64(rows1), uint64(rows2), uint64(cols0), uint64(cols1), uint64(cols2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(nnzb)), uint64(uint32(bytes)), boolWord(swapped))
-}
+func (l *launcher) sddThreeB32(c config, a sddThreeB16Args) { l.launch("sdd_three_b32", c, a) }
 
 // sddThreeB64 launches kernels/sdd_three_b64.cu:
 // Weight gradients of three weights with one input, blocks of 64, bfloat16: gradi [nnzb][64][64] += dyi^T x
@@ -823,17 +1855,13 @@ func (l *launcher) sddThreeB32(grid, block Dim3, shared int, grad0, grad1, grad2
 // gridDim.y ranges of tokens, partial [3][range][nnzb 64 64 + O] (=), of each weight
 // first the gradients of all ranges, then the column sums. The biases are all null
 // or none. ptr, slots: the row views, or with swapped, where x is the wider, the column views.
-func (l *launcher) sddThreeB64(grid, block Dim3, shared int, grad0, grad1, grad2, bias0, bias1, bias2, partial ptrF32, dy0, dy1, dy2, x ptrBF16, ptr0, ptr1, ptr2, slots0, slots1, slots2, rows0, rows1, rows2, cols0, cols1, cols2 ptrI32, tokens, in, out, nnzb, bytes int32, swapped bool) {
-	l.launch("sdd_three_b64", grid, block, shared, uint64(grad0), uint64(grad1), uint64(grad2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(partial), uint64(dy0), uint64(dy1), uint64(dy2), uint64(x), uint64(ptr0), uint64(ptr1), uint64(ptr2), uint64(slots0), uint64(slots1), uint64(slots2), uint64(rows0), uint64(rows1), uint64(rows2), uint64(cols0), uint64(cols1), uint64(cols2), uint64(uint32(tokens)), uint64(uint32(in)), uint64(uint32(out)), uint64(uint32(nnzb)), uint64(uint32(bytes)), boolWord(swapped))
-}
+func (l *launcher) sddThreeB64(c config, a sddThreeB16Args) { l.launch("sdd_three_b64", c, a) }
 
 // sddThreeReduce launches kernels/sdd_three_reduce.cu:
 // Adds up what sdd_three_b* left, of three weights and their biases at once: gradi [n]
 // and biasi [m] += sum over range of partial [3][range][n], then [range][m] (+=), in
 // the order of the ranges. The biases are all null or none.
-func (l *launcher) sddThreeReduce(grid, block Dim3, shared int, grad0, grad1, grad2, bias0, bias1, bias2, partial ptrF32, n, m, ranges int32) {
-	l.launch("sdd_three_reduce", grid, block, shared, uint64(grad0), uint64(grad1), uint64(grad2), uint64(bias0), uint64(bias1), uint64(bias2), uint64(partial), uint64(uint32(n)), uint64(uint32(m)), uint64(uint32(ranges)))
-}
+func (l *launcher) sddThreeReduce(c config, a sddThreeReduceArgs) { l.launch("sdd_three_reduce", c, a) }
 
 // sortRows launches kernels/sort_rows.cu:
 // Sorts lists of n target rows, for sums by row: pairs [lists][2][n], of which the first [n] of a list
@@ -841,61 +1869,43 @@ func (l *launcher) sddThreeReduce(grid, block Dim3, shared int, grad0, grad1, gr
 // 1 segments, list 2 the positions i mod seq. An index of rows0 or more, or a negative one unless skip
 // is 1, is reported and sorted behind all others, as is what is skipped. Moves 16 bytes an element and
 // pass, of which there is one for each 8 bits of a row number.
-func (l *launcher) sortRows(grid, block Dim3, shared int, pairs ptrRowPair, index, segments ptrI32, rows0, rows1, rows2, n, seq, skip int32, badIndex, badSegment ptrU64) {
-	l.launch("sort_rows", grid, block, shared, uint64(pairs), uint64(index), uint64(segments), uint64(uint32(rows0)), uint64(uint32(rows1)), uint64(uint32(rows2)), uint64(uint32(n)), uint64(uint32(seq)), uint64(uint32(skip)), uint64(badIndex), uint64(badSegment))
-}
+func (l *launcher) sortRows(c config, a sortRowsArgs) { l.launch("sort_rows", c, a) }
 
 // tanhBf16 launches kernels/tanh_bf16.cu:
 // Hyperbolic tangent, bfloat16: y [n] = tanh(x) (=), y may be x.
-func (l *launcher) tanhBf16(grid, block Dim3, shared int, y, x ptrBF16, n int64) {
-	l.launch("tanh_bf16", grid, block, shared, uint64(y), uint64(x), uint64(n))
-}
+func (l *launcher) tanhBf16(c config, a tanhArgs) { l.launch("tanh_bf16", c, a) }
 
 // tanhF32 launches kernels/tanh_f32.cu:
 // Hyperbolic tangent, float32: y [n] = tanh(x) (=), y may be x.
-func (l *launcher) tanhF32(grid, block Dim3, shared int, y, x ptrF32, n int64) {
-	l.launch("tanh_f32", grid, block, shared, uint64(y), uint64(x), uint64(n))
-}
+func (l *launcher) tanhF32(c config, a tanhArgs) { l.launch("tanh_f32", c, a) }
 
 // tanhGradBf16 launches kernels/tanh_grad_bf16.cu:
 // Backward of tanh, bfloat16: dx [n] = dy (1 - y^2) (=), dx may be dy or y.
-func (l *launcher) tanhGradBf16(grid, block Dim3, shared int, dx, dy, y ptrBF16, n int64) {
-	l.launch("tanh_grad_bf16", grid, block, shared, uint64(dx), uint64(dy), uint64(y), uint64(n))
-}
+func (l *launcher) tanhGradBf16(c config, a tanhGradArgs) { l.launch("tanh_grad_bf16", c, a) }
 
 // tanhGradF32 launches kernels/tanh_grad_f32.cu:
 // Backward of tanh, float32: dx [n] = dy (1 - y^2) (=), dx may be dy or y.
-func (l *launcher) tanhGradF32(grid, block Dim3, shared int, dx, dy, y ptrF32, n int64) {
-	l.launch("tanh_grad_f32", grid, block, shared, uint64(dx), uint64(dy), uint64(y), uint64(n))
-}
+func (l *launcher) tanhGradF32(c config, a tanhGradArgs) { l.launch("tanh_grad_f32", c, a) }
 
 // topologyNorms launches kernels/topology_norms.cu:
 // Norms of the active blocks of the listed tensors, for pruning: norms [nnzb] (=)
 // the bits of the float32 norm << 32 | position, summed in the order of
 // sparse.BlockNorm: lane l of 32 takes elements l, l+32, ..., then lanes fold in
 // halves. L1, sum of squares without fused multiply-add, or largest bit pattern.
-func (l *launcher) topologyNorms(grid, block Dim3, shared int, tensors ptrTopologyTensor, list ptrI32, update ptrTopologyUpdate) {
-	l.launch("topology_norms", grid, block, shared, uint64(tensors), uint64(list), uint64(update))
-}
+func (l *launcher) topologyNorms(c config, a topologyNormsArgs) { l.launch("topology_norms", c, a) }
 
 // topologyUpdate launches kernels/topology_update.cu:
 // One topology update of each listed tensor by the rules of package sparse, whose
 // results it matches bit for bit: prunes the blocks with the smallest norms (which
 // topology_norms wrote), grows as many, and rebuilds both views.
-func (l *launcher) topologyUpdate(grid, block Dim3, shared int, tensors ptrTopologyTensor, list ptrI32, update ptrTopologyUpdate, reports ptrTopologyReport) {
-	l.launch("topology_update", grid, block, shared, uint64(tensors), uint64(list), uint64(update), uint64(reports))
-}
+func (l *launcher) topologyUpdate(c config, a topologyUpdateArgs) { l.launch("topology_update", c, a) }
 
 // topologyZero launches kernels/topology_zero.cu:
 // After topology_update: values, both moments and both working copies of the
 // newborn blocks, and all growth scores, of the listed tensors = 0. Tensors with a
 // fault stay as they are.
-func (l *launcher) topologyZero(grid, block Dim3, shared int, tensors ptrTopologyTensor, list ptrI32, reports ptrTopologyReport) {
-	l.launch("topology_zero", grid, block, shared, uint64(tensors), uint64(list), uint64(reports))
-}
+func (l *launcher) topologyZero(c config, a topologyZeroArgs) { l.launch("topology_zero", c, a) }
 
 // zeroGrad launches kernels/zero_grad.cu:
 // Gradients of all tensors = 0. launch: grid the number of chunks, block 256; see optimizer.cuh.
-func (l *launcher) zeroGrad(grid, block Dim3, shared int, tensors ptrTensor, chunks ptrInt2) {
-	l.launch("zero_grad", grid, block, shared, uint64(tensors), uint64(chunks))
-}
+func (l *launcher) zeroGrad(c config, a zeroGradArgs) { l.launch("zero_grad", c, a) }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/ptxsim"
 	"github.com/sparsebert/sparsebert-gpu/kernels"
 )
@@ -88,12 +89,18 @@ func (r *recorder) Launch(_ Stream, _ Function, _, _ Dim3, _ int, args []uint64)
 	return r.call("launch")
 }
 
+// anyArguments are words for any kernel.
+type anyArguments []uint64
+
+func (anyArguments) fits(string) bool   { return true }
+func (a anyArguments) encode() []uint64 { return a }
+
 // anyKernel returns a kernel's name and as many words as it takes.
-func anyKernel(t *testing.T) (string, []uint64) {
+func anyKernel(t *testing.T) (string, anyArguments) {
 	t.Helper()
 	for _, name := range kernels.Names() {
 		if !strings.HasSuffix(name, "_sm90a") {
-			return name, make([]uint64, len(kernelParams[name]))
+			return name, make(anyArguments, len(kernelParams[name]))
 		}
 	}
 	t.Fatal("found no kernel")
@@ -104,11 +111,11 @@ func TestLaunch(t *testing.T) {
 	name, args := anyKernel(t)
 	args[0] = 99
 	r := &recorder{}
-	l := newLauncher(r, 3)
-	l.launch(name, Dim3{X: 1}, Dim3{X: 32}, 0, args...)
+	l := newLauncher(r, 3, backend.F32)
+	l.launch(name, config{}, args)
 	l.debug = true
-	l.launch(name, Dim3{X: 1}, Dim3{X: 32}, 0, args...)
-	if l.err != nil || !slices.Equal(r.args, args) {
+	l.launch(name, config{}, args)
+	if l.err != nil || !slices.Equal(r.args, []uint64(args)) {
 		t.Errorf("found arguments %v and error %v, expected %v and none", r.args, l.err, args)
 	}
 	if want := []string{"load", "function", "launch", "launch", "sync"}; !slices.Equal(r.calls, want) {
@@ -120,14 +127,14 @@ func TestFirstErrorStays(t *testing.T) {
 	name, args := anyKernel(t)
 	for _, fail := range []string{"load", "function", "launch", "sync"} {
 		r := &recorder{fail: fail}
-		l := newLauncher(r, 3)
+		l := newLauncher(r, 3, backend.F32)
 		l.debug = true
-		l.launch(name, Dim3{X: 1}, Dim3{X: 32}, 0, args...)
+		l.launch(name, config{}, args)
 		first, calls := l.err, len(r.calls)
 		if !errors.Is(first, errPlanted) {
 			t.Errorf("%s fails: found error %v, expected the driver's", fail, first)
 		}
-		l.launch(name, Dim3{X: 1}, Dim3{X: 32}, 0)
+		l.launch(name, config{}, args)
 		if l.err != first || len(r.calls) != calls {
 			t.Errorf("%s fails: found error %v and calls %v after it, expected no more", fail, l.err, r.calls)
 		}
@@ -135,18 +142,17 @@ func TestFirstErrorStays(t *testing.T) {
 }
 
 func TestLaunchRefuses(t *testing.T) {
-	name, args := anyKernel(t)
 	for _, c := range []struct {
 		name string
-		args []uint64
+		args arguments
 		want string
 	}{
-		{"no_such", nil, `found no kernel "no_such"`},
-		{name, args[1:], "arguments, expected"},
+		{"no_such", anyArguments{}, `found no kernel "no_such"`},
+		{"dsd_b16", ddsB16Args{}, "found arguments gpu.ddsB16Args, expected its own"},
 	} {
 		r := &recorder{}
-		l := newLauncher(r, 3)
-		l.launch(c.name, Dim3{X: 1}, Dim3{X: 32}, 0, c.args...)
+		l := newLauncher(r, 3, backend.F32)
+		l.launch(c.name, config{}, c.args)
 		if l.err == nil || !strings.Contains(l.err.Error(), c.want) || len(r.calls) != 0 {
 			t.Errorf("%s: found error %v and calls %v, expected %s and none", c.name, l.err, r.calls, c.want)
 		}
@@ -157,7 +163,7 @@ func TestLaunchRefuses(t *testing.T) {
 func TestLoad(t *testing.T) {
 	name, _ := anyKernel(t)
 	r := &recorder{}
-	l := newLauncher(r, 0)
+	l := newLauncher(r, 0, backend.F32)
 	if err := l.load(name, name); err != nil || len(r.calls) != 2 {
 		t.Errorf("found error %v and calls %v, expected one load", err, r.calls)
 	}
@@ -166,7 +172,7 @@ func TestLoad(t *testing.T) {
 			continue
 		}
 		for minor, ok := range []bool{true, false} {
-			l := newLauncher(&recorder{props: Properties{Major: 9, Minor: minor}}, 0)
+			l := newLauncher(&recorder{props: Properties{Major: 9, Minor: minor}}, 0, backend.F32)
 			if err := l.load(special); (err == nil) != ok {
 				t.Errorf("%s on 9.%d: found error %v", special, minor, err)
 			}

@@ -20,16 +20,15 @@ func (b *Backend) CrossEntropy(stats, logits, labels backend.Buffer, rows, c int
 	if !k.ok() {
 		return
 	}
-	replace := int32(0)
+	args := crossEntropyArgs{
+		result: result, logits: ptrAct(x.p), labels: ptrI32(list.p), step: b.scalars(), loss: int32(loss), rows: int32(rows), c: int32(c), bad: bad,
+	}
 	if grad {
-		replace = 1
+		args.grad = 1
 	}
 	// A thread for every 8 logits.
-	g, block := Dim3{X: rows}, Dim3{X: min(512, (c+255)/256*32)}
-	if b.act == backend.BF16 {
-		b.k.crossEntropyBf16(g, block, 0, result, ptrBF16(x.p), ptrI32(list.p), b.scalars(), int32(loss), int32(rows), int32(c), replace, bad)
-	} else {
-		b.k.crossEntropyF32(g, block, 0, result, ptrF32(x.p), ptrI32(list.p), b.scalars(), int32(loss), int32(rows), int32(c), replace, bad)
-	}
-	b.k.crossEntropySum(Dim3{X: 1}, Dim3{X: min(1024, (rows+31)/32*32)}, 0, ptrF32(s.p), result, ptrI32(list.p), int32(rows), int32(c))
+	b.k.crossEntropy(config{grid: Dim3{X: rows}, block: Dim3{X: min(512, (c+255)/256*32)}}, args)
+	b.k.crossEntropySum(config{grid: Dim3{X: 1}, block: Dim3{X: min(1024, (rows+31)/32*32)}}, crossEntropySumArgs{
+		stats: ptrF32(s.p), result: result, labels: ptrI32(list.p), rows: int32(rows), c: int32(c),
+	})
 }

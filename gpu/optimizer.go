@@ -7,11 +7,12 @@ import (
 	"unsafe"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/launch"
 )
 
 // The constants of kernels/include/optimizer.cuh.
 const (
-	chunkElements = 4096
+	chunkElements = launch.OptimizerChunk
 	chunkThreads  = 256
 	normThreads   = 512 // of kernel grad_norm
 )
@@ -32,6 +33,11 @@ type tensorList struct {
 	chunks  ptrInt2 // index of the tensor, first element
 	partial ptrF64  // of each chunk, for the norm
 	n       int     // chunks
+}
+
+// launch is one thread block for each chunk.
+func (t *tensorList) launch() config {
+	return config{grid: Dim3{X: t.n}, block: Dim3{X: chunkThreads}}
 }
 
 // list returns the tables of a list of parameters. They are made at the first
@@ -100,7 +106,7 @@ func (c checker) table(bytes []byte) Ptr {
 func (b *Backend) ZeroGrad(params []backend.Param) {
 	c := b.check("ZeroGrad")
 	if t := c.list(params); t != nil && t.n > 0 {
-		b.k.zeroGrad(Dim3{X: t.n}, Dim3{X: chunkThreads}, 0, t.tensors, t.chunks)
+		b.k.zeroGrad(t.launch(), zeroGradArgs{tensors: t.tensors, chunks: t.chunks})
 	}
 }
 
@@ -112,9 +118,9 @@ func (b *Backend) GradNorm(norm backend.Buffer, params []backend.Param) {
 		return
 	}
 	if t.n > 0 {
-		b.k.gradSquares(Dim3{X: t.n}, Dim3{X: chunkThreads}, 0, t.partial, t.tensors, t.chunks)
+		b.k.gradSquares(t.launch(), gradSquaresArgs{partial: t.partial, tensors: t.tensors, chunks: t.chunks})
 	}
-	b.k.gradNorm(Dim3{X: 1}, Dim3{X: normThreads}, 0, ptrF32(dst.p), t.partial, int32(t.n))
+	b.k.gradNorm(config{grid: Dim3{X: 1}, block: Dim3{X: normThreads}}, gradNormArgs{norm: ptrF32(dst.p), partial: t.partial, n: int32(t.n)})
 }
 
 // AdamW implements backend.Optimizer. The step, its learning rate and the norm
@@ -125,9 +131,11 @@ func (b *Backend) AdamW(params []backend.Param, norm backend.Buffer, cfg backend
 	if !c.ok() || t.n == 0 {
 		return
 	}
-	b.k.adamw(Dim3{X: t.n}, Dim3{X: chunkThreads}, 0, t.tensors, t.chunks, ptrF32(n.p), b.scalars(),
-		math.Log(float64(cfg.Beta1)), math.Log(float64(cfg.Beta2)), cfg.Beta1, cfg.Beta2, cfg.Eps,
-		cfg.WeightDecay, cfg.GroupLasso*cfg.GroupLassoStd, cfg.MaxGradNorm)
+	b.k.adamw(t.launch(), adamwArgs{
+		tensors: t.tensors, chunks: t.chunks, norm: ptrF32(n.p), step: b.scalars(),
+		logBeta1: math.Log(float64(cfg.Beta1)), logBeta2: math.Log(float64(cfg.Beta2)), beta1: cfg.Beta1, beta2: cfg.Beta2, eps: cfg.Eps,
+		weightDecay: cfg.WeightDecay, lasso: cfg.GroupLasso * cfg.GroupLassoStd, maxNorm: cfg.MaxGradNorm,
+	})
 	for _, p := range params {
 		b.follow(p.(*param))
 	}

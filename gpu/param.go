@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/launch"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
@@ -16,12 +17,8 @@ type param struct {
 	topo         *deviceTopology // nil: dense
 	scores       *buffer         // growth scores; nil until asked for
 
-	// Working copies in bfloat16 of the values, for the products; 0 where no
-	// kernel reads them. Refresh makes them again.
-	path              path
-	forward, backward ptrBF16         // fragments: W and W^T, [nnzb][B][B] in the order of fragment_index (kernels/include/stream.cuh)
-	gathered          [2]gatheredCopy // of the row view and of the column view
-	rows              ptrBF16         // rowMajor: [O][pitch]
+	family launch.Family // that the copies are made for
+	copies
 }
 
 // deviceTopology is a sparse.Topology in device memory, field by field.
@@ -73,7 +70,7 @@ func (b *Backend) NewParam(spec backend.ParamSpec) backend.Param {
 	if c.ok() && spec.Out > math.MaxInt32/spec.In {
 		c.fail("shape: found [%d, %d], expected at most %d elements", spec.Out, spec.In, math.MaxInt32)
 	}
-	p := &param{owner: b, spec: spec, path: pathOf(b.act, spec.Topology)}
+	p := &param{owner: b, spec: spec}
 	p.spec.Topology = nil
 	n := 0
 	if c.ok() {
@@ -97,6 +94,9 @@ func (b *Backend) NewParam(spec backend.ParamSpec) backend.Param {
 	}
 	if t != nil && c.ok() {
 		p.topo = c.newTopology(spec.Name, t)
+	}
+	p.family = launch.FamilyOf(b.act, p.weight())
+	if p.topo != nil && c.ok() {
 		c.makeCopies(p)
 		b.register(p)
 		b.follow(p)
@@ -185,4 +185,4 @@ func (b *Backend) Topology(p backend.Param) (*sparse.Topology, error) {
 }
 
 // grid returns a grid for n threads in blocks of size, of at most most blocks.
-func grid(n, size, most int) Dim3 { return Dim3{X: min(most, max(1, (n+size-1)/size))} }
+func grid(n, size, most int) Dim3 { return Dim3(launch.Grid(n, size, most)) }

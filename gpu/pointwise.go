@@ -20,71 +20,47 @@ func (c checker) dropout(d backend.Dropout, n int) (rate float32, site int32) {
 
 // elements checks the activations of an element by element operation, each of n
 // elements, and returns its launch shape.
-func (c checker) elements(n int, names []string, list ...backend.Buffer) (shape Dim3, bufs [3]*buffer) {
+func (c checker) elements(n int, names []string, list ...backend.Buffer) (shape config, acts [3]ptrAct) {
 	c.atLeast("elements", n, 0)
 	for i, x := range list {
-		bufs[i] = c.act(names[i], x, n)
+		acts[i] = ptrAct(at(c.act(names[i], x, n)))
 	}
-	return grid((n+7)/8, 256, 32*c.b.prop.Multiprocessors), bufs
+	return config{grid: grid((n+7)/8, 256, 32*c.b.prop.Multiprocessors), block: Dim3{X: 256}}, acts
 }
 
 // DropoutApply implements backend.Layers.
 func (b *Backend) DropoutApply(y, x backend.Buffer, n int, d backend.Dropout) {
 	c := b.check("DropoutApply")
 	rate, site := c.dropout(d, n)
-	g, bufs := c.elements(n, []string{"y", "x"}, y, x)
-	if !c.ok() || n == 0 {
-		return
+	shape, acts := c.elements(n, []string{"y", "x"}, y, x)
+	if c.ok() && n > 0 {
+		b.k.dropoutApply(shape, dropoutApplyArgs{y: acts[0], x: acts[1], step: b.scalars(), rate: rate, site: site, n: int64(n)})
 	}
-	ys, xs, block, count := bufs[0].p, bufs[1].p, Dim3{X: 256}, int64(n)
-	if b.act == backend.BF16 {
-		b.k.dropoutApplyBf16(g, block, 0, ptrBF16(ys), ptrBF16(xs), b.scalars(), rate, site, count)
-		return
-	}
-	b.k.dropoutApplyF32(g, block, 0, ptrF32(ys), ptrF32(xs), b.scalars(), rate, site, count)
 }
 
 // Tanh implements backend.Layers.
 func (b *Backend) Tanh(y, x backend.Buffer, n int) {
 	c := b.check("Tanh")
-	g, bufs := c.elements(n, []string{"y", "x"}, y, x)
-	if !c.ok() || n == 0 {
-		return
+	shape, acts := c.elements(n, []string{"y", "x"}, y, x)
+	if c.ok() && n > 0 {
+		b.k.tanh(shape, tanhArgs{y: acts[0], x: acts[1], n: int64(n)})
 	}
-	ys, xs, block, count := bufs[0].p, bufs[1].p, Dim3{X: 256}, int64(n)
-	if b.act == backend.BF16 {
-		b.k.tanhBf16(g, block, 0, ptrBF16(ys), ptrBF16(xs), count)
-		return
-	}
-	b.k.tanhF32(g, block, 0, ptrF32(ys), ptrF32(xs), count)
 }
 
 // TanhGrad implements backend.Layers.
 func (b *Backend) TanhGrad(dx, dy, y backend.Buffer, n int) {
 	c := b.check("TanhGrad")
-	g, bufs := c.elements(n, []string{"dx", "dy", "y"}, dx, dy, y)
-	if !c.ok() || n == 0 {
-		return
+	shape, acts := c.elements(n, []string{"dx", "dy", "y"}, dx, dy, y)
+	if c.ok() && n > 0 {
+		b.k.tanhGrad(shape, tanhGradArgs{dx: acts[0], dy: acts[1], y: acts[2], n: int64(n)})
 	}
-	dxs, dys, ys, block, count := bufs[0].p, bufs[1].p, bufs[2].p, Dim3{X: 256}, int64(n)
-	if b.act == backend.BF16 {
-		b.k.tanhGradBf16(g, block, 0, ptrBF16(dxs), ptrBF16(dys), ptrBF16(ys), count)
-		return
-	}
-	b.k.tanhGradF32(g, block, 0, ptrF32(dxs), ptrF32(dys), ptrF32(ys), count)
 }
 
 // GELUGrad implements backend.Layers.
 func (b *Backend) GELUGrad(dx, dy, pre backend.Buffer, n int) {
 	c := b.check("GELUGrad")
-	g, bufs := c.elements(n, []string{"dx", "dy", "pre"}, dx, dy, pre)
-	if !c.ok() || n == 0 {
-		return
+	shape, acts := c.elements(n, []string{"dx", "dy", "pre"}, dx, dy, pre)
+	if c.ok() && n > 0 {
+		b.k.geluGrad(shape, geluGradArgs{dx: acts[0], dy: acts[1], pre: acts[2], n: int64(n)})
 	}
-	dxs, dys, pres, block, count := bufs[0].p, bufs[1].p, bufs[2].p, Dim3{X: 256}, int64(n)
-	if b.act == backend.BF16 {
-		b.k.geluGradBf16(g, block, 0, ptrBF16(dxs), ptrBF16(dys), ptrBF16(pres), count)
-		return
-	}
-	b.k.geluGradF32(g, block, 0, ptrF32(dxs), ptrF32(dys), ptrF32(pres), count)
 }

@@ -2,18 +2,28 @@ package gpu
 
 import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/launch"
 )
 
-// blockSize returns the block size for kernels: 0 when dense.
-func (p *param) blockSize() int32 {
-	if p.topo == nil {
-		return 0
+// weight is what the choice of a launch depends on of p.
+func (p *param) weight() launch.Weight {
+	w := launch.Weight{Out: p.spec.Out, In: p.spec.In}
+	if p.topo != nil {
+		w.Block, w.NNZB = p.topo.Block, p.topo.nnz
 	}
-	return int32(p.topo.Block)
+	return w
 }
 
-// views returns the topology's arrays, all 0 for a dense weight.
-func (p *param) views() deviceTopology {
+// device is what the choice depends on of the device.
+func (b *Backend) device() launch.Device {
+	return launch.Device{Multiprocessors: b.prop.Multiprocessors, SharedBytes: b.prop.SharedBytes, SharedPerSM: b.prop.SharedPerSM}
+}
+
+// blockSize returns the block size for kernels: 0 when dense.
+func (p *param) blockSize() int32 { return int32(p.weight().Block) }
+
+// topology returns the topology's arrays, all 0 for a dense weight.
+func (p *param) topology() deviceTopology {
 	if p.topo == nil {
 		return deviceTopology{}
 	}
@@ -28,8 +38,23 @@ func at(x *buffer) Ptr {
 	return x.p
 }
 
-// weight returns the parameter behind w and its shape, O x I.
-func (c checker) weight(w backend.Param) (p *param, out, in int) {
+// valuesOf and gradOf return the addresses of an optional parameter's floats.
+func valuesOf(p *param) ptrF32 {
+	if p == nil {
+		return 0
+	}
+	return ptrF32(p.values.p)
+}
+
+func gradOf(p *param) ptrF32 {
+	if p == nil {
+		return 0
+	}
+	return ptrF32(p.grad.p)
+}
+
+// matrix returns the parameter behind w and its shape, O x I.
+func (c checker) matrix(w backend.Param) (p *param, out, in int) {
 	if p = c.param("w", w); p == nil {
 		return nil, 0, 0
 	}
@@ -44,11 +69,23 @@ func (c checker) bias(p backend.Param, n int) *param {
 	return c.dense("b", p, 1, n)
 }
 
+// product returns the plan of a product of p, whose working copies are there then.
+func (c checker) product(op launch.Op, p *param, t int) launch.Plan {
+	plan, err := launch.Product(c.b.device(), c.b.act, op, p.weight(), t)
+	if err != nil {
+		c.fail("%w", err)
+	}
+	if plan.Family == launch.Dense && op != launch.SDD {
+		c.needRows(p)
+	}
+	return plan
+}
+
 // DSD implements backend.Products.
 func (b *Backend) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
 	c := b.check("DSD")
 	c.atLeast("t", t, 0)
-	p, out, in := c.weight(w)
+	p, out, in := c.matrix(w)
 	v := c.bias(bias, out)
 	ys, pres, xs := c.act("y", y, t*out), c.optional("pre", pre, t*out), c.act("x", x, t*in)
 	c.apart("y and x", ys, xs)
@@ -57,42 +94,54 @@ func (b *Backend) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
 	if !c.ok() || t == 0 {
 		return
 	}
-	var vec ptrF32
-	if v != nil {
-		vec = ptrF32(v.values.p)
-	}
-	d := p.views()
-	switch p.path {
-	case pathRows:
-		b.dsdRows(c, p, ptrBF16(ys.p), ptrBF16(at(pres)), ptrBF16(xs.p), vec, t)
-		return
-	case pathGathered:
-		if b.dsdGathered(p, ptrBF16(ys.p), ptrBF16(at(pres)), ptrBF16(xs.p), vec, t) {
-			return
-		}
-	case pathFragments:
-		s := b.stream(c, t, in, out, d.Block, d.nnz)
-		if !c.ok() {
-			return
-		}
-		y, pre, x, size := ptrBF16(ys.p), ptrBF16(at(pres)), ptrBF16(xs.p), [3]int32{int32(t), int32(in), int32(out)}
-		if s.wide {
-			launch := map[int]func(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out int32){
-				16: b.k.dsdWideB16, 32: b.k.dsdWideB32, 64: b.k.dsdWideB64}[d.Block]
-			launch(s.grid, s.block, s.shared, y, pre, x, p.forward, d.rowPtr, d.rowSlot, d.cols, vec, size[0], size[1], size[2])
-			return
-		}
-		launch := map[int]func(grid, block Dim3, shared int, y, pre, x, weight ptrBF16, rowPtr, rowSlot, cols ptrI32, bias ptrF32, tokens, in, out, tile int32){
-			16: b.k.dsdB16, 32: b.k.dsdB32, 64: b.k.dsdB64}[d.Block]
-		launch(s.grid, s.block, s.shared, y, pre, x, p.forward, d.rowPtr, d.rowSlot, d.cols, vec, size[0], size[1], size[2], int32(s.tile))
+	plan := c.product(launch.DSD, p, t)
+	if !c.ok() {
 		return
 	}
-	values, g := ptrF32(p.values.p), grid(t*out, 256, 1<<20)
-	if b.act == backend.BF16 {
-		b.k.dsdPlainBf16(g, Dim3{X: 256}, 0, ptrBF16(ys.p), ptrBF16(at(pres)), ptrBF16(xs.p), values, d.rowPtr, d.rowSlot, d.cols, vec, int32(t), int32(in), int32(out), p.blockSize())
-		return
+	b.k.planned(plan.Launch, dsdArguments(plan, p, forwardArgs{
+		y: ys.p, pre: at(pres), x: xs.p, bias: valuesOf(v), tokens: int32(t), in: int32(in), out: int32(out), tile: int32(plan.Tile),
+	}))
+}
+
+// forwardArgs are the operands of DSD.
+type forwardArgs struct {
+	y, pre, x             Ptr
+	bias                  ptrF32
+	tokens, in, out, tile int32
+}
+
+// dsdArguments returns the parameters of the kernel that the plan chose for DSD.
+func dsdArguments(plan launch.Plan, p *param, a forwardArgs) arguments {
+	d := p.topology()
+	y, pre, x := ptrBF16(a.y), ptrBF16(a.pre), ptrBF16(a.x)
+	switch plan.Family {
+	case launch.Dense:
+		return dsdDenseArgs{
+			y: y, pre: pre, x: x, weight: p.rows, bias: a.bias, values: ptrF32(p.values.p),
+			rowPtr: d.rowPtr, rowSlot: d.rowSlot, cols: d.cols, tokens: a.tokens, in: a.in, out: a.out, pitch: p.pitch(),
+		}
+	case launch.Gathered:
+		v := p.views[0]
+		return dsdB4Args{
+			y: y, pre: pre, x: x, weight: v.weight, columns: v.columns, rowPtr: d.rowPtr, counts: v.counts,
+			bias: a.bias, tokens: a.tokens, in: a.in, out: a.out, tile: a.tile,
+		}
+	case launch.Fragments:
+		if plan.OutputStationary {
+			return dsdWideB16Args{
+				y: y, pre: pre, x: x, weight: p.forward, rowPtr: d.rowPtr, rowSlot: d.rowSlot, cols: d.cols,
+				bias: a.bias, tokens: a.tokens, in: a.in, out: a.out,
+			}
+		}
+		return dsdB16Args{
+			y: y, pre: pre, x: x, weight: p.forward, rowPtr: d.rowPtr, rowSlot: d.rowSlot, cols: d.cols,
+			bias: a.bias, tokens: a.tokens, in: a.in, out: a.out, tile: a.tile,
+		}
 	}
-	b.k.dsdPlainF32(g, Dim3{X: 256}, 0, ptrF32(ys.p), ptrF32(at(pres)), ptrF32(xs.p), values, d.rowPtr, d.rowSlot, d.cols, vec, int32(t), int32(in), int32(out), p.blockSize())
+	return dsdPlainArgs{
+		y: ptrAct(a.y), pre: ptrAct(a.pre), x: ptrAct(a.x), values: ptrF32(p.values.p),
+		rowPtr: d.rowPtr, rowSlot: d.rowSlot, cols: d.cols, bias: a.bias, tokens: a.tokens, in: a.in, out: a.out, block: p.blockSize(),
+	}
 }
 
 // DDS implements backend.Products.
@@ -102,7 +151,7 @@ func (b *Backend) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backen
 	if mode > backend.TimesGELU {
 		c.fail("mode: found %d, expected 0 to %d", mode, backend.TimesGELU)
 	}
-	p, out, in := c.weight(w)
+	p, out, in := c.matrix(w)
 	dxs, dys := c.act("dx", dx, t*in), c.act("dy", dy, t*out)
 	var pres *buffer
 	if mode == backend.TimesGELU {
@@ -112,65 +161,51 @@ func (b *Backend) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backen
 	if !c.ok() || t == 0 {
 		return
 	}
-	d := p.views()
-	switch p.path {
-	case pathRows:
-		b.ddsRows(c, p, ptrBF16(dxs.p), ptrBF16(dys.p), ptrBF16(at(pres)), int32(mode), t)
-		return
-	case pathGathered:
-		if b.ddsGathered(p, ptrBF16(dxs.p), ptrBF16(dys.p), ptrBF16(at(pres)), int32(mode), t) {
-			return
-		}
-	case pathFragments:
-		s := b.stream(c, t, out, in, d.Block, d.nnz)
-		if !c.ok() {
-			return
-		}
-		dx, dy, pre, size := ptrBF16(dxs.p), ptrBF16(dys.p), ptrBF16(at(pres)), [3]int32{int32(t), int32(in), int32(out)}
-		if s.wide {
-			launch := map[int]func(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out int32){
-				16: b.k.ddsWideB16, 32: b.k.ddsWideB32, 64: b.k.ddsWideB64}[d.Block]
-			launch(s.grid, s.block, s.shared, dx, dy, p.backward, d.colPtr, d.colSlot, d.rows, pre, int32(mode), size[0], size[1], size[2])
-			return
-		}
-		launch := map[int]func(grid, block Dim3, shared int, dx, dy, weight ptrBF16, colPtr, colSlot, rows ptrI32, pre ptrBF16, mode, tokens, in, out, tile int32){
-			16: b.k.ddsB16, 32: b.k.ddsB32, 64: b.k.ddsB64}[d.Block]
-		launch(s.grid, s.block, s.shared, dx, dy, p.backward, d.colPtr, d.colSlot, d.rows, pre, int32(mode), size[0], size[1], size[2], int32(s.tile))
+	plan := c.product(launch.DDS, p, t)
+	if !c.ok() {
 		return
 	}
-	values, g := ptrF32(p.values.p), grid(t*in, 256, 1<<20)
-	if b.act == backend.BF16 {
-		b.k.ddsPlainBf16(g, Dim3{X: 256}, 0, ptrBF16(dxs.p), ptrBF16(dys.p), values, d.colPtr, d.colSlot, d.rows, ptrBF16(at(pres)), int32(mode), int32(t), int32(in), int32(out), p.blockSize())
-		return
-	}
-	b.k.ddsPlainF32(g, Dim3{X: 256}, 0, ptrF32(dxs.p), ptrF32(dys.p), values, d.colPtr, d.colSlot, d.rows, ptrF32(at(pres)), int32(mode), int32(t), int32(in), int32(out), p.blockSize())
+	b.k.planned(plan.Launch, ddsArguments(plan, p, backwardArgs{
+		dx: dxs.p, dy: dys.p, pre: at(pres), mode: int32(mode), tokens: int32(t), in: int32(in), out: int32(out), tile: int32(plan.Tile),
+	}))
 }
 
-// SDD implements backend.Products.
-func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
-	c := b.check("SDD")
-	c.atLeast("t", t, 0)
-	p, out, in := c.weight(w)
-	v := c.bias(bias, out)
-	dys, xs := c.act("dy", dy, t*out), c.act("x", x, t*in)
-	if !c.ok() || t == 0 {
-		return
+// backwardArgs are the operands of DDS.
+type backwardArgs struct {
+	dx, dy, pre                 Ptr
+	mode, tokens, in, out, tile int32
+}
+
+// ddsArguments returns the parameters of the kernel that the plan chose for DDS.
+func ddsArguments(plan launch.Plan, p *param, a backwardArgs) arguments {
+	d := p.topology()
+	dx, dy, pre := ptrBF16(a.dx), ptrBF16(a.dy), ptrBF16(a.pre)
+	switch plan.Family {
+	case launch.Dense:
+		return ddsDenseArgs{
+			dx: dx, dy: dy, weight: p.rows, pre: pre, mode: a.mode, values: ptrF32(p.values.p),
+			colPtr: d.colPtr, colSlot: d.colSlot, rows: d.rows, tokens: a.tokens, in: a.in, out: a.out, pitch: p.pitch(),
+		}
+	case launch.Gathered:
+		v := p.views[1]
+		return ddsB4Args{
+			dx: dx, dy: dy, weight: v.weight, columns: v.columns, colPtr: d.colPtr, counts: v.counts,
+			pre: pre, mode: a.mode, tokens: a.tokens, in: a.in, out: a.out, tile: a.tile,
+		}
+	case launch.Fragments:
+		if plan.OutputStationary {
+			return ddsWideB16Args{
+				dx: dx, dy: dy, weight: p.backward, colPtr: d.colPtr, colSlot: d.colSlot, rows: d.rows,
+				pre: pre, mode: a.mode, tokens: a.tokens, in: a.in, out: a.out,
+			}
+		}
+		return ddsB16Args{
+			dx: dx, dy: dy, weight: p.backward, colPtr: d.colPtr, colSlot: d.colSlot, rows: d.rows,
+			pre: pre, mode: a.mode, tokens: a.tokens, in: a.in, out: a.out, tile: a.tile,
+		}
 	}
-	switch p.path {
-	case pathRows:
-		b.sddRows(c, p, v, ptrBF16(dys.p), ptrBF16(xs.p), t)
-		return
-	case pathGathered:
-		b.sddGathered(c, p, v, ptrBF16(dys.p), ptrBF16(xs.p), t)
-		return
-	case pathFragments:
-		b.outer(c, p, v, ptrBF16(dys.p), ptrBF16(xs.p), t)
-		return
-	}
-	d, n := p.views(), p.grad.n
-	g, cols := grid(n, 256, 1<<20), grid(out, 256, 1<<20)
-	b.k.sddPlainF32(g, Dim3{X: 256}, 0, ptrF32(p.grad.p), ptrF32(dys.p), ptrF32(xs.p), d.rows, d.cols, int32(t), int32(in), int32(out), p.blockSize(), int64(n))
-	if v != nil {
-		b.k.columnSumsF32(cols, Dim3{X: 256}, 0, ptrF32(v.grad.p), ptrF32(dys.p), int32(t), int32(out))
+	return ddsPlainArgs{
+		dx: ptrAct(a.dx), dy: ptrAct(a.dy), values: ptrF32(p.values.p), colPtr: d.colPtr, colSlot: d.colSlot, rows: d.rows,
+		pre: ptrAct(a.pre), mode: a.mode, tokens: a.tokens, in: a.in, out: a.out, block: p.blockSize(),
 	}
 }

@@ -4,14 +4,12 @@ import (
 	"math"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/launch"
 )
 
-// rowThreads is the block of kernels that give each row a warp.
-const rowThreads = 256
-
-// warps returns a grid of such blocks for n rows.
-func (b *Backend) warps(n int) Dim3 {
-	return grid(n, rowThreads/32, 32*b.prop.Multiprocessors)
+// warps returns the launch of a kernel that gives each of n rows a warp.
+func (b *Backend) warps(n int) config {
+	return config{grid: grid(n, launch.RowThreads/32, 32*b.prop.Multiprocessors), block: Dim3{X: launch.RowThreads}}
 }
 
 // count checks a number of rows, which kernels take as an int.
@@ -33,12 +31,10 @@ func (b *Backend) Gather(dst, src, index backend.Buffer, n, h int) {
 		return
 	}
 	rows := min(from.n/h, math.MaxInt32)
-	bad, g, block := c.slot("index", lessThan(rows)), b.warps(n), Dim3{X: rowThreads}
-	if b.act == backend.BF16 {
-		b.k.gatherBf16(g, block, 0, ptrBF16(to.p), ptrBF16(from.p), ptrI32(list.p), int32(n), int32(h), int32(rows), bad)
-		return
-	}
-	b.k.gatherF32(g, block, 0, ptrF32(to.p), ptrF32(from.p), ptrI32(list.p), int32(n), int32(h), int32(rows), bad)
+	bad := c.slot("index", lessThan(rows))
+	b.k.gather(b.warps(n), gatherArgs{
+		dst: ptrAct(to.p), src: ptrAct(from.p), index: ptrI32(list.p), n: int32(n), h: int32(h), rows: int32(rows), bad: bad,
+	})
 }
 
 // ScatterAdd implements backend.Layers.
@@ -52,46 +48,80 @@ func (b *Backend) ScatterAdd(dst, src, index backend.Buffer, n, h int) {
 		return
 	}
 	rows := min(to.n/h, math.MaxInt32)
-	s := c.sortRows(1, n, h, ptrI32(list.p), 0, [3]int{rows}, 1, true, c.slot("index", lessThan(rows)), 0)
+	s := c.sortRows(sortLists{
+		rows: []int{rows}, n: n, h: h, index: ptrI32(list.p), seq: 1, skip: true, badIndex: c.slot("index", lessThan(rows)),
+	})
 	if !c.ok() {
 		return
 	}
-	block, count, width := Dim3{X: rowThreads}, int32(n), int32(h)
 	if b.act == backend.BF16 {
-		b.k.scatterAddBf16(s.grid, block, 0, ptrBF16(to.p), 0, 0, int32(rows), 0, 0, s.pairs, s.edges, ptrBF16(from.p), count, width)
-		b.k.joinRowsBf16(s.grid, block, 0, ptrBF16(to.p), 0, 0, int32(rows), 0, 0, s.pairs, s.edges, count, width)
-		return
+		b.k.scatterAddBf16(s.config, scatterAddBf16Args{
+			to0: ptrBF16(to.p), rows0: int32(rows), pairs: s.pairs, edges: s.edges, from: ptrBF16(from.p), n: s.n, h: s.h,
+		})
+	} else {
+		b.k.addRowsF32(s.config, s.add([3]Ptr{to.p}, from.p))
 	}
-	b.k.addRowsF32(s.grid, block, 0, ptrF32(to.p), 0, 0, int32(rows), 0, 0, s.pairs, s.edges, ptrF32(from.p), count, width)
-	b.k.joinRowsF32(s.grid, block, 0, ptrF32(to.p), 0, 0, int32(rows), 0, 0, s.pairs, s.edges, count, width)
+	b.k.joinRows(s.config, s.join([3]Ptr{to.p}))
+}
+
+// sortLists are lists of n target rows each, to be sorted for sums of h columns.
+type sortLists struct {
+	rows                 []int // the number of target rows of each
+	n, h                 int
+	index, segments      ptrI32
+	seq                  int
+	skip                 bool
+	badIndex, badSegment ptrU64
 }
 
 // sortedRows is what kernels/include/rowsum.cuh needs to add up rows by index.
 type sortedRows struct {
-	grid  Dim3
+	config
+	rows  [3]int32
 	pairs ptrRowPair
 	edges ptrF32
+	n, h  int32
 }
 
-// sumChunk is CHUNK of rowsum.cuh.
-const sumChunk = 64
+// add returns the parameters that add rows of from to float32 targets, join those
+// that add what is left at the edges of chunks.
+func (s *sortedRows) add(to [3]Ptr, from Ptr) addRowsArgs {
+	return addRowsArgs{
+		to0: ptrF32(to[0]), to1: ptrF32(to[1]), to2: ptrF32(to[2]), rows0: s.rows[0], rows1: s.rows[1], rows2: s.rows[2],
+		pairs: s.pairs, edges: s.edges, from: ptrAct(from), n: s.n, h: s.h,
+	}
+}
 
-// sortRows sorts so many lists of n target rows for sums of h columns. rows are
-// the numbers of target rows of each.
-func (c checker) sortRows(lists, n, h int, index, segments ptrI32, rows [3]int, seq int, skip bool, badIndex, badSegment ptrU64) sortedRows {
-	chunks := (n + sumChunk - 1) / sumChunk
-	pairBytes, edgeBytes := lists*2*8*n, lists*chunks*2*4*h
+func (s *sortedRows) join(to [3]Ptr) joinRowsArgs {
+	return joinRowsArgs{
+		to0: ptrAct(to[0]), to1: ptrAct(to[1]), to2: ptrAct(to[2]), rows0: s.rows[0], rows1: s.rows[1], rows2: s.rows[2],
+		pairs: s.pairs, edges: s.edges, n: s.n, h: s.h,
+	}
+}
+
+// sortRows sorts the lists.
+func (c checker) sortRows(a sortLists) (s sortedRows) {
+	lists, chunks := len(a.rows), (a.n+launch.SumChunk-1)/launch.SumChunk
+	pairBytes, edgeBytes := lists*2*8*a.n, lists*chunks*2*4*a.h
 	p := c.b.reserve(c.op, &c.b.scratch, "partial sums", int64(pairBytes+edgeBytes))
 	if !c.ok() {
-		return sortedRows{}
+		return s
 	}
-	skipped := int32(0)
-	if skip {
-		skipped = 1
+	s = sortedRows{
+		config: c.b.warps(chunks * ((a.h + 255) / 256)), pairs: ptrRowPair(p), edges: ptrF32(p) + ptrF32(pairBytes), n: int32(a.n), h: int32(a.h),
 	}
-	s := sortedRows{c.b.warps(chunks * ((h + 255) / 256)), ptrRowPair(p), ptrF32(p) + ptrF32(pairBytes)}
 	s.grid.Y = lists
-	c.b.k.sortRows(Dim3{X: lists}, Dim3{X: 1024}, 0, s.pairs, index, segments, int32(rows[0]), int32(rows[1]), int32(rows[2]), int32(n), int32(seq), skipped, badIndex, badSegment)
+	for i, n := range a.rows {
+		s.rows[i] = int32(n)
+	}
+	args := sortRowsArgs{
+		pairs: s.pairs, index: a.index, segments: a.segments, rows0: s.rows[0], rows1: s.rows[1], rows2: s.rows[2],
+		n: s.n, seq: int32(a.seq), badIndex: a.badIndex, badSegment: a.badSegment,
+	}
+	if a.skip {
+		args.skip = 1
+	}
+	c.b.k.sortRows(config{grid: Dim3{X: lists}, block: Dim3{X: 1024}}, args)
 	return s
 }
 

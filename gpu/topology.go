@@ -165,11 +165,15 @@ func (c checker) launchUpdate(list []int32) {
 	}
 	table, indices, update, reports := ptrTopologyTensor(m.table), ptrI32(m.listAt), ptrTopologyUpdate(m.updateAt), ptrTopologyReport(m.reportsAt)
 	// A grid's second size counts tensors; at most 64 blocks share one.
-	over := func(n int) Dim3 { return Dim3{X: grid(n, 256, 64).X, Y: len(list)} }
-	c.b.k.topologyNorms(over(norms), Dim3{X: 256}, 0, table, indices, update)
+	over := func(n int) config {
+		return config{grid: Dim3{X: grid(n, 256, 64).X, Y: len(list)}, block: Dim3{X: 256}}
+	}
+	c.b.k.topologyNorms(over(norms), topologyNormsArgs{tensors: table, list: indices, update: update})
 	threads := min(1024, max(128, 1<<bits.Len(uint(positions-1)/8)))
-	c.b.k.topologyUpdate(Dim3{X: len(list)}, Dim3{X: threads}, 0, table, indices, update, reports)
-	c.b.k.topologyZero(over(elements/4), Dim3{X: 256}, 0, table, indices, reports)
+	c.b.k.topologyUpdate(config{grid: Dim3{X: len(list)}, block: Dim3{X: threads}}, topologyUpdateArgs{
+		tensors: table, list: indices, update: update, reports: reports,
+	})
+	c.b.k.topologyZero(over(elements/4), topologyZeroArgs{tensors: table, list: indices, reports: reports})
 	for _, i := range list {
 		c.b.follow(m.params[i])
 	}

@@ -4,7 +4,7 @@ import (
 	"math/bits"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
-	"github.com/sparsebert/sparsebert-gpu/gpu"
+	"github.com/sparsebert/sparsebert-gpu/internal/launch"
 )
 
 // Embed: a row of each table for every token, of which each is read once from
@@ -54,15 +54,12 @@ func (m Machine) embedGrad(word, pos, typ backend.Param, t, seq int) Call {
 		c.rows(p.name, f32*int64(p.rows*h), 1)
 		c.write(p.name, f32*int64(p.rows*h))
 		// Rows that occur more often than a chunk is long leave a sum for each chunk.
-		if per := t / max(p.rows, 1); per >= sumChunk {
-			c.scratch("sums of chunks", f32*int64(t/sumChunk*h))
+		if per := t / max(p.rows, 1); per >= launch.SumChunk {
+			c.scratch("sums of chunks", f32*int64(t/launch.SumChunk*h))
 		}
 	}
 	return c
 }
-
-// sumChunk is CHUNK of kernels/include/rowsum.cuh.
-const sumChunk = 64
 
 // AddNorm: residual, sub where there is one, z and y; every row reads gamma and beta.
 func (m Machine) addNorm(gamma backend.Param, sub bool, t int) Call {
@@ -92,7 +89,8 @@ func (m Machine) addNormGrad(gamma backend.Param, sub bool, t int) Call {
 	if sub {
 		c.write("dsub", m.act(t*h))
 	}
-	c.scratch("partial", 2*f32*int64(gpu.NormGradBlocks(m.Properties, t, h)*h))
+	l, _ := launch.LayerNormGrad(m.device(), t, h)
+	c.scratch("partial", 2*f32*int64(l.Grid.X*h))
 	c.read("gradients", 2*f32*int64(h))
 	c.write("gradients", 2*f32*int64(h))
 	return c
@@ -108,16 +106,13 @@ func (m Machine) elementwise(op string, inputs, n int) Call {
 	return c
 }
 
-// attnRows is the queries, or keys, of a thread block of attention.
-const attnRows = 64
-
 // Attention: q, ctx and lse once, k and v once for each 64 queries.
 func (m Machine) attention(a backend.Attn) Call {
 	n, rows := a.Batch*a.Seq*a.Heads*a.Head, a.Batch*a.Heads*a.Seq
 	c := Call{Op: "Attention", FLOPs: 2 * 2 * int64(n) * int64(a.Seq)}
 	c.read("q", m.act(n))
 	for _, name := range []string{"k", "v"} {
-		c.reads(name, m.act(n), (a.Seq+attnRows-1)/attnRows)
+		c.reads(name, m.act(n), (a.Seq+launch.AttentionTile-1)/launch.AttentionTile)
 	}
 	c.read("lengths", f32*int64(a.Batch))
 	c.write("ctx", m.act(n))
@@ -131,7 +126,7 @@ func (m Machine) attention(a backend.Attn) Call {
 func (m Machine) attentionGrad(a backend.Attn) Call {
 	n, rows := a.Batch*a.Seq*a.Heads*a.Head, int64(a.Batch*a.Heads*a.Seq)
 	c := Call{Op: "AttentionGrad", FLOPs: 7 * 2 * int64(n) * int64(a.Seq)}
-	times := (a.Seq + attnRows - 1) / attnRows
+	times := (a.Seq + launch.AttentionTile - 1) / launch.AttentionTile
 	c.read("q", m.act(n))
 	c.reads("dctx", m.act(n), 2)
 	c.read("ctx", m.act(n))

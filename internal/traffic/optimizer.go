@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/launch"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
@@ -14,7 +15,7 @@ func (c *Call) tables(params []backend.Param, sectors int64) {
 // chunks is the number of thread blocks of the optimizer's kernels.
 func chunks(params []backend.Param) (n int64) {
 	for _, p := range params {
-		n += (int64(p.Values().Len()) + chunk - 1) / chunk
+		n += (int64(p.Values().Len()) + launch.OptimizerChunk - 1) / launch.OptimizerChunk
 	}
 	return n
 }
@@ -26,9 +27,6 @@ func elements(params []backend.Param) (n int64) {
 	}
 	return n
 }
-
-// chunk is the elements of a thread block of the optimizer's kernels.
-const chunk = 4096
 
 // ZeroGrad: every gradient out.
 func zeroGrad(params []backend.Param) Call {

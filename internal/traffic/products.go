@@ -5,6 +5,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/gpu"
+	"github.com/sparsebert/sparsebert-gpu/internal/launch"
 )
 
 // Machine is the GPU whose kernels and launch shapes the formulas are about.
@@ -23,6 +24,11 @@ const f32 = 4 // bytes
 // act is the bytes of n activations.
 func (m Machine) act(n int) int64 { return int64(n) * int64(m.Activation.Size()) }
 
+// device is what the choice of launches depends on.
+func (m Machine) device() launch.Device {
+	return launch.Device{Multiprocessors: m.Multiprocessors, SharedBytes: m.SharedBytes, SharedPerSM: m.SharedPerSM}
+}
+
 // weight is what the formulas need of a parameter that products use.
 type weight struct {
 	out, in, block, nnz, n int // n: values
@@ -36,6 +42,11 @@ func weightOf(p backend.Param) weight {
 		w.block = p.Block()
 	}
 	return w
+}
+
+// shape is the weight as the choice of launches sees it.
+func (w weight) shape() launch.Weight {
+	return launch.Weight{Out: w.out, In: w.in, Block: w.block, NNZB: w.nnz}
 }
 
 // view is the bytes of one index view and the indices that it leads to.
@@ -59,8 +70,11 @@ func (m Machine) values(w weight) int64 {
 	return 2 * int64(w.n)
 }
 
-func (m Machine) cut(op string, w weight, t int) gpu.Cut {
-	return gpu.CutOf(m.Properties, m.Activation, op, t, w.out, w.in, w.block, w.nnz)
+// plan is how the product op runs. One that does not fit the machine counts as
+// reading everything once.
+func (m Machine) plan(op launch.Op, w weight, t int) launch.Plan {
+	p, _ := launch.Product(m.device(), m.Activation, op, w.shape(), t)
+	return p
 }
 
 // product begins a call: its FLOPs are those on active blocks.
@@ -81,9 +95,9 @@ func product(op string, t int, ws ...backend.Param) Call {
 // DSD: x, the weight and its row view once; y, and with it pre.
 func (m Machine) dsd(w, b backend.Param, t int, pre bool) Call {
 	c, v := product("DSD", t, w), weightOf(w)
-	cut := m.cut("dsd", v, t)
-	c.reads("x", m.act(t*v.in), cut.X)
-	c.reads("weight", m.values(v)+v.view(v.out), cut.W)
+	plan := m.plan(launch.DSD, v, t)
+	c.reads("x", m.act(t*v.in), plan.Reads.X)
+	c.reads("weight", m.values(v)+v.view(v.out), plan.Reads.W)
 	if b != nil {
 		// Each store of sums reads its part: of 8 tokens, on dense.cuh of one.
 		times := (t + 7) / 8
@@ -102,9 +116,9 @@ func (m Machine) dsd(w, b backend.Param, t int, pre bool) Call {
 // DDS: dy, the weight and its column view once; what dx was, or pre; dx.
 func (m Machine) dds(w backend.Param, t int, mode backend.DDSMode) Call {
 	c, v := product("DDS", t, w), weightOf(w)
-	cut := m.cut("dds", v, t)
-	c.reads("dy", m.act(t*v.out), cut.Y)
-	c.reads("weight", m.values(v)+v.view(v.in), cut.W)
+	plan := m.plan(launch.DDS, v, t)
+	c.reads("dy", m.act(t*v.out), plan.Reads.Y)
+	c.reads("weight", m.values(v)+v.view(v.in), plan.Reads.W)
 	switch mode {
 	case backend.Accumulate:
 		c.read("dx", m.act(t*v.in))
@@ -116,12 +130,12 @@ func (m Machine) dds(w backend.Param, t int, mode backend.DDSMode) Call {
 }
 
 // SDD: dy and x once, the gradient in and out, and a partial one for each range of
-// tokens when there are several.
+// tokens when they are split (split-K).
 func (m Machine) sdd(w, b backend.Param, t int) Call {
 	c, v := product("SDD", t, w), weightOf(w)
-	cut := m.cut("sdd", v, t)
-	c.reads("dy", m.act(t*v.out), cut.Y)
-	c.reads("x", m.act(t*v.in), cut.X)
+	plan := m.plan(launch.SDD, v, t)
+	c.reads("dy", m.act(t*v.out), plan.Reads.Y)
+	c.reads("x", m.act(t*v.in), plan.Reads.X)
 	n := int64(v.n)
 	if b != nil {
 		n += int64(v.out)
@@ -134,22 +148,18 @@ func (m Machine) sdd(w, b backend.Param, t int) Call {
 	if v.block > 0 {
 		c.read("view", f32*int64(3*v.nnz))
 	}
-	if cut.Ranges > 1 {
-		c.scratch("partial", f32*n*int64(cut.Ranges))
+	if plan.Splits > 1 {
+		c.scratch("partial", f32*n*int64(plan.Splits))
 	}
 	return c
 }
 
-// normSide is the side of the piece of a dense gradient that a thread block of
-// kernels/include/block_grad.cuh works out.
-const normSide = 64
-
-// BlockGradL1: dy and x by every piece of the dense gradient, the scores in and out.
+// BlockGradL1: dy and x by every tile of the dense gradient, the scores in and out.
 func (m Machine) blockGrad(w backend.Param, t int) Call {
 	c, v := product("BlockGradL1", t, w), weightOf(w)
 	c.FLOPs = 2 * int64(t) * int64(v.out) * int64(v.in)
-	c.reads("dy", m.act(t*v.out), (v.in+normSide-1)/normSide)
-	c.reads("x", m.act(t*v.in), (v.out+normSide-1)/normSide)
+	c.reads("dy", m.act(t*v.out), (v.in+launch.ScoreTile-1)/launch.ScoreTile)
+	c.reads("x", m.act(t*v.in), (v.out+launch.ScoreTile-1)/launch.ScoreTile)
 	scores := f32 * int64(v.out/v.block) * int64(v.in/v.block)
 	c.read("scores", scores)
 	c.write("scores", scores)

@@ -2,25 +2,23 @@ package traffic
 
 import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
-	"github.com/sparsebert/sparsebert-gpu/gpu"
+	"github.com/sparsebert/sparsebert-gpu/internal/launch"
 )
 
-// The products of several weights that share a tensor (backend.SharedInput), where
-// the kernels can; else they go one by one.
-func (m Machine) sharedCut(op string, w []backend.Param, t int) (gpu.Cut, bool) {
-	v := weightOf(w[0])
-	for _, p := range w[1:] {
-		if o := weightOf(p); o.block != v.block || o.nnz != v.nnz {
-			return gpu.Cut{}, false
-		}
+// fused is how the products of weights that share a tensor run in one pass over it
+// (backend.SharedInput), where the kernels can; else they go one by one.
+func (m Machine) fused(op launch.Op, w []backend.Param, t int) (launch.Plan, bool) {
+	var shapes []launch.Weight
+	for _, p := range w {
+		shapes = append(shapes, weightOf(p).shape())
 	}
-	return gpu.SharedCut(m.Properties, m.Activation, op, len(w), t, v.out, v.in, v.block, v.nnz)
+	return launch.QKV(m.device(), m.Activation, op, shapes, t)
 }
 
 // dsdShared: x once for all weights.
 func (m Machine) dsdShared(w, b []backend.Param, t int) Call {
 	c := product("DSD", t, w...)
-	cut, shared := m.sharedCut("dsd", w, t)
+	plan, shared := m.fused(launch.DSD, w, t)
 	for i := range w {
 		one := m.dsd(w[i], b[i], t, false)
 		if shared {
@@ -29,7 +27,7 @@ func (m Machine) dsdShared(w, b []backend.Param, t int) Call {
 		c.Operands = append(c.Operands, one.Operands...)
 	}
 	if shared {
-		c.reads("x", m.act(t*weightOf(w[0]).in), cut.X)
+		c.reads("x", m.act(t*weightOf(w[0]).in), plan.Reads.X)
 	}
 	return c
 }
@@ -37,14 +35,14 @@ func (m Machine) dsdShared(w, b []backend.Param, t int) Call {
 // ddsShared: dx in and out once.
 func (m Machine) ddsShared(w []backend.Param, t int) Call {
 	c := product("DDS", t, w...)
-	cut, shared := m.sharedCut("dds", w, t)
+	plan, shared := m.fused(launch.DDS, w, t)
 	for i := range w {
 		one := m.dds(w[i], t, backend.Accumulate)
 		if shared { // and by other kernels than one weight's
 			v := weightOf(w[i])
 			one = Call{}
-			one.reads("dy", m.act(t*v.out), cut.Y)
-			one.reads("weight", m.values(v)+v.view(v.in), cut.W)
+			one.reads("dy", m.act(t*v.out), plan.Reads.Y)
+			one.reads("weight", m.values(v)+v.view(v.in), plan.Reads.W)
 		}
 		c.Operands = append(c.Operands, one.Operands...)
 	}
@@ -60,22 +58,22 @@ func (m Machine) ddsShared(w []backend.Param, t int) Call {
 // side.
 func (m Machine) sddShared(w, b []backend.Param, t int) Call {
 	c := product("SDD", t, w...)
-	cut, shared := m.sharedCut("sdd", w, t)
+	plan, shared := m.fused(launch.SDD, w, t)
 	for i := range w {
 		one := m.sdd(w[i], b[i], t)
 		if shared {
 			one.drop("x")
 			one.drop("dy")
 			one.drop("partial")
-			one.reads("dy", m.act(t*weightOf(w[i]).out), cut.Y)
-			if n := one.Operand("grad", Write); cut.Ranges > 1 {
-				one.scratch("partial", n*int64(cut.Ranges))
+			one.reads("dy", m.act(t*weightOf(w[i]).out), plan.Reads.Y)
+			if n := one.Operand("grad", Write); plan.Splits > 1 {
+				one.scratch("partial", n*int64(plan.Splits))
 			}
 		}
 		c.Operands = append(c.Operands, one.Operands...)
 	}
 	if shared {
-		c.reads("x", m.act(t*weightOf(w[0]).in), cut.X)
+		c.reads("x", m.act(t*weightOf(w[0]).in), plan.Reads.X)
 	}
 	return c
 }

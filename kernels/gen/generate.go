@@ -9,11 +9,89 @@ import (
 	"strings"
 )
 
+// signature is a list of parameters and the kernels that have it.
+type signature struct {
+	name    string // of the Go struct
+	kernels []string
+	params  []param
+	pair    string // of NAME_bf16 and NAME_f32: NAME
+}
+
+// activation is a pointer to activations, whose dtype the name of the kernel says.
+var activation = goType{"ptrAct", "uint64(%s)", 8}
+
+// paired returns the parameters of NAME_bf16 and NAME_f32 as one list, where they
+// differ in nothing but the dtype that some pointers point to.
+func paired(bf16, f32 []param) ([]param, bool) {
+	if len(bf16) != len(f32) {
+		return nil, false
+	}
+	list := slices.Clone(bf16)
+	for i, p := range f32 {
+		switch {
+		case p == bf16[i]:
+		case p.name == bf16[i].name && p.typ.name == "ptrF32" && bf16[i].typ.name == "ptrBF16":
+			list[i].typ = activation
+		default:
+			return nil, false
+		}
+	}
+	return list, true
+}
+
+// signatures groups the kernels by their parameters, in the order of the first of
+// each, after which the struct is named; those of a pair are one.
+func signatures(kernels []kernel) []*signature {
+	var list []*signature
+	grouped := map[string]bool{}
+	for i, k := range kernels {
+		base, ok := strings.CutSuffix(k.name, "_bf16")
+		for _, other := range kernels[i:] {
+			if !ok || other.name != base+"_f32" {
+				continue
+			}
+			if params, same := paired(k.params, other.params); same {
+				list = append(list, &signature{camel(base) + "Args", []string{k.name, other.name}, params, base})
+				grouped[k.name], grouped[other.name] = true, true
+			}
+		}
+		if grouped[k.name] {
+			continue
+		}
+		j := slices.IndexFunc(list, func(s *signature) bool {
+			return s.pair == "" && len(k.params) > 0 && slices.Equal(s.params, k.params)
+		})
+		if j < 0 {
+			j, list = len(list), append(list, &signature{name: camel(k.name) + "Args", params: k.params})
+		}
+		list[j].kernels = append(list[j].kernels, k.name)
+	}
+	return list
+}
+
 // generate returns the Go file with the launchers of the kernels.
 func generate(kernels []kernel) ([]byte, error) {
 	types := map[string]bool{}
 	names := map[string]string{}
-	var launchers, params, used bytes.Buffer
+	argsOf := map[string]string{}
+	var structs, launchers, params, used bytes.Buffer
+	for _, s := range signatures(kernels) {
+		s.write(&structs)
+		for _, k := range s.kernels {
+			argsOf[k] = s.name
+		}
+		for _, p := range s.params {
+			types[p.typ.name] = true
+		}
+		if s.pair == "" {
+			continue
+		}
+		name := camel(s.pair)
+		names[name] = s.pair
+		fmt.Fprintf(&launchers, "\n// %s launches %s, by the dtype of activations.\n", name, strings.Join(s.kernels, " or "))
+		fmt.Fprintf(&launchers, "func (l *launcher) %s(c config, a %s) { l.launch(%q+l.act, c, a) }\n", name, s.name, s.pair+"_")
+		fmt.Fprintf(&used, "(*launcher).%s,\n", name)
+	}
 	for _, k := range kernels {
 		name := camel(k.name)
 		if other := names[name]; other != "" {
@@ -21,19 +99,11 @@ func generate(kernels []kernel) ([]byte, error) {
 		}
 		names[name] = k.name
 		fmt.Fprintf(&launchers, "\n// %s launches kernels/%s.cu:\n// %s\n", name, k.name, strings.Join(k.about, "\n// "))
-		fmt.Fprintf(&launchers, "func (l *launcher) %s(grid, block Dim3, shared int", name)
+		fmt.Fprintf(&launchers, "func (l *launcher) %s(c config, a %s) { l.launch(%q, c, a) }\n", name, argsOf[k.name], k.name)
 		fmt.Fprintf(&params, "%q: {", k.name)
-		words := ""
-		for i, p := range k.params {
-			types[p.typ.name] = true
-			fmt.Fprintf(&launchers, ", %s", p.name)
-			if i+1 == len(k.params) || k.params[i+1].typ != p.typ {
-				fmt.Fprintf(&launchers, " %s", p.typ.name)
-			}
+		for _, p := range k.params {
 			fmt.Fprintf(&params, "{%q, %d},", p.name, p.typ.bytes)
-			words += ", " + fmt.Sprintf(p.typ.word, p.name)
 		}
-		fmt.Fprintf(&launchers, ") {\nl.launch(%q, grid, block, shared%s)\n}\n", k.name, words)
 		fmt.Fprintf(&params, "},\n")
 		fmt.Fprintf(&used, "(*launcher).%s,\n", name)
 	}
@@ -56,10 +126,32 @@ func generate(kernels []kernel) ([]byte, error) {
 	if types["bool"] {
 		b.WriteString("\nfunc boolWord(b bool) uint64 {\nif b {\nreturn 1\n}\nreturn 0\n}\n")
 	}
+	b.Write(structs.Bytes())
 	b.Write(launchers.Bytes())
 	text, err := format.Source(b.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("the generated file: %w", err)
 	}
 	return text, nil
+}
+
+// write writes the struct and what package gpu's arguments asks of it.
+func (s *signature) write(b *bytes.Buffer) {
+	fmt.Fprintf(b, "\n// %s are the parameters of %s.\ntype %s struct {\n", s.name, strings.Join(s.kernels, ", "), s.name)
+	var words []string
+	for i, p := range s.params {
+		b.WriteString(p.name)
+		if i+1 < len(s.params) && s.params[i+1].typ == p.typ {
+			b.WriteString(", ")
+		} else {
+			fmt.Fprintf(b, " %s\n", p.typ.name)
+		}
+		words = append(words, fmt.Sprintf(p.typ.word, "a."+p.name))
+	}
+	fmt.Fprintf(b, "}\n\nfunc (%s) fits(kernel string) bool {\nswitch kernel {\ncase %q", s.name, s.kernels[0])
+	for _, k := range s.kernels[1:] {
+		fmt.Fprintf(b, ", %q", k)
+	}
+	b.WriteString(":\nreturn true\n}\nreturn false\n}\n")
+	fmt.Fprintf(b, "\nfunc (a %s) encode() []uint64 {\nreturn []uint64{%s}\n}\n", s.name, strings.Join(words, ", "))
 }

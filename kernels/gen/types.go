@@ -84,11 +84,10 @@ func lookup(words []string, stars int, structs map[string]bool) (goType, bool) {
 	return goType{"ptr" + suffix, "uint64(%s)", 8}, ok && stars == 1
 }
 
-// reserved are the words that a parameter of a launcher cannot be named: Go's
-// and those that its body uses.
+// reserved are Go's words, which no field is named, and the methods of the structs
+// of parameters.
 var reserved = strings.Fields(`break case chan const continue default defer else fallthrough for func go goto if import
-	interface map package range return select struct switch type var
-	l grid block shared math boolWord uint32 uint64`)
+	interface map package range return select struct switch type var fits encode`)
 
 // camel returns a C name in Go's style, unexported: dsd_b16 is dsdB16, T is t.
 func camel(name string) string {

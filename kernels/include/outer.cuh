@@ -22,7 +22,7 @@
 //   launch: grid (ceil(nnzb/blocks), ranges) where each thread block takes
 //   ceil(nnzb/gridDim.x) <= 192/(B/16)^2 blocks; 384 threads; `bytes` of dynamic
 //   shared memory: the more, the more stages, the least is one stage of the
-//   worst case (outerFor in gpu/shapes.go has the arithmetic).
+//   worst case (internal/launch/gradient.go has the arithmetic).
 #pragma once
 #include "mma.cuh"
 #include "numbers.cuh"

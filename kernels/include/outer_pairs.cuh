@@ -14,7 +14,7 @@
 //   launch: grid (n = ceil(pairs/336), ranges), pairs = nnzb/2 + groups, where
 //   thread blocks of ceil(pairs/n) leave none without any; 384 threads; `bytes` of
 //   dynamic shared memory: the more, the more stages, the least is one stage of all
-//   groups (pairsFor in gpu/smallblocks.go).
+//   groups (internal/launch/gradient.go).
 #pragma once
 #include "outer.cuh"
 

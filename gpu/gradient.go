@@ -1,0 +1,101 @@
+package gpu
+
+import (
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/launch"
+)
+
+// partials are where a weight gradient puts its sums when the tokens are split
+// (split-K): the gradient and the bias gradient of each range, which Reduce adds up
+// in the order of the tokens. 0 without splits.
+type partials struct{ grad, bias ptrF32 }
+
+// SDD implements backend.Products.
+func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
+	c := b.check("SDD")
+	c.atLeast("t", t, 0)
+	p, out, in := c.matrix(w)
+	v := c.bias(bias, out)
+	dys, xs := c.act("dy", dy, t*out), c.act("x", x, t*in)
+	if !c.ok() || t == 0 {
+		return
+	}
+	plan := c.product(launch.SDD, p, t)
+	sums := c.partials(plan, p)
+	if !c.ok() {
+		return
+	}
+	b.k.planned(plan.Launch, sddArguments(plan, p, gradientArgs{
+		partials: sums, bias: gradOf(v), dy: dys.p, x: xs.p, tokens: int32(t), in: int32(in), out: int32(out),
+	}))
+	if v != nil && plan.BiasSums.Kernel != "" {
+		b.k.planned(plan.BiasSums, columnSumsF32Args{sums: gradOf(v), x: ptrF32(dys.p), tokens: int32(t), n: int32(out)})
+	}
+	if plan.Splits > 1 {
+		b.reduce(plan.Reduce, p, sums.grad, plan.Splits)
+		if v != nil {
+			b.reduce(plan.ReduceBias, v, sums.bias, plan.Splits)
+		}
+	}
+}
+
+// partials reserves the memory of the partial results of p's gradient.
+func (c checker) partials(plan launch.Plan, p *param) (s partials) {
+	if n := p.grad.n; plan.Splits > 1 {
+		s.grad = ptrF32(c.b.reserve(c.op, &c.b.scratch, "partial sums", 4*int64(plan.Splits)*int64(n+p.spec.Out)))
+		s.bias = s.grad + ptrF32(4*plan.Splits*n)
+	}
+	return s
+}
+
+// reduce adds partial results to the gradient of p.
+func (b *Backend) reduce(l launch.Launch, p *param, partial ptrF32, splits int) {
+	b.k.planned(l, sddReduceArgs{to: gradOf(p), partial: partial, n: int32(p.grad.n), ranges: int32(splits)})
+}
+
+// gradientArgs are the operands of SDD.
+type gradientArgs struct {
+	partials
+	bias            ptrF32
+	dy, x           Ptr
+	tokens, in, out int32
+}
+
+// sddArguments returns the parameters of the kernel that the plan chose for SDD.
+func sddArguments(plan launch.Plan, p *param, a gradientArgs) arguments {
+	d, grad, dy, x := p.topology(), gradOf(p), ptrBF16(a.dy), ptrBF16(a.x)
+	swapped := a.in > a.out // x is the larger operand: the column view
+	switch plan.Family {
+	case launch.Dense:
+		return sddDenseArgs{
+			grad: grad, bias: a.bias, partial: a.partials.grad, partialBias: a.partials.bias, dy: dy, x: x,
+			rowPtr: d.rowPtr, rowSlot: d.rowSlot, cols: d.cols,
+			tokens: a.tokens, in: a.in, out: a.out, block: p.blockSize(), size: int32(p.grad.n),
+		}
+	case launch.Gathered:
+		args := sddB8Args{
+			grad: grad, bias: a.bias, partial: a.partials.grad, partialBias: a.partials.bias, dy: dy, x: x,
+			ptr: d.rowPtr, slots: d.rowSlot, inner: d.cols,
+			tokens: a.tokens, in: a.in, out: a.out, nnzb: int32(d.nnz), bytes: int32(plan.Shared),
+		}
+		if swapped {
+			args.ptr, args.slots, args.inner, args.byColumns = d.colPtr, d.colSlot, d.rows, 1
+		}
+		return args
+	case launch.Fragments:
+		args := sddB16Args{
+			grad: grad, bias: a.bias, partial: a.partials.grad, partialBias: a.partials.bias, a: dy, b: x,
+			ptr: d.rowPtr, slots: d.rowSlot, atA: d.rows, atB: d.cols,
+			tokens: a.tokens, wide: a.out, narrow: a.in, nnzb: int32(d.nnz), bytes: int32(plan.Shared), swapped: swapped,
+		}
+		if swapped {
+			args.a, args.b, args.wide, args.narrow = x, dy, a.in, a.out
+			args.ptr, args.slots, args.atA, args.atB = d.colPtr, d.colSlot, d.cols, d.rows
+		}
+		return args
+	}
+	return sddPlainF32Args{
+		grad: grad, dy: ptrF32(a.dy), x: ptrF32(a.x), rows: d.rows, cols: d.cols,
+		tokens: a.tokens, in: a.in, out: a.out, block: p.blockSize(), count: int64(p.grad.n),
+	}
+}

@@ -1,0 +1,109 @@
+package launch
+
+import "github.com/sparsebert/sparsebert-gpu/backend"
+
+// The constants of kernels/include/outer.cuh and outer_pairs.cuh.
+const (
+	outerThreads = 384
+	outerTiles   = 192 // tiles of 16 x 16 of a thread block
+	outerStages  = 4
+	outerStatic  = 8 << 10 // shared memory of the tables, at most
+	mostPairs    = 336     // pairs of blocks of 8 of a thread block
+)
+
+// gradient is Product for SDD.
+func gradient(d Device, family Family, w Weight, t int) Plan {
+	n := w.values()
+	if family == Plain {
+		return Plan{
+			Launch: plain(SDD, backend.F32, n), Splits: 1, Reads: Reads{X: 1, Y: 1},
+			BiasSums: Launch{Kernel: "column_sums_f32", Grid: Grid(w.Out, 256, 1<<20), Block: Dim3{X: 256}},
+		}
+	}
+	var s outerShape
+	ok := family == Fragments
+	switch {
+	case ok:
+		s = outer(d, t, w)
+	case family == Gathered && w.Block == 8:
+		s, ok = outerPairs(d, t, w)
+	}
+	if !ok {
+		return denseGradient(d, w, t).reduced(d, w)
+	}
+	p := Plan{
+		Launch: Launch{blocks(SDD, "", w.Block), s.grid(), Dim3{X: outerThreads}, s.shared}, Family: family,
+		Splits: s.splits, Reads: s.reads(w),
+	}
+	return p.reduced(d, w)
+}
+
+// reduced adds the launches that add up partial results.
+func (p Plan) reduced(d Device, w Weight) Plan {
+	if p.Splits < 2 {
+		return p
+	}
+	over := func(n int) Launch {
+		return Launch{Kernel: "sdd_reduce", Grid: Grid(n, 256, 4*d.Multiprocessors), Block: Dim3{X: 256}}
+	}
+	p.Reduce, p.ReduceBias = over(w.values()), over(w.Out)
+	return p
+}
+
+// outerShape is a launch of outer.cuh or outer_pairs.cuh.
+type outerShape struct {
+	groups int // thread blocks along the active blocks
+	splits int // ranges of tokens
+	shared int
+}
+
+func (s outerShape) grid() Dim3 { return Dim3{X: s.groups, Y: s.splits} }
+
+// reads: thread blocks along the active blocks read what they need of the larger
+// operand, which is about once in all, and most of the smaller.
+func (s outerShape) reads(w Weight) Reads {
+	if w.In > w.Out {
+		return Reads{X: 1, Y: s.groups}
+	}
+	return Reads{X: s.groups, Y: 1}
+}
+
+// outer takes as few thread blocks along the active blocks as the registers allow,
+// so that x and dy are read by few of them, and as many ranges of tokens as fill the
+// device.
+func outer(d Device, t int, w Weight) outerShape {
+	side, room := w.Block/16, d.SharedBytes-outerStatic
+	for groups := ceil(w.NNZB*side*side, outerTiles); ; groups++ {
+		// One stage of the worst case, in which all rows and columns differ, must fit.
+		per := ceil(w.NNZB, groups)
+		rows, cols := min(per, w.Out/w.Block), min(per, w.In/w.Block)
+		stage, sums := 16*((rows+cols)*2*w.Block+16), columnSums(max(rows, cols), w.Block)
+		if stage+sums <= room || per <= 1 {
+			return outerShape{groups, splits(d, groups, t), min(sums+outerStages*stage, room)}
+		}
+	}
+}
+
+// outerPairs is outer for blocks of 8, in pairs. It fails when a stage of all
+// columns of both sides does not fit shared memory, or a thread block would have no
+// pair.
+func outerPairs(d Device, t int, w Weight) (s outerShape, ok bool) {
+	pairs := w.NNZB/2 + max(w.Out, w.In)/8
+	groups := ceil(pairs, mostPairs)
+	per := ceil(pairs, groups)
+	stage, sums := 16*(2*(w.Out+w.In)+16), columnSums(w.Out/8, 8)
+	room := d.SharedBytes - reservedShared - outerStatic
+	if sums+stage > room || (groups-1)*per >= pairs {
+		return s, false
+	}
+	return outerShape{groups, splits(d, groups, t), min(sums+outerStages*stage, room)}, true
+}
+
+// splits is as many ranges of at least 64 tokens as fill the device beside so many
+// thread blocks.
+func splits(d Device, groups, t int) int {
+	return max(1, min(d.Multiprocessors/groups, ceil(t, 64)))
+}
+
+// columnSums is the bytes of the column sums of so many block rows.
+func columnSums(rows, block int) int { return ceil(rows*block*4, 128) * 128 }

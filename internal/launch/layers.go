@@ -1,0 +1,22 @@
+package launch
+
+// What thread blocks of other kernels than those of products take at once.
+const (
+	AttentionTile  = 64   // queries, or keys, of attention_mma.cuh
+	ScoreTile      = 64   // rows and columns of the dense gradient of block_grad.cuh
+	SumChunk       = 64   // pairs of a sorted list of rowsum.cuh
+	OptimizerChunk = 4096 // elements of optimizer.cuh
+	RowThreads     = 256  // threads of the kernels that give each row a warp
+)
+
+// LayerNormGrad is the launch of the backward of a LayerNorm of t rows of h, without
+// its kernel: each row has a warp, with as many warps as the column sums of each
+// leave room for, up to 8 a thread block, and two blocks to a multiprocessor. Each
+// block leaves partial sums. False: not even one warp has room.
+func LayerNormGrad(d Device, t, h int) (Launch, bool) {
+	warps := min(RowThreads/32, d.SharedBytes/(8*h), t)
+	if warps == 0 {
+		return Launch{}, false
+	}
+	return Launch{Grid: Grid(t, warps, 2*d.Multiprocessors), Block: Dim3{X: 32 * warps}, Shared: warps * 8 * h}, true
+}

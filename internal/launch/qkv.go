@@ -1,0 +1,53 @@
+package launch
+
+import (
+	"strconv"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+)
+
+// Fused is the number of weights that a fused product takes: query, key and value.
+const Fused = 3
+
+// QKV chooses how the product op of weights that share x, or dx, runs in one pass
+// over it, as the three of query, key and value do: kernels/include/three.cuh. It
+// tells whether they can. They cannot where they are another number, are not alike,
+// have no fragments, or do not fit. The plan's grid is that of all weights; Reads.W
+// and Reads.Y are of each weight, Reads.X and Splits of all.
+//
+// Forward the launch is that of one weight; for the input gradient the three
+// contractions follow each other past sums that stay; for the weight gradients the
+// thread blocks stand side by side.
+func QKV(d Device, act backend.DType, op Op, weights []Weight, tokens int) (p Plan, ok bool) {
+	if len(weights) != Fused || tokens == 0 || FamilyOf(act, weights[0]) != Fragments {
+		return p, false
+	}
+	w := weights[0]
+	for _, o := range weights[1:] {
+		if o != w {
+			return p, false
+		}
+	}
+	name := op.String() + "_three_b" + strconv.Itoa(w.Block)
+	switch op {
+	case DSD:
+		s, fits := inputStationary(d, tokens, w.In, w.Out, w.Block)
+		return s.plan(op, Fragments, name), fits && w.In <= w.Out
+	case DDS:
+		s, fits := outputStationary(d, tokens, Fused*w.Out, w.In, w.Block, Fused*w.NNZB)
+		return s.plan(op, Fragments, name), fits
+	}
+	s := outer(d, tokens, w)
+	p = Plan{Family: Fragments, Reads: Reads{X: Fused * s.groups, Y: 1}}
+	if w.In > w.Out { // about once by the blocks of each weight
+		p.Reads = Reads{X: Fused, Y: s.groups}
+	}
+	s.groups *= Fused
+	s.splits = splits(d, s.groups, tokens)
+	p.Launch, p.Splits = Launch{name, s.grid(), Dim3{X: outerThreads}, s.shared}, s.splits
+	if p.Splits > 1 {
+		p.Reduce = Launch{Kernel: "sdd_three_reduce", Grid: Grid(w.values()+w.Out, 256, 2*d.Multiprocessors), Block: Dim3{X: 256}}
+		p.Reduce.Grid.Y = Fused
+	}
+	return p, true
+}

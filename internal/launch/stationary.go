@@ -1,0 +1,109 @@
+package launch
+
+// reservedShared is what the hardware keeps of each thread block's shared memory.
+const reservedShared = 1024
+
+// stationaryShape is a launch of kernels/include/stream.cuh, where rows of inputs
+// stay in shared memory, or, with outputs, of wide.cuh, where sums stay in registers.
+type stationaryShape struct {
+	grid, block  Dim3
+	tile, shared int
+	outputs      bool
+}
+
+// plan is the shape as a plan for a kernel.
+func (s stationaryShape) plan(op Op, f Family, kernel string) Plan {
+	p := Plan{
+		Launch: Launch{kernel, s.grid, s.block, s.shared}, Family: f, OutputStationary: s.outputs, Tile: s.tile,
+		Reads: Reads{X: s.grid.Y, W: s.grid.X},
+	}
+	if op == DDS {
+		p.Reads.X, p.Reads.Y = 0, s.grid.Y
+	}
+	return p
+}
+
+// infix is the part of a kernel's name that says what stays.
+func (s stationaryShape) infix() string {
+	if s.outputs {
+		return "_wide"
+	}
+	return ""
+}
+
+// stationary chooses the shape of a product of t tokens with contraction k and n
+// outputs of which nnz blocks are active: what is smaller stays, inputs or sums,
+// or the other where one does not fit.
+func stationary(d Device, t, k, n, block, nnz int) (stationaryShape, bool) {
+	inputs, inputsFit := inputStationary(d, t, k, n, block)
+	outputs, outputsFit := outputStationary(d, t, k, n, block, nnz)
+	if outputsFit && (k > n || !inputsFit) {
+		return outputs, true
+	}
+	return inputs, inputsFit
+}
+
+// inputStationary takes the most tokens whose rows fit shared memory, of 64, 32 and
+// 16, two thread blocks to a multiprocessor if that leaves at least 32 (one loads
+// while the other multiplies). When the tokens do not fill the device, the outputs
+// are split.
+func inputStationary(d Device, t, k, n, block int) (s stationaryShape, ok bool) {
+	row := 2*k + 16
+	fits := func(tile, blocks int) bool {
+		return tile*row <= d.SharedBytes-reservedShared && blocks*(tile*row+reservedShared) <= d.SharedPerSM
+	}
+	s.block = Dim3{X: 256}
+	switch {
+	case fits(64, 2):
+		s.tile = 64
+	case fits(32, 2):
+		s.tile = 32
+	case fits(32, 1):
+		s.tile, s.block.X = 32, 512
+	case fits(16, 1):
+		s.tile, s.block.X = 16, 512
+	default:
+		return s, false
+	}
+	for s.tile > 16 && t <= s.tile/2 {
+		s.tile /= 2
+	}
+	s.shared = s.tile * row
+	tiles, items := ceil(t, s.tile), n/min(block, 32)
+	s.grid = Dim3{X: tiles, Y: max(1, min(items, d.Multiprocessors/tiles))}
+	s.block.X = min(s.block.X, 32*max(4, items/s.grid.Y))
+	return s, true
+}
+
+// The constants of kernels/include/wide.cuh.
+const (
+	outputTile    = 64 // tokens, and outputs of a warp
+	outputWarps   = 12
+	outputStages  = 3
+	outputColumns = 256
+)
+
+// outputStationary takes 64 tokens, and of the outputs as many as twelve warps hold,
+// or fewer when the tokens do not fill the device or the lists of active blocks, at
+// their longest, do not fit.
+func outputStationary(d Device, t, k, n, block, nnz int) (s stationaryShape, ok bool) {
+	s.outputs = true
+	tiles, all := ceil(t, outputTile), ceil(n, outputTile)
+	warps := min(outputWarps, all)
+	if parts := min(all, d.Multiprocessors/tiles); parts > 1 {
+		warps = min(warps, ceil(all, parts))
+	}
+	for ; warps > 0; warps-- {
+		list := min(nnz, warps*outputTile/block*(k/block))
+		s.shared = outputStages*outputTile*(2*outputColumns+16) + 8*list
+		if s.shared <= d.SharedBytes-reservedShared {
+			break
+		}
+	}
+	if warps == 0 {
+		return s, false
+	}
+	s.block = Dim3{X: 32 * warps}
+	s.grid = Dim3{X: tiles, Y: ceil(all, warps)}
+	return s, true
+}
