@@ -2,48 +2,49 @@ package cpu
 
 import "github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
 
-// A bias gradient is the sum of dy over the tokens. It is taken from dy's packed strips while
-// they are near, not in a pass of its own over all of dy.
+// A bias gradient is the sum of dy over the tokens. It is taken from dy's packed micro-panels
+// while they are in the cache, not in a pass of its own over all of dy.
 
-// narrowBias adds the sums of a chunk where dy is the narrow side: each task those of an equal
-// share of the strips.
-func (o *gradOp) narrowBias(ws *workspace, i, n int) {
-	if o.bias == nil || !o.byX {
+// smallerBias adds the sums of a chunk where dy is the smaller operand. Each task adds those of an
+// equal share of the micro-panels.
+func (o *gradOp) smallerBias(ws *workspace, i, n int) {
+	if o.bias == nil || !o.xLarger {
 		return
 	}
-	tasks, strips := len(o.bounds)-1, chunks(o.dy.n, o.width)
-	for s := strips * i / tasks; s < strips*(i+1)/tasks; s++ {
-		o.addBias(ws, s*o.width, o.packed(ws.panel, s*o.width, n), n)
+	tasks, panels := len(o.bounds)-1, chunks(o.dy.n, o.width)
+	for s := panels * i / tasks; s < panels*(i+1)/tasks; s++ {
+		o.addBias(ws, s*o.width, o.panels(ws.panel, s*o.width, n), n)
 	}
 }
 
-// wideBias adds those of columns where dy is the wide side, of which strips are packed.
-func (o *gradOp) wideBias(ws *workspace, col, cols int, strips []float32, n int) {
-	if o.bias == nil || o.byX {
+// largerBias adds the sums of packed columns where dy is the larger operand.
+func (o *gradOp) largerBias(ws *workspace, col, cols int, packed []float32, n int) {
+	if o.bias == nil || o.xLarger {
 		return
 	}
 	for c := 0; c < min(cols, o.dy.n-col); c += o.width {
-		o.addBias(ws, col+c, o.packed(strips, c, n), n)
+		o.addBias(ws, col+c, o.panels(packed, c, n), n)
 	}
 }
 
-// addBias adds the sums of a packed strip, from column col on. Those of each token of a line stay apart
-// until join adds them up.
-func (o *gradOp) addBias(ws *workspace, col int, strip []float32, n int) {
+// addBias adds the sums of a micro-panel, from column col on. Those of each token of a line stay
+// apart until addPartials adds them up.
+func (o *gradOp) addBias(ws *workspace, col int, panel []float32, n int) {
 	if o.layout == byColumn {
-		ws.half.bias[col] += o.b.k.Sum(strip[:n])
+		ws.partial.bias[col] += o.b.k.Sum(panel[:n])
 		return
 	}
 	m := o.tokensOfLine()
-	o.b.k.ColumnSums16(ws.half.sums[col*m:], strip, kernel.PanelWidth, chunks(n, m))
+	o.b.k.ColumnSums16(ws.partial.sums[col*m:], panel, kernel.PanelWidth, chunks(n, m))
 }
 
-// bareBias adds the sums of columns of the wide side that have no block, and so no strip.
-func (o *gradOp) bareBias(ws *workspace, col, cols, t0, n int) {
-	if o.bias == nil || o.byX {
+// unpackedBias adds the sums of columns of the larger operand that have no block and so are not
+// packed.
+func (o *gradOp) unpackedBias(ws *workspace, col, cols, t0, n int) {
+	if o.bias == nil || o.xLarger {
 		return
 	}
-	bias := ws.half.bias
+	bias := ws.partial.bias
 	for end := col + cols; col < end; {
 		dy := o.dy.all[t0*o.dy.n+col:]
 		if col+kernel.PanelWidth <= end {

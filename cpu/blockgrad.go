@@ -13,9 +13,8 @@ func (p *param) growScores() *buffer {
 	return p.scores
 }
 
-// scoreOp adds the L1 norms of the blocks of a dense gradient to the scores. A task is
-// one block row, or the block rows that fit in 16 rows: so much of the dense
-// gradient exists at a time.
+// scoreOp adds the L1 norms of the blocks of a dense gradient to the scores. A task is one block
+// row, or the block rows that fit in 16 rows. No more of the dense gradient exists at a time.
 type scoreOp struct{ gradOp }
 
 // BlockGradL1 implements backend.Optimizer.
@@ -82,7 +81,7 @@ func (o *scoreOp) rows(ws *workspace, dst []float32, row int) {
 	}
 }
 
-// edge copies columns, less than 16, of n rows beside one another, with zeros for the others.
+// edge copies less than 16 columns of n rows into rows of 16, with zeros for the other columns.
 func edge(dst, src []float32, lds, n, cols int) {
 	for r := range n {
 		row := dst[r*16 : (r+1)*16]

@@ -42,7 +42,7 @@ func TestBlockGradL1OfSeveralChunks(t *testing.T) {
 			first := make([][]float32, len(cases))
 			for _, threads := range []int{1, 2, 3, 5} {
 				b := opener(threads, path)(t)
-				soil(t, b)
+				fillScratchWithNaN(t, b)
 				for i, c := range cases {
 					got := c.run(t, b)
 					if first[i] == nil {
@@ -87,7 +87,7 @@ func (c *normCase) norms() {
 	shape := c.topo.Shape
 	n := shape.Positions()
 	c.l1, c.ofChunks, c.tol = make([]float64, n), make([]float64, n), make([]float64, n)
-	x, dy := turn(c.x, c.tokens, c.in), turn(c.dy, c.tokens, c.out)
+	x, dy := transpose(c.x, c.tokens, c.in), transpose(c.dy, c.tokens, c.out)
 	for o := range c.out {
 		for i := range c.in {
 			at := o/c.block*shape.BlockCols() + i/c.block

@@ -54,15 +54,15 @@ func (b *device) alloc(name string, dt backend.DType, n int) *buffer {
 }
 
 const (
-	hugePage = 2 << 20 // bytes of the larger pages of amd64 and arm64
-	// Arrays whose rows have the same places in their pages would meet in few sets of a cache.
+	hugePage = 2 << 20 // bytes of the huge pages of amd64 and arm64
+	// Arrays whose rows have the same offsets in their pages would meet in few sets of a cache.
 	skewStep = 4096 + 256
 	skews    = 16
 )
 
-// makeSlice is make with an error where the length exceeds the address space. Larger slices begin
-// where a large page does, but for skew steps: were they side by side, the page that two share would
-// be none. What lies before and behind is never touched and so takes no memory.
+// makeSlice is make, with an error where the length exceeds the address space. Large slices begin
+// skew steps behind the start of a huge page: two slices that share a page would make it no huge
+// one. What lies before and behind is never touched and so takes no memory.
 func makeSlice[E any](n, skew int) (s []E, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -7,8 +7,7 @@ import (
 	"sync"
 )
 
-// lastLevelCache returns the size of the third-level cache in bytes, 0 where the system does
-// not say.
+// lastLevelCache returns the size of the L3 cache in bytes, 0 where the system does not say.
 var lastLevelCache = sync.OnceValue(func() int {
 	text, err := os.ReadFile("/sys/devices/system/cpu/cpu0/cache/index3/size")
 	if err != nil {

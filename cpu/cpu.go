@@ -35,9 +35,9 @@ type device struct {
 	step   backend.StepScalars
 	work   []workspace // of each thread
 
-	halveFrom  int // chunks of tokens of a weight gradient from which on it has halves
-	streamFrom int // bytes of a result from which on it goes past the caches
-	partFrom   int // bytes of a weight from which on it is multiplied in parts
+	splitKFrom      int // chunks of tokens of a weight gradient from which on it has halves
+	nonTemporalFrom int // bytes of a result from which on it goes past the caches
+	partFrom        int // bytes of a weight from which on it is multiplied in parts
 
 	ops opStates
 }
@@ -76,7 +76,7 @@ func New(o Options) (*Backend, error) {
 	workers := newPool(o.Threads)
 	workers.portable = k.Path == kernel.Go // the same bits in every build and on every machine
 	d := &device{k: k, pool: workers, work: make([]workspace, o.Threads),
-		halveFrom: halvedChunks, streamFrom: max(streamBytes, lastLevelCache()/2), partFrom: max(partBytes, lastLevelCache()/4)}
+		splitKFrom: splitKChunks, nonTemporalFrom: max(nonTemporalBytes, lastLevelCache()/2), partFrom: max(partBytes, lastLevelCache()/4)}
 	return &Backend{backend.New(d), d}, nil
 }
 

@@ -17,7 +17,7 @@
 // the multiplications leave free copy the next panel. Results too large to be found in
 // a cache later go past it, a few strips at a time where a tile applies GELU or its gradient by itself
 // (kernel.FinishedTile), else in runs of columns. A dense weight is strips of 16 columns with all
-// segments; one that the caches do not hold is multiplied in parts. Blocks of 8, 4 and 1 are too narrow for
+// segments; one that the caches do not hold is multiplied in parts. Blocks of 8, 4 and 1 are too smaller for
 // vectors of columns; there vectors run along the tokens (lanes.go).
 //
 // A weight gradient (weightgrad.go) takes chunks of tokens of which the narrower

@@ -28,19 +28,19 @@ func (b *device) dropper(d backend.Dropout) dropper {
 }
 
 // factors sets f[i] to the factor, 0 or 1/(1-rate), of element first+i. scratch is
-// used where first is not a multiple of 4. What is needed soon is asked for.
-func (d *dropper) factors(k *kernel.Set, f []float32, first int, scratch *[4]float32, soon kernel.Prefetch) {
+// used where first is not a multiple of 4. p is what is prefetched meanwhile.
+func (d *dropper) factors(k *kernel.Set, f []float32, first int, scratch *[4]float32, p kernel.Prefetch) {
 	if r := first % 4; r != 0 {
 		k.Dropout(scratch[:], uint32(first/4), &d.site, kernel.Prefetch{})
 		n := copy(f, scratch[r:])
 		f, first = f[n:], first+n
 	}
-	k.Dropout(f, uint32(first/4), &d.site, soon)
+	k.Dropout(f, uint32(first/4), &d.site, p)
 }
 
 // apply gives y = dropout(x) where x[0] is element first of the site. y may be x.
-func (d *dropper) apply(ws *workspace, k *kernel.Set, y, x []float32, first int, soon kernel.Prefetch) {
+func (d *dropper) apply(ws *workspace, k *kernel.Set, y, x []float32, first int, p kernel.Prefetch) {
 	ws.factors = grow(ws.factors, len(y))
-	d.factors(k, ws.factors, first, &ws.four, soon)
+	d.factors(k, ws.factors, first, &ws.four, p)
 	k.Times(y, x, ws.factors)
 }

@@ -3,7 +3,7 @@ package cpu
 import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // embedOp is the sum of the three embeddings, or the gradient of their tables.
-// The gradient is cut by columns; see rowCopyOp.
+// The gradient is split by columns, see rowCopyOp.
 type embedOp struct {
 	b              *device
 	z              []float32 // z or dz

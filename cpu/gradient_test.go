@@ -51,7 +51,7 @@ func draw(seed uint64, n int) []float32 {
 }
 
 func (c *gradCase) expect() {
-	x, dy := turn(c.x, c.tokens, c.in), turn(c.dy, c.tokens, c.out)
+	x, dy := transpose(c.x, c.tokens, c.in), transpose(c.dy, c.tokens, c.out)
 	c.want = newSums(len(c.grad))
 	for k, at := range elements(c.out, c.in, c.topo) {
 		c.want.add(k, float64(c.grad[k]))
@@ -74,8 +74,8 @@ func withNaN(b backend.Backend, x []float32, more int) backend.Buffer {
 	return buf
 }
 
-// soil leaves NaN in the scratch memory of a backend, as products of NaN do.
-func soil(t *testing.T, b backend.Backend) {
+// fillScratchWithNaN leaves NaN in the scratch memory of a backend, as products of NaN do.
+func fillScratchWithNaN(t *testing.T, b backend.Backend) {
 	const out, in, tokens = 128, 192, 1200
 	for _, block := range []int{0, 1, 4, 8, 16, 64} {
 		spec := backend.ParamSpec{Name: "w", Out: out, In: in}
@@ -104,7 +104,7 @@ func soil(t *testing.T, b backend.Backend) {
 	}
 }
 
-// The weight gradient of every block size, with x and with dy the wide side, over chunks of
+// The weight gradient of every block size, with x and with dy the larger operand, over chunks of
 // tokens of which the last is short. The bits do not depend on the threads.
 func TestWeightGradientOfSeveralChunks(t *testing.T) {
 	const several = 2*cpu.MostChunk + 35
@@ -119,7 +119,7 @@ func TestWeightGradientOfSeveralChunks(t *testing.T) {
 		{80, 48, several, 16, 1000}, {48, 80, several, 16, 1000},
 		{96, 64, several, 32, 1000}, {64, 96, several, 32, 1000},
 		{192, 128, several, 64, 3}, {128, 192, several, 64, 3},
-		// Both sides wide: chunks of 32 or 48 tokens.
+		// Both operands large: chunks of 32 or 48 tokens.
 		{3216, 3232, 71, 16, 60}, {3232, 3216, 71, 16, 60}, {3216, 3232, 101, 8, 60}, {3232, 3216, 101, 4, 60}, {3232, 3215, 101, 1, 300},
 	} {
 		if testing.Short() && c[0] < c[1] {
@@ -142,7 +142,7 @@ func TestWeightGradientOfSeveralChunks(t *testing.T) {
 			}
 			for _, threads := range counts {
 				b := opener(threads, path)(t)
-				soil(t, b)
+				fillScratchWithNaN(t, b)
 				for i, c := range cases {
 					got := c.run(t, b)
 					if first[i] == nil {

@@ -6,10 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hugePages asks for large pages under a slice that has just been made. Rows of
-// activations are some kilobytes long, and a tile touches dozens of them: with
-// pages of 4 KiB each access would miss the first-level TLB. It is a wish; the
-// kernel may not have them, and nothing but time depends on it.
+// hugePages asks for huge pages under a slice that has just been made. Rows of activations are
+// some kilobytes long, and a tile touches dozens of them: with pages of 4 KiB each access would
+// miss the L1 TLB. The system may have none, and nothing but time depends on it.
 func hugePages[E any](s []E) {
 	if len(s) == 0 {
 		return

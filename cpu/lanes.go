@@ -2,13 +2,14 @@ package cpu
 
 import "github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
 
-// turnColumns is how many columns that go past the caches are computed before they are turned and written: whole
-// lines side by side, and few enough that memory takes them while the next ones are computed.
-const turnColumns = 32
+// transposeColumns is how many columns are computed before they are transposed and written with
+// non-temporal stores: adjacent whole lines, and few enough that memory takes them while the
+// next ones are computed.
+const transposeColumns = 32
 
 // laneOp runs a product with a weight of 1 x 1, 4 x 4 or 8 x 8 blocks, which are too
-// narrow for vectors of columns: vectors run along the tokens, kernel.LanesOf the block of
-// them, and one row of blocks after another is computed.
+// small for vectors of columns. Vectors run along the tokens, kernel.LanesOf(B) of them, and one
+// row of blocks after another is computed.
 type laneOp struct {
 	product
 	block    int
@@ -45,11 +46,11 @@ func (o *laneOp) task(w, i int) {
 	ws := &o.b.work[w]
 	first := i * o.lanes
 	tokens := min(o.lanes, o.t-first)
-	// The lines that it writes were not asked for before, as a tile's are.
-	stream := o.finish == store && 4*o.t*o.n >= streamBytes
+	// The lines that it writes were not prefetched, as a tile's are.
+	nonTemporal := o.finish == store && 4*o.t*o.n >= nonTemporalBytes
 	rows := o.n // whose sums are kept
-	if stream && o.block > 1 {
-		rows = min(rows, turnColumns)
+	if nonTemporal && o.block > 1 {
+		rows = min(rows, transposeColumns)
 	}
 	ws.panel = grow(ws.panel, (o.k+rows)*o.lanes)
 	panel, sums := ws.panel[:o.k*o.lanes], ws.panel[o.k*o.lanes:]
@@ -59,13 +60,13 @@ func (o *laneOp) task(w, i int) {
 	o.b.k.Transpose(panel, o.lanes, o.src[first*o.k:], o.k, tokens, o.k)
 
 	dst := o.dst[first*o.n : (first+tokens)*o.n]
-	out, turn := dst, o.b.k.Transpose
+	out, transpose := dst, o.b.k.Transpose
 	if o.finish == add || o.finish == timesGrad {
 		ws.result = grow(ws.result, len(dst))
 		out = ws.result
 	}
-	if stream {
-		turn = o.b.k.TransposeNonTemporal
+	if nonTemporal {
+		transpose = o.b.k.TransposeNonTemporal
 	}
 	for col := 0; col < o.n; col += rows {
 		n := min(rows, o.n-col) // all where blocks are single weights
@@ -74,9 +75,9 @@ func (o *laneOp) task(w, i int) {
 		} else {
 			o.blocks(sums, panel, col, n)
 		}
-		turn(out[col:], o.n, sums, o.lanes, n, tokens)
+		transpose(out[col:], o.n, sums, o.lanes, n, tokens)
 	}
-	if stream {
+	if nonTemporal {
 		o.b.k.Fence() // others read the results next
 	}
 	switch o.finish {
@@ -102,12 +103,12 @@ func (o *laneOp) elements(sums, panel []float32) {
 
 // blocks computes the sums of n columns from first on.
 func (o *laneOp) blocks(sums, panel []float32, first, n int) {
-	mul, turned := o.b.k.Lanes4, o.b.k.Lanes4Transposed
+	mul, transposed := o.b.k.Lanes4, o.b.k.Lanes4Transposed
 	if o.block == 8 {
-		mul, turned = o.b.k.Lanes8, o.b.k.Lanes8Transposed
+		mul, transposed = o.b.k.Lanes8, o.b.k.Lanes8Transposed
 	}
 	if o.byColumn {
-		mul = turned
+		mul = transposed
 	}
 	start := noBias[:o.block]
 	for col := first; col < first+n; col += o.block {

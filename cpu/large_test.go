@@ -40,15 +40,15 @@ func TestLargeProducts(t *testing.T) {
 					if c.tokens < 500 {
 						return
 					}
-					halved := func(threads int) []uint32 {
+					splitK := func(threads int) []uint32 {
 						b := opener(threads, path)(t)
-						b.(*cpu.Backend).HalveFrom(2)
+						b.(*cpu.Backend).SplitKFrom(2)
 						return l.run(t, b)
 					}
-					one = halved(1)
+					one = splitK(1)
 					for _, threads := range []int{2, 3, 4} {
-						if !slices.Equal(one, halved(threads)) {
-							t.Errorf("halves of the tokens, 1 and %d threads: found different bits, expected equal ones", threads)
+						if !slices.Equal(one, splitK(threads)) {
+							t.Errorf("split-K partials, 1 and %d threads: found different bits, expected equal ones", threads)
 						}
 					}
 				})
@@ -93,9 +93,9 @@ func newLarge(t *testing.T, out, in, tokens, block int) *large {
 }
 
 // expect visits each weight once; its three uses go to float64 sums. Activations
-// are turned here, tokens last, so that the visits run along memory.
+// are transposed here, tokens last, so that the visits run along memory.
 func (l *large) expect() {
-	x, dy := turn(l.x, l.tokens, l.in), turn(l.dy, l.tokens, l.out)
+	x, dy := transpose(l.x, l.tokens, l.in), transpose(l.dy, l.tokens, l.out)
 	y, dx := newSums(l.tokens*l.out), newSums(l.tokens*l.in)
 	l.wantGrad, l.wantBias = newSums(len(l.w)), newSums(l.out)
 	for k, at := range elements(l.out, l.in, l.topo) {
@@ -107,8 +107,8 @@ func (l *large) expect() {
 			l.wantGrad.add(k, float64(dy[o+r])*float64(x[i+r]))
 		}
 	}
-	l.wantY = sums{turn(y.sum, l.out, l.tokens), turn(y.size, l.out, l.tokens)}
-	l.wantDX = sums{turn(dx.sum, l.in, l.tokens), turn(dx.size, l.in, l.tokens)}
+	l.wantY = sums{transpose(y.sum, l.out, l.tokens), transpose(y.size, l.out, l.tokens)}
+	l.wantDX = sums{transpose(dx.sum, l.in, l.tokens), transpose(dx.size, l.in, l.tokens)}
 	for i := range l.wantY.sum {
 		l.wantY.add(i, float64(l.bias[i%l.out]))
 	}
@@ -120,8 +120,8 @@ func (l *large) expect() {
 	}
 }
 
-// turn transposes a rows x cols matrix.
-func turn[E any](a []E, rows, cols int) []E {
+// transpose transposes a rows x cols matrix.
+func transpose[E any](a []E, rows, cols int) []E {
 	b := make([]E, len(a))
 	for r := range rows {
 		for c := range cols {

@@ -7,21 +7,21 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
 )
 
-// adamPiece is the least number of elements of an optimizer task.
-const adamPiece = 1 << 14
+// adamRange is the number of elements of an optimizer task, but for whole blocks.
+const adamRange = 1 << 14
 
-// piece is a run of a parameter's elements.
-type piece struct {
+// paramRange is a range of a parameter's elements.
+type paramRange struct {
 	q      *param
 	lo, hi int
 }
 
-// adamOp runs the optimizer over pieces of all parameters.
+// adamOp runs the optimizer over ranges of all parameters.
 type adamOp struct {
 	b      *device
 	kind   adamKind
-	pieces []piece
-	sums   []float64 // of each piece, for the norm
+	ranges []paramRange
+	sums   []float64 // of each range, for the norm
 	config backend.AdamConfig
 	factor float32 // of clipping
 	step   int64
@@ -35,26 +35,26 @@ const (
 	adamStep
 )
 
-// adamMemo remembers the bias corrections of the ages that a thread met: a
-// run has few, and a power costs more than a block of work.
+// adamMemo caches the bias corrections of the ages that a thread met. There are few of them at a
+// time, and a power costs more than the step of a block.
 type adamMemo [64]struct {
 	age          int64 // 0: empty
 	beta1, beta2 float32
 	c1, c2       float32
 }
 
-// cut lists the pieces of the parameters; a block is never cut.
-func (o *adamOp) cut(params []backend.Param) {
-	o.pieces = o.pieces[:0]
+// split lists the ranges of the parameters, each of whole blocks.
+func (o *adamOp) split(params []backend.Param) {
+	o.ranges = o.ranges[:0]
 	for _, p := range params {
 		q := p.(*param)
-		size := adamPiece
+		size := adamRange
 		if q.topo != nil {
-			size = max(1, adamPiece/q.topo.BlockSize()) * q.topo.BlockSize()
+			size = max(1, adamRange/q.topo.BlockSize()) * q.topo.BlockSize()
 		}
 		n := q.values.n
 		for lo := 0; lo < n; lo += size {
-			o.pieces = append(o.pieces, piece{q, lo, min(n, lo+size)})
+			o.ranges = append(o.ranges, paramRange{q, lo, min(n, lo+size)})
 		}
 	}
 }
@@ -70,9 +70,9 @@ func (b *device) ZeroGrad(params []backend.Param) {
 func (b *device) GradNorm(norm backend.Buffer, params []backend.Param) {
 	o := &b.ops.adam
 	o.b, o.kind = b, sumSquares
-	o.cut(params)
-	o.sums = grow(o.sums, len(o.pieces))
-	b.pool.run(len(o.pieces), o)
+	o.split(params)
+	o.sums = grow(o.sums, len(o.ranges))
+	b.pool.run(len(o.ranges), o)
 	sum := 0.0
 	for _, s := range o.sums {
 		sum += s
@@ -85,7 +85,7 @@ func (b *device) GradNorm(norm backend.Buffer, params []backend.Param) {
 func (b *device) AdamW(params []backend.Param, norm backend.Buffer, cfg backend.AdamConfig) {
 	o := &b.ops.adam
 	o.b, o.kind, o.config, o.step, o.lr = b, adamStep, cfg, b.step.Step, b.step.LR
-	o.cut(params)
+	o.split(params)
 	for _, p := range params {
 		if q := p.(*param); q.topo != nil {
 			for s, born := range q.topo.Born {
@@ -104,11 +104,11 @@ func (b *device) AdamW(params []backend.Param, norm backend.Buffer, cfg backend.
 	if m := cfg.MaxGradNorm; m > 0 && n > m {
 		o.factor = m / n
 	}
-	b.pool.run(len(o.pieces), o)
+	b.pool.run(len(o.ranges), o)
 }
 
 func (o *adamOp) task(w, i int) {
-	p := o.pieces[i]
+	p := o.ranges[i]
 	q := p.q
 	if o.kind == sumSquares {
 		if q.restricted {

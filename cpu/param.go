@@ -20,7 +20,7 @@ type param struct {
 	rowSegs, colSegs []kernel.Seg // B > 1: the blocks of each view as tile segments
 	rowIdx, colIdx   []int32      // B = 1: the inner index of each element of each view
 	restricted       bool         // of a dense tensor only trained is trained
-	trained          []stretch    // element ranges, ascending and apart
+	trained          []span       // element ranges, ascending and apart
 }
 
 func (p *param) Spec() backend.ParamSpec { return p.spec }
@@ -95,9 +95,9 @@ func (p *param) index() {
 	}
 }
 
-// segments lists the stretches of the inner dimension that the block in a slot
-// covers: one for each strip of the panel, or a part of one. The block stands with
-// its inner dimension first. Blocks of 4 x 4 and 8 x 8 are for kernel.LanesOf tokens instead.
+// segments lists the segments of the inner dimension that the block in a slot covers: one for
+// each micro-panel of the packed panel. The block has its inner dimension first. Those of 4 x 4
+// and 8 x 8 blocks are in panels of kernel.LanesOf tokens.
 func segments(dst []kernel.Seg, block int, inner, slot int32) {
 	first := int(inner) * block
 	if block < kernel.PanelWidth {

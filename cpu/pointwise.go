@@ -26,7 +26,7 @@ const (
 	geluGrad                          // y = x gelu'(z)
 )
 
-const pointwisePiece = 4096 // elements of a task, a multiple of 4
+const pointwiseRange = 4096 // elements of a task, a multiple of 4
 
 // DropoutApply implements backend.Layers.
 func (b *device) DropoutApply(y, x backend.Buffer, n int, d backend.Dropout) {
@@ -52,13 +52,13 @@ func (b *device) pointwise(op pointwiseOp) {
 	o := &b.ops.pointwise
 	*o = op
 	o.k, o.work = b.k, b.work
-	b.pool.run(chunks(len(op.y), pointwisePiece), o)
+	b.pool.run(chunks(len(op.y), pointwiseRange), o)
 	*o = pointwiseOp{}
 }
 
 func (o *pointwiseOp) task(w, i int) {
-	lo := i * pointwisePiece
-	hi := min(len(o.y), lo+pointwisePiece)
+	lo := i * pointwiseRange
+	hi := min(len(o.y), lo+pointwiseRange)
 	y, x := o.y[lo:hi], o.x[lo:hi]
 	switch {
 	case o.kind == tanhElements:

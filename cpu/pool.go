@@ -7,28 +7,27 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
 )
 
-// tasks is an operation cut into pieces. task runs piece i on thread w. Pieces
-// run at the same time and in any order, so each writes what no other piece
-// reads or writes; scratch is per thread.
+// tasks is an operation made of independent tasks. task runs task i on thread w. Tasks run at the
+// same time and in any order, so each writes what no other task reads or writes. Scratch
+// memory belongs to threads.
 type tasks interface{ task(w, i int) }
 
-// pool runs tasks on a fixed set of goroutines. The caller is thread 0. Each thread
-// has a range of its own, in order, so that neighboring pieces meet in one cache; who
-// has finished helps the others.
+// pool runs tasks on a fixed set of goroutines. The caller is thread 0. Each thread has a range
+// of its own, in order, so that neighboring tasks meet in one cache. A thread that has finished
+// its range helps the others.
 type pool struct {
-	threads  int
-	wake     []*signal // of threads 1 ..
-	closed   bool
-	left     atomic.Int64 // threads at work but for the caller
-	done     *signal      // none is left
-	job      tasks
-	exact    bool // the job keeps subnormals
-	portable bool // every job does
-	ranges   []taskRange
+	threads    int
+	wake       []*signal // of threads 1 ..
+	closed     bool
+	left       atomic.Int64 // threads at work but for the caller
+	done       *signal      // none is left
+	job        tasks
+	subnormals bool // the job keeps them
+	portable   bool // every job does
+	ranges     []taskRange
 }
 
-// taskRange is a thread's pieces. It fills two cache lines, which threads would
-// otherwise take from one another.
+// taskRange is a thread's tasks. It fills two cache lines, so that threads do not share one.
 type taskRange struct {
 	next atomic.Int64
 	end  int64
@@ -37,7 +36,7 @@ type taskRange struct {
 
 func newPool(threads int) *pool {
 	p := &pool{threads: threads, ranges: make([]taskRange, threads)}
-	// Waiting awake is of use only to threads that have a processor each.
+	// Spinning is of use only to threads that have a processor each.
 	pauses := waitPauses
 	if threads > runtime.GOMAXPROCS(0) {
 		pauses = 0
@@ -60,7 +59,7 @@ func (p *pool) serve(w int, wake *signal) {
 }
 
 func (p *pool) drain(w int) {
-	if !p.exact {
+	if !p.subnormals {
 		defer kernel.Restore(kernel.FlushSubnormals())
 	}
 	for v := range p.threads {
@@ -71,15 +70,15 @@ func (p *pool) drain(w int) {
 	}
 }
 
-// run does all n pieces of a job and returns when the last one is finished. Subnormals
-// count as zeros in it where kernel.FlushSubnormals can do that, but on the portable path.
+// run does all n tasks of a job and returns when the last one is finished. Subnormals count as
+// zeros in it where kernel.FlushSubnormals can do that, but on the portable path.
 func (p *pool) run(n int, job tasks) { p.start(n, job, false) }
 
-// runExact is run with all numbers.
-func (p *pool) runExact(n int, job tasks) { p.start(n, job, true) }
+// runWithSubnormals is run, but subnormals are kept.
+func (p *pool) runWithSubnormals(n int, job tasks) { p.start(n, job, true) }
 
-func (p *pool) start(n int, job tasks, exact bool) {
-	p.job, p.exact = job, exact || p.portable
+func (p *pool) start(n int, job tasks, subnormals bool) {
+	p.job, p.subnormals = job, subnormals || p.portable
 	helpers := max(0, min(n-1, len(p.wake)))
 	for w := range p.ranges {
 		p.ranges[w].next.Store(int64(n * w / p.threads))

@@ -8,27 +8,27 @@ import (
 	"time"
 )
 
-// pieces is a job that notes who did what. before, if set, runs ahead of a piece.
-type pieces struct {
+// countedTasks is a job that notes who did what. before, if set, runs before each task.
+type countedTasks struct {
 	t       *testing.T
 	threads int
 	before  func(w, i int)
-	times   []int // without a lock: the race detector sees a piece done twice
+	times   []int // without a lock: the race detector sees a task done twice
 	busy    []atomic.Bool
 	byWhom  [][]int // of each thread, in its order
 }
 
-func newPieces(t *testing.T, threads, n int) *pieces {
-	return &pieces{t: t, threads: threads, times: make([]int, n), busy: make([]atomic.Bool, threads), byWhom: make([][]int, threads)}
+func newCountedTasks(t *testing.T, threads, n int) *countedTasks {
+	return &countedTasks{t: t, threads: threads, times: make([]int, n), busy: make([]atomic.Bool, threads), byWhom: make([][]int, threads)}
 }
 
-func (p *pieces) task(w, i int) {
+func (p *countedTasks) task(w, i int) {
 	if w < 0 || w >= p.threads || i < 0 || i >= len(p.times) {
-		p.t.Errorf("found thread %d and piece %d, expected less than %d and %d", w, i, p.threads, len(p.times))
+		p.t.Errorf("found thread %d and task %d, expected less than %d and %d", w, i, p.threads, len(p.times))
 		return
 	}
 	if p.busy[w].Swap(true) {
-		p.t.Errorf("thread %d: found two pieces at a time, expected one: they share its scratch", w)
+		p.t.Errorf("thread %d: found two tasks at a time, expected one: they share its scratch", w)
 	}
 	if p.before != nil {
 		p.before(w, i)
@@ -38,18 +38,18 @@ func (p *pieces) task(w, i int) {
 	p.busy[w].Store(false)
 }
 
-// once checks that every piece was done once.
-func (p *pieces) once() {
+// once checks that every task was done once.
+func (p *countedTasks) once() {
 	p.t.Helper()
 	for i, n := range p.times {
 		if n != 1 {
-			p.t.Errorf("%d threads, piece %d of %d: found it done %d times, expected once", p.threads, i, len(p.times), n)
+			p.t.Errorf("%d threads, task %d of %d: found it done %d times, expected once", p.threads, i, len(p.times), n)
 		}
 	}
 }
 
 // finish runs a job that hangs if nobody helps, and says so instead of hanging.
-func (p *pieces) finish(pool *pool) {
+func (p *countedTasks) finish(pool *pool) {
 	p.t.Helper()
 	done := make(chan struct{})
 	go func() {
@@ -59,12 +59,12 @@ func (p *pieces) finish(pool *pool) {
 	select {
 	case <-done:
 	case <-time.After(time.Minute):
-		p.t.Fatalf("%d threads, %d pieces: found no end after a minute", p.threads, len(p.times))
+		p.t.Fatalf("%d threads, %d tasks: found no end after a minute", p.threads, len(p.times))
 	}
 }
 
 // One pool runs jobs of every size one after the other: nothing stays of the last.
-func TestPoolDoesEachPieceOnce(t *testing.T) {
+func TestPoolDoesEachTaskOnce(t *testing.T) {
 	for threads := 1; threads <= 6; threads++ {
 		pool := newPool(threads)
 		for round := range 8 {
@@ -72,7 +72,7 @@ func TestPoolDoesEachPieceOnce(t *testing.T) {
 				if round%2 == 1 {
 					n = 50 - n
 				}
-				job := newPieces(t, threads, n)
+				job := newCountedTasks(t, threads, n)
 				if round >= 4 { // other orders of events
 					job.before = func(int, int) { runtime.Gosched() }
 				}
@@ -87,14 +87,14 @@ func TestPoolDoesEachPieceOnce(t *testing.T) {
 	}
 }
 
-// While one piece waits for all others, those of its thread's range are done by other
+// While one task waits for all others, those of its thread's range are done by other
 // threads.
 func TestPoolHelpsASlowThread(t *testing.T) {
 	for threads := 2; threads <= 6; threads++ {
 		pool := newPool(threads)
 		for n := 2; n <= 50; n++ {
 			for _, slow := range []int{0, n / 2, n - 1} {
-				job := newPieces(t, threads, n)
+				job := newCountedTasks(t, threads, n)
 				var others sync.WaitGroup
 				others.Add(n - 1)
 				job.before = func(_, i int) {
@@ -112,13 +112,13 @@ func TestPoolHelpsASlowThread(t *testing.T) {
 	}
 }
 
-// Each thread begins with its own range, neighboring pieces in order: caches count on it. No
-// thread gets further than its first piece before all have begun, so none can be helped.
+// Each thread begins with its own range, neighboring tasks in order: caches count on it. No
+// thread gets further than its first task before all have begun, so none can be helped.
 func TestPoolGivesEachThreadARange(t *testing.T) {
 	for threads := 1; threads <= 6; threads++ {
 		pool := newPool(threads)
 		for n := threads; n <= 50; n++ {
-			job := newPieces(t, threads, n)
+			job := newCountedTasks(t, threads, n)
 			var begun sync.WaitGroup
 			begun.Add(threads)
 			first := make([]bool, threads)
@@ -133,13 +133,13 @@ func TestPoolGivesEachThreadARange(t *testing.T) {
 			job.once()
 			for w, did := range job.byWhom {
 				if len(did) == 0 || did[0] != n*w/threads {
-					t.Fatalf("%d threads, %d pieces, thread %d: found pieces %v, expected %d first", threads, n, w, did, n*w/threads)
+					t.Fatalf("%d threads, %d tasks, thread %d: found tasks %v, expected %d first", threads, n, w, did, n*w/threads)
 				}
 				last := make([]int, threads)
 				for _, i := range did {
-					v := ((i+1)*threads - 1) / n // the range of piece i
+					v := ((i+1)*threads - 1) / n // the range of task i
 					if i < last[v] {
-						t.Errorf("%d threads, %d pieces, thread %d: found order %v, expected each range in order", threads, n, w, did)
+						t.Errorf("%d threads, %d tasks, thread %d: found order %v, expected each range in order", threads, n, w, did)
 					}
 					last[v] = i
 				}

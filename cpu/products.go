@@ -80,8 +80,8 @@ func (b *device) multiplyBlocks(p *product, q *param, byColumn bool) {
 	o.blocks = kernel.Blocks{LDB: t.Block, Per: subs, Subs: subs}
 	o.blocks.Values = q.values.f
 	if !byColumn || b.k.PairRows != nil {
-		// The tile wants rows of W^T, and pairs of rows on some paths: each block is packed
-		// once a call, which is little beside its use by every token.
+		// The tile wants rows of W^T, and pairs of rows on one path. Each block is packed once a
+		// call, which is little beside its use by every token.
 		pk := &b.ops.pack
 		*pk = packOp{b: b, kind: packBlocks, src: q.values.f, dst: grow(pk.dst, len(q.values.f)), block: t.Block, n: t.NNZ()}
 		if byColumn {
@@ -96,34 +96,34 @@ func (b *device) multiplyBlocks(p *product, q *param, byColumn bool) {
 	o.run()
 }
 
-// multiplyDense sets up the tiles of a dense weight, packed in strips of 16
-// output columns. What reaches over either edge is zeros.
+// multiplyDense sets up the tiles of a dense weight, packed in micro-panels of 16 output columns.
+// What reaches over either edge is zeros.
 func (b *device) multiplyDense(p *product, q *param, byColumn bool) {
-	strips, inner := chunks(p.n, kernel.PanelWidth), chunks(p.k, kernel.PanelWidth)
+	panels, inner := chunks(p.n, kernel.PanelWidth), chunks(p.k, kernel.PanelWidth)
 	size := inner * kernel.PanelWidth * kernel.PanelWidth
 	pk := &b.ops.pack
 	kind := packTransposed
 	if byColumn {
 		kind = packStraight
 	}
-	*pk = packOp{b: b, kind: kind, src: q.values.f, dst: grow(pk.dst, strips*size), rows: p.k, n: p.n, size: size}
-	b.pool.run(strips, pk)
+	*pk = packOp{b: b, kind: kind, src: q.values.f, dst: grow(pk.dst, panels*size), rows: p.k, n: p.n, size: size}
+	b.pool.run(panels, pk)
 
 	o := &b.ops.tiles
 	o.product = *p
-	o.stripSegs, o.stripPtr = grow(o.stripSegs, strips*inner), grow(o.stripPtr, strips+1)
-	for s := range strips {
+	o.denseSegs, o.densePtr = grow(o.denseSegs, panels*inner), grow(o.densePtr, panels+1)
+	for s := range panels {
 		for j := range inner {
-			o.stripSegs[s*inner+j] = kernel.Seg{A: int32(j * kernel.PanelWidth * kernel.TileRows), B: int32(s*size + j*kernel.PanelWidth*kernel.PanelWidth)}
+			o.denseSegs[s*inner+j] = kernel.Seg{A: int32(j * kernel.PanelWidth * kernel.TileRows), B: int32(s*size + j*kernel.PanelWidth*kernel.PanelWidth)}
 		}
-		o.stripPtr[s] = int32(s)
+		o.densePtr[s] = int32(s)
 	}
-	o.stripPtr[strips] = int32(strips)
-	o.blocks = kernel.Blocks{Values: pk.dst, LDB: kernel.PanelWidth, Segs: o.stripSegs, Ptr: o.stripPtr, Per: inner, Subs: 1}
+	o.densePtr[panels] = int32(panels)
+	o.blocks = kernel.Blocks{Values: pk.dst, LDB: kernel.PanelWidth, Segs: o.denseSegs, Ptr: o.densePtr, Per: inner, Subs: 1}
 	o.run()
 }
 
-// packedBlocks is how many blocks one packing task turns.
+// packedBlocks is how many blocks one packing task takes.
 const packedBlocks = 64
 
 type packKind uint8
@@ -131,8 +131,8 @@ type packKind uint8
 const (
 	packBlocks     packKind = iota // each block transposed in place of itself
 	pairBlocks                     // each block as it is
-	packTransposed                 // strips of W^T: dst[s][k][j] = src[s*16+j][k]
-	packStraight                   // strips of W: dst[s][k][j] = src[k][s*16+j]
+	packTransposed                 // micro-panels of W^T: dst[s][k][j] = src[s*16+j][k]
+	packStraight                   // micro-panels of W: dst[s][k][j] = src[k][s*16+j]
 )
 
 // packOp rearranges a weight for tiles, and pairs its rows where the tiles want that.
@@ -141,9 +141,9 @@ type packOp struct {
 	kind     packKind
 	dst, src []float32
 	block    int // B, of packBlocks
-	rows     int // inner size of a strip
+	rows     int // inner size of a micro-panel
 	n        int // blocks, or output columns of a dense weight
-	size     int // of a strip, with its padding
+	size     int // of a micro-panel, with its padding
 }
 
 func (o *packOp) task(_, i int) {

@@ -7,12 +7,12 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-// stretch is a range of a tensor's elements.
-type stretch struct{ lo, hi int }
+// span is a range of a tensor's elements.
+type span struct{ lo, hi int }
 
-// stretchesOf appends the elements of a topology's active blocks in the dense tensor,
+// spansOf appends the elements of a topology's active blocks in the dense tensor,
 // row-major, to out: ascending, neighboring blocks as one range.
-func stretchesOf(out []stretch, t *sparse.Topology) []stretch {
+func spansOf(out []span, t *sparse.Topology) []span {
 	for row := range t.Out {
 		from, to := t.RowPtr[row/t.Block], t.RowPtr[row/t.Block+1]
 		for _, slot := range t.RowSlot[from:to] {
@@ -20,7 +20,7 @@ func stretchesOf(out []stretch, t *sparse.Topology) []stretch {
 			if n := len(out); n > 0 && out[n-1].hi == lo {
 				out[n-1].hi += t.Block
 			} else {
-				out = append(out, stretch{lo, lo + t.Block})
+				out = append(out, span{lo, lo + t.Block})
 			}
 		}
 	}
@@ -28,7 +28,7 @@ func stretchesOf(out []stretch, t *sparse.Topology) []stretch {
 }
 
 // inside calls use with the parts of list that lie in [lo, hi).
-func inside(list []stretch, lo, hi int, use func(lo, hi int)) {
+func inside(list []span, lo, hi int, use func(lo, hi int)) {
 	first := sort.Search(len(list), func(i int) bool { return list[i].hi > lo })
 	for _, s := range list[first:] {
 		if s.lo >= hi {
@@ -39,7 +39,7 @@ func inside(list []stretch, lo, hi int, use func(lo, hi int)) {
 }
 
 // outside calls use with the parts of [lo, hi) that lie in none of them.
-func outside(list []stretch, lo, hi int, use func(lo, hi int)) {
+func outside(list []span, lo, hi int, use func(lo, hi int)) {
 	at := lo
 	inside(list, lo, hi, func(from, to int) {
 		if at < from {
@@ -57,14 +57,14 @@ func (b *device) Restrict(p backend.Param, t *sparse.Topology) {
 	q := p.(*param)
 	q.restricted, q.trained = t != nil, q.trained[:0]
 	if t != nil {
-		q.trained = stretchesOf(q.trained, t)
+		q.trained = spansOf(q.trained, t)
 	}
 }
 
 // KeepOnly implements backend.Restricter.
 func (b *device) KeepOnly(p backend.Param, t *sparse.Topology) {
 	q := p.(*param)
-	outside(stretchesOf(nil, t), 0, q.values.n, func(lo, hi int) {
+	outside(spansOf(nil, t), 0, q.values.n, func(lo, hi int) {
 		clear(q.values.f[lo:hi])
 		clear(q.m.f[lo:hi])
 		clear(q.v.f[lo:hi])

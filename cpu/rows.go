@@ -12,11 +12,11 @@ type rowCopyKind uint8
 const (
 	gatherRows rowCopyKind = iota
 	scatterRows
-	zeroPieces
+	zeroRanges
 )
 
-// rowCopyOp moves rows by index. Scattering is cut by columns, so that each
-// target element has one writer that takes the rows in order.
+// rowCopyOp copies rows by index. Scattering is split by columns, so that each target element has
+// one writer that takes the rows in order.
 type rowCopyOp struct {
 	kind     rowCopyKind
 	k        func(y []float32, a float32, x []float32)
@@ -25,7 +25,7 @@ type rowCopyOp struct {
 	n, h     int
 }
 
-const zeroPiece = 1 << 16 // elements of one clearing task
+const zeroRange = 1 << 16 // elements of one clearing task
 
 // Gather implements backend.Layers.
 func (b *device) Gather(dst, src, index backend.Buffer, n, h int) {
@@ -70,15 +70,15 @@ func (b *device) Zero(x backend.Buffer, n int) {
 
 func (b *device) zero(s []float32) {
 	o := &b.ops.rows
-	*o = rowCopyOp{kind: zeroPieces, dst: s}
-	b.pool.run(chunks(len(s), zeroPiece), o)
+	*o = rowCopyOp{kind: zeroRanges, dst: s}
+	b.pool.run(chunks(len(s), zeroRange), o)
 	o.dst = nil
 }
 
 func (o *rowCopyOp) task(_, i int) {
 	switch h := o.h; o.kind {
-	case zeroPieces:
-		clear(o.dst[i*zeroPiece : min(len(o.dst), (i+1)*zeroPiece)])
+	case zeroRanges:
+		clear(o.dst[i*zeroRange : min(len(o.dst), (i+1)*zeroRange)])
 	case gatherRows:
 		for r := i * copyRows; r < min(o.n, (i+1)*copyRows); r++ {
 			dst := o.dst[r*h : (r+1)*h]

@@ -6,12 +6,12 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
 )
 
-// waitPauses is how often a thread looks for a signal before it sleeps: for some tens of
-// microseconds, more than most gaps between two operations, and about what waking takes.
+// waitPauses is how often a thread looks for a signal before it sleeps: some tens of microseconds,
+// more than most gaps between two operations, and about what waking takes.
 const waitPauses = 500
 
-// signal is an event that one thread waits for, awake at first and then asleep. It is set
-// once for each wait.
+// signal is an event that one thread waits for, spinning at first and then asleep. It is set once
+// for each wait.
 type signal struct {
 	state  atomic.Int32
 	sleep  chan struct{}

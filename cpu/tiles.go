@@ -2,9 +2,9 @@ package cpu
 
 import "github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
 
-// tileOp runs a product in tiles of kernel.TileRows tokens by kernel.PanelWidth columns. A task is
-// one panel of tokens and, of a weight that no cache holds, a part of its columns: all panels
-// pass the same part.
+// tileOp runs a product in tiles of kernel.TileRows tokens by kernel.PanelWidth columns. A task
+// is one packed panel of tokens and, of a weight that no cache holds, a part of its columns:
+// all panels pass the same part.
 type tileOp struct {
 	product
 	blocks kernel.Blocks
@@ -14,23 +14,23 @@ type tileOp struct {
 	panels    int
 	part      int // columns of a task
 	lastBias  [kernel.PanelWidth]float32
-	stripSegs []kernel.Seg // of a dense weight
-	stripPtr  []int32
+	denseSegs []kernel.Seg // of a dense weight
+	densePtr  []int32
 }
 
 // noBias starts the sums of a tile at zero.
 var noBias [kernel.PanelWidth]float32
 
 const (
-	// runColumns is how many columns are computed at a time: few enough for GELU
-	// to find them in a near cache, enough to make long runs for it.
+	// runColumns is how many columns are computed at a time: few enough that GELU finds them in
+	// the L1 or L2 cache, and enough for long loops of it.
 	runColumns = 256
-	// streamBytes is the size from which on a result may go past the caches.
-	streamBytes = 16 << 20
-	// partBytes is the size from which on a weight may be multiplied in parts, where the third-level
+	// nonTemporalBytes is the size from which on a result may bypass the caches.
+	nonTemporalBytes = 16 << 20
+	// partBytes is the size from which on a weight may be multiplied in parts, where the L3
 	// cache does not hold it beside the activations.
 	partBytes = 8 << 20
-	// partSize is how many numbers of such a weight all panels pass before the next ones.
+	// partSize is the number of elements of such a weight that all panels pass before the next.
 	partSize = 1 << 20
 )
 
@@ -70,35 +70,35 @@ func (o *tileOp) task(w, i int) {
 		ws.panel = grow(ws.panel, o.panel)
 		o.fill(ws.panel, o.src[first*o.k:], rows)
 	} else {
-		ws.panel, ws.ahead = ws.ahead, ws.panel
+		ws.panel, ws.nextPanel = ws.nextPanel, ws.panel
 	}
 	from, n := o.tokens(i + 1)
-	ws.ahead = grow(ws.ahead, o.panel)
-	ahead := &ws.copying
-	*ahead = kernel.Overlap{Src: o.src[from*o.k : (from+n)*o.k], Dst: ws.ahead, Cols: o.k}
+	ws.nextPanel = grow(ws.nextPanel, o.panel)
+	next := &ws.overlap
+	*next = kernel.Overlap{Src: o.src[from*o.k : (from+n)*o.k], Dst: ws.nextPanel, Cols: o.k}
 	begin := i / o.panels * o.part
 	cols := min(o.part, o.n-begin)
-	// The later, the less of it has left the cache when it is wanted.
+	// The later it is copied, the less of it has left the cache when it is wanted.
 	runs := chunks(cols, runColumns)
 	lines := len(o.blocks.Segs) * o.blocks.Subs * kernel.PanelWidth / 2 * cols / o.n
-	late := runs - 1 - runs*len(ahead.Src)/kernel.PanelWidth*5/4/max(lines, 1)
+	late := runs - 1 - runs*len(next.Src)/kernel.PanelWidth*5/4/max(lines, 1)
 
 	for r := range runs {
-		meanwhile := ahead
+		overlap := next
 		if r < late {
-			meanwhile = nil
+			overlap = nil
 		}
-		o.columns(ws, first, rows, begin+r*runColumns, min(runColumns, cols-r*runColumns), meanwhile)
+		o.columns(ws, first, rows, begin+r*runColumns, min(runColumns, cols-r*runColumns), overlap)
 	}
 	// What did not fit in, from the row on that was begun.
-	done := ahead.Done / o.k
-	o.fill(ws.ahead[done*kernel.PanelWidth:], ahead.Src[done*o.k:], n-done)
+	done := next.Done / o.k
+	o.fill(ws.nextPanel[done*kernel.PanelWidth:], next.Src[done*o.k:], n-done)
 	ws.ready = i + 2
 	o.b.k.Fence() // others read the results next
-	*ahead, ws.asking = kernel.Overlap{}, kernel.Overlap{}
+	*next, ws.prefetch, ws.product = kernel.Overlap{}, kernel.Overlap{}, kernel.Product{}
 }
 
-// fill copies rows into a panel. Rows that there are not are left as they were: what
+// fill copies rows into a panel. Rows that do not exist stay as they were: what
 // is computed of them is thrown away.
 func (o *tileOp) fill(dst, src []float32, rows int) {
 	if rows == 0 {
@@ -112,20 +112,21 @@ func (o *tileOp) fill(dst, src []float32, rows int) {
 	o.b.k.PackPanel(dst, src, o.k, rows, o.k)
 }
 
-// large says whether results go past the caches: the next operation would not find them there. A
-// pre-activation is wanted again in the backward pass only, and its GELU is as large: even a cache that could
-// keep both gains nothing from it, and lines that it lacks are not read before they are written.
+// large says whether results are stored with non-temporal stores: the next operation would not
+// find them in a cache. A pre-activation is wanted again in the backward pass only, and its
+// GELU is as large. Even a cache that could keep both gains nothing from it, and lines that it
+// lacks are not read before they are written.
 func (p *product) large() bool {
-	from := p.b.streamFrom
+	from := p.b.nonTemporalFrom
 	if p.finish == alsoGELU {
-		from = min(from, streamBytes)
+		from = min(from, nonTemporalBytes)
 	}
 	return 4*p.t*p.n >= from
 }
 
 // columns computes the columns from col on for the tokens in ws.panel, of which rows
 // exist, and what follows the sums.
-func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kernel.Overlap) {
+func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, overlap *kernel.Overlap) {
 	at := first*o.n + col
 	out, ld := o.dst[at:], o.n
 	mode := kernel.Store
@@ -135,44 +136,52 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 	case o.finish == store && o.large():
 		mode = kernel.NonTemporal
 	case o.finish == timesGrad:
-		if ahead == nil {
-			ws.asking = kernel.Overlap{}
-			ahead = &ws.asking
+		if overlap == nil {
+			ws.prefetch = kernel.Overlap{}
+			overlap = &ws.prefetch
 		}
-		ahead.Prefetch, ahead.PrefetchStride = o.other[at:], o.n
+		overlap.Prefetch, overlap.PrefetchStride = o.other[at:], o.n
 	}
-	if o.finished(ws, at, rows, col, cols, ahead) {
+	if o.finished(ws, at, rows, col, cols, overlap) {
 		return
 	}
-	// What reaches over the end of the tokens or of the columns is computed beside the
-	// matrix, and the part that exists is copied.
+	// What reaches over the end of the tokens or of the columns is computed in scratch memory,
+	// and the part that exists is copied.
 	whole := cols / kernel.PanelWidth
 	if rows < kernel.TileRows {
 		whole = 0
 	}
-	near := o.finish == timesGrad || o.finish == alsoGELU && o.large() // in scratch first
-	if near {
+	inScratch := o.finish == timesGrad || o.finish == alsoGELU && o.large()
+	if inScratch {
 		ws.result = grow(ws.result, kernel.TileRows*runColumns)
 		out, ld, whole = ws.result, runColumns, chunks(cols, kernel.PanelWidth)
 	}
+	ws.product = kernel.Product{C: out, LDC: ld, A: ws.panel, B: &o.blocks, First: col / kernel.PanelWidth, Mode: mode, Overlap: overlap}
 	if whole > 0 {
-		o.microPanels(ws, out, ld, col, whole, mode, ahead)
+		o.multiply(&ws.product, whole)
 	}
 	if done := whole * kernel.PanelWidth; done < cols {
-		beside := grow(ws.result, kernel.TileRows*runColumns)
-		ws.result = beside
+		ws.result = grow(ws.result, kernel.TileRows*runColumns)
+		edge := ws.result
 		for r := range rows {
 			if mode == kernel.AddTo {
-				copy(beside[r*runColumns:][:cols-done], out[r*ld+done:])
+				copy(edge[r*runColumns:][:cols-done], out[r*ld+done:])
 			}
 		}
-		o.microPanels(ws, beside, runColumns, col+done, chunks(cols-done, kernel.PanelWidth), mode, ahead)
+		ws.product = kernel.Product{C: edge, LDC: runColumns, A: ws.panel, B: &o.blocks, First: (col + done) / kernel.PanelWidth, Mode: mode, Overlap: overlap}
+		o.multiply(&ws.product, chunks(cols-done, kernel.PanelWidth))
 		for r := range rows {
-			copy(out[r*ld+done:][:cols-done], beside[r*runColumns:])
+			copy(out[r*ld+done:][:cols-done], edge[r*runColumns:])
 		}
 	}
+	o.activate(out, ld, at, rows, cols)
+}
+
+// activate computes what follows the sums of rows of columns, which are in out. at is where they
+// begin in dst.
+func (o *tileOp) activate(out []float32, ld, at, rows, cols int) {
 	switch {
-	case o.finish == alsoGELU && near:
+	case o.finish == alsoGELU && o.large():
 		o.b.k.GELUNonTemporal(o.other[at:], out, o.dst[at:], o.n, ld, rows, cols)
 	case o.finish == timesGrad && o.large():
 		o.b.k.GELUGradNonTemporal(o.dst[at:], out, o.other[at:], o.n, ld, rows, cols)
@@ -188,8 +197,9 @@ func (o *tileOp) columns(ws *workspace, first, rows, col, cols int, ahead *kerne
 	}
 }
 
-// finished computes whole tiles with GELU or times its gradient by a tile that does both, if the path has one.
-func (o *tileOp) finished(ws *workspace, at, rows, col, cols int, ahead *kernel.Overlap) bool {
+// finished computes whole tiles with GELU or times its gradient by a tile that does both, if the
+// path has one.
+func (o *tileOp) finished(ws *workspace, at, rows, col, cols int, overlap *kernel.Overlap) bool {
 	tile, mode := o.b.k.GELUTile, kernel.Store
 	if o.large() {
 		mode = kernel.NonTemporal
@@ -204,25 +214,24 @@ func (o *tileOp) finished(ws *workspace, at, rows, col, cols int, ahead *kernel.
 		return false
 	}
 	ws.result = grow(ws.result, kernel.TileRows*runColumns)
-	p := &ws.tile
+	p := &ws.product
 	*p = kernel.Product{C: o.dst[at:], X: o.other[at:], LDC: o.n, A: ws.panel, B: &o.blocks, First: col / kernel.PanelWidth, Panels: cols / kernel.PanelWidth,
-		Start: noBias[:], Mode: mode, Overlap: ahead, Scratch: ws.result}
+		Start: noBias[:], Mode: mode, Overlap: overlap, Scratch: ws.result}
 	if o.bias != nil {
 		p.Start, p.StartStep = o.bias[col:], kernel.PanelWidth
 	}
 	return tile(p)
 }
 
-// microPanels computes n micro-panels of columns from col on into c.
-func (o *tileOp) microPanels(ws *workspace, c []float32, ldc, col, n int, mode kernel.Mode, ahead *kernel.Overlap) {
-	p := &ws.tile
-	*p = kernel.Product{C: c, LDC: ldc, A: ws.panel, B: &o.blocks, First: col / kernel.PanelWidth, Panels: n, Start: noBias[:], Mode: mode, Overlap: ahead}
+// multiply computes n micro-panels of p, from p.First on.
+func (o *tileOp) multiply(p *kernel.Product, n int) {
+	p.Panels, p.Start = n, noBias[:]
 	if o.bias == nil {
 		o.mul(p)
 		return
 	}
-	p.Start, p.StartStep = o.bias[col:], kernel.PanelWidth
-	if col+n*kernel.PanelWidth <= o.n {
+	p.Start, p.StartStep = o.bias[p.First*kernel.PanelWidth:], kernel.PanelWidth
+	if (p.First+n)*kernel.PanelWidth <= o.n {
 		o.mul(p)
 		return
 	}
@@ -230,7 +239,7 @@ func (o *tileOp) microPanels(ws *workspace, c []float32, ldc, col, n int, mode k
 	if p.Panels--; n > 1 {
 		o.mul(p)
 	}
-	p.C, p.First, p.Panels = c[(n-1)*kernel.PanelWidth:], p.First+n-1, 1
+	p.C, p.First, p.Panels = p.C[(n-1)*kernel.PanelWidth:], p.First+n-1, 1
 	p.Start, p.StartStep, p.Overlap = o.lastBias[:], 0, nil
 	o.mul(p)
 }

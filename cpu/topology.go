@@ -32,7 +32,7 @@ func (b *device) UpdateTopology(params []backend.Param, u sparse.Update) {
 	}
 	o.errs = grow(o.errs, len(o.params))
 	clear(o.errs)
-	b.pool.runExact(len(o.params), o) // norms are the same numbers on every device
+	b.pool.runWithSubnormals(len(o.params), o) // norms are the same numbers on every device
 	for i, err := range o.errs {
 		if err != nil {
 			b.fail("UpdateTopology: %s: %w", o.params[i].spec.Name, err)

@@ -11,15 +11,16 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-// Products whose result is so large that it goes past the caches, with everything that may
-// follow the sums. dense with ragged columns and B = 8 take the way round.
-func TestStreamedProducts(t *testing.T) {
-	for _, c := range []struct{ wide, narrow, block int }{{2048, 16, 16}, {2048, 64, 64}, {2048, 16, 8}, {2053, 18, 0}} {
-		t.Run(fmt.Sprintf("%dx%d/B=%d", c.wide, c.narrow, c.block), func(t *testing.T) {
+// Products whose result is so large that it is written with non-temporal stores, with everything
+// that may follow the sums. B = 8 and the dense weight, whose columns are no whole tiles, take
+// other functions.
+func TestNonTemporalProducts(t *testing.T) {
+	for _, c := range []struct{ larger, smaller, block int }{{2048, 16, 16}, {2048, 64, 64}, {2048, 16, 8}, {2053, 18, 0}} {
+		t.Run(fmt.Sprintf("%dx%d/B=%d", c.larger, c.smaller, c.block), func(t *testing.T) {
 			if testing.Short() && c.block != 16 {
 				t.Skip("-short: one block size is enough to look for races")
 			}
-			s := newStreamed(t, c.wide, c.narrow, c.block)
+			s := newLargeResult(t, c.larger, c.smaller, c.block)
 			paths := cpu.Paths()
 			if testing.Short() {
 				paths = paths[len(paths)-1:] // as the conformance suite
@@ -47,27 +48,27 @@ func TestStreamedProducts(t *testing.T) {
 	}
 }
 
-// streamed is a product with wide columns, forward with a weight of wide rows and backward
-// with one of wide columns, and what it must give.
-type streamed struct {
-	tokens, wide, narrow int
-	up, down             *sparse.Topology
-	wUp, wDown           []float32
-	x, bias, old, pre    []float32
+// largeResult is a product whose result has many more columns than its operand, forward with a
+// weight of many rows and backward with one of many columns, and what it must give.
+type largeResult struct {
+	tokens, larger, smaller int
+	up, down                *sparse.Topology
+	wUp, wDown              []float32
+	x, bias, old, pre       []float32
 
-	forward, gelu, backward, added, slope streamedResult
+	forward, gelu, backward, added, slope expected
 }
 
-type streamedResult struct{ want, tol []float64 }
+type expected struct{ want, tol []float64 }
 
-func newStreamed(t *testing.T, wide, narrow, block int) *streamed {
-	s := &streamed{tokens: cpu.StreamBytes/4/wide + 13, wide: wide, narrow: narrow}
-	n := wide * narrow
+func newLargeResult(t *testing.T, larger, smaller, block int) *largeResult {
+	s := &largeResult{tokens: cpu.NonTemporalBytes/4/larger + 13, larger: larger, smaller: smaller}
+	n := larger * smaller
 	if block > 0 {
 		for _, d := range []struct {
 			topo **sparse.Topology
 			sparse.Shape
-		}{{&s.up, sparse.Shape{Out: wide, In: narrow, Block: block}}, {&s.down, sparse.Shape{Out: narrow, In: wide, Block: block}}} {
+		}{{&s.up, sparse.Shape{Out: larger, In: smaller, Block: block}}, {&s.down, sparse.Shape{Out: smaller, In: larger, Block: block}}} {
 			topo, err := sparse.StartTopology(d.Shape, d.Positions()/3, 5, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -75,23 +76,23 @@ func newStreamed(t *testing.T, wide, narrow, block int) *streamed {
 			*d.topo, n = topo, topo.NNZ()*topo.BlockSize()
 		}
 	}
-	s.wUp, s.wDown, s.x, s.bias = draw(1, n), draw(2, n), draw(3, s.tokens*narrow), draw(4, wide)
-	s.old, s.pre = draw(5, s.tokens*wide), draw(6, s.tokens*wide)
+	s.wUp, s.wDown, s.x, s.bias = draw(1, n), draw(2, n), draw(3, s.tokens*smaller), draw(4, larger)
+	s.old, s.pre = draw(5, s.tokens*larger), draw(6, s.tokens*larger)
 	s.expect()
 	return s
 }
 
 // product returns the sums of x times a weight, tokens first.
-func (s *streamed) product(at [][2]int, w []float32, wideFirst bool) (want, size []float64) {
-	want, size = make([]float64, s.tokens*s.wide), make([]float64, s.tokens*s.wide)
+func (s *largeResult) product(at [][2]int, w []float32, largerFirst bool) (want, size []float64) {
+	want, size = make([]float64, s.tokens*s.larger), make([]float64, s.tokens*s.larger)
 	for r := range s.tokens {
-		y, z := want[r*s.wide:], size[r*s.wide:]
+		y, z := want[r*s.larger:], size[r*s.larger:]
 		for k, p := range at {
 			to, from := p[0], p[1]
-			if !wideFirst {
+			if !largerFirst {
 				to, from = from, to
 			}
-			v := float64(w[k]) * float64(s.x[r*s.narrow+from])
+			v := float64(w[k]) * float64(s.x[r*s.smaller+from])
 			y[to] += v
 			z[to] += math.Abs(v)
 		}
@@ -101,9 +102,9 @@ func (s *streamed) product(at [][2]int, w []float32, wideFirst bool) (want, size
 
 // expect: n+2 roundings of the sum of magnitudes bound the error of n terms. The slope of
 // GELU is at most 1.13; kernel's tests bound the errors of GELU and of its slope.
-func (s *streamed) expect() {
+func (s *largeResult) expect() {
 	const unit, steepest = 1.0 / (1 << 24), 1.13
-	bound := func(r *streamedResult, size []float64, first []float32, terms int) {
+	bound := func(r *expected, size []float64, first []float32, terms int) {
 		r.tol = size
 		for i, v := range size {
 			if first != nil {
@@ -115,19 +116,19 @@ func (s *streamed) expect() {
 		}
 	}
 	var size []float64
-	s.forward.want, size = s.product(elements(s.wide, s.narrow, s.up), s.wUp, true)
-	bound(&s.forward, size, s.bias, s.narrow+1)
-	s.gelu = streamedResult{slices.Clone(s.forward.want), slices.Clone(s.forward.tol)}
+	s.forward.want, size = s.product(elements(s.larger, s.smaller, s.up), s.wUp, true)
+	bound(&s.forward, size, s.bias, s.smaller+1)
+	s.gelu = expected{slices.Clone(s.forward.want), slices.Clone(s.forward.tol)}
 	for i, a := range s.forward.want {
 		s.gelu.want[i] = a * (1 + math.Erf(a/math.Sqrt2)) / 2
 		s.gelu.tol[i] = steepest*s.gelu.tol[i] + 1.2e-7*max(1, math.Abs(a))
 	}
 
-	s.backward.want, size = s.product(elements(s.narrow, s.wide, s.down), s.wDown, false)
+	s.backward.want, size = s.product(elements(s.smaller, s.larger, s.down), s.wDown, false)
 	s.added.want = slices.Clone(s.backward.want)
-	bound(&s.added, slices.Clone(size), s.old, s.narrow+1)
-	bound(&s.backward, size, nil, s.narrow)
-	s.slope = streamedResult{slices.Clone(s.backward.want), slices.Clone(s.backward.tol)}
+	bound(&s.added, slices.Clone(size), s.old, s.smaller+1)
+	bound(&s.backward, size, nil, s.smaller)
+	s.slope = expected{slices.Clone(s.backward.want), slices.Clone(s.backward.tol)}
 	for i, r := range s.backward.want {
 		a := float64(s.pre[i])
 		s.slope.want[i] = r * ((1+math.Erf(a/math.Sqrt2))/2 + a*math.Exp(-a*a/2)/math.Sqrt(2*math.Pi))
@@ -137,19 +138,19 @@ func (s *streamed) expect() {
 
 // run does the products one after the other and shows each result, and that nothing behind
 // it has been written.
-func (s *streamed) run(t *testing.T, b backend.Backend, show func(what string, got []float32, want, tol []float64)) {
+func (s *largeResult) run(t *testing.T, b backend.Backend, show func(what string, got []float32, want, tol []float64)) {
 	defer b.Close()
-	b.(*cpu.Backend).StreamFrom(cpu.StreamBytes) // whatever the machine's caches
+	b.(*cpu.Backend).NonTemporalFrom(cpu.NonTemporalBytes) // whatever the machine's caches
 	param := func(out, in int, topo *sparse.Topology, values []float32) backend.Param {
 		w := b.NewParam(backend.ParamSpec{Name: "w", Out: out, In: in, Topology: topo})
 		b.WriteFloats(w.Values(), 0, values)
 		return w
 	}
-	up, down := param(s.wide, s.narrow, s.up, s.wUp), param(s.narrow, s.wide, s.down, s.wDown)
-	bias := param(1, s.wide, nil, s.bias)
-	n, x := s.tokens*s.wide, withNaN(b, s.x, 32*s.narrow)
+	up, down := param(s.larger, s.smaller, s.up, s.wUp), param(s.smaller, s.larger, s.down, s.wDown)
+	bias := param(1, s.larger, nil, s.bias)
+	n, x := s.tokens*s.larger, withNaN(b, s.x, 32*s.smaller)
 	result := func(old []float32) backend.Buffer { return withNaN(b, old, n-len(old)+64) }
-	read := func(what string, buf backend.Buffer, r streamedResult) {
+	read := func(what string, buf backend.Buffer, r expected) {
 		got := make([]float32, n+64)
 		if err := b.ReadFloats(got, buf, 0); err != nil {
 			t.Fatal(err)
