@@ -1,6 +1,10 @@
 package backend
 
-import "github.com/sparsebert/sparsebert-gpu/sparse"
+import (
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
 
 // Capabilities lists what a backend may have besides the operations of Backend.
 // What it does not have is nil or false. It is the only way to ask:
@@ -13,6 +17,8 @@ type Capabilities struct {
 	SharedInput SharedInput
 	Planner     Planner
 	Restricter  Restricter
+	Clock       Clock
+	Profile     Profile
 	// Valueless: values are not kept and nothing is computed, so that initial values
 	// need not be drawn.
 	Valueless bool
@@ -101,4 +107,27 @@ type Restricter interface {
 	// KeepOnly sets values and both moments of the dense parameter p to zero outside
 	// the active blocks of t.
 	KeepOnly(p Param, t *sparse.Topology)
+}
+
+// Clock times queued work on the device itself.
+type Clock interface {
+	// Timer returns a function that runs work, which queues operations, and returns the
+	// time from the first to the last of them.
+	Timer() (func(work func()) (time.Duration, error), error)
+	// Lap marks this point of the queued work.
+	Lap() error
+	// Laps waits and returns the times between the marks since the last call.
+	Laps() ([]time.Duration, error)
+}
+
+// Profile says how a device computes and what its memory can do, for records and tables.
+type Profile interface {
+	// ProductKernel names the way in which the product op ("dsd", "dds", "sdd") of p over
+	// so many tokens is computed; "" where p is no parameter of this device.
+	ProductKernel(op string, p Param, tokens int) string
+	// CopyRate returns the bytes a second, read and written together, of a plain copy of n
+	// bytes within the device's memory: the best of a few.
+	CopyRate(n int64) (float64, error)
+	// Threads is the number of threads in use, 0 where that means nothing.
+	Threads() int
 }

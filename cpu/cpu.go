@@ -96,7 +96,9 @@ func (b *device) Describe() string {
 }
 
 // Capabilities are what this device has besides.
-func (b *device) Capabilities() backend.Capabilities { return backend.Capabilities{Restricter: b} }
+func (b *device) Capabilities() backend.Capabilities {
+	return backend.Capabilities{Restricter: b, Profile: b}
+}
 
 // Activation returns backend.F32.
 func (b *device) Activation() backend.DType { return backend.F32 }

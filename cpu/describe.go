@@ -7,19 +7,18 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
-// ProductKernel names the way in which the product op ("dsd", "dds", "sdd") of p
-// is computed. For records and tables.
-func (b *Backend) ProductKernel(op string, p backend.Param, tokens int) string {
+// ProductKernel implements backend.Profile.
+func (b *device) ProductKernel(op string, p backend.Param, tokens int) string {
 	q, ok := p.(*param)
 	switch {
 	case !ok || q == nil:
 		return ""
 	case q.topo == nil:
-		return b.device.k.Path.String() + ", dense"
+		return b.k.Path.String() + ", dense"
 	case q.topo.Block == 1:
-		return b.device.k.Path.String() + ", elements"
+		return b.k.Path.String() + ", elements"
 	default:
-		return b.device.k.Path.String() + ", blocks"
+		return b.k.Path.String() + ", blocks"
 	}
 }
 
@@ -32,10 +31,12 @@ func (b *Backend) Floats(x backend.Buffer) []float32 {
 	return nil
 }
 
-// CopyRate returns the bytes a second, read and written together, of a plain copy
-// of n bytes by as many threads as the backend has: the best of a few.
-func (b *Backend) CopyRate(n int64) (float64, error) {
-	if err := b.device.err; err != nil {
+// Threads implements backend.Profile.
+func (b *device) Threads() int { return b.pool.threads }
+
+// CopyRate implements backend.Profile, by all threads.
+func (b *device) CopyRate(n int64) (float64, error) {
+	if err := b.err; err != nil {
 		return 0, err
 	}
 	from, to := make([]float32, n/4), make([]float32, n/4)
@@ -46,7 +47,7 @@ func (b *Backend) CopyRate(n int64) (float64, error) {
 	for range 5 {
 		start := time.Now()
 		var done sync.WaitGroup
-		threads := b.device.pool.threads
+		threads := b.pool.threads
 		for i := range threads {
 			lo, hi := i*len(from)/threads, (i+1)*len(from)/threads
 			done.Go(func() { copy(to[lo:hi], from[lo:hi]) })

@@ -21,19 +21,19 @@ func TestProductKernelAndCopyRate(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got := b.ProductKernel("dsd", b.NewParam(spec), 1)
+		got := b.Capabilities().Profile.ProductKernel("dsd", b.NewParam(spec), 1)
 		if got != b.Path().String()+", "+want {
 			t.Errorf("B = %d: found %q, expected the instructions and %q", block, got, want)
 		}
 	}
-	if got := b.ProductKernel("dsd", nil, 1); got != "" {
+	if got := b.Capabilities().Profile.ProductKernel("dsd", nil, 1); got != "" {
 		t.Errorf("no weight: found %q", got)
 	}
-	if rate, err := b.CopyRate(1 << 20); err != nil || !(rate > 0) {
+	if rate, err := b.Capabilities().Profile.CopyRate(1 << 20); err != nil || !(rate > 0) {
 		t.Errorf("found %v bytes a second, error %v", rate, err)
 	}
 	b.Close()
-	if _, err := b.CopyRate(1 << 20); err == nil || !strings.Contains(err.Error(), "closed") {
+	if _, err := b.Capabilities().Profile.CopyRate(1 << 20); err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Errorf("after Close: found error %v", err)
 	}
 }

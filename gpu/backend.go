@@ -100,8 +100,11 @@ func (b *Backend) Activation() backend.DType { return b.act }
 
 // Capabilities are what this device has besides.
 func (b *Backend) Capabilities() backend.Capabilities {
-	return backend.Capabilities{Recorder: b, SharedInput: b, Planner: b}
+	return backend.Capabilities{Recorder: b, SharedInput: b, Planner: b, Clock: b, Profile: b}
 }
+
+// Threads implements backend.Profile; it means nothing here.
+func (b *Backend) Threads() int { return 0 }
 
 // Close frees everything and closes the driver.
 func (b *Backend) Close() error {

@@ -18,39 +18,21 @@ type Device interface {
 	Refresh(params []backend.Param)
 	Sync() error
 	backend.Products
+	Capabilities() backend.Capabilities
 }
-
-// What a device may have besides.
-type (
-	// namer names the way in which a product is computed.
-	namer interface {
-		ProductKernel(op string, p backend.Param, tokens int) string
-	}
-	// timer returns a function that times queued work on the device itself.
-	timer interface {
-		Timer() (func(work func()) (time.Duration, error), error)
-	}
-	// copier measures a plain copy of n bytes within the device's memory, in bytes
-	// read and written a second.
-	copier interface {
-		CopyRate(n int64) (float64, error)
-	}
-	// threader tells the number of threads.
-	threader interface{ Threads() int }
-)
 
 // kernel names how d computes a product, "" if it does not say.
 func kernel(d Device, op string, p backend.Param, tokens int) string {
-	if n, ok := d.(namer); ok {
-		return n.ProductKernel(op, p, tokens)
+	if say := d.Capabilities().Profile; say != nil {
+		return say.ProductKernel(op, p, tokens)
 	}
 	return ""
 }
 
 // threads is the number of d's threads, 0 where that means nothing.
 func threads(d Device) int {
-	if t, ok := d.(threader); ok {
-		return t.Threads()
+	if say := d.Capabilities().Profile; say != nil {
+		return say.Threads()
 	}
 	return 0
 }

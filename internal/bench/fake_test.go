@@ -48,7 +48,11 @@ func (p *fakeParam) Grad() backend.Buffer    { return nil }
 func (p *fakeParam) M() backend.Buffer       { return nil }
 func (p *fakeParam) V() backend.Buffer       { return nil }
 
-func (f *fake) Name() string              { return "fake" }
+func (f *fake) Name() string { return "fake" }
+
+// Capabilities are none.
+func (f *fake) Capabilities() backend.Capabilities { return backend.Capabilities{} }
+
 func (f *fake) Describe() string          { return "a fake device" }
 func (f *fake) Activation() backend.DType { return f.act }
 
@@ -107,6 +111,14 @@ func (f *fake) SDD(w, _ backend.Param, dy, x backend.Buffer, t int) {
 
 // clocked is a fake that times work itself and knows all else that a device may.
 type clocked struct{ *fake }
+
+func (f clocked) Capabilities() backend.Capabilities {
+	return backend.Capabilities{Clock: f, Profile: f}
+}
+
+func (f clocked) Lap() error { return nil }
+
+func (f clocked) Laps() ([]time.Duration, error) { return nil, nil }
 
 func (f clocked) Timer() (func(func()) (time.Duration, error), error) {
 	return func(work func()) (time.Duration, error) {

@@ -131,7 +131,7 @@ func RunStep(ctx context.Context, open func() (backend.Backend, error), s Step, 
 			}
 		}
 		r.SecondsMedian, r.SecondsMin, r.SecondsMax = times.spread()
-		if p, ok := b.(copier); ok {
+		if p := b.Capabilities().Profile; p != nil {
 			rate, err := p.CopyRate(4 * (64 << 20))
 			if err != nil {
 				return fmt.Errorf("rate of a copy: %w", err)
@@ -185,8 +185,8 @@ func (r *StepResult) operations(ctx context.Context, open func() (backend.Backen
 		}
 	}
 	meter := func(b backend.Backend) backend.Backend {
-		if l, ok := b.(lapper); ok {
-			marks = l
+		if c := b.Capabilities().Clock; c != nil {
+			marks = c
 		} else {
 			marks = &wallLaps{b: b}
 		}

@@ -115,6 +115,14 @@ type lapped struct {
 	fails error
 }
 
+func (l *lapped) Capabilities() backend.Capabilities {
+	have := l.Null.Capabilities()
+	have.Clock, have.Profile = l, l
+	return have
+}
+
+func (l *lapped) Timer() (func(func()) (time.Duration, error), error) { return nil, l.fails }
+
 func (l *lapped) Lap() error { l.marks++; return l.fails }
 
 func (l *lapped) Laps() ([]time.Duration, error) {
@@ -125,6 +133,10 @@ func (l *lapped) Laps() ([]time.Duration, error) {
 	l.marks = 0
 	return times, nil
 }
+
+func (l *lapped) ProductKernel(string, backend.Param, int) string { return "" }
+
+func (l *lapped) Threads() int { return 0 }
 
 func (l *lapped) CopyRate(int64) (float64, error) { return 1e9, nil }
 

@@ -82,8 +82,9 @@ func Run(ctx context.Context, d Device, c Case, o Options) (Result, error) {
 		return Result{}, err
 	}
 	clock, name, least := wallClock(d), "host", 20*time.Millisecond
-	if t, ok := d.(timer); ok {
-		if clock, err = t.Timer(); err != nil {
+	have := d.Capabilities()
+	if have.Clock != nil {
+		if clock, err = have.Clock.Timer(); err != nil {
 			return Result{}, fmt.Errorf("timer: %w", err)
 		}
 		name, least = "device", 5*time.Millisecond
@@ -115,8 +116,8 @@ func Run(ctx context.Context, d Device, c Case, o Options) (Result, error) {
 		r.Dense = dense
 	}
 	rate := o.CopyRate
-	if p, ok := d.(copier); ok && rate == 0 {
-		if rate, err = p.CopyRate(copyBytes(o.CacheBytes)); err != nil {
+	if have.Profile != nil && rate == 0 {
+		if rate, err = have.Profile.CopyRate(copyBytes(o.CacheBytes)); err != nil {
 			return Result{}, fmt.Errorf("rate of a copy: %w", err)
 		}
 	}

@@ -26,10 +26,19 @@ func library() string {
 
 func setThreads(n int) { C.openblas_set_num_threads(C.int(n)) }
 
-// ProductKernel names OpenBLAS where it computes.
-func (p peer) ProductKernel(op string, w backend.Param, tokens int) string {
+// Capabilities are those of the CPU backend, with the peer's names of kernels.
+func (p peer) Capabilities() backend.Capabilities {
+	have := p.Backend.Capabilities()
+	have.Profile = profile{have.Profile}
+	return have
+}
+
+// profile names OpenBLAS where it computes.
+type profile struct{ backend.Profile }
+
+func (p profile) ProductKernel(op string, w backend.Param, tokens int) string {
 	if w.Sparse() {
-		return p.Backend.ProductKernel(op, w, tokens)
+		return p.Profile.ProductKernel(op, w, tokens)
 	}
 	return "OpenBLAS sgemm"
 }
