@@ -47,6 +47,8 @@ func TestLinks(t *testing.T) {
 		{"<img alt=\"b\" src=\"none.png\">", "link none.png"},
 		{"| a |\n|---|\n| [a](none) |", "page.md:3: link none"},
 		{"[a](a.go#L2) `[b](none)`\n```\n[c](none)\n```", ""},
+		{"`docs/none.go`", "page.md:1: `docs/none.go`: found no such file or folder"},
+		{"`docs/other.md` `other/none.go` `docs/*.md` `docs/none.md x` `docs/NAME.md` `docs/a-DATE/`", ""},
 		{"[a](a.go#L3)", "found 2 lines in a.go"},
 		{"[two](b.svg) on [a line](none)", "link none"},
 		{"[a](docs/with%20space.md)", ""},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -12,15 +13,18 @@ import (
 )
 
 var (
-	inline    = regexp.MustCompile(`\]\(\s*<?([^)\s>]+)>?(?:\s+"[^"]*")?\s*\)`)
-	reference = regexp.MustCompile(`^ {0,3}\[[^\]]+\]:\s*<?([^\s>]+)`)
-	attribute = regexp.MustCompile(`<(?:a|img|source)\s[^>]*(?:href|src|srcset)="([^"]+)"`)
-	elsewhere = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:`)
-	lineMark  = regexp.MustCompile(`^L(\d+)$`)
+	inline      = regexp.MustCompile(`\]\(\s*<?([^)\s>]+)>?(?:\s+"[^"]*")?\s*\)`)
+	reference   = regexp.MustCompile(`^ {0,3}\[[^\]]+\]:\s*<?([^\s>]+)`)
+	attribute   = regexp.MustCompile(`<(?:a|img|source)\s[^>]*(?:href|src|srcset)="([^"]+)"`)
+	elsewhere   = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:`)
+	inTree      = regexp.MustCompile("`((?:backend|bench|ci|cmd|cpu|docs|examples|experiments|gpu|internal|kernels|model|sparse|train)/[A-Za-z0-9_./-]+)`")
+	placeholder = regexp.MustCompile(`(^|[/-])[A-Z]{2,}([/.-]|$)`)
+	lineMark    = regexp.MustCompile(`^L(\d+)$`)
 )
 
-// links returns a line for each link of the pages that leads nowhere, and the
-// number of links that were followed. Links to other sites are not: no network.
+// links returns a line for each link of the pages that leads nowhere and for each
+// path of the tree in a span of code that is not there, and the number of links that
+// were followed. Links to other sites are not: no network.
 func links(all []*page, root string) (wrong []string, followed int) {
 	anchors := map[string]map[string]bool{}
 	for _, p := range all {
@@ -30,6 +34,11 @@ func links(all []*page, root string) (wrong []string, followed int) {
 		for i, l := range p.lines {
 			if l.kind == code {
 				continue
+			}
+			for _, m := range inTree.FindAllStringSubmatch(l.text, -1) {
+				if !there(root, m[1]) && !strings.HasPrefix(p.file, notebook) {
+					wrong = append(wrong, fmt.Sprintf("%s:%d: `%s`: found no such file or folder", p.file, i+1, m[1]))
+				}
 			}
 			for _, pattern := range []*regexp.Regexp{inline, reference, attribute} {
 				for _, m := range pattern.FindAllStringSubmatch(l.plain, -1) {
@@ -45,6 +54,17 @@ func links(all []*page, root string) (wrong []string, followed int) {
 		}
 	}
 	return wrong, followed
+}
+
+// there says whether a path of the tree exists, or is one that git ignores, or has a
+// word in capitals that stands for others, such as kernels/NAME.cu.
+func there(root, path string) bool {
+	if _, err := os.Stat(filepath.Join(root, path)); err == nil || placeholder.MatchString(path) {
+		return true
+	}
+	ignored := exec.Command("git", "check-ignore", path, path+"/")
+	ignored.Dir = root
+	return ignored.Run() == nil
 }
 
 // follow says why a link from a page leads nowhere, or nothing.
