@@ -29,7 +29,7 @@ func (m *Model) Eval(batch Batch) (EvalSums, error) {
 	if err := batch.validate(m.cfg, m.opt); err != nil {
 		return EvalSums{}, fmt.Errorf("evaluation: %w", err)
 	}
-	m.ahead = uploaded{} // evaluation takes the place of what is there
+	m.prefetched = uploaded{} // evaluation takes the place of what is there
 	m.zeroStats()
 	m.b.BeginStep(backend.StepScalars{Seed: m.opt.Seed})
 	rows := m.upload(batch)

@@ -66,8 +66,8 @@ type Model struct {
 	grow bool
 	// Host staging of the masked slots that the MLM head runs on.
 	pos, labels []int32
-	// ahead is the batch that is on the device already, see StepArgs.Next.
-	ahead uploaded
+	// prefetched is the batch that is on the device already, see StepArgs.Next.
+	prefetched uploaded
 }
 
 // New allocates a model on b and sets its initial values. Errors about c and o

@@ -122,7 +122,7 @@ func (m *Model) accumulate(s backend.StepScalars, micro []Batch, next *Batch) (S
 		m.record(q, func() { m.gradients(q) })
 	}
 	if next != nil && next.validate(m.cfg, m.opt) == nil { // else the next step says what is wrong
-		m.uploadAhead(*next)
+		m.prefetch(*next)
 	}
 
 	e, err := m.readStats()

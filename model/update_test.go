@@ -66,18 +66,18 @@ func TestNewbornBlocksAreZero(t *testing.T) {
 				}
 			}
 			if zero != isNew {
-				t.Errorf("%s: slot %d: newborn %v, all zero %v", m.Table()[i].Name, slot, isNew, zero)
+				t.Errorf("%s: slot %d: new %v, all zero %v", m.Table()[i].Name, slot, isNew, zero)
 			}
 			if isNew {
 				born++
 			}
 		}
 		if born == 0 || born != r.Topology[k].Pruned {
-			t.Errorf("%s: found %d newborn blocks, statistics say %d", m.Table()[i].Name, born, r.Topology[k].Pruned)
+			t.Errorf("%s: found %d new blocks, statistics say %d", m.Table()[i].Name, born, r.Topology[k].Pruned)
 		}
 		k++
 	}
-	// In the next step a newborn block moves like the first step of a new tensor:
+	// In the next step a new block moves like the first step of a new tensor:
 	// bias correction at age 1 gives W = -LR g/(|g| + eps), g clipped.
 	a := model.StepArgs{Step: 2, LR: 1e-2, Adam: adam()}
 	r = step(t, m, a, smallBatch(4, 3))
@@ -93,7 +93,7 @@ func TestNewbornBlocksAreZero(t *testing.T) {
 			}
 			g := grad[e] * clip
 			if want := -a.LR * g / (math.Abs(g) + 1e-6); !(math.Abs(w-want) <= 1e-6*a.LR) {
-				t.Fatalf("%s: newborn element %d: found %v after a gradient of %v, expected %v", m.Table()[i].Name, e, w, g, want)
+				t.Fatalf("%s: new element %d: found %v after a gradient of %v, expected %v", m.Table()[i].Name, e, w, g, want)
 			}
 			if w != 0 {
 				moved++
@@ -101,7 +101,7 @@ func TestNewbornBlocksAreZero(t *testing.T) {
 		}
 	}
 	if moved == 0 {
-		t.Error("no newborn block learnt")
+		t.Error("no new block learnt")
 	}
 }
 

@@ -7,20 +7,20 @@ type uploaded struct {
 	rows int
 }
 
-// uploadAhead uploads the micro-batch of the next step.
-func (m *Model) uploadAhead(batch Batch) {
+// prefetch uploads the micro-batch of the next step.
+func (m *Model) prefetch(batch Batch) {
 	rows := m.upload(batch)
-	m.ahead = uploaded{&batch.IDs[0], batch.Size, rows}
+	m.prefetched = uploaded{&batch.IDs[0], batch.Size, rows}
 }
 
 // upload copies a batch to the device, unless it is there, and returns the number
 // of rows that the MLM head runs on: the used masked slots, moved together, and
 // at least one.
 func (m *Model) upload(batch Batch) int {
-	ahead := m.ahead
-	m.ahead = uploaded{}
-	if ahead.ids == &batch.IDs[0] && ahead.size == batch.Size {
-		return ahead.rows
+	there := m.prefetched
+	m.prefetched = uploaded{}
+	if there.ids == &batch.IDs[0] && there.size == batch.Size {
+		return there.rows
 	}
 	b, a := m.b, m.act
 	b.WriteInts(a.ids, 0, batch.IDs)

@@ -9,11 +9,11 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
-// TestAheadChangesNothing: batches that are handed over ahead give the same bits,
+// TestPrefetchChangesNothing: batches that are handed over ahead give the same bits,
 // also where the next step gets another batch, or an evaluation comes between,
 // or the batch is not one.
-func TestAheadChangesNothing(t *testing.T) {
-	run := func(ahead bool) (*model.Model, []state, []model.StepResult) {
+func TestPrefetchChangesNothing(t *testing.T) {
+	run := func(prefetch bool) (*model.Model, []state, []model.StepResult) {
 		b := reference.New()
 		c := smallConfig(model.Dynamic, 4)
 		c.Dropout = 0.1
@@ -25,13 +25,13 @@ func TestAheadChangesNothing(t *testing.T) {
 		var results []model.StepResult
 		for s := range 6 {
 			a := model.StepArgs{Step: int64(s), LR: 1e-2, Adam: adam()}
-			if ahead {
+			if prefetch {
 				a.Next = &batches[s+1]
 			}
-			if ahead && s == 2 {
+			if prefetch && s == 2 {
 				a.Next = &batches[5]
 			}
-			if ahead && s == 4 {
+			if prefetch && s == 4 {
 				a.Next = &model.Batch{Size: 77}
 			}
 			results = append(results, step(t, m, a, batches[s], batches[6-s]))

@@ -8,7 +8,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-// example returns 3 x 5 blocks of which 6 are active, one of them newborn:
+// example returns 3 x 5 blocks of which 6 are active, one of them new:
 //
 //	s0 .  s1 .  .
 //	.  s2 .  s3 s4

@@ -54,7 +54,7 @@ func (s Shape) BlockSize() int { return s.Block * s.Block }
 // values are kept. Active block number i, its slot, has its values at
 // [i*B*B, (i+1)*B*B) of the value, gradient and moment arrays, row-major inside
 // the block (output index first). Slots never move: an update gives the slot of
-// a pruned block to a newborn one.
+// a pruned block to a new one.
 //
 // Both index views list slots. They are derived from Rows and Cols by Index.
 type Topology struct {

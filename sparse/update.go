@@ -31,7 +31,7 @@ type Update struct {
 
 // Change is what an update did to one tensor.
 type Change struct {
-	Slots []int32 // slots of the newborn blocks, ascending
+	Slots []int32 // slots of the new blocks, ascending
 	Stats Stats
 }
 

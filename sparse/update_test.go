@@ -96,7 +96,7 @@ func TestUpdateEqualsTheNaiveOne(t *testing.T) {
 			t.Fatalf("case %d: %v", i, err)
 		}
 		if !slices.Equal(change.Slots, wantChange.Slots) {
-			t.Fatalf("case %d, %+v: newborn slots %v, want %v", i, c.update, change.Slots, wantChange.Slots)
+			t.Fatalf("case %d, %+v: new slots %v, want %v", i, c.update, change.Slots, wantChange.Slots)
 		}
 		if !(math.Abs(change.Stats.MeanAge-wantChange.Stats.MeanAge) <= 1e-9*math.Max(1, wantChange.Stats.MeanAge)) {
 			t.Fatalf("case %d: mean age %v, want %v", i, change.Stats.MeanAge, wantChange.Stats.MeanAge)
@@ -267,7 +267,7 @@ func TestUpdateByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []int32{1, 2}; !slices.Equal(change.Slots, want) {
-		t.Errorf("newborn slots %v, want %v", change.Slots, want)
+		t.Errorf("new slots %v, want %v", change.Slots, want)
 	}
 	if rows, cols := []int32{1, 0, 1, 0}, []int32{3, 3, 2, 2}; !slices.Equal(topology.Rows, rows) || !slices.Equal(topology.Cols, cols) {
 		t.Errorf("rows %v, columns %v, want %v, %v", topology.Rows, topology.Cols, rows, cols)

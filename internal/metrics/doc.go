@@ -22,7 +22,7 @@
 // A record of step N must be written, and [Log.Sync] called, before the
 // checkpoint of step N is saved. Then a resumed run first calls
 // [TruncateAfter] with the checkpoint's step, and its file goes on as if the
-// run had never been cut.
+// run had never been interrupted.
 //
 // # TensorBoard
 //

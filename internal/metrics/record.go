@@ -146,7 +146,7 @@ func encode(r Record, withWallClock bool) ([]byte, error) {
 }
 
 // Comparable returns a line of metrics.jsonl without its wall-clock columns:
-// what must be equal between a run and the same run cut and resumed.
+// what must be equal between a run and the same run interrupted and resumed.
 func Comparable(line []byte) ([]byte, error) {
 	r, err := decode(line)
 	if err != nil {
