@@ -62,17 +62,17 @@ func LoadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(
 	switch {
 	case len(c.Corpus) == 0:
 		if len(c.Valid) > 0 {
-			return nil, usage.Errorf("valid: found %v without a corpus, expected both or neither", c.Valid)
+			return nil, usage.Errorf("valid: found %v, but no corpus given, expected both or neither", c.Valid)
 		}
 		if c.Vocab != "" {
-			return nil, usage.Errorf("vocab: found %q without a corpus, expected both (the demo corpus has its own)", c.Vocab)
+			return nil, usage.Errorf("vocab: found %q, but no corpus given, expected both (the demo corpus has its own)", c.Vocab)
 		}
 		given := vocab
 		if train, valid, vocab, err = corpus.DemoStore(c.Seed); err != nil {
 			return nil, wrap("make the demo corpus", err)
 		}
 		if given != nil && given.SHA256() != vocab.SHA256() {
-			return nil, usage.Errorf("corpus: found none, expected one: a vocabulary of %d tokens is given, which is not the demo corpus's", given.Size())
+			return nil, usage.Errorf("corpus: none given, expected one: a vocabulary of %d tokens is given, which is not the demo corpus's", given.Size())
 		}
 	default:
 		load := corpus.LoadOptions{Paths: c.Corpus, Vocab: vocab, VocabSize: c.VocabSize, Threads: c.Threads, Progress: progress}

@@ -17,6 +17,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/internal/version"
 )
 
 // The files of a run folder beside metrics.jsonl and the TensorBoard events.
@@ -158,7 +159,7 @@ func (f *folder) describe(c Config, vocab *corpus.Vocab, device string) error {
 type Environment struct {
 	Started   string   `json:"started"`
 	Command   []string `json:"command"`
-	Version   string   `json:"version"`
+	Version   string   `json:"version"`  // of the program
 	Revision  string   `json:"revision"`
 	GoVersion string   `json:"go_version"`
 	System    string   `json:"system"`
@@ -172,10 +173,9 @@ func environment(device string) Environment {
 	e := Environment{
 		Started: time.Now().UTC().Format(time.RFC3339), Command: os.Args,
 		GoVersion: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH,
-		CPU: cpuName(), Cores: runtime.NumCPU(), Device: device,
+		CPU: cpuName(), Cores: runtime.NumCPU(), Device: device, Version: version.Number,
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		e.Version = info.Main.Version
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
 				e.Revision = s.Value

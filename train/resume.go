@@ -21,7 +21,7 @@ import (
 // determine the numbers is an error.
 func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, error) {
 	if c.OutputDir == "" {
-		return nil, usage.Errorf("resume: found no output_dir, expected the folder of the run to resume")
+		return nil, usage.Errorf("resume: no output_dir given, expected the folder of the run to resume")
 	}
 	if err := checkFolder(c.OutputDir, true); err != nil {
 		return nil, err

@@ -237,7 +237,7 @@ func TestBadCorpus(t *testing.T) {
 		{"short corpus", quick("@", "--corpus", short, "--valid", text, "--vocab-size", "20"), []string{"short.txt: found", "tokens, expected at least 29"}},
 		{"nothing left to validate on", quick("@", "--corpus", short, "--vocab-size", "20"), []string{"short.txt: found 2 documents"}},
 		{"short validation text", quick("@", "--corpus", text, "--valid", short, "--vocab-size", "30"), []string{"short.txt: found", "tokens, expected at least 29"}},
-		{"validation text alone", quick("@", "--valid", text), []string{"valid", "without a corpus"}},
+		{"validation text alone", quick("@", "--valid", text), []string{"valid", "no corpus given"}},
 	} {
 		t.Run(bad.name, func(t *testing.T) { bad.check(t) })
 	}
@@ -294,7 +294,7 @@ func TestBadVocabulary(t *testing.T) {
 		{"another size than asked for, prepare", []string{"prepare", "--corpus", text, "--out", "@", "--vocab", small, "--vocab-size", "99"}, []string{"small", "6 tokens", "99"}},
 		{"another size than the run's", []string{"train", "--resume", "--output-dir", run, "--quiet", "--vocab-size", "99"}, []string{"vocab_size", "99", "30"}},
 		{"more than the text gives", quick("@", "--corpus", text, "--vocab-size", "9999"), []string{"vocabulary", "9999"}},
-		{"without a corpus", quick("@", "--vocab", small), []string{"vocab", "without a corpus"}},
+		{"without a corpus", quick("@", "--vocab", small), []string{"vocab", "no corpus given"}},
 	} {
 		t.Run(bad.name, func(t *testing.T) { bad.check(t) })
 	}

@@ -75,7 +75,7 @@ func benchAction(c *cli.Context) error {
 	if err != nil || tables != nil {
 		return err
 	}
-	return printJSON(c.App.Writer, results)
+	return commandline.WriteJSON(c.App.Writer, results)
 }
 
 // benchRequest is what the flags ask for.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/evaluate"
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 )
 
@@ -28,13 +29,13 @@ func TestTrainOnTheSimulator(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(environment), "PTX simulator") {
+		if !strings.Contains(string(environment), "PTX simulator") || !strings.Contains(string(environment), `"version": "0.2.0"`) {
 			t.Errorf("%s: found the environment %s", precision, environment)
 		}
 		losses := map[string]float64{}
 		for _, device := range []string{"sim", "cpu"} {
 			code, out, errs := invoke("eval", "--checkpoint", dir, "--device", device, "--batches", "2", "--json")
-			var e evaluation
+			var e evaluate.Result
 			if err := json.Unmarshal([]byte(out), &e); code != exit.Done || err != nil {
 				t.Fatalf("%s on %s: exit code %d: %s%s", precision, device, code, out, errs)
 			}
@@ -64,6 +65,15 @@ func TestVerifyOnTheSimulator(t *testing.T) {
 		code, out, errs := invoke("verify", "--device", "sim", "--precision", precision, "--block-size", "16")
 		if code != exit.Done || !strings.Contains(out, "verified") {
 			t.Errorf("%s: exit code %d: %s%s", precision, code, out, errs)
+		}
+	}
+}
+
+func TestUnknownDevice(t *testing.T) {
+	for device, says := range map[string]string{"abacus": "cuda, sim", "cuda:1": "CUDA_VISIBLE_DEVICES chooses one"} {
+		code, _, errs := invoke("bench", "--device", device)
+		if code != exit.Usage || strings.Count(errs, "\n") != 1 || !strings.HasSuffix(errs, says+"\n") {
+			t.Errorf("%s: exit code %d: %q", device, code, errs)
 		}
 	}
 }

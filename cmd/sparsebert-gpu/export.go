@@ -29,11 +29,6 @@ func exportCommand() *cli.Command {
 	}
 }
 
-// outputFlag is --output-dir of the commands that write a new folder.
-func outputFlag() cli.Flag {
-	return &cli.StringFlag{Name: "output-dir", Aliases: []string{"out", "o"}, Usage: "folder to write, new or empty"}
-}
-
 func exportAction(c *cli.Context) error {
 	if err := commandline.Require(c, "checkpoint", "output-dir"); err != nil {
 		return err

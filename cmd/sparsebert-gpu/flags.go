@@ -132,3 +132,16 @@ func readFlag(c *cli.Context, s settings.Setting, config *train.Config) {
 		s.Parse(config, c.String(s.Flag())) // which word.Set has tried
 	}
 }
+
+// checkpointFlag is --checkpoint of the commands that read one.
+func checkpointFlag() cli.Flag {
+	return &cli.StringFlag{Name: "checkpoint", Usage: "step-N folder, or a run folder: its newest good checkpoint"}
+}
+
+// outputFlag is --output-dir of the commands that write a new folder.
+func outputFlag() cli.Flag {
+	return &cli.StringFlag{Name: "output-dir", Aliases: []string{"out", "o"}, Usage: "folder to write, new or empty"}
+}
+
+// jsonFlag is --json of the commands that can print for machines.
+func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print JSON"} }

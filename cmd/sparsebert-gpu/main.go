@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -78,7 +77,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
 		Name:            "sparsebert-gpu",
 		Usage:           "pre-train BERT with dynamic block sparsity",
-		Version:         describeVersion(),
+		Version:         version.Describe(device.HasCUDA),
 		HideHelpCommand: true,
 		Writer:          stdout,
 		ErrWriter:       stderr,
@@ -120,23 +119,6 @@ func commandNames(app *cli.App) string {
 		names = append(names, c.Name)
 	}
 	return strings.Join(names, ", ")
-}
-
-// describeVersion is what --version prints after the program's name.
-func describeVersion() string {
-	facts := []string{}
-	if revision, modified := version.Build(); revision != "" {
-		facts = append(facts, "commit "+revision)
-		if modified {
-			facts = append(facts, "modified")
-		}
-	}
-	build := "plain build"
-	if device.HasCUDA {
-		build = "build for NVIDIA GPUs"
-	}
-	facts = append(facts, build, runtime.Version())
-	return fmt.Sprintf("%s (%s)", version.Number, strings.Join(facts, ", "))
 }
 
 // useHelper starts the helper binary where the device needs it, and does not return then. Notes

@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
+	"github.com/sparsebert/sparsebert-gpu/internal/evaluate"
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/train"
@@ -72,7 +73,7 @@ func TestTrainEvalInspect(t *testing.T) {
 	if code != exit.Done {
 		t.Fatalf("eval: exit code %d: %s", code, errs)
 	}
-	var e evaluation
+	var e evaluate.Result
 	if err := json.Unmarshal([]byte(out), &e); err != nil {
 		t.Fatal(err)
 	}

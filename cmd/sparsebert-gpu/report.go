@@ -1,33 +1,22 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
-	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
 	"github.com/sparsebert/sparsebert-gpu/internal/report"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
-// reportFile is the report that train leaves in its run folder.
-const reportFile = "report.html"
-
-// reportName is the command's name.
-const reportName = "report"
-
 func reportCommand() *cli.Command {
 	return &cli.Command{
-		Name:      reportName,
+		Name:      "report",
 		Usage:     "make one self-contained HTML page of run and sweep folders, with plots",
 		ArgsUsage: "RUN...",
 		Description: "A RUN is a run folder, finished or not, or a sweep folder. The page needs no network. Each figure is\n" +
@@ -50,7 +39,7 @@ func reportFlags() []cli.Flag {
 func reportAction(c *cli.Context) error {
 	paths := c.Args().Slice()
 	if len(paths) == 0 {
-		return usage.Errorf("report: found no folder, expected RUN..., folders of runs or sweeps")
+		return usage.Errorf("report: no RUN given, expected folders of runs or sweeps")
 	}
 	if slices.Contains(paths, "") {
 		return usage.Errorf("report: found an empty name, expected a folder")
@@ -70,17 +59,17 @@ func reportAction(c *cli.Context) error {
 	case c.Bool("no-figures") && c.IsSet("figures"):
 		return usage.Errorf("report: found --figures and --no-figures, expected one of them")
 	case c.IsSet("figures") && figures == "":
-		return usage.Errorf("report: found --figures without a name, expected a path")
+		return usage.Errorf("report: no path given for --figures")
 	case figures == "":
 		figures = strings.TrimSuffix(out, filepath.Ext(out)) + "-figures"
 	}
-	if err := checkOut(out); err != nil {
+	if err := report.CheckOut(out); err != nil {
 		return err
 	}
-	if err := checkFigures(figures); err != nil && !c.Bool("no-figures") {
+	if err := report.CheckFigures(figures); err != nil && !c.Bool("no-figures") {
 		return err
 	}
-	r, err := makeReport(paths)
+	r, err := report.Make(paths)
 	if err != nil {
 		return err
 	}
@@ -99,43 +88,6 @@ func reportAction(c *cli.Context) error {
 	return r.WriteHTML(out)
 }
 
-// checkOut says, before anything is read, whether a file can be written.
-func checkOut(path string) error {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return usage.Errorf("out: found %s to be a folder, expected a file", path)
-	}
-	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return usage.Errorf("out: found no folder %s, expected one for the file", filepath.Dir(path))
-	}
-	return nil
-}
-
-// checkFigures says whether a folder can be made or used.
-func checkFigures(path string) error {
-	if info, err := os.Stat(path); err == nil && !info.IsDir() {
-		return usage.Errorf("figures: found %s to be a file, expected a folder", path)
-	}
-	return nil
-}
-
-// makeReport reads runs. What is wrong with them is a matter of the user's.
-func makeReport(paths []string) (*report.Report, error) {
-	d, err := report.Load(paths)
-	if err != nil {
-		return nil, reportError(err)
-	}
-	r, err := report.New(d)
-	return r, reportError(err)
-}
-
-// reportError gives errors about the runs exit code 2.
-func reportError(err error) error {
-	if errors.Is(err, report.ErrData) || errors.Is(err, metrics.ErrMalformed) {
-		return usage.Mark(err)
-	}
-	return err
-}
-
 // watchReport serves the page until the context ends.
 func watchReport(c *cli.Context, paths []string) error {
 	for _, name := range []string{"out", "figures", "no-figures"} {
@@ -145,30 +97,15 @@ func watchReport(c *cli.Context, paths []string) error {
 	}
 	s, err := report.NewServer(paths)
 	if err != nil {
-		return reportError(err)
+		return err
 	}
-	l, err := net.Listen("tcp", c.String("listen"))
+	l, err := report.Listen(c.String("listen"))
 	if err != nil {
-		return usage.Errorf("listen: found %q (%v), expected an address such as 127.0.0.1:8080 that is free", c.String("listen"), err)
+		return err
 	}
 	if s, ok := c.App.ErrWriter.(*progress.Screen); ok {
 		s.SetEnds("the page is no longer served; the runs go on as they were")
 	}
 	fmt.Fprintf(c.App.Writer, "http://%s/\n", l.Addr())
-	if err := s.Serve(c.Context, l); err != nil {
-		return err
-	}
-	return nil
-}
-
-// leaveReport writes the report of a run into its folder. The run is not worth
-// less without it: a failure is a warning.
-func leaveReport(dir string, log zerolog.Logger) {
-	r, err := makeReport([]string{dir})
-	if err == nil {
-		err = r.WriteHTML(filepath.Join(dir, reportFile))
-	}
-	if err != nil {
-		log.Warn().Err(err).Msg("the run has no report")
-	}
+	return s.Serve(c.Context, l)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/report"
 )
 
 // reportRun trains a moment and returns the run folder.
@@ -64,7 +65,7 @@ func TestReport(t *testing.T) {
 		t.Skip("-short: starts no goroutine that TestReportOfEveryMethod does not start")
 	}
 	dir := reportRun(t)
-	own, err := os.ReadFile(filepath.Join(dir, reportFile))
+	own, err := os.ReadFile(filepath.Join(dir, report.FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func TestReport(t *testing.T) {
 func TestReportOfEveryMethod(t *testing.T) {
 	for _, method := range []string{"dense", "static", "dynamic"} {
 		dir := reportRun(t, "--method", method, "--updates", "0")
-		if _, err := os.Stat(filepath.Join(dir, reportFile)); err != nil {
+		if _, err := os.Stat(filepath.Join(dir, report.FileName)); err != nil {
 			t.Error(err)
 		}
 		model := filepath.Join(dir, "checkpoints", "step-6", "model.safetensors")
@@ -148,7 +149,7 @@ func TestReportBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range []badInput{
-		{"no folder", []string{"report", "--out", "@"}, []string{"found no folder", "RUN"}},
+		{"no folder", []string{"report", "--out", "@"}, []string{"no RUN given"}},
 		{"no out", []string{"report", run}, []string{"--out"}},
 		{"out without a name", []string{"report", run, "--out", ""}, []string{"--out"}},
 		{"out is a folder", []string{"report", run, "--out", empty}, []string{"to be a folder"}},

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"errors"
-	"fmt"
-	"io"
 	"runtime"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,8 +39,11 @@ func sweepCommand() *cli.Command {
 }
 
 func sweepAction(c *cli.Context) error {
-	if c.Args().Len() != 1 {
-		return usage.Errorf("sweep: found %d arguments, expected one file; see `sparsebert-gpu sweep --help`", c.Args().Len())
+	switch n := c.Args().Len(); {
+	case n == 0:
+		return usage.Errorf("sweep: no FILE given; see `sparsebert-gpu sweep --help`")
+	case n > 1:
+		return usage.Errorf("sweep: found %d arguments, expected one FILE; see `sparsebert-gpu sweep --help`", n)
 	}
 	if err := commandline.RequireRange(c, 1, maxJobs, "jobs"); err != nil {
 		return err
@@ -72,20 +72,28 @@ func sweepAction(c *cli.Context) error {
 	}
 	s := &sweep.Sweep{File: file, Runs: runs, Out: c.String("out"), Jobs: jobs, Open: devices.Open}
 	if s.Out == "" && !c.Bool("dry-run") && !c.Bool("list") {
-		return usage.Errorf("sweep: found no --out, expected the sweep's folder")
+		return usage.Errorf("sweep: no --out given")
 	}
 	switch {
 	case c.Bool("list"):
-		return listSweep(c.App.Writer, s)
+		runs, err := s.Progress()
+		if err != nil {
+			return err
+		}
+		return sweep.WriteStandings(c.App.Writer, runs)
 	case c.Bool("dry-run"):
-		return drySweep(c.Context, c.App.Writer, s)
+		preview, err := s.Check(c.Context)
+		if err != nil {
+			return err
+		}
+		return preview.Write(c.App.Writer)
 	}
 	watch := progress.NewSweep(log, c.App.ErrWriter, runs, ours)
 	s.Watch = watch
 	err = s.Do(c.Context)
 	watch.Close()
 	if err == nil || errors.Is(err, sweep.ErrFailed) {
-		printGroups(c.App.Writer, s)
+		err = cmp.Or(err, s.WriteGroups(c.App.Writer))
 	}
 	if err != nil && ours.JSONLogs {
 		err = loggedError{err, log}
@@ -107,62 +115,4 @@ func override(c *cli.Context, run *train.Config, ours train.Config, jobs int) {
 	if run.Threads == 0 && jobs > 1 {
 		run.Threads = max(1, runtime.NumCPU()/jobs)
 	}
-}
-
-// drySweep prints what a sweep would take.
-func drySweep(ctx context.Context, w io.Writer, s *sweep.Sweep) error {
-	p, err := s.Check(ctx)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "%d runs, %d finished; those left: %d steps, %.3g FLOPs by the paper's count\n", p.Runs, p.Finished, p.Steps, p.FLOPs)
-	fmt.Fprintf(w, "memory of the largest run: %s (%s)\n", mebibytes(p.Memory), p.MemoryOf)
-	fmt.Fprintf(w, "disk: %s for one checkpoint of every run\n", mebibytes(p.CheckpointSum))
-	return nil
-}
-
-// listSweep prints the runs of a sweep, which may be under way.
-func listSweep(w io.Writer, s *sweep.Sweep) error {
-	standings, err := s.Progress()
-	if err != nil {
-		return err
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "RUN\tSTATE\tSTEPS\tMLM LOSS")
-	for _, r := range standings {
-		steps, loss := fmt.Sprint(r.Done), ""
-		if r.Steps > 0 {
-			steps += fmt.Sprint("/", r.Steps)
-		}
-		if r.MLMLoss != nil {
-			loss = fmt.Sprintf("%.4f", *r.MLMLoss)
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Run.Name, r.State, steps, loss)
-	}
-	return t.Flush()
-}
-
-// printGroups sums a sweep up.
-func printGroups(w io.Writer, s *sweep.Sweep) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "GROUP\tDONE\tDIVERGED\tFAILED\tBEST MLM LOSS\tRUN")
-	for _, g := range s.File.Groups {
-		counts := map[string]int{}
-		var best *sweep.Result
-		for _, r := range s.Results() {
-			if r.Group != g.Name {
-				continue
-			}
-			counts[r.Status]++
-			if r.MLMLoss != nil && (best == nil || *r.MLMLoss < *best.MLMLoss) {
-				best = r
-			}
-		}
-		name, loss := "", ""
-		if best != nil {
-			name, loss = best.Name, fmt.Sprintf("%.4f", *best.MLMLoss)
-		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\t%s\n", g.Name, counts[sweep.Done], counts[sweep.Diverged], counts[sweep.Failed], loss, name)
-	}
-	t.Flush()
 }

@@ -139,9 +139,9 @@ func TestSweepUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, "found 0 arguments, expected one file"},
+		{nil, "no FILE given"},
 		{[]string{file, file}, "found 2 arguments"},
-		{[]string{file}, "found no --out"},
+		{[]string{file}, "no --out given"},
 		{[]string{file, "--out", out, "--jobs", "0"}, "--jobs: found 0"},
 		{[]string{file, "--out", out, "--nonsense"}, "found unknown flag --nonsense"},
 		{[]string{file + ".none", "--out", out}, "expected a readable sweep's file"},

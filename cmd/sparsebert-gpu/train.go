@@ -9,9 +9,11 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/cost"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
+	"github.com/sparsebert/sparsebert-gpu/internal/report"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
@@ -58,7 +60,11 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 		return err
 	}
 	if config.DryRun {
-		return dryRun(c.Context, c.App.Writer, config)
+		dry, err := train.DryRun(c.Context, config, devices.Open)
+		if err != nil {
+			return err
+		}
+		return cost.WriteDry(c.App.Writer, dry)
 	}
 	if s, ok := c.App.ErrWriter.(*progress.Screen); ok && config.JSONLogs {
 		s.SetLog(log)
@@ -69,7 +75,9 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 	if watch.Dir() != "" {
 		// The model goes first: the collector would let the report's memory come on top of it.
 		debug.FreeOSMemory()
-		leaveReport(watch.Dir(), log)
+		if err := report.Leave(watch.Dir()); err != nil { // the run is not worth less without it
+			log.Warn().Err(err).Msg("the run has no report")
+		}
 	}
 	if err != nil {
 		if watch.Dir() == "" && device.IsOutOfMemory(err) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/cost"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
@@ -39,7 +40,7 @@ func enoughForProducts(cases []Case, o Options, meminfo string) error {
 	for _, c := range cases {
 		if need := Need(c, 4, o.CacheBytes, !o.NoDense); need > free {
 			return usage.Errorf("bench: %d tokens of %dx%d: found %s of memory, expected %s; give fewer tokens or --dense=false",
-				c.Tokens, c.In, c.Out, mebibytes(free), mebibytes(need))
+				c.Tokens, c.In, c.Out, cost.Mebibytes(free), cost.Mebibytes(need))
 		}
 	}
 	return nil
@@ -53,7 +54,7 @@ func enoughForStep(s Step, meminfo string) error {
 	}
 	if free := freeMemory(meminfo); e.MemoryBytes > free {
 		return usage.Errorf("bench: %d sequences: found %s of memory, expected %s; give a smaller --model or --batch-size",
-			s.Options.MicroBatch, mebibytes(free), mebibytes(e.MemoryBytes))
+			s.Options.MicroBatch, cost.Mebibytes(free), cost.Mebibytes(e.MemoryBytes))
 	}
 	return nil
 }
@@ -72,5 +73,3 @@ func freeMemory(meminfo string) int64 {
 	}
 	return math.MaxInt64
 }
-
-func mebibytes(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }

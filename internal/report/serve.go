@@ -28,11 +28,11 @@ type Server struct {
 }
 
 // NewServer reads the runs once, so that wrong paths are found before anything is
-// served.
+// served: an error about them is one of package usage.
 func NewServer(paths []string) (*Server, error) {
 	s := &Server{paths: paths}
 	if _, err := s.refresh(); err != nil {
-		return nil, err
+		return nil, aboutData(err)
 	}
 	return s, nil
 }

@@ -105,7 +105,7 @@ func Parse(name, folder string, data []byte) (*File, error) {
 		}
 	}
 	if groups == nil {
-		return nil, y.Errorf(1, "found no groups, expected a list of them")
+		return nil, y.Errorf(1, "no groups given, expected a list of them")
 	}
 	if f.Groups, err = r.groups(*groups); err != nil {
 		return nil, err
@@ -205,7 +205,7 @@ func (r *reader) group(p strictyaml.Pair) (Group, error) {
 		}
 	}
 	if g.Name == "" {
-		return g, r.y.Errorf(g.Line, "found a group without a name, expected one")
+		return g, r.y.Errorf(g.Line, "no name given for a group")
 	}
 	g.set = append(g.set, own...)
 	return g, r.together(&g, own)
@@ -316,7 +316,7 @@ func (r *reader) tune(p strictyaml.Pair) (*tune, error) {
 		}
 	}
 	if len(t.rates.values) == 0 {
-		return nil, r.y.Errorf(p.Line, "tune: found no learning_rate, expected a list of candidates")
+		return nil, r.y.Errorf(p.Line, "tune: no learning_rate given, expected a list of candidates")
 	}
 	return t, nil
 }
@@ -359,7 +359,7 @@ func (r *reader) fit(p strictyaml.Pair, groups []Group) (*Fit, error) {
 		}
 	}
 	if len(f.Groups) == 0 {
-		return nil, r.y.Errorf(p.Line, "fit: found no groups, expected a list of their names")
+		return nil, r.y.Errorf(p.Line, "fit: no groups given, expected a list of their names")
 	}
 	return f, nil
 }

@@ -2,6 +2,7 @@ package version
 
 import (
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -36,5 +37,18 @@ func TestFull(t *testing.T) {
 	}
 	if !strings.HasPrefix(Full(), Number) {
 		t.Errorf("found %q, expected %s first", Full(), Number)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	defer func(before string) { commit = before }(commit)
+	commit = "feedbeef-dirty"
+	for cuda, want := range map[bool]string{
+		false: Number + " (commit feedbeef, modified, plain build, " + runtime.Version() + ")",
+		true:  Number + " (commit feedbeef, modified, build for NVIDIA GPUs, " + runtime.Version() + ")",
+	} {
+		if got := Describe(cuda); got != want {
+			t.Errorf("found %q, expected %q", got, want)
+		}
 	}
 }

@@ -1,0 +1,37 @@
+package cost
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/sparsebert/sparsebert-gpu/train"
+)
+
+// WriteDry writes what a run would take, and returns an error where the device's memory or the disk
+// is too small for it.
+func WriteDry(w io.Writer, d *train.Dry) error {
+	if err := Write(w, d.Estimate); err != nil {
+		return err
+	}
+	c := d.Plan.Config
+	sequences := float64(c.BatchSize*c.Accumulation) * float64(c.MaxSteps)
+	fmt.Fprintf(w, "\nrun: %d steps of %d sequences of %d tokens, %d topology updates, peak learning rate %.3g\n",
+		c.MaxSteps, c.BatchSize*c.Accumulation, c.SeqLen, len(d.Plan.UpdateAt), c.LearningRate)
+	fmt.Fprintf(w, "     %.3g FLOPs by the paper's count, %.2f epochs of %d examples\n",
+		d.Plan.FLOPs(c.MaxSteps), sequences/float64(d.Plan.Data.Train.Examples()), d.Plan.Data.Train.Examples())
+	fmt.Fprintf(w, "disk: %s a checkpoint, %s at most in %s", Mebibytes(d.CheckpointBytes), Mebibytes(d.DiskBytes), d.Dir)
+	if d.FreeBytes >= 0 {
+		fmt.Fprintf(w, " (%s free)", Mebibytes(d.FreeBytes))
+	}
+	fmt.Fprintln(w)
+	if m := d.Device; m != nil {
+		fmt.Fprintf(w, "memory: %d bytes on %s, which has %d of %d free\n", m.Plan.Bytes, m.Device, m.Free, m.Total)
+		if err := m.Err(); err != nil {
+			return err
+		}
+	}
+	if d.FreeBytes >= 0 && d.FreeBytes < d.DiskBytes {
+		return fmt.Errorf("disk: found %s free, expected %s", Mebibytes(d.FreeBytes), Mebibytes(d.DiskBytes))
+	}
+	return nil
+}

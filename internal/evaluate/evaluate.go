@@ -1,0 +1,112 @@
+// Package evaluate measures a checkpoint on a corpus.
+package evaluate
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/device"
+	"github.com/sparsebert/sparsebert-gpu/internal/progress"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/train"
+)
+
+// Options say what is evaluated and how.
+type Options struct {
+	Checkpoint string   // step-N folder, or a run folder: its newest good one
+	Corpus     []string // text or shards; none: the run's validation set
+	Vocab      string   // vocab.txt, which must be the checkpoint's; "": not compared
+	Batches    int      // at most so many; 0: all
+	Device     string   // auto, cpu, cuda or sim
+	Precision  string   // fp32 or bf16; "": as in training, on the cpu fp32
+	Threads    int      // 0: one a core
+	Open       train.Opener
+	Log        zerolog.Logger // of stages and of damaged checkpoints that were passed over
+}
+
+// Result is what an evaluation came to.
+type Result struct {
+	Checkpoint     string  `json:"checkpoint"`
+	Step           int64   `json:"step"`
+	MLMLoss        float64 `json:"mlm_loss"`
+	Perplexity     float64 `json:"perplexity"`
+	MLMAccuracy    float64 `json:"mlm_accuracy"`
+	NSPLoss        float64 `json:"nsp_loss"`
+	NSPAccuracy    float64 `json:"nsp_accuracy"`
+	UnigramEntropy float64 `json:"unigram_entropy"`
+	Tokens         int64   `json:"tokens"`
+}
+
+// Run evaluates a checkpoint.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	m, trained, err := train.LoadModel(o.Checkpoint, o.Open, func(config *train.Config) {
+		config.Device, config.Threads = o.Device, o.Threads
+		switch {
+		case o.Precision != "":
+			config.Precision = o.Precision
+		case device.Resolve(config.Device) == "cpu":
+			config.Precision = "fp32" // whatever it was trained in: weights are float32
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer m.Backend().Close()
+	progress.WarnSkipped(o.Log, trained.Skipped)
+	if err := o.checkVocab(trained.Vocab); err != nil {
+		return nil, err
+	}
+	data, err := o.data(ctx, trained)
+	if err != nil {
+		return nil, err
+	}
+	e, err := train.Evaluate(ctx, m, data.Valid, o.Batches)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{
+		Checkpoint: trained.Path, Step: trained.Step,
+		MLMLoss: e.MLMLoss, Perplexity: train.Perplexity(e.MLMLoss), MLMAccuracy: e.MLMAccuracy,
+		NSPLoss: e.NSPLoss, NSPAccuracy: e.NSPAccuracy,
+		UnigramEntropy: data.UnigramEntropy, Tokens: data.ValidTokens,
+	}, nil
+}
+
+// checkVocab compares the vocabulary that was given with the checkpoint's.
+func (o Options) checkVocab(own *corpus.Vocab) error {
+	if o.Vocab == "" {
+		return nil
+	}
+	vocab, err := corpus.LoadVocab(o.Vocab)
+	if err != nil {
+		return err
+	}
+	if vocab.SHA256() != own.SHA256() {
+		return usage.Errorf("vocab: found %s with %d tokens, expected the checkpoint's own vocabulary of %d tokens",
+			o.Vocab, vocab.Size(), own.Size())
+	}
+	return nil
+}
+
+// data loads what is evaluated on.
+func (o Options) data(ctx context.Context, trained *train.Trained) (*train.Data, error) {
+	stages := progress.StageLines(o.Log)
+	if len(o.Corpus) > 0 {
+		return train.LoadEvalData(ctx, trained.Config, o.Corpus, trained.Vocab, stages)
+	}
+	return train.LoadData(ctx, trained.Config, trained.Vocab, stages)
+}
+
+// Write writes the result for people.
+func (r *Result) Write(w io.Writer) error {
+	_, err := fmt.Fprintf(w, `checkpoint      %s (step %d)
+masked tokens   loss %.4f, perplexity %.2f, accuracy %.2f %%
+next sentence   loss %.4f, accuracy %.2f %%
+corpus          %d tokens, unigram entropy %.3f
+`, r.Checkpoint, r.Step, r.MLMLoss, r.Perplexity, 100*r.MLMAccuracy, r.NSPLoss, 100*r.NSPAccuracy, r.Tokens, r.UnigramEntropy)
+	return err
+}

@@ -1,0 +1,70 @@
+package report
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+)
+
+// FileName is the report that train leaves in its run folder.
+const FileName = "report.html"
+
+// Make reads run folders and sweep folders and makes a report of them. An error about what they
+// hold is one of package usage.
+func Make(paths []string) (*Report, error) {
+	d, err := Load(paths)
+	if err != nil {
+		return nil, aboutData(err)
+	}
+	r, err := New(d)
+	return r, aboutData(err)
+}
+
+// aboutData marks errors about the runs as the user's.
+func aboutData(err error) error {
+	if errors.Is(err, ErrData) || errors.Is(err, metrics.ErrMalformed) {
+		return usage.Mark(err)
+	}
+	return err
+}
+
+// Leave writes the report of a run into its folder.
+func Leave(dir string) error {
+	r, err := Make([]string{dir})
+	if err != nil {
+		return err
+	}
+	return r.WriteHTML(filepath.Join(dir, FileName))
+}
+
+// CheckOut says, before anything is read, whether the page can be written to a file.
+func CheckOut(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return usage.Errorf("out: found %s to be a folder, expected a file", path)
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return usage.Errorf("out: found no folder %s, expected one for the file", filepath.Dir(path))
+	}
+	return nil
+}
+
+// CheckFigures says whether a folder for the figures can be made or used.
+func CheckFigures(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return usage.Errorf("figures: found %s to be a file, expected a folder", path)
+	}
+	return nil
+}
+
+// Listen opens the address on which a page is served. An error is one of package usage.
+func Listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, usage.Errorf("listen: found %q (%w), expected an address such as 127.0.0.1:8080 that is free", address, err)
+	}
+	return l, nil
+}
