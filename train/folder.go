@@ -159,7 +159,7 @@ func (f *folder) describe(c Config, vocab *corpus.Vocab, device string) error {
 type Environment struct {
 	Started   string   `json:"started"`
 	Command   []string `json:"command"`
-	Version   string   `json:"version"`  // of the program
+	Version   string   `json:"version"` // of the program
 	Revision  string   `json:"revision"`
 	GoVersion string   `json:"go_version"`
 	System    string   `json:"system"`
