@@ -16,8 +16,8 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
-	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/internal/version"
+	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
 // The files of a run folder beside metrics.jsonl and the TensorBoard events.
