@@ -22,19 +22,25 @@ func (r *Tensor) At() int64 { return r.Step }
 
 func (r *Tensor) columns() []column {
 	return append([]column{{"step", &r.Step, false}, {"tensor", &r.Tensor, false}},
-		updateColumns(&r.Pruned, &r.ExploredDOF, &r.RemovedNewRatio, &r.Turnover, &r.MeanAge, &r.EmptyRows, &r.EmptyCols)...)
+		updateFields{&r.Pruned, &r.ExploredDOF, &r.RemovedNewRatio, &r.Turnover, &r.MeanAge, &r.EmptyRows, &r.EmptyCols}.columns()...)
 }
 
-// updateColumns are the columns that a Topology and a Tensor record share.
-func updateColumns(pruned *int64, explored, removedNew, turnover, age *float64, rows, cols *int64) []column {
+// updateFields are the numbers that a Topology and a Tensor record share.
+type updateFields struct {
+	pruned                              *int64
+	explored, removedNew, turnover, age *float64
+	emptyRows, emptyCols                *int64
+}
+
+func (u updateFields) columns() []column {
 	return []column{
-		{"pruned", pruned, false},
-		{"explored_dof", explored, false},
-		{"removed_new_ratio", removedNew, false},
-		{"turnover", turnover, false},
-		{"mean_age", age, false},
-		{"empty_rows", rows, false},
-		{"empty_cols", cols, false},
+		{"pruned", u.pruned, false},
+		{"explored_dof", u.explored, false},
+		{"removed_new_ratio", u.removedNew, false},
+		{"turnover", u.turnover, false},
+		{"mean_age", u.age, false},
+		{"empty_rows", u.emptyRows, false},
+		{"empty_cols", u.emptyCols, false},
 	}
 }
 

@@ -109,7 +109,7 @@ func (r *Topology) At() int64 { return r.Step }
 
 func (r *Topology) columns() []column {
 	all := append([]column{{"step", &r.Step, false}, {"update", &r.Update, false}, {"prune_ratio", &r.PruneRatio, false}},
-		updateColumns(&r.Pruned, &r.ExploredDOF, &r.RemovedNewRatio, &r.Turnover, &r.MeanAge, &r.EmptyRows, &r.EmptyCols)...)
+		updateFields{&r.Pruned, &r.ExploredDOF, &r.RemovedNewRatio, &r.Turnover, &r.MeanAge, &r.EmptyRows, &r.EmptyCols}.columns()...)
 	return append(all, column{"seconds", &r.Seconds, true})
 }
 
