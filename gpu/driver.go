@@ -17,11 +17,16 @@ func (d Dim3) String() string { return fmt.Sprintf("(%d,%d,%d)", d.X, max(d.Y, 1
 // Handles of a driver's objects. Those of one driver mean nothing to another.
 // Stream 0 is the default stream; 0 of the others is none.
 type (
-	Module   uint64
+	// Module is a loaded PTX file.
+	Module uint64
+	// Function is a kernel of a module.
 	Function uint64
-	Stream   uint64
-	Event    uint64
-	Graph    uint64
+	// Stream is a queue of work.
+	Stream uint64
+	// Event is a point in a stream.
+	Event uint64
+	// Graph is a recorded sequence of launches.
+	Graph uint64
 )
 
 // Properties are what launches depend on.

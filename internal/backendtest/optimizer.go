@@ -93,11 +93,11 @@ func (c adamCase) String() string {
 
 func adamCases() []adamCase {
 	base := backend.AdamConfig{Beta1: 0.9, Beta2: 0.999, Eps: 1e-6}
-	decay, clip, lasso, all := base, base, base, base
+	decay, clip, lasso := base, base, base
 	decay.WeightDecay = 0.01
 	clip.MaxGradNorm = 1
 	lasso.GroupLasso, lasso.GroupLassoStd = 4, 0.02
-	all = backend.AdamConfig{Beta1: 0.8, Beta2: 0.98, Eps: 1e-8, WeightDecay: 0.1, GroupLasso: 2, GroupLassoStd: 0.05, MaxGradNorm: 3}
+	all := backend.AdamConfig{Beta1: 0.8, Beta2: 0.98, Eps: 1e-8, WeightDecay: 0.1, GroupLasso: 2, GroupLassoStd: 0.05, MaxGradNorm: 3}
 	var list []adamCase
 	for _, c := range []backend.AdamConfig{base, decay, clip, lasso, all} {
 		for _, step := range []int64{0, 6, 100000} {

@@ -20,7 +20,7 @@ import (
 const (
 	// HelperName is the file of the helper binary, which stands beside the program's own.
 	HelperName = "sparsebert-gpu-cuda"
-	// ProbeFlag, alone, makes the helper open the GPU, name it and exit.
+	// ProbeFlag alone makes the helper open the GPU, name it and exit.
 	ProbeFlag = "--probe-cuda"
 	// probeTime is how long that may take: a driver that hangs must not hang us.
 	probeTime = time.Minute

@@ -82,7 +82,6 @@ var (
 // show.
 func runCharts(runs []*Run) []figure {
 	of, legend := looks(runs)
-	unit, size := "seconds", 1.
 	longest := 0.
 	if len(runs) > fewRuns { // what is first lies on top
 		runs = slices.Clone(runs)
@@ -91,7 +90,7 @@ func runCharts(runs []*Run) []figure {
 	for _, r := range runs {
 		longest = max(longest, r.Seconds())
 	}
-	unit, size = timeUnit(longest)
+	unit, size := timeUnit(longest)
 	timeAxis := axis{label: "wall-clock time, " + unit, zero: true}
 
 	stepOf := func(_ *Run, step int64, _ float64) float64 { return float64(step) }
