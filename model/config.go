@@ -14,16 +14,16 @@ var ErrConfig = errors.New("invalid model configuration")
 
 // Config describes a BERT. The zero value is not valid; start from Preset.
 type Config struct {
-	VocabSize    int     `json:"vocab_size"`
-	Layers       int     `json:"num_hidden_layers"`
-	Hidden       int     `json:"hidden_size"`
-	Heads        int     `json:"num_attention_heads"`
-	FFN          int     `json:"intermediate_size"`
-	MaxPositions int     `json:"max_position_embeddings"`
-	TypeVocab    int     `json:"type_vocab_size"`
-	Dropout      float64 `json:"dropout"` // of hidden states and of attention probabilities
+	VocabSize    int     `json:"vocab_size"`              // V, tokens
+	Layers       int     `json:"num_hidden_layers"`       // L, of the encoder
+	Hidden       int     `json:"hidden_size"`             // H, a multiple of Heads
+	Heads        int     `json:"num_attention_heads"`     // A
+	FFN          int     `json:"intermediate_size"`       // F
+	MaxPositions int     `json:"max_position_embeddings"` // the longest sequence
+	TypeVocab    int     `json:"type_vocab_size"`         // segments
+	Dropout      float64 `json:"dropout"`                 // of hidden states and of attention probabilities
 
-	Init        Init `json:"init"`
+	Init        Init `json:"init"`         // of weight matrices
 	InitRescale bool `json:"init_rescale"` // sparse tensors start multiplied by 1/sqrt(density)
 
 	// The rest is ignored when Method is Dense.

@@ -5,6 +5,7 @@ package model
 type CostEstimate struct {
 	Counts
 
+	// The sizes of Options.
 	SeqLen     int `json:"seq_len"`
 	MicroBatch int `json:"micro_batch"`
 	MaxMasked  int `json:"max_masked"`

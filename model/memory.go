@@ -4,8 +4,8 @@ import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // MemoryPart is one line of the estimate of memory, in bytes.
 type MemoryPart struct {
-	Name  string `json:"name"`
-	Bytes int64  `json:"bytes"`
+	Name  string `json:"name"`  // what the bytes hold
+	Bytes int64  `json:"bytes"` // of this model
 	Dense int64  `json:"dense"` // of the same model with method dense
 }
 

@@ -74,12 +74,12 @@ func empty(ptr []int32) int {
 // Averages sums a model's tensors up. The ratios and the age are plain means
 // over the tensors, as in the paper, whatever their sizes; the counts are sums.
 type Averages struct {
-	Tensors         int
-	ExploredDOF     float64
-	RemovedNewRatio float64 // over the tensors that the update pruned
-	Turnover        float64
-	MeanAge         float64 // steps
-	Pruned          int
+	Tensors         int     // how many there are
+	ExploredDOF     float64 // mean
+	RemovedNewRatio float64 // mean over the tensors that the update pruned
+	Turnover        float64 // mean
+	MeanAge         float64 // mean, in steps
+	Pruned          int     // sum, as all that follow
 	Active          int
 	EmptyRows       int
 	EmptyCols       int

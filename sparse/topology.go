@@ -9,7 +9,8 @@ import (
 // Shape is the shape of a block-sparse weight in elements: Out x In, cut into
 // square blocks of Block x Block. Out and In are multiples of Block.
 type Shape struct {
-	Out, In, Block int
+	Out, In int // elements of a column and of a row: outputs and inputs of the layer
+	Block   int // B, elements of a block's side
 }
 
 // BlockSizes returns the block sizes that the program supports.

@@ -20,11 +20,11 @@ const (
 
 // Update is one topology update of a model.
 type Update struct {
-	Seed         uint64
+	Seed         uint64  // of random growth
 	Number       int     // 1 for the first update
 	Step         int64   // optimizer steps finished; Born of the new blocks
 	PruneRatio   float64 // pr(t) of this update, 0 to 1
-	Norm         Norm
+	Norm         Norm    // the smallest are pruned
 	Growth       Growth
 	RegrowPruned bool // a block pruned now may return at once
 }
