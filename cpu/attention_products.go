@@ -20,8 +20,8 @@ func (o *attnOp) planPrefetch(s *attnScratch, i int) {
 	}
 }
 
-// prefetch lets a product prefetch the next rows of what is planned. All products do, a row in every
-// 16 steps: the fewer lines are pending at a time, the less the processor waits for them.
+// prefetch lets a product prefetch the next rows of what is planned. All products do, a row in
+// every 16 steps: the fewer lines are pending at a time, the less the processor waits for them.
 func (o *attnOp) prefetch(s *attnScratch) {
 	t := &s.tiles
 	t.Prefetch, t.PrefetchStride = noBias[:], 0

@@ -77,8 +77,8 @@ func (o *attnOp) packTransposed(s *attnScratch, dst, src []float32, r0 int) {
 	o.pair(s.transposed, s.transposed, o.padHead)
 }
 
-// pair pairs the rows of a micro-panel if the path has PairRows, and returns the micro-panel that its
-// tiles want. Behind an odd number of rows comes a row of zeros.
+// pair pairs the rows of a micro-panel if the path has PairRows, and returns the micro-panel that
+// its tiles want. Behind an odd number of rows comes a row of zeros.
 func (o *attnOp) pair(dst, src []float32, rows int) []float32 {
 	if o.b.k.PairRows == nil {
 		return src

@@ -58,7 +58,7 @@ func TestBlockGradL1OfSeveralChunks(t *testing.T) {
 	}
 }
 
-// normCase is a gradient of which the scores are asked for, on top of others.
+// normCase is a gradient whose scores are added to others.
 type normCase struct {
 	*gradCase
 	before       []float32

@@ -12,14 +12,16 @@ import (
 // ErrClosed is returned by every call after Close.
 var ErrClosed = errors.New("cpu backend: closed")
 
-// Options are the settings of New.
+// Options are the settings of New. Neither changes what an operation means; Path changes the last
+// bits of results.
 type Options struct {
 	Threads int  // 0: as many as GOMAXPROCS allows
-	Path    Path // instruction path; the zero value picks the fastest
+	Path    Path // Auto, the zero value: the fastest
 }
 
-// Backend is the CPU backend: the operations of backend.Backend, whose arguments are
-// checked, and what only this device has.
+// Backend is the CPU device: the operations of backend.Backend, whose arguments are checked, and
+// what only this device has. Operations are finished when they return. One goroutine at a
+// time may use a Backend; the threads are its own.
 type Backend struct {
 	backend.Backend
 	device *device
@@ -29,14 +31,14 @@ type Backend struct {
 type device struct {
 	k      *kernel.Set
 	pool   *pool
-	err    error // the first error; it sticks
+	err    error // the first one of all calls
 	mem    int64
 	allocs int // how many there have been
 	step   backend.StepScalars
 	work   []workspace // of each thread
 
-	splitKFrom      int // chunks of tokens of a weight gradient from which on it has halves
-	nonTemporalFrom int // bytes of a result from which on it goes past the caches
+	splitKFrom      int // chunks of tokens from which on a weight gradient has split-K partials
+	nonTemporalFrom int // bytes of a result from which on it has non-temporal stores
 	partFrom        int // bytes of a weight from which on it is multiplied in parts
 
 	ops opStates
@@ -60,8 +62,8 @@ type opStates struct {
 	topo      topoOp
 }
 
-// New starts a backend. It fails when the path asked for does not exist here or
-// Threads is negative.
+// New starts a device with its threads, which Close stops. It is an error if the machine or the
+// build lacks the path, or if Threads is negative.
 func New(o Options) (*Backend, error) {
 	if o.Threads < 0 {
 		return nil, fmt.Errorf("cpu backend: threads: found %d, expected 0 (automatic) or more", o.Threads)
@@ -80,7 +82,7 @@ func New(o Options) (*Backend, error) {
 	return &Backend{backend.New(d), d}, nil
 }
 
-// Path returns the instruction set in use.
+// Path returns the instruction path in use, never Auto.
 func (b *Backend) Path() Path { return Path(b.device.k.Path) }
 
 // Threads returns the number of threads in use.
@@ -89,13 +91,12 @@ func (b *Backend) Threads() int { return b.device.pool.threads }
 // Name returns "cpu".
 func (b *device) Name() string { return "cpu" }
 
-// Describe returns the instruction set and the number of threads. Results depend
-// on the first: the sets round differently.
+// Describe returns the instruction path and the number of threads. Results depend on the path.
 func (b *device) Describe() string {
 	return fmt.Sprintf("cpu, instructions %s, threads %d", b.k.Path, b.pool.threads)
 }
 
-// Capabilities are what this device has besides.
+// Capabilities are the optional ones that this device has.
 func (b *device) Capabilities() backend.Capabilities {
 	return backend.Capabilities{Restricter: b, Profile: b}
 }
@@ -133,7 +134,7 @@ func (b *device) Fail(err error) {
 // fail is Fail for what an operation found.
 func (b *device) fail(format string, args ...any) { b.Fail(fmt.Errorf("cpu: "+format, args...)) }
 
-// chunks returns how many pieces of size n items make, the last one short.
+// chunks returns how many chunks of a size n items make, the last one short.
 func chunks(n, size int) int { return (n + size - 1) / size }
 
 // grow returns s with length n, reusing its memory when it suffices. The

@@ -7,7 +7,8 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
-// ProductKernel implements backend.Profile.
+// ProductKernel implements backend.Profile: the path, and whether the weight is dense or has
+// blocks or single elements.
 func (b *device) ProductKernel(op string, p backend.Param, tokens int) string {
 	q, ok := p.(*param)
 	switch {
@@ -22,7 +23,7 @@ func (b *device) ProductKernel(op string, p backend.Param, tokens int) string {
 	}
 }
 
-// Floats returns the memory of a float32 buffer of this backend: for programs that
+// Floats returns the memory of a float32 buffer of this device, not a copy: for programs that
 // compute on the same operands by other means. It is nil if x is anything else.
 func (b *Backend) Floats(x backend.Buffer) []float32 {
 	if own, ok := x.(*buffer); ok && own.Owner() == backend.Device(b.device) {
@@ -34,7 +35,7 @@ func (b *Backend) Floats(x backend.Buffer) []float32 {
 // Threads implements backend.Profile.
 func (b *device) Threads() int { return b.pool.threads }
 
-// CopyRate implements backend.Profile, by all threads.
+// CopyRate implements backend.Profile: the best rate of five copies by all threads.
 func (b *device) CopyRate(n int64) (float64, error) {
 	if err := b.err; err != nil {
 		return 0, err

@@ -63,7 +63,8 @@ func (o *gradOp) startTiles(ws *workspace, t kernel.GradTiles, n int) {
 	}
 }
 
-// tiles adds to c the tiles of slots, of the larger operand's micro-panels a and the smaller one's p.
+// tiles adds to c the tiles of slots, of the larger operand's micro-panels a and the smaller
+// one's p.
 func (o *gradOp) tiles(ws *workspace, c []float32, slots []int32, a, p []float32) {
 	w := &ws.gradTiles
 	w.C, w.Slots, w.A, w.B = c, slots, a, p

@@ -55,8 +55,8 @@ func (o *gradOp) packColumns(dst []float32, a *operand, col, cols, t0, n int) {
 	o.packTail(dst, a, col, cols, t0, n)
 }
 
-// packTail packs what PackInterleaved leaves: the columns of less than 16, the tokens of less than a
-// line, and zeros for those that do not exist.
+// packTail packs what PackInterleaved leaves: the columns of less than 16, the tokens of less
+// than a line, and zeros for those that do not exist.
 func (o *gradOp) packTail(dst []float32, a *operand, col, cols, t0, n int) {
 	m, size := o.tokensOfLine(), o.panelSize(n)
 	fill := func(r, c int) {

@@ -4,11 +4,12 @@
 
 package kernel
 
-// Where a comment says nothing else, name plus instruction set computes what name plus Go does, for
-// sizes as Set states them. Slices of the vector functions have a multiple of 8 (AVX2) or 16
-// (AVX512) elements.
+// Where a comment says nothing else, a function computes what the one with Go in the place of
+// the instruction set does, for sizes as Set states them. Slices of the vector functions
+// have a multiple of 8 (AVX2) or 16 (AVX512) elements.
 
-// packPanelAVX2 is packPanelGo for whole micro-panels and four rows at a time, at least one of either.
+// packPanelAVX2 is packPanelGo for whole micro-panels and four rows at a time, at least one of
+// either.
 //
 //go:noescape
 func packPanelAVX2(dst, src []float32, lds int, fours, panels int)
@@ -26,7 +27,8 @@ func interleave4AVX2(dst *float32, step int, src *float32, lds int, lines, cols1
 //go:noescape
 func interleave8AVX2(dst *float32, step int, src *float32, lds int, lines, cols16 int)
 
-// packPanelAVX512 is packPanelGo for whole micro-panels and four rows at a time, at least one of either.
+// packPanelAVX512 is packPanelGo for whole micro-panels and four rows at a time, at least one of
+// either.
 //
 //go:noescape
 func packPanelAVX512(dst, src []float32, lds int, fours, panels int)
@@ -54,12 +56,14 @@ func interleave16AVX512(dst *float32, step int, src *float32, lds int, lines, co
 //go:noescape
 func transposeAVX2(dst *float32, ldd int, src *float32, lds int, rows8, cols8 int)
 
-// transposeAVX512 is transposeGo for 16*rows16 rows and 16*cols16 columns, both positive.
+// transposeAVX512 is transposeGo for 16*rows16 rows and 16*cols16 columns,
+// both positive.
 //
 //go:noescape
 func transposeAVX512(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)
 
-// transposeNonTemporalAVX512 is transposeGo for 16*rows16 rows and 16*cols16 columns, both positive.
+// transposeNonTemporalAVX512 is transposeGo for 16*rows16 rows and 16*cols16 columns,
+// both positive.
 //
 //go:noescape
 func transposeNonTemporalAVX512(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)

@@ -5,7 +5,7 @@ package kernel
 const Lanes = 64
 
 // LanesOf returns the number of tokens for blocks of less than PanelWidth. For 8 outputs the
-// registers hold the sums of 48 tokens: those of 64 would go in two halves, with more
+// registers hold the sums of 48 tokens: those of 64 would be computed in two parts, with more
 // instructions for each multiplication and a larger panel.
 func LanesOf(block int) int {
 	if block == 8 {

@@ -4,9 +4,9 @@
 
 package kernel
 
-// Where a comment says nothing else, name plus instruction set computes what name plus Go does, for
-// sizes as Set states them. Slices of the vector functions have a multiple of 8 (AVX2) or 16
-// (AVX512) elements.
+// Where a comment says nothing else, a function computes what the one with Go in the place of
+// the instruction set does, for sizes as Set states them. Slices of the vector functions
+// have a multiple of 8 (AVX2) or 16 (AVX512) elements.
 
 //go:noescape
 func spmvAVX2(dst, x []float32, idx []int32, val []float32, init float32)

@@ -23,8 +23,8 @@ type Blocks struct {
 // Mode is what a Tile does with its sums.
 type Mode uint8
 
-// The modes. NonTemporal stores past the caches, if alignment allows it: for results that
-// are too large to be found there later.
+// The modes. NonTemporal is Store with non-temporal stores, if alignment allows it: for results
+// that are too large to be found in a cache later.
 const (
 	Store Mode = iota
 	AddTo
@@ -46,12 +46,13 @@ type FinishedTile func(p *Product) bool
 // Product holds the arguments of a Tile, which multiplies the packed panel A by micro-panels
 // First to First+Panels-1 of the weight B:
 //
-//	C[i*LDC+j] = Start[s*StartStep + j%16] + sum over the segments g of micro-panel First+s, k < 16 of
-//	             A[g.A + i*PanelWidth + k] * B.Values[g.B + j%16 + k*B.LDB (+ as Blocks says)],   s = j/16
+//	C[i*LDC+j] = Start[s*StartStep + j%16] + sum over the segments g of micro-panel First+s of
+//	             sum over k < 16 of A[g.A + i*PanelWidth + k] * B.Values[g.B + j%16 + k*B.LDB]
 //
-// for i < TileRows, j < Panels*16, summed in this order; AddTo adds what C held before. On a
-// path with PairRows the rows of B.Values are paired by it, and the sums of even k are added
-// to those of odd k at the end.
+// for i < TileRows, j < Panels*16, s = j/16, summed in this order. A micro-panel that starts
+// inside a block is further to the right in B.Values, as Blocks says. AddTo adds what C held
+// before. On a path with PairRows the rows of B.Values are paired by it, and the sums of even
+// k are added to those of odd k at the end.
 type Product struct {
 	C             []float32
 	LDC           int

@@ -156,7 +156,8 @@ func (x *weights) check(t *testing.T, k *Set, v tileCase) {
 	sameBits(t, what, c, run())
 }
 
-// Tiles that finish their sums have the bits of a plain tile and GELU, or GELUGrad, which may be in place.
+// Tiles that finish their sums have the bits of a plain tile and GELU, or GELUGrad, which may be
+// in place.
 func TestFinishedTiles(t *testing.T) {
 	for _, subs := range []int{1, 4} {
 		x := newWeights(subs, 2)

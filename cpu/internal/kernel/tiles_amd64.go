@@ -4,9 +4,9 @@
 
 package kernel
 
-// Where a comment says nothing else, name plus instruction set computes what name plus Go does, for
-// sizes as Set states them. Slices of the vector functions have a multiple of 8 (AVX2) or 16
-// (AVX512) elements.
+// Where a comment says nothing else, a function computes what the one with Go in the place of
+// the instruction set does, for sizes as Set states them. Slices of the vector functions
+// have a multiple of 8 (AVX2) or 16 (AVX512) elements.
 
 //go:noescape
 func tile16AVX2(run *tileRun)

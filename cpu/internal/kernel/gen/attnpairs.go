@@ -8,8 +8,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// attentionTilePairs emits a row or column of 16 x 16 tiles, 8 rows at a time and two steps at once.
-// The rows of the right operand are paired, and if transposed those of the left one too.
+// attentionTilePairs emits a row or column of 16 x 16 tiles, 8 rows at a time and two steps at
+// once. The rows of the right operand are paired, and if transposed those of the left one too.
 func attentionTilePairs(transposed bool) {
 	name, panel := "attnTiles", !transposed
 	if transposed {

@@ -53,9 +53,9 @@ func nextTile(q, tiles, c, a, b reg.Register) {
 	RET()
 }
 
-// attentionTiles emits a row or column of 16 x 16 tiles. AVX2 takes four rows at a time, AVX-512 all,
-// with multiplications that broadcast from memory. The left operand is a packed panel, whose
-// rows are rows of the tile, or if transposed a micro-panel, whose rows are inner steps.
+// attentionTiles emits a row or column of 16 x 16 tiles. AVX2 takes four rows at a time, AVX-512
+// all, with multiplications that broadcast from memory. The left operand is a packed panel,
+// whose rows are rows of the tile, or if transposed a micro-panel, whose rows are inner steps.
 func attentionTiles(s isa, transposed bool) {
 	name, panel := "attnTiles", !transposed
 	if transposed {

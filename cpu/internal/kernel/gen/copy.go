@@ -10,7 +10,7 @@ import (
 // side by side, the next 16 columns tileRows*16 elements further.
 func packPanel(s isa) {
 	declare("packPanel"+s.name, "func(dst, src []float32, lds int, fours, panels int)",
-		"is packPanelGo for whole micro-panels and four rows at a time, at least one of either.")
+		"is packPanelGo for whole micro-panels and four rows at a time, at least one of\neither.")
 	dst, src := Load(Param("dst").Base(), GP64()), Load(Param("src").Base(), GP64())
 	lds, lds3 := stride("lds"), GP64()
 	LEAQ(Mem{Base: lds, Index: lds, Scale: 2}, lds3)
@@ -146,7 +146,7 @@ func transpose16(name string, nontemporal bool) {
 		store = func(src, dst Op) { VMOVNTPS(src, dst) }
 	}
 	declare(name, "func(dst *float32, ldd int, src *float32, lds int, rows16, cols16 int)",
-		"is transposeGo for 16*rows16 rows and 16*cols16 columns, both positive.")
+		"is transposeGo for 16*rows16 rows and 16*cols16 columns,\nboth positive.")
 	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
 	ldd, lds := stride("ldd"), stride("lds")
 	inner, outer := "cols16", Load(Param("rows16"), GP64())

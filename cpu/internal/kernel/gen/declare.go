@@ -30,8 +30,9 @@ func declare(name, signature string, doc ...string) {
 func declared() string {
 	var b strings.Builder
 	b.WriteString("\n\n//go:build !noasm\n\npackage kernel\n\n")
-	b.WriteString("// Where a comment says nothing else, name plus instruction set computes what name plus Go does, for\n" +
-		"// sizes as Set states them. Slices of the vector functions have a multiple of 8 (AVX2) or 16\n// (AVX512) elements.\n")
+	b.WriteString("// Where a comment says nothing else, a function computes what the one with Go in the place of\n" +
+		"// the instruction set does, for sizes as Set states them. Slices of the vector functions\n" +
+		"// have a multiple of 8 (AVX2) or 16 (AVX512) elements.\n")
 	for _, d := range declarations {
 		b.WriteByte('\n')
 		if d.doc != "" {

@@ -38,12 +38,12 @@ const (
 // of a from memory, and the accumulators are all 16 x 16.
 func gradTiles(s isa, bcst bool) {
 	const distance = 8 // lines from the prefetch of one to its use
-	narrow, rows, strips, unroll, suffix := 8, 8, 2, 2, s.name
+	width, rows, panels, unroll, suffix := 8, 8, 2, 2, s.name
 	switch {
 	case s == avx2:
-		rows, strips = 4, 1
+		rows, panels = 4, 1
 	case bcst:
-		narrow, rows, strips, unroll, suffix = 16, 16, 1, 4, s.name+bcstSuffix
+		width, rows, panels, unroll, suffix = 16, 16, 1, 4, s.name+bcstSuffix
 	}
 	declare("gradTiles"+suffix, "func(w *GradTiles)")
 	parts := panelWidth / s.lanes // vectors of a line
@@ -58,7 +58,7 @@ func gradTiles(s isa, bcst bool) {
 	}
 	if s == avx512 {
 		packing := loadPacking()
-		m = newPacker(packing, narrow, group(bcst))
+		m = newPacker(packing, width, group(bcst))
 		if bcst {
 			m.next = loadPacking
 		}
@@ -94,10 +94,10 @@ func gradTiles(s isa, bcst bool) {
 	MOVQ(Mem{Base: r, Disp: tilesParts}, i)
 	MOVQ(i, part)
 	Label("part")
-	acc := accumulators(rows, strips*parts, s.lanes)
-	for half := range panelWidth / narrow {
-		for row := 0; row < narrow; row += rows {
-			for column := 0; column < panelWidth/narrow; column += strips {
+	acc := accumulators(rows, panels*parts, s.lanes)
+	for half := range panelWidth / width {
+		for row := 0; row < width; row += rows {
+			for column := 0; column < panelWidth/width; column += panels {
 				label := func(s string) string { return fmt.Sprintf("%s%dx%dx%d", s, half, row, column) }
 				// The sums of a row lie in one line, which is seldom in the L1 or L2 cache.
 				rowsOfTile := func() (c, ldc reg.Register) {
@@ -105,7 +105,7 @@ func gradTiles(s isa, bcst bool) {
 					c, ldc = GP64(), GP64()
 					MOVQ(Mem{Base: r, Disp: tilesLDC}, ldc)
 					SHLQ(U8(2), ldc)
-					IMUL3Q(I32(narrow*half+row), ldc, c)
+					IMUL3Q(I32(width*half+row), ldc, c)
 					ADDQ(tile, c)
 					return c, ldc
 				}
@@ -152,7 +152,7 @@ func gradTiles(s isa, bcst bool) {
 				Label(label("line"))
 				for l := range unroll {
 					var b []reg.VecVirtual
-					for v := range strips * parts {
+					for v := range panels * parts {
 						b = append(b, s.vec())
 						from := Mem{Base: bp, Disp: 4 * (panelWidth*l + s.lanes*(v%parts))}
 						if v >= parts {
@@ -193,7 +193,7 @@ func gradTiles(s isa, bcst bool) {
 					put(c, ldc, acc, s.lanes, func(r, m Op) { VADDPS(m, r, r); VMOVUPS(r, m) })
 					continue
 				}
-				addTokens(s, acc, c, ldc, 4*narrow*column)
+				addTokens(s, acc, c, ldc, 4*width*column)
 			}
 		}
 	}

@@ -7,8 +7,8 @@ import (
 )
 
 // beginFinishedTile emits the sums of a micro-panel for a tile that finishes them by itself, and
-// loads the scratch memory for them. Rows of scratch are panels micro-panels wide; line is
-// their stride.
+// loads the scratch memory for them. A row of scratch holds a number of micro-panels, given by
+// panels; line is its size in bytes.
 func beginFinishedTile(name string, panels int) (run, scratch, line reg.Register, acc [][]reg.VecVirtual) {
 	declare(name+"AVX512"+bcstSuffix, "func(run *tileRun)")
 	run = Load(Param("run"), GP64())
