@@ -9,9 +9,8 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/cpu"
 )
 
-// The scores are norms of gradients of all tokens. An earlier version added norms of the
-// chunks' gradients, which are other numbers for most blocks: the test makes sure that it
-// would see that.
+// The scores are norms of gradients of all tokens. Sums of the norms of the chunks' gradients are
+// other numbers for most blocks, and the test makes sure that it would see those.
 func TestBlockGradL1OfSeveralChunks(t *testing.T) {
 	const several = 2*cpu.MostChunk + 35
 	var cases []*normCase

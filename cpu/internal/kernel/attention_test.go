@@ -2,22 +2,10 @@ package kernel
 
 import (
 	"math"
-	"slices"
 	"testing"
-	"unsafe"
 )
 
-// The assembly of the tiles counts on the offsets of these fields.
-func TestAttnTilesLayout(t *testing.T) {
-	var q AttnTiles
-	found := []uintptr{unsafe.Offsetof(q.C), unsafe.Offsetof(q.LDC), unsafe.Offsetof(q.A), unsafe.Offsetof(q.LDA), unsafe.Offsetof(q.B),
-		unsafe.Offsetof(q.N), unsafe.Offsetof(q.Tiles), unsafe.Offsetof(q.CStep), unsafe.Offsetof(q.AStep), unsafe.Offsetof(q.BStep),
-		unsafe.Offsetof(q.Prefetch), unsafe.Offsetof(q.PrefetchStride)}
-	if expected := []uintptr{0, 24, 32, 56, 64, 88, 96, 104, 112, 120, 128, 152}; !slices.Equal(found, expected) {
-		t.Errorf("fields of AttnTiles: found at %v, expected at %v", found, expected)
-	}
-}
-
+// Every number of inner steps that the paths take, one tile and several, with strides of their own.
 func TestAttnTilesAgainstPlainSums(t *testing.T) {
 	eachPath(t, func(t *testing.T, set *Set) {
 		place, sizes := asIs, []int{0, 1, 3, 4, 7, 16, 37, 48, 128}

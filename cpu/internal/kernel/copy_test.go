@@ -69,8 +69,8 @@ func inPanel(r, c int) int { return c/PanelWidth*PanelWidth*TileRows + r*PanelWi
 // panelSize is the number of elements of a panel of cols columns.
 func panelSize(cols int) int { return (cols + PanelWidth - 1) / PanelWidth * PanelWidth * TileRows }
 
-// What there is goes to its place, and the places of other rows and columns stay as they
-// were: of a panel under repair, rows before the first are filled already.
+// Each element goes to its place, and the places of other rows and columns stay as they were: a
+// panel may have rows already.
 func TestPanelIsExact(t *testing.T) {
 	eachPath(t, func(t *testing.T, k *Set) {
 		for _, rows := range []int{0, 1, 2, 3, 4, 5, 7, 8, 11, 23, 24} {

@@ -34,8 +34,8 @@ func gradBlocksCase(t *testing.T, k *Set, size, lines int, slots, index []int32,
 			used[int(index[s])*step+i] = true
 		}
 	}
-	a, b := random(length, 1), sparing(random(len(used), 2), used)
-	a = sparing(a, rowsOf(length, 1, 0, length))
+	a, b := random(length, 1), poison(random(len(used), 2), used)
+	a = poison(a, rowsOf(length, 1, 0, length))
 	before := random(5*size*size, 3)
 	add := map[bool]func(*GradBlocks){false: k.GradBlocks4, true: k.GradBlocks4Transposed}
 	if size == 8 {
@@ -120,7 +120,7 @@ func gradTilesCase(t *testing.T, k *Set, lines int, slots, index []int32, shared
 				}
 			}
 		}
-		sides[side] = sparing(random(len(used), uint64(i)), used)
+		sides[side] = poison(random(len(used), uint64(i)), used)
 	}
 	a, b := sides["a"], sides["b"]
 	before := random(4*cStep+2*cPart+15*ldc+16, 3)
@@ -172,7 +172,7 @@ func TestOuter16(t *testing.T) {
 			for _, gap := range [][3]int{{0, 0, 0}, {3, 5, 1}, {16, 1, 48}} {
 				lda, ldb, ldc := size+gap[0], size+gap[1], size+gap[2]
 				a, b := random(max(0, (n-1)*lda+size), 1), random(max(0, (n-1)*ldb+size), 2)
-				a, b = sparing(a, rowsOf(len(a), n, lda, size)), sparing(b, rowsOf(len(b), n, ldb, size))
+				a, b = poison(a, rowsOf(len(a), n, lda, size)), poison(b, rowsOf(len(b), n, ldb, size))
 				before := random(size*size, 3)
 				for _, add := range []bool{false, true} {
 					what := fmt.Sprintf("Outer16: n %d, strides %d, %d, %d, add %v", n, lda, ldb, ldc, add)
@@ -218,7 +218,7 @@ func TestDots(t *testing.T) {
 		const stride = 51
 		for _, n := range []int{0, 16, 48} {
 			y, x := random(n, 8), random(6*stride, 9)
-			x = sparing(x, rowsOf(len(x), 6, stride, n))
+			x = poison(x, rowsOf(len(x), 6, stride, n))
 			idx := []int32{5, 0, 2, 2, 4, 1, 3, 0, 5}
 			for m := range len(idx) + 1 {
 				dst, check := guarded(t, m)

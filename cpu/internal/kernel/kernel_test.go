@@ -29,9 +29,9 @@ func random(n int, seed uint64) []float32 {
 	return x
 }
 
-// sparing returns x with NaN wherever used does not say that it may be read: what is read
+// poison returns x with NaN wherever used does not say that it may be read: what is read
 // there and gets into a sum shows. More NaN lies behind the end.
-func sparing(x []float32, used []bool) []float32 {
+func poison(x []float32, used []bool) []float32 {
 	all := make([]float32, len(x)+64)
 	for i := range all {
 		all[i] = nan

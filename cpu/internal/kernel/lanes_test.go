@@ -29,7 +29,7 @@ func lanesCase(t *testing.T, size int) {
 					usedW[int(s.B)+i] = true
 				}
 			}
-			x, w := sparing(x, usedX), sparing(w, usedW)
+			x, w := poison(x, usedX), poison(w, usedW)
 			mul := map[bool]func(dst, x []float32, segs []Seg, w, start []float32){false: k.Lanes4, true: k.Lanes4Transposed}
 			if size == 8 {
 				mul[false], mul[true] = k.Lanes8, k.Lanes8Transposed
@@ -76,7 +76,7 @@ func TestSpMV(t *testing.T) {
 			for _, c := range idx[:n] {
 				copy(used[int(c)*Lanes:], rowsOf(Lanes, 1, 0, Lanes))
 			}
-			x := sparing(x, used)
+			x := poison(x, used)
 			dst, check := guarded(t, Lanes)
 			k.SpMV(dst, x, idx[:n], val[:n], 0.25)
 			check("SpMV")

@@ -34,7 +34,7 @@ func (x *weights) copying(t *testing.T, k *Set, cols, rows, first, panels int) {
 
 	src := random(rows*cols+1, 5)[1:]
 	dst, guards := guarded(t, panelSize(cols))
-	src = sparing(src, rowsOf(len(src), rows, cols, cols))
+	src = poison(src, rowsOf(len(src), rows, cols, cols))
 	next := Overlap{Src: src, Dst: dst, Cols: cols}
 	multiplies := false
 	for s := first; s < first+panels; s++ {

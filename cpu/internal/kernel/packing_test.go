@@ -15,7 +15,7 @@ func packBeside(t *testing.T, what string, k *Set, width, lines int, multiplies 
 	rows := lines * (PanelWidth / width)
 	step := (lines + 1) * PanelWidth
 	src := random(max(0, (rows-1)*stride+cols), 7)
-	src = sparing(src, rowsOf(len(src), rows, stride, cols))
+	src = poison(src, rowsOf(len(src), rows, stride, cols))
 	dst, guards := guarded(t, cols/width*step)
 	packed := func(done int) {
 		t.Helper()
@@ -72,7 +72,7 @@ func TestPackInterleaved(t *testing.T) {
 						cols, rows := cols16*PanelWidth, lines*PanelWidth/width
 						lds, step := cols+gap, lines*PanelWidth+gap
 						src := random(max(0, (rows-1)*lds+cols), 3)
-						src = sparing(src, rowsOf(len(src), rows, lds, cols))
+						src = poison(src, rowsOf(len(src), rows, lds, cols))
 						dst, check := guarded(t, cols/width*step)
 						k.PackInterleaved(dst, step, src, lds, lines, cols16, width)
 						check(what)

@@ -63,8 +63,8 @@ func (x *weights) sums(place func(k, j int) (row, col int)) (all [][]sum) {
 	return all
 }
 
-// spared returns the panel and the weight with NaN where the micro-panels do not read.
-func (x *weights) spared(first, panels int) (a []float32, b Blocks) {
+// poisoned returns the panel and the weight with NaN where the micro-panels do not read.
+func (x *weights) poisoned(first, panels int) (a []float32, b Blocks) {
 	usedA, usedB := make([]bool, len(x.a)), make([]bool, len(x.b.Values))
 	for s := first; s < first+panels; s++ {
 		segs, at := x.segments(s)
@@ -80,8 +80,8 @@ func (x *weights) spared(first, panels int) (a []float32, b Blocks) {
 		}
 	}
 	b = x.b
-	b.Values = sparing(x.b.Values, usedB)
-	return sparing(x.a, usedA), b
+	b.Values = poison(x.b.Values, usedB)
+	return poison(x.a, usedA), b
 }
 
 // tileCase is one call of a tile.
@@ -120,12 +120,12 @@ func (x *weights) check(t *testing.T, k *Set, v tileCase) {
 	what := fmt.Sprintf("Tile16, Subs %d, Per %d, %+v", x.b.Subs, x.b.Per, v)
 	width := v.panels * PanelWidth
 	ldc := width + v.gap
-	a, b := x.spared(v.first, v.panels)
+	a, b := x.poisoned(v.first, v.panels)
 	start := random(max(v.panels, 1)*PanelWidth, 3)
 	if v.step == 0 {
 		start = start[:PanelWidth:PanelWidth]
 	}
-	start = sparing(start, rowsOf(len(start), 1, 0, len(start)))
+	start = poison(start, rowsOf(len(start), 1, 0, len(start)))
 	before := random(TileRows*width, 4)
 	run := func() []float32 {
 		c, check := guardedAt(t, (TileRows-1)*ldc+width, v.off)
@@ -187,7 +187,7 @@ func (x *weights) checkFinished(t *testing.T, k *Set, op string, v tileCase) {
 	what := fmt.Sprintf("%s, Subs %d, %+v", op, x.b.Subs, v)
 	width := v.panels * PanelWidth
 	ldc := width + v.gap
-	a, b := x.spared(v.first, v.panels)
+	a, b := x.poisoned(v.first, v.panels)
 	start, pre := random(max(v.panels, 1)*PanelWidth, 3), random((TileRows-1)*ldc+width, 4)
 	want, wantOther := make([]float32, len(pre)), make([]float32, len(pre))
 	k.Tile16(&Product{C: want, LDC: ldc, A: a, B: &b, First: v.first, Panels: v.panels, Start: start, StartStep: v.step})
