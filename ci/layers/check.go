@@ -83,16 +83,21 @@ func (t *table) wrongImports(name string, imports []string, module string) (wron
 }
 
 // leaks returns a line for each limited import that a public package drags into
-// the build of who uses it. cgo is no package: wrongImports alone looks at it.
+// the build of who uses it, and for each package that is built with cgo. (Those of
+// the standard library are built without it too.)
 func (t *table) leaks(folder, module string) ([]string, error) {
 	found := map[string]bool{}
 	for _, tag := range tags {
 		for _, public := range t.public {
-			paths, err := goList(folder, tag, "-deps", "./"+public)
+			lines, err := goList(folder, tag, "-deps", "-f", "{{.ImportPath}}{{if and .CgoFiles (not .Standard)}} C{{end}}", "./"+public)
 			if err != nil {
 				return nil, err
 			}
-			for _, path := range paths {
+			for _, line := range lines {
+				path, cgo, _ := strings.Cut(line, " ")
+				if l := t.limit("C"); cgo != "" && l != nil && !slices.Contains(l.by, public) {
+					found[fmt.Sprintf("%s is public and drags in %s, expected none with cgo", public, path)] = true
+				}
 				if l := t.limit(path); l != nil && !slices.Contains(l.by, public) {
 					found[fmt.Sprintf("%s is public and drags in %s, expected none of %s", public, path, l.path)] = true
 				}

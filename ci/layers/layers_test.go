@@ -129,6 +129,10 @@ func TestOffences(t *testing.T) {
 	if got := look(); !strings.Contains(got, "model is public and drags in net, expected none of net") {
 		t.Errorf("found %q, expected that model drags in net", got)
 	}
+	write("sparse/b.go", "package sparse\n\nimport \"C\"\n")
+	if got := look(); !strings.Contains(got, "model is public and drags in m/sparse, expected none with cgo") {
+		t.Errorf("found %q, expected that model drags in cgo", got)
+	}
 	write("sparse/b.go", "package sparse\n")
 	write("newcomer/a.go", "package newcomer\n")
 	if got := look(); !strings.Contains(got, "newcomer: found no row") {
