@@ -22,10 +22,6 @@ import (
 
 //go:generate go run ../internal/settings/gen ..
 
-// ErrUsage marks a configuration that cannot be run: unknown keys, values out of
-// range, settings that contradict each other. Nothing has been written.
-var ErrUsage = usage.Err
-
 // DefaultConfig is the run that `train` makes with no flags: BERT-Tiny on the demo
 // corpus, about a minute on two cores.
 func DefaultConfig() Config {
@@ -77,28 +73,4 @@ func (c *Config) checkNumbers() error {
 		return usage.Errorf("warmup_steps: found %d, expected at most max_steps %d", c.WarmupSteps, c.MaxSteps)
 	}
 	return nil
-}
-
-// Adam's constants (paper, training recipe).
-const (
-	adamBeta1     = 0.9
-	adamBeta2     = 0.999
-	adamEpsilon   = 1e-6
-	groupLassoStd = 0.02
-)
-
-// shortestPhase is the least number of steps between two topology updates that
-// the default leaves, so that a newborn block, which starts at zero, is trained
-// at all before it is judged. A guess: docs/results.md tells what was measured.
-const shortestPhase = 100
-
-// defaultPhases is the number of phases when the configuration leaves it open:
-// what the paper found best, n = 160 for B = 1 and n = 80 for larger blocks, or
-// as many as fit.
-func defaultPhases(steps int64, block int) int {
-	best := int64(80)
-	if block == 1 {
-		best = 160
-	}
-	return int(max(1, min(best, steps/shortestPhase)))
 }

@@ -248,7 +248,7 @@ func TestEpochsWithUpdatesAndWarmup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := int64(math.Round(float64(p.Data.Train.Examples()) / float64(c.BatchSize)))
+	want := int64(math.Round(float64(p.Text.TrainExamples) / float64(c.BatchSize)))
 	if p.Config.MaxSteps != want || len(p.UpdateAt) != 39 {
 		t.Errorf("found %d steps and %d updates, expected %d and 39", p.Config.MaxSteps, len(p.UpdateAt), want)
 	}

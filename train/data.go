@@ -16,20 +16,27 @@ const validEvery = 20
 // with different seeds are measured on the same masks.
 const evalSeed = 0
 
-// Data is what a run reads: a training and a validation set over one vocabulary.
-type Data struct {
-	Vocab *corpus.Vocab
-	Train *corpus.Dataset
-	Valid *corpus.Dataset
+// Text is what a run's text comes to.
+type Text struct {
+	VocabSize     int
+	TrainTokens   int64
+	ValidTokens   int64
+	TrainExamples int // of an epoch
 	// UnigramEntropy, in nats a token, is the loss of the best guess that knows
 	// the validation set's token frequencies but no context: the mark that a
 	// model must beat to have learnt anything.
 	UnigramEntropy float64
-	TrainTokens    int64
-	ValidTokens    int64
-	// Fingerprint tells one training text from another by its numbers of
+}
+
+// dataset is what a run reads: a training and a validation set over one vocabulary.
+type dataset struct {
+	vocab *corpus.Vocab
+	train *corpus.Dataset // nil where nothing is trained
+	valid *corpus.Dataset
+	// fingerprint tells one training text from another by its numbers of
 	// documents, sentences and occurrences of every token, in hex.
-	Fingerprint string
+	fingerprint string
+	text        Text
 }
 
 // fingerprint sums up a store. Order is not in it: that would take reading all
@@ -40,10 +47,10 @@ func fingerprint(s *corpus.Store) string {
 	return fmt.Sprintf("%x", sum.Sum(nil))
 }
 
-// LoadData reads the data that a configuration names. vocab, when not nil, is
+// loadData reads the data that a configuration names. vocab, when not nil, is
 // the one that a checkpoint was trained with and takes the place of the
 // configuration's. progress may be nil.
-func LoadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(stage string, done, total int64)) (*Data, error) {
+func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(stage string, done, total int64)) (*dataset, error) {
 	var err error
 	if vocab == nil && c.Vocab != "" {
 		if vocab, err = corpus.LoadVocab(c.Vocab); err != nil {
@@ -91,16 +98,14 @@ func LoadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(
 	if err := c.checkVocabSize(vocab, train.Name()); err != nil {
 		return nil, err
 	}
-	d := &Data{
-		Vocab: vocab, UnigramEntropy: corpus.UnigramEntropy(valid),
-		TrainTokens: train.Tokens(), ValidTokens: valid.Tokens(), Fingerprint: fingerprint(train),
-	}
+	d := &dataset{vocab: vocab, fingerprint: fingerprint(train), text: textOf(vocab, valid)}
 	o := c.datasetOptions()
-	if d.Train, err = corpus.NewDataset(train, vocab, o); err != nil {
+	if d.train, err = corpus.NewDataset(train, vocab, o); err != nil {
 		return nil, err
 	}
+	d.text.TrainTokens, d.text.TrainExamples = train.Tokens(), d.train.Examples()
 	o.Seed = evalSeed
-	if d.Valid, err = corpus.NewDataset(valid, vocab, o); err != nil {
+	if d.valid, err = corpus.NewDataset(valid, vocab, o); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -118,18 +123,22 @@ func (c *Config) checkVocabSize(v *corpus.Vocab, from string) error {
 	return nil
 }
 
-// LoadEvalData reads another corpus than the run's for evaluation. Data.Train
-// is nil.
-func LoadEvalData(ctx context.Context, c Config, paths []string, vocab *corpus.Vocab, progress func(stage string, done, total int64)) (*Data, error) {
+// loadEvalData reads another corpus than the run's for evaluation.
+func loadEvalData(ctx context.Context, c Config, paths []string, vocab *corpus.Vocab, progress func(stage string, done, total int64)) (*dataset, error) {
 	store, _, err := corpus.Load(ctx, corpus.LoadOptions{Paths: paths, Vocab: vocab, Threads: c.Threads, Progress: progress})
 	if err != nil {
 		return nil, err
 	}
-	d := &Data{Vocab: vocab, UnigramEntropy: corpus.UnigramEntropy(store), ValidTokens: store.Tokens()}
+	d := &dataset{vocab: vocab, text: textOf(vocab, store)}
 	o := c.datasetOptions()
 	o.Seed = evalSeed
-	d.Valid, err = corpus.NewDataset(store, vocab, o)
+	d.valid, err = corpus.NewDataset(store, vocab, o)
 	return d, err
+}
+
+// textOf says what a validation text comes to.
+func textOf(v *corpus.Vocab, valid *corpus.Store) Text {
+	return Text{VocabSize: v.Size(), ValidTokens: valid.Tokens(), UnigramEntropy: corpus.UnigramEntropy(valid)}
 }
 
 // datasetOptions says how a run makes examples.

@@ -7,6 +7,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/host"
 )
 
 // cost collects where the time of this process goes until the next cost record.
@@ -19,7 +20,7 @@ type cost struct {
 func (r *runner) logCost() error {
 	now := time.Now()
 	r.cost.Step, r.cost.Seconds = r.done, now.Sub(r.cost.since).Seconds()
-	r.cost.HostBytes, r.cost.DeviceBytes = peakBytes(), deviceBytes(r.model.Backend())
+	r.cost.HostBytes, r.cost.DeviceBytes = host.PeakBytes(), deviceBytes(r.model.Backend())
 	rec := r.cost.Cost
 	r.cost = cost{since: now}
 	return r.write(&rec)

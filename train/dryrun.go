@@ -6,19 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sparsebert/sparsebert-gpu/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/folder"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/host"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/state"
 )
-
-// estimateCost accounts for a plan's model on the device that it will run on.
-func (p *Plan) estimateCost() (model.CostEstimate, error) {
-	store := model.Storage{Param: backend.F32, Activation: backend.F32}
-	if p.Config.Precision == "bf16" {
-		store.Activation = backend.BF16
-	}
-	return model.EstimateCost(p.Model, p.options(), store)
-}
 
 // Dry is what a run would take.
 type Dry struct {
@@ -37,14 +29,14 @@ type Dry struct {
 // nothing. A device without the memory is no error of its own: see Dry.Device.
 func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
 	if c.OutputDir == "" {
-		c.OutputDir = DefaultOutputDir(c, time.Now())
+		c.OutputDir = defaultOutputDir(c, time.Now())
 	}
-	if err := checkFolder(c.OutputDir, c.Resume); err != nil {
+	if err := folder.Check(c.OutputDir, c.Resume); err != nil {
 		return nil, err
 	}
 	var from resumePoint
 	if c.Resume {
-		if err := checkUnlocked(c.OutputDir); err != nil {
+		if err := folder.CheckUnlocked(c.OutputDir); err != nil {
 			return nil, err
 		}
 		var err error
@@ -52,19 +44,19 @@ func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
 			return nil, err
 		}
 	}
-	p, origin, err := newPlan(ctx, c, from, nil)
+	p, initial, err := newPlan(ctx, c, from, nil)
 	if err != nil {
 		return nil, err
 	}
-	if origin != nil {
-		if err := origin.weights.Close(); err != nil {
-			return nil, fmt.Errorf("close %s: %w", origin.path, err)
+	if initial != nil {
+		if err := initial.weights.Close(); err != nil {
+			return nil, fmt.Errorf("close %s: %w", initial.path, err)
 		}
 	}
 	if err := from.sameText(p); err != nil {
 		return nil, err
 	}
-	d := &Dry{Plan: p, Dir: c.OutputDir, FreeBytes: freeBytes(existingParent(c.OutputDir))}
+	d := &Dry{Plan: p, Dir: c.OutputDir, FreeBytes: host.FreeBytes(folder.ExistingParent(c.OutputDir))}
 	if err := d.account(open); err != nil {
 		return nil, err
 	}
@@ -75,7 +67,7 @@ func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
 	if err := from.checkTensors(table); err != nil {
 		return nil, err
 	}
-	if d.CheckpointBytes, err = CheckpointBytes(table); err != nil {
+	if d.CheckpointBytes, err = state.Bytes(table); err != nil {
 		return nil, err
 	}
 	saves := int64(1)
@@ -116,6 +108,3 @@ func (d *Dry) account(open Opener) (err error) {
 	d.Estimate.AddWorking(d.Device.Plan, plan)
 	return nil
 }
-
-// maxMasked is the number of masked slots of a sequence.
-func (c *Config) maxMasked() int { return corpus.MaxMasked(c.SeqLen, c.MLMProbability) }

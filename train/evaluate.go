@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -9,12 +10,74 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/feed"
 )
 
-// Evaluate runs a model over a data set's fixed evaluation examples: at most
+// EvalOptions say on what, and where, a checkpoint is evaluated.
+type EvalOptions struct {
+	Corpus  []string // text or shards; none: the run's validation set
+	Vocab   string   // path of a vocab.txt that must be the checkpoint's; "": not compared
+	Batches int      // at most so many; 0: all
+	// Change may set the device, its precision and its threads; nil: as in training.
+	Change func(*Config)
+	// Loading reports the data being read; nil: nobody is told.
+	Loading func(stage string, done, total int64)
+}
+
+// Evaluation is how good a checkpoint is.
+type Evaluation struct {
+	Trained
+	Metrics        EvalMetrics
+	UnigramEntropy float64 // of the text: see Text
+	Tokens         int64   // of the text
+}
+
+// Evaluate measures the checkpoint that path means (a step-N folder, or the newest good
+// one of a run) on the run's fixed evaluation examples, or on another text. Where the
+// checkpoint could be read, what it is comes with an error too.
+func Evaluate(ctx context.Context, path string, o EvalOptions, open Opener) (_ *Evaluation, err error) {
+	c, err := openCheckpoint(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.load(open, o.Change)
+	out := &Evaluation{Trained: c.Trained}
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, m.Backend().Close()) }()
+	if o.Vocab != "" {
+		v, err := corpus.LoadVocab(o.Vocab)
+		if err != nil {
+			return out, err
+		}
+		if v.SHA256() != c.vocab.SHA256() {
+			return out, usage.Errorf("vocab: found %s with %d tokens, expected the checkpoint's own vocabulary of %d tokens", o.Vocab, v.Size(), c.vocab.Size())
+		}
+	}
+	var d *dataset
+	if len(o.Corpus) > 0 {
+		d, err = loadEvalData(ctx, c.Config, o.Corpus, c.vocab, o.Loading)
+	} else {
+		d, err = loadData(ctx, c.Config, c.vocab, o.Loading)
+	}
+	if err != nil {
+		return out, err
+	}
+	out.UnigramEntropy, out.Tokens = d.text.UnigramEntropy, d.text.ValidTokens
+	e, err := evaluate(ctx, m, d.valid, o.Batches)
+	e.Step = c.Step
+	out.Metrics = EvalMetrics(e)
+	return out, err
+}
+
+// Perplexity is exp of the MLM loss.
+func (e EvalMetrics) Perplexity() float64 { return math.Exp(e.MLMLoss) }
+
+// evaluate runs a model over a data set's fixed evaluation examples: at most
 // batches of them (0: all). The losses are means over all masked tokens and all
 // pairs, not means of batch means. It stops between batches when ctx ends.
-func Evaluate(ctx context.Context, m *model.Model, d *corpus.Dataset, batches int) (metrics.Eval, error) {
+func evaluate(ctx context.Context, m *model.Model, d *corpus.Dataset, batches int) (metrics.Eval, error) {
 	o := m.Options()
 	b := corpus.NewBatch(o.MicroBatch, o.SeqLen, o.MaxMasked)
 	var sum model.EvalSums
@@ -26,7 +89,7 @@ func Evaluate(ctx context.Context, m *model.Model, d *corpus.Dataset, batches in
 		if rows == 0 {
 			break
 		}
-		part, err := m.Eval(modelBatch(b))
+		part, err := m.Eval(feed.View(b))
 		if err != nil {
 			return metrics.Eval{}, fmt.Errorf("evaluation batch %d: %w", i, err)
 		}

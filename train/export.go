@@ -9,11 +9,20 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
 )
 
+// Format is the form of an exported folder.
+type Format string
+
+// The forms.
+const (
+	FormatHF     Format = "hf"     // dense tensors, for transformers
+	FormatSparse Format = "sparse" // active blocks alone (docs/formats.md), for Import
+)
+
 // Export writes the checkpoint that path means (see OpenWeights) as a Hugging Face
 // folder out, which must be new or empty. version stands in the model card. The
 // folder appears whole or not at all; when ctx ends, nothing is left and its cause
 // is returned. It reads and writes one parameter at a time.
-func Export(ctx context.Context, path, out string, format huggingface.Format, version string) (*Trained, error) {
+func Export(ctx context.Context, path, out string, format Format, version string) (*Trained, error) {
 	w, err := OpenWeights(path)
 	if err != nil {
 		return nil, err
@@ -24,7 +33,7 @@ func Export(ctx context.Context, path, out string, format huggingface.Format, ve
 		return nil, err
 	}
 	facts.Version = version
-	err = huggingface.Write(ctx, out, huggingface.Content{Format: format, Config: w.Model, Vocab: w.Vocab, Weights: w, Facts: facts})
+	err = huggingface.Write(ctx, out, huggingface.Content{Format: huggingface.Format(format), Config: w.Model, Vocab: w.vocab, Weights: w, Facts: facts})
 	return &w.Trained, err
 }
 

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -21,7 +20,7 @@ func TestExportReadsOneTensorAtATime(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	trained, err := train.Export(t.Context(), dir, filepath.Join(t.TempDir(), "out"), huggingface.FormatHF, "test")
+	trained, err := train.Export(t.Context(), dir, filepath.Join(t.TempDir(), "out"), train.FormatHF, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

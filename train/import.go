@@ -10,6 +10,8 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/folder"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/state"
 )
 
 // Imported says what an import made.
@@ -36,7 +38,7 @@ func Import(ctx context.Context, c Config, keep bool) (*Imported, error) {
 	if err := atomicdir.Check(c.OutputDir); err != nil {
 		return nil, err
 	}
-	from, err := c.origin()
+	from, err := c.initialWeights()
 	if err != nil {
 		return nil, err
 	}
@@ -72,17 +74,16 @@ func Import(ctx context.Context, c Config, keep bool) (*Imported, error) {
 	}
 	saved := p.Config
 	saved.OutputDir = ""
-	weights, optimizer, err := p.importFiles(ctx, table, from, keep)
+	files, err := state.Files(table, &importing{ctx, &p, table, from, keep})
 	if err != nil {
 		return nil, err
 	}
 	err = atomicdir.Write(ctx, c.OutputDir, func(dir string) error {
-		files := map[string]*checkpoint.File{modelFile: weights, optimizerFile: optimizer}
-		s := state{Config: saved, Model: p.Model, Vocab: vocab.Tokens()}
+		s := savedState{Config: saved, Model: p.Model, Vocab: vocab.Tokens()}
 		if _, err := checkpoint.Save(filepath.Join(dir, checkpoint.FolderName), 0, files, s, hash); err != nil {
 			return err
 		}
-		return atomicdir.WriteFile(filepath.Join(dir, vocabFile), func(w io.Writer) error {
+		return atomicdir.WriteFile(filepath.Join(dir, folder.VocabName), func(w io.Writer) error {
 			_, err := vocab.WriteTo(w)
 			return err
 		})
@@ -95,58 +96,63 @@ func Import(ctx context.Context, c Config, keep bool) (*Imported, error) {
 	}, nil
 }
 
-// keep sets the settings of sparsity to the origin's.
-func (o *origin) keep(c *Config) {
-	if o.config.Method == model.Dense || o.config.Method == model.Partial { // all weights are there
+// keep sets the settings of sparsity to those of the weights.
+func (w *initialWeights) keep(c *Config) {
+	if w.config.Method == model.Dense || w.config.Method == model.Partial { // all weights are there
 		c.Method = model.Dense
 		return
 	}
-	c.Method = o.config.Method
-	c.Sparsity, c.BlockSize = o.config.Sparsity, o.config.BlockSize
-	c.Distribution, c.Growth = o.config.Distribution, o.config.Growth
+	c.Method = w.config.Method
+	c.Sparsity, c.BlockSize = w.config.Sparsity, w.config.BlockSize
+	c.Distribution, c.Growth = w.config.Distribution, w.config.Growth
 }
 
-// importFiles describes the files of a checkpoint that starts from weights: the
-// moments are zero, and every block counts as one of the start. Values are read
-// when they are written.
-func (p *Plan) importFiles(ctx context.Context, table []model.Tensor, from *origin, keep bool) (weights, optimizer *checkpoint.File, err error) {
-	weights, optimizer = &checkpoint.File{}, &checkpoint.File{}
-	for _, row := range table {
-		read := func() ([]float32, *sparse.Topology, error) { return p.imported(row, from, keep) }
-		name, shape := row.Name, row.Dims()
-		if row.Sparse {
-			_, topo, err := read()
-			if err != nil {
-				return nil, nil, err
-			}
-			name, shape = row.Name+checkpoint.KeyBlocks, []int{row.NNZ, row.Block, row.Block}
-			addTopology(weights, optimizer, row, topo)
-		}
-		weights.Tensors = append(weights.Tensors, checkpoint.Lazy(ctx, name, shape, func() ([]float32, error) {
-			values, _, err := read()
-			return values, err
-		}))
-		for _, key := range []string{keyM, keyV} {
-			optimizer.Tensors = append(optimizer.Tensors, checkpoint.Lazy(ctx, row.Name+key, shape, func() ([]float32, error) { return make([]float32, row.Stored()), nil }))
-		}
-	}
-	return weights, optimizer, nil
+// importing is the source of a checkpoint that starts from weights: the moments are
+// zero, and every block counts as one of the start. Values are read when they are
+// written.
+type importing struct {
+	ctx   context.Context
+	plan  *Plan
+	table []model.Tensor
+	from  *initialWeights
+	keep  bool
 }
 
-// imported reads one parameter for a checkpoint.
-func (p *Plan) imported(row model.Tensor, from *origin, keep bool) ([]float32, *sparse.Topology, error) {
-	if s, ok := from.weights.(interface {
+// Topology implements state.Source.
+func (m *importing) Topology(i int) (*sparse.Topology, error) {
+	_, topo, err := m.parameter(m.table[i])
+	return topo, err
+}
+
+// Part implements state.Source: Import refuses method partial.
+func (m *importing) Part(int) *sparse.Topology { return nil }
+
+// Floats implements state.Source.
+func (m *importing) Floats(i int, which state.Floats, info checkpoint.Info) checkpoint.Tensor {
+	return checkpoint.Lazy(m.ctx, info.Name, info.Shape, func() ([]float32, error) {
+		if which != state.Values {
+			return make([]float32, m.table[i].Stored()), nil
+		}
+		values, _, err := m.parameter(m.table[i])
+		return values, err
+	})
+}
+
+// parameter reads one parameter for a checkpoint.
+func (m *importing) parameter(row model.Tensor) ([]float32, *sparse.Topology, error) {
+	if s, ok := m.from.weights.(interface {
 		Sparse(row model.Tensor) (*sparse.Matrix, error)
-	}); ok && keep && row.Sparse {
-		m, err := s.Sparse(row)
+	}); ok && m.keep && row.Sparse {
+		kept, err := s.Sparse(row)
 		if err != nil {
 			return nil, nil, err
 		}
-		return m.Val, m.Topology, nil
+		return kept.Val, kept.Topology, nil
 	}
-	values, topo, err := from.parameter(row, p.Config.PruneNorm, p.Config.Growth)
+	c := m.plan.Config
+	values, topo, err := m.from.parameter(row, c.PruneNorm, c.Growth)
 	if err == nil && values == nil {
-		values = model.InitialValues(row, p.Model, p.Config.Seed)
+		values = model.InitialValues(row, m.plan.Model, c.Seed)
 	}
 	return values, topo, err
 }

@@ -3,9 +3,9 @@ package train
 import (
 	"math"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/state"
 )
 
 // Inspection is what a checkpoint holds, read without a device.
@@ -38,24 +38,16 @@ type InspectedTensor struct {
 // Inspect reads the checkpoint that path means: a step-N folder, or the newest
 // good one of a run.
 func Inspect(path string) (*Inspection, error) {
-	w, err := OpenWeights(path)
+	w, err := openWeights(path, true)
 	if err != nil {
 		return nil, err
 	}
 	defer w.Close()
 	in := &Inspection{Trained: w.Trained, Summary: w.Summary, Model: w.Model}
-	_, wantOptimizer := tensorInfos(w.Table)
-	o, err := openFile(w.found, optimizerFile, wantOptimizer)
-	if err != nil {
-		return nil, err
-	}
-	defer o.Close()
 	for _, row := range w.Table {
 		t := InspectedTensor{Name: row.Name, Shape: row.Dims()}
-		name := row.Name
 		if row.Sparse {
-			name += checkpoint.KeyBlocks
-			if t.Topology, err = readTopology(row, w.file, o); err != nil {
+			if t.Topology, err = w.file.Topology(row); err != nil {
 				return nil, err
 			}
 			stats := t.Topology.Stats(w.Step)
@@ -65,7 +57,7 @@ func Inspect(path string) (*Inspection, error) {
 			t.EmptyRows, t.EmptyCols = stats.EmptyRows, stats.EmptyCols
 		}
 		values := make([]float32, row.Stored())
-		if err := checkpoint.ReadInto(w.file, name, values); err != nil {
+		if err := w.file.Floats(row, state.Values, values); err != nil {
 			return nil, err
 		}
 		t.Mean, t.Std = moments(values)

@@ -22,7 +22,7 @@ func TestStateWithoutNewSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(state{Config: c, Model: m, Vocab: vocab.Tokens()})
+	text, err := json.Marshal(savedState{Config: c, Model: m, Vocab: vocab.Tokens()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
-	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/state"
 )
 
 // write appends a record to metrics.jsonl and to the TensorBoard events.
@@ -39,12 +38,12 @@ func (r *runner) logWindow() error {
 	if r.summary.FirstLoss == 0 {
 		r.summary.FirstLoss = rec.MLMLoss
 	}
-	r.summary.Train = rec
+	r.summary.Train = TrainMetrics(rec)
 	*w = window{since: time.Now()}
 	if err := r.write(&rec); err != nil {
 		return err
 	}
-	r.watch.Logged(rec)
+	r.watch.Logged(r.summary.Train)
 	return nil
 }
 
@@ -63,7 +62,7 @@ func (r *runner) logUpdate(u sparse.Update, stats []sparse.Stats, took time.Dura
 	if err := r.logTensors(stats); err != nil {
 		return err
 	}
-	r.watch.Updated(rec)
+	r.watch.Updated(TopologyMetrics(rec))
 	return nil
 }
 
@@ -76,29 +75,19 @@ func (r *runner) evaluate(ctx context.Context, last bool) error {
 	if last {
 		batches = r.plan.Config.FinalBatches
 	}
-	rec, err := Evaluate(context.WithoutCancel(ctx), r.model, r.plan.Data.Valid, batches)
+	rec, err := evaluate(context.WithoutCancel(ctx), r.model, r.plan.data.valid, batches)
 	if err != nil {
 		return err
 	}
 	rec.Step = r.done
-	r.summary.Eval = rec
+	r.summary.Eval = EvalMetrics(rec)
 	if err := r.write(&rec); err != nil {
 		return err
 	}
-	r.watch.Evaluated(rec)
+	r.watch.Evaluated(r.summary.Eval)
 	r.window.since = r.window.since.Add(time.Since(before))
 	r.cost.EvalSeconds += time.Since(before).Seconds()
 	return nil
-}
-
-// state is what a checkpoint holds beside the tensors.
-type state struct {
-	Config  Config       `json:"config"` // resolved
-	Model   model.Config `json:"model"`
-	Vocab   []string     `json:"vocab"`
-	Corpus  string       `json:"corpus"` // Data.Fingerprint
-	Window  window       `json:"window"`
-	Summary Summary      `json:"summary"`
 }
 
 // save writes a checkpoint of the steps done so far.
@@ -107,7 +96,7 @@ func (r *runner) save() error {
 	if err := r.log.Sync(); err != nil {
 		return err
 	}
-	weights, optimizer, err := snapshot(r.model)
+	files, err := state.Files(r.model.Table(), state.Model(r.model))
 	if err != nil {
 		return err
 	}
@@ -115,9 +104,8 @@ func (r *runner) save() error {
 	if err != nil {
 		return err
 	}
-	files := map[string]*checkpoint.File{modelFile: weights, optimizerFile: optimizer}
-	s := state{
-		Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.Data.Vocab.Tokens(), Corpus: r.plan.Data.Fingerprint,
+	s := savedState{
+		Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.data.vocab.Tokens(), Corpus: r.plan.data.fingerprint,
 		Window: r.window, Summary: r.summary,
 	}
 	path, err := checkpoint.SaveOn(r.disk, r.checkpoints(), r.done, files, s, hash)
@@ -136,20 +124,17 @@ func (r *runner) save() error {
 }
 
 // checkpoints is the folder of the run's checkpoints.
-func (r *runner) checkpoints() string { return filepath.Join(r.folder.dir, checkpoint.FolderName) }
+func (r *runner) checkpoints() string { return filepath.Join(r.folder.Dir, checkpoint.FolderName) }
 
 // finish sums the run up.
 func (r *runner) finish() *Summary {
 	s := r.summary
-	s.Dir = r.folder.dir
+	s.Dir = r.folder.Dir
 	s.Steps = r.done
-	s.UnigramEntropy = r.plan.Data.UnigramEntropy
+	s.UnigramEntropy = r.plan.Text.UnigramEntropy
 	s.FLOPs = r.plan.FLOPs(r.done)
 	s.DenseFLOPs = r.plan.DenseFLOPs(r.done)
 	s.Sparse = s.FLOPs != s.DenseFLOPs
 	s.Seconds = time.Since(r.began).Seconds()
 	return &s
 }
-
-// Perplexity is exp of a mean cross-entropy in nats.
-func Perplexity(loss float64) float64 { return math.Exp(loss) }

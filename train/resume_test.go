@@ -63,27 +63,24 @@ func openCPU(_, _ string, threads int) (backend.Backend, error) {
 
 // observer watches nothing but the step after which to stop.
 type observer struct {
+	train.NopObserver
 	cancel    context.CancelFunc
 	stopAfter int64
 	losses    []float64
-	updates   []metrics.Topology
-	evals     []metrics.Eval
+	updates   []train.TopologyMetrics
+	evals     []train.EvalMetrics
 	skipped   []string
 }
 
-func (o *observer) Loading(string, int64, int64)       {}
-func (o *observer) Started(*train.Plan, string, int64) {}
 func (o *observer) Stepped(done, _ int64, loss float64) {
 	o.losses = append(o.losses, loss)
 	if o.cancel != nil && done == o.stopAfter {
 		o.cancel()
 	}
 }
-func (o *observer) Logged(metrics.Train)           {}
-func (o *observer) Updated(r metrics.Topology)     { o.updates = append(o.updates, r) }
-func (o *observer) Evaluated(r metrics.Eval)       { o.evals = append(o.evals, r) }
-func (o *observer) Saved(string)                   {}
-func (o *observer) Skipped(path string, err error) { o.skipped = append(o.skipped, path) }
+func (o *observer) Updated(r train.TopologyMetrics) { o.updates = append(o.updates, r) }
+func (o *observer) Evaluated(r train.EvalMetrics)   { o.evals = append(o.evals, r) }
+func (o *observer) Skipped(path string, err error)  { o.skipped = append(o.skipped, path) }
 
 // smallRun is a 30-step run with everything in it that could be lost by a cut:
 // accumulation, dropout, topology updates, log windows of several steps,

@@ -6,42 +6,20 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/feed"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/folder"
 )
-
-// Observer is told what a run does. Calls come from the run's goroutine and
-// must return soon.
-type Observer interface {
-	// Loading reports the data being read: stage names what is done.
-	Loading(stage string, done, total int64)
-	// Started comes once, before the first step. from is the number of steps
-	// already finished.
-	Started(p *Plan, dir string, from int64)
-	// Stepped comes after every step.
-	Stepped(done, total int64, loss float64)
-	Logged(metrics.Train)
-	Updated(metrics.Topology)
-	Evaluated(metrics.Eval)
-	Saved(path string)
-	// Skipped reports a checkpoint that is newer than the one resumed from but
-	// damaged.
-	Skipped(path string, reason error)
-}
-
-// Opener opens a device: "auto", "cpu", ... in a precision, with a number of
-// threads where that means something.
-type Opener func(device, precision string, threads int) (backend.Backend, error)
 
 // Summary is what a finished run comes to.
 type Summary struct {
 	Dir            string
 	Steps          int64
 	FirstLoss      float64 // MLM loss of the first log line of the run's metrics
-	Train          metrics.Train
-	Eval           metrics.Eval
+	Train          TrainMetrics
+	Eval           EvalMetrics
 	UnigramEntropy float64
 	FLOPs          float64 // the paper's count of the whole run
 	DenseFLOPs     float64 // of the dense model for the same steps
@@ -51,14 +29,10 @@ type Summary struct {
 	Seconds        float64 // of this process
 }
 
-// ErrStopped is returned when the context ended the run: the step was finished
-// and a checkpoint saved. The context's cause is wrapped too.
-var ErrStopped = errors.New("stopped")
-
 // runner is a run in progress.
 type runner struct {
 	plan   *Plan
-	folder *folder
+	folder *folder.Folder
 	model  *model.Model
 	log    *metrics.Log
 	board  *metrics.Events
@@ -103,13 +77,13 @@ func (r *runner) run(ctx context.Context, c Config, open Opener) (*Summary, erro
 // start begins a new run.
 func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, error) {
 	if c.OutputDir == "" {
-		c.OutputDir = DefaultOutputDir(c, time.Now())
+		c.OutputDir = defaultOutputDir(c, time.Now())
 	}
-	if err := checkFolder(c.OutputDir, false); err != nil {
+	if err := folder.Check(c.OutputDir, false); err != nil {
 		return nil, err
 	}
 	var err error
-	var from *origin
+	var from *initialWeights
 	if r.plan, from, err = newPlan(ctx, c, resumePoint{}, r.watch.Loading); err != nil {
 		return nil, err
 	}
@@ -124,11 +98,11 @@ func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, er
 	if r.model, err = r.plan.build(b, from); err != nil {
 		return nil, err
 	}
-	if r.folder, err = openFolder(c.OutputDir); err != nil {
+	if r.folder, err = folder.Open(c.OutputDir); err != nil {
 		return nil, err
 	}
-	defer r.folder.lock.Unlock()
-	if err := r.folder.describe(r.plan.Config, r.plan.Data.Vocab, b.Describe()); err != nil {
+	defer r.folder.Unlock()
+	if err := describe(r.folder, r.plan.Config, r.plan.data.vocab, b.Describe()); err != nil {
 		return nil, err
 	}
 	return r.train(ctx)
@@ -137,7 +111,7 @@ func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, er
 // train runs from r.done to the end.
 func (r *runner) train(ctx context.Context) (*Summary, error) {
 	var err error
-	if r.log, err = metrics.OpenLog(r.folder.path(metrics.FileName)); err != nil {
+	if r.log, err = metrics.OpenLog(r.folder.Path(metrics.FileName)); err != nil {
 		return nil, err
 	}
 	defer r.log.Close()
@@ -145,11 +119,11 @@ func (r *runner) train(ctx context.Context) (*Summary, error) {
 	if r.done > 0 {
 		first = r.done + 1
 	}
-	if r.board, err = metrics.NewEvents(r.folder.dir, first, time.Now); err != nil {
+	if r.board, err = metrics.NewEvents(r.folder.Dir, first, time.Now); err != nil {
 		return nil, err
 	}
 	defer r.board.Close()
-	r.watch.Started(r.plan, r.folder.dir, r.done)
+	r.watch.Started(r.plan, r.folder.Dir, r.done)
 
 	err = r.loop(ctx)
 	if closing := errors.Join(r.log.Sync(), r.board.Sync()); err == nil {
@@ -164,12 +138,14 @@ func (r *runner) train(ctx context.Context) (*Summary, error) {
 // loop is the training loop.
 func (r *runner) loop(ctx context.Context) error {
 	c := &r.plan.Config
-	feed := newFeed(r.plan, r.done)
-	defer feed.stop()
+	batches := feed.New(r.plan.data.train, feed.Options{
+		Done: r.done, Steps: c.MaxSteps, Accumulation: c.Accumulation, BatchSize: c.BatchSize, SeqLen: c.SeqLen, MaxMasked: c.maxMasked(),
+	})
+	defer batches.Stop()
 	r.window.since = time.Now()
 	r.cost.since = r.window.since
 	for r.done < c.MaxSteps {
-		if err := r.step(feed); err != nil {
+		if err := r.step(batches); err != nil {
 			return err
 		}
 		last := r.done == c.MaxSteps
@@ -206,15 +182,15 @@ func (r *runner) loop(ctx context.Context) error {
 func due(done, every int64) bool { return every > 0 && done%every == 0 }
 
 // step does one optimizer step and, where it is due, the topology update.
-func (r *runner) step(feed *feed) error {
+func (r *runner) step(from *feed.Feed) error {
 	c := &r.plan.Config
 	before := time.Now()
-	batches := feed.next()
+	batches := from.Next()
 	r.cost.DataSeconds += time.Since(before).Seconds()
 	args := model.StepArgs{
 		Step: r.done,
 		LR:   learningRate(r.plan.Config.LearningRate, r.done, c.WarmupSteps, c.MaxSteps),
-		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Phase: r.plan.phaseFrom(r.done), Next: feed.peek(),
+		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Phase: r.plan.phaseFrom(r.done), Next: from.Peek(),
 	}
 	before = time.Now()
 	result, err := r.model.Step(args, batches)

@@ -11,7 +11,6 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/cpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
-	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
 	"github.com/sparsebert/sparsebert-gpu/internal/oracle"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
@@ -201,7 +200,7 @@ func mask(t *testing.T, path string, row model.Tensor, dense []float64) {
 func TestRoundTripOfGoldenFolders(t *testing.T) {
 	everyGolden(t, func(t *testing.T, g golden, path string) {
 		out := filepath.Join(t.TempDir(), "out")
-		if _, err := train.Export(t.Context(), path, out, huggingface.FormatHF, "test"); err != nil {
+		if _, err := train.Export(t.Context(), path, out, train.FormatHF, "test"); err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"model.safetensors", "config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"} {

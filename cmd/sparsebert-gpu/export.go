@@ -6,7 +6,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
-	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/internal/version"
@@ -22,7 +21,7 @@ func exportCommand() *cli.Command {
 		Flags: []cli.Flag{
 			checkpointFlag(),
 			outputFlag(),
-			&cli.StringFlag{Name: "format", Value: string(huggingface.FormatHF), Usage: "hf|sparse"},
+			&cli.StringFlag{Name: "format", Value: string(train.FormatHF), Usage: "hf|sparse"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print warnings and errors only"},
 		},
 		Action: exportAction,
@@ -33,9 +32,9 @@ func exportAction(c *cli.Context) error {
 	if err := commandline.Require(c, "checkpoint", "output-dir"); err != nil {
 		return err
 	}
-	format := huggingface.Format(c.String("format"))
-	if format != huggingface.FormatHF && format != huggingface.FormatSparse {
-		return usage.Errorf("export: --format: found %q, expected %s or %s", format, huggingface.FormatHF, huggingface.FormatSparse)
+	format := train.Format(c.String("format"))
+	if format != train.FormatHF && format != train.FormatSparse {
+		return usage.Errorf("export: --format: found %q, expected %s or %s", format, train.FormatHF, train.FormatSparse)
 	}
 	trained, err := train.Export(c.Context, c.String("checkpoint"), c.String("output-dir"), format, version.Full())
 	if trained != nil {

@@ -96,7 +96,7 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 // printSummary writes the closing lines of a finished run.
 func printSummary(w io.Writer, s *train.Summary) {
 	fmt.Fprintf(w, "\nmasked tokens   loss %.3f on the training text (at first %.3f), %.3f on the validation text\n", s.Train.MLMLoss, s.FirstLoss, s.Eval.MLMLoss)
-	fmt.Fprintf(w, "                perplexity %.1f, accuracy %.1f %%; knowing only word frequencies would give a loss of %.3f\n", train.Perplexity(s.Eval.MLMLoss), 100*s.Eval.MLMAccuracy, s.UnigramEntropy)
+	fmt.Fprintf(w, "                perplexity %.1f, accuracy %.1f %%; knowing only word frequencies would give a loss of %.3f\n", s.Eval.Perplexity(), 100*s.Eval.MLMAccuracy, s.UnigramEntropy)
 	fmt.Fprintf(w, "next sentence   loss %.3f, accuracy %.1f %% on the validation text\n", s.Eval.NSPLoss, 100*s.Eval.NSPAccuracy)
 	fmt.Fprintf(w, "FLOPs           %.3g non-embedding, forward and backward", s.FLOPs)
 	if s.Sparse {

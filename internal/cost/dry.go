@@ -18,7 +18,7 @@ func WriteDry(w io.Writer, d *train.Dry) error {
 	fmt.Fprintf(w, "\nrun: %d steps of %d sequences of %d tokens, %d topology updates, peak learning rate %.3g\n",
 		c.MaxSteps, c.BatchSize*c.Accumulation, c.SeqLen, len(d.Plan.UpdateAt), c.LearningRate)
 	fmt.Fprintf(w, "     %.3g FLOPs by the paper's count, %.2f epochs of %d examples\n",
-		d.Plan.FLOPs(c.MaxSteps), sequences/float64(d.Plan.Data.Train.Examples()), d.Plan.Data.Train.Examples())
+		d.Plan.FLOPs(c.MaxSteps), sequences/float64(d.Plan.Text.TrainExamples), d.Plan.Text.TrainExamples)
 	fmt.Fprintf(w, "disk: %s a checkpoint, %s at most in %s", Mebibytes(d.CheckpointBytes), Mebibytes(d.DiskBytes), d.Dir)
 	if d.FreeBytes >= 0 {
 		fmt.Fprintf(w, " (%s free)", Mebibytes(d.FreeBytes))

@@ -8,10 +8,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
-	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -43,62 +41,33 @@ type Result struct {
 
 // Run evaluates a checkpoint.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	m, trained, err := train.LoadModel(o.Checkpoint, o.Open, func(config *train.Config) {
-		config.Device, config.Threads = o.Device, o.Threads
-		switch {
-		case o.Precision != "":
-			config.Precision = o.Precision
-		case device.Resolve(config.Device) == "cpu":
-			config.Precision = "fp32" // whatever it was trained in: weights are float32
-		}
-	})
+	measured, err := train.Evaluate(ctx, o.Checkpoint, train.EvalOptions{
+		Corpus: o.Corpus, Vocab: o.Vocab, Batches: o.Batches, Change: o.change, Loading: progress.StageLines(o.Log),
+	}, o.Open)
+	if measured != nil {
+		progress.WarnSkipped(o.Log, measured.Skipped)
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer m.Backend().Close()
-	progress.WarnSkipped(o.Log, trained.Skipped)
-	if err := o.checkVocab(trained.Vocab); err != nil {
-		return nil, err
-	}
-	data, err := o.data(ctx, trained)
-	if err != nil {
-		return nil, err
-	}
-	e, err := train.Evaluate(ctx, m, data.Valid, o.Batches)
-	if err != nil {
-		return nil, err
-	}
+	e := measured.Metrics
 	return &Result{
-		Checkpoint: trained.Path, Step: trained.Step,
-		MLMLoss: e.MLMLoss, Perplexity: train.Perplexity(e.MLMLoss), MLMAccuracy: e.MLMAccuracy,
+		Checkpoint: measured.Path, Step: measured.Step,
+		MLMLoss: e.MLMLoss, Perplexity: e.Perplexity(), MLMAccuracy: e.MLMAccuracy,
 		NSPLoss: e.NSPLoss, NSPAccuracy: e.NSPAccuracy,
-		UnigramEntropy: data.UnigramEntropy, Tokens: data.ValidTokens,
+		UnigramEntropy: measured.UnigramEntropy, Tokens: measured.Tokens,
 	}, nil
 }
 
-// checkVocab compares the vocabulary that was given with the checkpoint's.
-func (o Options) checkVocab(own *corpus.Vocab) error {
-	if o.Vocab == "" {
-		return nil
+// change puts what is asked for into the configuration that the run had.
+func (o Options) change(config *train.Config) {
+	config.Device, config.Threads = o.Device, o.Threads
+	switch {
+	case o.Precision != "":
+		config.Precision = o.Precision
+	case device.Resolve(config.Device) == "cpu":
+		config.Precision = "fp32" // whatever it was trained in: weights are float32
 	}
-	vocab, err := corpus.LoadVocab(o.Vocab)
-	if err != nil {
-		return err
-	}
-	if vocab.SHA256() != own.SHA256() {
-		return usage.Errorf("vocab: found %s with %d tokens, expected the checkpoint's own vocabulary of %d tokens",
-			o.Vocab, vocab.Size(), own.Size())
-	}
-	return nil
-}
-
-// data loads what is evaluated on.
-func (o Options) data(ctx context.Context, trained *train.Trained) (*train.Data, error) {
-	stages := progress.StageLines(o.Log)
-	if len(o.Corpus) > 0 {
-		return train.LoadEvalData(ctx, trained.Config, o.Corpus, trained.Vocab, stages)
-	}
-	return train.LoadData(ctx, trained.Config, trained.Vocab, stages)
 }
 
 // Write writes the result for people.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // NewLog returns the program's log: lines for people, or JSON; with quiet only warnings and
@@ -25,7 +25,7 @@ func NewLog(w io.Writer, quiet, asJSON bool) zerolog.Logger {
 }
 
 // WarnSkipped names checkpoints that are newer than the one in use but damaged.
-func WarnSkipped(log zerolog.Logger, skipped []checkpoint.Skipped) {
+func WarnSkipped(log zerolog.Logger, skipped []train.Skipped) {
 	for _, s := range skipped {
 		log.Warn().Str("checkpoint", s.Path).Err(s.Err).Msg("passed over a damaged checkpoint")
 	}

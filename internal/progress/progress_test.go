@@ -12,7 +12,6 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/vbauerster/mpb/v8"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -62,7 +61,7 @@ func TestSweepBars(t *testing.T) {
 		for step := int64(4); step <= 6; step++ {
 			one.Stepped(step, 6, 1)
 		}
-		one.Evaluated(metrics.Eval{Step: 6, MLMLoss: 1.25})
+		one.Evaluated(train.EvalMetrics{Step: 6, MLMLoss: 1.25})
 		loss := 1.25
 		w.Finished(r, sweep.Result{Name: r.Name, Status: sweep.Done, MLMLoss: &loss}, true)
 	}
@@ -92,8 +91,8 @@ func TestBarKeepsTheLastLines(t *testing.T) {
 	w.Stepped(2, 3, 1.5)
 	w.Stepped(3, 3, 1.25)
 	w.bar.Current() // the bar has seen the last step
-	w.Logged(metrics.Train{Step: 3})
-	w.Evaluated(metrics.Eval{Step: 3})
+	w.Logged(train.TrainMetrics{Step: 3})
+	w.Evaluated(train.EvalMetrics{Step: 3})
 	w.Saved("run/checkpoints/step-3")
 	w.Close()
 	for _, want := range []string{"step 3/3", "loss 1.250", "train", "eval", "run/checkpoints/step-3"} {
@@ -120,7 +119,7 @@ func TestRunInLines(t *testing.T) {
 		w.Loading("count words", 5, 10) // too soon for another line
 		w.Started(plan, "folder", 4)
 		w.Stepped(5, 6, 1)
-		w.Logged(metrics.Train{Step: 5, MLMLoss: 2.5})
+		w.Logged(train.TrainMetrics{Step: 5, MLMLoss: 2.5})
 		w.Skipped("step-4", errors.New("cut short"))
 		w.Close()
 		if w.Dir() != "folder" {

@@ -11,7 +11,6 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -97,8 +96,8 @@ func (r *Run) Started(p *train.Plan, dir string, from int64) {
 	if c.Method == model.Dynamic {
 		e = e.Int("topology_updates", len(p.UpdateAt))
 	}
-	e.Int("vocab", p.Data.Vocab.Size()).Int64("train_tokens", p.Data.TrainTokens).
-		Str("unigram_entropy", fmt.Sprintf("%.3f", p.Data.UnigramEntropy)).
+	e.Int("vocab", p.Text.VocabSize).Int64("train_tokens", p.Text.TrainTokens).
+		Str("unigram_entropy", fmt.Sprintf("%.3f", p.Text.UnigramEntropy)).
 		Str("learning_rate", fmt.Sprintf("%.3g", c.LearningRate)).Int64("steps", c.MaxSteps).Str("out", dir).Msg("training")
 	if from > 0 {
 		r.log.Info().Int64("step", from).Msg("resumed")
@@ -117,7 +116,7 @@ func (r *Run) Stepped(done, total int64, loss float64) {
 }
 
 // Logged implements train.Observer.
-func (r *Run) Logged(m metrics.Train) {
+func (r *Run) Logged(m train.TrainMetrics) {
 	r.log.Info().Int64("step", m.Step).
 		Str("mlm_loss", fmt.Sprintf("%.4f", m.MLMLoss)).Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss)).
 		Str("lr", fmt.Sprintf("%.2e", m.LR)).Str("grad_norm", fmt.Sprintf("%.2f", m.GradNorm)).
@@ -125,12 +124,12 @@ func (r *Run) Logged(m metrics.Train) {
 }
 
 // Updated implements train.Observer.
-func (r *Run) Updated(m metrics.Topology) {
+func (r *Run) Updated(m train.TopologyMetrics) {
 	r.log.Debug().Int64("step", m.Step).Int64("update", m.Update).Float64("explored_dof", m.ExploredDOF).Msg("topology")
 }
 
 // Evaluated implements train.Observer.
-func (r *Run) Evaluated(m metrics.Eval) {
+func (r *Run) Evaluated(m train.EvalMetrics) {
 	r.log.Info().Int64("step", m.Step).
 		Str("mlm_loss", fmt.Sprintf("%.4f", m.MLMLoss)).Str("mlm_accuracy", fmt.Sprintf("%.3f", m.MLMAccuracy)).
 		Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss)).Str("nsp_accuracy", fmt.Sprintf("%.3f", m.NSPAccuracy)).Msg("eval")

@@ -11,7 +11,6 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -193,13 +192,13 @@ func (r *sweepRun) Stepped(done, total int64, loss float64) {
 }
 
 // Logged implements train.Observer.
-func (r *sweepRun) Logged(metrics.Train) {}
+func (r *sweepRun) Logged(train.TrainMetrics) {}
 
 // Updated implements train.Observer.
-func (r *sweepRun) Updated(metrics.Topology) {}
+func (r *sweepRun) Updated(train.TopologyMetrics) {}
 
 // Evaluated implements train.Observer.
-func (r *sweepRun) Evaluated(e metrics.Eval) {
+func (r *sweepRun) Evaluated(e train.EvalMetrics) {
 	r.w.log.Info().Str("run", r.name).Int64("step", e.Step).Str("mlm_loss", fmt.Sprintf("%.4f", e.MLMLoss)).Msg("eval")
 }
 

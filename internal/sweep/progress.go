@@ -1,6 +1,14 @@
 package sweep
 
-import "github.com/sparsebert/sparsebert-gpu/train"
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/train"
+)
 
 // The states of a run without a result.
 const (
@@ -85,6 +93,24 @@ func (s *Sweep) standing(r *Run, found *Result, begun bool) (Standing, error) {
 		now.State = Begun
 	}
 	var err error
-	now.Done, err = train.LoggedSteps(s.runFolder(r))
+	now.Done, err = loggedSteps(s.runFolder(r))
 	return now, err
+}
+
+// loggedSteps is the last step that the metrics of the run in dir have, 0 where
+// there are none. The run may have gone on since, or, when it was killed, go on
+// from an earlier one. It may be asked while the run is being made.
+func loggedSteps(dir string) (int64, error) {
+	records, err := metrics.Read(filepath.Join(dir, metrics.FileName))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, nil
+	case err != nil:
+		return 0, usage.Errorf("%v", err)
+	}
+	last := int64(0)
+	for _, r := range records {
+		last = max(last, r.At())
+	}
+	return last, nil
 }

@@ -63,11 +63,11 @@ func (q *quiet) Stepped(int64, int64, float64) {
 		q.stepFail()
 	}
 }
-func (q *quiet) Logged(metrics.Train)     {}
-func (q *quiet) Updated(metrics.Topology) {}
-func (q *quiet) Evaluated(metrics.Eval)   {}
-func (q *quiet) Saved(string)             {}
-func (q *quiet) Skipped(string, error)    {}
+func (q *quiet) Logged(train.TrainMetrics)     {}
+func (q *quiet) Updated(train.TopologyMetrics) {}
+func (q *quiet) Evaluated(train.EvalMetrics)   {}
+func (q *quiet) Saved(string)                  {}
+func (q *quiet) Skipped(string, error)         {}
 
 // smallSweep writes a text and a sweep's file for it: 8 runs of 12 steps, with a
 // choice of the learning rate, and returns the file's path.

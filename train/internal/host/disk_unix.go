@@ -1,12 +1,12 @@
 //go:build unix
 
-package train
+package host
 
 import "golang.org/x/sys/unix"
 
-// freeBytes returns what a user may still write to dir's file system, -1 when
+// FreeBytes returns what a user may still write to dir's file system, -1 when
 // the system does not say.
-func freeBytes(dir string) int64 {
+func FreeBytes(dir string) int64 {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
 		return -1

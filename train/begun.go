@@ -6,8 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
-	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/folder"
 )
 
 // Begun says whether c.OutputDir has a run, and of how many steps: 0 where only
@@ -29,23 +28,16 @@ func Begun(c Config) (begun bool, steps int64, err error) {
 	if err != nil {
 		return true, 0, err
 	}
-	return true, was.MaxSteps, sameRun(c, state{Config: was, Model: sizes})
+	return true, was.MaxSteps, sameRun(c, savedState{Config: was, Model: sizes})
 }
 
-// LoggedSteps is the last step that the metrics of the run in dir have, 0 where
-// there are none. The run may have gone on since, or, when it was killed, go on
-// from an earlier one. Like Begun it may be asked while the run is being made.
-func LoggedSteps(dir string) (int64, error) {
-	records, err := metrics.Read(filepath.Join(dir, metrics.FileName))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return 0, nil
-	case err != nil:
-		return 0, usage.Errorf("%v", err)
+// Continues says whether a run of c in c.OutputDir would go on with one that is
+// there: begun is false where there is none. A run that c does not continue,
+// since a setting that determines its numbers differs, is ErrUsage. No data is
+// read and no checkpoint.
+func Continues(c Config) (begun bool, err error) {
+	if begun, _, err = Begun(c); !begun {
+		return false, folder.Check(c.OutputDir, false)
 	}
-	last := int64(0)
-	for _, r := range records {
-		last = max(last, r.At())
-	}
-	return last, nil
+	return true, err
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package train
+package host
 
 import (
 	"runtime"
@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peakBytes is the largest resident memory that this process has had, 0 when the
+// PeakBytes is the largest resident memory that this process has had, 0 when the
 // system does not say.
-func peakBytes() int64 {
+func PeakBytes() int64 {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
 		return 0

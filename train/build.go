@@ -1,0 +1,65 @@
+package train
+
+import (
+	"fmt"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/model"
+)
+
+// Adam's constants (paper, training recipe).
+const (
+	adamBeta1     = 0.9
+	adamBeta2     = 0.999
+	adamEpsilon   = 1e-6
+	groupLassoStd = 0.02
+)
+
+// adam returns the optimizer's constants.
+func (p *Plan) adam() backend.AdamConfig {
+	return backend.AdamConfig{
+		Beta1: adamBeta1, Beta2: adamBeta2, Eps: adamEpsilon,
+		WeightDecay: float32(p.Config.WeightDecay),
+		GroupLasso:  float32(p.Config.GroupLasso), GroupLassoStd: groupLassoStd,
+		MaxGradNorm: float32(p.Config.MaxGradNorm),
+	}
+}
+
+// options returns the sizes that the model's buffers are made for.
+func (p *Plan) options() model.Options {
+	return model.Options{
+		MicroBatch: p.Config.BatchSize, SeqLen: p.Config.SeqLen,
+		MaxMasked: p.Config.maxMasked(), Seed: p.Config.Seed, Recompute: p.Config.Checkpointing,
+	}
+}
+
+// optionsOn is options for a device: one that records a step and repeats it needs
+// launches that do not depend on the batch.
+func (p *Plan) optionsOn(b backend.Backend) model.Options {
+	o := p.options()
+	o.FixedMasked = b.Capabilities().Recorder != nil
+	return o
+}
+
+// build makes the model on a device, if training it fits, with the weights of
+// from, if that is not nil.
+func (p *Plan) build(b backend.Backend, from *initialWeights) (*model.Model, error) {
+	if err := model.CanTrain(b, p.Model); err != nil {
+		return nil, err
+	}
+	d, err := p.deviceMemory(b)
+	if err != nil {
+		return nil, err
+	}
+	if d != nil && d.Err() != nil {
+		return nil, d.Err()
+	}
+	m, err := model.New(b, p.Model, p.optionsOn(b))
+	if err != nil {
+		return nil, fmt.Errorf("build the model: %w", err)
+	}
+	if from == nil {
+		return m, nil
+	}
+	return m, p.fill(m, from)
+}

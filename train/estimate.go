@@ -1,0 +1,108 @@
+package train
+
+import (
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/model"
+)
+
+// Shape returns the model of a configuration and the sizes that it is built for,
+// without any data: its vocabulary has the size that the configuration says, or
+// that of the weights to start from.
+func Shape(c Config) (model.Config, model.Options, error) {
+	p, err := shapeOf(c)
+	if err != nil {
+		return model.Config{}, model.Options{}, err
+	}
+	return p.Model, p.options(), nil
+}
+
+// estimateCost accounts for a plan's model on the device that it will run on.
+func (p *Plan) estimateCost() (model.CostEstimate, error) {
+	store := model.Storage{Param: backend.F32, Activation: backend.F32}
+	if p.Config.Precision == "bf16" {
+		store.Activation = backend.BF16
+	}
+	return model.EstimateCost(p.Model, p.options(), store)
+}
+
+// EstimateCost accounts for a configuration as Shape has it.
+func EstimateCost(c Config) (model.CostEstimate, error) {
+	p, err := shapeOf(c)
+	if err != nil {
+		return model.CostEstimate{}, err
+	}
+	return p.estimateCost()
+}
+
+// EstimateRunCost accounts for the resolved configuration of a run folder. It reads
+// nothing: what the run's weights started from may be gone.
+func EstimateRunCost(c Config) (model.CostEstimate, error) {
+	sizes, err := c.resolvedSizes()
+	if err != nil {
+		return model.CostEstimate{}, err
+	}
+	p := &Plan{Config: c, sizes: &sizes}
+	if err := p.resolve(c.VocabSize, unknownExamples); err != nil {
+		return model.CostEstimate{}, err
+	}
+	return p.estimateCost()
+}
+
+// shapeOf works out a plan without data.
+func shapeOf(c Config) (*Plan, error) {
+	if err := c.checkNumbers(); err != nil {
+		return nil, err
+	}
+	p := &Plan{Config: c}
+	from, err := c.initialWeights()
+	if err != nil {
+		return nil, err
+	}
+	size := c.VocabSize
+	if from != nil {
+		p.sizes, size = &from.config, from.config.VocabSize
+		if err := from.weights.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return p, p.resolve(size, unknownExamples)
+}
+
+// countFLOPs works out what one step costs by the paper's count.
+func (p *Plan) countFLOPs() error {
+	l, err := p.estimateCost()
+	if err != nil {
+		return err
+	}
+	sequences := float64(p.Config.BatchSize * p.Config.Accumulation)
+	p.perStep, p.densePerStep = sequences*l.NonEmbeddingFLOPs, sequences*l.DenseNonEmbeddingFLOPs
+	return nil
+}
+
+// FLOPs returns the paper's count of the first `done` steps: non-embedding, forward
+// and backward.
+// A step of method partial that trains all weights counts as one of the dense model.
+func (p *Plan) FLOPs(done int64) float64 {
+	if p.Model.Method == model.Partial {
+		part := p.partSteps(done)
+		return p.perStep*float64(part) + p.densePerStep*float64(done-part)
+	}
+	return p.perStep * float64(done)
+}
+
+// DenseFLOPs returns that of the dense model for the same steps.
+func (p *Plan) DenseFLOPs(done int64) float64 { return p.densePerStep * float64(done) }
+
+// RunFLOPs returns the paper's count of a whole run, without any data. A run that
+// counts in epochs has as many steps as max_steps says.
+func RunFLOPs(c Config) (float64, error) {
+	c.Epochs = 0
+	p, err := shapeOf(c)
+	if err != nil {
+		return 0, err
+	}
+	if err := p.countFLOPs(); err != nil {
+		return 0, err
+	}
+	return p.FLOPs(p.Config.MaxSteps), nil
+}

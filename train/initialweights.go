@@ -1,0 +1,131 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// initialWeights is where a run's first weights come from: a Hugging Face folder or
+// a checkpoint.
+type initialWeights struct {
+	path    string
+	config  model.Config
+	vocab   *corpus.Vocab // nil: the folder has none
+	missing []string      // parameters that it lacks
+	weights interface {
+		// Dense returns [Out, In] values, nil for a parameter that is missing.
+		Dense(row model.Tensor) ([]float32, error)
+		Close() error
+	}
+}
+
+// openInitialWeights opens the folder that path means. With initHeads heads may be missing.
+func openInitialWeights(path string, initHeads bool) (*initialWeights, error) {
+	if !huggingface.IsFolder(path) {
+		w, err := OpenWeights(path)
+		if err != nil {
+			return nil, fmt.Errorf("%w (nor is it a Hugging Face folder: it has no config.json)", err)
+		}
+		return &initialWeights{path: path, config: w.Model, vocab: w.vocab, weights: w}, nil
+	}
+	s, err := huggingface.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Missing) > 0 && !initHeads {
+		err := usage.Errorf("%s: found no tensor %s%s, expected those of BertForPreTraining, or --init-heads, which starts heads that are missing at random",
+			path, s.Missing[0], andMore(len(s.Missing)-1))
+		return nil, errors.Join(err, s.Close())
+	}
+	return &initialWeights{path: path, config: s.Config, vocab: s.Vocab, missing: s.Missing, weights: s}, nil
+}
+
+// andMore says that there are n more of something.
+func andMore(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", n)
+}
+
+// initialWeights opens what the configuration's weights start from, nil where that
+// is chance.
+func (c *Config) initialWeights() (*initialWeights, error) {
+	if c.InitFrom == "" {
+		if c.InitHeads {
+			return nil, usage.Errorf("init_heads: found it without init_from, expected both")
+		}
+		return nil, nil
+	}
+	return openInitialWeights(c.InitFrom, c.InitHeads)
+}
+
+// vocabulary returns the tokens that a run is in: the configuration's, which must
+// be these weights' where they have any, or theirs; nil where neither has any.
+func (w *initialWeights) vocabulary(c Config) (*corpus.Vocab, error) {
+	if c.Vocab == "" {
+		return w.vocab, nil
+	}
+	v, err := corpus.LoadVocab(c.Vocab)
+	if err != nil {
+		return nil, err
+	}
+	return v, w.checkVocab(v)
+}
+
+// checkVocab compares the vocabulary of a run's text with that of the weights.
+func (w *initialWeights) checkVocab(v *corpus.Vocab) error {
+	if w.vocab != nil && w.vocab.SHA256() != v.SHA256() {
+		return usage.Errorf("init_from: found another vocabulary (%d tokens) than that of %s (%d), expected the same", v.Size(), w.path, w.vocab.Size())
+	}
+	if v.Size() != w.config.VocabSize {
+		return usage.Errorf("init_from: found a vocabulary of %d tokens, expected the %d of %s", v.Size(), w.config.VocabSize, w.path)
+	}
+	return nil
+}
+
+// parameter reads one parameter for a table: the values that are kept, and the
+// topology of a block-sparse one, which is pruned to the blocks of the largest
+// norm. Both are nil for a parameter that is missing.
+func (w *initialWeights) parameter(row model.Tensor, norm sparse.Norm, growth sparse.Growth) ([]float32, *sparse.Topology, error) {
+	dense, err := w.weights.Dense(row)
+	if err != nil || dense == nil || !row.Sparse {
+		return dense, nil, err
+	}
+	t, err := sparse.NormTopology(row.Shape(), row.NNZ, dense, norm, growth)
+	if err != nil {
+		return nil, nil, usage.Errorf("%s: %s: %v", w.path, row.Name, err)
+	}
+	m, err := sparse.FromDense(t, dense)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %s: %w", w.path, row.Name, err)
+	}
+	return m.Val, t, nil
+}
+
+// fill puts initial weights into a model that has its first values. What is
+// missing keeps those.
+func (p *Plan) fill(m *model.Model, w *initialWeights) error {
+	b := m.Backend()
+	for i, row := range m.Table() {
+		values, topo, err := w.parameter(row, p.Config.PruneNorm, p.Config.Growth)
+		if err != nil {
+			return err
+		}
+		if values == nil {
+			continue
+		}
+		if topo != nil {
+			b.SetTopology(m.Params()[i], topo)
+		}
+		b.WriteFloats(m.Params()[i].Values(), 0, values)
+	}
+	b.Refresh(m.Params())
+	return wrap("start from "+w.path, b.Sync())
+}

@@ -1,0 +1,142 @@
+// Package folder keeps a run folder: whether a run may use it, its lock, and the files
+// that describe the run.
+package folder
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+)
+
+// The files of a run folder beside metrics.jsonl and the TensorBoard events.
+const (
+	ConfigName      = "config.yaml"
+	EnvironmentName = "environment.json"
+	VocabName       = "vocab.txt"
+)
+
+// Check says, without writing anything, whether a run may start in dir
+// (resume false) or go on there (true).
+func Check(dir string, resume bool) error {
+	entries, err := os.ReadDir(dir)
+	// A run that was killed before it wrote anything leaves its lock only, or what
+	// renameio had of the first file.
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool {
+		return e.Name() == checkpoint.LockName || strings.HasPrefix(e.Name(), "."+ConfigName)
+	})
+	switch {
+	case os.IsNotExist(err) && resume:
+		return usage.Errorf("output_dir: found no folder %s, expected the run to resume", dir)
+	case os.IsNotExist(err):
+		return checkWritable(ExistingParent(dir))
+	case err != nil:
+		return usage.Errorf("output_dir: found %v, expected a folder", err)
+	case !resume && len(entries) > 0:
+		return usage.Errorf("output_dir: found %s not empty (%s, ...), expected an empty or new folder, or --resume", dir, entries[0].Name())
+	}
+	if resume {
+		if _, err := os.Stat(filepath.Join(dir, ConfigName)); err != nil {
+			return usage.Errorf("output_dir: found no %s in %s, expected the run to resume", ConfigName, dir)
+		}
+	}
+	return checkWritable(dir)
+}
+
+// ExistingParent returns the nearest folder above dir that exists.
+func ExistingParent(dir string) string {
+	dir = filepath.Dir(filepath.Clean(dir))
+	for {
+		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// checkWritable tries a file of no name. Permission bits alone do not tell: the
+// file system may be read-only, and root is above them.
+func checkWritable(dir string) error {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		return usage.Errorf("output_dir: found %s to be a file, expected a folder", dir)
+	}
+	f, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return usage.Errorf("output_dir: found %s not writable (%v), expected a writable folder", dir, err)
+	}
+	name := f.Name()
+	f.Close()
+	if err := os.Remove(name); err != nil {
+		return usage.Errorf("output_dir: %v", err)
+	}
+	return nil
+}
+
+// CheckUnlocked says whether another run holds the folder. It makes no lock file
+// where there is none.
+func CheckUnlocked(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, checkpoint.LockName)); err != nil {
+		return nil
+	}
+	lock, err := checkpoint.Lock(dir)
+	if err != nil {
+		return err
+	}
+	return lock.Unlock()
+}
+
+// Folder is a run folder that this process holds the lock of.
+type Folder struct {
+	Dir  string
+	lock *checkpoint.FolderLock
+}
+
+// Open makes the folder where needed and locks it.
+func Open(dir string) (*Folder, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make run folder: %w", err)
+	}
+	lock, err := checkpoint.Lock(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Folder{dir, lock}, nil
+}
+
+// Unlock gives the folder free for other processes.
+func (f *Folder) Unlock() error { return f.lock.Unlock() }
+
+// Path returns the path of a file in the folder.
+func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
+
+// Describe writes what a reader needs to understand the run: its configuration, its
+// environment and its vocabulary. Each file appears whole or stays as it was.
+func (f *Folder) Describe(config, environment []byte, vocab io.WriterTo) error {
+	if err := f.write("configuration", ConfigName, config); err != nil {
+		return err
+	}
+	if err := f.write("environment", EnvironmentName, environment); err != nil {
+		return err
+	}
+	var words strings.Builder
+	if _, err := vocab.WriteTo(&words); err != nil {
+		return fmt.Errorf("encode vocabulary: %w", err)
+	}
+	return f.write("vocabulary", VocabName, []byte(words.String()))
+}
+
+// write writes one file.
+func (f *Folder) write(what, name string, text []byte) error {
+	if err := renameio.WriteFile(f.Path(name), text, 0o644); err != nil {
+		return fmt.Errorf("write %s: %w", what, err)
+	}
+	return nil
+}

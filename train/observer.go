@@ -1,0 +1,116 @@
+package train
+
+import (
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+)
+
+// Opener opens a device: "auto", "cpu", ... in a precision ("fp32" or "bf16"), with a
+// number of threads (0: one a core) where that means something. A program that has
+// one device may ignore all three.
+type Opener func(device, precision string, threads int) (backend.Backend, error)
+
+// Observer is told what a run does. Calls come from the run's goroutine and must
+// return soon.
+type Observer interface {
+	// Loading reports the data being read: stage names what is done.
+	Loading(stage string, done, total int64)
+	// Started comes once, before the first step. from is the number of steps
+	// already finished.
+	Started(p *Plan, dir string, from int64)
+	// Stepped comes after every step; loss is the step's, MLM and NSP together.
+	Stepped(done, total int64, loss float64)
+	// Logged comes with every log line.
+	Logged(TrainMetrics)
+	// Updated comes after every topology update.
+	Updated(TopologyMetrics)
+	// Evaluated comes after every evaluation.
+	Evaluated(EvalMetrics)
+	// Saved comes after every checkpoint, with its folder.
+	Saved(path string)
+	// Skipped reports a checkpoint that is newer than the one resumed from but
+	// damaged.
+	Skipped(path string, reason error)
+}
+
+// NopObserver is an Observer that does nothing. Embed it to watch a part.
+type NopObserver struct{}
+
+// Loading implements Observer.
+func (NopObserver) Loading(string, int64, int64) {}
+
+// Started implements Observer.
+func (NopObserver) Started(*Plan, string, int64) {}
+
+// Stepped implements Observer.
+func (NopObserver) Stepped(int64, int64, float64) {}
+
+// Logged implements Observer.
+func (NopObserver) Logged(TrainMetrics) {}
+
+// Updated implements Observer.
+func (NopObserver) Updated(TopologyMetrics) {}
+
+// Evaluated implements Observer.
+func (NopObserver) Evaluated(EvalMetrics) {}
+
+// Saved implements Observer.
+func (NopObserver) Saved(string) {}
+
+// Skipped implements Observer.
+func (NopObserver) Skipped(string, error) {}
+
+// TrainMetrics is the state of training after an optimizer step: a "train" record of
+// metrics.jsonl. Losses are means over the steps since the last one, in nats.
+type TrainMetrics struct {
+	Step            int64
+	Loss            float64 // MLMLoss + NSPLoss
+	MLMLoss         float64 // mean over masked positions
+	NSPLoss         float64 // mean over sequences
+	LR              float64 // learning rate of this step
+	GradNorm        float64 // global L2 norm before clipping
+	TokensPerSecond float64 // by the clock
+	FLOPs           float64 // non-embedding, of all steps so far, by the paper's count
+}
+
+// EvalMetrics is an evaluation on the validation text: an "eval" record of
+// metrics.jsonl. Losses are means over all masked tokens and all pairs, in nats;
+// accuracies are fractions.
+type EvalMetrics struct {
+	Step        int64
+	MLMLoss     float64
+	MLMAccuracy float64
+	NSPLoss     float64
+	NSPAccuracy float64
+}
+
+// TopologyMetrics is one topology update, averaged over the tensors where nothing
+// else is said: a "topology" record of metrics.jsonl.
+type TopologyMetrics struct {
+	Step            int64
+	Update          int64   // 1 for the first
+	PruneRatio      float64 // pr(t)
+	Pruned          int64   // blocks, over all tensors
+	ExploredDOF     float64 // fraction of the dense weights ever active
+	RemovedNewRatio float64 // fraction of the pruned that the last update had grown
+	Turnover        float64 // fraction of the active blocks that were replaced
+	MeanAge         float64 // steps since the active blocks were activated
+	EmptyRows       int64   // block rows without an active block, over all tensors
+	EmptyCols       int64   // block columns without one
+	Seconds         float64 // by the clock
+}
+
+// Skipped is a checkpoint that was passed over, since it is damaged.
+type Skipped struct {
+	Path string
+	Err  error
+}
+
+// skipped makes what package checkpoint says public.
+func skipped(list []checkpoint.Skipped) []Skipped {
+	var out []Skipped
+	for _, s := range list {
+		out = append(out, Skipped(s))
+	}
+	return out
+}

@@ -1,0 +1,36 @@
+package train
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+)
+
+// resolvePaths makes the paths of the data absolute, so that a run can be resumed
+// and evaluated from any folder.
+func (c *Config) resolvePaths() error {
+	var err error
+	c.Corpus, c.Valid = slices.Clone(c.Corpus), slices.Clone(c.Valid)
+	for _, list := range [][]string{c.Corpus, c.Valid} {
+		for i := range list {
+			if list[i], err = filepath.Abs(list[i]); err != nil {
+				return fmt.Errorf("find the corpus: %w", err)
+			}
+		}
+	}
+	if c.Vocab, err = absolute(c.Vocab); err != nil {
+		return fmt.Errorf("find the vocabulary: %w", err)
+	}
+	if c.InitFrom, err = absolute(c.InitFrom); err != nil {
+		return fmt.Errorf("find the weights to start from: %w", err)
+	}
+	return nil
+}
+
+// absolute makes a path that is not empty absolute.
+func absolute(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	return filepath.Abs(path)
+}
