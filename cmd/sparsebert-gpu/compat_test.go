@@ -19,7 +19,7 @@ import (
 )
 
 // The folder testdata/v0.1 was written by the program before version 0.2.0, on the
-// portable instruction path with one thread: a run that was cut after 20 of 30
+// portable instruction path with one thread: a run that was interrupted after 20 of 30
 // steps, a finished sweep of two runs, and what export and inspect made of the
 // whole run's last checkpoint. Every later version must pass the tests of this
 // file as they are: what was written stays readable, and a run that was begun goes

@@ -29,7 +29,7 @@ func sweepCommand() *cli.Command {
 	flags = append(flags, settingFlags(settings.Of(settings.Sweep)...)...)
 	return &cli.Command{
 		Name:      "sweep",
-		Usage:     "carry out a grid of training runs from one YAML file; the same command goes on after a cut",
+		Usage:     "carry out a grid of training runs from one YAML file; the same command goes on after an interruption",
 		ArgsUsage: "FILE",
 		Description: "Each run is made as `train --resume` makes it, in DIR/runs/NAME/. Finished ones are passed over.\n" +
 			"Files for the paper's experiments stand under experiments/; docs/sweeps.md says how to write one.",

@@ -1,6 +1,10 @@
 // Package bench times the products of a device, block-sparse beside dense, and
 // counts what they do on a simulated one.
 //
+// A [Request] is what the bench command is asked for: flags that take lists, of
+// which every combination is a case. Its [Plan] has all cases, checked; Plan.Run
+// measures or counts them, writes tables as it goes and returns what came out.
+//
 // # Fairness
 //
 // All values are random. Buffers and weights are taken in rotation from enough

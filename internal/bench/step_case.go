@@ -33,6 +33,7 @@ func stepCaseOf(s device.Settings, step Step) StepCase {
 	return r
 }
 
+// String describes the step in one line.
 func (s StepCase) String() string {
 	kind := "dense"
 	if s.Block > 0 {

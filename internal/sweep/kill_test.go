@@ -135,7 +135,7 @@ func killOnce(t *testing.T, cmd *exec.Cmd, after time.Duration) bool {
 	}
 }
 
-// compareSweeps compares a cut sweep with the uninterrupted one.
+// compareSweeps compares an interrupted sweep with the uninterrupted one.
 func compareSweeps(t *testing.T, what, out, uninterrupted, want string) {
 	t.Helper()
 	if got := read(t, out, ResultsName); got != want {

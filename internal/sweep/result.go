@@ -28,7 +28,7 @@ const (
 )
 
 // Result is a line of results.jsonl. Nothing in it depends on the clock or on how
-// often the run was cut. The losses and accuracies are those of the last
+// often the run was interrupted. The losses and accuracies are those of the last
 // evaluation and nil unless the run is done.
 type Result struct {
 	Name   string          `json:"name"`

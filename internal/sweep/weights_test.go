@@ -45,6 +45,6 @@ func TestSweepFromWeights(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := read(t, out, "results.jsonl"); got != want {
-		t.Errorf("found other results after a cut:\n%s\nexpected\n%s", got, want)
+		t.Errorf("found other results after an interruption:\n%s\nexpected\n%s", got, want)
 	}
 }
