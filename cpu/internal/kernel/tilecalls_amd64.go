@@ -18,9 +18,10 @@ type tileRun struct {
 	copyLeft, copyRow, copyWrap uintptr // micro-panels left of a row, and of a row; bytes back to the next row
 	add, nonTemporal, subLeft   uint64
 	lastSeg                     uintptr // of the weight
-	firstSeg                    uintptr // of the micro-panel
-	prefetch, prefetchStride    uintptr // stride 0: nothing
-	other, scratch              uintptr
+	//lint:ignore U1000 the assembly writes and reads it
+	firstSeg                 uintptr // of the micro-panel
+	prefetch, prefetchStride uintptr // stride 0: nothing
+	other, scratch           uintptr
 }
 
 func address(x []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(x))) }
