@@ -1,12 +1,3 @@
-// Package train is the host loop: it turns a configuration into data, a model
-// and a backend, runs the steps, and keeps the run folder.
-//
-// One step goes through [Run], which asks the data set for the step's batches
-// (by number, so that no state but the number needs to be kept), gives them to
-// model.Model.Step, and then logs, evaluates and saves as the configuration
-// says. Whatever a run needs in order to go on after a cut stands in its newest
-// checkpoint; whatever it needs in order to be understood stands in config.yaml
-// and environment.json.
 package train
 
 import (

@@ -21,7 +21,7 @@ func partialRun(text, dir string, phases model.Phases, choice sparse.Choice, res
 	return c
 }
 
-// Partial runs cut in every phase, and where phases meet, end as the uncut ones.
+// Partial runs cut in every phase, and where phases meet, end as the uninterrupted ones.
 func TestPartialResumes(t *testing.T) {
 	text := smallCorpus(t)
 	for _, c := range []struct {
@@ -36,15 +36,15 @@ func TestPartialResumes(t *testing.T) {
 			continue // the race detector sees enough in three
 		}
 		name := fmt.Sprint(c)
-		uncut := partialRun(text, filepath.Join(t.TempDir(), "uncut"), c.phases, c.choice, c.rest)
-		runChild(t, uncut, 0, 0)
-		want := resultOf(t, uncut.OutputDir)
+		whole := partialRun(text, filepath.Join(t.TempDir(), "whole"), c.phases, c.choice, c.rest)
+		runChild(t, whole, 0, 0)
+		want := resultOf(t, whole.OutputDir)
 		cuts := []int64{4, 6, 8, 15, 26} // 30 steps: halves meet at 15, of eight phases the first two at 4, the next at 8
 		if testing.Short() {
 			cuts = cuts[1:2]
 		}
 		for _, cut := range cuts {
-			config := uncut
+			config := whole
 			config.OutputDir = filepath.Join(t.TempDir(), fmt.Sprint(cut))
 			runChild(t, config, cut, 7)
 			config.Resume, config.Threads = true, 2

@@ -172,7 +172,7 @@ func resultAt(t *testing.T, dir string, step int64) result {
 	return result{found.Files["model.safetensors"].SHA256, found.Files["optimizer.safetensors"].SHA256, "", string(lines)}
 }
 
-// checkEqual compares a cut run's result with the uncut one's.
+// checkEqual compares a cut run's result with the uninterrupted one's.
 func checkEqual(t *testing.T, what string, got, want result) {
 	t.Helper()
 	if got.weights != want.weights {
@@ -182,18 +182,18 @@ func checkEqual(t *testing.T, what string, got, want result) {
 		t.Errorf("%s: moments, ages or explored bits differ", what)
 	}
 	if got.metrics != want.metrics {
-		t.Errorf("%s: metrics differ\n--- cut\n%s--- uncut\n%s", what, got.metrics, want.metrics)
+		t.Errorf("%s: metrics differ\n--- cut\n%s--- uninterrupted\n%s", what, got.metrics, want.metrics)
 	}
 }
 
-// A run cut after any step and resumed in a fresh process ends as the uncut one.
+// A run cut after any step and resumed in a fresh process ends as the uninterrupted one.
 func TestResumeAfterEveryStep(t *testing.T) {
 	text := smallCorpus(t)
-	uncut := smallRun(text, filepath.Join(t.TempDir(), "uncut"))
-	runChild(t, uncut, 0, 0)
-	want := resultOf(t, uncut.OutputDir)
+	whole := smallRun(text, filepath.Join(t.TempDir(), "whole"))
+	runChild(t, whole, 0, 0)
+	want := resultOf(t, whole.OutputDir)
 	if n := bytes.Count([]byte(want.metrics), []byte(`"kind":"topology"`)); n != 7 {
-		t.Fatalf("the uncut run has %d topology updates, expected 7:\n%s", n, want.metrics)
+		t.Fatalf("the uninterrupted run has %d topology updates, expected 7:\n%s", n, want.metrics)
 	}
 	steps := int64(30)
 	equal := 0
@@ -214,7 +214,7 @@ func TestResumeAfterEveryStep(t *testing.T) {
 		checkEqual(t, fmt.Sprintf("cut after step %d", cut), resultOf(t, c.OutputDir), want)
 		equal++
 	}
-	t.Logf("%d cut runs equal the uncut one", equal)
+	t.Logf("%d cut runs equal the uninterrupted one", equal)
 }
 
 // kill -9 at random times, also while saving: a valid checkpoint is always
@@ -225,9 +225,9 @@ func TestKillAtRandomTimes(t *testing.T) {
 	}
 	const kills = 50
 	text := smallCorpus(t)
-	uncut := smallRun(text, filepath.Join(t.TempDir(), "uncut"))
-	runChild(t, uncut, 0, 0)
-	want := resultOf(t, uncut.OutputDir)
+	whole := smallRun(text, filepath.Join(t.TempDir(), "whole"))
+	runChild(t, whole, 0, 0)
+	want := resultOf(t, whole.OutputDir)
 
 	random := rand.New(rand.NewPCG(1, 2))
 	killed, finished, whileSaving := 0, 0, 0
@@ -276,7 +276,7 @@ func TestKillAtRandomTimes(t *testing.T) {
 		}
 		checkEqual(t, fmt.Sprintf("run %d, killed %d times so far", run, killed), resultOf(t, c.OutputDir), want)
 	}
-	t.Logf("%d kills, %d of them while saving; %d runs ended, all equal to the uncut one", killed, whileSaving, finished)
+	t.Logf("%d kills, %d of them while saving; %d runs ended, all equal to the uninterrupted one", killed, whileSaving, finished)
 }
 
 // newestStep returns the step of the newest good checkpoint, -1 for none.

@@ -47,7 +47,7 @@ type runner struct {
 }
 
 // window collects the steps since the last log line. It is part of a
-// checkpoint, so that a resumed run logs what the uncut one would have.
+// checkpoint, so that a resumed run logs what the uninterrupted one would have.
 type window struct {
 	Steps    int64   `json:"steps"`
 	MLMLoss  float64 `json:"mlm_loss"` // sums over steps

@@ -130,7 +130,7 @@ func TestResumeOnAnotherDevice(t *testing.T) {
 	text := smallCorpus(t)
 	c := simRun(t, text)
 	c.Device = "cpu"
-	uncut := trained(t, c, 0)
+	whole := trained(t, c, 0)
 	want := topologies(t, c.OutputDir)
 	if len(want) != 6*4 {
 		t.Fatalf("found %d lists of a topology, expected 24", len(want))
@@ -150,13 +150,13 @@ func TestResumeOnAnotherDevice(t *testing.T) {
 			}
 			worst := 0.0
 			for i, loss := range losses {
-				d := math.Abs(loss - uncut.losses[i])
+				d := math.Abs(loss - whole.losses[i])
 				if worst = max(worst, d); !(d <= 1e-4) {
-					t.Errorf("step %d: found a loss of %v, expected %v to 1e-4", i+1, loss, uncut.losses[i])
+					t.Errorf("step %d: found a loss of %v, expected %v to 1e-4", i+1, loss, whole.losses[i])
 				}
 			}
 			t.Logf("losses differ by at most %.1e", worst)
-			if d := second.evals[len(second.evals)-1].MLMLoss - uncut.evals[len(uncut.evals)-1].MLMLoss; !(math.Abs(d) <= 1e-4) {
+			if d := second.evals[len(second.evals)-1].MLMLoss - whole.evals[len(whole.evals)-1].MLMLoss; !(math.Abs(d) <= 1e-4) {
 				t.Errorf("the last evaluation: found a loss that differs by %v, expected 1e-4 at most", d)
 			}
 			for name, values := range topologies(t, c.OutputDir) {
