@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks on the tree as text: formatting, go.mod, length of files, leftovers, paths
 # of one machine, hosts of registries, generated files that .gitattributes does not
-# mark as such.
+# mark as such, versions that differ.
 #   tree.sh              at most 500 lines a hand-written Go or CUDA file
 #   tree.sh --strict     at most 400, and Markdown: prose of at most 100 columns, no
 #                        commit hashes
@@ -92,9 +92,18 @@ marked() {
   return 1
 }
 
+# versions compares CITATION.cff and CHANGELOG.md with the version of the program.
+versions() {
+  local number
+  number=$(sed -nE 's/^const Number = "(.*)"/\1/p' internal/version/version.go)
+  grep -qx "version: $number" CITATION.cff || { echo "CITATION.cff: found another version than $number, that of internal/version"; return 1; }
+  grep -qE "^## $number( |$)" CHANGELOG.md || { echo "CHANGELOG.md: found no section of version $number, that of internal/version"; return 1; }
+}
+
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 bad=0
+versions || bad=1
 texts . || bad=1
 marked "$scratch" || bad=1
 go mod tidy -diff || bad=1
