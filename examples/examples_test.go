@@ -17,6 +17,7 @@ import (
 	_ "github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
 	_ "github.com/sparsebert/sparsebert-gpu/model"
 	_ "github.com/sparsebert/sparsebert-gpu/sparse"
+	_ "github.com/sparsebert/sparsebert-gpu/train"
 )
 
 const library = "github.com/sparsebert/sparsebert-gpu"

@@ -64,7 +64,7 @@ type Config struct {
 	// Sparsity: fraction of inactive (partial: of untrained) blocks in every encoder
 	// weight. Default 0.9.
 	Sparsity float64 `yaml:"sparsity"`
-	// BlockSize: 1|4|8|16|32|64. Default 16.
+	// BlockSize: edge of a block: 1, 4, 8, 16, 32 or 64. Default 16.
 	BlockSize int `yaml:"block_size"`
 	// PruneRatio: largest fraction of blocks moved by one update. Values: 0 to 1. Default
 	// 0.5.
@@ -128,11 +128,11 @@ type Config struct {
 	// Seed: seed of every random draw. Default 1.
 	Seed uint64 `yaml:"seed"`
 
-	// Device: auto: cuda where there is a GPU and the program's helper binary for it.
+	// Device: what computes; auto: cuda where there is a GPU and the helper binary for it.
 	// Values: one of auto, cpu, cuda, sim. Default auto.
 	Device string `yaml:"device"`
-	// Precision: of activations; bf16: not on the cpu. Values: one of fp32, bf16. Default
-	// fp32.
+	// Precision: type of activations; bf16: not on the cpu. Values: one of fp32, bf16.
+	// Default fp32.
 	Precision string `yaml:"precision"`
 	// Threads: CPU threads. Values: 1 to 4096 (0: one a core). Default 0.
 	Threads int `yaml:"threads"`

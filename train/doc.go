@@ -9,7 +9,7 @@
 //
 //	c := train.DefaultConfig()
 //	c.Corpus, c.OutputDir = []string{"text.txt"}, "runs/first"
-//	summary, err := train.Run(ctx, c, open, train.NopObserver{})
+//	summary, err := train.Run(ctx, c, open, nil)
 //
 //	func open(device, precision string, threads int) (backend.Backend, error) {
 //		return cpu.New(cpu.Options{Threads: threads})
@@ -36,7 +36,7 @@
 //
 //	c, err := train.ReadRunConfig("runs/first")
 //	c.Resume = true
-//	summary, err := train.Run(ctx, c, open, train.NopObserver{})
+//	summary, err := train.Run(ctx, c, open, nil)
 //
 // # What a run would take
 //

@@ -89,7 +89,7 @@ func ExampleEvaluate() {
 	c, remove := tiny()
 	defer remove()
 	ctx := context.Background()
-	s, err := train.Run(ctx, c, open, train.NopObserver{})
+	s, err := train.Run(ctx, c, open, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -60,8 +60,11 @@ type window struct {
 // Run carries out a training run, from its first step or, with Config.Resume,
 // from its newest good checkpoint. It returns ErrStopped when ctx ended it,
 // model.ErrNotFinite when it diverged, an error for which IsUsage is true when
-// nothing could start, and any other error when the run failed.
+// nothing could start, and any other error when the run failed. watch may be nil.
 func Run(ctx context.Context, c Config, open Opener, watch Observer) (*Summary, error) {
+	if watch == nil {
+		watch = NopObserver{}
+	}
 	r := &runner{watch: watch, began: time.Now(), disk: checkpoint.OS{}}
 	return r.run(ctx, c, open)
 }
