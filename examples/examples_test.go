@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -66,10 +67,24 @@ func TestExamples(t *testing.T) {
 			if err != nil || said.Len() > 0 {
 				t.Fatalf("%v\n%s", err, &said)
 			}
+			if runtime.GOARCH != "amd64" {
+				return // Go's compiler fuses multiplications and additions there
+			}
 			if string(got) != string(want) {
 				t.Errorf("found the output\n%s\nexpected that of output.txt\n%s", got, want)
 			}
 		})
+	}
+}
+
+// TestTrainingIsShort: a model is trained in under 40 lines.
+func TestTrainingIsShort(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("train", "main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "\n"); n >= 40 {
+		t.Errorf("found %d lines, expected fewer than 40", n)
 	}
 }
 
