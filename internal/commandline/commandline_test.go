@@ -85,7 +85,7 @@ func TestOnUsageError(t *testing.T) {
 		"train --lr=fast":        `train: --lr: found "fast", expected a number; see ` + "`sparsebert-gpu train --help`",
 		"train --seed=-1":        `train: --seed: found "-1", expected a whole number, 0 or more; see ` + "`sparsebert-gpu train --help`",
 		"train --resume=maybe":   `train: --resume: found "maybe", expected true or false; see ` + "`sparsebert-gpu train --help`",
-		"sweep -o":               "sweep: no value given for -o, expected a value; see `sparsebert-gpu sweep --help`",
+		"sweep -o":               "sweep: no value given for -o; see `sparsebert-gpu sweep --help`",
 	} {
 		err := program(nil).Run(append([]string{"p"}, strings.Fields(in)...))
 		if !usage.Is(err) || err.Error() != want {

@@ -33,7 +33,11 @@ func complaint(text string, flags []cli.Flag) string {
 		return fmt.Sprintf("found unknown flag %s, expected a known one", dashed(name))
 	}
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
-		return fmt.Sprintf("no value given for %s, expected %s", dashed(name), valueKind(name, flags))
+		line := "no value given for " + dashed(name)
+		if kind := valueKind(name, flags); kind != anyValue {
+			line += ", expected " + kind
+		}
+		return line
 	}
 	if m := badFlagValue.FindStringSubmatch(text); m != nil {
 		return fmt.Sprintf("%s: found %s, expected %s", dashed(m[2]), m[1], valueKind(m[2], flags))
@@ -51,6 +55,9 @@ func dashed(name string) string {
 	}
 	return "--" + name
 }
+
+// anyValue is what a flag must have whose values are texts.
+const anyValue = "a value"
 
 // valueKind says what the value of a flag must be.
 func valueKind(name string, flags []cli.Flag) string {
@@ -73,5 +80,5 @@ func valueKind(name string, flags []cli.Flag) string {
 			return "a number"
 		}
 	}
-	return "a value"
+	return anyValue
 }
