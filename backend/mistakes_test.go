@@ -16,7 +16,7 @@ type badCall struct {
 }
 
 func badCalls() []badCall {
-	return slices.Concat(badCounts(), badParams(), badLists(), badCapabilities())
+	return slices.Concat(badCounts(), badParams(), badUpdates(), badLists(), badCapabilities())
 }
 
 // update is a good topology update.
@@ -72,6 +72,27 @@ func badCounts() []badCall {
 	return list
 }
 
+// badUpdates are topology updates with a number out of range.
+func badUpdates() []badCall {
+	var list []badCall
+	for name, change := range map[string]func(u *sparse.Update, spec *backend.ParamSpec){
+		"number 0":          func(u *sparse.Update, _ *backend.ParamSpec) { u.Number = 0 },
+		"negative step":     func(u *sparse.Update, _ *backend.ParamSpec) { u.Step = -1 },
+		"ratio above 1":     func(u *sparse.Update, _ *backend.ParamSpec) { u.PruneRatio = 1.5 },
+		"ratio NaN":         func(u *sparse.Update, _ *backend.ParamSpec) { u.PruneRatio = math.NaN() },
+		"no such norm":      func(u *sparse.Update, _ *backend.ParamSpec) { u.Norm = 3 },
+		"no such growth":    func(u *sparse.Update, _ *backend.ParamSpec) { u.Growth = 3 },
+		"a negative tensor": func(_ *sparse.Update, spec *backend.ParamSpec) { spec.Index = -1 },
+	} {
+		list = append(list, badCall{"UpdateTopology", name, false, func(b, _ backend.Backend) {
+			u, spec := update, backend.ParamSpec{Name: "w", Out: 16, In: 24, Topology: topology(16, 24, 8, 3)}
+			change(&u, &spec)
+			b.UpdateTopology([]backend.Param{b.NewParam(spec)}, u)
+		}})
+	}
+	return list
+}
+
 // badParams are bad parameters, copies and topologies.
 func badParams() []badCall {
 	param := func(b backend.Backend, t *sparse.Topology) backend.Param {
@@ -121,11 +142,6 @@ func badParams() []badCall {
 			b.BlockGradL1(param(b, topology(16, 24, 8, 3)), act(b, 48), act(b, 71), 3)
 		}},
 		{"GrowScores", "of a dense parameter", false, func(b, _ backend.Backend) { b.GrowScores(param(b, nil)) }},
-		{"UpdateTopology", "ratio above 1", true, func(b, _ backend.Backend) {
-			u := update
-			u.PruneRatio = 1.5
-			b.UpdateTopology([]backend.Param{param(b, topology(16, 24, 8, 3))}, u)
-		}},
 		{"UpdateTopology", "missing", false, func(b, _ backend.Backend) { b.UpdateTopology([]backend.Param{nil}, update) }},
 	}
 }

@@ -10,7 +10,7 @@ import (
 // attnThreads is the thread block of kernels/include/attention_mma.cuh.
 const attnThreads = 128
 
-// attention is a checked call of Attention or AttentionGrad.
+// attention is a call of Attention or AttentionGrad.
 type attention struct {
 	count, seq, heads, head int32 // count: batch times heads
 	scale, rate             float32
@@ -22,26 +22,17 @@ type attention struct {
 	width                   int // head size that the tensor-core kernel is made for; 0: none
 }
 
-// attention checks what both directions have. n is the elements of q.
-func (c checker) attention(a backend.Attn, d backend.Dropout, lse, lengths backend.Buffer) (op attention, n int) {
-	c.atLeast("batch", a.Batch, 0)
-	c.atLeast("sequence length", a.Seq, 1)
-	c.atLeast("heads", a.Heads, 1)
-	c.atLeast("head size", a.Head, 1)
+// attention gives what both directions have. n is the elements of q.
+func (c operation) attention(a backend.Attn, d backend.Dropout, lse, lengths backend.Buffer) (op attention, n int) {
 	// Kernels count rows and a head's width in 32 bits.
-	if c.ok() && (a.Batch > math.MaxInt32/a.Heads || a.Batch*a.Heads > math.MaxInt32/a.Seq || a.Heads > math.MaxInt32/a.Head) {
+	if a.Batch > math.MaxInt32/a.Heads || a.Batch*a.Heads > math.MaxInt32/a.Seq || a.Heads > math.MaxInt32/a.Head {
 		c.fail("shape: found %+v, expected at most %d rows of heads", a, math.MaxInt32)
-	}
-	if !c.ok() {
 		return op, 0
 	}
-	rows := a.Batch * a.Heads * a.Seq
-	rate, site := c.dropout(d, rows*a.Seq)
-	lses, lens := c.buffer("lse", lse, backend.F32, rows), c.buffer("lengths", lengths, backend.I32, a.Batch)
 	op = attention{
 		count: int32(a.Batch * a.Heads), seq: int32(a.Seq), heads: int32(a.Heads), head: int32(a.Head),
-		scale: float32(1 / math.Sqrt(float64(a.Head))), rate: rate, site: site,
-		lengths: ptrI32(at(lens)), lse: ptrF32(at(lses)), step: c.b.scalars(),
+		scale: float32(1 / math.Sqrt(float64(a.Head))), rate: d.Rate, site: int32(d.Site),
+		lengths: ptrI32(address(lengths)), lse: ptrF32(address(lse)), step: c.b.scalars(),
 	}
 	op.status = c.slot("lengths", upTo(a.Seq))
 	if c.b.act == backend.BF16 && a.Head%8 == 0 && a.Seq <= math.MaxInt32/(a.Heads*a.Head) {
@@ -52,7 +43,7 @@ func (c checker) attention(a backend.Attn, d backend.Dropout, lse, lengths backe
 			op.width = 128
 		}
 	}
-	return op, rows * a.Head
+	return op, a.Batch * a.Heads * a.Seq * a.Head
 }
 
 // onTensorCores returns the launch of a kernel that has so many tiles, and other
@@ -73,13 +64,10 @@ func (op *attention) plain() config {
 }
 
 // Attention implements backend.Layers.
-func (b *Backend) Attention(ctx, lse, q, k, v, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
-	c := b.check("Attention")
+func (b *device) Attention(ctx, lse, q, k, v, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
+	c := b.begin("Attention")
 	op, n := c.attention(a, d, lse, lengths)
-	cs, qs, ks, vs := c.act("ctx", ctx, n), c.act("q", q, n), c.act("k", k, n), c.act("v", v, n)
-	for _, x := range []*buffer{qs, ks, vs} {
-		c.apart("ctx and an input", cs, x)
-	}
+	cs, qs, ks, vs := own(ctx), own(q), own(k), own(v)
 	if !c.ok() || n == 0 {
 		return
 	}
@@ -101,19 +89,11 @@ func (b *Backend) Attention(ctx, lse, q, k, v, lengths backend.Buffer, a backend
 }
 
 // AttentionGrad implements backend.Layers.
-func (b *Backend) AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
-	c := b.check("AttentionGrad")
+func (b *device) AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
+	c := b.begin("AttentionGrad")
 	op, n := c.attention(a, d, lse, lengths)
-	dqs, dks, dvs := c.act("dq", dq, n), c.act("dk", dk, n), c.act("dv", dv, n)
-	ds, qs, ks, vs, cs := c.act("dctx", dctx, n), c.act("q", q, n), c.act("k", k, n), c.act("v", v, n), c.act("ctx", ctx, n)
-	for _, to := range []*buffer{dqs, dks, dvs} {
-		for _, x := range []*buffer{ds, qs, ks, vs, cs} {
-			c.apart("an output and an input", to, x)
-		}
-	}
-	c.apart("dq and dk", dqs, dks)
-	c.apart("dq and dv", dqs, dvs)
-	c.apart("dk and dv", dks, dvs)
+	dqs, dks, dvs := own(dq), own(dk), own(dv)
+	ds, qs, ks, vs, cs := own(dctx), own(q), own(k), own(v), own(ctx)
 	if !c.ok() || n == 0 {
 		return
 	}

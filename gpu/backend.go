@@ -22,8 +22,19 @@ type Options struct {
 	NoGraphs bool
 }
 
-// Backend is the GPU backend; see backend.Backend for the operations.
+// Backend is the GPU backend: the operations of backend.Backend, whose arguments are
+// checked, and what only this device has. All else is in its Capabilities.
 type Backend struct {
+	backend.Backend
+	device *device
+}
+
+// WorkingBytes is the device memory beyond MemoryBytes: copies of weights in the
+// order of the matrix instructions, scratch and tables.
+func (b *Backend) WorkingBytes() int64 { return b.device.working }
+
+// device implements the operations.
+type device struct {
 	drv  Driver
 	prop Properties
 	k    *launcher
@@ -69,45 +80,45 @@ func New(drv Driver, o Options) (*Backend, error) {
 	if o.Activation != backend.F32 && o.Activation != backend.BF16 {
 		return nil, fmt.Errorf("gpu backend: activations: found %v, expected float32 or bfloat16", o.Activation)
 	}
-	b := &Backend{
+	d := &device{
 		drv: drv, prop: drv.Properties(), k: newLauncher(drv, 0, o.Activation), act: o.Activation, live: map[Ptr]allocation{},
 		recorded: map[any]*recording{}, direct: o.Debug || o.NoGraphs, options: o,
 	}
-	b.k.debug = o.Debug
-	err := b.startStaging()
-	for _, start := range []func() error{b.startStep, b.startTopology} {
+	d.k.debug = o.Debug
+	err := d.startStaging()
+	for _, start := range []func() error{d.startStep, d.startTopology} {
 		if err == nil {
 			err = start()
 		}
 	}
 	if err != nil {
 		err = fmt.Errorf("gpu backend: %w", err)
-		return nil, errors.Join(err, b.Close())
+		return nil, errors.Join(err, d.Close())
 	}
-	return b, nil
+	return &Backend{backend.New(d), d}, nil
 }
 
 // Name returns the driver's name, "cuda" or "sim".
-func (b *Backend) Name() string { return b.drv.Name() }
+func (b *device) Name() string { return b.drv.Name() }
 
 // Describe names hardware, driver and activations.
-func (b *Backend) Describe() string {
+func (b *device) Describe() string {
 	return fmt.Sprintf("%s, activations %v", b.drv.Describe(), b.act)
 }
 
 // Activation returns the dtype of activations.
-func (b *Backend) Activation() backend.DType { return b.act }
+func (b *device) Activation() backend.DType { return b.act }
 
 // Capabilities are what this device has besides.
-func (b *Backend) Capabilities() backend.Capabilities {
+func (b *device) Capabilities() backend.Capabilities {
 	return backend.Capabilities{Recorder: b, SharedInput: b, Planner: b, Clock: b, Profile: b}
 }
 
 // Threads implements backend.Profile; it means nothing here.
-func (b *Backend) Threads() int { return 0 }
+func (b *device) Threads() int { return 0 }
 
 // Close frees everything and closes the driver.
-func (b *Backend) Close() error {
+func (b *device) Close() error {
 	if errors.Is(b.err, ErrClosed) {
 		return nil
 	}
@@ -122,7 +133,7 @@ func (b *Backend) Close() error {
 }
 
 // Sync waits for all queued work and returns the first error.
-func (b *Backend) Sync() error {
+func (b *device) Sync() error {
 	if b.outside("Sync") {
 		b.keep("Sync", b.drv.Sync(0))
 		b.staging.released()
@@ -138,7 +149,7 @@ func (b *Backend) Sync() error {
 }
 
 // ok says whether operations may still run.
-func (b *Backend) ok() bool {
+func (b *device) ok() bool {
 	if b.err == nil && b.k.err != nil {
 		b.err = fmt.Errorf("%s: %w", b.Name(), b.k.err)
 	}
@@ -146,34 +157,34 @@ func (b *Backend) ok() bool {
 }
 
 // Err implements backend.Device.
-func (b *Backend) Err() error {
+func (b *device) Err() error {
 	b.ok()
 	return b.err
 }
 
 // Fail implements backend.Device.
-func (b *Backend) Fail(err error) {
+func (b *device) Fail(err error) {
 	if b.ok() {
 		b.err = err
 	}
 }
 
 // fail keeps the first error of the backend's life.
-func (b *Backend) fail(format string, args ...any) {
+func (b *device) fail(format string, args ...any) {
 	if b.ok() {
 		b.err = fmt.Errorf(b.Name()+": "+format, args...)
 	}
 }
 
 // keep fails op when a driver call did.
-func (b *Backend) keep(op string, err error) {
+func (b *device) keep(op string, err error) {
 	if err != nil {
 		b.fail("%s: %w", op, err)
 	}
 }
 
 // take allocates n bytes that live as long as the backend, zeroed.
-func (b *Backend) take(op, label string, n int64) Ptr {
+func (b *device) take(op, label string, n int64) Ptr {
 	if !b.ok() || n == 0 {
 		return 0
 	}
@@ -191,14 +202,14 @@ func (b *Backend) take(op, label string, n int64) Ptr {
 }
 
 // release frees what take returned, once the work that is queued is done.
-func (b *Backend) release(op string, p Ptr) {
+func (b *device) release(op string, p Ptr) {
 	b.keep(op, b.drv.Free(p))
 	b.taken -= b.live[p].bytes
 	delete(b.live, p)
 }
 
 // reserve makes r hold n bytes at least; their content is undefined.
-func (b *Backend) reserve(op string, r *region, label string, n int64) Ptr {
+func (b *device) reserve(op string, r *region, label string, n int64) Ptr {
 	if n <= r.n || !b.ok() {
 		return r.p
 	}

@@ -6,17 +6,10 @@ import (
 )
 
 // BlockGradL1 implements backend.Optimizer.
-func (b *Backend) BlockGradL1(w backend.Param, dy, x backend.Buffer, t int) {
-	c := b.check("BlockGradL1")
-	p := c.sparse("w", w)
-	c.atLeast("t", t, 0)
-	if !c.ok() {
-		return
-	}
-	s := p.topo.Shape
-	dys, xs := c.act("dy", dy, t*s.Out), c.act("x", x, t*s.In)
-	scores := p.growScores()
-	if !c.ok() || t == 0 {
+func (b *device) BlockGradL1(w backend.Param, dy, x backend.Buffer, t int) {
+	p, dys, xs := ownParam(w), own(dy), own(x)
+	s, scores := p.topo.Shape, p.growScores()
+	if !b.ok() || t == 0 {
 		return
 	}
 	const side = launch.ScoreTile

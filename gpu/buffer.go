@@ -9,7 +9,7 @@ import (
 
 // buffer is a device array.
 type buffer struct {
-	owner *Backend
+	owner *device
 	name  string
 	dtype backend.DType
 	n     int
@@ -28,15 +28,13 @@ func (x *buffer) Owner() backend.Device {
 }
 
 // Alloc implements backend.Backend for F32, BF16 and I32.
-func (b *Backend) Alloc(name string, dt backend.DType, n int) backend.Buffer {
+func (b *device) Alloc(name string, dt backend.DType, n int) backend.Buffer {
 	return b.alloc(name, dt, n)
 }
 
-func (b *Backend) alloc(name string, dt backend.DType, n int) *buffer {
-	x := &buffer{owner: b, name: name, dtype: dt, n: max(n, 0)}
+func (b *device) alloc(name string, dt backend.DType, n int) *buffer {
+	x := &buffer{owner: b, name: name, dtype: dt, n: n}
 	switch {
-	case n < 0:
-		b.fail("Alloc %s: found %d elements, expected 0 or more", name, n)
 	case dt != backend.F32 && dt != backend.I32 && dt != backend.BF16:
 		b.fail("Alloc %s: found dtype %v, expected float32, bfloat16 or int32", name, dt)
 	case n > math.MaxInt64/dt.Size():
@@ -51,18 +49,13 @@ func (b *Backend) alloc(name string, dt backend.DType, n int) *buffer {
 }
 
 // MemoryBytes implements backend.Backend.
-func (b *Backend) MemoryBytes() int64 { return b.mem }
-
-// WorkingBytes is the device memory beyond MemoryBytes: copies of weights in the
-// order of the matrix instructions, scratch and tables.
-func (b *Backend) WorkingBytes() int64 { return b.working }
+func (b *device) MemoryBytes() int64 { return b.mem }
 
 // WriteFloats implements backend.Backend.
-func (b *Backend) WriteFloats(dst backend.Buffer, off int, src []float32) {
-	c := b.check("WriteFloats")
-	d := c.floats("dst", dst, 0)
-	c.window(d, off, len(src))
-	if !c.ok() || len(src) == 0 {
+func (b *device) WriteFloats(dst backend.Buffer, off int, src []float32) {
+	c := b.begin("WriteFloats")
+	d := own(dst)
+	if len(src) == 0 {
 		return
 	}
 	if d.dtype == backend.BF16 {
@@ -77,23 +70,16 @@ func (b *Backend) WriteFloats(dst backend.Buffer, off int, src []float32) {
 }
 
 // WriteInts implements backend.Backend. Batches come with it: it does not wait.
-func (b *Backend) WriteInts(dst backend.Buffer, off int, src []int32) {
-	c := b.check("WriteInts")
-	d := c.buffer("dst", dst, backend.I32, 0)
-	c.window(d, off, len(src))
-	if c.ok() {
-		b.stage(c.op, d.at(off), bytesOf(src))
-	}
+func (b *device) WriteInts(dst backend.Buffer, off int, src []int32) {
+	b.stage("WriteInts", own(dst).at(off), bytesOf(src))
 }
 
 // ReadFloats implements backend.Backend.
-func (b *Backend) ReadFloats(dst []float32, src backend.Buffer, off int) error {
-	c := b.check("ReadFloats")
-	s := c.floats("src", src, 0)
-	c.window(s, off, len(dst))
+func (b *device) ReadFloats(dst []float32, src backend.Buffer, off int) error {
 	if b.Sync() != nil || len(dst) == 0 {
 		return b.err
 	}
+	s := own(src)
 	if s.dtype == backend.BF16 {
 		half := make([]uint16, len(dst))
 		b.keep("ReadFloats", b.drv.CopyOut(0, bytesOf(half), s.at(off)))
@@ -110,7 +96,7 @@ func (b *Backend) ReadFloats(dst []float32, src backend.Buffer, off int) error {
 func (x *buffer) at(i int) Ptr { return x.p + Ptr(i*x.dtype.Size()) }
 
 // in copies bytes to d from element off on.
-func (c checker) in(d *buffer, off int, bytes []byte) {
+func (c operation) in(d *buffer, off int, bytes []byte) {
 	if c.b.outside(c.op) {
 		c.b.keep(c.op, c.b.drv.CopyIn(0, d.at(off), bytes))
 	}

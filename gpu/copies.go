@@ -22,7 +22,7 @@ type viewCopy struct {
 
 // makeCopies gives p its working copies, of zeros until refresh fills them. A dense
 // parameter gets its copy from its first product: many have none.
-func (c checker) makeCopies(p *param) {
+func (c operation) makeCopies(p *param) {
 	sizes := launch.CopiesOf(c.b.act, p.weight())
 	take := func(label string, n int64) Ptr {
 		if n > 0 {
@@ -44,7 +44,7 @@ func (c checker) makeCopies(p *param) {
 }
 
 // needRows makes the copy of a dense p if this is its first product.
-func (c checker) needRows(p *param) {
+func (c operation) needRows(p *param) {
 	if p.rows == 0 && c.ok() {
 		c.makeCopies(p)
 		c.b.refresh(p)
@@ -57,7 +57,7 @@ func (p *param) pitch() int32 { return int32(launch.CopiesOf(p.owner.act, p.weig
 // refresh queues the launches that make the working copies of p again, from its
 // values and, but for fragments, its views. They depend on shapes alone, so they
 // may follow an update or a step of the optimizer inside a recorded graph.
-func (b *Backend) refresh(p *param) {
+func (b *device) refresh(p *param) {
 	switch values := ptrF32(p.values.p); {
 	case p.family == launch.Fragments:
 		b.k.packFragments(config{grid(p.values.n, 256, 4096), Dim3{X: 256}, 0}, packFragmentsArgs{
@@ -75,7 +75,7 @@ func (b *Backend) refresh(p *param) {
 }
 
 // packViews makes both copies of p again.
-func (b *Backend) packViews(p *param) {
+func (b *device) packViews(p *param) {
 	pack, d := b.k.packB8, p.topo
 	if d.Block == 4 {
 		pack = b.k.packB4
@@ -95,20 +95,15 @@ func (b *Backend) packViews(p *param) {
 
 // follow makes the copies of p again after AdamW and UpdateTopology, which keep
 // fragments up to date themselves, and those of a new p, whose fragments are zeros.
-func (b *Backend) follow(p *param) {
+func (b *device) follow(p *param) {
 	if p.family != launch.Fragments {
 		b.refresh(p)
 	}
 }
 
 // Refresh implements backend.Backend: it makes the working copies again.
-func (b *Backend) Refresh(params []backend.Param) {
-	c := b.check("Refresh")
+func (b *device) Refresh(params []backend.Param) {
 	for _, p := range params {
-		q := c.param("parameter", p)
-		if !c.ok() {
-			return
-		}
-		b.refresh(q)
+		b.refresh(ownParam(p))
 	}
 }

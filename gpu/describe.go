@@ -7,24 +7,22 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/launch"
 )
 
-// ProductKernel names the way in which the product op ("dsd", "dds", "sdd") of p
-// over so many tokens is computed. For records and tables.
-func (b *Backend) ProductKernel(op string, p backend.Param, tokens int) string {
+// ProductKernel implements backend.Profile.
+func (b *device) ProductKernel(op string, p backend.Param, tokens int) string {
 	q, ok := p.(*param)
 	product, err := launch.ParseOp(op)
 	if !ok || q == nil || err != nil {
 		return ""
 	}
-	plan, err := launch.Product(b.device(), b.act, product, q.weight(), tokens)
+	plan, err := launch.Product(b.traits(), b.act, product, q.weight(), tokens)
 	if err != nil {
 		return ""
 	}
 	return plan.Describe(q.weight())
 }
 
-// Timer returns a function that runs work, which queues operations, and returns
-// the time from the first to the last of them on the device's own clock.
-func (b *Backend) Timer() (func(work func()) (time.Duration, error), error) {
+// Timer implements backend.Clock.
+func (b *device) Timer() (func(work func()) (time.Duration, error), error) {
 	var events [2]Event
 	for i := range events {
 		var err error
@@ -47,9 +45,8 @@ func (b *Backend) Timer() (func(work func()) (time.Duration, error), error) {
 	}, nil
 }
 
-// CopyRate returns the bytes a second, read and written together, of the driver's
-// own copy of n bytes within the device's memory: the best of a few.
-func (b *Backend) CopyRate(n int64) (rate float64, err error) {
+// CopyRate implements backend.Profile, by the driver's own copy.
+func (b *device) CopyRate(n int64) (rate float64, err error) {
 	var ends [2]Ptr
 	for i := range ends {
 		if ends[i], err = b.drv.Alloc(n, "copy"); err != nil {

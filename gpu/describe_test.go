@@ -57,11 +57,11 @@ func TestProductKernel(t *testing.T) {
 				case block == 0:
 					want = "plain, dense"
 				}
-				if got := b.ProductKernel(op, w, tokens); got != want {
+				if got := b.Capabilities().Profile.ProductKernel(op, w, tokens); got != want {
 					t.Errorf("%v, B = %d, %s: found %q and %d matrix instructions, expected %q", act, block, op, got, matrix, want)
 				}
 			}
-			if got := b.ProductKernel("dsd", nil, tokens); got != "" {
+			if got := b.Capabilities().Profile.ProductKernel("dsd", nil, tokens); got != "" {
 				t.Errorf("no weight: found %q", got)
 			}
 			if err := b.Close(); err != nil {
@@ -76,7 +76,7 @@ func TestTimerAndCopyRate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	timed, err := b.Timer()
+	timed, err := b.Capabilities().Clock.Timer()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,11 +88,11 @@ func TestTimerAndCopyRate(t *testing.T) {
 	}
 	// What it allocates is free again: the device has room for one such pair.
 	for range 3 {
-		if rate, err := b.CopyRate(1 << 20); err != nil || !(rate > 0) {
+		if rate, err := b.Capabilities().Profile.CopyRate(1 << 20); err != nil || !(rate > 0) {
 			t.Errorf("found %v bytes a second, error %v", rate, err)
 		}
 	}
-	if _, err := b.CopyRate(4 << 20); err == nil {
+	if _, err := b.Capabilities().Profile.CopyRate(4 << 20); err == nil {
 		t.Error("a copy beyond the memory: no error, expected one")
 	}
 	b.DSD(nil, nil, nil, nil, nil, 1)
@@ -102,10 +102,10 @@ func TestTimerAndCopyRate(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := b.Timer(); err == nil {
+	if _, err := b.Capabilities().Clock.Timer(); err == nil {
 		t.Error("after Close: no error, expected one")
 	}
-	if _, err := b.CopyRate(1); err == nil {
+	if _, err := b.Capabilities().Profile.CopyRate(1); err == nil {
 		t.Error("after Close: no error, expected one")
 	}
 }

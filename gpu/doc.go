@@ -8,7 +8,7 @@
 //
 // # Which kernel runs
 //
-// Operations pick a kernel by dtype, block size and shape (Backend.Products
+// Operations pick a kernel by dtype, block size and shape (backend.Profile
 // names it). With bfloat16 activations and blocks of 16 or more the products run
 // on tensor cores and read working copies of the weights in bfloat16, in the
 // order of the matrix instruction's fragments, which Refresh makes; everything

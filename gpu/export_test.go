@@ -7,16 +7,16 @@ import (
 
 // WriteUpdate is the part of UpdateTopology that comes before the launches.
 func (b *Backend) WriteUpdate(params []backend.Param, u sparse.Update) {
-	c := b.check("UpdateTopology")
-	if list := c.updated(params, u); c.ok() {
+	c := b.device.begin("UpdateTopology")
+	if list := updated(params, u); c.ok() {
 		c.writeUpdate(list, u)
 	}
 }
 
 // LaunchUpdate is the rest of it.
 func (b *Backend) LaunchUpdate(params []backend.Param) {
-	c := b.check("UpdateTopology")
-	if list := c.updated(params, sparse.Update{Number: 1}); c.ok() {
+	c := b.device.begin("UpdateTopology")
+	if list := updated(params, sparse.Update{Number: 1}); c.ok() {
 		c.launchUpdate(list)
 	}
 }

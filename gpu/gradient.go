@@ -11,15 +11,13 @@ import (
 type partials struct{ grad, bias ptrF32 }
 
 // SDD implements backend.Products.
-func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
-	c := b.check("SDD")
-	c.atLeast("t", t, 0)
-	p, out, in := c.matrix(w)
-	v := c.bias(bias, out)
-	dys, xs := c.act("dy", dy, t*out), c.act("x", x, t*in)
-	if !c.ok() || t == 0 {
+func (b *device) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
+	c := b.begin("SDD")
+	p, v, dys, xs := ownParam(w), ownParam(bias), own(dy), own(x)
+	if t == 0 {
 		return
 	}
+	out, in := p.spec.Out, p.spec.In
 	plan := c.product(launch.SDD, p, t)
 	sums := c.partials(plan, p)
 	if !c.ok() {
@@ -40,7 +38,7 @@ func (b *Backend) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 }
 
 // partials reserves the memory of the partial results of p's gradient.
-func (c checker) partials(plan launch.Plan, p *param) (s partials) {
+func (c operation) partials(plan launch.Plan, p *param) (s partials) {
 	if n := p.grad.n; plan.Splits > 1 {
 		s.grad = ptrF32(c.b.reserve(c.op, &c.b.scratch, "partial sums", 4*int64(plan.Splits)*int64(n+p.spec.Out)))
 		s.bias = s.grad + ptrF32(4*plan.Splits*n)
@@ -49,7 +47,7 @@ func (c checker) partials(plan launch.Plan, p *param) (s partials) {
 }
 
 // reduce adds partial results to the gradient of p.
-func (b *Backend) reduce(l launch.Launch, p *param, partial ptrF32, splits int) {
+func (b *device) reduce(l launch.Launch, p *param, partial ptrF32, splits int) {
 	b.k.planned(l, sddReduceArgs{to: gradOf(p), partial: partial, n: int32(p.grad.n), ranges: int32(splits)})
 }
 

@@ -9,8 +9,8 @@ type laps struct {
 	used   int
 }
 
-// Lap marks this point of the queued work.
-func (b *Backend) Lap() error {
+// Lap implements backend.Clock.
+func (b *device) Lap() error {
 	l := &b.laps
 	if l.used == len(l.events) {
 		e, err := b.drv.NewEvent()
@@ -23,8 +23,8 @@ func (b *Backend) Lap() error {
 	return b.drv.Record(l.events[l.used-1], b.k.stream)
 }
 
-// Laps waits and returns the times between the marks since the last call.
-func (b *Backend) Laps() ([]time.Duration, error) {
+// Laps implements backend.Clock.
+func (b *device) Laps() ([]time.Duration, error) {
 	l := &b.laps
 	n := l.used
 	l.used = 0

@@ -163,8 +163,8 @@ func TestWideNorm(t *testing.T) {
 	}
 	b, d := newSim(t, backend.BF16)
 	h := d.Properties().SharedBytes/8 + 1
-	x, row := b.Alloc("x", backend.BF16, h), b.Alloc("row", backend.F32, 1)
-	b.AddNormGrad(x, nil, x, x, row, row, dense(b, 1, h), dense(b, 1, h), 1, backend.Dropout{})
+	x, z, row := b.Alloc("x", backend.BF16, h), b.Alloc("z", backend.BF16, h), b.Alloc("row", backend.F32, 1)
+	b.AddNormGrad(x, nil, x, z, row, row, dense(b, 1, h), dense(b, 1, h), 1, backend.Dropout{})
 	fails(t, b, fmt.Sprintf("AddNormGrad: columns: found %d, expected at most %d", h, h-1))
 }
 

@@ -3,15 +3,11 @@ package gpu
 import "github.com/sparsebert/sparsebert-gpu/backend"
 
 // CrossEntropy implements backend.Losses.
-func (b *Backend) CrossEntropy(stats, logits, labels backend.Buffer, rows, c int, loss backend.Loss, grad bool) {
-	k := b.check("CrossEntropy")
-	k.count("rows", rows, 0)
-	k.count("classes", c, 1)
-	if loss != backend.MLM && loss != backend.NSP {
-		k.fail("loss: found %d, expected %d (MLM) or %d (NSP)", loss, backend.MLM, backend.NSP)
-	}
-	s := k.buffer("stats", stats, backend.F32, 3)
-	x, list := k.act("logits", logits, rows*c), k.buffer("labels", labels, backend.I32, rows)
+func (b *device) CrossEntropy(stats, logits, labels backend.Buffer, rows, c int, loss backend.Loss, grad bool) {
+	k := b.begin("CrossEntropy")
+	k.limit("rows", rows)
+	k.limit("classes", c)
+	s, x, list := own(stats), own(logits), own(labels)
 	if !k.ok() || rows == 0 {
 		return
 	}

@@ -42,12 +42,10 @@ func (t *tensorList) launch() config {
 
 // list returns the tables of a list of parameters. They are made at the first
 // call with it and stay, as a recorded launch may name them; nil after an error.
-func (c checker) list(params []backend.Param) *tensorList {
+func (c operation) list(params []backend.Param) *tensorList {
 	list := make([]*param, len(params))
 	for i, p := range params {
-		if list[i] = c.param("parameter", p); list[i] == nil {
-			return nil
-		}
+		list[i] = ownParam(p)
 	}
 	for _, t := range c.b.lists {
 		if slices.Equal(t.params, list) {
@@ -58,10 +56,6 @@ func (c checker) list(params []backend.Param) *tensorList {
 	var tensors []deviceTensor
 	var chunks [][2]int32
 	for i, p := range list {
-		if slices.Contains(list[:i], p) {
-			c.fail("%s: found the parameter twice, expected once", p.spec.Name)
-			return nil
-		}
 		d := deviceTensor{
 			values: p.values.p, grad: p.grad.p, m: p.m.p, v: p.v.p, forward: p.forward, backward: p.backward,
 			n: int32(p.values.n), shift: int32(bits.Len(chunkElements) - 1),
@@ -72,7 +66,7 @@ func (c checker) list(params []backend.Param) *tensorList {
 		if s := p.topo; s != nil {
 			d.born, d.block, d.shift = s.born, int32(s.Block), int32(bits.Len(uint(s.BlockSize()))-1)
 			// AdamW is the one that looks at births.
-			d.bad = checker{c.b, "AdamW"}.slot(p.spec.Name+" births", "at most the step")
+			d.bad = operation{c.b, "AdamW"}.slot(p.spec.Name+" births", "at most the step")
 		}
 		tensors = append(tensors, d)
 		for first := 0; first < p.values.n; first += chunkElements {
@@ -93,7 +87,7 @@ func (c checker) list(params []backend.Param) *tensorList {
 }
 
 // table copies bytes to new device memory.
-func (c checker) table(bytes []byte) Ptr {
+func (c operation) table(bytes []byte) Ptr {
 	p := c.b.take(c.op, "table of tensors", int64(len(bytes)))
 	if c.ok() && p != 0 {
 		c.b.keep(c.op, c.b.drv.CopyIn(0, p, bytes))
@@ -103,17 +97,17 @@ func (c checker) table(bytes []byte) Ptr {
 }
 
 // ZeroGrad implements backend.Optimizer.
-func (b *Backend) ZeroGrad(params []backend.Param) {
-	c := b.check("ZeroGrad")
+func (b *device) ZeroGrad(params []backend.Param) {
+	c := b.begin("ZeroGrad")
 	if t := c.list(params); t != nil && t.n > 0 {
 		b.k.zeroGrad(t.launch(), zeroGradArgs{tensors: t.tensors, chunks: t.chunks})
 	}
 }
 
 // GradNorm implements backend.Optimizer.
-func (b *Backend) GradNorm(norm backend.Buffer, params []backend.Param) {
-	c := b.check("GradNorm")
-	dst, t := c.buffer("norm", norm, backend.F32, 1), c.list(params)
+func (b *device) GradNorm(norm backend.Buffer, params []backend.Param) {
+	c := b.begin("GradNorm")
+	dst, t := own(norm), c.list(params)
 	if !c.ok() {
 		return
 	}
@@ -125,9 +119,9 @@ func (b *Backend) GradNorm(norm backend.Buffer, params []backend.Param) {
 
 // AdamW implements backend.Optimizer. The step, its learning rate and the norm
 // are read on the device, the other constants are fixed in a recorded launch.
-func (b *Backend) AdamW(params []backend.Param, norm backend.Buffer, cfg backend.AdamConfig) {
-	c := b.check("AdamW")
-	n, t := c.buffer("norm", norm, backend.F32, 1), c.list(params)
+func (b *device) AdamW(params []backend.Param, norm backend.Buffer, cfg backend.AdamConfig) {
+	c := b.begin("AdamW")
+	n, t := own(norm), c.list(params)
 	if !c.ok() || t.n == 0 {
 		return
 	}
@@ -137,6 +131,6 @@ func (b *Backend) AdamW(params []backend.Param, norm backend.Buffer, cfg backend
 		weightDecay: cfg.WeightDecay, lasso: cfg.GroupLasso * cfg.GroupLassoStd, maxNorm: cfg.MaxGradNorm,
 	})
 	for _, p := range params {
-		b.follow(p.(*param))
+		b.follow(ownParam(p))
 	}
 }

@@ -1,8 +1,6 @@
 package gpu
 
 import (
-	"math"
-
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/launch"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -10,7 +8,7 @@ import (
 
 // param is a trainable tensor on the device.
 type param struct {
-	owner        *Backend
+	owner        *device
 	spec         backend.ParamSpec
 	values, grad *buffer
 	m, v         *buffer
@@ -63,28 +61,13 @@ func (p *param) NNZ() int {
 }
 
 // NewParam implements backend.Backend.
-func (b *Backend) NewParam(spec backend.ParamSpec) backend.Param {
-	c := b.check("NewParam " + spec.Name)
-	c.atLeast("rows", spec.Out, 1)
-	c.atLeast("columns", spec.In, 1)
-	if c.ok() && spec.Out > math.MaxInt32/spec.In {
-		c.fail("shape: found [%d, %d], expected at most %d elements", spec.Out, spec.In, math.MaxInt32)
-	}
+func (b *device) NewParam(spec backend.ParamSpec) backend.Param {
+	c := b.begin("NewParam " + spec.Name)
 	p := &param{owner: b, spec: spec}
 	p.spec.Topology = nil
-	n := 0
-	if c.ok() {
-		n = spec.Out * spec.In
-	}
-	t := spec.Topology
-	if t != nil && c.ok() {
-		if err := t.Check(); err != nil {
-			c.fail("%w", err)
-		} else if t.Out != spec.Out || t.In != spec.In {
-			c.fail("topology: found shape [%d, %d], expected [%d, %d]", t.Out, t.In, spec.Out, spec.In)
-		} else {
-			n = t.NNZ() * t.BlockSize()
-		}
+	n, t := spec.Out*spec.In, spec.Topology
+	if t != nil {
+		n = t.NNZ() * t.BlockSize()
 	}
 	for _, x := range []struct {
 		part string
@@ -105,7 +88,7 @@ func (b *Backend) NewParam(spec backend.ParamSpec) backend.Param {
 }
 
 // newTopology gives a topology memory on the device and copies t there.
-func (c checker) newTopology(name string, t *sparse.Topology) *deviceTopology {
+func (c operation) newTopology(name string, t *sparse.Topology) *deviceTopology {
 	d := &deviceTopology{Shape: t.Shape, nnz: t.NNZ()}
 	for _, f := range d.fields(t) {
 		*f.at = c.b.take(c.op, name+" "+f.name, int64(len(f.host)))
@@ -134,7 +117,7 @@ func (d *deviceTopology) fields(t *sparse.Topology) []field {
 	}
 }
 
-func (c checker) upload(d *deviceTopology, t *sparse.Topology) {
+func (c operation) upload(d *deviceTopology, t *sparse.Topology) {
 	c.b.outside(c.op)
 	for _, f := range d.fields(t) {
 		if c.ok() {
@@ -144,29 +127,15 @@ func (c checker) upload(d *deviceTopology, t *sparse.Topology) {
 }
 
 // SetTopology implements backend.Backend.
-func (b *Backend) SetTopology(p backend.Param, t *sparse.Topology) {
-	c := b.check("SetTopology")
-	q := c.sparse("parameter", p)
-	switch {
-	case q == nil:
-	case t == nil:
-		c.fail("%s: found no topology, expected one", q.spec.Name)
-	case t.Shape != q.topo.Shape || t.NNZ() != q.topo.nnz:
-		c.fail("%s: found %d blocks of %+v, expected %d of %+v", q.spec.Name, t.NNZ(), t.Shape, q.topo.nnz, q.topo.Shape)
-	default:
-		if err := t.Check(); err != nil {
-			c.fail("%s: %w", q.spec.Name, err)
-			return
-		}
-		q.topo.updated = false
-		c.upload(q.topo, t)
-	}
+func (b *device) SetTopology(p backend.Param, t *sparse.Topology) {
+	q := ownParam(p)
+	q.topo.updated = false
+	b.begin("SetTopology").upload(q.topo, t)
 }
 
 // Topology implements backend.Backend.
-func (b *Backend) Topology(p backend.Param) (*sparse.Topology, error) {
-	c := b.check("Topology")
-	q := c.param("parameter", p)
+func (b *device) Topology(p backend.Param) (*sparse.Topology, error) {
+	q := ownParam(p)
 	if b.Sync() != nil || q.topo == nil {
 		return nil, b.err
 	}
@@ -179,7 +148,7 @@ func (b *Backend) Topology(p backend.Param) (*sparse.Topology, error) {
 		ColPtr: make([]int32, d.BlockCols()+1), ColSlot: make([]int32, d.nnz),
 	}
 	for _, f := range d.fields(t) {
-		b.keep(c.op, b.drv.CopyOut(0, f.host, *f.at))
+		b.keep("Topology", b.drv.CopyOut(0, f.host, *f.at))
 	}
 	return t, b.err
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Plan implements backend.Planner.
-func (b *Backend) Plan() (backend.Backend, error) {
+func (b *device) Plan() (backend.Backend, error) {
 	p, err := New(newPlanDriver(b.drv), b.options)
 	if err != nil {
 		return nil, err // and no pointer in the interface
@@ -16,7 +16,7 @@ func (b *Backend) Plan() (backend.Backend, error) {
 }
 
 // DeviceMemory implements backend.Planner.
-func (b *Backend) DeviceMemory() backend.DeviceMemory {
+func (b *device) DeviceMemory() backend.DeviceMemory {
 	const copies, scratch, update, tables = 0, 1, 2, 3
 	m := backend.DeviceMemory{Bytes: b.taken, Needed: b.needed(), Working: []backend.MemoryPart{
 		copies:  {Name: "weight copies for products"},
@@ -47,7 +47,7 @@ const (
 
 // needed rounds what was taken as the device does: large allocations to whole
 // pages, and the small ones together, each to 512 bytes.
-func (b *Backend) needed() int64 {
+func (b *device) needed() int64 {
 	page := b.prop.PageBytes
 	if page == 0 {
 		return b.peak
@@ -65,7 +65,7 @@ func (b *Backend) needed() int64 {
 }
 
 // FreeMemory implements backend.Planner.
-func (b *Backend) FreeMemory() (free, total int64, err error) {
+func (b *device) FreeMemory() (free, total int64, err error) {
 	if !b.ok() {
 		return 0, 0, b.err
 	}

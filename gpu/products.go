@@ -14,8 +14,8 @@ func (p *param) weight() launch.Weight {
 	return w
 }
 
-// device is what the choice depends on of the device.
-func (b *Backend) device() launch.Device {
+// traits is what the choice depends on of the device.
+func (b *device) traits() launch.Device {
 	return launch.Device{Multiprocessors: b.prop.Multiprocessors, SharedBytes: b.prop.SharedBytes, SharedPerSM: b.prop.SharedPerSM}
 }
 
@@ -53,25 +53,9 @@ func gradOf(p *param) ptrF32 {
 	return ptrF32(p.grad.p)
 }
 
-// matrix returns the parameter behind w and its shape, O x I.
-func (c checker) matrix(w backend.Param) (p *param, out, in int) {
-	if p = c.param("w", w); p == nil {
-		return nil, 0, 0
-	}
-	return p, p.spec.Out, p.spec.In
-}
-
-// bias returns an optional dense vector of n elements.
-func (c checker) bias(p backend.Param, n int) *param {
-	if p == nil {
-		return nil
-	}
-	return c.dense("b", p, 1, n)
-}
-
 // product returns the plan of a product of p, whose working copies are there then.
-func (c checker) product(op launch.Op, p *param, t int) launch.Plan {
-	plan, err := launch.Product(c.b.device(), c.b.act, op, p.weight(), t)
+func (c operation) product(op launch.Op, p *param, t int) launch.Plan {
+	plan, err := launch.Product(c.b.traits(), c.b.act, op, p.weight(), t)
 	if err != nil {
 		c.fail("%w", err)
 	}
@@ -82,16 +66,10 @@ func (c checker) product(op launch.Op, p *param, t int) launch.Plan {
 }
 
 // DSD implements backend.Products.
-func (b *Backend) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
-	c := b.check("DSD")
-	c.atLeast("t", t, 0)
-	p, out, in := c.matrix(w)
-	v := c.bias(bias, out)
-	ys, pres, xs := c.act("y", y, t*out), c.optional("pre", pre, t*out), c.act("x", x, t*in)
-	c.apart("y and x", ys, xs)
-	c.apart("pre and x", pres, xs)
-	c.apart("y and pre", ys, pres)
-	if !c.ok() || t == 0 {
+func (b *device) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
+	c := b.begin("DSD")
+	p := ownParam(w)
+	if t == 0 {
 		return
 	}
 	plan := c.product(launch.DSD, p, t)
@@ -99,7 +77,8 @@ func (b *Backend) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
 		return
 	}
 	b.k.planned(plan.Launch, dsdArguments(plan, p, forwardArgs{
-		y: ys.p, pre: at(pres), x: xs.p, bias: valuesOf(v), tokens: int32(t), in: int32(in), out: int32(out), tile: int32(plan.Tile),
+		y: address(y), pre: address(pre), x: address(x), bias: valuesOf(ownParam(bias)),
+		tokens: int32(t), in: int32(p.spec.In), out: int32(p.spec.Out), tile: int32(plan.Tile),
 	}))
 }
 
@@ -145,20 +124,10 @@ func dsdArguments(plan launch.Plan, p *param, a forwardArgs) arguments {
 }
 
 // DDS implements backend.Products.
-func (b *Backend) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend.DDSMode, pre backend.Buffer) {
-	c := b.check("DDS")
-	c.atLeast("t", t, 0)
-	if mode > backend.TimesGELU {
-		c.fail("mode: found %d, expected 0 to %d", mode, backend.TimesGELU)
-	}
-	p, out, in := c.matrix(w)
-	dxs, dys := c.act("dx", dx, t*in), c.act("dy", dy, t*out)
-	var pres *buffer
-	if mode == backend.TimesGELU {
-		pres = c.act("pre", pre, t*in)
-	}
-	c.apart("dx and dy", dxs, dys)
-	if !c.ok() || t == 0 {
+func (b *device) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend.DDSMode, pre backend.Buffer) {
+	c := b.begin("DDS")
+	p := ownParam(w)
+	if t == 0 {
 		return
 	}
 	plan := c.product(launch.DDS, p, t)
@@ -166,7 +135,8 @@ func (b *Backend) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backen
 		return
 	}
 	b.k.planned(plan.Launch, ddsArguments(plan, p, backwardArgs{
-		dx: dxs.p, dy: dys.p, pre: at(pres), mode: int32(mode), tokens: int32(t), in: int32(in), out: int32(out), tile: int32(plan.Tile),
+		dx: address(dx), dy: address(dy), pre: address(pre), mode: int32(mode),
+		tokens: int32(t), in: int32(p.spec.In), out: int32(p.spec.Out), tile: int32(plan.Tile),
 	}))
 }
 

@@ -9,34 +9,20 @@ import (
 // kernels/include/three.cuh. Other numbers of weights, and weights that are not
 // alike, go one by one.
 
-// fused checks the weights and their lists and returns the plan of their product op,
-// whose kernel is "" where they go one by one. biases may be nil, or each of them.
-func (c checker) fused(op launch.Op, w, biases []backend.Param, bufs []backend.Buffer, t int) (ps, vs []*param, plan launch.Plan) {
-	if len(w) == 0 || len(bufs) != len(w) || biases != nil && len(biases) != len(w) {
-		c.fail("found %d weights, %d biases and %d buffers, expected as many of each, and one at least", len(w), len(biases), len(bufs))
-		return nil, nil, plan
-	}
+// fused returns the parameters behind weights and biases, and the plan of their product
+// op, whose kernel is "" where they go one by one. biases may be nil, or each of them.
+func (c operation) fused(op launch.Op, w, biases []backend.Param, t int) (ps, vs []*param, plan launch.Plan) {
 	alike := true
 	vs = make([]*param, len(w))
 	var weights []launch.Weight
 	for i := range w {
-		p, out, in := c.matrix(w[i])
-		if !c.ok() {
-			return nil, nil, plan
-		}
-		ps = append(ps, p)
-		if first := ps[0].spec; out != first.Out || in != first.In {
-			c.fail("w[%d] (%s): found shape [%d, %d], expected [%d, %d] as of w[0]", i, p.spec.Name, out, in, first.Out, first.In)
-			return nil, nil, plan
-		}
-		if biases != nil {
-			vs[i] = c.bias(biases[i], out)
-		}
+		p := ownParam(w[i])
+		ps, weights = append(ps, p), append(weights, p.weight())
+		vs[i] = ownParam(biasAt(biases, i))
 		alike = alike && (vs[i] == nil) == (vs[0] == nil)
-		weights = append(weights, p.weight())
 	}
-	if alike && c.ok() && t > 0 {
-		if q, ok := launch.QKV(c.b.device(), c.b.act, op, weights, t); ok {
+	if alike && t > 0 {
+		if q, ok := launch.QKV(c.b.traits(), c.b.act, op, weights, t); ok {
 			plan = q
 		}
 	}
@@ -54,42 +40,29 @@ func each[X, T any](xs []X, of func(x X) T) (a triple[T]) {
 	return a
 }
 
-// bf16Of returns the address of an activation.
-func bf16Of(x *buffer) ptrBF16 { return ptrBF16(x.p) }
+// bf16Of and bf16At return the address of an activation.
+func bf16Of(x *buffer) ptrBF16        { return ptrBF16(x.p) }
+func bf16At(x backend.Buffer) ptrBF16 { return ptrBF16(address(x)) }
 
 // DSDShared implements backend.SharedInput.
-func (b *Backend) DSDShared(y []backend.Buffer, x backend.Buffer, w, biases []backend.Param, t int) {
-	c := b.check("DSDShared")
-	c.atLeast("t", t, 0)
-	ps, vs, plan := c.fused(launch.DSD, w, biases, y, t)
-	if !c.ok() {
-		return
-	}
+func (b *device) DSDShared(y []backend.Buffer, x backend.Buffer, w, biases []backend.Param, t int) {
+	ps, vs, plan := b.begin("DSDShared").fused(launch.DSD, w, biases, t)
 	if plan.Kernel == "" {
 		for i := range w {
-			b.DSD(y[i], nil, x, w[i], biasAt(biases, i), t)
+			if b.ok() {
+				b.DSD(y[i], nil, x, w[i], biasAt(biases, i), t)
+			}
 		}
 		return
 	}
 	out, in := ps[0].spec.Out, ps[0].spec.In
-	xs, ys := c.act("x", x, t*in), make([]*buffer, launch.Fused)
-	for i := range ys {
-		ys[i] = c.act("y", y[i], t*out)
-		c.apart("y and x", ys[i], xs)
-		for _, other := range ys[:i] {
-			c.apart("two of y", ys[i], other)
-		}
-	}
-	if !c.ok() {
-		return
-	}
-	to, bias := each(ys, bf16Of), each(vs, valuesOf)
+	to, bias := each(y, bf16At), each(vs, valuesOf)
 	weight := each(ps, func(p *param) ptrBF16 { return p.forward })
 	ptr := each(ps, func(p *param) ptrI32 { return p.topo.rowPtr })
 	slot := each(ps, func(p *param) ptrI32 { return p.topo.rowSlot })
 	col := each(ps, func(p *param) ptrI32 { return p.topo.cols })
 	b.k.planned(plan.Launch, dsdThreeB16Args{
-		y0: to[0], y1: to[1], y2: to[2], x: bf16Of(xs),
+		y0: to[0], y1: to[1], y2: to[2], x: bf16At(x),
 		weight0: weight[0], weight1: weight[1], weight2: weight[2],
 		rowPtr0: ptr[0], rowPtr1: ptr[1], rowPtr2: ptr[2],
 		rowSlot0: slot[0], rowSlot1: slot[1], rowSlot2: slot[2],
@@ -100,35 +73,24 @@ func (b *Backend) DSDShared(y []backend.Buffer, x backend.Buffer, w, biases []ba
 }
 
 // DDSShared implements backend.SharedInput.
-func (b *Backend) DDSShared(dx backend.Buffer, dy []backend.Buffer, w []backend.Param, t int) {
-	c := b.check("DDSShared")
-	c.atLeast("t", t, 0)
-	ps, _, plan := c.fused(launch.DDS, w, nil, dy, t)
-	if !c.ok() {
-		return
-	}
+func (b *device) DDSShared(dx backend.Buffer, dy []backend.Buffer, w []backend.Param, t int) {
+	ps, _, plan := b.begin("DDSShared").fused(launch.DDS, w, nil, t)
 	if plan.Kernel == "" {
 		for i := range w {
-			b.DDS(dx, dy[i], w[i], t, backend.Accumulate, nil)
+			if b.ok() {
+				b.DDS(dx, dy[i], w[i], t, backend.Accumulate, nil)
+			}
 		}
 		return
 	}
 	out, in := ps[0].spec.Out, ps[0].spec.In
-	dxs, dys := c.act("dx", dx, t*in), make([]*buffer, launch.Fused)
-	for i := range dys {
-		dys[i] = c.act("dy", dy[i], t*out)
-		c.apart("dx and dy", dxs, dys[i])
-	}
-	if !c.ok() {
-		return
-	}
-	from := each(dys, bf16Of)
+	from := each(dy, bf16At)
 	weight := each(ps, func(p *param) ptrBF16 { return p.backward })
 	ptr := each(ps, func(p *param) ptrI32 { return p.topo.colPtr })
 	slot := each(ps, func(p *param) ptrI32 { return p.topo.colSlot })
 	row := each(ps, func(p *param) ptrI32 { return p.topo.rows })
 	b.k.planned(plan.Launch, ddsThreeB16Args{
-		dx: bf16Of(dxs), dy0: from[0], dy1: from[1], dy2: from[2],
+		dx: bf16At(dx), dy0: from[0], dy1: from[1], dy2: from[2],
 		weight0: weight[0], weight1: weight[1], weight2: weight[2],
 		colPtr0: ptr[0], colPtr1: ptr[1], colPtr2: ptr[2],
 		colSlot0: slot[0], colSlot1: slot[1], colSlot2: slot[2],
@@ -138,37 +100,26 @@ func (b *Backend) DDSShared(dx backend.Buffer, dy []backend.Buffer, w []backend.
 }
 
 // SDDShared implements backend.SharedInput.
-func (b *Backend) SDDShared(w, biases []backend.Param, dy []backend.Buffer, x backend.Buffer, t int) {
-	c := b.check("SDDShared")
-	c.atLeast("t", t, 0)
-	ps, vs, plan := c.fused(launch.SDD, w, biases, dy, t)
-	if !c.ok() {
-		return
-	}
+func (b *device) SDDShared(w, biases []backend.Param, dy []backend.Buffer, x backend.Buffer, t int) {
+	c := b.begin("SDDShared")
+	ps, vs, plan := c.fused(launch.SDD, w, biases, t)
 	if plan.Kernel == "" {
 		for i := range w {
-			b.SDD(w[i], biasAt(biases, i), dy[i], x, t)
+			if b.ok() {
+				b.SDD(w[i], biasAt(biases, i), dy[i], x, t)
+			}
 		}
 		return
 	}
 	d, n := ps[0].topo, ps[0].grad.n
-	xs, dys := c.act("x", x, t*d.In), make([]*buffer, launch.Fused)
-	for i := range dys {
-		dys[i] = c.act("dy", dy[i], t*d.Out)
-		for _, p := range ps[:i] {
-			if p == ps[i] {
-				c.fail("%s: found the weight twice, expected once", p.spec.Name)
-			}
-		}
-	}
 	var partial ptrF32
-	if plan.Splits > 1 && c.ok() {
+	if plan.Splits > 1 {
 		partial = ptrF32(b.reserve(c.op, &b.scratch, "partial sums", 4*launch.Fused*int64(plan.Splits)*int64(n+d.Out)))
 	}
 	if !c.ok() {
 		return
 	}
-	grad, bias, from := each(ps, gradOf), each(vs, gradOf), each(dys, bf16Of)
+	grad, bias, from := each(ps, gradOf), each(vs, gradOf), each(dy, bf16At)
 	ptr := each(ps, func(p *param) ptrI32 { return p.topo.rowPtr })
 	slot := each(ps, func(p *param) ptrI32 { return p.topo.rowSlot })
 	row := each(ps, func(p *param) ptrI32 { return p.topo.rows })
@@ -180,7 +131,7 @@ func (b *Backend) SDDShared(w, biases []backend.Param, dy []backend.Buffer, x ba
 	}
 	b.k.planned(plan.Launch, sddThreeB16Args{
 		grad0: grad[0], grad1: grad[1], grad2: grad[2], bias0: bias[0], bias1: bias[1], bias2: bias[2], partial: partial,
-		dy0: from[0], dy1: from[1], dy2: from[2], x: bf16Of(xs),
+		dy0: from[0], dy1: from[1], dy2: from[2], x: bf16At(x),
 		ptr0: ptr[0], ptr1: ptr[1], ptr2: ptr[2], slots0: slot[0], slots1: slot[1], slots2: slot[2],
 		rows0: row[0], rows1: row[1], rows2: row[2], cols0: col[0], cols1: col[1], cols2: col[2],
 		tokens: int32(t), in: int32(d.In), out: int32(d.Out), nnzb: int32(d.nnz), bytes: int32(plan.Shared), swapped: swapped,
@@ -200,5 +151,3 @@ func biasAt(biases []backend.Param, i int) backend.Param {
 	}
 	return biases[i]
 }
-
-var _ backend.SharedInput = (*Backend)(nil)

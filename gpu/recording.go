@@ -10,7 +10,7 @@ type recording struct {
 // that kernels are loaded and scratch and tables have their memory; the second
 // captures it; from then on one launch does it all. Launches name addresses, so
 // any allocation since, which may have moved scratch, starts this over.
-func (b *Backend) Record(name any, work func()) {
+func (b *device) Record(name any, work func()) {
 	if !b.ok() {
 		return
 	}
@@ -41,7 +41,7 @@ func (b *Backend) Record(name any, work func()) {
 
 // capture makes a graph of what work queues. After an error it is 0, and the
 // stream is not captured any more.
-func (b *Backend) capture(work func()) Graph {
+func (b *device) capture(work func()) Graph {
 	if err := b.drv.BeginCapture(0); err != nil {
 		b.keep("Record", err)
 		return 0
@@ -59,7 +59,7 @@ func (b *Backend) capture(work func()) Graph {
 }
 
 // dropGraph frees a recording's graph, which may still be running.
-func (b *Backend) dropGraph(r *recording) {
+func (b *device) dropGraph(r *recording) {
 	if r != nil && r.graph != 0 && b.ok() {
 		b.keep("Record", b.drv.Sync(0))
 		b.keep("Record", b.drv.FreeGraph(r.graph))
@@ -68,7 +68,7 @@ func (b *Backend) dropGraph(r *recording) {
 
 // outside fails an operation that waits or copies from the host, where it is part
 // of a recorded sequence: it would happen once, not at each replay.
-func (b *Backend) outside(op string) bool {
+func (b *device) outside(op string) bool {
 	if b.recording {
 		b.fail("%s: found it in a recorded sequence, expected it outside of one", op)
 	}

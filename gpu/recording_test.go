@@ -31,7 +31,7 @@ func TestRecordingFollowsMemory(t *testing.T) {
 		t.Helper()
 		d.captures, d.replays = 0, 0
 		b.Zero(stats, 3)
-		b.Record(recordingName("loss"), work)
+		b.Capabilities().Recorder.Record(recordingName("loss"), work)
 		got := make([]float32, 3)
 		if err := b.ReadFloats(got, stats, 0); err != nil || math.Abs(float64(got[0])-rows*math.Log(c)) > 1e-3 {
 			t.Fatalf("%s: found %v and error %v, expected a loss of %v", what, got, err, rows*math.Log(c))
@@ -69,7 +69,7 @@ func TestRecordingErrors(t *testing.T) {
 	} {
 		b, _ := newSim(t, backend.F32)
 		x, i := b.Alloc("x", backend.F32, 4), b.Alloc("i", backend.I32, 4)
-		b.Record(recordingName(what), func() { work(b, x, i) })
+		b.Capabilities().Recorder.Record(recordingName(what), func() { work(b, x, i) })
 		fails(t, b, "found it in a recorded sequence")
 	}
 	b, d := newSim(t, backend.F32)
@@ -81,8 +81,8 @@ func TestRecordingErrors(t *testing.T) {
 		}
 		calls++
 	}
-	b.Record(recordingName("once"), work)
-	b.Record(recordingName("once"), work)
+	b.Capabilities().Recorder.Record(recordingName("once"), work)
+	b.Capabilities().Recorder.Record(recordingName("once"), work)
 	fails(t, b, "Tanh: y (x): found 4 elements, expected at least 5")
 	if err := d.Sync(0); err != nil {
 		t.Errorf("the driver after the capture: %v, expected no error", err)

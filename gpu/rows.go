@@ -8,25 +8,16 @@ import (
 )
 
 // warps returns the launch of a kernel that gives each of n rows a warp.
-func (b *Backend) warps(n int) config {
+func (b *device) warps(n int) config {
 	return config{grid: grid(n, launch.RowThreads/32, 32*b.prop.Multiprocessors), block: Dim3{X: launch.RowThreads}}
 }
 
-// count checks a number of rows, which kernels take as an int.
-func (c checker) count(what string, n, least int) {
-	c.atLeast(what, n, least)
-	if n > math.MaxInt32 {
-		c.fail("%s: found %d, expected at most %d", what, n, math.MaxInt32)
-	}
-}
-
 // Gather implements backend.Layers.
-func (b *Backend) Gather(dst, src, index backend.Buffer, n, h int) {
-	c := b.check("Gather")
-	c.count("rows", n, 0)
-	c.count("columns", h, 1)
-	to, from, list := c.act("dst", dst, n*h), c.act("src", src, 0), c.buffer("index", index, backend.I32, n)
-	c.apart("src and dst", from, to)
+func (b *device) Gather(dst, src, index backend.Buffer, n, h int) {
+	c := b.begin("Gather")
+	c.limit("rows", n)
+	c.limit("columns", h)
+	to, from, list := own(dst), own(src), own(index)
 	if !c.ok() || n == 0 {
 		return
 	}
@@ -38,12 +29,11 @@ func (b *Backend) Gather(dst, src, index backend.Buffer, n, h int) {
 }
 
 // ScatterAdd implements backend.Layers.
-func (b *Backend) ScatterAdd(dst, src, index backend.Buffer, n, h int) {
-	c := b.check("ScatterAdd")
-	c.count("rows", n, 0)
-	c.count("columns", h, 1)
-	to, from, list := c.act("dst", dst, 0), c.act("src", src, n*h), c.buffer("index", index, backend.I32, n)
-	c.apart("src and dst", from, to)
+func (b *device) ScatterAdd(dst, src, index backend.Buffer, n, h int) {
+	c := b.begin("ScatterAdd")
+	c.limit("rows", n)
+	c.limit("columns", h)
+	to, from, list := own(dst), own(src), own(index)
 	if !c.ok() || n == 0 {
 		return
 	}
@@ -100,7 +90,7 @@ func (s *sortedRows) join(to [3]Ptr) joinRowsArgs {
 }
 
 // sortRows sorts the lists.
-func (c checker) sortRows(a sortLists) (s sortedRows) {
+func (c operation) sortRows(a sortLists) (s sortedRows) {
 	lists, chunks := len(a.rows), (a.n+launch.SumChunk-1)/launch.SumChunk
 	pairBytes, edgeBytes := lists*2*8*a.n, lists*chunks*2*4*a.h
 	p := c.b.reserve(c.op, &c.b.scratch, "partial sums", int64(pairBytes+edgeBytes))
@@ -126,14 +116,8 @@ func (c checker) sortRows(a sortLists) (s sortedRows) {
 }
 
 // Zero implements backend.Layers for every dtype.
-func (b *Backend) Zero(x backend.Buffer, n int) {
-	c := b.check("Zero")
-	c.atLeast("elements", n, 0)
-	buf := c.own("buffer", x)
-	if buf == nil {
-		return
-	}
-	if buf = c.buffer("buffer", x, buf.dtype, n); buf != nil && n > 0 {
-		b.keep(c.op, b.drv.Memset(0, buf.p, 0, int64(n)*int64(buf.dtype.Size())))
+func (b *device) Zero(x backend.Buffer, n int) {
+	if buf := own(x); n > 0 {
+		b.keep("Zero", b.drv.Memset(0, buf.p, 0, int64(n)*int64(buf.dtype.Size())))
 	}
 }

@@ -73,11 +73,11 @@ func (s *shared) run(t *testing.T, op string) map[string]simdriver.Counters {
 	s.d.ResetCounters()
 	switch op {
 	case "dsd":
-		s.b.DSDShared(s.y, s.x, s.w, make([]backend.Param, len(s.w)), s.t)
+		s.b.Capabilities().SharedInput.DSDShared(s.y, s.x, s.w, make([]backend.Param, len(s.w)), s.t)
 	case "dds":
-		s.b.DDSShared(s.dx, s.y, s.w, s.t)
+		s.b.Capabilities().SharedInput.DDSShared(s.dx, s.y, s.w, s.t)
 	case "sdd":
-		s.b.SDDShared(s.w, make([]backend.Param, len(s.w)), s.y, s.x, s.t)
+		s.b.Capabilities().SharedInput.SDDShared(s.w, make([]backend.Param, len(s.w)), s.y, s.x, s.t)
 	}
 	if err := s.b.Sync(); err != nil {
 		t.Fatal(err)
@@ -159,12 +159,12 @@ func TestLaps(t *testing.T) {
 	x := b.Alloc("x", backend.F32, 64)
 	for range 2 {
 		for range 3 {
-			if err := b.Lap(); err != nil {
+			if err := b.Capabilities().Clock.Lap(); err != nil {
 				t.Fatal(err)
 			}
 			b.Zero(x, 64)
 		}
-		times, err := b.Laps()
+		times, err := b.Capabilities().Clock.Laps()
 		if err != nil || len(times) != 2 || times[0] < 0 || times[1] < 0 {
 			t.Errorf("found %v and error %v, expected two times", times, err)
 		}
@@ -172,10 +172,10 @@ func TestLaps(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Lap(); err == nil {
+	if err := b.Capabilities().Clock.Lap(); err == nil {
 		t.Error("found no error of a closed backend")
 	}
-	if _, err := b.Laps(); err == nil {
+	if _, err := b.Capabilities().Clock.Laps(); err == nil {
 		t.Error("found no error of a closed backend")
 	}
 }

@@ -17,7 +17,7 @@ type staging struct {
 }
 
 // startStaging allocates both halves.
-func (b *Backend) startStaging() error {
+func (b *device) startStaging() error {
 	for i := range b.staging.done {
 		e, err := b.drv.NewEvent()
 		b.keep("New", err)
@@ -28,7 +28,7 @@ func (b *Backend) startStaging() error {
 }
 
 // growStaging gives both halves n bytes. Nothing of the old ones is in use.
-func (b *Backend) growStaging(op string, n int) {
+func (b *device) growStaging(op string, n int) {
 	s := &b.staging
 	for i := range s.half {
 		if s.half[i] != nil && b.ok() {
@@ -45,7 +45,7 @@ func (b *Backend) growStaging(op string, n int) {
 }
 
 // stage copies data to the device; the caller may reuse it at once.
-func (b *Backend) stage(op string, to Ptr, data []byte) {
+func (b *device) stage(op string, to Ptr, data []byte) {
 	s := &b.staging
 	if !b.outside(op) || len(data) == 0 {
 		return
@@ -69,7 +69,7 @@ func (b *Backend) stage(op string, to Ptr, data []byte) {
 }
 
 // swapStaging goes on with the other half, once the device has fetched all of it.
-func (b *Backend) swapStaging(op string) {
+func (b *device) swapStaging(op string) {
 	s := &b.staging
 	b.keep(op, b.drv.Record(s.done[s.cur], 0))
 	s.busy[s.cur] = true

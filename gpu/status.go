@@ -28,7 +28,7 @@ type deviceStatus struct {
 }
 
 // slot returns where a kernel reports p; the same for equal ones.
-func (c checker) slot(what, expected string) ptrU64 {
+func (c operation) slot(what, expected string) ptrU64 {
 	s, p := &c.b.status, problem{c.op, what, expected}
 	if at, ok := s.slot[p]; ok || !c.ok() {
 		return at
@@ -57,7 +57,7 @@ func lessThan(end int) string { return fmt.Sprintf("less than %d", end) }
 
 // statusErrors fails the backend when a kernel met a bad integer: the one of the
 // slot that was asked for first. It is called when all work is done.
-func (b *Backend) statusErrors() {
+func (b *device) statusErrors() {
 	s := &b.status
 	words := make([]uint64, slotsOfChunk)
 	for k, chunk := range s.chunks {

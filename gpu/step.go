@@ -19,14 +19,14 @@ type deviceStep struct {
 const stepBytes = int64(unsafe.Sizeof(deviceStep{}))
 
 // startStep allocates the scalars, all zero until the first BeginStep.
-func (b *Backend) startStep() error {
+func (b *device) startStep() error {
 	b.stepAt = b.take("New", "step scalars", stepBytes)
 	b.working += stepBytes
 	return b.err
 }
 
 // BeginStep sets the scalars of the operations that follow.
-func (b *Backend) BeginStep(s backend.StepScalars) {
+func (b *device) BeginStep(s backend.StepScalars) {
 	if !b.ok() {
 		return
 	}
@@ -39,4 +39,4 @@ func (b *Backend) BeginStep(s backend.StepScalars) {
 }
 
 // scalars returns the address of the step's scalars.
-func (b *Backend) scalars() ptrStepScalars { return ptrStepScalars(b.stepAt) }
+func (b *device) scalars() ptrStepScalars { return ptrStepScalars(b.stepAt) }

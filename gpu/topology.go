@@ -2,7 +2,6 @@ package gpu
 
 import (
 	"fmt"
-	"math"
 	"math/bits"
 	"slices"
 
@@ -39,14 +38,14 @@ type topologySequence string
 
 var topologyKernels = []string{"topology_norms", "topology_update", "topology_zero"}
 
-func (b *Backend) startTopology() error {
+func (b *device) startTopology() error {
 	b.topo.updateAt = b.take("New", "topology update", updateBytes)
 	b.working += updateBytes
 	return b.err
 }
 
 // register adds a sparse parameter to the table, whose memory is there already.
-func (b *Backend) register(p *param) {
+func (b *device) register(p *param) {
 	m, d := &b.topo, p.topo
 	op := "NewParam " + p.spec.Name
 	t := topologyTensor{
@@ -65,37 +64,23 @@ func (b *Backend) register(p *param) {
 
 // UpdateTopology implements backend.Optimizer. What is wrong on the device (a
 // norm that is not finite, say) becomes an error at the next Sync or read.
-func (b *Backend) UpdateTopology(params []backend.Param, u sparse.Update) {
-	c := b.check("UpdateTopology")
-	list := c.updated(params, u)
+func (b *device) UpdateTopology(params []backend.Param, u sparse.Update) {
+	c := b.begin("UpdateTopology")
+	list := updated(params, u)
 	if c.ok() && len(list) > 0 {
 		c.writeUpdate(list, u)
 		b.Record(topologySequence(bytesOf(list)), func() { c.launchUpdate(list) })
 	}
 }
 
-// updated checks an update's arguments and returns the indices of the sparse
-// parameters in the table.
-func (c checker) updated(params []backend.Param, u sparse.Update) []int32 {
+// updated returns the indices of the sparse parameters in the table, with growth scores
+// where the update reads them.
+func updated(params []backend.Param, u sparse.Update) []int32 {
 	var list []int32
 	for _, p := range params {
-		q := c.param("parameter", p)
-		if !c.ok() {
-			return nil
-		}
+		q := ownParam(p)
 		if q.topo == nil {
 			continue
-		}
-		if len(list) == 0 {
-			if err := u.Check(); err != nil {
-				c.fail("%s: topology update %d: %w", q.spec.Name, u.Number, err)
-			}
-		}
-		if i := q.spec.Index; i < 0 || int64(i) > math.MaxUint32 {
-			c.fail("%s: topology update %d: %w: found tensor %d, expected 0 to %d", q.spec.Name, u.Number, sparse.ErrArgument, i, uint32(math.MaxUint32))
-		}
-		if slices.Contains(list, int32(q.topo.table)) {
-			c.fail("%s: found the parameter twice, expected it once", q.spec.Name)
 		}
 		if u.Growth == sparse.GrowGradient {
 			q.growScores()
@@ -107,7 +92,7 @@ func (c checker) updated(params []backend.Param, u sparse.Update) []int32 {
 
 // writeUpdate copies the numbers of an update to the device, and the table and
 // the list where those there are others. It also does what cannot be recorded.
-func (c checker) writeUpdate(list []int32, u sparse.Update) {
+func (c operation) writeUpdate(list []int32, u sparse.Update) {
 	b, m := c.b, &c.b.topo
 	b.keep(c.op, b.k.load(topologyKernels...))
 	c.growTable()
@@ -127,7 +112,7 @@ func (c checker) writeUpdate(list []int32, u sparse.Update) {
 }
 
 // growTable makes room for all parameters.
-func (c checker) growTable() {
+func (c operation) growTable() {
 	b, m := c.b, &c.b.topo
 	n := int64(len(m.host))
 	if n <= m.capacity || !c.ok() {
@@ -151,7 +136,7 @@ func (c checker) growTable() {
 }
 
 // launchUpdate starts the kernels of an update of the parameters in list.
-func (c checker) launchUpdate(list []int32) {
+func (c operation) launchUpdate(list []int32) {
 	if !c.ok() {
 		return
 	}
@@ -181,7 +166,7 @@ func (c checker) launchUpdate(list []int32) {
 
 // topologyErrors fails the backend when an update met an error on the device. It
 // is called when all work is done.
-func (b *Backend) topologyErrors() {
+func (b *device) topologyErrors() {
 	m := &b.topo
 	if !m.pending {
 		return
@@ -199,11 +184,10 @@ func (b *Backend) topologyErrors() {
 }
 
 // UpdateStats implements backend.Optimizer.
-func (b *Backend) UpdateStats(params []backend.Param) ([]sparse.Stats, error) {
-	c := b.check("UpdateStats")
+func (b *device) UpdateStats(params []backend.Param) ([]sparse.Stats, error) {
 	var list []*param
 	for _, p := range params {
-		if q := c.param("parameter", p); q != nil && q.topo != nil {
+		if q := ownParam(p); q.topo != nil {
 			list = append(list, q)
 		}
 	}
@@ -225,15 +209,8 @@ func (b *Backend) UpdateStats(params []backend.Param) ([]sparse.Stats, error) {
 	return stats, b.err
 }
 
-// GrowScores implements backend.Optimizer. A dense parameter has none: that is
-// an error.
-func (b *Backend) GrowScores(w backend.Param) backend.Buffer {
-	c := b.check("GrowScores")
-	if q := c.sparse("w", w); q != nil {
-		return q.growScores()
-	}
-	return &buffer{owner: b, name: "growth scores", dtype: backend.F32}
-}
+// GrowScores implements backend.Optimizer.
+func (b *device) GrowScores(w backend.Param) backend.Buffer { return ownParam(w).growScores() }
 
 // growScores allocates the scores at the first call.
 func (p *param) growScores() *buffer {

@@ -132,35 +132,6 @@ func TestPlantedFaults(t *testing.T) {
 	}
 }
 
-// TestWrongArguments: numbers out of range are found before anything is launched.
-func TestWrongArguments(t *testing.T) {
-	good := sparse.Update{Number: 1, PruneRatio: 0.5}
-	for _, c := range []struct {
-		want   string
-		change func(u *sparse.Update, p []backend.Param) []backend.Param
-	}{
-		{"found update number 0, expected 1 to", func(u *sparse.Update, p []backend.Param) []backend.Param { u.Number = 0; return p }},
-		{"found step -1, expected 0 to", func(u *sparse.Update, p []backend.Param) []backend.Param { u.Step = -1; return p }},
-		{"found pruning ratio NaN, expected 0 to 1", func(u *sparse.Update, p []backend.Param) []backend.Param { u.PruneRatio = math.NaN(); return p }},
-		{"found unknown norm 3", func(u *sparse.Update, p []backend.Param) []backend.Param { u.Norm = 3; return p }},
-		{"found unknown growth 3", func(u *sparse.Update, p []backend.Param) []backend.Param { u.Growth = 3; return p }},
-		{"found the parameter twice, expected it once", func(_ *sparse.Update, p []backend.Param) []backend.Param { return append(p[:1], p[0]) }},
-		{"found tensor -1, expected 0 to 4294967295", func(_ *sparse.Update, p []backend.Param) []backend.Param { return p[1:] }},
-	} {
-		w := newTwins(t, simdriver.Options{}, 10, tensor{4, 2, 2, 2})
-		w.add(-1, tensor{4, 2, 2, 2})
-		u := good
-		w.b.UpdateTopology(c.change(&u, params(w.list)), u)
-		err := w.b.Sync()
-		if err == nil || !strings.Contains(err.Error(), "UpdateTopology: w") || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("found error %v, expected %q", err, c.want)
-		}
-		if n := w.d.Counters()["topology_update"].Launches; n != 0 {
-			t.Errorf("%s: found %d launches, expected none", c.want, n)
-		}
-	}
-}
-
 // TestNothingToUpdate: dense parameters are passed over.
 func TestNothingToUpdate(t *testing.T) {
 	w := newTwins(t, simdriver.Options{}, 11)

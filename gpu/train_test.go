@@ -228,12 +228,12 @@ func TestPlanIsWhatTrainingTakes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		start := b.DeviceMemory().Bytes
-		plan, err := model.PlanMemory(b, c, o)
+		start := b.Capabilities().Planner.DeviceMemory().Bytes
+		plan, err := model.PlanMemory(b.Capabilities().Planner, c, o)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if n := b.DeviceMemory().Bytes; n != start {
+		if n := b.Capabilities().Planner.DeviceMemory().Bytes; n != start {
 			t.Errorf("%s: the plan took %d bytes", name, n-start)
 		}
 		if err := b.Close(); err != nil {
@@ -260,8 +260,8 @@ func TestPlanIsWhatTrainingTakes(t *testing.T) {
 			}
 		}
 		free, total, err := d.Memory()
-		if err != nil || total-free != plan.Bytes || plan.Needed != plan.Bytes || !reflect.DeepEqual(b.DeviceMemory(), plan) {
-			t.Errorf("%s: the driver says %d bytes (%v), the backend %+v, the plan %+v", name, total-free, err, b.DeviceMemory(), plan)
+		if err != nil || total-free != plan.Bytes || plan.Needed != plan.Bytes || !reflect.DeepEqual(b.Capabilities().Planner.DeviceMemory(), plan) {
+			t.Errorf("%s: the driver says %d bytes (%v), the backend %+v, the plan %+v", name, total-free, err, b.Capabilities().Planner.DeviceMemory(), plan)
 		}
 		if n := b.MemoryBytes() + b.WorkingBytes(); n != plan.Bytes {
 			t.Errorf("%s: found MemoryBytes and WorkingBytes of %d, expected %d", name, n, plan.Bytes)
@@ -288,15 +288,15 @@ func TestPages(t *testing.T) {
 	}
 	defer b.Close()
 	b.Alloc("small", backend.F32, 100)
-	if m := b.DeviceMemory(); m.Needed != 2<<20 || m.Bytes >= 2<<20 {
+	if m := b.Capabilities().Planner.DeviceMemory(); m.Needed != 2<<20 || m.Bytes >= 2<<20 {
 		t.Errorf("found %+v, expected a page", m)
 	}
 	b.Alloc("large", backend.F32, 1<<19+1)
-	if m := b.DeviceMemory(); m.Needed != 6<<20 {
+	if m := b.Capabilities().Planner.DeviceMemory(); m.Needed != 6<<20 {
 		t.Errorf("found %+v, expected three pages", m)
 	}
-	free, total, err := b.FreeMemory()
-	if want := 64<<20 - b.DeviceMemory().Bytes - 8<<20; err != nil || free != want || total != 64<<20 {
+	free, total, err := b.Capabilities().Planner.FreeMemory()
+	if want := 64<<20 - b.Capabilities().Planner.DeviceMemory().Bytes - 8<<20; err != nil || free != want || total != 64<<20 {
 		t.Errorf("found %d of %d bytes free (%v), expected %d", free, total, err, want)
 	}
 }

@@ -168,7 +168,7 @@ func groups() []group {
 		{op: "UpdateTopology", checks: updateTopologyChecks()},
 		{op: "NaN", checks: nanChecks()},
 		{op: "Values", checks: valueChecks()},
-		{op: "Wrapper", checks: wrapperChecks(), lacks: bare},
+		{op: "Wrapper", checks: wrapperChecks()},
 	}
 }
 

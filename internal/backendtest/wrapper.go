@@ -6,15 +6,6 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
-// bare says of a device that stands for a backend by itself that it checks arguments
-// itself.
-func bare(b backend.Backend) string {
-	if _, ok := b.(backend.Device); ok {
-		return "the device " + b.Name() + " checks arguments itself"
-	}
-	return ""
-}
-
 // wrapperChecks show that a backend is behind backend.New, and so are its
 // capabilities: a bad argument of each gives the message of that check.
 func wrapperChecks() []check {
