@@ -30,14 +30,7 @@ func largest(shape sparse.Shape, dense []float32, n sparse.Norm, from, to, k int
 		}
 		return sum
 	}
-	var positions []int
-	for p := from; p < to; p++ {
-		positions = append(positions, p)
-	}
-	slices.SortFunc(positions, func(a, b int) int { return cmp.Or(cmp.Compare(norm(b), norm(a)), cmp.Compare(a, b)) })
-	positions = positions[:k]
-	slices.Sort(positions)
-	return positions
+	return first(from, to, k, func(a, b int) int { return cmp.Compare(norm(b), norm(a)) })
 }
 
 func TestNormTopologyKeepsTheLargest(t *testing.T) {

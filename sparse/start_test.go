@@ -13,14 +13,20 @@ import (
 
 // firstByKey sorts [from, to) by the start key and returns the first k, ascending.
 func firstByKey(from, to, k int, seed uint64, tensor int) []int {
+	key := func(p int) uint64 {
+		return philox.Key64(seed, philox.StartTopo, uint32(p), 0, uint32(tensor))
+	}
+	return first(from, to, k, func(a, b int) int { return cmp.Compare(key(a), key(b)) })
+}
+
+// first returns the k positions of [from, to) that an order puts first, ties by
+// position, ascending.
+func first(from, to, k int, order func(a, b int) int) []int {
 	var positions []int
 	for p := from; p < to; p++ {
 		positions = append(positions, p)
 	}
-	key := func(p int) uint64 {
-		return philox.Key64(seed, philox.StartTopo, uint32(p), 0, uint32(tensor))
-	}
-	slices.SortFunc(positions, func(a, b int) int { return cmp.Or(cmp.Compare(key(a), key(b)), cmp.Compare(a, b)) })
+	slices.SortFunc(positions, func(a, b int) int { return cmp.Or(order(a, b), cmp.Compare(a, b)) })
 	positions = positions[:k]
 	slices.Sort(positions)
 	return positions
