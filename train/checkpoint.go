@@ -12,16 +12,6 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/train/internal/state"
 )
 
-// savedState is what a checkpoint holds beside the tensors.
-type savedState struct {
-	Config  Config       `json:"config"` // resolved
-	Model   model.Config `json:"model"`
-	Vocab   []string     `json:"vocab"`
-	Corpus  string       `json:"corpus"` // dataset.fingerprint
-	Window  window       `json:"window"`
-	Summary Summary      `json:"summary"`
-}
-
 // readState decodes a checkpoint's state and its vocabulary, and checks them.
 func readState(c *checkpoint.Checkpoint) (savedState, *corpus.Vocab, error) {
 	s := savedState{Config: DefaultConfig()} // for settings that a checkpoint of before does not have

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
@@ -115,4 +116,28 @@ func evaluate(ctx context.Context, m *model.Model, d *corpus.Dataset, batches in
 		return e, fmt.Errorf("evaluation: MLM loss %v, NSP loss %v: %w", e.MLMLoss, e.NSPLoss, model.ErrNotFinite)
 	}
 	return e, nil
+}
+
+// evaluate measures the validation set, as much of it as the configuration says;
+// last: after the last step. A signal does not cut it short, since the checkpoint
+// that follows must hold a finished step with all of its records.
+func (r *runner) evaluate(ctx context.Context, last bool) error {
+	before := time.Now()
+	batches := r.plan.Config.EvalBatches
+	if last {
+		batches = r.plan.Config.FinalBatches
+	}
+	rec, err := evaluate(context.WithoutCancel(ctx), r.model, r.plan.data.valid, batches)
+	if err != nil {
+		return err
+	}
+	rec.Step = r.done
+	r.summary.Eval = EvalMetrics(rec)
+	if err := r.write(&rec); err != nil {
+		return err
+	}
+	r.watch.Evaluated(r.summary.Eval)
+	r.window.since = r.window.since.Add(time.Since(before))
+	r.cost.EvalSeconds += time.Since(before).Seconds()
+	return nil
 }

@@ -13,22 +13,6 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/train/internal/folder"
 )
 
-// Summary is what a finished run comes to.
-type Summary struct {
-	Dir            string
-	Steps          int64
-	FirstLoss      float64 // MLM loss of the first log line of the run's metrics
-	Train          TrainMetrics
-	Eval           EvalMetrics
-	UnigramEntropy float64
-	FLOPs          float64 // the paper's count of the whole run
-	DenseFLOPs     float64 // of the dense model for the same steps
-	ExploredDOF    float64
-	Updated        bool    // the topology moved
-	Sparse         bool    // fewer FLOPs than dense
-	Seconds        float64 // of this process
-}
-
 // runner is a run in progress.
 type runner struct {
 	plan   *Plan
@@ -44,17 +28,6 @@ type runner struct {
 	cost    cost
 	began   time.Time
 	summary Summary
-}
-
-// window collects the steps since the last log line. It is part of a
-// checkpoint, so that a resumed run logs what the uninterrupted one would have.
-type window struct {
-	Steps    int64   `json:"steps"`
-	MLMLoss  float64 `json:"mlm_loss"` // sums over steps
-	NSPLoss  float64 `json:"nsp_loss"`
-	GradNorm float64 `json:"grad_norm"`
-	Tokens   int64   `json:"-"` // for the speed, which is of this process
-	since    time.Time
 }
 
 // Run carries out a training run, from its first step or, with Config.Resume,
@@ -218,11 +191,7 @@ func (r *runner) step(from *feed.Feed) error {
 	return nil
 }
 
-// add takes one step's result.
-func (w *window) add(s model.StepResult, tokens int64) {
-	w.Steps++
-	w.MLMLoss += s.MLMLoss
-	w.NSPLoss += s.NSPLoss
-	w.GradNorm += s.GradNorm
-	w.Tokens += tokens
+// write appends a record to metrics.jsonl and to the TensorBoard events.
+func (r *runner) write(rec metrics.Record) error {
+	return errors.Join(r.log.Write(rec), r.board.Record(rec))
 }

@@ -1,0 +1,57 @@
+package train
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/state"
+)
+
+// savedState is what a checkpoint holds beside the tensors.
+type savedState struct {
+	Config  Config       `json:"config"` // resolved
+	Model   model.Config `json:"model"`
+	Vocab   []string     `json:"vocab"`
+	Corpus  string       `json:"corpus"` // dataset.fingerprint
+	Window  window       `json:"window"`
+	Summary Summary      `json:"summary"`
+}
+
+// save writes a checkpoint of the steps done so far.
+func (r *runner) save() error {
+	before := time.Now()
+	if err := r.log.Sync(); err != nil {
+		return err
+	}
+	files, err := state.Files(r.model.Table(), state.Model(r.model))
+	if err != nil {
+		return err
+	}
+	hash, err := r.plan.Config.Hash()
+	if err != nil {
+		return err
+	}
+	s := savedState{
+		Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.data.vocab.Tokens(), Corpus: r.plan.data.fingerprint,
+		Window: r.window, Summary: r.summary,
+	}
+	path, err := checkpoint.SaveOn(r.disk, r.checkpoints(), r.done, files, s, hash)
+	if err != nil {
+		return err
+	}
+	if keep := r.plan.Config.SaveTotalLimit; keep > 0 {
+		if err := checkpoint.Prune(r.disk, r.checkpoints(), keep); err != nil {
+			return fmt.Errorf("remove old checkpoints: %w", err)
+		}
+	}
+	r.watch.Saved(path)
+	r.window.since = r.window.since.Add(time.Since(before))
+	r.cost.SaveSeconds += time.Since(before).Seconds()
+	return nil
+}
+
+// checkpoints is the folder of the run's checkpoints.
+func (r *runner) checkpoints() string { return filepath.Join(r.folder.Dir, checkpoint.FolderName) }

@@ -1,0 +1,34 @@
+package train
+
+import (
+	"time"
+)
+
+// Summary is what a finished run comes to.
+type Summary struct {
+	Dir            string
+	Steps          int64
+	FirstLoss      float64 // MLM loss of the first log line of the run's metrics
+	Train          TrainMetrics
+	Eval           EvalMetrics
+	UnigramEntropy float64
+	FLOPs          float64 // the paper's count of the whole run
+	DenseFLOPs     float64 // of the dense model for the same steps
+	ExploredDOF    float64
+	Updated        bool    // the topology moved
+	Sparse         bool    // fewer FLOPs than dense
+	Seconds        float64 // of this process
+}
+
+// finish sums the run up.
+func (r *runner) finish() *Summary {
+	s := r.summary
+	s.Dir = r.folder.Dir
+	s.Steps = r.done
+	s.UnigramEntropy = r.plan.Text.UnigramEntropy
+	s.FLOPs = r.plan.FLOPs(r.done)
+	s.DenseFLOPs = r.plan.DenseFLOPs(r.done)
+	s.Sparse = s.FLOPs != s.DenseFLOPs
+	s.Seconds = time.Since(r.began).Seconds()
+	return &s
+}

@@ -1,0 +1,46 @@
+package train
+
+import (
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// logUpdate writes what a topology update did; took is the whole step's time.
+func (r *runner) logUpdate(u sparse.Update, stats []sparse.Stats, took time.Duration) error {
+	mean := sparse.MeanStats(stats)
+	rec := metrics.Topology{
+		Step: r.done, Update: int64(u.Number), PruneRatio: u.PruneRatio, Pruned: int64(mean.Pruned),
+		ExploredDOF: mean.ExploredDOF, RemovedNewRatio: mean.RemovedNewRatio, Turnover: mean.Turnover,
+		MeanAge: mean.MeanAge, EmptyRows: int64(mean.EmptyRows), EmptyCols: int64(mean.EmptyCols), Seconds: took.Seconds(),
+	}
+	r.summary.ExploredDOF, r.summary.Updated = rec.ExploredDOF, true
+	if err := r.write(&rec); err != nil {
+		return err
+	}
+	if err := r.logTensors(stats); err != nil {
+		return err
+	}
+	r.watch.Updated(TopologyMetrics(rec))
+	return nil
+}
+
+// logTensors writes what an update did to each tensor.
+func (r *runner) logTensors(stats []sparse.Stats) error {
+	i := 0
+	for _, row := range r.model.Table() {
+		if !row.Sparse {
+			continue
+		}
+		s := stats[i]
+		i++
+		if err := r.write(&metrics.Tensor{
+			Step: r.done, Tensor: row.Name, Pruned: int64(s.Pruned), ExploredDOF: s.ExploredDOF(), RemovedNewRatio: s.RemovedNewRatio(),
+			Turnover: s.Turnover(), MeanAge: s.MeanAge, EmptyRows: int64(s.EmptyRows), EmptyCols: int64(s.EmptyCols),
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

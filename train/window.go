@@ -1,0 +1,57 @@
+package train
+
+import (
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/model"
+)
+
+// window collects the steps since the last log line. It is part of a
+// checkpoint, so that a resumed run logs what the uninterrupted one would have.
+type window struct {
+	Steps    int64   `json:"steps"`
+	MLMLoss  float64 `json:"mlm_loss"` // sums over steps
+	NSPLoss  float64 `json:"nsp_loss"`
+	GradNorm float64 `json:"grad_norm"`
+	Tokens   int64   `json:"-"` // for the speed, which is of this process
+	since    time.Time
+}
+
+// add takes one step's result.
+func (w *window) add(s model.StepResult, tokens int64) {
+	w.Steps++
+	w.MLMLoss += s.MLMLoss
+	w.NSPLoss += s.NSPLoss
+	w.GradNorm += s.GradNorm
+	w.Tokens += tokens
+}
+
+// logWindow writes the log line of the steps since the last one.
+func (r *runner) logWindow() error {
+	w := &r.window
+	if w.Steps == 0 {
+		return nil
+	}
+	n := float64(w.Steps)
+	c := &r.plan.Config
+	rec := metrics.Train{
+		Step:    r.done,
+		Loss:    (w.MLMLoss + w.NSPLoss) / n,
+		MLMLoss: w.MLMLoss / n, NSPLoss: w.NSPLoss / n,
+		LR:              learningRate(r.plan.Config.LearningRate, r.done-1, c.WarmupSteps, c.MaxSteps),
+		GradNorm:        w.GradNorm / n,
+		TokensPerSecond: float64(w.Tokens) / time.Since(w.since).Seconds(),
+		FLOPs:           r.plan.FLOPs(r.done),
+	}
+	if r.summary.FirstLoss == 0 {
+		r.summary.FirstLoss = rec.MLMLoss
+	}
+	r.summary.Train = TrainMetrics(rec)
+	*w = window{since: time.Now()}
+	if err := r.write(&rec); err != nil {
+		return err
+	}
+	r.watch.Logged(r.summary.Train)
+	return nil
+}
