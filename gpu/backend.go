@@ -29,10 +29,6 @@ type Backend struct {
 	device *device
 }
 
-// WorkingBytes is the device memory beyond MemoryBytes: copies of weights in the
-// order of the matrix instructions, scratch and tables.
-func (b *Backend) WorkingBytes() int64 { return b.device.working }
-
 // device implements the operations.
 type device struct {
 	drv  Driver
@@ -46,7 +42,6 @@ type device struct {
 	taken   int64  // bytes of live
 	peak    int64  // the most that taken ever was
 	mem     int64  // as MemoryBytes counts
-	working int64  // bytes beyond it: working copies, scratch, tables
 	scratch region // partial sums
 	staging staging
 	stepAt  Ptr // the step's scalars
@@ -59,7 +54,7 @@ type device struct {
 	recorded  map[any]*recording
 	recording bool // within Record
 	direct    bool // without graphs
-	moves     int  // allocations so far: a recording that is older may name memory that has moved
+	takes     int  // allocations so far: a recording that is older may name memory that has moved
 	options   Options
 }
 
@@ -196,7 +191,7 @@ func (b *device) take(op, label string, n int64) Ptr {
 	b.live[p] = allocation{label, n}
 	b.taken += n
 	b.peak = max(b.peak, b.taken)
-	b.moves++
+	b.takes++
 	b.keep(op, b.drv.Memset(0, p, 0, n))
 	return p
 }
@@ -215,9 +210,7 @@ func (b *device) reserve(op string, r *region, label string, n int64) Ptr {
 	}
 	if r.p != 0 {
 		b.release(op, r.p)
-		b.working -= r.n
 	}
 	*r = region{b.take(op, label, n), n}
-	b.working += n
 	return r.p
 }

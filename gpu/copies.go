@@ -8,7 +8,7 @@ import (
 // copies are the working copies in bfloat16 of a weight's values, for the products;
 // 0 where no kernel reads them. Refresh makes them again.
 type copies struct {
-	forward, backward ptrBF16     // fragments of W and W^T, [nnzb][B][B] in the order of fragment_index (kernels/include/mma.cuh)
+	forward, backward ptrBF16     // fragments of W and W^T, [nnzb][B][B] in the order of fragment_index (kernels/include/input_stationary.cuh)
 	views             [2]viewCopy // blocks of 8 and 4: of the row view and of the column view
 	rows              ptrBF16     // dense and blocks of 1: [O][pitch]
 }
@@ -24,12 +24,7 @@ type viewCopy struct {
 // parameter gets its copy from its first product: many have none.
 func (c operation) makeCopies(p *param) {
 	sizes := launch.CopiesOf(c.b.act, p.weight())
-	take := func(label string, n int64) Ptr {
-		if n > 0 {
-			c.b.working += n
-		}
-		return c.b.take(c.op, p.spec.Name+label, n)
-	}
+	take := func(label string, n int64) Ptr { return c.b.take(c.op, p.spec.Name+label, n) }
 	p.forward = ptrBF16(take(" forward copy", sizes.Fragments))
 	p.backward = ptrBF16(take(" backward copy", sizes.Fragments))
 	for i, v := range sizes.Views {

@@ -42,3 +42,7 @@ func WorkingCopies(p backend.Param) (forward, backward Ptr) {
 
 // NewPlanDriver returns the driver of a plan for the device of drv.
 func NewPlanDriver(drv Driver) Driver { return newPlanDriver(drv) }
+
+// WorkingBytes is the device memory beyond MemoryBytes: working copies of weights,
+// scratch and tables.
+func (b *Backend) WorkingBytes() int64 { return b.device.taken - b.device.mem }

@@ -48,7 +48,7 @@ func (c operation) partials(plan launch.Plan, p *param) (s partials) {
 
 // reduce adds partial results to the gradient of p.
 func (b *device) reduce(l launch.Launch, p *param, partial ptrF32, splits int) {
-	b.k.planned(l, sddReduceArgs{to: gradOf(p), partial: partial, n: int32(p.grad.n), ranges: int32(splits)})
+	b.k.planned(l, sddReduceArgs{to: gradOf(p), partial: partial, n: int32(p.grad.n), splits: int32(splits)})
 }
 
 // gradientArgs are the operands of SDD.
@@ -84,10 +84,10 @@ func sddArguments(plan launch.Plan, p *param, a gradientArgs) arguments {
 		args := sddB16Args{
 			grad: grad, bias: a.bias, partial: a.partials.grad, partialBias: a.partials.bias, a: dy, b: x,
 			ptr: d.rowPtr, slots: d.rowSlot, atA: d.rows, atB: d.cols,
-			tokens: a.tokens, wide: a.out, narrow: a.in, nnzb: int32(d.nnz), bytes: int32(plan.Shared), swapped: swapped,
+			tokens: a.tokens, larger: a.out, smaller: a.in, nnzb: int32(d.nnz), bytes: int32(plan.Shared), swapped: swapped,
 		}
 		if swapped {
-			args.a, args.b, args.wide, args.narrow = x, dy, a.in, a.out
+			args.a, args.b, args.larger, args.smaller = x, dy, a.in, a.out
 			args.ptr, args.slots, args.atA, args.atB = d.colPtr, d.colSlot, d.cols, d.rows
 		}
 		return args

@@ -57,14 +57,14 @@ var kernelParams = map[string][]kernelParam{
 	"dds_b64":                  {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_b8":                   {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"columns", 8}, {"colPtr", 8}, {"counts", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_dense":                {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"pre", 8}, {"mode", 4}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}},
+	"dds_os_b16":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dds_os_b32":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dds_os_b64":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dds_plain_bf16":           {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"dds_plain_f32":            {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
-	"dds_three_b16":            {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
-	"dds_three_b32":            {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
-	"dds_three_b64":            {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
-	"dds_wide_b16":             {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
-	"dds_wide_b32":             {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
-	"dds_wide_b64":             {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dds_qkv_b16":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dds_qkv_b32":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dds_qkv_b64":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dropout_apply_bf16":       {{"y", 8}, {"x", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"n", 8}},
 	"dropout_apply_f32":        {{"y", 8}, {"x", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"n", 8}},
 	"dsd_b16":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
@@ -73,14 +73,14 @@ var kernelParams = map[string][]kernelParam{
 	"dsd_b64":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_b8":                   {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"columns", 8}, {"rowPtr", 8}, {"counts", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_dense":                {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"bias", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}},
+	"dsd_os_b16":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dsd_os_b32":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dsd_os_b64":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dsd_plain_bf16":           {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"dsd_plain_f32":            {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
-	"dsd_three_b16":            {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
-	"dsd_three_b32":            {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
-	"dsd_three_b64":            {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
-	"dsd_wide_b16":             {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
-	"dsd_wide_b32":             {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
-	"dsd_wide_b64":             {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dsd_qkv_b16":              {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dsd_qkv_b32":              {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
+	"dsd_qkv_b64":              {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"embed_bf16":               {{"z", 8}, {"ids", 8}, {"segments", 8}, {"word", 8}, {"pos", 8}, {"typ", 8}, {"words", 4}, {"types", 4}, {"tokens", 4}, {"seq", 4}, {"h", 4}, {"badId", 8}, {"badSegment", 8}},
 	"embed_f32":                {{"z", 8}, {"ids", 8}, {"segments", 8}, {"word", 8}, {"pos", 8}, {"typ", 8}, {"words", 4}, {"types", 4}, {"tokens", 4}, {"seq", 4}, {"h", 4}, {"badId", 8}, {"badSegment", 8}},
 	"gather_bf16":              {{"dst", 8}, {"src", 8}, {"index", 8}, {"n", 4}, {"h", 4}, {"rows", 4}, {"bad", 8}},
@@ -96,17 +96,17 @@ var kernelParams = map[string][]kernelParam{
 	"pack_dense":               {{"copy", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"in", 4}, {"out", 4}, {"pitch", 4}},
 	"pack_fragments":           {{"forward", 8}, {"backward", 8}, {"values", 8}, {"block", 4}, {"nnzb", 4}},
 	"scatter_add_bf16":         {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
-	"sdd_b16":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"wide", 4}, {"narrow", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
-	"sdd_b32":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"wide", 4}, {"narrow", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
-	"sdd_b64":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"wide", 4}, {"narrow", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_b16":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_b32":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_b64":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b8":                   {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"ptr", 8}, {"slots", 8}, {"inner", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"byColumns", 4}, {"bytes", 4}},
 	"sdd_dense":                {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"size", 4}},
 	"sdd_plain_f32":            {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"count", 8}},
-	"sdd_reduce":               {{"to", 8}, {"partial", 8}, {"n", 4}, {"ranges", 4}},
-	"sdd_three_b16":            {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
-	"sdd_three_b32":            {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
-	"sdd_three_b64":            {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
-	"sdd_three_reduce":         {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"n", 4}, {"m", 4}, {"ranges", 4}},
+	"sdd_qkv_b16":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_qkv_b32":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_qkv_b64":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_qkv_reduce":           {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"n", 4}, {"m", 4}, {"splits", 4}},
+	"sdd_reduce":               {{"to", 8}, {"partial", 8}, {"n", 4}, {"splits", 4}},
 	"sort_rows":                {{"pairs", 8}, {"index", 8}, {"segments", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"n", 4}, {"seq", 4}, {"skip", 4}, {"badIndex", 8}, {"badSegment", 8}},
 	"tanh_bf16":                {{"y", 8}, {"x", 8}, {"n", 8}},
 	"tanh_f32":                 {{"y", 8}, {"x", 8}, {"n", 8}},
@@ -170,14 +170,14 @@ var _ = []any{
 	(*launcher).ddsB64,
 	(*launcher).ddsB8,
 	(*launcher).ddsDense,
+	(*launcher).ddsOsB16,
+	(*launcher).ddsOsB32,
+	(*launcher).ddsOsB64,
 	(*launcher).ddsPlainBf16,
 	(*launcher).ddsPlainF32,
-	(*launcher).ddsThreeB16,
-	(*launcher).ddsThreeB32,
-	(*launcher).ddsThreeB64,
-	(*launcher).ddsWideB16,
-	(*launcher).ddsWideB32,
-	(*launcher).ddsWideB64,
+	(*launcher).ddsQkvB16,
+	(*launcher).ddsQkvB32,
+	(*launcher).ddsQkvB64,
 	(*launcher).dropoutApplyBf16,
 	(*launcher).dropoutApplyF32,
 	(*launcher).dsdB16,
@@ -186,14 +186,14 @@ var _ = []any{
 	(*launcher).dsdB64,
 	(*launcher).dsdB8,
 	(*launcher).dsdDense,
+	(*launcher).dsdOsB16,
+	(*launcher).dsdOsB32,
+	(*launcher).dsdOsB64,
 	(*launcher).dsdPlainBf16,
 	(*launcher).dsdPlainF32,
-	(*launcher).dsdThreeB16,
-	(*launcher).dsdThreeB32,
-	(*launcher).dsdThreeB64,
-	(*launcher).dsdWideB16,
-	(*launcher).dsdWideB32,
-	(*launcher).dsdWideB64,
+	(*launcher).dsdQkvB16,
+	(*launcher).dsdQkvB32,
+	(*launcher).dsdQkvB64,
 	(*launcher).embedBf16,
 	(*launcher).embedF32,
 	(*launcher).gatherBf16,
@@ -215,11 +215,11 @@ var _ = []any{
 	(*launcher).sddB8,
 	(*launcher).sddDense,
 	(*launcher).sddPlainF32,
+	(*launcher).sddQkvB16,
+	(*launcher).sddQkvB32,
+	(*launcher).sddQkvB64,
+	(*launcher).sddQkvReduce,
 	(*launcher).sddReduce,
-	(*launcher).sddThreeB16,
-	(*launcher).sddThreeB32,
-	(*launcher).sddThreeB64,
-	(*launcher).sddThreeReduce,
 	(*launcher).sortRows,
 	(*launcher).tanhBf16,
 	(*launcher).tanhF32,
@@ -653,6 +653,26 @@ func (a ddsDenseArgs) encode() []uint64 {
 	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.weight), uint64(a.pre), uint64(uint32(a.mode)), uint64(a.values), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.pitch))}
 }
 
+// ddsOsB16Args are the parameters of dds_os_b16, dds_os_b32, dds_os_b64.
+type ddsOsB16Args struct {
+	dx, dy, weight        ptrBF16
+	colPtr, colSlot, rows ptrI32
+	pre                   ptrBF16
+	mode, tokens, in, out int32
+}
+
+func (ddsOsB16Args) fits(kernel string) bool {
+	switch kernel {
+	case "dds_os_b16", "dds_os_b32", "dds_os_b64":
+		return true
+	}
+	return false
+}
+
+func (a ddsOsB16Args) encode() []uint64 {
+	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.weight), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(a.pre), uint64(uint32(a.mode)), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out))}
+}
+
 // ddsPlainArgs are the parameters of dds_plain_bf16, dds_plain_f32.
 type ddsPlainArgs struct {
 	dx, dy                       ptrAct
@@ -674,43 +694,23 @@ func (a ddsPlainArgs) encode() []uint64 {
 	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.values), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(a.pre), uint64(uint32(a.mode)), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block))}
 }
 
-// ddsThreeB16Args are the parameters of dds_three_b16, dds_three_b32, dds_three_b64.
-type ddsThreeB16Args struct {
+// ddsQkvB16Args are the parameters of dds_qkv_b16, dds_qkv_b32, dds_qkv_b64.
+type ddsQkvB16Args struct {
 	dx, dy0, dy1, dy2, weight0, weight1, weight2                                 ptrBF16
 	colPtr0, colPtr1, colPtr2, colSlot0, colSlot1, colSlot2, rows0, rows1, rows2 ptrI32
 	tokens, in, out                                                              int32
 }
 
-func (ddsThreeB16Args) fits(kernel string) bool {
+func (ddsQkvB16Args) fits(kernel string) bool {
 	switch kernel {
-	case "dds_three_b16", "dds_three_b32", "dds_three_b64":
+	case "dds_qkv_b16", "dds_qkv_b32", "dds_qkv_b64":
 		return true
 	}
 	return false
 }
 
-func (a ddsThreeB16Args) encode() []uint64 {
+func (a ddsQkvB16Args) encode() []uint64 {
 	return []uint64{uint64(a.dx), uint64(a.dy0), uint64(a.dy1), uint64(a.dy2), uint64(a.weight0), uint64(a.weight1), uint64(a.weight2), uint64(a.colPtr0), uint64(a.colPtr1), uint64(a.colPtr2), uint64(a.colSlot0), uint64(a.colSlot1), uint64(a.colSlot2), uint64(a.rows0), uint64(a.rows1), uint64(a.rows2), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out))}
-}
-
-// ddsWideB16Args are the parameters of dds_wide_b16, dds_wide_b32, dds_wide_b64.
-type ddsWideB16Args struct {
-	dx, dy, weight        ptrBF16
-	colPtr, colSlot, rows ptrI32
-	pre                   ptrBF16
-	mode, tokens, in, out int32
-}
-
-func (ddsWideB16Args) fits(kernel string) bool {
-	switch kernel {
-	case "dds_wide_b16", "dds_wide_b32", "dds_wide_b64":
-		return true
-	}
-	return false
-}
-
-func (a ddsWideB16Args) encode() []uint64 {
-	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.weight), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(a.pre), uint64(uint32(a.mode)), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out))}
 }
 
 // dropoutApplyArgs are the parameters of dropout_apply_bf16, dropout_apply_f32.
@@ -794,6 +794,26 @@ func (a dsdDenseArgs) encode() []uint64 {
 	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.weight), uint64(a.bias), uint64(a.values), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.pitch))}
 }
 
+// dsdOsB16Args are the parameters of dsd_os_b16, dsd_os_b32, dsd_os_b64.
+type dsdOsB16Args struct {
+	y, pre, x, weight     ptrBF16
+	rowPtr, rowSlot, cols ptrI32
+	bias                  ptrF32
+	tokens, in, out       int32
+}
+
+func (dsdOsB16Args) fits(kernel string) bool {
+	switch kernel {
+	case "dsd_os_b16", "dsd_os_b32", "dsd_os_b64":
+		return true
+	}
+	return false
+}
+
+func (a dsdOsB16Args) encode() []uint64 {
+	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.weight), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(a.bias), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out))}
+}
+
 // dsdPlainArgs are the parameters of dsd_plain_bf16, dsd_plain_f32.
 type dsdPlainArgs struct {
 	y, pre, x              ptrAct
@@ -815,44 +835,24 @@ func (a dsdPlainArgs) encode() []uint64 {
 	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.values), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(a.bias), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block))}
 }
 
-// dsdThreeB16Args are the parameters of dsd_three_b16, dsd_three_b32, dsd_three_b64.
-type dsdThreeB16Args struct {
+// dsdQkvB16Args are the parameters of dsd_qkv_b16, dsd_qkv_b32, dsd_qkv_b64.
+type dsdQkvB16Args struct {
 	y0, y1, y2, x, weight0, weight1, weight2                                     ptrBF16
 	rowPtr0, rowPtr1, rowPtr2, rowSlot0, rowSlot1, rowSlot2, cols0, cols1, cols2 ptrI32
 	bias0, bias1, bias2                                                          ptrF32
 	tokens, in, out, tile                                                        int32
 }
 
-func (dsdThreeB16Args) fits(kernel string) bool {
+func (dsdQkvB16Args) fits(kernel string) bool {
 	switch kernel {
-	case "dsd_three_b16", "dsd_three_b32", "dsd_three_b64":
+	case "dsd_qkv_b16", "dsd_qkv_b32", "dsd_qkv_b64":
 		return true
 	}
 	return false
 }
 
-func (a dsdThreeB16Args) encode() []uint64 {
+func (a dsdQkvB16Args) encode() []uint64 {
 	return []uint64{uint64(a.y0), uint64(a.y1), uint64(a.y2), uint64(a.x), uint64(a.weight0), uint64(a.weight1), uint64(a.weight2), uint64(a.rowPtr0), uint64(a.rowPtr1), uint64(a.rowPtr2), uint64(a.rowSlot0), uint64(a.rowSlot1), uint64(a.rowSlot2), uint64(a.cols0), uint64(a.cols1), uint64(a.cols2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.tile))}
-}
-
-// dsdWideB16Args are the parameters of dsd_wide_b16, dsd_wide_b32, dsd_wide_b64.
-type dsdWideB16Args struct {
-	y, pre, x, weight     ptrBF16
-	rowPtr, rowSlot, cols ptrI32
-	bias                  ptrF32
-	tokens, in, out       int32
-}
-
-func (dsdWideB16Args) fits(kernel string) bool {
-	switch kernel {
-	case "dsd_wide_b16", "dsd_wide_b32", "dsd_wide_b64":
-		return true
-	}
-	return false
-}
-
-func (a dsdWideB16Args) encode() []uint64 {
-	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.weight), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(a.bias), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out))}
 }
 
 // embedArgs are the parameters of embed_bf16, embed_f32.
@@ -1057,11 +1057,11 @@ func (a scatterAddBf16Args) encode() []uint64 {
 
 // sddB16Args are the parameters of sdd_b16, sdd_b32, sdd_b64.
 type sddB16Args struct {
-	grad, bias, partial, partialBias  ptrF32
-	a, b                              ptrBF16
-	ptr, slots, atA, atB              ptrI32
-	tokens, wide, narrow, nnzb, bytes int32
-	swapped                           bool
+	grad, bias, partial, partialBias     ptrF32
+	a, b                                 ptrBF16
+	ptr, slots, atA, atB                 ptrI32
+	tokens, larger, smaller, nnzb, bytes int32
+	swapped                              bool
 }
 
 func (sddB16Args) fits(kernel string) bool {
@@ -1073,7 +1073,7 @@ func (sddB16Args) fits(kernel string) bool {
 }
 
 func (a sddB16Args) encode() []uint64 {
-	return []uint64{uint64(a.grad), uint64(a.bias), uint64(a.partial), uint64(a.partialBias), uint64(a.a), uint64(a.b), uint64(a.ptr), uint64(a.slots), uint64(a.atA), uint64(a.atB), uint64(uint32(a.tokens)), uint64(uint32(a.wide)), uint64(uint32(a.narrow)), uint64(uint32(a.nnzb)), uint64(uint32(a.bytes)), boolWord(a.swapped)}
+	return []uint64{uint64(a.grad), uint64(a.bias), uint64(a.partial), uint64(a.partialBias), uint64(a.a), uint64(a.b), uint64(a.ptr), uint64(a.slots), uint64(a.atA), uint64(a.atB), uint64(uint32(a.tokens)), uint64(uint32(a.larger)), uint64(uint32(a.smaller)), uint64(uint32(a.nnzb)), uint64(uint32(a.bytes)), boolWord(a.swapped)}
 }
 
 // sddB8Args are the parameters of sdd_b8.
@@ -1136,10 +1136,49 @@ func (a sddPlainF32Args) encode() []uint64 {
 	return []uint64{uint64(a.grad), uint64(a.dy), uint64(a.x), uint64(a.rows), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block)), uint64(a.count)}
 }
 
+// sddQkvB16Args are the parameters of sdd_qkv_b16, sdd_qkv_b32, sdd_qkv_b64.
+type sddQkvB16Args struct {
+	grad0, grad1, grad2, bias0, bias1, bias2, partial                                  ptrF32
+	dy0, dy1, dy2, x                                                                   ptrBF16
+	ptr0, ptr1, ptr2, slots0, slots1, slots2, rows0, rows1, rows2, cols0, cols1, cols2 ptrI32
+	tokens, in, out, nnzb, bytes                                                       int32
+	swapped                                                                            bool
+}
+
+func (sddQkvB16Args) fits(kernel string) bool {
+	switch kernel {
+	case "sdd_qkv_b16", "sdd_qkv_b32", "sdd_qkv_b64":
+		return true
+	}
+	return false
+}
+
+func (a sddQkvB16Args) encode() []uint64 {
+	return []uint64{uint64(a.grad0), uint64(a.grad1), uint64(a.grad2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(a.partial), uint64(a.dy0), uint64(a.dy1), uint64(a.dy2), uint64(a.x), uint64(a.ptr0), uint64(a.ptr1), uint64(a.ptr2), uint64(a.slots0), uint64(a.slots1), uint64(a.slots2), uint64(a.rows0), uint64(a.rows1), uint64(a.rows2), uint64(a.cols0), uint64(a.cols1), uint64(a.cols2), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.nnzb)), uint64(uint32(a.bytes)), boolWord(a.swapped)}
+}
+
+// sddQkvReduceArgs are the parameters of sdd_qkv_reduce.
+type sddQkvReduceArgs struct {
+	grad0, grad1, grad2, bias0, bias1, bias2, partial ptrF32
+	n, m, splits                                      int32
+}
+
+func (sddQkvReduceArgs) fits(kernel string) bool {
+	switch kernel {
+	case "sdd_qkv_reduce":
+		return true
+	}
+	return false
+}
+
+func (a sddQkvReduceArgs) encode() []uint64 {
+	return []uint64{uint64(a.grad0), uint64(a.grad1), uint64(a.grad2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(a.partial), uint64(uint32(a.n)), uint64(uint32(a.m)), uint64(uint32(a.splits))}
+}
+
 // sddReduceArgs are the parameters of sdd_reduce.
 type sddReduceArgs struct {
 	to, partial ptrF32
-	n, ranges   int32
+	n, splits   int32
 }
 
 func (sddReduceArgs) fits(kernel string) bool {
@@ -1151,46 +1190,7 @@ func (sddReduceArgs) fits(kernel string) bool {
 }
 
 func (a sddReduceArgs) encode() []uint64 {
-	return []uint64{uint64(a.to), uint64(a.partial), uint64(uint32(a.n)), uint64(uint32(a.ranges))}
-}
-
-// sddThreeB16Args are the parameters of sdd_three_b16, sdd_three_b32, sdd_three_b64.
-type sddThreeB16Args struct {
-	grad0, grad1, grad2, bias0, bias1, bias2, partial                                  ptrF32
-	dy0, dy1, dy2, x                                                                   ptrBF16
-	ptr0, ptr1, ptr2, slots0, slots1, slots2, rows0, rows1, rows2, cols0, cols1, cols2 ptrI32
-	tokens, in, out, nnzb, bytes                                                       int32
-	swapped                                                                            bool
-}
-
-func (sddThreeB16Args) fits(kernel string) bool {
-	switch kernel {
-	case "sdd_three_b16", "sdd_three_b32", "sdd_three_b64":
-		return true
-	}
-	return false
-}
-
-func (a sddThreeB16Args) encode() []uint64 {
-	return []uint64{uint64(a.grad0), uint64(a.grad1), uint64(a.grad2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(a.partial), uint64(a.dy0), uint64(a.dy1), uint64(a.dy2), uint64(a.x), uint64(a.ptr0), uint64(a.ptr1), uint64(a.ptr2), uint64(a.slots0), uint64(a.slots1), uint64(a.slots2), uint64(a.rows0), uint64(a.rows1), uint64(a.rows2), uint64(a.cols0), uint64(a.cols1), uint64(a.cols2), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.nnzb)), uint64(uint32(a.bytes)), boolWord(a.swapped)}
-}
-
-// sddThreeReduceArgs are the parameters of sdd_three_reduce.
-type sddThreeReduceArgs struct {
-	grad0, grad1, grad2, bias0, bias1, bias2, partial ptrF32
-	n, m, ranges                                      int32
-}
-
-func (sddThreeReduceArgs) fits(kernel string) bool {
-	switch kernel {
-	case "sdd_three_reduce":
-		return true
-	}
-	return false
-}
-
-func (a sddThreeReduceArgs) encode() []uint64 {
-	return []uint64{uint64(a.grad0), uint64(a.grad1), uint64(a.grad2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(a.partial), uint64(uint32(a.n)), uint64(uint32(a.m)), uint64(uint32(a.ranges))}
+	return []uint64{uint64(a.to), uint64(a.partial), uint64(uint32(a.n)), uint64(uint32(a.splits))}
 }
 
 // sortRowsArgs are the parameters of sort_rows.
@@ -1560,12 +1560,12 @@ func (l *launcher) crossEntropySum(c config, a crossEntropySumArgs) {
 
 // ddsB16 launches kernels/dds_b16.cu:
 // Input gradient, blocks of 16, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
-// 2: dx = r gelu'(pre), dx may be pre. Design and launch: stream.cuh.
+// 2: dx = r gelu'(pre), dx may be pre. Design and launch: input_stationary.cuh.
 func (l *launcher) ddsB16(c config, a ddsB16Args) { l.launch("dds_b16", c, a) }
 
 // ddsB32 launches kernels/dds_b32.cu:
 // Input gradient, blocks of 32, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
-// 2: dx = r gelu'(pre), dx may be pre. Design and launch: stream.cuh.
+// 2: dx = r gelu'(pre), dx may be pre. Design and launch: input_stationary.cuh.
 func (l *launcher) ddsB32(c config, a ddsB16Args) { l.launch("dds_b32", c, a) }
 
 // ddsB4 launches kernels/dds_b4.cu:
@@ -1576,7 +1576,7 @@ func (l *launcher) ddsB4(c config, a ddsB4Args) { l.launch("dds_b4", c, a) }
 
 // ddsB64 launches kernels/dds_b64.cu:
 // Input gradient, blocks of 64, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
-// 2: dx = r gelu'(pre), dx may be pre. Design and launch: stream.cuh.
+// 2: dx = r gelu'(pre), dx may be pre. Design and launch: input_stationary.cuh.
 func (l *launcher) ddsB64(c config, a ddsB16Args) { l.launch("dds_b64", c, a) }
 
 // ddsB8 launches kernels/dds_b8.cu:
@@ -1591,6 +1591,21 @@ func (l *launcher) ddsB8(c config, a ddsB4Args) { l.launch("dds_b8", c, a) }
 // pack_dense [O][pitch]; values and the column view only of an unstructured W.
 func (l *launcher) ddsDense(c config, a ddsDenseArgs) { l.launch("dds_dense", c, a) }
 
+// ddsOsB16 launches kernels/dds_os_b16.cu:
+// Input gradient, blocks of 16, contraction larger than the outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
+// 2: dx = r gelu'(pre), dx may be pre. Design and launch: output_stationary.cuh.
+func (l *launcher) ddsOsB16(c config, a ddsOsB16Args) { l.launch("dds_os_b16", c, a) }
+
+// ddsOsB32 launches kernels/dds_os_b32.cu:
+// Input gradient, blocks of 32, contraction larger than the outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
+// 2: dx = r gelu'(pre), dx may be pre. Design and launch: output_stationary.cuh.
+func (l *launcher) ddsOsB32(c config, a ddsOsB16Args) { l.launch("dds_os_b32", c, a) }
+
+// ddsOsB64 launches kernels/dds_os_b64.cu:
+// Input gradient, blocks of 64, contraction larger than the outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
+// 2: dx = r gelu'(pre), dx may be pre. Design and launch: output_stationary.cuh.
+func (l *launcher) ddsOsB64(c config, a ddsOsB16Args) { l.launch("dds_os_b64", c, a) }
+
 // ddsPlainBf16 launches kernels/dds_plain_bf16.cu:
 // Input gradient of any weight, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r, 2: dx = r
 // gelu'(pre), dx may be pre. block 0: dense values, no view. launch: any; see plain.cuh.
@@ -1601,35 +1616,20 @@ func (l *launcher) ddsPlainBf16(c config, a ddsPlainArgs) { l.launch("dds_plain_
 // gelu'(pre), dx may be pre. block 0: dense values, no view. launch: any; see plain.cuh.
 func (l *launcher) ddsPlainF32(c config, a ddsPlainArgs) { l.launch("dds_plain_f32", c, a) }
 
-// ddsThreeB16 launches kernels/dds_three_b16.cu:
+// ddsQkvB16 launches kernels/dds_qkv_b16.cu:
 // Input gradient of three weights with one input, blocks of 16, bfloat16: dx [T, I] += sum over i = 0, 1, 2
-// of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: wide.cuh.
-func (l *launcher) ddsThreeB16(c config, a ddsThreeB16Args) { l.launch("dds_three_b16", c, a) }
+// of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: output_stationary.cuh.
+func (l *launcher) ddsQkvB16(c config, a ddsQkvB16Args) { l.launch("dds_qkv_b16", c, a) }
 
-// ddsThreeB32 launches kernels/dds_three_b32.cu:
+// ddsQkvB32 launches kernels/dds_qkv_b32.cu:
 // Input gradient of three weights with one input, blocks of 32, bfloat16: dx [T, I] += sum over i = 0, 1, 2
-// of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: wide.cuh.
-func (l *launcher) ddsThreeB32(c config, a ddsThreeB16Args) { l.launch("dds_three_b32", c, a) }
+// of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: output_stationary.cuh.
+func (l *launcher) ddsQkvB32(c config, a ddsQkvB16Args) { l.launch("dds_qkv_b32", c, a) }
 
-// ddsThreeB64 launches kernels/dds_three_b64.cu:
+// ddsQkvB64 launches kernels/dds_qkv_b64.cu:
 // Input gradient of three weights with one input, blocks of 64, bfloat16: dx [T, I] += sum over i = 0, 1, 2
-// of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: wide.cuh.
-func (l *launcher) ddsThreeB64(c config, a ddsThreeB16Args) { l.launch("dds_three_b64", c, a) }
-
-// ddsWideB16 launches kernels/dds_wide_b16.cu:
-// Input gradient, blocks of 16, contraction wider than outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
-// 2: dx = r gelu'(pre), dx may be pre. Design and launch: wide.cuh.
-func (l *launcher) ddsWideB16(c config, a ddsWideB16Args) { l.launch("dds_wide_b16", c, a) }
-
-// ddsWideB32 launches kernels/dds_wide_b32.cu:
-// Input gradient, blocks of 32, contraction wider than outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
-// 2: dx = r gelu'(pre), dx may be pre. Design and launch: wide.cuh.
-func (l *launcher) ddsWideB32(c config, a ddsWideB16Args) { l.launch("dds_wide_b32", c, a) }
-
-// ddsWideB64 launches kernels/dds_wide_b64.cu:
-// Input gradient, blocks of 64, contraction wider than outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
-// 2: dx = r gelu'(pre), dx may be pre. Design and launch: wide.cuh.
-func (l *launcher) ddsWideB64(c config, a ddsWideB16Args) { l.launch("dds_wide_b64", c, a) }
+// of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: output_stationary.cuh.
+func (l *launcher) ddsQkvB64(c config, a ddsQkvB16Args) { l.launch("dds_qkv_b64", c, a) }
 
 // dropoutApplyBf16 launches kernels/dropout_apply_bf16.cu:
 // Dropout, bfloat16: y [n] = dropout(x) (=), y may be x. It is its own backward.
@@ -1643,12 +1643,12 @@ func (l *launcher) dropoutApplyF32(c config, a dropoutApplyArgs) { l.launch("dro
 
 // dsdB16 launches kernels/dsd_b16.cu:
 // Forward product, blocks of 16, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
-// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: stream.cuh.
+// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: input_stationary.cuh.
 func (l *launcher) dsdB16(c config, a dsdB16Args) { l.launch("dsd_b16", c, a) }
 
 // dsdB32 launches kernels/dsd_b32.cu:
 // Forward product, blocks of 32, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
-// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: stream.cuh.
+// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: input_stationary.cuh.
 func (l *launcher) dsdB32(c config, a dsdB16Args) { l.launch("dsd_b32", c, a) }
 
 // dsdB4 launches kernels/dsd_b4.cu:
@@ -1659,7 +1659,7 @@ func (l *launcher) dsdB4(c config, a dsdB4Args) { l.launch("dsd_b4", c, a) }
 
 // dsdB64 launches kernels/dsd_b64.cu:
 // Forward product, blocks of 64, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
-// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: stream.cuh.
+// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: input_stationary.cuh.
 func (l *launcher) dsdB64(c config, a dsdB16Args) { l.launch("dsd_b64", c, a) }
 
 // dsdB8 launches kernels/dsd_b8.cu:
@@ -1674,6 +1674,21 @@ func (l *launcher) dsdB8(c config, a dsdB4Args) { l.launch("dsd_b8", c, a) }
 // of pack_dense [O][pitch]; values and the row view only of an unstructured W.
 func (l *launcher) dsdDense(c config, a dsdDenseArgs) { l.launch("dsd_dense", c, a) }
 
+// dsdOsB16 launches kernels/dsd_os_b16.cu:
+// Forward product, blocks of 16, contraction larger than the outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
+// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: output_stationary.cuh.
+func (l *launcher) dsdOsB16(c config, a dsdOsB16Args) { l.launch("dsd_os_b16", c, a) }
+
+// dsdOsB32 launches kernels/dsd_os_b32.cu:
+// Forward product, blocks of 32, contraction larger than the outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
+// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: output_stationary.cuh.
+func (l *launcher) dsdOsB32(c config, a dsdOsB16Args) { l.launch("dsd_os_b32", c, a) }
+
+// dsdOsB64 launches kernels/dsd_os_b64.cu:
+// Forward product, blocks of 64, contraction larger than the outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
+// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: output_stationary.cuh.
+func (l *launcher) dsdOsB64(c config, a dsdOsB16Args) { l.launch("dsd_os_b64", c, a) }
+
 // dsdPlainBf16 launches kernels/dsd_plain_bf16.cu:
 // Forward product of any weight, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with pre also pre = x
 // W^T + bias and y = gelu(pre). block 0: dense values, no view. launch: any; see plain.cuh.
@@ -1684,35 +1699,20 @@ func (l *launcher) dsdPlainBf16(c config, a dsdPlainArgs) { l.launch("dsd_plain_
 // W^T + bias and y = gelu(pre). block 0: dense values, no view. launch: any; see plain.cuh.
 func (l *launcher) dsdPlainF32(c config, a dsdPlainArgs) { l.launch("dsd_plain_f32", c, a) }
 
-// dsdThreeB16 launches kernels/dsd_three_b16.cu:
+// dsdQkvB16 launches kernels/dsd_qkv_b16.cu:
 // Forward products of three weights with one input, blocks of 16, bfloat16: yi [T, O] = x
-// [T, I] Wi^T + biasi (=), i = 0, 1, 2. x is read once. Design and launch: stream.cuh.
-func (l *launcher) dsdThreeB16(c config, a dsdThreeB16Args) { l.launch("dsd_three_b16", c, a) }
+// [T, I] Wi^T + biasi (=), i = 0, 1, 2. x is read once. Design and launch: input_stationary.cuh.
+func (l *launcher) dsdQkvB16(c config, a dsdQkvB16Args) { l.launch("dsd_qkv_b16", c, a) }
 
-// dsdThreeB32 launches kernels/dsd_three_b32.cu:
+// dsdQkvB32 launches kernels/dsd_qkv_b32.cu:
 // Forward products of three weights with one input, blocks of 32, bfloat16: yi [T, O] = x
-// [T, I] Wi^T + biasi (=), i = 0, 1, 2. x is read once. Design and launch: stream.cuh.
-func (l *launcher) dsdThreeB32(c config, a dsdThreeB16Args) { l.launch("dsd_three_b32", c, a) }
+// [T, I] Wi^T + biasi (=), i = 0, 1, 2. x is read once. Design and launch: input_stationary.cuh.
+func (l *launcher) dsdQkvB32(c config, a dsdQkvB16Args) { l.launch("dsd_qkv_b32", c, a) }
 
-// dsdThreeB64 launches kernels/dsd_three_b64.cu:
+// dsdQkvB64 launches kernels/dsd_qkv_b64.cu:
 // Forward products of three weights with one input, blocks of 64, bfloat16: yi [T, O] = x
-// [T, I] Wi^T + biasi (=), i = 0, 1, 2. x is read once. Design and launch: stream.cuh.
-func (l *launcher) dsdThreeB64(c config, a dsdThreeB16Args) { l.launch("dsd_three_b64", c, a) }
-
-// dsdWideB16 launches kernels/dsd_wide_b16.cu:
-// Forward product, blocks of 16, contraction wider than outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
-// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: wide.cuh.
-func (l *launcher) dsdWideB16(c config, a dsdWideB16Args) { l.launch("dsd_wide_b16", c, a) }
-
-// dsdWideB32 launches kernels/dsd_wide_b32.cu:
-// Forward product, blocks of 32, contraction wider than outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
-// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: wide.cuh.
-func (l *launcher) dsdWideB32(c config, a dsdWideB16Args) { l.launch("dsd_wide_b32", c, a) }
-
-// dsdWideB64 launches kernels/dsd_wide_b64.cu:
-// Forward product, blocks of 64, contraction wider than outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
-// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: wide.cuh.
-func (l *launcher) dsdWideB64(c config, a dsdWideB16Args) { l.launch("dsd_wide_b64", c, a) }
+// [T, I] Wi^T + biasi (=), i = 0, 1, 2. x is read once. Design and launch: input_stationary.cuh.
+func (l *launcher) dsdQkvB64(c config, a dsdQkvB16Args) { l.launch("dsd_qkv_b64", c, a) }
 
 // embedBf16 launches kernels/embed_bf16.cu:
 // Sum of the three embeddings, bfloat16: z [T][h] = word[ids[t]] + pos[t mod seq] + typ[segments[t]] (=).
@@ -1788,21 +1788,21 @@ func (l *launcher) scatterAddBf16(c config, a scatterAddBf16Args) { l.launch("sc
 // sddB16 launches kernels/sdd_b16.cu:
 // Weight gradient, blocks of 16, bfloat16: grad [nnzb][16][16] += dy^T x on the active blocks, bias
 // [O] += column sums of dy; or, with gridDim.y ranges of tokens, partial and
-// partial_bias of each range (=). bias null: not wanted. The wider of dy and x is
+// partial_bias of each range (=). bias null: not wanted. The larger of dy and x is
 // a, the other b; swapped says that a is x. Design and launch: outer.cuh.
 func (l *launcher) sddB16(c config, a sddB16Args) { l.launch("sdd_b16", c, a) }
 
 // sddB32 launches kernels/sdd_b32.cu:
 // Weight gradient, blocks of 32, bfloat16: grad [nnzb][32][32] += dy^T x on the active blocks, bias
 // [O] += column sums of dy; or, with gridDim.y ranges of tokens, partial and
-// partial_bias of each range (=). bias null: not wanted. The wider of dy and x is
+// partial_bias of each range (=). bias null: not wanted. The larger of dy and x is
 // a, the other b; swapped says that a is x. Design and launch: outer.cuh.
 func (l *launcher) sddB32(c config, a sddB16Args) { l.launch("sdd_b32", c, a) }
 
 // sddB64 launches kernels/sdd_b64.cu:
 // Weight gradient, blocks of 64, bfloat16: grad [nnzb][64][64] += dy^T x on the active blocks, bias
 // [O] += column sums of dy; or, with gridDim.y ranges of tokens, partial and
-// partial_bias of each range (=). bias null: not wanted. The wider of dy and x is
+// partial_bias of each range (=). bias null: not wanted. The larger of dy and x is
 // a, the other b; swapped says that a is x. Design and launch: outer.cuh.
 func (l *launcher) sddB64(c config, a sddB16Args) { l.launch("sdd_b64", c, a) }
 
@@ -1828,40 +1828,40 @@ func (l *launcher) sddDense(c config, a sddDenseArgs) { l.launch("sdd_dense", c,
 // rows and cols unused. launch: any; see plain.cuh.
 func (l *launcher) sddPlainF32(c config, a sddPlainF32Args) { l.launch("sdd_plain_f32", c, a) }
 
-// sddReduce launches kernels/sdd_reduce.cu:
-// Adds up the partial sums of the ranges of tokens of a weight gradient, in their
-// order: to [n] += sum over range of partial [range][n] (+=).
-func (l *launcher) sddReduce(c config, a sddReduceArgs) { l.launch("sdd_reduce", c, a) }
-
-// sddThreeB16 launches kernels/sdd_three_b16.cu:
+// sddQkvB16 launches kernels/sdd_qkv_b16.cu:
 // Weight gradients of three weights with one input, blocks of 16, bfloat16: gradi [nnzb][16][16] += dyi^T x
 // on the active blocks and biasi [O] += column sums of dyi, i = 0, 1, 2; or, with
 // gridDim.y ranges of tokens, partial [3][range][nnzb 16 16 + O] (=), of each weight
 // first the gradients of all ranges, then the column sums. The biases are all null
-// or none. ptr, slots: the row views, or with swapped, where x is the wider, the column views.
-func (l *launcher) sddThreeB16(c config, a sddThreeB16Args) { l.launch("sdd_three_b16", c, a) }
+// or none. ptr, slots: the row views, or with swapped, where x is the larger operand, the column views.
+func (l *launcher) sddQkvB16(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b16", c, a) }
 
-// sddThreeB32 launches kernels/sdd_three_b32.cu:
+// sddQkvB32 launches kernels/sdd_qkv_b32.cu:
 // Weight gradients of three weights with one input, blocks of 32, bfloat16: gradi [nnzb][32][32] += dyi^T x
 // on the active blocks and biasi [O] += column sums of dyi, i = 0, 1, 2; or, with
 // gridDim.y ranges of tokens, partial [3][range][nnzb 32 32 + O] (=), of each weight
 // first the gradients of all ranges, then the column sums. The biases are all null
-// or none. ptr, slots: the row views, or with swapped, where x is the wider, the column views.
-func (l *launcher) sddThreeB32(c config, a sddThreeB16Args) { l.launch("sdd_three_b32", c, a) }
+// or none. ptr, slots: the row views, or with swapped, where x is the larger operand, the column views.
+func (l *launcher) sddQkvB32(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b32", c, a) }
 
-// sddThreeB64 launches kernels/sdd_three_b64.cu:
+// sddQkvB64 launches kernels/sdd_qkv_b64.cu:
 // Weight gradients of three weights with one input, blocks of 64, bfloat16: gradi [nnzb][64][64] += dyi^T x
 // on the active blocks and biasi [O] += column sums of dyi, i = 0, 1, 2; or, with
 // gridDim.y ranges of tokens, partial [3][range][nnzb 64 64 + O] (=), of each weight
 // first the gradients of all ranges, then the column sums. The biases are all null
-// or none. ptr, slots: the row views, or with swapped, where x is the wider, the column views.
-func (l *launcher) sddThreeB64(c config, a sddThreeB16Args) { l.launch("sdd_three_b64", c, a) }
+// or none. ptr, slots: the row views, or with swapped, where x is the larger operand, the column views.
+func (l *launcher) sddQkvB64(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b64", c, a) }
 
-// sddThreeReduce launches kernels/sdd_three_reduce.cu:
-// Adds up what sdd_three_b* left, of three weights and their biases at once: gradi [n]
+// sddQkvReduce launches kernels/sdd_qkv_reduce.cu:
+// Adds up what sdd_qkv_b* left, of three weights and their biases at once: gradi [n]
 // and biasi [m] += sum over range of partial [3][range][n], then [range][m] (+=), in
 // the order of the ranges. The biases are all null or none.
-func (l *launcher) sddThreeReduce(c config, a sddThreeReduceArgs) { l.launch("sdd_three_reduce", c, a) }
+func (l *launcher) sddQkvReduce(c config, a sddQkvReduceArgs) { l.launch("sdd_qkv_reduce", c, a) }
+
+// sddReduce launches kernels/sdd_reduce.cu:
+// Adds up the partial sums of the ranges of tokens of a weight gradient, in their
+// order: to [n] += sum over range of partial [range][n] (+=).
+func (l *launcher) sddReduce(c config, a sddReduceArgs) { l.launch("sdd_reduce", c, a) }
 
 // sortRows launches kernels/sort_rows.cu:
 // Sorts lists of n target rows, for sums by row: pairs [lists][2][n], of which the first [n] of a list

@@ -78,7 +78,6 @@ func (c operation) list(params []backend.Param) *tensorList {
 	t.chunks = ptrInt2(c.table(bytesOf(chunks)))
 	bytes := int64(t.n) * int64(unsafe.Sizeof(float64(0)))
 	t.partial = ptrF64(c.b.take(c.op, "partial sums of the norm", bytes))
-	c.b.working += bytes
 	if !c.ok() {
 		return nil
 	}
@@ -91,7 +90,6 @@ func (c operation) table(bytes []byte) Ptr {
 	p := c.b.take(c.op, "table of tensors", int64(len(bytes)))
 	if c.ok() && p != 0 {
 		c.b.keep(c.op, c.b.drv.CopyIn(0, p, bytes))
-		c.b.working += int64(len(bytes))
 	}
 	return p
 }

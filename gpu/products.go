@@ -107,7 +107,7 @@ func dsdArguments(plan launch.Plan, p *param, a forwardArgs) arguments {
 		}
 	case launch.Fragments:
 		if plan.OutputStationary {
-			return dsdWideB16Args{
+			return dsdOsB16Args{
 				y: y, pre: pre, x: x, weight: p.forward, rowPtr: d.rowPtr, rowSlot: d.rowSlot, cols: d.cols,
 				bias: a.bias, tokens: a.tokens, in: a.in, out: a.out,
 			}
@@ -164,7 +164,7 @@ func ddsArguments(plan launch.Plan, p *param, a backwardArgs) arguments {
 		}
 	case launch.Fragments:
 		if plan.OutputStationary {
-			return ddsWideB16Args{
+			return ddsOsB16Args{
 				dx: dx, dy: dy, weight: p.backward, colPtr: d.colPtr, colSlot: d.colSlot, rows: d.rows,
 				pre: pre, mode: a.mode, tokens: a.tokens, in: a.in, out: a.out,
 			}

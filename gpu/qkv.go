@@ -6,7 +6,7 @@ import (
 )
 
 // The products of query, key and value, which share a tensor, in one pass over it:
-// kernels/include/three.cuh. Other numbers of weights, and weights that are not
+// kernels/include/qkv.cuh. Other numbers of weights, and weights that are not
 // alike, go one by one.
 
 // fused returns the parameters behind weights and biases, and the plan of their product
@@ -61,7 +61,7 @@ func (b *device) DSDShared(y []backend.Buffer, x backend.Buffer, w, biases []bac
 	ptr := each(ps, func(p *param) ptrI32 { return p.topo.rowPtr })
 	slot := each(ps, func(p *param) ptrI32 { return p.topo.rowSlot })
 	col := each(ps, func(p *param) ptrI32 { return p.topo.cols })
-	b.k.planned(plan.Launch, dsdThreeB16Args{
+	b.k.planned(plan.Launch, dsdQkvB16Args{
 		y0: to[0], y1: to[1], y2: to[2], x: bf16At(x),
 		weight0: weight[0], weight1: weight[1], weight2: weight[2],
 		rowPtr0: ptr[0], rowPtr1: ptr[1], rowPtr2: ptr[2],
@@ -89,7 +89,7 @@ func (b *device) DDSShared(dx backend.Buffer, dy []backend.Buffer, w []backend.P
 	ptr := each(ps, func(p *param) ptrI32 { return p.topo.colPtr })
 	slot := each(ps, func(p *param) ptrI32 { return p.topo.colSlot })
 	row := each(ps, func(p *param) ptrI32 { return p.topo.rows })
-	b.k.planned(plan.Launch, ddsThreeB16Args{
+	b.k.planned(plan.Launch, ddsQkvB16Args{
 		dx: bf16At(dx), dy0: from[0], dy1: from[1], dy2: from[2],
 		weight0: weight[0], weight1: weight[1], weight2: weight[2],
 		colPtr0: ptr[0], colPtr1: ptr[1], colPtr2: ptr[2],
@@ -129,7 +129,7 @@ func (b *device) SDDShared(w, biases []backend.Param, dy []backend.Buffer, x bac
 		ptr = each(ps, func(p *param) ptrI32 { return p.topo.colPtr })
 		slot = each(ps, func(p *param) ptrI32 { return p.topo.colSlot })
 	}
-	b.k.planned(plan.Launch, sddThreeB16Args{
+	b.k.planned(plan.Launch, sddQkvB16Args{
 		grad0: grad[0], grad1: grad[1], grad2: grad[2], bias0: bias[0], bias1: bias[1], bias2: bias[2], partial: partial,
 		dy0: from[0], dy1: from[1], dy2: from[2], x: bf16At(x),
 		ptr0: ptr[0], ptr1: ptr[1], ptr2: ptr[2], slots0: slot[0], slots1: slot[1], slots2: slot[2],
@@ -137,9 +137,9 @@ func (b *device) SDDShared(w, biases []backend.Param, dy []backend.Buffer, x bac
 		tokens: int32(t), in: int32(d.In), out: int32(d.Out), nnzb: int32(d.nnz), bytes: int32(plan.Shared), swapped: swapped,
 	})
 	if plan.Splits > 1 {
-		b.k.planned(plan.Reduce, sddThreeReduceArgs{
+		b.k.planned(plan.Reduce, sddQkvReduceArgs{
 			grad0: grad[0], grad1: grad[1], grad2: grad[2], bias0: bias[0], bias1: bias[1], bias2: bias[2],
-			partial: partial, n: int32(n), m: int32(d.Out), ranges: int32(plan.Splits),
+			partial: partial, n: int32(n), m: int32(d.Out), splits: int32(plan.Splits),
 		})
 	}
 }

@@ -3,7 +3,7 @@ package gpu
 // recording is a sequence of launches that is queued as one, as a graph.
 type recording struct {
 	graph Graph // 0: not captured yet
-	moves int   // Backend.moves when the sequence last ran
+	takes int   // Backend.takes when the sequence last ran
 }
 
 // Record implements backend.Recorder. The first call with a name runs work, so
@@ -25,10 +25,10 @@ func (b *device) Record(name any, work func()) {
 	case b.direct:
 		work()
 		return
-	case r == nil || r.moves != b.moves:
+	case r == nil || r.takes != b.takes:
 		work()
 		b.dropGraph(r)
-		b.recorded[name] = &recording{moves: b.moves}
+		b.recorded[name] = &recording{takes: b.takes}
 		return
 	case r.graph == 0:
 		r.graph = b.capture(work)

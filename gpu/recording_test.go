@@ -111,7 +111,7 @@ func TestStagingDoesNotWait(t *testing.T) {
 	if d.syncs != 0 || d.waits == 0 {
 		t.Errorf("found %d syncs and %d waits for events, expected none and some", d.syncs, d.waits)
 	}
-	b.WriteInts(list, 0, make([]int32, n)) // and more than a half holds
+	b.WriteInts(list, 0, make([]int32, n)) // and more than a staging buffer holds
 	big := b.Alloc("big", backend.I32, 1<<16)
 	b.WriteInts(big, 0, slices.Repeat([]int32{1}, 1<<16))
 	b.Gather(x, one, list, n, 1)

@@ -14,15 +14,15 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-// smallRig is a backend in bfloat16 with random activations for one weight.
-type smallRig struct {
+// harness is a backend in bfloat16 with random activations for one weight.
+type harness struct {
 	t      *testing.T
 	d      *simdriver.Driver
 	b      *gpu.Backend
 	random *philox.Stream
 }
 
-func newSmallRig(t *testing.T, o simdriver.Options) *smallRig {
+func newHarness(t *testing.T, o simdriver.Options) *harness {
 	t.Helper()
 	d := simulated(t, o)
 	b, err := gpu.New(d, gpu.Options{Activation: backend.BF16})
@@ -35,10 +35,10 @@ func newSmallRig(t *testing.T, o simdriver.Options) *smallRig {
 		}
 	})
 	random := philox.NewStream(5, philox.TestData, 0, 0)
-	return &smallRig{t, d, b, &random}
+	return &harness{t, d, b, &random}
 }
 
-func (r *smallRig) floats(n int) []float32 {
+func (r *harness) floats(n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
 		x[i] = r.random.Float32() - 0.5
@@ -46,13 +46,13 @@ func (r *smallRig) floats(n int) []float32 {
 	return x
 }
 
-func (r *smallRig) activation(x []float32) backend.Buffer {
+func (r *harness) activation(x []float32) backend.Buffer {
 	buf := r.b.Alloc("x", backend.BF16, len(x))
 	r.b.WriteFloats(buf, 0, x)
 	return buf
 }
 
-func (r *smallRig) read(x backend.Buffer) []float32 {
+func (r *harness) read(x backend.Buffer) []float32 {
 	r.t.Helper()
 	v := make([]float32, x.Len())
 	if err := r.b.ReadFloats(v, x, 0); err != nil {
@@ -61,7 +61,7 @@ func (r *smallRig) read(x backend.Buffer) []float32 {
 	return v
 }
 
-func (r *smallRig) topology(s sparse.Shape, nnz int, seed uint64) *sparse.Topology {
+func (r *harness) topology(s sparse.Shape, nnz int, seed uint64) *sparse.Topology {
 	r.t.Helper()
 	topo, err := sparse.StartTopology(s, nnz, seed, 0)
 	if err != nil {
@@ -76,7 +76,7 @@ func (r *smallRig) topology(s sparse.Shape, nnz int, seed uint64) *sparse.Topolo
 func TestSmallBlockTraffic(t *testing.T) {
 	const tokens = 64
 	for _, s := range []sparse.Shape{{Out: 256, In: 128, Block: 8}, {Out: 128, In: 256, Block: 8}, {Out: 128, In: 256, Block: 4}, {Out: 256, In: 128, Block: 4}} {
-		r := newSmallRig(t, simdriver.Options{Multiprocessors: 1})
+		r := newHarness(t, simdriver.Options{Multiprocessors: 1})
 		w := r.b.NewParam(backend.ParamSpec{Name: "w", Out: s.Out, In: s.In, Topology: r.topology(s, s.Positions()/2, 1)})
 		x, y := r.activation(r.floats(tokens*s.In)), r.activation(r.floats(tokens*s.Out))
 		for name, run := range map[string]func() int{
@@ -106,7 +106,7 @@ func TestCopiesFollowTopology(t *testing.T) {
 	const tokens = 5
 	for _, block := range []int{1, 4, 8, 16} {
 		s := sparse.Shape{Out: 5 * block, In: 7 * block, Block: block}
-		r := newSmallRig(t, simdriver.Options{})
+		r := newHarness(t, simdriver.Options{})
 		before, after := r.topology(s, 13, 1), r.topology(s, 13, 2)
 		values := r.floats(13 * s.BlockSize())
 		x, dy := r.activation(r.floats(tokens*s.In)), r.activation(r.floats(tokens*s.Out))
@@ -140,7 +140,7 @@ func TestCopiesFollowUpdates(t *testing.T) {
 		size := max(block, 1)
 		s := sparse.Shape{Out: 5 * size, In: 7 * size, Block: block}
 		spec := backend.ParamSpec{Name: "w", Out: s.Out, In: s.In}
-		r := newSmallRig(t, simdriver.Options{})
+		r := newHarness(t, simdriver.Options{})
 		if block > 0 {
 			spec.Topology = r.topology(s, 13, 1)
 		}
@@ -187,7 +187,7 @@ func TestWideSmallBlocks(t *testing.T) {
 	for _, s := range []sparse.Shape{{Out: 8, In: 2400, Block: 8}, {Out: 2400, In: 8, Block: 8}, {Out: 8, In: 2400, Block: 4}} {
 		var want [][]float32
 		for _, shared := range []int{0, 72 << 10} { // the default is enough
-			r := newSmallRig(t, simdriver.Options{SharedBytes: shared})
+			r := newHarness(t, simdriver.Options{SharedBytes: shared})
 			w := r.b.NewParam(backend.ParamSpec{Name: "w", Out: s.Out, In: s.In, Topology: r.topology(s, 150, 3)})
 			r.b.WriteFloats(w.Values(), 0, r.floats(150*s.BlockSize()))
 			r.b.Refresh([]backend.Param{w})
@@ -219,7 +219,7 @@ func TestWideSmallBlocks(t *testing.T) {
 
 // Working copies are counted, and a dense parameter has one from its first product on.
 func TestWorkingCopiesAreCounted(t *testing.T) {
-	r := newSmallRig(t, simdriver.Options{})
+	r := newHarness(t, simdriver.Options{})
 	taken := func(f func()) int64 {
 		before := r.b.WorkingBytes()
 		f()

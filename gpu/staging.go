@@ -1,22 +1,22 @@
 package gpu
 
-// stagingBytes is what each half of the staging memory has at first.
+// stagingBytes is the size of each of the two staging buffers at first.
 const stagingBytes = 1 << 16
 
 // staging copies scalars, batches and lists to the device without waiting for
 // the work before them. They are put into pinned memory, from which the device
-// fetches them when it gets there. There are two halves: one is filled while the
+// fetches them when it gets there. It is a double buffer: one is filled while the
 // copies from the other may still run, so a micro-batch is handed over while the
 // device works on the one before.
 type staging struct {
-	half [2][]byte
-	done [2]Event // recorded after the last copy from a half
-	busy [2]bool  // done is recorded and not waited for
-	cur  int      // the half that is filled
-	used int      // bytes of it
+	buffers [2][]byte
+	done    [2]Event // recorded after the last copy from a buffer
+	busy    [2]bool  // done is recorded and not waited for
+	cur     int      // the buffer that is filled
+	used    int      // bytes of it
 }
 
-// startStaging allocates both halves.
+// startStaging allocates both buffers.
 func (b *device) startStaging() error {
 	for i := range b.staging.done {
 		e, err := b.drv.NewEvent()
@@ -27,20 +27,20 @@ func (b *device) startStaging() error {
 	return b.err
 }
 
-// growStaging gives both halves n bytes. Nothing of the old ones is in use.
+// growStaging gives both buffers n bytes. Nothing of the old ones is in use.
 func (b *device) growStaging(op string, n int) {
 	s := &b.staging
-	for i := range s.half {
-		if s.half[i] != nil && b.ok() {
-			b.keep(op, b.drv.FreePinned(s.half[i]))
+	for i := range s.buffers {
+		if s.buffers[i] != nil && b.ok() {
+			b.keep(op, b.drv.FreePinned(s.buffers[i]))
 		}
-		s.half[i] = nil
+		s.buffers[i] = nil
 		if !b.ok() {
 			return
 		}
-		half, err := b.drv.AllocPinned(n)
+		memory, err := b.drv.AllocPinned(n)
 		b.keep(op, err)
-		s.half[i] = half
+		s.buffers[i] = memory
 	}
 }
 
@@ -50,7 +50,7 @@ func (b *device) stage(op string, to Ptr, data []byte) {
 	if !b.outside(op) || len(data) == 0 {
 		return
 	}
-	if size := len(s.half[0]); len(data) > size {
+	if size := len(s.buffers[0]); len(data) > size {
 		for size < len(data) {
 			size *= 2
 		}
@@ -63,12 +63,12 @@ func (b *device) stage(op string, to Ptr, data []byte) {
 	if !b.ok() {
 		return
 	}
-	part := s.half[s.cur][s.used:][:copy(s.half[s.cur][s.used:], data)]
-	s.used = min(len(s.half[s.cur]), s.used+(len(part)+15)&^15)
+	part := s.buffers[s.cur][s.used:][:copy(s.buffers[s.cur][s.used:], data)]
+	s.used = min(len(s.buffers[s.cur]), s.used+(len(part)+15)&^15)
 	b.keep(op, b.drv.CopyIn(0, to, part))
 }
 
-// swapStaging goes on with the other half, once the device has fetched all of it.
+// swapStaging goes on with the other buffer, once the device has fetched all of it.
 func (b *device) swapStaging(op string) {
 	s := &b.staging
 	b.keep(op, b.drv.Record(s.done[s.cur], 0))

@@ -41,7 +41,6 @@ func (c operation) slot(what, expected string) ptrU64 {
 			c.b.keep(c.op, c.b.drv.Memset(0, chunk, 0xff, bytes))
 		}
 		s.chunks = append(s.chunks, chunk)
-		c.b.working += bytes
 	}
 	if s.slot == nil {
 		s.slot = map[problem]ptrU64{}

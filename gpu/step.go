@@ -21,7 +21,6 @@ const stepBytes = int64(unsafe.Sizeof(deviceStep{}))
 // startStep allocates the scalars, all zero until the first BeginStep.
 func (b *device) startStep() error {
 	b.stepAt = b.take("New", "step scalars", stepBytes)
-	b.working += stepBytes
 	return b.err
 }
 

@@ -40,7 +40,6 @@ var topologyKernels = []string{"topology_norms", "topology_update", "topology_ze
 
 func (b *device) startTopology() error {
 	b.topo.updateAt = b.take("New", "topology update", updateBytes)
-	b.working += updateBytes
 	return b.err
 }
 
@@ -57,7 +56,6 @@ func (b *device) register(p *param) {
 	}
 	n := t.scratchArrays(d.Shape, d.nnz, 0)
 	t.scratchArrays(d.Shape, d.nnz, b.take(op, p.spec.Name+" topology scratch", n))
-	b.working += n
 	d.table = len(m.host)
 	m.params, m.host, m.stale = append(m.params, p), append(m.host, t), true
 }
@@ -130,7 +128,6 @@ func (c operation) growTable() {
 			b.release(c.op, old)
 		}
 		*a.at = p
-		b.working += (n - m.capacity) * a.bytes
 	}
 	m.capacity, m.stale, m.listed = n, true, nil
 }

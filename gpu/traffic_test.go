@@ -93,7 +93,7 @@ const matrixClass = 13
 // TestTraffic holds the products to the byte floor: each activation read or
 // written once, no bank conflicts in an inner loop, no matrix instruction too
 // many. What thread blocks read again is counted apart for dsd and dds (weights);
-// with the narrow side's rereads sdd is within 1.5 times the floor, 1.55 at B = 16,
+// with the smaller operand's rereads sdd is within 1.5 times the floor, 1.55 at B = 16,
 // where five thread blocks are needed (docs/kernels.md).
 func TestTraffic(t *testing.T) {
 	const tokens = 512
@@ -119,9 +119,9 @@ func TestTraffic(t *testing.T) {
 					if r.conflicts > 64 || op != "sdd" && r.conflicts > 0 {
 						t.Errorf("found %d bank conflicts, expected none in the inner loops", r.conflicts)
 					}
-					pieces := (shape.Positions() + 5) / 10 * (block / 16) * (block / 16)
+					tiles := (shape.Positions() + 5) / 10 * (block / 16) * (block / 16)
 					// A warp of sdd that is short of blocks multiplies some in vain.
-					if want := int64(pieces * tokens / 16 * 2); r.matrix < want || float64(r.matrix) > 1.05*float64(want) || op != "sdd" && r.matrix != want {
+					if want := int64(tiles * tokens / 16 * 2); r.matrix < want || float64(r.matrix) > 1.05*float64(want) || op != "sdd" && r.matrix != want {
 						t.Errorf("found %d matrix instructions, expected %d", r.matrix, want)
 					}
 				})

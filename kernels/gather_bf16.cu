@@ -1,5 +1,5 @@
 // Rows by index, bfloat16: dst [n][h] = src[index[i]] (=), zeros where the index is negative.
-// An index of `rows` or more is reported to bad. Moves 4 bytes an element, in pieces of 16 where h
+// An index of `rows` or more is reported to bad. Moves 4 bytes an element, 16 at a time where h
 // is a multiple of 8. launch: grid any, block a multiple of 32; a warp a row; see rowcopy.cuh.
 #include "rowcopy.cuh"
 

@@ -2,7 +2,7 @@
 // forward, of W for dsd, and backward, of W^T for dds, in the order of
 // fragment_index (=). values [nnzb][B][B] float32, both copies as many bfloat16.
 // launch: grid any, block any; each thread takes every so many elements.
-#include "stream.cuh"
+#include "input_stationary.cuh"
 
 extern "C" __global__ void pack_fragments(bf16 *forward, bf16 *backward, const float *values, int block, int nnzb) {
   int size = block * block;

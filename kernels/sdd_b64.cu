@@ -1,12 +1,12 @@
 // Weight gradient, blocks of 64, bfloat16: grad [nnzb][64][64] += dy^T x on the active blocks, bias
 // [O] += column sums of dy; or, with gridDim.y ranges of tokens, partial and
-// partial_bias of each range (=). bias null: not wanted. The wider of dy and x is
+// partial_bias of each range (=). bias null: not wanted. The larger of dy and x is
 // a, the other b; swapped says that a is x. Design and launch: outer.cuh.
 #include "outer.cuh"
 
 extern "C" __global__ void __launch_bounds__(384, 1)
     sdd_b64(float *grad, float *bias, float *partial, float *partial_bias, const bf16 *a, const bf16 *b, const int *ptr,
-            const int *slots, const int *at_a, const int *at_b, int tokens, int wide, int narrow, int nnzb, int bytes, bool swapped) {
-  outer_product<64>({grad, bias, partial, partial_bias, a, b, ptr, slots, at_a, at_b, tokens, wide, narrow, nnzb, bytes, swapped,
+            const int *slots, const int *at_a, const int *at_b, int tokens, int larger, int smaller, int nnzb, int bytes, bool swapped) {
+  outer_product<64>({grad, bias, partial, partial_bias, a, b, ptr, slots, at_a, at_b, tokens, larger, smaller, nnzb, bytes, swapped,
                      (int)blockIdx.x, (int)gridDim.x});
 }

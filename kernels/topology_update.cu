@@ -50,7 +50,7 @@ struct Candidates {
 // choose marks n slots' k pruned blocks, and as many to grow among positions.
 template <class Team>
 __device__ inline void choose(Work &w, const Team &team, const int *slots, unsigned n, unsigned first, unsigned positions) {
-  unsigned k = moves(w.u, n, positions);
+  unsigned k = pruned(w.u, n, positions);
   const float *scores = w.u.growth == GROW_GRADIENT ? w.t.scores : 0;
   take_smallest(team, Norms{w.t.norms, slots, w.t.state}, n, k);
   take_smallest(team, Candidates{w.u, w.t.tensor, scores, w.t.state, first, 32 + (scores ? 32 : 64)}, positions, k);

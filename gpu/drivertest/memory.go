@@ -30,15 +30,15 @@ func allocFree(b *bench) {
 	sizes := []int{1, 3, 256, 1000, 4 << 20}
 	var ptrs []gpu.Ptr
 	for _, n := range sizes {
-		p := b.alloc(n, "piece")
+		p := b.alloc(n, "part")
 		if p == 0 || p%256 != 0 {
 			b.Errorf("%d bytes at %#x, expected a multiple of 256 that is not 0", n, p)
 		}
 		b.must(b.d.CopyIn(0, p, bytes.Repeat([]byte{byte(n)}, n)))
 		ptrs = append(ptrs, p)
 	}
-	for i, n := range sizes { // pieces that overlap would have overwritten each other
-		want(b, 0, "piece", ptrs[i], bytes.Repeat([]byte{byte(n)}, n))
+	for i, n := range sizes { // parts that overlap would have overwritten each other
+		want(b, 0, "part", ptrs[i], bytes.Repeat([]byte{byte(n)}, n))
 	}
 	if during, _, err := b.d.Memory(); err != nil || during > before {
 		b.Errorf("free bytes: %d with allocations, %d before (error %v), expected no more", during, before, err)
@@ -50,8 +50,8 @@ func allocFree(b *bench) {
 	b.fails("free twice", b.d.Free(ptrs[0]), "free")
 	b.fails("free 0", b.d.Free(0), "free")
 	for _, n := range []int64{0, -1, total + 1, 1 << 60} {
-		_, err := b.d.Alloc(n, "odd piece")
-		b.fails("allocate an impossible size", err, "allocate", "odd piece")
+		_, err := b.d.Alloc(n, "odd size")
+		b.fails("allocate an impossible size", err, "allocate", "odd size")
 	}
 	b.must(b.d.Free(b.alloc(16, "after errors")))
 }

@@ -75,7 +75,7 @@ func (s *sets) param(name string, t *sparse.Topology) backend.Param {
 	return p
 }
 
-// noise is what buffers are filled with, piece by piece: numbers in [-1, 1) of a
+// noise is what buffers are filled with, part by part: numbers in [-1, 1) of a
 // period that no tile of a product divides.
 var noise = sync.OnceValue(func() []float32 {
 	s := philox.NewStream(1, philox.TestData, 0, 0)

@@ -10,7 +10,7 @@ import (
 const Fused = 3
 
 // QKV chooses how the product op of weights that share x, or dx, runs in one pass
-// over it, as the three of query, key and value do: kernels/include/three.cuh. It
+// over it, as the three of query, key and value do: kernels/include/qkv.cuh. It
 // tells whether they can. They cannot where they are another number, are not alike,
 // have no fragments, or do not fit. The plan's grid is that of all weights; Reads.W
 // and Reads.Y are of each weight, Reads.X and Splits of all.
@@ -28,7 +28,7 @@ func QKV(d Device, act backend.DType, op Op, weights []Weight, tokens int) (p Pl
 			return p, false
 		}
 	}
-	name := op.String() + "_three_b" + strconv.Itoa(w.Block)
+	name := op.String() + "_qkv_b" + strconv.Itoa(w.Block)
 	switch op {
 	case DSD:
 		s, fits := inputStationary(d, tokens, w.In, w.Out, w.Block)
@@ -46,7 +46,7 @@ func QKV(d Device, act backend.DType, op Op, weights []Weight, tokens int) (p Pl
 	s.splits = splits(d, s.groups, tokens)
 	p.Launch, p.Splits = Launch{name, s.grid(), Dim3{X: outerThreads}, s.shared}, s.splits
 	if p.Splits > 1 {
-		p.Reduce = Launch{Kernel: "sdd_three_reduce", Grid: Grid(w.values()+w.Out, 256, 2*d.Multiprocessors), Block: Dim3{X: 256}}
+		p.Reduce = Launch{Kernel: "sdd_qkv_reduce", Grid: Grid(w.values()+w.Out, 256, 2*d.Multiprocessors), Block: Dim3{X: 256}}
 		p.Reduce.Grid.Y = Fused
 	}
 	return p, true

@@ -3,8 +3,9 @@ package launch
 // reservedShared is what the hardware keeps of each thread block's shared memory.
 const reservedShared = 1024
 
-// stationaryShape is a launch of kernels/include/stream.cuh, where rows of inputs
-// stay in shared memory, or, with outputs, of wide.cuh, where sums stay in registers.
+// stationaryShape is a launch of kernels/include/input_stationary.cuh, where rows of
+// inputs stay in shared memory, or, with outputs, of output_stationary.cuh, where sums
+// stay in registers.
 type stationaryShape struct {
 	grid, block  Dim3
 	tile, shared int
@@ -26,7 +27,7 @@ func (s stationaryShape) plan(op Op, f Family, kernel string) Plan {
 // infix is the part of a kernel's name that says what stays.
 func (s stationaryShape) infix() string {
 	if s.outputs {
-		return "_wide"
+		return "_os"
 	}
 	return ""
 }
@@ -75,7 +76,7 @@ func inputStationary(d Device, t, k, n, block int) (s stationaryShape, ok bool) 
 	return s, true
 }
 
-// The constants of kernels/include/wide.cuh.
+// The constants of kernels/include/output_stationary.cuh.
 const (
 	outputTile    = 64 // tokens, and outputs of a warp
 	outputWarps   = 12

@@ -54,7 +54,7 @@ func (m Machine) ddsShared(w []backend.Param, t int) Call {
 	return c
 }
 
-// sddShared: x once, and fewer ranges of tokens, since the weights stand side by
+// sddShared: x once, and the tokens are split less, since the weights stand side by
 // side.
 func (m Machine) sddShared(w, b []backend.Param, t int) Call {
 	c := product("SDD", t, w...)

@@ -55,7 +55,7 @@ func boundsOf(c traffic.Call, block int) bounds {
 	b := exact
 	switch c.Op {
 	case "Attention", "AttentionGrad":
-		b.stores, b.why = [2]float64{1.9, 2}, "a row of sums is stored in pieces of 16 bytes, which count as sectors of 32: L2 joins them"
+		b.stores, b.why = [2]float64{1.9, 2}, "a row of sums is stored 16 bytes at a time, which count as sectors of 32: L2 joins them"
 	case "AddNorm":
 		b.stores, b.why = [2]float64{1, 1.1}, "mean and deviation of a row are one number in a sector each"
 	case "DropoutApply":

@@ -3,7 +3,7 @@
 #include "optimizer.cuh"
 #include "status.cuh"
 #include "step.cuh"
-#include "stream.cuh"
+#include "input_stationary.cuh"
 
 struct AdamArgs {
   double log_beta1, log_beta2; // natural logarithms
@@ -81,15 +81,15 @@ __device__ inline void adam_copies(const Tensor &t, int first, const float4 (&w)
     *reinterpret_cast<uint2 *>(plain + (i * chunk_threads + threadIdx.x) * 4) = make_uint2(pack(w[i].x, w[i].y), pack(w[i].z, w[i].w));
   __syncthreads();
   for (int i = threadIdx.x; i < chunk_elements / 8 && first + 8 * i < t.n; i += chunk_threads) {
-    int inside = 8 * i & ((1 << t.shift) - 1), piece = inside / 256, n, k;
+    int inside = 8 * i & ((1 << t.shift) - 1), tile = inside / 256, n, k;
     fragment_element(inside / 8 % 32, n, k);
     const bf16 *block = plain + (8 * i - inside);
     // Of the four pairs of a lane, the first two are of output n, the others of n + 2.
-    const bf16 *from = block + (piece / side * 16 + n) * B + piece % side * 16 + k;
+    const bf16 *from = block + (tile / side * 16 + n) * B + tile % side * 16 + k;
     const unsigned *upper = reinterpret_cast<const unsigned *>(from), *lower = reinterpret_cast<const unsigned *>(from + 2 * B);
     *reinterpret_cast<uint4 *>(t.forward + first + 8 * i) = make_uint4(upper[0], upper[4], lower[0], lower[4]);
     // Of W^T, the outputs are columns and the contraction runs down the rows.
-    from = block + (piece % side * 16 + k) * B + piece / side * 16 + n;
+    from = block + (tile % side * 16 + k) * B + tile / side * 16 + n;
     auto pair = [&](int k, int n) {
       const unsigned short *p = reinterpret_cast<const unsigned short *>(from + k * B + n);
       return p[0] | (unsigned)p[B] << 16;

@@ -119,18 +119,18 @@ __device__ inline void attn_store(bf16 *to, const Heads &h, int row, const float
 }
 
 // Survivors of dropout among 16 rows by 64 partners: bit 4j of bits[c] belongs to
-// element c of the sums' piece j. Four keys in a row share a draw when seq is a
+// element c of the sums' tile j. Four keys in a row share a draw when seq is a
 // multiple of 4; then each lane draws for its neighbors too, and they swap.
 //
 // attn_keep_keys: rows are queries from `query` on, partners keys; row0 is the
 // element index of the lane's first row at key `key`, a multiple of 4 for every row.
-__device__ inline void attn_keep_keys(unsigned (&bits)[4], const Keep &keep, int seq, unsigned long long row0, int pieces) {
+__device__ inline void attn_keep_keys(unsigned (&bits)[4], const Keep &keep, int seq, unsigned long long row0, int tiles) {
   int t = threadIdx.x % 4, odd = t % 2;
   unsigned long long row8 = row0 + 8ull * seq;
   if (seq % 4 == 0) {
     unsigned mine = 0, a = (unsigned)((odd ? row8 : row0) / 4) + t / 2;
 #pragma unroll 2
-    for (int j = 0; j < pieces; j++) mine |= keep.draw(a + 2 * j) << 4 * j;
+    for (int j = 0; j < tiles; j++) mine |= keep.draw(a + 2 * j) << 4 * j;
     unsigned other = __shfl_xor_sync(~0u, mine, 1);
     unsigned lo = (odd ? other : mine) >> 2 * odd, hi = (odd ? mine : other) >> 2 * odd;
     bits[0] = lo;
@@ -141,28 +141,28 @@ __device__ inline void attn_keep_keys(unsigned (&bits)[4], const Keep &keep, int
   }
   bits[0] = bits[1] = bits[2] = bits[3] = 0;
 #pragma unroll 1
-  for (int j = 0; j < pieces; j++)
+  for (int j = 0; j < tiles; j++)
 #pragma unroll
     for (int c = 0; c < 4; c++) bits[c] |= keep.one((c / 2 ? row8 : row0) + 8 * j + 2 * t + c % 2) << 4 * j;
 }
 
 // attn_keep_queries: rows are keys from `key` on, a multiple of 16, partners
 // queries; row0 is the element index of the first query at key 0.
-__device__ inline void attn_keep_queries(unsigned (&bits)[4], const Keep &keep, int seq, unsigned long long row0, int key, int pieces) {
+__device__ inline void attn_keep_queries(unsigned (&bits)[4], const Keep &keep, int seq, unsigned long long row0, int key, int tiles) {
   int lane = threadIdx.x % 32, t = lane % 4, g = lane / 4;
   if (seq % 4 == 0) {
     // Of the four lanes that share keys and queries, this one draws for half
     // g/2%2 of the rows and for query g%2.
     unsigned mine = 0, a = (unsigned)((row0 + (unsigned long long)(2 * t + g % 2) * seq) / 4) + key / 4 + g / 2 % 2 * 2 + g / 4;
 #pragma unroll 2
-    for (int j = 0; j < pieces; j++) mine |= keep.draw(a + (unsigned)j * 2 * seq) << 4 * j;
+    for (int j = 0; j < tiles; j++) mine |= keep.draw(a + (unsigned)j * 2 * seq) << 4 * j;
 #pragma unroll
     for (int c = 0; c < 4; c++) bits[c] = __shfl_sync(~0u, mine, (lane & 0x13) | c << 2) >> g % 4;
     return;
   }
   bits[0] = bits[1] = bits[2] = bits[3] = 0;
 #pragma unroll 1
-  for (int j = 0; j < pieces; j++)
+  for (int j = 0; j < tiles; j++)
 #pragma unroll
     for (int c = 0; c < 4; c++)
       bits[c] |= keep.one(row0 + (unsigned long long)(8 * j + 2 * t + c % 2) * seq + key + g + c / 2 * 8) << 4 * j;

@@ -99,7 +99,7 @@ __device__ inline void attention_dkv_mma(bf16 *dk, bf16 *dv, const bf16 *dctx, c
                                          const Keep &keep) {
   extern __shared__ __align__(16) char shared[];
   constexpr int bytes = AttnTile<D>::bytes, steps = AttnTile<D>::steps;
-  constexpr int pieces = D > 64 ? 2 : 4; // of 8 queries at a time, as registers allow
+  constexpr int octets = D > 64 ? 2 : 4; // of 8 queries at a time, as registers allow
   int groups = (h.seq + attn_rows - 1) / attn_rows, bh = blockIdx.x / groups, block = blockIdx.x % groups * attn_rows;
   int lane = threadIdx.x % 32, inside = threadIdx.x / 32 * 16, row = block + inside;
   size_t first = h.first(bh), rows = (size_t)bh * h.seq;
@@ -136,8 +136,8 @@ __device__ inline void attention_dkv_mma(bf16 *dk, bf16 *dv, const bf16 *dctx, c
         if (keep.on())
           attn_keep_queries(bits, keep, h.seq, element + (unsigned long long)base * h.seq, row, min(8, (h.seq - base + 7) / 8));
 #pragma unroll
-        for (int part = 0; part < 8 / pieces; part++) {
-          float s[pieces][4], dp[pieces][4];
+        for (int part = 0; part < 8 / octets; part++) {
+          float s[octets][4], dp[octets][4];
           attn_clear(s);
           attn_clear(dp);
 #pragma unroll
@@ -145,33 +145,33 @@ __device__ inline void attention_dkv_mma(bf16 *dk, bf16 *dv, const bf16 *dctx, c
             unsigned a[4], b[4];
             attn_left<D>(a, tiles, inside, i);
 #pragma unroll
-            for (int n = 0; n < pieces / 2; n++) {
-              attn_right<D>(b, stage, 8 * pieces * part + 16 * n, i);
+            for (int n = 0; n < octets / 2; n++) {
+              attn_right<D>(b, stage, 8 * octets * part + 16 * n, i);
               mma(s[2 * n], a, b[0], b[1]);
               mma(s[2 * n + 1], a, b[2], b[3]);
             }
             attn_left<D>(a, tiles + bytes, inside, i);
 #pragma unroll
-            for (int n = 0; n < pieces / 2; n++) {
-              attn_right<D>(b, stage + bytes, 8 * pieces * part + 16 * n, i);
+            for (int n = 0; n < octets / 2; n++) {
+              attn_right<D>(b, stage + bytes, 8 * octets * part + 16 * n, i);
               mma(dp[2 * n], a, b[0], b[1]);
               mma(dp[2 * n + 1], a, b[2], b[3]);
             }
           }
 #pragma unroll
-          for (int n = 0; n < pieces; n++) {
-            const float *at = numbers + 2 * attn_rows * turn + 8 * pieces * part + 8 * n + lane % 4 * 2;
+          for (int n = 0; n < octets; n++) {
+            const float *at = numbers + 2 * attn_rows * turn + 8 * octets * part + 8 * n + lane % 4 * 2;
             float2 shift = *reinterpret_cast<const float2 *>(at), mean = *reinterpret_cast<const float2 *>(at + attn_rows);
 #pragma unroll
             for (int i = 0; i < 4; i++) {
               float p = exp2_fast(fmaf(s[n][i], c, -(i % 2 ? shift.y : shift.x))), d = dp[n][i] * keep.factor, kept = p;
-              if (keep.on() && !(bits[i] >> 4 * (pieces * part + n) & 1)) kept = d = 0;
+              if (keep.on() && !(bits[i] >> 4 * (octets * part + n) & 1)) kept = d = 0;
               s[n][i] = kept;
               dp[n][i] = p * (d - (i % 2 ? mean.y : mean.x));
             }
           }
-          attn_sum<D>(sumv, s, stage + bytes, 8 * pieces * part);
-          attn_sum<D>(sumk, dp, stage, 8 * pieces * part);
+          attn_sum<D>(sumv, s, stage + bytes, 8 * octets * part);
+          attn_sum<D>(sumk, dp, stage, 8 * octets * part);
         }
       }
       numbers[2 * attn_rows * (1 - turn) + threadIdx.x] = next;

@@ -2,10 +2,10 @@
 // C [M, N] = A B. Either factor may lie in memory with the contraction along its
 // rows (A [M, K], B [N, K]) or down its columns (A [K, M], B [K, N]).
 //
-// A block of four warps makes a piece of 128 x 128, 64 x 64 a warp, from stages of
-// 32 along K in a ring of four. The pieces of 16 bytes of a stage are permuted
+// A block of four warps makes a tile of 128 x 128, 64 x 64 a warp, from stages of
+// 32 along K in a ring of four. The chunks of 16 bytes of a stage are permuted
 // within its rows, so that the 8 addresses of each ldmatrix lie in different
-// banks. Rows that are not aligned to 16 bytes are copied in pieces of 4 or 2.
+// banks. Rows that are not aligned to 16 bytes are copied 4 or 2 at a time.
 // The sums go through shared memory, to be stored row by row.
 //
 //   launch: 128 threads, dense_shared bytes of dynamic shared memory.
@@ -43,7 +43,7 @@ __device__ inline void dense_piece(unsigned to, const Factor &f, int row, int co
   }
 }
 
-// Place of piece c of row r in a stage: rows of 64 bytes along K, or of 256.
+// Place of chunk c of row r in a stage: rows of 64 bytes along K, or of 256.
 template <bool DOWN>
 __device__ inline unsigned dense_place(int r, int c) {
   return DOWN ? r * 256 + (c ^ r % 8) * 16 : r * 64 + (c ^ r / 2 % 4) * 16;
@@ -74,7 +74,7 @@ __device__ inline void dense_b(unsigned (&d)[4], unsigned stage, int at, int k) 
   else ldmatrix4(d, stage + dense_place<DOWN>(at + lane % 8 + lane / 16 * 8, k / 8 + lane / 8 % 2));
 }
 
-// dense_product leaves the piece of C from (m, n) on in the first of shared
+// dense_product leaves the tile of C from (m, n) on in the first of shared
 // memory, [128][dense_stride]; k runs from begin to end. With sums, [128], also
 // the sums of A over k.
 template <bool A_DOWN, bool B_DOWN>
@@ -144,7 +144,7 @@ __device__ inline void dense_product(char *shared, const Factor &a, const Factor
   __syncthreads();
 }
 
-// dense_finish hands the piece at (m, n) of C [rows, columns] to finish, four
+// dense_finish hands the tile at (m, n) of C [rows, columns] to finish, four
 // outputs at a time where the rows of C allow it. repair(row, column, v) may
 // change a sum that is NaN.
 template <class Finish, class Repair>

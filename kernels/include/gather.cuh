@@ -1,6 +1,6 @@
 // The forward product and the input gradient of a weight with blocks of 8 or 4
 // on tensor cores: out [T, N] = in [T, K] M, in bfloat16 with float32 sums. As in
-// stream.cuh a tile of tokens stays in shared memory and the active blocks stream
+// input_stationary.cuh a tile of tokens stays in shared memory and the active blocks stream
 // past; but a step of the matrix instruction, 16 inputs deep, is filled with
 // several active blocks of one group, whose columns are gathered from the tile.
 //
@@ -28,7 +28,7 @@ struct Run {
   int i, start, count;
 };
 
-// gather_tile runs all items with MT pieces of 16 tokens. The weights of a round
+// gather_tile runs all items with MT tiles of 16 tokens. The weights of a round
 // are under way while those of the one before are used; a round is one step, or
 // two of a small tile, to cover the latency of L2.
 template <template <int> class Gather, int MT, class Finish>
@@ -71,10 +71,10 @@ __device__ inline void gather_tile(const GatherArgs &a, char *shared, int *next,
         current.template multiply<MT>(left, acc[u]);
       }
     });
-    // The lane's four outputs and the row of the tile that holds piece r of its sums.
+    // The lane's four outputs and the row of the tile of tokens that holds part r of its sums.
     int n = now.i * 16 + G::output(lane);
-    unrolled<2 * MT>([&](auto piece) {
-      constexpr int m = piece.value / 2, row = piece.value % 2;
+    unrolled<2 * MT>([&](auto tile) {
+      constexpr int m = tile.value / 2, row = tile.value % 2;
       float v[4];
       G::template outputs<MT, m, row>(acc, lane, v);
       int token = blockIdx.x * a.tile + G::template token<MT>(m, row, lane);

@@ -1,11 +1,11 @@
 // The weight gradient of a block-sparse weight on tensor cores: for each active
 // block (r, c) the sum over tokens of dy[:, block r]^T x[:, block c].
 //
-// A block of 12 warps keeps the sums of 192 pieces of 16 x 16 in registers, 16 a
+// A block of 12 warps keeps the sums of 192 tiles of 16 x 16 in registers, 16 a
 // warp: 192, 48 or 12 active blocks of 16, 32 or 64. Its blocks are consecutive
-// in the view of the wider side (a: dy by rows, or x by columns when `swapped`),
-// so they share few block columns of a, and a is read about once; the narrow
-// side, b, is read once by each of the thread blocks along x, the same tokens at
+// in the view of the larger operand (a: dy by rows, or x by columns when `swapped`),
+// so they share few block columns of a, and a is read about once; the smaller
+// operand, b, is read once by each of the thread blocks along x, the same tokens at
 // about the same time, so mostly from L2. Of both it copies the columns that its
 // blocks need, each once, 16 tokens a stage, into a ring of shared memory, and
 // multiplies them with ldmatrix.trans and mma. blockIdx.y takes one of gridDim.y
@@ -30,20 +30,20 @@
 struct OuterArgs {
   float *grad, *bias;            // added to when there is one range of tokens
   float *partial, *partial_bias; // otherwise assigned; bias sums only where bias is not null
-  const bf16 *a, *b;             // [tokens][wide], [tokens][narrow]: dy and x or, swapped, x and dy
+  const bf16 *a, *b;             // [tokens][larger], [tokens][smaller]: dy and x or, swapped, x and dy
   const int *ptr, *slots;        // the view of a's block columns
   const int *at_a, *at_b;        // [nnzb] block column of each slot in a and in b
-  int tokens, wide, narrow, nnzb, bytes;
+  int tokens, larger, smaller, nnzb, bytes;
   bool swapped;
   int group, groups; // which of the thread blocks along the active blocks this is
 };
 
-constexpr int outer_warps = 12, outer_pieces = 16; // pieces of 16 x 16 a warp
+constexpr int outer_warps = 12, outer_tiles = 16; // tiles of 16 x 16 a warp
 
 // outer_tables is what a thread block knows of its active blocks.
 template <int B>
 struct OuterTables {
-  static constexpr int most = outer_warps * outer_pieces / ((B / 16) * (B / 16));
+  static constexpr int most = outer_warps * outer_tiles / ((B / 16) * (B / 16));
   int slot[most], at_a[most], at_b[most];
   // By warp and block of it: rank in a << 16 | rank in b. A warp with fewer blocks
   // than it has room for multiplies those of ranks 0 and drops the sums: that costs
@@ -113,7 +113,7 @@ __device__ inline void outer_stage(const OuterArgs &g, const OuterTables<B> &t, 
   for (int task = threadIdx.x / 32; task < tasks; task += outer_warps) {
     int c = task / 4 * 32 + threadIdx.x % 32, row = task % 4 * 4;
     if (c >= all) continue;
-    int source = t.source[c], width = source < 0 ? g.narrow : g.wide;
+    int source = t.source[c], width = source < 0 ? g.smaller : g.larger;
     const bf16 *base = source < 0 ? g.b + ~source : g.a + source, *from = base + (size_t)(token + row) * width;
     unsigned to = stage + row * stride + 16 * c;
 #pragma unroll
@@ -126,12 +126,12 @@ __device__ inline void outer_stage(const OuterArgs &g, const OuterTables<B> &t, 
   }
 }
 
-// outer_multiply adds a stage's products to a warp's sums: acc[u] is the piece u
+// outer_multiply adds a stage's products to a warp's sums: acc[u] is the tile u
 // % (B/16)^2 of its block u / (B/16)^2.
 template <int B>
-__device__ inline void outer_multiply(const OuterTables<B> &t, unsigned stage, int stride, float (&acc)[outer_pieces][2][4]) {
-  constexpr int side = B / 16, blocks = outer_pieces / (side * side);
-  constexpr int part = side < 2 ? side : 2; // pieces of a in registers at a time
+__device__ inline void outer_multiply(const OuterTables<B> &t, unsigned stage, int stride, float (&acc)[outer_tiles][2][4]) {
+  constexpr int side = B / 16, blocks = outer_tiles / (side * side);
+  constexpr int part = side < 2 ? side : 2; // tiles of a in registers at a time
   int lane = threadIdx.x % 32;
   // Matrices by (columns, then tokens) and by (tokens, then columns), as the
   // instruction wants its fragments.
@@ -189,7 +189,7 @@ __device__ inline void outer_column_sums(const char *stage, int stride, int colu
 template <int B>
 __device__ inline void outer_bias(const OuterArgs &g, const OuterTables<B> &t, const float *sums, int first, int n, int begin, int end) {
   bool add = gridDim.y == 1;
-  int out = g.swapped ? g.narrow : g.wide;
+  int out = g.swapped ? g.smaller : g.larger;
   const bf16 *dy = g.swapped ? g.b : g.a;
   const int *of = g.swapped ? t.of_b : t.of_a;
   int known = t.counts[g.swapped];
@@ -219,21 +219,21 @@ __device__ inline void outer_bias(const OuterArgs &g, const OuterTables<B> &t, c
 
 // outer_store writes or adds a warp's sums.
 template <int B>
-__device__ inline void outer_store(const OuterArgs &g, const OuterTables<B> &t, int mine, int n, float (&acc)[outer_pieces][2][4]) {
+__device__ inline void outer_store(const OuterArgs &g, const OuterTables<B> &t, int mine, int n, float (&acc)[outer_tiles][2][4]) {
   constexpr int side = B / 16;
   bool add = gridDim.y == 1;
   float *to = add ? g.grad : g.partial + (size_t)blockIdx.y * g.nnzb * (B * B);
   int lane = threadIdx.x % 32;
-  // Element (i, j) of a piece is column i of a and j of b: row-major in grad or, swapped, its transpose.
+  // Element (i, j) of a tile is column i of a and j of b: row-major in grad or, swapped, its transpose.
   int step_i = g.swapped ? 1 : B, step_j = g.swapped ? B : 1;
-  unrolled<outer_pieces>([&](auto piece) {
-    constexpr int u = piece.value / (side * side), i = piece.value / side % side, j = piece.value % side;
+  unrolled<outer_tiles>([&](auto tile) {
+    constexpr int u = tile.value / (side * side), i = tile.value / side % side, j = tile.value % side;
     if (u >= n) return;
     float *block = to + (size_t)t.slot[mine + u] * (B * B) + (16 * i + lane / 4) * step_i + (16 * j + lane % 4 * 2) * step_j;
 #pragma unroll
     for (int q = 0; q < 4; q++) {
       float *p = block + q / 2 * 8 * step_i + q % 2 * 8 * step_j;
-      float2 v = make_float2(acc[piece.value][q % 2][q / 2 * 2], acc[piece.value][q % 2][q / 2 * 2 + 1]);
+      float2 v = make_float2(acc[tile.value][q % 2][q / 2 * 2], acc[tile.value][q % 2][q / 2 * 2 + 1]);
       // Either way 8 or 4 lanes fill a sector of 32 bytes with one instruction.
       if (g.swapped) {
         p[0] = add ? p[0] + v.x : v.x;
@@ -277,9 +277,9 @@ __device__ inline void outer_product(const OuterArgs &g) {
   __syncthreads();
 
   int mine = min((int)threadIdx.x / 32 * share, max(n, 0)), count = min(share, n - mine);
-  float acc[outer_pieces][2][4];
+  float acc[outer_tiles][2][4];
 #pragma unroll
-  for (int u = 0; u < outer_pieces; u++)
+  for (int u = 0; u < outer_tiles; u++)
 #pragma unroll
     for (int i = 0; i < 8; i++) acc[u][i / 4][i % 4] = 0;
 

@@ -6,7 +6,7 @@
 // columns as n and the two blocks' other columns as m. The view is by rows (n from
 // dy, m from x) or by columns (the other way round); the groups that a thread
 // block needs are few and stand together, so their columns are staged as one
-// piece, but of the other matrix all columns are: the wider one should have the
+// block, but of the other matrix all columns are: the larger one should have the
 // groups. Group g of ptr begins at pair ptr[g]/2 + g, which leaves each group room
 // enough whatever the topology, and at least one pair even if it is empty. So a
 // thread block finds its groups by bisection, and knows which groups' bias it owns.

@@ -23,9 +23,9 @@ struct __align__(8) RowPair {
 
 const int CHUNK = 64;
 
-// Three is one thing for each list. Indexing an array at run time would put it in memory.
+// PerList is one thing for each list. Indexing an array at run time would put it in memory.
 template <class V>
-struct Three {
+struct PerList {
   V a, b, c;
   __device__ V operator[](int i) const { return i == 0 ? a : i == 1 ? b : c; }
 };
@@ -33,7 +33,7 @@ struct Three {
 // RowLists says which row belongs to element i of list 0, 1, 2.
 struct RowLists {
   const int *index, *segments;
-  Three<int> rows; // of the targets
+  PerList<int> rows; // of the targets
   int n, seq;
   bool skip; // negative indices are allowed
   unsigned long long *bad_index, *bad_segment;
@@ -112,8 +112,8 @@ __device__ inline void sort_rows(RowPair *pairs, const RowLists &lists) {
 // edges [list][chunk][head, tail][h].
 template <class D>
 struct Sums {
-  Three<D *> to;
-  Three<int> rows;
+  PerList<D *> to;
+  PerList<int> rows;
   const RowPair *pairs;
   float *edges;
   int n, h;

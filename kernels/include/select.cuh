@@ -107,8 +107,8 @@ __device__ Bucket find(const Team &team, unsigned k) {
   return team.publish(mine, b);
 }
 
-// Cut is the k-th smallest item as far as it is known: the digits under the masks.
-struct Cut {
+// Threshold is the k-th smallest item as far as it is known: the digits under the masks.
+struct Threshold {
   unsigned long long key, key_mask;
   unsigned position, position_mask;
 
@@ -128,9 +128,9 @@ template <class Team, class Items>
 __device__ void take_smallest(const Team &team, const Items &items, unsigned n, unsigned k) {
   if (k == 0) return;
   auto &pool = team.pool;
-  Cut cut = {0, 0, 0, 0};
-  bool listed = false; // what is at the cut is in the list, what is below it taken
-  unsigned count = n;  // items at the cut, at most
+  Threshold threshold = {0, 0, 0, 0};
+  bool listed = false; // what is at the threshold is in the list, what is below it taken
+  unsigned count = n;  // items at the threshold, at most
   int at = items.top;
   auto each = [&](auto f) {
     if (listed) {
@@ -148,7 +148,7 @@ __device__ void take_smallest(const Team &team, const Items &items, unsigned n, 
       if (team.rank() == 0) pool.listed = 0;
       team.sync();
       each([&](const Item &x) {
-        int side = cut.side(x);
+        int side = threshold.side(x);
         if (side < 0) items.take(x);
         if (side != 0) return;
         unsigned i = atomicAdd(&pool.listed, 1);
@@ -166,18 +166,18 @@ __device__ void take_smallest(const Team &team, const Items &items, unsigned n, 
     int low = max(at - Team::bits, at > 32 ? 32 : 0);
     unsigned mask = (1u << (at - low)) - 1;
     each([&](const Item &x) {
-      if (cut.side(x) != 0) return;
+      if (threshold.side(x) != 0) return;
       unsigned digit = at > 32 ? (unsigned)(x.key >> (low - 32)) & mask : x.position >> low & mask;
       atomicAdd(&pool.histogram[digit], 1);
     });
     team.sync();
     Bucket b = find(team, k);
     if (at > 32) {
-      cut.key |= (unsigned long long)b.digit << (low - 32);
-      cut.key_mask = ~0ull << (low - 32);
+      threshold.key |= (unsigned long long)b.digit << (low - 32);
+      threshold.key_mask = ~0ull << (low - 32);
     } else {
-      cut.position |= b.digit << low;
-      cut.position_mask = ~0u << low;
+      threshold.position |= b.digit << low;
+      threshold.position_mask = ~0u << low;
     }
     k -= b.below;
     count = listed ? count : b.count;
@@ -185,7 +185,7 @@ __device__ void take_smallest(const Team &team, const Items &items, unsigned n, 
     if (b.count == k || at == 0) break;
   }
   each([&](const Item &x) {
-    if (cut.side(x) <= 0) items.take(x);
+    if (threshold.side(x) <= 0) items.take(x);
   });
   team.sync();
 }

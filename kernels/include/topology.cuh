@@ -101,8 +101,8 @@ __device__ inline unsigned active_before(const uint2 *groups, unsigned p) {
   return g.y + __popc(g.x & ((1u << p % 32) - 1));
 }
 
-// moves is sparse.Update.Moves.
-__device__ inline unsigned moves(const TopologyUpdate &u, unsigned active, unsigned positions) {
+// pruned is the number of blocks that an update prunes, as in package sparse.
+__device__ inline unsigned pruned(const TopologyUpdate &u, unsigned active, unsigned positions) {
   unsigned k = (unsigned)floor(__dmul_rn(u.ratio, (double)active));
   return u.regrow ? k : min(k, positions - active);
 }

@@ -1,9 +1,0 @@
-// Forward product, blocks of 32, contraction wider than outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
-// pre also pre = x W^T + bias and y = gelu(pre). Design and launch: wide.cuh.
-#include "wide.cuh"
-
-extern "C" __global__ void __launch_bounds__(384, 1)
-    dsd_wide_b32(bf16 *y, bf16 *pre, const bf16 *x, const bf16 *weight, const int *row_ptr, const int *row_slot, const int *cols,
-            const float *bias, int tokens, int in, int out) {
-  wide_product<32>({x, weight, row_ptr, row_slot, cols, tokens, in, out, 0}, DsdFinish{y, pre, bias, out});
-}
