@@ -2,6 +2,7 @@ package gpu_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,8 +88,8 @@ func measure(t *testing.T, op string, shape sparse.Shape, tokens, sms int) traff
 	return r
 }
 
-// matrixClass is ptxsim.Matrix.
-const matrixClass = 13
+// matrixClass is the class of matrix instructions.
+var matrixClass = slices.Index(simdriver.Classes(), "matrix")
 
 // TestTraffic holds the products to the byte floor: each activation read or
 // written once, no bank conflicts in an inner loop, no matrix instruction too

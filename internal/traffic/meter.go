@@ -20,15 +20,6 @@ func NewMeter(inner backend.Backend, machine Machine, observe func(c Call, run f
 	return &Meter{inner, machine, observe, map[backend.Param]bool{}}
 }
 
-// Separate hides SharedInput of a backend, and all that a meter does not know.
-func Separate(b backend.Backend) backend.Backend { return separate{b} }
-
-type separate struct{ backend.Backend }
-
-func (s separate) Capabilities() backend.Capabilities {
-	return backend.Capabilities{Valueless: s.Backend.Capabilities().Valueless}
-}
-
 // Capabilities are those of the device behind that are metered.
 func (m *Meter) Capabilities() backend.Capabilities {
 	have := m.Backend.Capabilities()

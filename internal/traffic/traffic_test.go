@@ -9,13 +9,20 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
+// unshared hides SharedInput of a backend, and all that a meter does not know.
+type unshared struct{ backend.Backend }
+
+func (s unshared) Capabilities() backend.Capabilities {
+	return backend.Capabilities{Valueless: s.Backend.Capabilities().Valueless}
+}
+
 // count returns the calls of a step of c on an H200; separate hides
 // backend.SharedInput.
 func count(t *testing.T, c model.Config, o model.Options, separate bool) (calls []traffic.Call) {
 	t.Helper()
 	var device backend.Backend = traffic.NewNull(backend.BF16)
 	if separate {
-		device = traffic.Separate(device)
+		device = unshared{device}
 	}
 	m, err := model.New(traffic.NewMeter(device, traffic.H200(backend.BF16), func(c traffic.Call, run func()) {
 		calls = append(calls, c)

@@ -1,5 +1,5 @@
-// Command gen reads the heads of all kernels and writes a typed launcher of each,
-// so that a wrong number, order or type of arguments does not compile:
+// Command gen reads the heads of all kernels and writes a launcher of each and a
+// struct of its parameters, so that a wrong name or type does not compile:
 //
 //	go run ./kernels/gen [-kernels kernels] [-out gpu/launch_gen.go]
 //

@@ -26,7 +26,7 @@ func init() {
 func ask() string {
 	var version C.int
 	if C.cuDriverGetVersion(&version) == C.CUDA_SUCCESS && version > 0 {
-		if line := OldDriver(int(version)); line != "" {
+		if line := oldDriver(int(version)); line != "" {
 			return line
 		}
 	}
@@ -39,5 +39,5 @@ func ask() string {
 	if C.cuGetErrorName(code, &name) == C.CUDA_SUCCESS && name != nil {
 		text = C.GoString(name)
 	}
-	return InitLine(int(code), text)
+	return initLine(int(code), text)
 }

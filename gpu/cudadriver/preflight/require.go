@@ -24,9 +24,9 @@ const (
 	want     = "expected NVIDIA's driver 550 or newer, for CUDA 12.4"
 )
 
-// OldDriver returns "" if a driver is new enough; cuda is what
+// oldDriver returns "" if a driver is new enough; cuda is what
 // cuDriverGetVersion returns.
-func OldDriver(cuda int) string {
+func oldDriver(cuda int) string {
 	if cuda >= wantCUDA {
 		return ""
 	}
@@ -125,8 +125,8 @@ func Hint(code int) string {
 	return ""
 }
 
-// InitLine says why cuInit failed; text is CUDA's own words.
-func InitLine(code int, text string) string {
+// initLine says why cuInit failed; text is CUDA's own words.
+func initLine(code int, text string) string {
 	hint := Hint(code)
 	if hint == "" {
 		hint = "the driver does not start; nvidia-smi must show the GPU"

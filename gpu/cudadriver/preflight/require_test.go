@@ -27,13 +27,13 @@ func expect(t *testing.T, line string, words ...string) {
 func TestOldDriver(t *testing.T) {
 	defer func(file string) { releaseFile = file }(releaseFile)
 	releaseFile = filepath.Join(t.TempDir(), "version")
-	expect(t, OldDriver(12020), "found a driver for CUDA 12.2, expected", "550", "update the driver")
+	expect(t, oldDriver(12020), "found a driver for CUDA 12.2, expected", "550", "update the driver")
 	if err := os.WriteFile(releaseFile, []byte("535.129.03\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, OldDriver(11080), "found driver 535.129.03 for CUDA 11.8, expected")
+	expect(t, oldDriver(11080), "found driver 535.129.03 for CUDA 11.8, expected")
 	for _, enough := range []int{12040, 12080, 13000} {
-		if line := OldDriver(enough); line != "" {
+		if line := oldDriver(enough); line != "" {
 			t.Errorf("%d: found %q", enough, line)
 		}
 	}
@@ -73,6 +73,6 @@ func TestHint(t *testing.T) {
 	expect(t, Hint(100), `found no GPU with CUDA_VISIBLE_DEVICES="7", expected`, "unset it")
 	os.Unsetenv("CUDA_VISIBLE_DEVICES")
 	expect(t, Hint(100), "found ", "GPU")
-	expect(t, InitLine(100, "CUDA_ERROR_NO_DEVICE"), "(cuInit: CUDA error 100, CUDA_ERROR_NO_DEVICE)")
-	expect(t, InitLine(101, "CUDA_ERROR_INVALID_DEVICE"), "nvidia-smi", "CUDA error 101")
+	expect(t, initLine(100, "CUDA_ERROR_NO_DEVICE"), "(cuInit: CUDA error 100, CUDA_ERROR_NO_DEVICE)")
+	expect(t, initLine(101, "CUDA_ERROR_INVALID_DEVICE"), "nvidia-smi", "CUDA error 101")
 }
