@@ -62,7 +62,6 @@ type gradientArgs struct {
 // sddArguments returns the parameters of the kernel that the plan chose for SDD.
 func sddArguments(plan launch.Plan, p *param, a gradientArgs) arguments {
 	d, grad, dy, x := p.topology(), gradOf(p), ptrBF16(a.dy), ptrBF16(a.x)
-	swapped := a.in > a.out // x is the larger operand: the column view
 	switch plan.Family {
 	case launch.Dense:
 		return sddDenseArgs{
@@ -76,7 +75,7 @@ func sddArguments(plan launch.Plan, p *param, a gradientArgs) arguments {
 			ptr: d.rowPtr, slots: d.rowSlot, inner: d.cols,
 			tokens: a.tokens, in: a.in, out: a.out, nnzb: int32(d.nnz), bytes: int32(plan.Shared),
 		}
-		if swapped {
+		if plan.Swapped {
 			args.ptr, args.slots, args.inner, args.byColumns = d.colPtr, d.colSlot, d.rows, 1
 		}
 		return args
@@ -84,9 +83,9 @@ func sddArguments(plan launch.Plan, p *param, a gradientArgs) arguments {
 		args := sddB16Args{
 			grad: grad, bias: a.bias, partial: a.partials.grad, partialBias: a.partials.bias, a: dy, b: x,
 			ptr: d.rowPtr, slots: d.rowSlot, atA: d.rows, atB: d.cols,
-			tokens: a.tokens, larger: a.out, smaller: a.in, nnzb: int32(d.nnz), bytes: int32(plan.Shared), swapped: swapped,
+			tokens: a.tokens, larger: a.out, smaller: a.in, nnzb: int32(d.nnz), bytes: int32(plan.Shared), swapped: plan.Swapped,
 		}
-		if swapped {
+		if plan.Swapped {
 			args.a, args.b, args.larger, args.smaller = x, dy, a.in, a.out
 			args.ptr, args.slots, args.atA, args.atB = d.colPtr, d.colSlot, d.cols, d.rows
 		}

@@ -124,8 +124,7 @@ func (b *device) SDDShared(w, biases []backend.Param, dy []backend.Buffer, x bac
 	slot := each(ps, func(p *param) ptrI32 { return p.topo.rowSlot })
 	row := each(ps, func(p *param) ptrI32 { return p.topo.rows })
 	col := each(ps, func(p *param) ptrI32 { return p.topo.cols })
-	swapped := d.In > d.Out // x is the larger operand
-	if swapped {
+	if plan.Swapped {
 		ptr = each(ps, func(p *param) ptrI32 { return p.topo.colPtr })
 		slot = each(ps, func(p *param) ptrI32 { return p.topo.colSlot })
 	}
@@ -134,7 +133,7 @@ func (b *device) SDDShared(w, biases []backend.Param, dy []backend.Buffer, x bac
 		dy0: from[0], dy1: from[1], dy2: from[2], x: bf16At(x),
 		ptr0: ptr[0], ptr1: ptr[1], ptr2: ptr[2], slots0: slot[0], slots1: slot[1], slots2: slot[2],
 		rows0: row[0], rows1: row[1], rows2: row[2], cols0: col[0], cols1: col[1], cols2: col[2],
-		tokens: int32(t), in: int32(d.In), out: int32(d.Out), nnzb: int32(d.nnz), bytes: int32(plan.Shared), swapped: swapped,
+		tokens: int32(t), in: int32(d.In), out: int32(d.Out), nnzb: int32(d.nnz), bytes: int32(plan.Shared), swapped: plan.Swapped,
 	})
 	if plan.Splits > 1 {
 		b.k.planned(plan.Reduce, sddQkvReduceArgs{

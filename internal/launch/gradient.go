@@ -33,7 +33,7 @@ func gradient(d Device, family Family, w Weight, t int) Plan {
 	}
 	p := Plan{
 		Launch: Launch{blocks(SDD, "", w.Block), s.grid(), Dim3{X: outerThreads}, s.shared}, Family: family,
-		Splits: s.splits, Reads: s.reads(w),
+		Swapped: w.xLarger(), Splits: s.splits, Reads: s.reads(w),
 	}
 	return p.reduced(d, w)
 }
@@ -50,6 +50,9 @@ func (p Plan) reduced(d Device, w Weight) Plan {
 	return p
 }
 
+// xLarger says whether x is the larger operand of a weight gradient.
+func (w Weight) xLarger() bool { return w.In > w.Out }
+
 // outerShape is a launch of outer.cuh or outer_pairs.cuh.
 type outerShape struct {
 	groups int // thread blocks along the active blocks
@@ -62,7 +65,7 @@ func (s outerShape) grid() Dim3 { return Dim3{X: s.groups, Y: s.splits} }
 // reads: thread blocks along the active blocks read what they need of the larger
 // operand, which is about once in all, and most of the smaller.
 func (s outerShape) reads(w Weight) Reads {
-	if w.In > w.Out {
+	if w.xLarger() {
 		return Reads{X: 1, Y: s.groups}
 	}
 	return Reads{X: s.groups, Y: 1}

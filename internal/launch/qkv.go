@@ -38,8 +38,8 @@ func QKV(d Device, act backend.DType, op Op, weights []Weight, tokens int) (p Pl
 		return s.plan(op, Fragments, name), fits
 	}
 	s := outer(d, tokens, w)
-	p = Plan{Family: Fragments, Reads: Reads{X: Fused * s.groups, Y: 1}}
-	if w.In > w.Out { // about once by the blocks of each weight
+	p = Plan{Family: Fragments, Swapped: w.xLarger(), Reads: Reads{X: Fused * s.groups, Y: 1}}
+	if p.Swapped { // about once by the blocks of each weight
 		p.Reads = Reads{X: Fused, Y: s.groups}
 	}
 	s.groups *= Fused

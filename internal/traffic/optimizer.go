@@ -69,10 +69,10 @@ func (m Machine) adamW(params []backend.Param, used func(backend.Param) bool) Ca
 
 // copies is what making the working copies of a weight moves.
 func (m Machine) copies(c *Call, w weight) {
-	switch {
-	case w.block >= 16: // in the order of fragments, of W and of its transpose, by adamw
+	switch launch.FamilyOf(m.Activation, w.shape()) {
+	case launch.Fragments: // in the order of fragments, of W and of its transpose, by adamw
 		c.write("copies", 2*2*int64(w.n))
-	case w.block > 1: // pack_b8, pack_b4: one for each view, and the columns
+	case launch.Gathered: // pack_b8, pack_b4: one for each view, and the columns
 		for _, side := range []int{w.out, w.in} {
 			c.read("copies", f32*int64(w.n)+w.view(side))
 			c.write("copies", 2*int64(w.n)+f32*int64(w.nnz))
@@ -103,7 +103,7 @@ func (m Machine) updateTopology(params []backend.Param, u sparse.Update) Call {
 		c.scratch("state", 2*positions)
 		c.write("newborn blocks", 3*f32*k*size)
 		if m.Activation == backend.BF16 {
-			if w.block >= 16 {
+			if launch.FamilyOf(m.Activation, w.shape()) == launch.Fragments {
 				c.write("newborn blocks", 2*2*k*size)
 			} else {
 				m.copies(&c, w)

@@ -61,10 +61,10 @@ func (w weight) view(groups int) int64 {
 // float32 activations, else a bfloat16 copy, which has every position for dense
 // weights and blocks of 1.
 func (m Machine) values(w weight) int64 {
-	switch {
-	case m.Activation != backend.BF16:
+	switch launch.FamilyOf(m.Activation, w.shape()) {
+	case launch.Plain:
 		return f32 * int64(w.n)
-	case w.block == 1:
+	case launch.Dense:
 		return 2 * int64(w.out) * int64(w.in)
 	}
 	return 2 * int64(w.n)
