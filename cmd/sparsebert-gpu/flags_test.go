@@ -41,6 +41,33 @@ func TestFlagsAreTheSettings(t *testing.T) {
 	}
 }
 
+// The other commands have the flags of those settings that the table gives them.
+func TestFlagsOfOtherCommands(t *testing.T) {
+	has := func(cmd *cli.Command, s settings.Setting) bool {
+		return slices.ContainsFunc(cmd.Flags, func(f cli.Flag) bool {
+			d, ok := f.(cli.DocGenerationFlag)
+			return ok && f.Names()[0] == s.Flag() && slices.Contains(d.GetEnvVars(), s.Environment())
+		})
+	}
+	for _, c := range []struct {
+		of  settings.Commands
+		cmd *cli.Command
+	}{{settings.Sweep, sweepCommand()}, {settings.Flops, flopsCommand()}, {settings.Import, importCommand()}} {
+		for _, s := range settings.All() {
+			if got, want := has(c.cmd, s), s.Commands&c.of != 0; got != want {
+				t.Errorf("%s: found flag --%s %v, expected %v", c.cmd.Name, s.Flag(), got, want)
+			}
+		}
+	}
+	for _, cmd := range []*cli.Command{evalCommand(), benchCommand(), verifyCommand()} {
+		for _, s := range settings.Of(settings.Device) {
+			if !slices.ContainsFunc(cmd.Flags, func(f cli.Flag) bool { return f.Names()[0] == s.Flag() }) {
+				t.Errorf("%s: found no flag --%s, expected one", cmd.Name, s.Flag())
+			}
+		}
+	}
+}
+
 // A word that is none of an enumeration's is refused with those that are, wherever
 // it is given.
 func TestWordsOfEnumerations(t *testing.T) {
