@@ -2,7 +2,7 @@ package backendtest
 
 import "github.com/sparsebert/sparsebert-gpu/backend"
 
-// sharedFault replaces some of the optional interface; the rest goes one by one.
+// sharedFault replaces some of backend.SharedInput; the rest goes one by one.
 type sharedFault struct {
 	backend.Backend
 	dsd func(o oneByOne, y []backend.Buffer, x backend.Buffer, w, b []backend.Param, t int)

@@ -8,7 +8,7 @@ import (
 )
 
 // oneByOne is what backend.SharedInput means, by the products of one weight. A
-// backend without the optional interface is checked with it.
+// backend without it is checked with this.
 type oneByOne struct{ backend.Products }
 
 func (o oneByOne) DSDShared(y []backend.Buffer, x backend.Buffer, w, b []backend.Param, t int) {
