@@ -4,8 +4,9 @@
 # mark as such, versions that differ.
 #   tree.sh              looks
 #   tree.sh --self-test  proves that each kind of fault is found
-# A hand-written Go or CUDA file has at most 400 lines, prose in Markdown at most 100
-# columns and no commit hashes. A file is hand-written where it has no line "Code generated ... DO NOT EDIT."
+# A hand-written Go or CUDA file has at most 400 lines; it is hand-written where it has no
+# line "Code generated ... DO NOT EDIT." Prose in Markdown has at most 100 columns and
+# names no commit by its hash.
 set -euo pipefail
 . "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
