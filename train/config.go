@@ -9,6 +9,8 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
 //go:generate go run ../internal/settings/gen ..
@@ -55,10 +57,21 @@ func parseConfig(name string, data []byte, c *Config) error {
 	return nil
 }
 
+// scoreMicroBatch is the growth_score by which a run accepts the norms of
+// micro-batches.
+const scoreMicroBatch = "micro-batch"
+
 // checkNumbers says what of c no run can have, and what values together must keep.
 func (c *Config) checkNumbers() error {
 	if key, wrong := settings.OutOfRange(c); key != "" {
 		return usage.Errorf("%s: %s", key, wrong)
+	}
+	if c.Epochs > 0 && settings.IsGiven(c, "max_steps") {
+		return usage.Errorf("epochs: found %s beside max_steps %d, expected one of them", settings.Number(c.Epochs), c.MaxSteps)
+	}
+	if c.Method == model.Dynamic && c.Growth == sparse.GrowGradient && c.Accumulation > 1 && c.GrowthScore != scoreMicroBatch {
+		return usage.Errorf("growth: found gradient with %d micro-batches in a step, expected 1, or growth_score %s: "+
+			"blocks are then scored by the sum of the micro-batches' gradient norms, which depends on how the batch is cut", c.Accumulation, scoreMicroBatch)
 	}
 	if c.WarmupSteps > c.MaxSteps && c.Epochs == 0 {
 		return usage.Errorf("warmup_steps: found %d, expected at most max_steps %d", c.WarmupSteps, c.MaxSteps)

@@ -83,6 +83,12 @@ type Config struct {
 	// Growth: how new blocks are chosen. Values: one of random, gradient, fan-in. Default
 	// random.
 	Growth sparse.Growth `yaml:"growth"`
+	// GrowthScore: what growth by gradient may score a block by; step: the norm of the
+	// step's gradient, which is had without accumulation only, as the dense gradient is
+	// never stored; micro-batch: with accumulation the sum of the norms of each
+	// micro-batch's gradient, which depends on how the batch is cut. Values: one of step,
+	// micro-batch. Default step.
+	GrowthScore string `yaml:"growth_score"`
 	// RegrowPruned: let a block that was just pruned return at once. Default false.
 	RegrowPruned bool `yaml:"regrow_pruned"`
 	// Distribution: how the density is shared among the weights. Values: one of uniform,
@@ -161,4 +167,8 @@ type Config struct {
 	Quiet bool `yaml:"quiet"`
 	// JSONLogs: log lines as JSON. Default false.
 	JSONLogs bool `yaml:"json_logs"`
+
+	// Given has the keys of the settings that the user gave: a value that equals the
+	// default counts. Whoever reads flags or files fills it; it is in no file.
+	Given []string `yaml:"-"`
 }

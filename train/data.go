@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
@@ -112,7 +113,9 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(
 }
 
 // vocabSizeGiven tells whether the configuration asks for a size of its own.
-func (c *Config) vocabSizeGiven() bool { return c.VocabSize != DefaultConfig().VocabSize }
+func (c *Config) vocabSizeGiven() bool {
+	return settings.IsGiven(c, "vocab_size") || c.VocabSize != DefaultConfig().VocabSize
+}
 
 // checkVocabSize refuses a vocabulary that was not trained here and has another
 // size than was asked for; from says where it is from.

@@ -79,5 +79,6 @@ func environment(device string) Environment {
 func ReadRunConfig(dir string) (Config, error) {
 	c := DefaultConfig()
 	err := ReadConfigFile(filepath.Join(dir, ConfigName), &c)
+	c.Given = nil // the file has every setting, whoever gave it
 	return c, err
 }

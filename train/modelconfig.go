@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
@@ -41,14 +42,13 @@ func (c *Config) resolveModel(vocabSize int, from *model.Config) (model.Config, 
 }
 
 // sizes takes the sizes of a model from where its weights come from. What the
-// configuration says of them must be the same. The preset of the default is taken
-// for none.
+// configuration says of them must be the same. A preset that nobody gave is none.
 func (c *Config) sizes(from *model.Config) (model.Config, error) {
 	m, err := model.Preset(c.Model)
 	if err != nil || from == nil {
 		return m, err
 	}
-	preset := c.Model != DefaultConfig().Model
+	preset := settings.IsGiven(c, "model") || c.Model != DefaultConfig().Model
 	for _, size := range []struct {
 		key                string
 		given, preset, has int

@@ -133,7 +133,7 @@ func sameRun(c Config, saved savedState) error {
 	if c.InitFrom != "" {
 		now.sizes = &saved.Model
 	}
-	if c.Epochs > 0 && c.Epochs == saved.Config.Epochs {
+	if c.Epochs > 0 && c.Epochs == saved.Config.Epochs && !settings.IsGiven(&c, "max_steps") {
 		now.Config.MaxSteps = saved.Config.MaxSteps // which the epochs came to
 	}
 	now.Config.Epochs = 0

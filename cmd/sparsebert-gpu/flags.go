@@ -106,6 +106,7 @@ func readConfig(c *cli.Context, base train.Config, of []settings.Setting) (train
 	for _, s := range of {
 		if c.IsSet(s.Flag()) {
 			readFlag(c, s, &config)
+			s.MarkGiven(&config)
 		}
 	}
 	return config, nil

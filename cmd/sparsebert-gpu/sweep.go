@@ -106,6 +106,7 @@ func override(c *cli.Context, run *train.Config, ours train.Config, jobs int) {
 	for _, s := range settings.Of(settings.Sweep) {
 		if _, ofTheLog := s.Default.(bool); c.IsSet(s.Flag()) && !ofTheLog {
 			s.Copy(run, &ours)
+			s.MarkGiven(run)
 		}
 	}
 	if c.IsSet("corpus") && !c.IsSet("valid") { // the file's would be of another text

@@ -86,6 +86,7 @@ func (g Given) Apply(config any) error {
 	if wrong != "" {
 		return g.file.Errorf(g.Line, "%s: %s", g.Key, wrong)
 	}
+	g.MarkGiven(config)
 	return nil
 }
 

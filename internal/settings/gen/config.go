@@ -28,6 +28,14 @@ import (
 type Config struct {
 `
 
+// given ends the struct of the generated file.
+const given = `
+	// Given has the keys of the settings that the user gave: a value that equals the
+	// default counts. Whoever reads flags or files fills it; it is in no file.
+	Given []string ` + "`yaml:\"-\"`" + `
+}
+`
+
 // configFile returns the text of train/config_gen.go.
 func configFile() ([]byte, error) {
 	var out bytes.Buffer
@@ -43,7 +51,7 @@ func configFile() ([]byte, error) {
 		}
 		fmt.Fprintf(&out, "\t%s %s `yaml:%q`\n", s.Field, reflect.TypeOf(s.Default), s.Key)
 	}
-	out.WriteString("}\n")
+	out.WriteString(given)
 	text, err := format.Source(out.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("format the configuration: %w", err)
