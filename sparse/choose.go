@@ -3,7 +3,6 @@ package sparse
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
 )
@@ -16,7 +15,7 @@ type Choice uint8
 const (
 	ChooseFixed     Choice = iota // those of StartTopology, each time
 	ChooseRandom                  // drawn uniformly, anew each time
-	ChooseMagnitude               // those with the largest norms
+	ChooseMagnitude               // those with the largest norms, as NormTopology
 )
 
 // ChoiceSpec says of which weight blocks are chosen, and how many.
@@ -34,9 +33,8 @@ type ChoiceSpec struct {
 //   - ChooseFixed: StartTopology;
 //   - ChooseRandom: the positions with the smallest Key(3, position, Number,
 //     Tensor) of the package comment, ties by position;
-//   - ChooseMagnitude: what is left when the blocks with the smallest (norm,
-//     position) are pruned, with the norms of BlockNorm over values, the dense
-//     weight, [Out][In] row-major. The others do not read values.
+//   - ChooseMagnitude: NormTopology of values, the dense weight, [Out][In]
+//     row-major. The others do not read values.
 //
 // Slots follow the positions in ascending order.
 //
@@ -60,34 +58,11 @@ func (c Choice) Choose(from ChoiceSpec, values []float32) (*Topology, error) {
 		})
 		return shape.at(s.grown), nil
 	case ChooseMagnitude:
-		positions, err := shape.largest(nnzb, values, from.Norm)
+		t, err := NormSpec{Shape: shape, NNZ: nnzb, Norm: from.Norm, Seed: from.Seed, Tensor: from.Tensor}.topology(values)
 		if err != nil {
 			return nil, fmt.Errorf("choosing blocks: %w", err)
 		}
-		return shape.at(positions), nil
+		return t, nil
 	}
 	return nil, fmt.Errorf("choosing blocks: %w: found %s", ErrArgument, c)
-}
-
-// largest returns the positions of the nnzb blocks of a dense tensor with the
-// largest (norm, position), ascending.
-func (s Shape) largest(nnzb int, values []float32, norm Norm) ([]int32, error) {
-	if len(values) != s.Out*s.In {
-		return nil, fmt.Errorf("%w: found %d values, expected %d", ErrArgument, len(values), s.Out*s.In)
-	}
-	norms, err := s.denseNorms(values, norm)
-	if err != nil {
-		return nil, err
-	}
-	keys := make([]uint64, len(norms))
-	for p, n := range norms {
-		keys[p] = uint64(math.Float32bits(n))<<32 | uint64(p)
-	}
-	slices.Sort(keys)
-	kept := make([]int32, nnzb)
-	for i, key := range keys[len(keys)-nnzb:] {
-		kept[i] = int32(uint32(key))
-	}
-	slices.Sort(kept)
-	return kept, nil
 }

@@ -48,7 +48,7 @@ func ExampleNormTopology() {
 	dense[4*8+7] = -2 // block row 1, block column 1
 	dense[4] = 1      // block row 0, block column 1
 
-	t, err := sparse.NormTopology(shape, 2, dense, sparse.L1, sparse.GrowRandom)
+	t, err := sparse.NormTopology(sparse.NormSpec{Shape: shape, NNZ: 2, Norm: sparse.L1, Seed: 1}, dense)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -11,9 +11,10 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-// largest sorts the positions [from, to) by norm, falling, and returns the first k
-// in ascending order. The norm is worked out element by element.
-func largest(shape sparse.Shape, dense []float32, n sparse.Norm, from, to, k int) []int {
+// largest sorts the positions [from, to) by norm, falling, then by start key, and
+// returns the first k in ascending order. The norm is worked out element by element.
+func largest(s sparse.NormSpec, dense []float32, from, to, k int) []int {
+	shape, n := s.Shape, s.Norm
 	norm := func(p int) (sum float64) {
 		for i := range shape.Block {
 			for j := range shape.Block {
@@ -30,7 +31,10 @@ func largest(shape sparse.Shape, dense []float32, n sparse.Norm, from, to, k int
 		}
 		return sum
 	}
-	return first(from, to, k, func(a, b int) int { return cmp.Compare(norm(b), norm(a)) })
+	key := func(p int) uint64 { return philox.Key64(s.Seed, philox.StartTopo, uint32(p), 0, uint32(s.Tensor)) }
+	return first(from, to, k, func(a, b int) int {
+		return cmp.Or(cmp.Compare(norm(b), norm(a)), cmp.Compare(key(a), key(b)))
+	})
 }
 
 func TestNormTopologyKeepsTheLargest(t *testing.T) {
@@ -39,31 +43,61 @@ func TestNormTopologyKeepsTheLargest(t *testing.T) {
 		block := []int{1, 4, 8}[s.IntN(3)]
 		shape := sparse.Shape{Out: block * (1 + s.IntN(12)), In: block * (1 + s.IntN(12)), Block: block}
 		rows, cols := shape.BlockRows(), shape.BlockCols()
-		nnzb, norm := 1+s.IntN(rows*cols), sparse.Norm(s.IntN(3))
 		dense := make([]float32, shape.Out*shape.In)
 		for i := range dense {
 			dense[i] = float32(s.IntN(5)-2) / 4 // sums are exact, and there are ties and empty blocks
 		}
-		got, err := sparse.NormTopology(shape, nnzb, dense, norm, sparse.GrowRandom)
+		spec := sparse.NormSpec{Shape: shape, NNZ: 1 + s.IntN(rows*cols), Norm: sparse.Norm(s.IntN(3)), Seed: s.Uint64(), Tensor: s.IntN(1000)}
+		got, err := sparse.NormTopology(spec, dense)
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkStart(t, got, largest(shape, dense, norm, 0, rows*cols, nnzb))
+		checkStart(t, got, largest(spec, dense, 0, rows*cols, spec.NNZ))
 
-		fanIn, err := sparse.NormTopology(shape, nnzb, dense, norm, sparse.GrowFanIn)
+		spec.Growth = sparse.GrowFanIn
+		fanIn, err := sparse.NormTopology(spec, dense)
 		if err != nil {
 			t.Fatal(err)
 		}
-		like, err := sparse.FanInTopology(shape, nnzb, 1, 0)
+		like, err := sparse.FanInTopology(shape, spec.NNZ, 1, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var want []int
 		for r := range rows {
-			want = append(want, largest(shape, dense, norm, r*cols, (r+1)*cols, int(like.RowPtr[r+1]-like.RowPtr[r]))...)
+			want = append(want, largest(spec, dense, r*cols, (r+1)*cols, int(like.RowPtr[r+1]-like.RowPtr[r]))...)
 		}
 		checkStart(t, fanIn, want)
 	}
+}
+
+// Of a weight of zeros the start is left; of one that has fewer nonzero blocks than
+// are kept all of those, and of the others those that the start would draw.
+func TestNormTopologyOfZeros(t *testing.T) {
+	shape := sparse.Shape{Out: 48, In: 64, Block: 8}
+	dense := make([]float32, shape.Out*shape.In)
+	spec := sparse.NormSpec{Shape: shape, NNZ: 15, Seed: 9, Tensor: 4}
+	for growth, start := range map[sparse.Growth]func(sparse.Shape, int, uint64, int) (*sparse.Topology, error){
+		sparse.GrowRandom: sparse.StartTopology, sparse.GrowFanIn: sparse.FanInTopology,
+	} {
+		spec.Growth = growth
+		want, err := start(shape, spec.NNZ, spec.Seed, spec.Tensor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := sparse.NormTopology(spec, dense)
+		if err != nil || !got.Equal(want) {
+			t.Errorf("%s: found %+v (%v), expected the start %+v", growth, got, err, want)
+		}
+	}
+	dense[0], dense[len(dense)-1] = 1, -1 // the first block and the last
+	spec.Growth = sparse.GrowRandom
+	got, err := sparse.NormTopology(spec, dense)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := firstByKey(1, shape.Positions()-1, spec.NNZ-2, spec.Seed, spec.Tensor)
+	checkStart(t, got, slices.Concat([]int{0}, rest, []int{shape.Positions() - 1}))
 }
 
 func TestNormTopologyRejects(t *testing.T) {
@@ -71,24 +105,29 @@ func TestNormTopologyRejects(t *testing.T) {
 	good := make([]float32, 64)
 	nan := slices.Clone(good)
 	nan[63] = float32(math.NaN())
+	spec := func(change func(s *sparse.NormSpec)) sparse.NormSpec {
+		s := sparse.NormSpec{Shape: shape, NNZ: 1}
+		change(&s)
+		return s
+	}
+	same := func(*sparse.NormSpec) {}
 	for _, c := range []struct {
-		what   string
-		shape  sparse.Shape
-		nnzb   int
-		dense  []float32
-		norm   sparse.Norm
-		growth sparse.Growth
-		want   error
+		what  string
+		spec  sparse.NormSpec
+		dense []float32
+		want  error
 	}{
-		{"shape", sparse.Shape{Out: 8, In: 9, Block: 4}, 1, good, 0, 0, sparse.ErrShape},
-		{"no block", shape, 0, good, 0, 0, sparse.ErrArgument},
-		{"too many", shape, 5, good, 0, 0, sparse.ErrArgument},
-		{"short", shape, 1, good[1:], 0, 0, sparse.ErrArgument},
-		{"norm", shape, 1, good, 3, 0, sparse.ErrArgument},
-		{"growth", shape, 1, good, 0, 3, sparse.ErrArgument},
-		{"NaN", shape, 1, nan, 0, 0, sparse.ErrNotFinite},
+		{"nothing", spec(same), good, nil},
+		{"shape", spec(func(s *sparse.NormSpec) { s.In = 9 }), good, sparse.ErrShape},
+		{"no block", spec(func(s *sparse.NormSpec) { s.NNZ = 0 }), good, sparse.ErrArgument},
+		{"too many", spec(func(s *sparse.NormSpec) { s.NNZ = 5 }), good, sparse.ErrArgument},
+		{"short", spec(same), good[1:], sparse.ErrArgument},
+		{"norm", spec(func(s *sparse.NormSpec) { s.Norm = 3 }), good, sparse.ErrArgument},
+		{"growth", spec(func(s *sparse.NormSpec) { s.Growth = 3 }), good, sparse.ErrArgument},
+		{"tensor", spec(func(s *sparse.NormSpec) { s.Tensor = -1 }), good, sparse.ErrArgument},
+		{"NaN", spec(same), nan, sparse.ErrNotFinite},
 	} {
-		if _, err := sparse.NormTopology(c.shape, c.nnzb, c.dense, c.norm, c.growth); !errors.Is(err, c.want) {
+		if _, err := sparse.NormTopology(c.spec, c.dense); !errors.Is(err, c.want) {
 			t.Errorf("%s: found error %v, expected %v", c.what, err, c.want)
 		}
 	}

@@ -48,3 +48,16 @@ func TestGrowTakesTheLowerPositionOnATie(t *testing.T) {
 		t.Errorf("grown %v, want %v", s.grown, want)
 	}
 }
+
+// Nor do those that decide between equal norms.
+func TestLargestDecidesEqualNormsByKeyThenPosition(t *testing.T) {
+	norms := []float32{1, 3, 2, 2, 0, 2, 2, 2, 9}
+	keys := []uint64{0, 9, 5, 7, 0, 5, 1, 5, 9}
+	for k, want := range [][]int32{{}, {18}, {11, 18}, {11, 16, 18}, {11, 12, 16, 18}, {11, 12, 15, 16, 18}, {11, 12, 15, 16, 17, 18}} {
+		s := Scratch{grown: []int32{}}
+		s.largest(norms, 10, k, func(p int) uint64 { return keys[p-10] })
+		if !slices.Equal(s.grown, want) {
+			t.Errorf("%d largest: found %v, expected %v", k, s.grown, want)
+		}
+	}
+}

@@ -98,9 +98,12 @@ func checkStart(shape Shape, nnzb, tensor int) error {
 // draw appends to s.grown the k positions of [from, to) with the smallest start
 // keys, ascending.
 func (s *Scratch) draw(from, to, k int, seed uint64, tensor int) {
-	s.grow(from, to, k, func(p int) uint64 {
-		return philox.Key64(seed, philox.StartTopo, uint32(p), 0, uint32(tensor))
-	})
+	s.grow(from, to, k, startKey(seed, tensor))
+}
+
+// startKey returns the key by which a position is drawn for a start.
+func startKey(seed uint64, tensor int) func(p int) uint64 {
+	return func(p int) uint64 { return philox.Key64(seed, philox.StartTopo, uint32(p), 0, uint32(tensor)) }
 }
 
 // newTopology returns a topology of nnzb slots, all zero and without views.

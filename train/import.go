@@ -150,7 +150,7 @@ func (m *importing) parameter(row model.Tensor) ([]float32, *sparse.Topology, er
 		return kept.Val, kept.Topology, nil
 	}
 	c := m.plan.Config
-	values, topo, err := m.from.parameter(row, c.PruneNorm, c.Growth)
+	values, topo, err := m.from.parameter(row, c)
 	if err == nil && values == nil {
 		values = model.InitialValues(row, m.plan.Model, c.Seed)
 	}

@@ -90,15 +90,17 @@ func (w *initialWeights) checkVocab(v *corpus.Vocab) error {
 	return nil
 }
 
-// parameter reads one parameter for a table: the values that are kept, and the
-// topology of a block-sparse one, which is pruned to the blocks of the largest
-// norm. Both are nil for a parameter that is missing.
-func (w *initialWeights) parameter(row model.Tensor, norm sparse.Norm, growth sparse.Growth) ([]float32, *sparse.Topology, error) {
+// parameter reads one parameter for the table of a run of configuration c: the
+// values that are kept, and the topology of a block-sparse one, which is pruned to
+// the blocks of the largest norm. Both are nil for a parameter that is missing.
+func (w *initialWeights) parameter(row model.Tensor, c Config) ([]float32, *sparse.Topology, error) {
 	dense, err := w.weights.Dense(row)
 	if err != nil || dense == nil || !row.Sparse {
 		return dense, nil, err
 	}
-	t, err := sparse.NormTopology(row.Shape(), row.NNZ, dense, norm, growth)
+	t, err := sparse.NormTopology(sparse.NormSpec{
+		Shape: row.Shape(), NNZ: row.NNZ, Norm: c.PruneNorm, Growth: c.Growth, Seed: c.Seed, Tensor: row.Index,
+	}, dense)
 	if err != nil {
 		return nil, nil, usage.Errorf("%s: %s: %v", w.path, row.Name, err)
 	}
@@ -114,7 +116,7 @@ func (w *initialWeights) parameter(row model.Tensor, norm sparse.Norm, growth sp
 func (p *Plan) fill(m *model.Model, w *initialWeights) error {
 	b := m.Backend()
 	for i, row := range m.Table() {
-		values, topo, err := w.parameter(row, p.Config.PruneNorm, p.Config.Growth)
+		values, topo, err := w.parameter(row, p.Config)
 		if err != nil {
 			return err
 		}

@@ -125,7 +125,7 @@ func TestInitFrom(t *testing.T) {
 // largestBlocks returns a parameter with the blocks of the largest norm alone.
 func largestBlocks(t *testing.T, row model.Tensor, dense []float32) []float32 {
 	t.Helper()
-	topo, err := sparse.NormTopology(row.Shape(), row.NNZ, dense, sparse.L1, sparse.GrowRandom)
+	topo, err := sparse.NormTopology(sparse.NormSpec{Shape: row.Shape(), NNZ: row.NNZ, Norm: sparse.L1, Seed: 1, Tensor: row.Index}, dense)
 	if err != nil {
 		t.Fatal(err)
 	}

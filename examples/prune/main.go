@@ -20,7 +20,7 @@ func main() {
 
 	// Keep the blocks with the largest L1 norm.
 	nnzb := shape.Positions() / 4
-	t, err := sparse.NormTopology(shape, nnzb, dense, sparse.L1, sparse.GrowRandom)
+	t, err := sparse.NormTopology(sparse.NormSpec{Shape: shape, NNZ: nnzb, Norm: sparse.L1, Seed: 1}, dense)
 	if err != nil {
 		log.Fatal(err)
 	}
