@@ -27,22 +27,34 @@ type Text struct {
 	// the validation set's token frequencies but no context: the mark that a
 	// model must beat to have learnt anything.
 	UnigramEntropy float64
+	Fingerprint    Fingerprint
 }
+
+// Fingerprint tells texts apart by what they hold, in order. Each part is a SHA-256
+// in hex; docs/formats.md says of what.
+type Fingerprint struct {
+	Train string `json:"train"`
+	Valid string `json:"valid"`
+	Vocab string `json:"vocab"`
+}
+
+// demoSeed draws the demo corpus: the same text in all runs, so that runs with
+// different seeds compare.
+const demoSeed = 1
 
 // dataset is what a run reads: a training and a validation set over one vocabulary.
 type dataset struct {
-	vocab *corpus.Vocab
-	train *corpus.Dataset // nil where nothing is trained
-	valid *corpus.Dataset
-	// fingerprint tells one training text from another by its numbers of
-	// documents, sentences and occurrences of every token, in hex.
-	fingerprint string
-	text        Text
+	vocab  *corpus.Vocab
+	train  *corpus.Dataset // nil where nothing is trained
+	valid  *corpus.Dataset
+	counts string // see countsOf
+	text   Text
 }
 
-// fingerprint sums up a store. Order is not in it: that would take reading all
-// tokens of a corpus that may be far larger than memory.
-func fingerprint(s *corpus.Store) string {
+// countsOf sums up a store's numbers of documents, sentences and occurrences of
+// every token, in hex. Checkpoints of older versions have nothing else that
+// tells their text.
+func countsOf(s *corpus.Store) string {
 	sum := sha256.New()
 	fmt.Fprintln(sum, s.Documents(), s.NumSentences(), s.Counts())
 	return fmt.Sprintf("%x", sum.Sum(nil))
@@ -50,8 +62,8 @@ func fingerprint(s *corpus.Store) string {
 
 // loadData reads the data that a configuration names. vocab, when not nil, is
 // the one that a checkpoint was trained with and takes the place of the
-// configuration's. progress may be nil.
-func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(stage string, done, total int64)) (*dataset, error) {
+// configuration's. demo is the seed of the demo corpus. progress may be nil.
+func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, progress func(stage string, done, total int64)) (*dataset, error) {
 	var err error
 	if vocab == nil && c.Vocab != "" {
 		if vocab, err = corpus.LoadVocab(c.Vocab); err != nil {
@@ -76,7 +88,7 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(
 			return nil, usage.Errorf("vocab: found %q, but no corpus given, expected both (the demo corpus has its own)", c.Vocab)
 		}
 		given := vocab
-		if train, valid, vocab, err = corpus.DemoStore(c.Seed); err != nil {
+		if train, valid, vocab, err = corpus.DemoStore(demo); err != nil {
 			return nil, wrap("make the demo corpus", err)
 		}
 		if given != nil && given.SHA256() != vocab.SHA256() {
@@ -99,7 +111,8 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, progress func(
 	if err := c.checkVocabSize(vocab, train.Name()); err != nil {
 		return nil, err
 	}
-	d := &dataset{vocab: vocab, fingerprint: fingerprint(train), text: textOf(vocab, valid)}
+	d := &dataset{vocab: vocab, counts: countsOf(train), text: textOf(vocab, valid)}
+	d.text.Fingerprint = Fingerprint{train.Fingerprint(), valid.Fingerprint(), vocab.SHA256()}
 	o := c.datasetOptions()
 	if d.train, err = corpus.NewDataset(train, vocab, o); err != nil {
 		return nil, err

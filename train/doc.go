@@ -65,6 +65,7 @@
 //	config.yaml        the configuration, every default worked out
 //	environment.json   where and how the run was made
 //	vocab.txt          the vocabulary
+//	text.json          the fingerprints of the text
 //	metrics.jsonl      a record for every log line, evaluation, topology update, ...
 //	events.out.*       the same for TensorBoard
 //	checkpoints/       step-N folders

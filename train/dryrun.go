@@ -53,7 +53,7 @@ func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
 			return nil, fmt.Errorf("close %s: %w", initial.path, err)
 		}
 	}
-	if err := from.sameText(p); err != nil {
+	if _, err := from.sameText(p); err != nil {
 		return nil, err
 	}
 	d := &Dry{Plan: p, Dir: c.OutputDir, FreeBytes: host.FreeBytes(folder.ExistingParent(c.OutputDir))}

@@ -60,7 +60,7 @@ func Evaluate(ctx context.Context, path string, o EvalOptions, open Opener) (_ *
 	if len(o.Corpus) > 0 {
 		d, err = loadEvalData(ctx, c.Config, o.Corpus, c.vocab, o.Loading)
 	} else {
-		d, err = loadData(ctx, c.Config, c.vocab, o.Loading)
+		d, err = loadData(ctx, c.Config, c.vocab, c.saved.demo(), o.Loading)
 	}
 	if err != nil {
 		return out, err

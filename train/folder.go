@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/version"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train/internal/folder"
@@ -20,6 +19,7 @@ import (
 const (
 	ConfigName      = folder.ConfigName      // the resolved configuration
 	EnvironmentName = folder.EnvironmentName // an Environment
+	TextName        = folder.TextName        // a Fingerprint
 )
 
 // defaultOutputDir names a new run folder for a configuration.
@@ -32,7 +32,8 @@ func defaultOutputDir(c Config, now time.Time) string {
 }
 
 // describe writes the files that describe a run, which device computes.
-func describe(f *folder.Folder, c Config, vocab *corpus.Vocab, device string) error {
+func describe(f *folder.Folder, p *Plan, device string) error {
+	c := p.Config
 	c.Resume = false // of this process, not of a run made from the file
 	config, err := c.Encode()
 	if err != nil {
@@ -42,7 +43,11 @@ func describe(f *folder.Folder, c Config, vocab *corpus.Vocab, device string) er
 	if err != nil {
 		return fmt.Errorf("encode environment: %w", err)
 	}
-	return f.Describe(config, append(env, '\n'), vocab)
+	text, err := json.MarshalIndent(p.Text.Fingerprint, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode fingerprints: %w", err)
+	}
+	return f.Describe(config, append(env, '\n'), append(text, '\n'), p.data.vocab)
 }
 
 // Environment records where and how a run was made.

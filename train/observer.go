@@ -28,6 +28,8 @@ type Observer interface {
 	Evaluated(EvalMetrics)
 	// Saved comes after every checkpoint, with its folder.
 	Saved(path string)
+	// Warned comes before Started with what the user should know of the run's start.
+	Warned(text string)
 	// Skipped reports a checkpoint that is newer than the one resumed from but
 	// damaged.
 	Skipped(path string, reason error)
@@ -56,6 +58,9 @@ func (NopObserver) Evaluated(EvalMetrics) {}
 
 // Saved implements Observer.
 func (NopObserver) Saved(string) {}
+
+// Warned implements Observer.
+func (NopObserver) Warned(string) {}
 
 // Skipped implements Observer.
 func (NopObserver) Skipped(string, error) {}

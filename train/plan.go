@@ -24,6 +24,7 @@ type Plan struct {
 	Phases []Phase
 
 	data *dataset
+	demo uint64 // seed of the demo corpus
 	// sizes are those of the model that the weights come from, nil where they are
 	// random: they go over the preset's.
 	sizes *model.Config
@@ -49,7 +50,10 @@ func newPlan(ctx context.Context, c Config, at resumePoint, progress func(stage 
 		return nil, nil, err
 	}
 	vocab := at.vocab
-	p = &Plan{Config: c}
+	p = &Plan{Config: c, demo: demoSeed}
+	if at.found != nil {
+		p.demo = at.saved.demo()
+	}
 	switch {
 	case at.found == nil:
 		if from, err = c.initialWeights(); err != nil {
@@ -81,7 +85,7 @@ func (p *Plan) load(ctx context.Context, vocab *corpus.Vocab, from *initialWeigh
 		return err
 	}
 	var err error
-	if p.data, err = loadData(ctx, p.Config, vocab, progress); err != nil {
+	if p.data, err = loadData(ctx, p.Config, vocab, p.demo, progress); err != nil {
 		return err
 	}
 	p.Text = p.data.text

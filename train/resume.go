@@ -51,7 +51,8 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 	if r.model, err = r.plan.build(b, initial); err != nil {
 		return nil, err
 	}
-	if err := from.sameText(r.plan); err != nil {
+	warnings, err := from.sameText(r.plan)
+	if err != nil {
 		return nil, err
 	}
 	if from.found != nil {
@@ -63,13 +64,16 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 		}
 		r.done, r.window, r.summary = from.found.Step, from.saved.Window, from.saved.Summary
 	}
+	for _, text := range warnings {
+		r.watch.Warned(text)
+	}
 	for _, s := range from.skipped {
 		r.watch.Skipped(s.Path, s.Err)
 	}
 	if err := metrics.TruncateAfter(r.folder.Path(metrics.FileName), r.done); err != nil {
 		return nil, err
 	}
-	if err := describe(r.folder, r.plan.Config, r.plan.data.vocab, b.Describe()); err != nil {
+	if err := describe(r.folder, r.plan, b.Describe()); err != nil {
 		return nil, err
 	}
 	return r.train(ctx)
@@ -96,15 +100,10 @@ func findResumePoint(c Config) (p resumePoint, err error) {
 	if p.saved, p.vocab, err = readState(p.found); err != nil {
 		return p, err
 	}
-	return p, sameRun(c, p.saved)
-}
-
-// sameText checks that the data of a plan is what the run began with.
-func (p resumePoint) sameText(plan *Plan) error {
-	if p.found != nil && p.saved.Corpus != plan.data.fingerprint {
-		return usage.Errorf("corpus: found text with other documents, sentences or token counts in %v, expected the text that the run began with", plan.Config.Corpus)
+	if err := sameRun(c, p.saved); err != nil {
+		return p, err
 	}
-	return nil
+	return p, p.sameVocab(c)
 }
 
 // checkTensors checks that the checkpoint's files hold the tensors of a

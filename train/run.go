@@ -78,7 +78,7 @@ func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, er
 		return nil, err
 	}
 	defer r.folder.Unlock()
-	if err := describe(r.folder, r.plan.Config, r.plan.data.vocab, b.Describe()); err != nil {
+	if err := describe(r.folder, r.plan, b.Describe()); err != nil {
 		return nil, err
 	}
 	return r.train(ctx)

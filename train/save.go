@@ -15,7 +15,8 @@ type savedState struct {
 	Config  Config       `json:"config"` // resolved
 	Model   model.Config `json:"model"`
 	Vocab   []string     `json:"vocab"`
-	Corpus  string       `json:"corpus"` // dataset.fingerprint
+	Corpus  string       `json:"corpus"` // dataset.counts
+	Text    *Fingerprint `json:"text"`   // nil in checkpoints of older versions and of import
 	Window  window       `json:"window"`
 	Summary Summary      `json:"summary"`
 }
@@ -35,8 +36,8 @@ func (r *runner) save() error {
 		return err
 	}
 	s := savedState{
-		Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.data.vocab.Tokens(), Corpus: r.plan.data.fingerprint,
-		Window: r.window, Summary: r.summary,
+		Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.data.vocab.Tokens(), Corpus: r.plan.data.counts,
+		Text: &r.plan.Text.Fingerprint, Window: r.window, Summary: r.summary,
 	}
 	path, err := checkpoint.SaveOn(r.disk, r.checkpoints(), r.done, files, s, hash)
 	if err != nil {

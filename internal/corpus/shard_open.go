@@ -14,6 +14,7 @@ import (
 type openedShard struct {
 	sec     *section
 	counts  []int64
+	digests []byte // of its documents, until the store's sum has them
 	release func() error
 }
 
@@ -43,7 +44,7 @@ func (s *Store) addShards(ctx context.Context, folder string, v *Vocab, threads 
 	errs := make([]error, len(x.Shards))
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	next, done := 0, int64(0)
+	next, done, summed := 0, int64(0), 0
 	for range min(threads, len(x.Shards)) {
 		wg.Go(func() {
 			for {
@@ -54,9 +55,14 @@ func (s *Store) addShards(ctx context.Context, folder string, v *Vocab, threads 
 				if i >= len(opened) || ctx.Err() != nil {
 					return
 				}
-				opened[i], errs[i] = openShard(filepath.Join(folder, x.Shards[i].File), x, i)
+				shard, err := openShard(filepath.Join(folder, x.Shards[i].File), x, i)
 				mu.Lock()
+				opened[i], errs[i] = shard, err
 				done++
+				for ; summed < len(opened) && opened[summed].digests != nil; summed++ { // in order
+					s.sum.Write(opened[summed].digests)
+					opened[summed].digests = []byte{}
+				}
 				progress.report("verify shards", done, int64(len(opened)))
 				mu.Unlock()
 			}
@@ -124,6 +130,6 @@ func openShard(path string, x *shardIndex, i int) (openedShard, error) {
 		return o, &DataError{Path: path, Offset: at, Found: fmt.Sprintf("token id %d", sec.append(nil, bad, bad+1)[0]),
 			Expected: fmt.Sprintf("ids below %d", x.VocabSize)}
 	}
-	o.sec = sec
+	o.sec, o.digests = sec, sec.digests(0, sec.documents())
 	return o, nil
 }

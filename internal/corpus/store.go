@@ -1,8 +1,10 @@
 package corpus
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"math"
 	"slices"
 	"sort"
@@ -77,15 +79,16 @@ type Store struct {
 	documents  int
 	sentences  int
 	tokens     int64
-	counts     []int64  // [V]
-	unmaskable [4]int32 // ids of [PAD] [CLS] [SEP] [MASK]
+	counts     []int64   // [V]
+	unmaskable [4]int32  // ids of [PAD] [CLS] [SEP] [MASK]
+	sum        hash.Hash // of the documents' digests, see Fingerprint
 	mappings   *mappings
 }
 
 // newStore returns an empty store over v. name stands for the corpus in errors.
 func newStore(name string, v *Vocab) *Store {
 	return &Store{
-		name: name, counts: make([]int64, v.Size()), mappings: &mappings{},
+		name: name, counts: make([]int64, v.Size()), mappings: &mappings{}, sum: sha256.New(),
 		unmaskable: [4]int32{v.Pad(), v.Cls(), v.Sep(), v.Mask()},
 	}
 }
@@ -178,14 +181,16 @@ func (s *Store) Split(every int) (train, valid *Store, err error) {
 			fmt.Sprintf("at least %d, to keep every %dth for validation", 2*every, every))
 	}
 	part := func() *Store {
-		return &Store{name: s.name, counts: make([]int64, len(s.counts)), unmaskable: s.unmaskable, mappings: s.mappings}
+		return &Store{name: s.name, counts: make([]int64, len(s.counts)), unmaskable: s.unmaskable, mappings: s.mappings, sum: sha256.New()}
 	}
 	train, valid = part(), part()
+	train.rest(s, every)
 	for _, r := range s.runs {
 		for d := r.firstDoc; d < r.endDoc; {
 			ahead := every - 1 - (r.storeDoc+d-r.firstDoc)%every // documents before the next one kept
 			if ahead == 0 {
 				valid.addRun(r.section, d, d+1)
+				valid.sum.Write(r.digests(d, d+1))
 				r.count(valid.counts, r.sentence(r.doc(d)), r.sentence(r.doc(d+1)))
 				d++
 				continue

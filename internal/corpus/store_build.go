@@ -149,6 +149,7 @@ func buildSections(ctx context.Context, read source, v *Vocab, threads, limit in
 func (s *Store) addSource(ctx context.Context, read source, v *Vocab, threads int) error {
 	counts, err := buildSections(ctx, read, v, threads, defaultShardTokens, func(sec *section) error {
 		s.addRun(sec, 0, sec.documents())
+		s.sum.Write(sec.digests(0, sec.documents()))
 		return nil
 	})
 	if err != nil {

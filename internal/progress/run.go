@@ -138,6 +138,9 @@ func (r *Run) Evaluated(m train.EvalMetrics) {
 // Saved implements train.Observer.
 func (r *Run) Saved(path string) { r.log.Info().Str("checkpoint", path).Msg("saved") }
 
+// Warned implements train.Observer.
+func (r *Run) Warned(text string) { r.log.Warn().Msg(text) }
+
 // Skipped implements train.Observer.
 func (r *Run) Skipped(path string, reason error) {
 	r.log.Warn().Str("checkpoint", path).Str("reason", reason.Error()).Msg("passed over a damaged checkpoint")

@@ -205,6 +205,9 @@ func (r *sweepRun) Evaluated(e train.EvalMetrics) {
 // Saved implements train.Observer.
 func (r *sweepRun) Saved(string) {}
 
+// Warned implements train.Observer.
+func (r *sweepRun) Warned(text string) { r.w.log.Warn().Str("run", r.name).Msg(text) }
+
 // Skipped implements train.Observer.
 func (r *sweepRun) Skipped(path string, reason error) {
 	r.w.log.Warn().Str("checkpoint", path).Str("reason", reason.Error()).Msg("passed over a damaged checkpoint")

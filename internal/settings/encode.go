@@ -17,11 +17,11 @@ func Hash(config any) (string, error) {
 	return fmt.Sprintf("%x", sum.Sum(nil)), err
 }
 
-// Differs returns the key of the first setting, Running ones left out, in which two
+// Differs returns the key of the first setting, Running and Path ones left out, in which two
 // configurations differ, with both values; ok is false when there is none.
 func Differs(a, b any) (key, inA, inB string, ok bool) {
 	for _, s := range table {
-		if s.Running {
+		if s.Running || s.Path {
 			continue
 		}
 		x, errX := s.Text(a)

@@ -39,6 +39,10 @@ type Setting struct {
 	// Running settings say how a run is carried out, not what it computes; they
 	// may differ when a run is resumed.
 	Running bool
+	// Path settings name files. What these hold determines the numbers, not where
+	// they are: a run that is resumed compares fingerprints of the text, and may
+	// name other paths.
+	Path bool
 	// Used says when a run has a use for the setting; nil: always.
 	Used Condition
 	// RunName is what stands in front of the value in the name of a sweep's run;

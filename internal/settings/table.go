@@ -58,14 +58,14 @@ var table = []Setting{
 		Help:     "start heads that init-from lacks (pooler, MLM, NSP) at random",
 		Commands: SweepFile | Flops | Import},
 
-	{Key: "corpus", Field: "Corpus", Aliases: []string{"c"}, Group: Data, Default: []string(nil),
+	{Key: "corpus", Field: "Corpus", Aliases: []string{"c"}, Group: Data, Default: []string(nil), Path: true,
 		Help: "training text (file, folder, .gz, .zst) or a folder of shards; repeatable " +
 			"(default: built-in demo corpus)",
 		Commands: SweepFile | Sweep},
-	{Key: "valid", Field: "Valid", Group: Data, Default: []string(nil),
+	{Key: "valid", Field: "Valid", Group: Data, Default: []string(nil), Path: true,
 		Help:     "validation text or shards; repeatable (default: every 20th training document)",
 		Commands: SweepFile | Sweep},
-	{Key: "vocab", Field: "Vocab", Group: Data, Default: "",
+	{Key: "vocab", Field: "Vocab", Group: Data, Default: "", Path: true,
 		Help:     "vocab.txt to use (default: the shards' own, or one trained on the text)",
 		Commands: SweepFile | Sweep | Import},
 	{Key: "vocab_size", Field: "VocabSize", Aliases: []string{"V"}, Group: Data, Default: 1024,

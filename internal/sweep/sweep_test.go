@@ -67,6 +67,7 @@ func (q *quiet) Updated(train.TopologyMetrics) {}
 func (q *quiet) Evaluated(train.EvalMetrics)   {}
 func (q *quiet) Saved(string)                  {}
 func (q *quiet) Skipped(string, error)         {}
+func (q *quiet) Warned(string)                 {}
 
 // smallSweep writes a text and a sweep's file for it: 8 runs of 12 steps, with a
 // choice of the learning rate, and returns the file's path.

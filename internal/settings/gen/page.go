@@ -41,7 +41,7 @@ func page() []byte {
 		if s.Used != nil {
 			used = s.Used.String()
 		}
-		row := []string{key(s), code(defaultText(s)), s.Expected(), s.Help, used, yes(s.Running), also(s)}
+		row := []string{key(s), code(defaultText(s)), s.Expected(), s.Help, used, yes(s.Running || s.Path), also(s)}
 		for i := range row {
 			row[i] = strings.ReplaceAll(row[i], "|", "\\|")
 		}

@@ -21,6 +21,7 @@ const (
 	ConfigName      = "config.yaml"
 	EnvironmentName = "environment.json"
 	VocabName       = "vocab.txt"
+	TextName        = "text.json"
 )
 
 // Check says, without writing anything, whether a run may start in dir
@@ -118,12 +119,16 @@ func (f *Folder) Unlock() error { return f.lock.Unlock() }
 func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
 
 // Describe writes what a reader needs to understand the run: its configuration, its
-// environment and its vocabulary. Each file appears whole or stays as it was.
-func (f *Folder) Describe(config, environment []byte, vocab io.WriterTo) error {
+// environment, the fingerprints of its text and its vocabulary. Each file appears whole
+// or stays as it was.
+func (f *Folder) Describe(config, environment, text []byte, vocab io.WriterTo) error {
 	if err := f.write("configuration", ConfigName, config); err != nil {
 		return err
 	}
 	if err := f.write("environment", EnvironmentName, environment); err != nil {
+		return err
+	}
+	if err := f.write("fingerprints of the text", TextName, text); err != nil {
 		return err
 	}
 	var words strings.Builder

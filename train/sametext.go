@@ -1,0 +1,103 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+)
+
+// Differs names the first part in which two texts differ, "" where there is none.
+func (f Fingerprint) Differs(g Fingerprint) string {
+	switch {
+	case f.Vocab != g.Vocab:
+		return "vocabulary"
+	case f.Train != g.Train:
+		return "training text"
+	case f.Valid != g.Valid:
+		return "validation text"
+	}
+	return ""
+}
+
+// ReadFingerprint reads that of the text of the run in dir; nil where the folder is
+// of an older version, which has none.
+func ReadFingerprint(dir string) (*Fingerprint, error) {
+	path := filepath.Join(dir, TextName)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, usage.Errorf("%s: found %v, expected a readable file", path, err)
+	}
+	f := &Fingerprint{}
+	if err := json.Unmarshal(text, f); err != nil || f.Train == "" || f.Valid == "" || f.Vocab == "" {
+		return nil, usage.Errorf("%s: found %.80q, expected the fingerprints of a text", path, text)
+	}
+	return f, nil
+}
+
+// demo is the seed of the demo corpus that a checkpoint was trained on, were it one:
+// older versions took the run's.
+func (s *savedState) demo() uint64 {
+	if s.Text == nil {
+		return s.Config.Seed
+	}
+	return demoSeed
+}
+
+// sameText checks that the data of a plan is what the run began with.
+func (p resumePoint) sameText(plan *Plan) (warnings []string, err error) {
+	if p.found == nil {
+		return []string{"no checkpoint found, starting over"}, nil
+	}
+	c := plan.Config
+	if p.saved.Text == nil {
+		if p.saved.Corpus != plan.data.counts {
+			return nil, usage.Errorf("corpus: found text with other documents, sentences or token counts in %s, expected the text that the run began with", named(c.Corpus))
+		}
+		return []string{"the checkpoint is of an older version and has no fingerprint of its text: whether the order of the training text and the validation text are those that the run began with is not known"}, nil
+	}
+	switch part := p.saved.Text.Differs(plan.Text.Fingerprint); part {
+	case "":
+		return nil, nil
+	case "validation text":
+		if len(c.Valid) > 0 {
+			return nil, usage.Errorf("valid: found another text, or its documents in another order, in %s, expected the %s that the run began with", named(c.Valid), part)
+		}
+		fallthrough
+	default:
+		return nil, usage.Errorf("corpus: found another text, or its documents in another order, in %s, expected the %s that the run began with", named(c.Corpus), part)
+	}
+}
+
+// named names the paths of a text.
+func named(paths []string) string {
+	if len(paths) == 0 {
+		return "the demo corpus"
+	}
+	return fmt.Sprint(paths)
+}
+
+// sameVocab checks a vocabulary that is newly named against the checkpoint's, which
+// the run goes on with.
+func (p resumePoint) sameVocab(c Config) error {
+	path, err := absolute(c.Vocab)
+	if err != nil || path == "" || path == p.saved.Config.Vocab {
+		return err
+	}
+	v, err := corpus.LoadVocab(path)
+	if err != nil {
+		return err
+	}
+	if v.SHA256() != p.vocab.SHA256() {
+		return usage.Errorf("vocab: found %s with %d tokens, expected the %d tokens that the run began with", path, v.Size(), p.vocab.Size())
+	}
+	return nil
+}
