@@ -12,6 +12,8 @@ func (w *warp) spaceOf(addr uint64) space {
 		return spaceShared
 	case localWindow:
 		return spaceLocal
+	case paramWindow:
+		return spaceParam
 	}
 	if a, _ := w.blk.launch.dev.find(addr); a != nil && a.readOnly {
 		return spaceConst
@@ -22,8 +24,14 @@ func (w *warp) spaceOf(addr uint64) space {
 // access returns the n bytes at addr for one lane and the space they are in,
 // after all checks; nil if there was a fault. size is the alignment.
 func (w *warp) access(lane int, sp space, addr uint64, n int, k accessKind) (data, state []byte, at space) {
+	return w.accessValue(lane, sp, addr, n, k, nil)
+}
+
+// accessValue is access for a write of value, if it is not nil. Threads that write
+// what is there already do not race with each other.
+func (w *warp) accessValue(lane int, sp space, addr uint64, n int, k accessKind, value []byte) (data, state []byte, at space) {
 	if sp == spaceGeneric {
-		if sp = w.spaceOf(addr); sp == spaceShared || sp == spaceLocal {
+		if sp = w.spaceOf(addr); sp == spaceShared || sp == spaceLocal || sp == spaceParam {
 			addr &^= windowMask
 		}
 	}
@@ -34,18 +42,20 @@ func (w *warp) access(lane int, sp space, addr uint64, n int, k accessKind) (dat
 	var bad *violation
 	switch sp {
 	case spaceShared:
-		data, state, bad = w.blk.shared.check(addr, n, k, uint16(w.id*warpSize+lane), w.epoch)
+		data, state, bad = w.blk.shared.check(addr, n, access{k, uint16(w.id*warpSize + lane), w.epoch, value})
 	case spaceLocal:
 		data, state, bad = w.localBytes(lane, addr, n, k)
 	case spaceParam:
 		p := w.blk.launch.params
-		if addr > uint64(len(p)) || addr+uint64(n) > uint64(len(p)) {
+		if k.write() {
+			bad = &violation{ErrReadOnly, fmt.Sprintf("%d bytes at %d of the parameters", n, addr)}
+		} else if addr > uint64(len(p)) || addr+uint64(n) > uint64(len(p)) {
 			bad = &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes at %d of the %d bytes of parameters", n, addr, len(p))}
 		} else {
 			data = p[addr : addr+uint64(n)]
 		}
 	default:
-		data, state, bad = w.global(addr, n, k.write())
+		data, state, bad = w.global(addr, n, k.write(), value)
 		if bad == nil && sp == spaceConst {
 			if a, _ := w.blk.launch.dev.find(addr); !a.readOnly {
 				data, bad = nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes at %s, which is not constant memory", n, a.label)}
@@ -122,7 +132,14 @@ var memoryClass = map[space]Class{
 var cacheHints = []string{
 	"ca", "cg", "cs", "lu", "cv", "wb", "wt", "nc", "weak", "cta", "cluster", "gpu", "sys",
 	"L1::evict_normal", "L1::evict_unchanged", "L1::evict_first", "L1::evict_last", "L1::no_allocate",
-	"L2::64B", "L2::128B", "L2::256B",
+	"L2::evict_normal", "L2::evict_first", "L2::evict_last", "L2::64B", "L2::128B", "L2::256B",
+}
+
+// policy returns the operands without the cache policy, which comes as operand n.
+func (x *building) policy(n int) []operand {
+	x.nargs(n+1, n+1)
+	x.src(n, b64)
+	return x.in.args[:n]
 }
 
 // memory reads the modifiers that ld and st share: the space, the hints, the
@@ -142,6 +159,9 @@ func (x *building) memory() (sp space, t typ, n int, strong bool) {
 	strong = x.opt("volatile", "relaxed", "acquire", "release") != ""
 	sp = spaces[x.opt("global", "shared", "shared::cta", "local", "const", "param")]
 	for x.opt(cacheHints...) != "" {
+	}
+	if x.has("L2::cache_hint") {
+		x.in.args = x.policy(2)
 	}
 	x.class = memoryClass[sp]
 	return sp, t, n, strong
@@ -247,6 +267,7 @@ func buildSt(x *building) exec {
 	}
 	return func(w *warp, m uint32) {
 		global, shared := w.requests()
+		var value [16]byte
 		v := w.window(at.space, w.r[at.base][bits.TrailingZeros32(m)&31]+at.off)
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m) & 31
@@ -254,12 +275,17 @@ func buildSt(x *building) exec {
 			sp := spaceGlobal
 			data, state := v.bytes(addr, n*size, true)
 			if data == nil {
-				if data, state, sp = w.access(l, at.space, addr, n*size, k); data == nil {
+				for i, s := range src {
+					store(value[i*size:], size, w.r[s][l])
+				}
+				if data, state, sp = w.accessValue(l, at.space, addr, n*size, k, value[:n*size]); data == nil {
 					return
 				}
-			}
-			for i, s := range src {
-				store(data[i*size:], size, w.r[s][l])
+				copy(data, value[:n*size])
+			} else {
+				for i, s := range src {
+					store(data[i*size:], size, w.r[s][l])
+				}
 			}
 			markWritten(state)
 			switch sp {

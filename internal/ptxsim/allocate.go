@@ -14,9 +14,9 @@ import (
 // flow is what one instruction of the code does with registers and where a thread goes from it.
 type flow struct {
 	uses, defs []int
-	target     *int // of a branch
-	falls      bool // to the next instruction
-	keeps      bool // some threads may skip it, whose registers stay
+	targets    []*int // of a branch
+	falls      bool   // to the next instruction
+	keeps      bool   // some threads may skip it, whose registers stay
 }
 
 // stretch is where in the code a register holds something, from its first instruction to its last.
@@ -128,8 +128,8 @@ func stretches(code []flow, regs int) (entry set, live []stretch) {
 			}
 		}
 		last := code[end(i)-1]
-		if last.target != nil {
-			join(*last.target)
+		for _, t := range last.targets {
+			join(*t)
 		}
 		if last.falls {
 			join(end(i))
@@ -181,10 +181,10 @@ func stretches(code []flow, regs int) (entry set, live []stretch) {
 func basicBlocks(code []flow) []int {
 	starts := map[int]bool{0: true}
 	for at := range code {
-		if t := code[at].target; t != nil {
+		for _, t := range code[at].targets {
 			starts[*t] = true
 		}
-		if code[at].target != nil || !code[at].falls {
+		if code[at].targets != nil || !code[at].falls {
 			starts[at+1] = true
 		}
 	}

@@ -23,7 +23,7 @@ func randomFlow(random *rand.Rand, n, regs int) []flow {
 			f.keeps = true
 		case 1:
 			to := random.IntN(n)
-			*f = flow{target: &to, falls: random.IntN(3) > 0}
+			*f = flow{targets: []*int{&to}, falls: random.IntN(3) > 0}
 		}
 	}
 	code[n-1].falls = false
@@ -43,7 +43,7 @@ func wanted(code []flow, at, r int, seen map[int]bool) bool {
 	case slices.Contains(f.defs, r) && !f.keeps:
 		return false
 	}
-	return f.target != nil && wanted(code, *f.target, r, seen) || f.falls && wanted(code, at+1, r, seen)
+	return f.targets != nil && wanted(code, *f.targets[0], r, seen) || f.falls && wanted(code, at+1, r, seen)
 }
 
 // No register takes the place of another one that is wanted, in any code: before an instruction, and when it writes, of its
@@ -71,7 +71,7 @@ func TestAllocateKeepsWhatIsWanted(t *testing.T) {
 					live = append(live, r)
 				}
 				f := &code[at]
-				if f.target != nil && wanted(code, *f.target, r, map[int]bool{}) || f.falls && wanted(code, at+1, r, map[int]bool{}) {
+				if f.targets != nil && wanted(code, *f.targets[0], r, map[int]bool{}) || f.falls && wanted(code, at+1, r, map[int]bool{}) {
 					behind = append(behind, r)
 				}
 			}

@@ -40,6 +40,10 @@ func buildCp(x *building) exec {
 		x.nargs(0, 0)
 		return func(w *warp, m uint32) { w.landCopies(m, 0, true) }
 	}
+	if x.has("L2::cache_hint") {
+		n := len(x.in.args) - 1
+		x.in.args = x.policy(n)
+	}
 	x.opt("L2::64B", "L2::128B", "L2::256B")
 	cached := x.need("ca", "cg")
 	x.need("shared", "shared::cta")
@@ -71,7 +75,7 @@ func buildCp(x *building) exec {
 				return
 			}
 			if take > 0 {
-				data, _, bad := w.global(addr, take, false)
+				data, _, bad := w.global(addr, take, false, nil)
 				if bad != nil {
 					w.fail(l, bad.kind, "%s", bad.detail)
 					return

@@ -2,9 +2,8 @@ package ptxsim
 
 import "math/bits"
 
-// atomics maps an operation to what it stores, given the old value, the operand
-// and, for cas, the second operand. Floating-point atomics are missing on
-// purpose: their results depend on the order of the threads.
+// atomicOp maps an operation to what it stores, given the old value, the operand
+// and, for cas, the second operand.
 func atomicOp(op string, t typ) func(old, b, c uint64) uint64 {
 	less := func(a, b uint64) bool {
 		if t.signed() {
@@ -12,18 +11,23 @@ func atomicOp(op string, t typ) func(old, b, c uint64) uint64 {
 		}
 		return a < b
 	}
-	arith, logic := t.kind == kindUint || t == types["s32"], t.kind == kindBits
+	number, logic := t.kind == kindUint || t.kind == kindInt, t.kind == kindBits
+	arith := t.kind == kindUint || t == types["s32"]
 	switch {
+	case op == "add" && (isFloating(t) || isHalf(t)):
+		return addAtomic(t)
+	case t.bits == 16 && op != "cas" && op != "exch":
+		return nil
 	case op == "add" && arith:
 		return func(old, b, _ uint64) uint64 { return (old + b) & t.mask() }
-	case op == "min" && !logic:
+	case op == "min" && number:
 		return func(old, b, _ uint64) uint64 {
 			if less(b, old) {
 				return b
 			}
 			return old
 		}
-	case op == "max" && !logic:
+	case op == "max" && number:
 		return func(old, b, _ uint64) uint64 {
 			if less(old, b) {
 				return b
@@ -63,12 +67,42 @@ func atomicOp(op string, t typ) func(old, b, c uint64) uint64 {
 	return nil
 }
 
-// buildAtom: d = [a]; [a] = op(d, b). red has no d. Lanes go in order.
+// addAtomic adds floats, rounded to nearest. The results of several threads' additions
+// depend on their order, which is that of the lanes, warps and blocks here and open on a GPU.
+func addAtomic(t typ) func(old, b, c uint64) uint64 {
+	switch {
+	case t == f32:
+		return func(old, b, _ uint64) uint64 { return bits32(fromF32(old) + fromF32(b)) }
+	case t == f64:
+		return func(old, b, _ uint64) uint64 { return bits64(fromF64(old) + fromF64(b)) }
+	}
+	o := halfMods{one: half(t)}
+	return func(old, b, _ uint64) uint64 {
+		return eachHalf(t, func(n int) uint64 {
+			p, q := o.in(old>>n), o.in(b>>n)
+			s := p + q
+			if finite(s) {
+				s = odd(s, addError(p, q, s))
+			}
+			return o.out(s)
+		})
+	}
+}
+
+// buildAtom: d = [a]; [a] = op(d, b). red has no d. Lanes go in order. With .v2, .v4 or
+// .v8 each element of a vector is an atomic of its own.
 func buildAtom(x *building) exec {
 	x.class = Atomic
-	t := x.typ(func(t typ) bool { return t.integer() && t.bits >= 32 })
+	t := x.typ(func(t typ) bool { return t.integer() && t.bits >= 16 || isFloating(t) || isHalf(t) })
 	name := x.need("add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec")
 	f := atomicOp(name, t)
+	if isHalf(t) {
+		x.need("noftz")
+	}
+	n := map[string]int{"": 1, "v2": 2, "v4": 4, "v8": 8}[x.opt("v2", "v4", "v8")]
+	if n > 1 && (t.integer() || n*t.bytes() > 16) {
+		x.bad("a vector of %d is not supported for type %v", n, t)
+	}
 	x.opt("relaxed", "acquire", "release", "acq_rel")
 	x.opt("cta", "cluster", "gpu", "sys")
 	sp := spaces[x.opt("global", "shared", "shared::cta")]
@@ -83,14 +117,21 @@ func buildAtom(x *building) exec {
 	if f == nil || first == 0 && (name == "exch" || name == "cas") {
 		x.bad("operation .%s is not supported for type %v", name, t)
 	}
+	if x.has("L2::cache_hint") {
+		x.in.args = x.policy(first + 1 + operands)
+	}
 	x.nargs(first+1+operands, first+1+operands)
 	at := x.place(first, sp)
-	d := x.sink()
-	if first == 1 {
-		d = x.dst(0, t)
+	var d, b []int
+	for i, o := range x.vector(first+1, n) {
+		b = append(b, x.srcOperand(o, t, false))
+		if first == 1 {
+			d = append(d, x.dstOperand(x.vector(0, n)[i], t, false))
+		} else {
+			d = append(d, x.sink())
+		}
 	}
-	b := x.src(first+1, t)
-	c := b
+	c := b[0]
 	if name == "cas" {
 		c = x.src(first+2, t)
 	}
@@ -98,26 +139,41 @@ func buildAtom(x *building) exec {
 		x.prog.ordered = true
 	}
 	return func(w *warp, m uint32) {
-		base, vb, vc := w.r[at.base], w.r[b], w.r[c]
-		for ; m != 0; m &= m - 1 {
-			l := bits.TrailingZeros32(m)
-			addr := base[l] + at.off
-			if data, _, _ := w.access(l, at.space, addr, t.bytes(), strongRead); data == nil {
-				return
-			}
-			data, state, sp := w.access(l, at.space, addr, t.bytes(), strongWrite)
-			if data == nil {
-				return
-			}
-			old := load(data, t.bytes())
-			store(data, t.bytes(), f(old, vb[l], vc[l]))
-			markWritten(state)
-			w.r[d][l] = old
-			if sp == spaceShared {
-				w.count.SharedAtomics++
-			} else {
-				w.count.GlobalAtomics++
+		base, vc := w.r[at.base], w.r[c]
+		for i := range b {
+			vb := w.r[b[i]]
+			for left := m; left != 0; left &= left - 1 {
+				l := bits.TrailingZeros32(left)
+				addr := base[l] + at.off + uint64(i*t.bytes())
+				old, ok := w.atomic(l, at.space, addr, t, name != "exch", func(old uint64) uint64 { return f(old, vb[l], vc[l]) })
+				if !ok {
+					return
+				}
+				w.r[d[i]][l] = old
 			}
 		}
 	}
+}
+
+// atomic replaces the value at addr by f of it and returns it. reads says that the new
+// value depends on the old one.
+func (w *warp) atomic(lane int, sp space, addr uint64, t typ, reads bool, f func(old uint64) uint64) (old uint64, ok bool) {
+	if reads {
+		if data, _, _ := w.access(lane, sp, addr, t.bytes(), strongRead); data == nil {
+			return 0, false
+		}
+	}
+	data, state, sp := w.access(lane, sp, addr, t.bytes(), strongWrite)
+	if data == nil {
+		return 0, false
+	}
+	old = load(data, t.bytes())
+	store(data, t.bytes(), f(old))
+	markWritten(state)
+	if sp == spaceShared {
+		w.count.SharedAtomics++
+	} else {
+		w.count.GlobalAtomics++
+	}
+	return old, true
 }

@@ -9,6 +9,7 @@ func buildBar(x *building) exec {
 	x.class = Barrier
 	x.opt("cta")
 	x.has("aligned")
+	x.exited = true
 	if x.in.op == "bar" && x.has("warp") {
 		return x.warpBarrier()
 	}
@@ -41,9 +42,9 @@ func (w *warp) barrierArgs(id, n int) (barrier, threads int, ok bool) {
 	if !w.together() {
 		return 0, 0, false
 	}
-	first := bits.TrailingZeros32(w.all)
+	first := bits.TrailingZeros32(w.active)
 	for l := range warpSize {
-		if w.all>>l&1 != 0 && (w.r[id][l] != w.r[id][first] || w.r[n][l] != w.r[n][first]) {
+		if w.active>>l&1 != 0 && (w.r[id][l] != w.r[id][first] || w.r[n][l] != w.r[n][first]) {
 			w.fail(l, ErrDivergent, "barrier %d for %d threads, but another lane came to barrier %d for %d", w.r[id][l], w.r[n][l], w.r[id][first], w.r[n][first])
 			return 0, 0, false
 		}
@@ -79,8 +80,8 @@ func (x *building) barrierRed() exec {
 	}
 	return func(w *warp, _ uint32) {
 		if b, n, ok := w.barrierArgs(id, n); ok {
-			yes := bits.OnesCount32(w.predicate(c, neg) & w.all)
-			w.blk.arrive(w, b, n, true, barrierSum{yes, bits.OnesCount32(w.all)}, finish)
+			yes := bits.OnesCount32(w.predicate(c, neg) & w.active)
+			w.blk.arrive(w, b, n, true, barrierSum{yes, bits.OnesCount32(w.active)}, finish)
 		}
 	}
 }
@@ -90,6 +91,7 @@ func (x *building) barrierRed() exec {
 // of the warp can stay hidden.
 func (x *building) warpBarrier() exec {
 	x.need("sync")
+	x.exited = false
 	x.nargs(1, 1)
 	mask := x.src(0, b32)
 	return func(w *warp, _ uint32) {

@@ -17,7 +17,8 @@ type blockRun struct {
 
 // barrier is one of a block's 16.
 type barrier struct {
-	arrived  int // threads, in whole warps
+	arrived  int  // threads, in whole warps
+	whole    bool // expects all threads that have not exited
 	expected int
 	warps    []*warp // that wait
 	thread   int     // one that waits, for errors
@@ -138,6 +139,9 @@ func (b *blockRun) run(i int) error {
 			}
 			if w.status == warpDone {
 				done++
+				if ran {
+					b.exited()
+				}
 			}
 		}
 		if done == len(b.warps) {
@@ -195,28 +199,54 @@ func (b *blockRun) arrive(w *warp, id, expected int, wait bool, sum barrierSum, 
 		w.fail(0, ErrDivergent, "barrier %d, expected 0 to %d", id, len(b.barriers)-1)
 		return
 	}
-	if expected == 0 {
-		expected = len(b.warps) * warpSize
+	whole := expected == 0
+	if whole {
+		expected = b.threads()
 	}
 	r := &b.barriers[id]
 	switch {
 	case expected%warpSize != 0 || expected > len(b.warps)*warpSize || expected < 0:
 		w.fail(0, ErrDivergent, "barrier %d for %d threads, expected a multiple of %d up to the block's", id, expected, warpSize)
 		return
-	case r.arrived > 0 && r.expected != expected:
+	case r.arrived > 0 && r.expected != expected && !(r.whole && whole):
 		w.fail(0, ErrDivergent, "barrier %d for %d threads, but others came to it for %d", id, expected, r.expected)
 		return
 	}
 	r.arrived += warpSize
-	r.expected, r.pc, r.thread = expected, w.pc-1, w.id*warpSize
+	r.expected, r.whole, r.pc, r.thread = expected, whole, w.pc-1, w.id*warpSize
 	r.votes = append(r.votes, vote{w, finish, sum})
 	if wait {
 		w.status = warpAtBarrier
 		r.warps = append(r.warps, w)
 	}
-	if r.arrived < expected {
-		return
+	if r.arrived >= expected {
+		b.complete(id)
 	}
+}
+
+// threads returns how many threads a barrier of the whole block waits for: those of warps that have not ended.
+func (b *blockRun) threads() int {
+	n := 0
+	for _, w := range b.warps {
+		if w.status != warpDone {
+			n += warpSize
+		}
+	}
+	return n
+}
+
+// exited completes barriers that waited for a warp that has ended now.
+func (b *blockRun) exited() {
+	for i := range b.barriers {
+		if r := &b.barriers[i]; r.whole && len(r.warps) > 0 && r.arrived >= b.threads() {
+			b.complete(i)
+		}
+	}
+}
+
+// complete lets the warps at barrier id go on.
+func (b *blockRun) complete(id int) {
+	r := &b.barriers[id]
 	var total barrierSum
 	for _, v := range r.votes {
 		total.yes += v.sum.yes

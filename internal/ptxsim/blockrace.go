@@ -16,8 +16,9 @@ type blockRaces struct {
 	owners [][]owner // slot, byte
 }
 
-// check records an access of n bytes of slot memory at addr by a block.
-func (r *blockRaces) check(d *Device, addr uint64, n int, write bool, block int) *violation {
+// check records an access of n bytes of slot memory at addr by a block, a write of
+// value if that is not nil.
+func (r *blockRaces) check(d *Device, addr uint64, n int, write bool, value []byte, block int) *violation {
 	a, off := d.find(addr)
 	slot := addr >> slotBits
 	if r.owners[slot] == nil {
@@ -27,6 +28,7 @@ func (r *blockRaces) check(d *Device, addr uint64, n int, write bool, block int)
 	for i := range r.owners[slot][off : off+uint64(n)] {
 		o := &r.owners[slot][off+uint64(i)]
 		switch {
+		case o.writer != 0 && o.writer != me && value != nil && value[i] == a.data[off+uint64(i)]:
 		case o.writer != 0 && o.writer != me:
 			return &violation{ErrRace, fmt.Sprintf("global memory at %s+%d, which block %d of this launch wrote", a.label, off+uint64(i), o.writer-1)}
 		case write && o.reader == manyBlocks:
@@ -44,12 +46,13 @@ func (r *blockRaces) check(d *Device, addr uint64, n int, write bool, block int)
 	return nil
 }
 
-// global returns n bytes of global or constant memory after all checks.
-func (w *warp) global(addr uint64, n int, write bool) (data, state []byte, bad *violation) {
+// global returns n bytes of global or constant memory after all checks, for a write of
+// value if that is not nil.
+func (w *warp) global(addr uint64, n int, write bool, value []byte) (data, state []byte, bad *violation) {
 	st := w.blk.launch
 	data, state, bad = st.dev.check(addr, n, write)
 	if bad == nil && st.races != nil {
-		bad = st.races.check(st.dev, addr, n, write, w.blk.index)
+		bad = st.races.check(st.dev, addr, n, write, value, w.blk.index)
 	}
 	return data, state, bad
 }

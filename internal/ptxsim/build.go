@@ -12,12 +12,13 @@ type exec = func(w *warp, m uint32)
 // modifiers that they know; what is left is an error.
 type building struct {
 	*decoder
-	in    *inst
-	mods  []string
-	class Class
-	guard int
-	after exec // second part, for calls
-	flow  flow
+	in     *inst
+	mods   []string
+	class  Class
+	guard  int
+	after  exec // second part, for calls
+	exited bool // see op
+	flow   flow
 }
 
 func (x *building) bad(format string, args ...any) {
@@ -245,13 +246,16 @@ func init() {
 	builders = map[string]func(x *building) exec{
 		"add": buildAdd, "sub": buildSub, "mul": buildMul, "mad": buildMad, "fma": buildFma, "div": buildDiv, "rem": buildRem,
 		"min": buildMinMax, "max": buildMinMax, "abs": buildAbs, "neg": buildNeg, "sad": buildSad,
+		"addc": buildAddc, "subc": buildAddc, "madc": buildMadc, "dp4a": buildDot, "dp2a": buildDot,
 		"and": buildLogic, "or": buildLogic, "xor": buildLogic, "not": buildNot, "cnot": buildCnot, "lop3": buildLop3,
 		"shl": buildShl, "shr": buildShr, "shf": buildShf, "popc": buildPopc, "clz": buildClz, "brev": buildBrev, "bfind": buildBfind,
 		"bfe": buildBfe, "bfi": buildBfi, "prmt": buildPrmt,
 		"rcp": buildRcp, "sqrt": buildSqrt, "rsqrt": buildApprox, "ex2": buildApprox, "lg2": buildApprox, "sin": buildApprox, "cos": buildApprox,
 		"tanh": buildApprox, "copysign": buildCopysign, "testp": buildTestp,
 		"setp": buildSetp, "set": buildSet, "selp": buildSelp, "slct": buildSlct, "mov": buildMov, "cvt": buildCvt, "cvta": buildCvta, "isspacep": buildIsspacep,
-		"bra": buildBra, "ret": buildRet, "exit": buildExit, "call": buildCall, "trap": buildTrap,
+		"nanosleep": buildNanosleep, "createpolicy": buildCreatepolicy, "prefetch": noEffect, "prefetchu": noEffect, "applypriority": noEffect,
+		"griddepcontrol": noEffect,
+		"bra":            buildBra, "brx": buildBrx, "ret": buildRet, "exit": buildExit, "call": buildCall, "trap": buildTrap,
 		"ld": buildLd, "ldu": buildLd, "st": buildSt, "atom": buildAtom, "red": buildAtom,
 		"bar": buildBar, "barrier": buildBar, "membar": buildFence, "fence": buildFence,
 		"shfl": buildShfl, "vote": buildVote, "match": buildMatch, "redux": buildRedux, "activemask": buildActivemask,

@@ -1,6 +1,9 @@
 package ptxsim
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 func isValue(t typ) bool {
 	return t.kind <= kindInt && t.bits >= 16 || isFloating(t)
@@ -10,7 +13,10 @@ func isValue(t typ) bool {
 func comparison(op string, t typ, ftz bool) func(a, b uint64) bool {
 	if !t.integer() {
 		get := func(v uint64) float64 {
-			if ftz {
+			switch {
+			case ftz && t.bits == 16:
+				v = flush16(v)
+			case ftz:
 				v = flush(v)
 			}
 			return decodeFloat(v, t)
@@ -50,14 +56,15 @@ func comparison(op string, t typ, ftz bool) func(a, b uint64) bool {
 
 // compare reads the operator of setp or set, and the predicate that is
 // combined with the result, and returns how to compute the lanes' answers.
-func (x *building) compare(t typ, extra int) func(w *warp, m uint32) (yes, no uint32) {
+// shift chooses the low or high number of a pair.
+func (x *building) compare(t typ, extra, shift int) func(w *warp, m uint32) (yes, no uint32) {
 	x.class = Move
-	ftz := t == f32 && x.has("ftz")
+	ftz := (t == f32 || isF16(t)) && x.has("ftz")
 	join := x.opt("and", "or", "xor")
 	if len(x.mods) == 0 {
 		x.bad("expected a comparison")
 	}
-	f := comparison(x.mods[0], t, ftz)
+	f := comparison(x.mods[0], half(t), ftz)
 	if f == nil {
 		x.bad("comparison .%s is not supported for type %v", x.mods[0], t)
 	}
@@ -70,6 +77,10 @@ func (x *building) compare(t typ, extra int) func(w *warp, m uint32) (yes, no ui
 	} else {
 		x.nargs(4, 4)
 		c, neg = x.pred(x.in.args[extra])
+	}
+	if isHalf(t) {
+		whole := f
+		f = func(a, b uint64) bool { return whole(a>>shift&0xFFFF, b>>shift&0xFFFF) }
 	}
 	return func(w *warp, m uint32) (yes, no uint32) {
 		ra, rb := &w.r[a], &w.r[b]
@@ -90,9 +101,20 @@ func (x *building) compare(t typ, extra int) func(w *warp, m uint32) (yes, no ui
 	}
 }
 
-// buildSetp: p = (a op b) join c, q = !(a op b) join c.
+// both returns compare for the low and the high number of a pair; high is nil for other types.
+func (x *building) both(t typ, extra int) (low, high func(w *warp, m uint32) (yes, no uint32)) {
+	if t.bits == 16 || !isHalf(t) {
+		return x.compare(t, extra, 0), nil
+	}
+	mods := slices.Clone(x.mods)
+	low = x.compare(t, extra, 0)
+	x.mods = mods
+	return low, x.compare(t, extra, 16)
+}
+
+// buildSetp: p = (a op b) join c, q = !(a op b) join c; for pairs p and q are of the low and high numbers.
 func buildSetp(x *building) exec {
-	t := x.typ(isValue)
+	t := x.typ(func(t typ) bool { return isValue(t) || isHalf(t) })
 	x.nargs(3, 4)
 	o := x.in.args[0]
 	q := -1
@@ -100,9 +122,12 @@ func buildSetp(x *building) exec {
 		q, o = x.dstPred(o.sub[1]), o.sub[0]
 	}
 	p := x.dstPred(o)
-	f := x.compare(t, 3)
+	f, high := x.both(t, 3)
 	return func(w *warp, m uint32) {
 		yes, no := f(w, m)
+		if high != nil {
+			no, _ = high(w, m)
+		}
 		w.setPredicate(p, m, yes)
 		if q >= 0 {
 			w.setPredicate(q, m, no)
@@ -110,25 +135,39 @@ func buildSetp(x *building) exec {
 	}
 }
 
-// buildSet: all ones or 1.0 where the comparison holds, else 0.
+// buildSet: all ones or 1.0 where the comparison holds, else 0; for pairs in each half.
 func buildSet(x *building) exec {
-	t := x.typ(isValue)
-	to := x.typ(func(t typ) bool { return t == u32 || t == types["s32"] || t == f32 })
+	t := x.typ(func(t typ) bool { return isValue(t) || isHalf(t) })
+	to := x.typ(func(to typ) bool {
+		switch {
+		case isHalf(to):
+			return to == t
+		case isHalf(t) && t.bits == 16 && to.bits == 16:
+			return isInt(to)
+		}
+		return to == u32 || to == types["s32"] || to == f32 && !isHalf(t)
+	})
 	x.nargs(3, 4)
 	d := x.dst(0, to)
-	f := x.compare(t, 3)
+	f, high := x.both(t, 3)
 	one := to.mask()
-	if to == f32 {
+	switch {
+	case to == f32:
 		one = 0x3F800000
+	case isHalf(to):
+		one = encodeFloat(1, half(to), "rn")
+	case high != nil:
+		one = 0xFFFF
 	}
 	return func(w *warp, m uint32) {
 		yes, _ := f(w, m)
+		up := uint32(0)
+		if high != nil {
+			up, _ = high(w, m)
+		}
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m)
-			w.r[d][l] = 0
-			if yes>>l&1 != 0 {
-				w.r[d][l] = one
-			}
+			w.r[d][l] = one*uint64(yes>>l&1) | one<<16*uint64(up>>l&1)
 		}
 	}
 }
@@ -214,6 +253,9 @@ func buildMov(x *building) exec {
 				w.r[d][l] = v
 			}
 		}
+	}
+	if clock := x.readClock(t); clock != nil {
+		return clock
 	}
 	d, a := x.dst(0, t), x.src(1, t)
 	return func(w *warp, m uint32) {

@@ -16,8 +16,51 @@ func buildBra(x *building) exec {
 	}
 	target := new(int)
 	x.jumps = append(x.jumps, jump{target, i})
-	x.flow.target = target
+	x.flow.targets = []*int{target}
 	return func(w *warp, m uint32) { w.branch(*target, m) }
+}
+
+// buildBrx: brx.idx a, table: branch to the label that a chooses.
+func buildBrx(x *building) exec {
+	x.class = Control
+	x.need("idx")
+	x.has("uni")
+	x.nargs(2, 2)
+	o := x.in.args[1]
+	table := x.in.scope.table(o.name)
+	if o.kind != opName || table == nil {
+		x.bad("%s is not a list of .branchtargets", o.name)
+	}
+	var targets []*int
+	for _, name := range table {
+		i := x.in.scope.label(name)
+		if i < 0 {
+			x.bad("label %s is not defined", name)
+		}
+		to := new(int)
+		x.jumps = append(x.jumps, jump{to, i})
+		targets = append(targets, to)
+	}
+	x.flow.targets = targets
+	index := x.src(0, u32)
+	return func(w *warp, m uint32) {
+		for left := m; left != 0; {
+			l := bits.TrailingZeros32(left)
+			i := w.r[index][l]
+			if i >= uint64(len(targets)) {
+				w.fail(l, ErrOutOfBounds, "branch target %d of %d", i, len(targets))
+				return
+			}
+			same := uint32(0)
+			for k := left; k != 0; k &= k - 1 {
+				if l := bits.TrailingZeros32(k); w.r[index][l] == i {
+					same |= 1 << l
+				}
+			}
+			left &^= same
+			w.branch(*targets[i], same)
+		}
+	}
 }
 
 // leave returns what ends the current function: exit in a kernel, else a

@@ -2,6 +2,7 @@ package ptxsim
 
 import (
 	"math"
+	"math/big"
 	"math/bits"
 )
 
@@ -20,6 +21,9 @@ func isCvt(t typ) bool {
 func buildCvt(x *building) exec {
 	x.class = Convert
 	from := x.typ(func(t typ) bool { return isCvt(t) && !(t.kind == kindBF16 && t.bits == 32) })
+	if n := len(x.mods); n > 0 && x.mods[n-1] == "tf32" {
+		return x.toTF32(from)
+	}
 	to := x.typ(func(t typ) bool { return isCvt(t) || t.kind == kindHalf2 })
 	c := conversion{from: from, to: to, ftz: x.has("ftz"), sat: x.has("sat"), relu: x.has("relu")}
 	if c.to.kind == kindBF16 && c.to.bits == 32 || c.to.kind == kindHalf2 {
@@ -33,8 +37,11 @@ func buildCvt(x *building) exec {
 	if c.relu && (to.bits != 16 || from != f32) {
 		x.bad("modifier .relu needs a conversion from .f32 to 16 bits")
 	}
-	if c.sat && toFloat && to != f32 {
+	switch {
+	case c.sat && toFloat && to.kind == kindBF16:
 		x.bad("modifier .sat is not supported here")
+	case c.sat && !toFloat && !fromFloat && fits(from, to):
+		x.bad("modifier .sat: every value of type %v fits type %v", from, to)
 	}
 	switch {
 	case fromFloat && !toFloat:
@@ -46,14 +53,8 @@ func buildCvt(x *building) exec {
 		c.mode = x.need("rn", "rz", "rm", "rp")
 	case toFloat && !fromFloat:
 		c.mode = x.need("rn", "rz", "rm", "rp")
-		if c.mode != "rn" && (from.bits == 64 || to == f64) {
-			x.bad("rounding .%s is not supported here", c.mode)
-		}
 	case fromFloat && toFloat && from.bits == 16 && to.bits == 16:
-		x.bad("conversion between 16-bit floats is not supported")
-	}
-	if to.bits == 16 && toFloat && c.mode != "rn" && c.mode != "rz" && c.mode != "" {
-		x.bad("rounding .%s is not supported here", c.mode)
+		c.mode = x.need("rn", "rz", "rm", "rp")
 	}
 	o := x.in.args[0]
 	d, a := x.dstOperand(o, to, true), x.srcOperand(x.in.args[1], from, true)
@@ -112,6 +113,14 @@ func (c *conversion) apply(v uint64) uint64 {
 	default:
 		r = c.floatToFloat(v)
 	}
+	if isF16(c.to) && c.sat {
+		switch f := fromF16(r); {
+		case !(f > 0):
+			r = 0
+		case f > 1:
+			r = 0x3C00
+		}
+	}
 	if c.to == f32 {
 		if c.sat {
 			r = saturate(r)
@@ -121,6 +130,42 @@ func (c *conversion) apply(v uint64) uint64 {
 		}
 	}
 	return r
+}
+
+// fits says that every value of from is one of to.
+func fits(from, to typ) bool {
+	switch {
+	case from.signed() == to.signed():
+		return from.bits <= to.bits
+	case to.signed():
+		return from.bits < to.bits
+	}
+	return false
+}
+
+// toTF32 builds cvt.rna.tf32.f32 and the forms with rn and rz: 10 bits of fraction, the others 0.
+func (x *building) toTF32(from typ) exec {
+	x.mods = x.mods[:len(x.mods)-1]
+	if from != f32 {
+		x.bad("type %v is not supported", from)
+	}
+	mode, relu := x.need("rna", "rn", "rz"), x.has("relu")
+	x.nargs(2, 2)
+	return map1(x.dst(0, b32), x.src(1, f32), func(a uint64) uint64 {
+		switch {
+		case a&0x7F800000 == 0x7F800000 && a&0x7FFFFF != 0:
+			return nan32
+		case relu && a>>31 != 0:
+			return 0
+		case a&0x7F800000 == 0x7F800000:
+			return a
+		case mode == "rna":
+			a += 0x1000
+		case mode == "rn":
+			a += 0xFFF + a>>13&1
+		}
+		return a &^ 0x1FFF
+	})
 }
 
 func (c *conversion) intToInt(v uint64) uint64 {
@@ -148,14 +193,25 @@ func (c *conversion) intToFloat(v uint64) uint64 {
 	signed := c.from.signed()
 	s := sext(v, c.from.bits)
 	switch {
-	case c.from.bits == 64 && c.to == f32 && signed:
+	case c.from.bits == 64 && c.to == f32 && signed && c.mode == "rn":
 		return bits32(float32(s))
-	case c.from.bits == 64 && c.to == f32:
+	case c.from.bits == 64 && c.to == f32 && c.mode == "rn":
 		return bits32(float32(v))
 	}
 	f := float64(v)
 	if signed {
 		f = float64(s)
+	}
+	if c.from.bits == 64 {
+		x := new(big.Float).SetPrec(64).SetUint64(v)
+		if signed {
+			x.SetInt64(s)
+		}
+		if rest := x.Cmp(exact(f)); c.to == f64 {
+			f = directed64(f, rest, c.mode)
+		} else {
+			f = odd(f, float64(rest))
+		}
 	}
 	return encodeFloat(f, c.to, c.mode)
 }
@@ -166,6 +222,8 @@ func encodeFloat(f float64, t typ, mode string) uint64 {
 		return bits32(to32(f, mode))
 	case t == f64:
 		return bits64(f)
+	case mode == "rm" || mode == "rp":
+		return directed16(f, t, mode)
 	case t.kind == kindBF16:
 		return toBF16(f, mode)
 	}
@@ -214,7 +272,11 @@ func (c *conversion) floatToFloat(v uint64) uint64 {
 	if c.relu && f < 0 {
 		f = 0
 	}
-	return encodeFloat(f, c.to, c.mode)
+	mode := c.mode
+	if c.integralFloat {
+		mode = "rn"
+	}
+	return encodeFloat(f, c.to, mode)
 }
 
 // buildCvta converts between an address of a space and a generic address.
@@ -224,7 +286,7 @@ func buildCvta(x *building) exec {
 	t := x.typ(func(t typ) bool { return t == types["u64"] })
 	to := x.has("to")
 	sp := spaces[x.need("global", "shared", "shared::cta", "local", "const", "param")]
-	window := map[space]uint64{spaceShared: sharedWindow, spaceLocal: localWindow}[sp]
+	window := map[space]uint64{spaceShared: sharedWindow, spaceLocal: localWindow, spaceParam: paramWindow}[sp]
 	if to {
 		window = -window
 	}
@@ -233,7 +295,7 @@ func buildCvta(x *building) exec {
 
 func buildIsspacep(x *building) exec {
 	x.class = Convert
-	sp := spaces[x.need("global", "shared", "shared::cta", "local", "const")]
+	sp := spaces[x.need("global", "shared", "shared::cta", "local", "const", "param")]
 	x.nargs(2, 2)
 	d, a := x.dstPred(x.in.args[0]), x.src(1, b64)
 	return func(w *warp, m uint32) {

@@ -2,6 +2,7 @@ package ptxsim
 
 import (
 	"maps"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -137,9 +138,15 @@ func (d *decoder) callOrder(fn *function, path, order []*function) []*function {
 // callee returns the function that a call names.
 func (d *decoder) callee(in *inst) *function {
 	for _, o := range in.args {
-		if o.kind == opName {
+		if o.kind == opName || o.kind == opReg {
 			if f := d.mod.funcs[o.name]; f != nil && f.defined {
 				return f
+			}
+			if o.name == "vprintf" || o.name == "__assertfail" {
+				d.fail(in.line, "call of %s: printf and assert are left out", o.name)
+			}
+			if o.sym != nil && o.sym.space == spaceReg {
+				d.fail(in.line, "call through register %s: indirect calls are left out", o.name)
 			}
 			d.fail(in.line, "call of %s, which has no body here", o.name)
 		}
@@ -251,7 +258,7 @@ func (d *decoder) function(f *function, kernel bool) {
 		d.returns[f] = d.newReg()
 	}
 	for i := range f.body {
-		in := &f.body[i]
+		in := f.body[i] // a builder may change its operands
 		d.starts[i] = len(d.prog.code)
 		guard := -1
 		if in.guard != nil {
@@ -260,22 +267,34 @@ func (d *decoder) function(f *function, kernel bool) {
 		if guard >= 0 && slices.Contains(steering, in.op) && in.op != "bra" {
 			skip := new(int)
 			d.jumps = append(d.jumps, jump{skip, i + 1})
-			d.emit(op{exec: func(w *warp, m uint32) { w.branch(*skip, m) }, guard: guard, neg: !in.neg, class: Control, line: in.line, text: "branch round " + in.text()},
-				flow{target: skip, falls: true})
+			round := func(w *warp, m uint32) { w.branch(*skip, m) }
+			if in.op == "bar" && in.mods[0] != "warp" || in.op == "barrier" {
+				round = func(w *warp, m uint32) {
+					if m != w.active {
+						w.fail(bits.TrailingZeros32(m), ErrDivergent, "the guard of the barrier differs between the lanes of the warp")
+					}
+					w.branch(*skip, m)
+				}
+			}
+			d.emit(op{exec: round, guard: guard, neg: !in.neg, class: Control, line: in.line, text: "branch round " + in.text()},
+				flow{targets: []*int{skip}, falls: true})
 			guard = -1
+		}
+		if reason := leftOut(&in); reason != "" {
+			d.fail(in.line, "instruction %s: %s", in.text(), reason)
 		}
 		build, ok := builders[in.op]
 		if !ok {
 			d.fail(in.line, "instruction %s is not supported", in.text())
 		}
-		x := &building{decoder: d, in: in, mods: slices.Clone(in.mods), class: Integer, guard: guard}
+		x := &building{decoder: d, in: &in, mods: slices.Clone(in.mods), class: Integer, guard: guard}
 		exec := build(x)
 		if len(x.mods) > 0 {
 			d.fail(in.line, "instruction %s: modifier or type .%s is not supported", in.text(), x.mods[0])
 		}
 		x.flow.keeps = guard >= 0
 		x.flow.falls = guard >= 0 || !slices.Contains(leaving, in.op)
-		d.emit(op{exec: exec, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text()}, x.flow)
+		d.emit(op{exec: exec, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), exited: x.exited}, x.flow)
 		if x.after != nil {
 			d.emit(op{exec: x.after, guard: -1, class: x.class, line: in.line, text: in.text()}, flow{falls: true})
 		}
@@ -292,7 +311,7 @@ func (d *decoder) function(f *function, kernel bool) {
 var steering = []string{"bra", "call", "ret", "exit", "bar", "barrier", "shfl", "vote", "match", "redux", "ldmatrix", "mma"}
 
 // leaving lists those after which a thread does not go on to the next instruction.
-var leaving = []string{"bra", "ret", "exit", "trap"}
+var leaving = []string{"bra", "brx", "ret", "exit", "trap"}
 
 func (d *decoder) emit(o op, f flow) {
 	d.prog.code, d.flows = append(d.prog.code, o), append(d.flows, f)

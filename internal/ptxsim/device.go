@@ -68,6 +68,9 @@ func (d *Device) load(m *Module) (map[*symbol]Ptr, error) {
 	}
 	for _, y := range m.globals {
 		a, _ := d.find(uint64(at[y]))
+		for _, l := range y.links {
+			store(a.data[l.off:], 8, uint64(at[l.to])+l.add)
+		}
 		a.readOnly = y.space == spaceConst
 	}
 	d.symbols[m] = at

@@ -9,12 +9,14 @@
 //
 // # What is executed
 //
-// The part of PTX 8.4 for sm_80 that nvcc makes of kernels without textures and
-// floating-point atomics: integer, float32 and float64 arithmetic, conversions
-// with f16 and bf16, fma, min and max of bf16; control flow and calls of .func
-// without recursion; loads, stores and integer atomics; barriers, shuffles,
-// votes, match, redux; cp.async, ldmatrix, and mma.sync m16n8k8 and m16n8k16 of
-// bf16 or f16 with float32 accumulation. Anything else is an error of Parse.
+// The part of PTX 8.4 for sm_80 that nvcc and Triton make of kernels without
+// textures: integer arithmetic, also of extended precision, arithmetic and
+// conversions of float64, float32, f16 and bf16; control flow, brx.idx and calls of
+// .func without recursion; loads, stores and atomics of integers and floats;
+// barriers, shuffles, votes, match, redux; cp.async, ldmatrix, and mma.sync of bf16,
+// f16 and tf32. Cache hints have no effect. Left out on purpose and refused by name are
+// fp8, integer and float64 matrix products, wmma, video instructions, indirect calls,
+// recursion and printf. Anything else is an error of Parse.
 //
 // # Execution
 //
@@ -33,17 +35,17 @@
 // memory, and reads of bytes that nothing wrote. Allocations lie 1 TiB apart;
 // shared and local variables have gaps between them. In shared memory a race is
 // an error: two threads touch a byte between two barriers, one of them
-// writes, and they are not both atomic or volatile; bar.warp.sync orders the threads of its
+// writes something else than is there, and they are not both atomic or volatile; bar.warp.sync orders the threads of its
 // warp. The target of a cp.async is out of reach from its issue to
 // its thread's wait, and for other threads to the barrier after that. A barrier
-// that some thread of the block does not reach, an exited or missing lane in a
-// membermask, and a matrix instruction in an incomplete warp are errors.
+// that some thread of the block that has not exited does not reach, an exited or
+// missing lane in a membermask, and a matrix instruction in an incomplete warp are errors.
 // Options.BlockRaces also finds races between blocks in global memory, in kernels
 // without global atomics and fences, at the price of parallelism.
 //
 // # Arithmetic
 //
-// Rounding, .ftz, .sat, shifts beyond the width and NaN are as the PTX manual
+// The clocks count the instructions of the thread's warp. Rounding, .ftz, .sat, shifts beyond the width and NaN are as the PTX manual
 // says; a NaN result is 0x7FFFFFFF in float32 and 0x7FF8000000000000 in float64.
 // The .approx functions are float64 functions rounded once, so nearer to the
 // truth than hardware; div.approx of divisors above 2^126 does not underflow to

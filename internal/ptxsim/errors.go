@@ -19,7 +19,7 @@ var (
 	// ErrReadOnly: a write to constant memory.
 	ErrReadOnly = errors.New("write to constant memory")
 	// ErrRace: two threads of a block touch a byte of shared memory, one of them
-	// writes, and no barrier lies between; with Options.BlockRaces, two blocks do
+	// writes something new, and no barrier lies between; with Options.BlockRaces, two blocks do
 	// so in global memory.
 	ErrRace = errors.New("race")
 	// ErrDivergent: threads that must execute a barrier or a warp-wide

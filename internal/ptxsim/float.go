@@ -15,8 +15,6 @@ func (x *building) floatMods(t typ, modes ...string) floatMods {
 	f := floatMods{mode: x.opt(modes...)}
 	if t == f32 {
 		f.ftz, f.sat = x.has("ftz"), x.has("sat")
-	} else if f.mode != "" && f.mode != "rn" {
-		x.bad("rounding .%s is not supported for .f64", f.mode)
 	}
 	return f
 }
@@ -32,12 +30,12 @@ func (f floatMods) in(v uint64) float32 {
 }
 
 func (f floatMods) out(r float32) uint64 {
-	if f.sat {
-		return saturate(bits32(r))
-	}
 	v := bits32(r)
 	if f.ftz {
 		v = flush(v)
+	}
+	if f.sat {
+		v = saturate(v)
 	}
 	return v
 }
@@ -53,42 +51,76 @@ func saturate(v uint64) uint64 {
 	return v
 }
 
-// buildFloat2 builds d = f(a, b). lacks returns what a float64 result lacks;
-// nil where it is exact for float32 operands.
-// loop is the same for float32 without modifiers; nil: none.
-func buildFloat2(x *building, t typ, f func(a, b float64) float64, lacks func(a, b, s float64) float64, loop loop2) exec {
+// sum and difference and product are the operations of buildFloat2.
+var (
+	sum = float2{
+		f: func(a, b float64) float64 { return a + b }, lacks: addError, f64: add64, loop: addFloatLoop,
+		zero: zeroSum,
+	}
+	difference = float2{
+		f: func(a, b float64) float64 { return a - b }, lacks: func(a, b, s float64) float64 { return addError(a, -b, s) },
+		f64:  func(a, b float64, mode string) float64 { return add64(a, -b, mode) },
+		zero: func(a, b, s float64, mode string) float64 { return zeroSum(a, -b, s, mode) },
+	}
+	multiplication = float2{f: func(a, b float64) float64 { return a * b }, f64: mul64, loop: mulFloatLoop}
+)
+
+// float2 is an operation on two floats.
+type float2 struct {
+	f     func(a, b float64) float64
+	lacks func(a, b, s float64) float64              // what the float64 result lacks; nil where it is exact for float32 operands
+	zero  func(a, b, s float64, mode string) float64 // gives an exact zero its sign; nil: f does
+	f64   func(a, b float64, mode string) float64    // for float64
+	loop  loop2                                      // for float32 without modifiers; nil: none
+}
+
+// buildFloating2 builds d = a op b for a floating type of any width.
+func buildFloating2(x *building, t typ, op float2) exec {
+	if isHalf(t) {
+		return buildHalf2(x, t, op)
+	}
+	return buildFloat2(x, t, op)
+}
+
+// buildFloat2 builds d = a op b.
+func buildFloat2(x *building, t typ, op float2) exec {
 	o := x.floatMods(t, "rn", "rz", "rm", "rp")
 	switch {
+	case t == f64 && o.plain():
+		return x.op2(t, func(a, b uint64) uint64 { return bits64(op.f(fromF64(a), fromF64(b))) })
 	case t == f64:
-		return x.op2(t, func(a, b uint64) uint64 { return bits64(f(fromF64(a), fromF64(b))) })
-	case o.plain() && loop != nil:
-		return x.loop2(t, loop)
+		return x.op2(t, func(a, b uint64) uint64 { return bits64(op.f64(fromF64(a), fromF64(b), o.mode)) })
+	case o.plain() && op.loop != nil:
+		return x.loop2(t, op.loop)
 	case o.mode == "" || o.mode == "rn":
 		// 53 bits are enough for one addition or product of 24-bit numbers: rounding
 		// twice to nearest is rounding once.
-		return x.op2(t, func(a, b uint64) uint64 { return o.out(float32(f(float64(o.in(a)), float64(o.in(b))))) })
+		return x.op2(t, func(a, b uint64) uint64 { return o.out(float32(op.f(float64(o.in(a)), float64(o.in(b))))) })
 	}
 	return x.op2(t, func(a, b uint64) uint64 {
 		p, q := float64(o.in(a)), float64(o.in(b))
-		s := f(p, q)
-		if lacks != nil {
-			s = odd(s, lacks(p, q, s))
+		s := op.f(p, q)
+		if op.lacks != nil {
+			s = odd(s, op.lacks(p, q, s))
+		}
+		if op.zero != nil {
+			s = op.zero(p, q, s, o.mode)
 		}
 		return o.out(to32(s, o.mode))
 	})
 }
 
 func buildFma(x *building) exec {
-	return buildFloatFma(x, x.typ(func(t typ) bool { return isFloating(t) || t.kind == kindBF16 }))
+	return buildFloatFma(x, x.typ(func(t typ) bool { return isFloating(t) || isHalf(t) }))
 }
 
 func buildFloatFma(x *building, t typ) exec {
-	if t.kind == kindBF16 {
-		return buildBF16Fma(x, t)
+	if isHalf(t) {
+		return buildHalfFma(x, t)
 	}
 	o := x.floatMods(t, "rn", "rz", "rm", "rp")
 	if t == f64 {
-		return x.op3(t, func(a, b, c uint64) uint64 { return bits64(math.FMA(fromF64(a), fromF64(b), fromF64(c))) })
+		return x.op3(t, func(a, b, c uint64) uint64 { return bits64(fma64(fromF64(a), fromF64(b), fromF64(c), o.mode)) })
 	}
 	if o.plain() {
 		return x.loop3(t, fmaLoop)
@@ -96,66 +128,88 @@ func buildFloatFma(x *building, t typ) exec {
 	return x.op3(t, func(a, b, c uint64) uint64 { return o.out(fma32(o.in(a), o.in(b), o.in(c), o.mode)) })
 }
 
-// eachHalf applies f to the one or two 16-bit numbers of a type.
-func eachHalf(t typ, f func(shift int) uint64) uint64 {
-	r := f(0)
-	if t.bits == 32 {
-		r |= f(16) << 16
-	}
-	return r
-}
+// directions are the modifiers of rounding; those of div, rcp and sqrt beside approx.
+var directions = []string{"rn", "rz", "rm", "rp", "approx"}
 
-func buildBF16Fma(x *building, t typ) exec {
-	x.class = Float
-	x.need("rn")
-	relu := x.has("relu")
-	return x.op3(t, func(a, b, c uint64) uint64 {
-		return eachHalf(t, func(n int) uint64 {
-			p := float64(fromBF16(a>>n&0xFFFF)) * float64(fromBF16(b>>n&0xFFFF))
-			q := float64(fromBF16(c >> n & 0xFFFF))
-			s := p + q
-			s = odd(s, addError(p, q, s))
-			if relu && s < 0 {
-				s = 0
-			}
-			return toBF16(s, "rn")
-		})
-	})
+// exactMods is floatMods for an operation that needs one of the modes.
+func (x *building) exactMods(t typ, modes ...string) floatMods {
+	o := x.floatMods(t, modes...)
+	if o.mode == "" {
+		x.bad("expected one of the modifiers %v", modes)
+	}
+	if o.mode == "approx" || o.mode == "full" {
+		o.mode = "rn"
+	}
+	return o
 }
 
 func buildFloatDiv(x *building, t typ) exec {
-	o := x.floatMods(t, "rn", "full", "approx")
-	if o.mode == "" {
-		x.bad("expected one of the modifiers [rn full approx]")
-	}
 	if t == f64 {
-		return x.op2(t, func(a, b uint64) uint64 { return bits64(fromF64(a) / fromF64(b)) })
+		o := x.exactMods(t, directions[:4]...)
+		return x.op2(t, func(a, b uint64) uint64 { return bits64(div64(fromF64(a), fromF64(b), o.mode)) })
 	}
-	return x.op2(t, func(a, b uint64) uint64 { return o.out(o.in(a) / o.in(b)) })
+	o := x.exactMods(t, append([]string{"full"}, directions...)...)
+	if o.mode == "rn" {
+		return x.op2(t, func(a, b uint64) uint64 { return o.out(o.in(a) / o.in(b)) })
+	}
+	return x.op2(t, func(a, b uint64) uint64 { return o.out(div32(o.in(a), o.in(b), o.mode)) })
+}
+
+// div32 returns a / b rounded once.
+func div32(a, b float32, mode string) float32 {
+	p, q := float64(a), float64(b)
+	s := p / q
+	if !finite(s) {
+		return to32(s, mode)
+	}
+	return to32(odd(s, math.FMA(-s, q, p)*math.Copysign(1, q)), mode)
 }
 
 func buildRcp(x *building) exec {
 	t := x.typ(isFloating)
-	o := x.floatMods(t, "rn", "approx")
-	if o.mode == "" {
-		x.bad("expected one of the modifiers [rn approx]")
+	if t == f64 && x.has("approx") {
+		x.need("ftz")
+		return x.approx64(func(v float64) float64 { return 1 / v })
 	}
-	if t == f64 {
-		return x.op1(t, func(a uint64) uint64 { return bits64(1 / fromF64(a)) })
+	o := x.exactMods(t, directions...)
+	switch {
+	case t == f64:
+		return x.op1(t, func(a uint64) uint64 { return bits64(div64(1, fromF64(a), o.mode)) })
+	case o.mode == "rn":
+		return x.op1(t, func(a uint64) uint64 { return o.out(1 / o.in(a)) })
 	}
-	return x.op1(t, func(a uint64) uint64 { return o.out(1 / o.in(a)) })
+	return x.op1(t, func(a uint64) uint64 { return o.out(div32(1, o.in(a), o.mode)) })
+}
+
+// approx64 builds rcp and rsqrt.approx.ftz.f64, which read and give the upper halves of numbers.
+func (x *building) approx64(f func(v float64) float64) exec {
+	x.class = Float
+	upper := func(v uint64) uint64 {
+		if v&0x7FF0000000000000 == 0 {
+			return v & sign64
+		}
+		return v &^ 0xFFFFFFFF
+	}
+	return x.op1(f64, func(a uint64) uint64 { return upper(bits64(f(fromF64(upper(a))))) })
 }
 
 func buildSqrt(x *building) exec {
 	t := x.typ(isFloating)
-	o := x.floatMods(t, "rn", "approx")
-	if o.mode == "" {
-		x.bad("expected one of the modifiers [rn approx]")
+	o := x.exactMods(t, directions...)
+	switch {
+	case t == f64:
+		return x.op1(t, func(a uint64) uint64 { return bits64(sqrt64(fromF64(a), o.mode)) })
+	case o.mode == "rn":
+		return x.op1(t, func(a uint64) uint64 { return o.out(float32(math.Sqrt(float64(o.in(a))))) })
 	}
-	if t == f64 {
-		return x.op1(t, func(a uint64) uint64 { return bits64(math.Sqrt(fromF64(a))) })
-	}
-	return x.op1(t, func(a uint64) uint64 { return o.out(float32(math.Sqrt(float64(o.in(a))))) })
+	return x.op1(t, func(a uint64) uint64 {
+		v := float64(o.in(a))
+		s := math.Sqrt(v)
+		if finite(s) {
+			s = odd(s, math.FMA(-s, s, v))
+		}
+		return o.out(to32(s, o.mode))
+	})
 }
 
 // approximations are float64 functions rounded once: within 0.51 units in the
@@ -167,9 +221,22 @@ var approximations = map[string]func(float64) float64{
 }
 
 func buildApprox(x *building) exec {
-	t := x.typ(func(t typ) bool { return t == f32 })
+	t := x.typ(func(t typ) bool { return t == f32 || t == f64 || isHalf(t) })
 	x.class = Float
+	if isHalf(t) {
+		return buildHalfApprox(x, t)
+	}
 	x.need("approx")
+	if t == f64 {
+		f := approximations[x.in.op]
+		if x.in.op != "rsqrt" {
+			x.bad("type .f64 is not supported")
+		}
+		if x.has("ftz") {
+			return x.approx64(f)
+		}
+		return x.op1(t, func(a uint64) uint64 { return bits64(f(fromF64(a))) })
+	}
 	o := floatMods{ftz: x.has("ftz")}
 	f := approximations[x.in.op]
 	return x.op1(t, func(a uint64) uint64 { return o.out(float32(f(float64(o.in(a))))) })
@@ -190,11 +257,8 @@ func decodeFloat(v uint64, t typ) float64 {
 
 func buildFloatMinMax(x *building, t typ, largest bool) exec {
 	x.class = Float
-	ftz, keepNaN := t == f32 && x.has("ftz"), x.has("NaN")
-	one := t
-	if t.kind == kindBF16 {
-		one = types["bf16"]
-	}
+	ftz, keepNaN := (t == f32 || isF16(t)) && x.has("ftz"), x.has("NaN")
+	one := half(t)
 	canonical := map[int]uint64{16: nan16, 32: nan32, 64: nan64}[one.bits]
 	sel := func(a, b uint64) uint64 {
 		p, q := decodeFloat(a, one), decodeFloat(b, one)
@@ -216,8 +280,14 @@ func buildFloatMinMax(x *building, t typ, largest bool) exec {
 		return a
 	}
 	return x.op2(t, func(a, b uint64) uint64 {
-		if t.kind == kindBF16 {
-			return eachHalf(t, func(n int) uint64 { return sel(a>>n&0xFFFF, b>>n&0xFFFF) })
+		if isHalf(t) {
+			return eachHalf(t, func(n int) uint64 {
+				p, q := a>>n&0xFFFF, b>>n&0xFFFF
+				if ftz {
+					p, q = flush16(p), flush16(q)
+				}
+				return sel(p, q)
+			})
 		}
 		if ftz {
 			a, b = flush(a), flush(b)
@@ -229,13 +299,16 @@ func buildFloatMinMax(x *building, t typ, largest bool) exec {
 // buildFloatSign applies f to the number and its sign bits.
 func buildFloatSign(x *building, t typ, f func(v, sign uint64) uint64) exec {
 	x.class = Float
-	ftz := t == f32 && x.has("ftz")
+	ftz := (t == f32 || isF16(t)) && x.has("ftz")
 	sign := map[int]uint64{16: 0x8000, 32: sign32, 64: sign64}[t.bits]
-	if t.kind == kindBF16 && t.bits == 32 {
+	if isHalf(t) && t.bits == 32 {
 		sign = 0x80008000
 	}
 	return x.op1(t, func(a uint64) uint64 {
-		if ftz {
+		switch {
+		case ftz && isHalf(t):
+			a = eachHalf(t, func(n int) uint64 { return flush16(a >> n & 0xFFFF) })
+		case ftz:
 			a = flush(a)
 		}
 		return f(a, sign)
@@ -263,7 +336,7 @@ func buildTestp(x *building) exec {
 		"infinite":   func(v float64) bool { return math.IsInf(v, 0) },
 		"number":     func(v float64) bool { return v == v },
 		"notanumber": func(v float64) bool { return v != v },
-		"normal":     func(v float64) bool { return math.Abs(v) >= smallest && !math.IsInf(v, 0) },
+		"normal":     func(v float64) bool { return (v == 0 || math.Abs(v) >= smallest) && !math.IsInf(v, 0) },
 		"subnormal":  func(v float64) bool { return v != 0 && math.Abs(v) < smallest },
 	}[x.need("finite", "infinite", "number", "notanumber", "normal", "subnormal")]
 	d, a := x.dstPred(x.in.args[0]), x.src(1, t)

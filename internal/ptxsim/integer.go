@@ -13,23 +13,29 @@ func isLogic(t typ) bool { return t.kind == kindPred || isBits(t) }
 func isArith(t typ) bool { return isInt(t) || isFloating(t) }
 
 func buildAdd(x *building) exec {
-	t := x.typ(isArith)
+	t := x.typ(func(t typ) bool { return isArith(t) || isHalf(t) })
 	if !t.integer() {
-		return buildFloat2(x, t, func(a, b float64) float64 { return a + b }, addError, addFloatLoop)
+		return buildFloating2(x, t, sum)
 	}
 	if x.has("sat") {
 		return x.saturating(t, 1)
+	}
+	if x.has("cc") {
+		return x.carried(t, false)
 	}
 	return x.loop2(t, addLoop(t.mask()))
 }
 
 func buildSub(x *building) exec {
-	t := x.typ(isArith)
+	t := x.typ(func(t typ) bool { return isArith(t) || isHalf(t) })
 	if !t.integer() {
-		return buildFloat2(x, t, func(a, b float64) float64 { return a - b }, func(a, b, s float64) float64 { return addError(a, -b, s) }, nil)
+		return buildFloating2(x, t, difference)
 	}
 	if x.has("sat") {
 		return x.saturating(t, -1)
+	}
+	if x.has("cc") {
+		return x.carried(t, false)
 	}
 	mask := t.mask()
 	return x.op2(t, func(a, b uint64) uint64 { return (a - b) & mask })
@@ -75,9 +81,9 @@ func (x *building) wide(t typ) typ {
 }
 
 func buildMul(x *building) exec {
-	t := x.typ(isArith)
+	t := x.typ(func(t typ) bool { return isArith(t) || isHalf(t) })
 	if !t.integer() {
-		return buildFloat2(x, t, func(a, b float64) float64 { return a * b }, nil, mulFloatLoop)
+		return buildFloating2(x, t, multiplication)
 	}
 	switch x.need("lo", "hi", "wide") {
 	case "hi":
@@ -95,13 +101,20 @@ func buildMul(x *building) exec {
 }
 
 func buildMad(x *building) exec {
-	t := x.typ(isArith)
+	t := x.typ(func(t typ) bool { return isArith(t) || isHalf(t) })
 	if !t.integer() {
 		return buildFloatFma(x, t)
 	}
-	switch x.need("lo", "hi", "wide") {
+	part := x.need("lo", "hi", "wide")
+	if part != "wide" && x.has("cc") {
+		return x.carriedMad(t, part == "hi", false)
+	}
+	switch part {
 	case "hi":
 		mask := t.mask()
+		if x.has("sat") {
+			return x.saturatingMad(t)
+		}
 		return x.op3(t, func(a, b, c uint64) uint64 { _, hi := product2(t, a, b); return (hi + c) & mask })
 	case "wide":
 		x.nargs(4, 4)
@@ -146,7 +159,7 @@ func buildRem(x *building) exec {
 }
 
 func buildMinMax(x *building) exec {
-	t := x.typ(func(t typ) bool { return isArith(t) || t.kind == kindBF16 })
+	t := x.typ(func(t typ) bool { return isArith(t) || isHalf(t) })
 	largest := x.in.op == "max"
 	if !t.integer() {
 		return buildFloatMinMax(x, t, largest)
@@ -164,7 +177,7 @@ func buildMinMax(x *building) exec {
 }
 
 func buildAbs(x *building) exec {
-	t := x.typ(func(t typ) bool { return t.signed() && t.bits >= 16 || isFloating(t) || t.kind == kindBF16 })
+	t := x.typ(func(t typ) bool { return t.signed() && t.bits >= 16 || isFloating(t) || isHalf(t) })
 	if !t.integer() {
 		return buildFloatSign(x, t, func(v, sign uint64) uint64 { return v &^ sign })
 	}
@@ -178,7 +191,7 @@ func buildAbs(x *building) exec {
 }
 
 func buildNeg(x *building) exec {
-	t := x.typ(func(t typ) bool { return t.signed() && t.bits >= 16 || isFloating(t) || t.kind == kindBF16 })
+	t := x.typ(func(t typ) bool { return t.signed() && t.bits >= 16 || isFloating(t) || isHalf(t) })
 	if !t.integer() {
 		return buildFloatSign(x, t, func(v, sign uint64) uint64 { return v ^ sign })
 	}

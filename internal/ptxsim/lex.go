@@ -61,6 +61,9 @@ func lex(file, text string) ([]token, error) {
 		case isWordStart(c):
 			j := i + 1
 			for j < len(text) && (isWordStart(text[j]) || isDigit(text[j]) || strings.HasPrefix(text[j:], "::")) {
+				if c == '.' && text[j] == '.' { // .reg.b16 are two
+					break
+				}
 				if text[j] == ':' {
 					j++
 				}
@@ -75,7 +78,7 @@ func lex(file, text string) ([]token, error) {
 			}
 			out = append(out, token{text[i:j], line, tokNumber})
 			i = j
-		case strings.IndexByte("{}[]()<>,;:@!|=+-", c) >= 0:
+		case strings.IndexByte("{}[]()<>,;:@!|=+-*/&~^", c) >= 0:
 			out = append(out, token{text[i : i+1], line, tokPunct})
 			i++
 		default:

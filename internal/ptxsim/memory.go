@@ -15,6 +15,7 @@ const (
 	maxSlots     = 1 << 19
 	sharedWindow = 1 << 60
 	localWindow  = 2 << 60
+	paramWindow  = 3 << 60
 	windowMask   = 0xF << 60
 )
 

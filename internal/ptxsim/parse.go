@@ -57,6 +57,7 @@ type function struct {
 	defined bool
 	maxTid  []int // .maxntid, nil if absent
 	reqTid  []int // .reqntid, nil if absent
+	cluster []int // .reqnctapercluster, nil if absent
 	vars    []*symbol
 	scope   *scope
 }
@@ -165,6 +166,20 @@ func (p *parser) skipLine() {
 	}
 }
 
+// section skips what follows .section: a name and, in braces, data for a debugger.
+func (p *parser) section(line int) {
+	p.word("a name")
+	p.expect("{")
+	for {
+		switch t := p.next(); {
+		case t.kind == tokEnd:
+			p.fail(line, "section has no closing brace")
+		case t.kind == tokPunct && t.text == "}":
+			return
+		}
+	}
+}
+
 func (p *parser) module() {
 	extern := false
 	for {
@@ -200,6 +215,8 @@ func (p *parser) module() {
 		case ".pragma":
 			p.next()
 			p.expect(";")
+		case ".section":
+			p.section(t.line)
 		default:
 			p.fail(t.line, "directive %s is not supported", t.text)
 		}
@@ -281,11 +298,16 @@ func (p *parser) declaration(sp space) *symbol {
 	return y
 }
 
-// initializer reads a literal or a list of literals in braces.
+// initializer reads a constant or a list of constants in braces.
 func (p *parser) initializer(y *symbol) []byte {
 	var out []byte
 	one := func() {
-		o := p.literal()
+		o := operand{kind: opInt}
+		if p.peek().kind == tokWord {
+			y.links = append(y.links, p.link(y, len(out)))
+		} else {
+			o = p.expression()
+		}
 		v, err := o.bits(y.typ)
 		if err != nil {
 			p.fail(y.line, "initial value of %s: %v", y.name, err)
@@ -308,4 +330,27 @@ func (p *parser) initializer(y *symbol) []byte {
 		}
 	}
 	return out
+}
+
+// link reads the address of a variable in an initial value: name, generic(name), either plus a constant.
+func (p *parser) link(y *symbol, off int) link {
+	t := p.next()
+	parens := t.text == "generic" && p.accept("(")
+	if parens {
+		t = p.word("a name")
+		p.expect(")")
+	}
+	if p.mod.funcs[t.text] != nil {
+		p.fail(t.line, "variable %s holds the address of function %s: indirect calls are left out", y.name, t.text)
+	}
+	to := p.scope.lookup(t.text)
+	if to == nil || to.space != spaceGlobal && to.space != spaceConst || y.typ.bits != 64 {
+		p.fail(t.line, "initial value of %s: %s is not a global or constant variable that fits", y.name, t.text)
+	}
+	l := link{off: off, to: to}
+	if n := p.peek().text; n == "+" || n == "-" {
+		p.accept("+")
+		l.add = p.integerExpression()
+	}
+	return l
 }

@@ -1,11 +1,6 @@
 package ptxsim
 
-import (
-	"fmt"
-	"math"
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // inst is one parsed instruction.
 type inst struct {
@@ -19,97 +14,6 @@ type inst struct {
 }
 
 func (in *inst) text() string { return strings.Join(append([]string{in.op}, in.mods...), ".") }
-
-type operandKind uint8
-
-const (
-	opReg     operandKind = iota
-	opSpecial             // %tid.x ...
-	opInt                 // integer literal
-	opFloat               // decimal floating-point literal
-	opBits32              // 0f...
-	opBits64              // 0d...
-	opVector              // {a, b}
-	opAddress             // [base + offset]
-	opName                // variable, function or label
-	opSink                // _
-	opPair                // d|p
-	opList                // (a, b) of a call
-)
-
-type operand struct {
-	kind operandKind
-	sym  *symbol // register or variable
-	name string
-	imm  uint64 // literal, or the offset of an address
-	neg  bool   // !p
-	sub  []operand
-}
-
-// bits returns a literal as a value of type t.
-func (o operand) bits(t typ) (uint64, error) {
-	switch {
-	case o.kind == opInt && t.integer():
-		return o.imm & t.mask(), nil
-	case o.kind == opInt && t == f32:
-		return uint64(math.Float32bits(float32(int64(o.imm)))), nil
-	case o.kind == opInt && t == f64:
-		return math.Float64bits(float64(int64(o.imm))), nil
-	case o.kind == opInt && t.kind != kindPred:
-		return o.imm & t.mask(), nil
-	case o.kind == opBits32 && t.is32(), o.kind == opBits64 && t.bits == 64:
-		return o.imm, nil
-	case (o.kind == opFloat || o.kind == opBits64) && t == f32:
-		return uint64(math.Float32bits(float32(math.Float64frombits(o.imm)))), nil
-	case o.kind == opBits32 && t == f64:
-		return math.Float64bits(float64(math.Float32frombits(uint32(o.imm)))), nil
-	case o.kind == opFloat && t == f64:
-		return o.imm, nil
-	}
-	return 0, fmt.Errorf("literal does not fit type %v", t)
-}
-
-// literal reads a number with its sign.
-func (p *parser) literal() operand {
-	neg := p.accept("-")
-	t := p.next()
-	if t.kind != tokNumber {
-		p.fail(t.line, "found %q, expected a literal", t.text)
-	}
-	bad := func(err error) {
-		if err != nil {
-			p.fail(t.line, "%q is not a literal", t.text)
-		}
-	}
-	s := strings.ToLower(t.text)
-	switch {
-	case strings.HasPrefix(s, "0f") && len(s) == 10:
-		v, err := strconv.ParseUint(s[2:], 16, 32)
-		bad(err)
-		return operand{kind: opBits32, imm: v ^ sign(neg, 31)}
-	case strings.HasPrefix(s, "0d") && len(s) == 18:
-		v, err := strconv.ParseUint(s[2:], 16, 64)
-		bad(err)
-		return operand{kind: opBits64, imm: v ^ sign(neg, 63)}
-	case !strings.HasPrefix(s, "0x") && strings.ContainsAny(s, ".e"):
-		v, err := strconv.ParseFloat(s, 64)
-		bad(err)
-		return operand{kind: opFloat, imm: math.Float64bits(v) ^ sign(neg, 63)}
-	}
-	v, err := strconv.ParseUint(strings.TrimSuffix(s, "u"), 0, 64)
-	bad(err)
-	if neg {
-		v = -v
-	}
-	return operand{kind: opInt, imm: v}
-}
-
-func sign(neg bool, bit int) uint64 {
-	if neg {
-		return 1 << bit
-	}
-	return 0
-}
 
 // function reads what follows .entry or .func.
 func (p *parser) function(kernel bool) {
@@ -183,7 +87,17 @@ func (p *parser) attributes(fn *function) {
 		case ".minnctapersm", ".maxnreg", ".maxnctapersm":
 			p.pos++
 			p.integer("a number", 1, 1<<16)
-		case ".noreturn":
+		case ".reqnctapercluster":
+			p.pos++
+			n := []int{p.integer("a cluster size", 1, 1<<16)}
+			for p.accept(",") {
+				n = append(n, p.integer("a cluster size", 1, 1<<16))
+			}
+			fn.cluster = n
+		case ".maxclusterrank":
+			p.pos++
+			p.integer("a number", 1, 1<<16)
+		case ".noreturn", ".explicitcluster":
 			p.pos++
 		case ".pragma":
 			p.pos += 2
@@ -223,6 +137,12 @@ func (p *parser) body() {
 		case t.text[0] == '.':
 			p.bodyDirective(t)
 		case p.accept(":"):
+			if next := p.peek(); p.accept(".branchtargets") {
+				p.scope.tables[t.text] = p.names()
+				break
+			} else if next.text == ".callprototype" || next.text == ".calltargets" {
+				p.fail(next.line, "directive %s: indirect calls are left out", next.text)
+			}
 			if _, dup := p.scope.labels[t.text]; dup {
 				p.fail(t.line, "label %s is defined twice", t.text)
 			}
@@ -231,6 +151,16 @@ func (p *parser) body() {
 			p.instruction(t, nil, false)
 		}
 	}
+}
+
+// names reads a list of labels up to the semicolon.
+func (p *parser) names() []string {
+	list := []string{p.word("a label").text}
+	for p.accept(",") {
+		list = append(list, p.word("a label").text)
+	}
+	p.expect(";")
+	return list
 }
 
 func (p *parser) bodyDirective(t token) {
@@ -252,13 +182,19 @@ func (p *parser) bodyDirective(t token) {
 
 func (p *parser) registers() {
 	t := p.word("a type")
+	parts := map[string]int{".v2": 2, ".v4": 4}[t.text]
+	if parts > 0 {
+		t = p.word("a type")
+	}
 	ty, ok := types[strings.TrimPrefix(t.text, ".")]
 	if !ok || t.text[0] != '.' {
 		p.fail(t.line, "type %s is not supported in a register", t.text)
 	}
 	for {
 		n := p.word("a register")
-		if p.accept("<") {
+		if parts > 0 {
+			p.vectorRegister(n, ty, parts)
+		} else if p.accept("<") {
 			p.scope.ranges[n.text] = regRange{ty, p.integer("a count", 0, maxRegisters)}
 			p.expect(">")
 		} else {
@@ -271,6 +207,18 @@ func (p *parser) registers() {
 	p.expect(";")
 }
 
+// vectorRegister declares a register of so many parts, which are called .x, .y, .z and .w, or .r, .g, .b and .a.
+func (p *parser) vectorRegister(n token, ty typ, parts int) {
+	y := &symbol{name: n.text, space: spaceReg, typ: ty, line: n.line}
+	for i := range parts {
+		part := &symbol{name: n.text + "." + "xyzw"[i:i+1], space: spaceReg, typ: ty, line: n.line}
+		p.declare(part)
+		p.scope.names[n.text+"."+"rgba"[i:i+1]] = part
+		y.vector = append(y.vector, part)
+	}
+	p.declare(y)
+}
+
 func (p *parser) instruction(t token, guard *symbol, neg bool) {
 	parts := strings.Split(t.text, ".")
 	in := inst{line: t.line, guard: guard, neg: neg, op: parts[0], mods: parts[1:], scope: p.scope}
@@ -281,81 +229,4 @@ func (p *parser) instruction(t token, guard *symbol, neg bool) {
 		}
 	}
 	p.fn.body = append(p.fn.body, in)
-}
-
-func (p *parser) operand(depth int) operand {
-	t := p.peek()
-	switch {
-	case depth > 2:
-		p.fail(t.line, "operands are nested too deeply")
-	case t.kind == tokNumber || t.text == "-":
-		return p.literal()
-	case p.accept("!"):
-		o := p.operand(depth + 1)
-		o.neg = true
-		return o
-	case p.accept("{"):
-		return operand{kind: opVector, sub: p.list("}", depth)}
-	case p.accept("("):
-		return operand{kind: opList, sub: p.list(")", depth)}
-	case p.accept("["):
-		return p.address()
-	case t.kind != tokWord:
-		p.fail(t.line, "found %q, expected an operand", t.text)
-	}
-	p.pos++
-	o := operand{kind: opName, name: t.text}
-	switch y := p.scope.lookup(t.text); {
-	case y != nil && y.space == spaceReg:
-		o.kind, o.sym = opReg, y
-	case y != nil:
-		o.sym = y
-	case t.text == "_":
-		o.kind = opSink
-	case t.text[0] == '%':
-		o.kind = opSpecial
-	}
-	if p.accept("|") {
-		return operand{kind: opPair, sub: []operand{o, p.operand(depth + 1)}}
-	}
-	if p.accept("+") {
-		off := p.literal()
-		o.imm = off.imm
-	}
-	return o
-}
-
-func (p *parser) list(end string, depth int) []operand {
-	var out []operand
-	for !p.accept(end) {
-		out = append(out, p.operand(depth+1))
-		if p.peek().text != end {
-			p.expect(",")
-		}
-	}
-	return out
-}
-
-// address reads base, base+offset, base-offset or an absolute address up to ].
-func (p *parser) address() operand {
-	o := operand{kind: opAddress}
-	if t := p.peek(); t.kind == tokWord {
-		p.pos++
-		o.name = t.text
-		if o.sym = p.scope.lookup(t.text); o.sym == nil {
-			p.fail(t.line, "%s is not declared", t.text)
-		}
-		p.accept("+")
-		if p.peek().text == "]" {
-			p.pos++
-			return o
-		}
-	}
-	lit := p.literal()
-	if lit.kind != opInt {
-		p.fail(p.peek().line, "an address needs an integer offset")
-	}
-	o.imm = lit.imm
-	p.expect("]")
-	return o
 }

@@ -2,12 +2,13 @@ package ptxsim
 
 // op is one decoded instruction.
 type op struct {
-	exec  func(w *warp, m uint32)
-	guard int // predicate, -1 if none
-	neg   bool
-	class Class
-	line  int
-	text  string // mnemonic, for errors
+	exec   func(w *warp, m uint32)
+	guard  int // predicate, -1 if none
+	neg    bool
+	class  Class
+	line   int
+	text   string // mnemonic, for errors
+	exited bool   // goes on without the lanes that have exited
 }
 
 // Predicates that every program has.
@@ -97,10 +98,19 @@ func specialRegister(name string) func(w *warp, ctaid Dim3, lane int) uint64 {
 		return func(_ *warp, _ Dim3, l int) uint64 { return fullMask &^ (2<<l - 1) }
 	case "%lanemask_ge":
 		return func(_ *warp, _ Dim3, l int) uint64 { return fullMask &^ (1<<l - 1) }
+	case "%smid":
+		return func(w *warp, _ Dim3, _ int) uint64 { return uint64(w.blk.index % processors) }
+	case "%nsmid":
+		return func(*warp, Dim3, int) uint64 { return processors }
+	case "%gridid":
+		return func(*warp, Dim3, int) uint64 { return 0 }
 	case "%dynamic_smem_size":
 		return func(w *warp, _ Dim3, _ int) uint64 { return uint64(w.blk.launch.dynamic) }
 	}
 	return nil
 }
+
+// processors is how many multiprocessors the device says it has.
+const processors = 132
 
 func alignUp(n, a int) int { return (n + a - 1) &^ (a - 1) }

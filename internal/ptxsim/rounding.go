@@ -80,7 +80,7 @@ func to32(x float64, mode string) float32 {
 // fma32 returns a b + c rounded once.
 func fma32(a, b, c float32, mode string) float32 {
 	p := float64(a) * float64(b) // exact: 48 bits
-	s := p + float64(c)
+	s := zeroSum(p, float64(c), p+float64(c), mode)
 	return to32(odd(s, addError(p, float64(c), s)), mode)
 }
 
@@ -146,4 +146,31 @@ func fromF16(v uint64) float64 {
 		return s * math.Ldexp(m, -24)
 	}
 	return s * math.Ldexp(1024+m, e-25)
+}
+
+// directed16 rounds x to a 16-bit float, rm down or rp up: to nearest, and then to
+// the neighbor where that is on the wrong side.
+func directed16(x float64, t typ, mode string) uint64 {
+	v := encodeFloat(x, t, "rn")
+	got := decodeFloat(v, t)
+	switch {
+	case mode == "rm" && got > x:
+		return step16(v, false)
+	case mode == "rp" && got < x:
+		return step16(v, true)
+	}
+	return v
+}
+
+// step16 returns the next 16-bit float up or down.
+func step16(v uint64, up bool) uint64 {
+	switch negative := v>>15 != 0; {
+	case v&0x7FFF == 0 && up:
+		return 1
+	case v&0x7FFF == 0:
+		return 0x8001
+	case negative == up:
+		return v - 1
+	}
+	return v + 1
 }

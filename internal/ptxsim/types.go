@@ -82,8 +82,18 @@ type symbol struct {
 	init  []byte // initial value of a .global or .const variable, shorter than size where zeros follow
 	line  int
 
+	links  []link    // addresses in the initial value
+	vector []*symbol // the parts of a vector register
+
 	extern bool // .extern .shared name[]: the launch's dynamic shared memory
 	kernel bool // parameter of an .entry
+}
+
+// link is an address in an initial value: at byte off stands that of variable to, plus add.
+type link struct {
+	off int
+	to  *symbol
+	add uint64
 }
 
 // scope maps the names of one pair of braces.
@@ -91,7 +101,8 @@ type scope struct {
 	parent *scope
 	names  map[string]*symbol
 	ranges map[string]regRange
-	labels map[string]int // instruction index
+	labels map[string]int      // instruction index
+	tables map[string][]string // labels of .branchtargets
 }
 
 // regRange is a declaration like %r<10>.
@@ -101,7 +112,7 @@ type regRange struct {
 }
 
 func newScope(parent *scope) *scope {
-	return &scope{parent: parent, names: map[string]*symbol{}, ranges: map[string]regRange{}, labels: map[string]int{}}
+	return &scope{parent: parent, names: map[string]*symbol{}, ranges: map[string]regRange{}, labels: map[string]int{}, tables: map[string][]string{}}
 }
 
 // lookup finds name here or further out; nil if it is not declared.
@@ -139,4 +150,14 @@ func (s *scope) label(name string) int {
 		}
 	}
 	return -1
+}
+
+// table finds the labels that .branchtargets lists under name; nil if there are none.
+func (s *scope) table(name string) []string {
+	for ; s != nil; s = s.parent {
+		if t := s.tables[name]; t != nil {
+			return t
+		}
+	}
+	return nil
 }

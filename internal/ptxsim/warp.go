@@ -49,6 +49,8 @@ type warp struct {
 	parked     []group
 	status     warpState
 	epoch      uint32 // bar.warp.sync count
+	yielded    bool   // gives the other warps a turn
+	carry      uint32 // condition code flag of each lane
 	async      asyncCopies
 	steps      int64
 	fault      *Fault
@@ -89,7 +91,7 @@ func (w *warp) reset(ctaid Dim3) {
 	w.pc, w.nextPC = w.prog.entry, math.MaxInt
 	w.active, w.live = w.all, w.all
 	w.waiting, w.parked = w.waiting[:0], w.parked[:0]
-	w.status, w.epoch, w.fault = warpReady, 0, nil
+	w.status, w.epoch, w.fault, w.carry = warpReady, 0, nil, 0
 	w.async = asyncCopies{pending: w.async.pending[:0]}
 }
 
@@ -125,7 +127,8 @@ func (w *warp) run(budget int) {
 		w.count.Warp[o.class]++
 		w.count.Thread[o.class] += lanes(m)
 		o.exec(w, m)
-		if w.status != warpReady || w.fault != nil {
+		if w.status != warpReady || w.fault != nil || w.yielded {
+			w.yielded = false
 			return
 		}
 	}
@@ -141,6 +144,8 @@ func (w *warp) reschedule() bool {
 		w.active = 0
 		if w.live == 0 {
 			w.status = warpDone
+		} else if w.unpark() {
+			return true
 		} else {
 			w.faultParked()
 		}
@@ -200,17 +205,30 @@ func (w *warp) park(m uint32) {
 	w.parked = append(w.parked, group{w.pc - 1, m})
 }
 
-// together is for instructions that all threads of the warp must execute at
-// once: it reports whether they are all here, and parks those that are not
-// the last.
+// unpark makes lanes active that wait for others which have exited, where the
+// instruction does without them.
+func (w *warp) unpark() bool {
+	at, all := w.parked[0].pc, uint32(0)
+	for _, g := range w.parked {
+		if g.pc != at {
+			return false
+		}
+		all |= g.mask
+	}
+	if all != w.live || !w.prog.code[at].exited {
+		return false
+	}
+	w.parked = w.parked[:0]
+	w.pc, w.active, w.nextPC = at, all, math.MaxInt
+	return true
+}
+
+// together is for instructions that all threads of the warp that have not exited
+// must execute at once: it reports whether they are all here, and parks those that
+// are not the last.
 func (w *warp) together() bool {
 	w.gather()
-	switch {
-	case w.live != w.all:
-		l := bits.TrailingZeros32(w.active)
-		w.failAt(w.pc-1, l, ErrDivergent, "lanes %#x of the warp have exited and cannot take part in %s", w.all&^w.live, w.prog.code[w.pc-1].text)
-		return false
-	case w.active != w.all:
+	if w.active != w.live {
 		w.park(w.active)
 		return false
 	}
