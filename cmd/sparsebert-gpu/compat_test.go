@@ -232,7 +232,9 @@ func TestOldSweepIsReadFromItsRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	done(t, "sweep", "sweep.yaml", "--out", "sweep", "--threads", "1", "--device", "cpu")
-	if got := read(t, "sweep/results.jsonl"); !bytes.Equal(got, want) {
+	// Only the fingerprints of the text are new.
+	got := regexp.MustCompile(`"text":\{[^}]*\},`).ReplaceAll(read(t, "sweep/results.jsonl"), nil)
+	if !bytes.Equal(got, want) {
 		t.Errorf("found the results %s, expected %s", got, want)
 	}
 }

@@ -86,6 +86,9 @@ func sweepAction(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
+		for _, text := range preview.Warnings {
+			log.Warn().Msg(text)
+		}
 		return preview.Write(c.App.Writer)
 	}
 	watch := progress.NewSweep(log, c.App.ErrWriter, runs, ours)

@@ -140,6 +140,9 @@ func (w *Sweep) Finished(r *sweep.Run, result sweep.Result, here bool) {
 	e.Str("run", r.Name).Int("finished", w.finished).Int("of", w.runs).Msg(result.Status)
 }
 
+// Warned implements sweep.Observer.
+func (w *Sweep) Warned(text string) { w.log.Warn().Msg(text) }
+
 // Chose implements sweep.Observer.
 func (w *Sweep) Chose(best *sweep.Run, result sweep.Result) {
 	rate, err := result.LearningRate()

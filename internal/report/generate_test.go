@@ -68,6 +68,7 @@ func (m made) write(tb testing.TB, dir string, logging int64) sweep.Result {
 	if err := os.WriteFile(filepath.Join(folder, train.ConfigName), text, 0o644); err != nil {
 		tb.Fatal(err)
 	}
+	writeText(tb, folder, train.Fingerprint{Train: "t", Valid: "v", Vocab: "w"})
 	log, err := metrics.OpenLog(filepath.Join(folder, metrics.FileName))
 	if err != nil {
 		tb.Fatal(err)

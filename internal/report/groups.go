@@ -53,7 +53,7 @@ func groups(runs []*Run) []*group {
 		f := r.Final()
 		c := r.Config
 		c.Seed = 0
-		key, err := c.Hash()
+		key, err := r.key(c)
 		if err != nil {
 			key = r.Dir // alone
 		}

@@ -152,16 +152,3 @@ func (d *Data) name() {
 		}
 	}
 }
-
-// compare warns of runs whose losses do not compare.
-func (d *Data) compare() {
-	for _, r := range d.Runs[min(1, len(d.Runs)):] {
-		a, b := d.Runs[0].Config, r.Config
-		if slices.Equal(a.Corpus, b.Corpus) && slices.Equal(a.Valid, b.Valid) && a.Vocab == b.Vocab &&
-			a.VocabSize == b.VocabSize && a.SeqLen == b.SeqLen && a.MLMProbability == b.MLMProbability {
-			continue
-		}
-		d.Warnings = append(d.Warnings, fmt.Sprintf("%s and %s differ in text, vocabulary, sequence length or masking: their losses do not compare", d.Runs[0].Name, r.Name))
-		return
-	}
-}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // pageData are the report's numbers for programs: the element report-data.
@@ -14,31 +15,32 @@ type pageData struct {
 // runData has the keys of a sweep's results.jsonl, and more; null is what a run
 // does not have, and the losses of one that its sweep says diverged or failed.
 type runData struct {
-	Name        string         `json:"name"`
-	Group       string         `json:"group,omitempty"` // of the sweep, with role
-	Role        string         `json:"role,omitempty"`
-	Config      map[string]any `json:"config"`
-	Status      string         `json:"status"`
-	Steps       int64          `json:"steps"`
-	Tokens      float64        `json:"tokens"`
-	FLOPs       *float64       `json:"flops"`
-	MLMLoss     *float64       `json:"mlm_loss"` // of the last evaluation, with the next three
-	MLMAccuracy *float64       `json:"mlm_accuracy"`
-	NSPLoss     *float64       `json:"nsp_loss"`
-	NSPAccuracy *float64       `json:"nsp_accuracy"`
-	TrainLoss   *float64       `json:"train_loss"` // MLM and NSP, of the last log line
-	ExploredDOF *float64       `json:"explored_dof"`
-	RemovedNew  *float64       `json:"removed_new_ratio"`
-	Seconds     float64        `json:"seconds"`
-	HostBytes   int64          `json:"host_bytes"` // 0: not known
-	DeviceBytes int64          `json:"device_bytes"`
-	Time        []TimePart     `json:"time"`
+	Name        string             `json:"name"`
+	Group       string             `json:"group,omitempty"` // of the sweep, with role
+	Role        string             `json:"role,omitempty"`
+	Config      map[string]any     `json:"config"`
+	Text        *train.Fingerprint `json:"text"` // null: of an older version
+	Status      string             `json:"status"`
+	Steps       int64              `json:"steps"`
+	Tokens      float64            `json:"tokens"`
+	FLOPs       *float64           `json:"flops"`
+	MLMLoss     *float64           `json:"mlm_loss"` // of the last evaluation, with the next three
+	MLMAccuracy *float64           `json:"mlm_accuracy"`
+	NSPLoss     *float64           `json:"nsp_loss"`
+	NSPAccuracy *float64           `json:"nsp_accuracy"`
+	TrainLoss   *float64           `json:"train_loss"` // MLM and NSP, of the last log line
+	ExploredDOF *float64           `json:"explored_dof"`
+	RemovedNew  *float64           `json:"removed_new_ratio"`
+	Seconds     float64            `json:"seconds"`
+	HostBytes   int64              `json:"host_bytes"` // 0: not known
+	DeviceBytes int64              `json:"device_bytes"`
+	Time        []TimePart         `json:"time"`
 }
 
 // dataOf is a run for programs.
 func dataOf(r *Run) runData {
 	d := runData{
-		Name: r.Name, Status: r.Status(), Config: map[string]any{}, Steps: r.Steps(), Tokens: float64(r.Steps()) * r.tokensPerStep(),
+		Name: r.Name, Text: r.Text, Status: r.Status(), Config: map[string]any{}, Steps: r.Steps(), Tokens: float64(r.Steps()) * r.tokensPerStep(),
 		Seconds: r.Seconds(), HostBytes: r.Cost.HostBytes, DeviceBytes: r.Cost.DeviceBytes, Time: r.timeParts(),
 	}
 	d.FLOPs = known(r.FLOPsAt(r.Steps()))

@@ -22,7 +22,7 @@ func trials(runs []*Run) (all []*trial, broken []*Run) {
 	for _, r := range runs {
 		c := r.Config
 		c.LearningRate = 0
-		key, err := c.Hash()
+		key, err := r.key(c)
 		if err != nil {
 			continue // alone
 		}

@@ -23,6 +23,7 @@ type Run struct {
 	Dir         string
 	Config      train.Config
 	Environment *train.Environment  // nil: not there
+	Text        *train.Fingerprint  // nil: of an older version
 	Estimate    *model.CostEstimate // nil: the configuration has none any more
 
 	Train     []At[metrics.Train]
@@ -59,6 +60,9 @@ func loadRun(dir string) (*Run, error) {
 		return nil, dataErrorf("%v", err)
 	}
 	r.take(records)
+	if r.Text, err = train.ReadFingerprint(dir); err != nil {
+		return nil, dataErrorf("%v", err)
+	}
 	if l, err := train.EstimateRunCost(r.Config); err == nil {
 		r.Estimate = &l
 	}

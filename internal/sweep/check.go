@@ -23,6 +23,8 @@ type Preview struct {
 	Memory        int64
 	MemoryOf      string
 	CheckpointSum int64 // bytes of one checkpoint of every run
+	// Warnings say what could not be checked, a line each.
+	Warnings []string
 }
 
 // Check makes every check that can be made before the first run, and writes
@@ -43,6 +45,7 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 	}
 	p := &Preview{Runs: len(s.Runs)}
 	data := map[string]bool{}
+	texts := texts{}
 	var largest *Run
 	for _, r := range s.Runs {
 		c := configs[r]
@@ -57,16 +60,22 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 			}
 		}
 		p.CheckpointSum += 3 * 4 * l.Stored // values and two moments
-		if s.results[r.Name] != nil {
+		if found := s.results[r.Name]; found != nil {
 			p.Finished++
-			continue
+			if same, err := samePaths(found, c); same || err != nil {
+				if err != nil {
+					return nil, ofRun(r, err)
+				}
+				continue
+			}
+		} else {
+			p.Steps += c.MaxSteps
+			flops, err := train.RunFLOPs(c)
+			if err != nil {
+				return nil, ofRun(r, err)
+			}
+			p.FLOPs += flops
 		}
-		p.Steps += c.MaxSteps
-		flops, err := train.RunFLOPs(c)
-		if err != nil {
-			return nil, ofRun(r, err)
-		}
-		p.FLOPs += flops
 		key, err := json.Marshal([]any{c.Corpus, c.Valid, c.Vocab, c.VocabSize, c.SeqLen, c.MLMProbability, c.Precision, c.InitFrom, c.InitHeads})
 		if err != nil {
 			return nil, err
@@ -75,23 +84,29 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 			continue
 		}
 		data[string(key)] = true
-		if err := s.dryRun(ctx, r, c); err != nil {
+		d, err := s.dryRun(ctx, r, c)
+		if err != nil {
 			return nil, err
 		}
+		texts[textOf(c)] = d.Plan.Text.Fingerprint
+	}
+	if p.Warnings, err = s.checkTexts(configs, texts); err != nil {
+		return nil, err
 	}
 	if largest == nil || s.results[largest.Name] != nil {
 		return p, nil
 	}
-	return p, s.dryRun(ctx, largest, configs[largest])
+	_, err = s.dryRun(ctx, largest, configs[largest])
+	return p, err
 }
 
 // dryRun checks one run against its data and device.
-func (s *Sweep) dryRun(ctx context.Context, r *Run, c train.Config) error {
+func (s *Sweep) dryRun(ctx context.Context, r *Run, c train.Config) (*train.Dry, error) {
 	d, err := train.DryRun(ctx, c, s.Open)
 	if err == nil && d.Device != nil {
 		err = d.Device.Err()
 	}
-	return ofRun(r, err)
+	return d, ofRun(r, err)
 }
 
 // checkRuns checks with config each run's configuration, and that it goes on with

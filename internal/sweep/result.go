@@ -12,6 +12,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // The statuses of a finished run.
@@ -35,11 +36,14 @@ type Result struct {
 	Group  string          `json:"group"`
 	Role   string          `json:"role"`
 	Config json.RawMessage `json:"config"` // resolved; every setting that determines the numbers
-	Status string          `json:"status"`
-	Error  string          `json:"error,omitempty"`
-	Steps  int64           `json:"steps"`  // finished optimizer steps
-	Tokens int64           `json:"tokens"` // of the training examples of these steps, padding included
-	FLOPs  float64         `json:"flops"`  // of these steps: the paper's count, forward and backward
+	// Text has the fingerprints of what the run read; nil where it did not come to
+	// its first step, and in results of older versions.
+	Text   *train.Fingerprint `json:"text,omitempty"`
+	Status string             `json:"status"`
+	Error  string             `json:"error,omitempty"`
+	Steps  int64              `json:"steps"`  // finished optimizer steps
+	Tokens int64              `json:"tokens"` // of the training examples of these steps, padding included
+	FLOPs  float64            `json:"flops"`  // of these steps: the paper's count, forward and backward
 
 	MLMLoss     *float64 `json:"mlm_loss"` // nats, on the validation text
 	MLMAccuracy *float64 `json:"mlm_accuracy"`

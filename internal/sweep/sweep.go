@@ -26,6 +26,8 @@ type Observer interface {
 	// Finished comes when a run has ended, and before the first run for each that
 	// an earlier process has finished.
 	Finished(r *Run, result Result, here bool)
+	// Warned comes before all others with what the user should know of the sweep's start.
+	Warned(text string)
 	// Chose comes when a group's learning rate has been chosen.
 	Chose(best *Run, result Result)
 }
@@ -78,7 +80,8 @@ func (s *Sweep) config(r *Run) (train.Config, error) {
 // to the end of their step and saved, and the error is that of the runs,
 // train.ErrStopped.
 func (s *Sweep) Do(ctx context.Context) error {
-	if _, err := s.Check(ctx); err != nil {
+	preview, err := s.Check(ctx)
+	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(s.path(RunsName), 0o755); err != nil {
@@ -94,6 +97,9 @@ func (s *Sweep) Do(ctx context.Context) error {
 	}
 	if err := renameio.WriteFile(s.path(fileName), s.File.Text, 0o644); err != nil {
 		return fmt.Errorf("write the sweep's file: %w", err)
+	}
+	for _, text := range preview.Warnings {
+		s.Watch.Warned(text)
 	}
 	s.changed = sync.NewCond(&s.mu)
 	s.started = map[*Run]bool{}
@@ -225,6 +231,7 @@ func (s *Sweep) make(ctx context.Context, r *Run, watch *runWatch) (*Result, Tim
 	}
 	if watch.plan != nil {
 		c = watch.plan.Config
+		result.Text = &watch.plan.Text.Fingerprint
 		result.FLOPs = watch.plan.FLOPs(result.Steps)
 		result.Tokens = result.Steps * int64(c.BatchSize*c.Accumulation) * int64(c.SeqLen)
 	}
