@@ -83,6 +83,41 @@ func (d *Driver) Function(m gpu.Module, name string) (f gpu.Function, err error)
 // captured. Each argument is the low bytes of its word. The error wraps the
 // *ptxsim.Fault of a kernel that went wrong.
 func (d *Driver) Launch(s gpu.Stream, f gpu.Function, grid, block gpu.Dim3, shared int, args []uint64) error {
+	return d.launch(s, f, grid, block, shared, func(sizes []int) ([][]byte, error) {
+		if len(args) != len(sizes) {
+			return nil, fmt.Errorf("%w: %d arguments, expected %d", ptxsim.ErrLaunch, len(args), len(sizes))
+		}
+		values := make([][]byte, len(sizes))
+		for i, n := range sizes {
+			if n > 8 {
+				return nil, fmt.Errorf("%w: argument %d has %d bytes, expected at most 8", ptxsim.ErrLaunch, i, n)
+			}
+			values[i] = binary.LittleEndian.AppendUint64(nil, args[i])[:n]
+		}
+		return values, nil
+	})
+}
+
+// LaunchBytes is Launch for arguments of any size, such as structs and tensor maps:
+// each is as many bytes as the kernel declares.
+func (d *Driver) LaunchBytes(s gpu.Stream, f gpu.Function, grid, block gpu.Dim3, shared int, args [][]byte) error {
+	return d.launch(s, f, grid, block, shared, func(sizes []int) ([][]byte, error) {
+		if len(args) != len(sizes) {
+			return nil, fmt.Errorf("%w: %d arguments, expected %d", ptxsim.ErrLaunch, len(args), len(sizes))
+		}
+		values := make([][]byte, len(sizes))
+		for i, n := range sizes {
+			if len(args[i]) != n {
+				return nil, fmt.Errorf("%w: argument %d has %d bytes, expected %d", ptxsim.ErrLaunch, i, len(args[i]), n)
+			}
+			values[i] = bytes.Clone(args[i]) // a captured launch runs later
+		}
+		return values, nil
+	})
+}
+
+// launch is Launch with the arguments that marshal returns for parameters of such sizes.
+func (d *Driver) launch(s gpu.Stream, f gpu.Function, grid, block gpu.Dim3, shared int, marshal func(sizes []int) ([][]byte, error)) error {
 	return d.call("launch", "", false, func() error {
 		if f == 0 || f > gpu.Function(len(d.functions)) {
 			return fmt.Errorf("function %d: no such function", f)
@@ -94,8 +129,11 @@ func (d *Driver) Launch(s gpu.Stream, f gpu.Function, grid, block gpu.Dim3, shar
 		if _, err := d.stream(s); err != nil {
 			return fail(err)
 		}
-		values, err := d.check(k, grid, block, shared, args)
+		values, err := marshal(k.ParamSizes())
 		if err != nil {
+			return fail(err)
+		}
+		if err := d.check(k, grid, block, shared); err != nil {
 			return fail(err)
 		}
 		return d.submit(s, func() error {
@@ -113,21 +151,10 @@ func (d *Driver) Launch(s gpu.Stream, f gpu.Function, grid, block gpu.Dim3, shar
 }
 
 // check finds what a GPU's driver finds before a launch, so that it is found
-// during a capture too, and marshals the arguments.
-func (d *Driver) check(k *ptxsim.Kernel, grid, block gpu.Dim3, shared int, args []uint64) ([][]byte, error) {
-	sizes := k.ParamSizes()
-	if len(args) != len(sizes) {
-		return nil, fmt.Errorf("%w: %d arguments, expected %d", ptxsim.ErrLaunch, len(args), len(sizes))
-	}
-	values := make([][]byte, len(sizes))
-	for i, n := range sizes {
-		if n > 8 {
-			return nil, fmt.Errorf("%w: argument %d has %d bytes, expected at most 8", ptxsim.ErrLaunch, i, n)
-		}
-		values[i] = binary.LittleEndian.AppendUint64(nil, args[i])[:n]
-	}
+// during a capture too.
+func (d *Driver) check(k *ptxsim.Kernel, grid, block gpu.Dim3, shared int) error {
 	if static := k.SharedBytes(); shared < 0 || shared > d.opt.SharedBytes-static {
-		return nil, fmt.Errorf("%w: %d static and %d dynamic bytes of shared memory, expected at most %d", ptxsim.ErrLaunch, static, shared, d.opt.SharedBytes)
+		return fmt.Errorf("%w: %d static and %d dynamic bytes of shared memory, expected at most %d", ptxsim.ErrLaunch, static, shared, d.opt.SharedBytes)
 	}
 	for _, v := range []struct {
 		what    string
@@ -135,11 +162,11 @@ func (d *Driver) check(k *ptxsim.Kernel, grid, block gpu.Dim3, shared int, args 
 		x, y, z int
 	}{{"grid", grid, 1<<31 - 1, 65535, 65535}, {"block", block, 1024, 1024, 64}} {
 		if v.d.X < 1 || v.d.Y < 0 || v.d.Z < 0 || v.d.X > v.x || v.d.Y > v.y || v.d.Z > v.z {
-			return nil, fmt.Errorf("%w: %s %v, expected 1 to (%d,%d,%d)", ptxsim.ErrLaunch, v.what, v.d, v.x, v.y, v.z)
+			return fmt.Errorf("%w: %s %v, expected 1 to (%d,%d,%d)", ptxsim.ErrLaunch, v.what, v.d, v.x, v.y, v.z)
 		}
 	}
 	if n := block.X * max(block.Y, 1) * max(block.Z, 1); n > 1024 {
-		return nil, fmt.Errorf("%w: %d threads in a block, expected at most 1024", ptxsim.ErrLaunch, n)
+		return fmt.Errorf("%w: %d threads in a block, expected at most 1024", ptxsim.ErrLaunch, n)
 	}
-	return values, nil
+	return nil
 }

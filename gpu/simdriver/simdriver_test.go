@@ -103,9 +103,20 @@ func TestBlockRaces(t *testing.T) {
 		d := New(Options{BlockRaces: races})
 		f := function(t, d, "fault")
 		out := must[gpu.Ptr](t)(d.Alloc(4, "out"))
-		err := d.Launch(0, f, gpu.Dim3{X: 2}, gpu.Dim3{X: 1}, 0, []uint64{uint64(out), 0})
+		m := must[gpu.Module](t)(d.Load("number.ptx", []byte(`.version 8.4
+.target sm_80
+.address_size 64
+.entry number(.param .u64 out) {
+.reg .b32 %r; .reg .b64 %d;
+ld.param.u64 %d, [out]; mov.u32 %r, %ctaid.x; st.global.u32 [%d], %r;
+ret; }`)))
+		number := must[gpu.Function](t)(d.Function(m, "number"))
+		err := d.Launch(0, number, gpu.Dim3{X: 2}, gpu.Dim3{X: 1}, 0, []uint64{uint64(out)})
 		if errors.Is(err, ptxsim.ErrRace) != races {
-			t.Errorf("BlockRaces %v: error %v of two blocks that write one word", races, err)
+			t.Errorf("BlockRaces %v: error %v of two blocks that write their numbers to one word", races, err)
+		}
+		if err := d.Launch(0, f, gpu.Dim3{X: 2}, gpu.Dim3{X: 1}, 0, []uint64{uint64(out), 0}); err != nil {
+			t.Errorf("BlockRaces %v: error %v of two blocks that write the same to one word", races, err)
 		}
 		err = d.Launch(0, f, gpu.Dim3{X: 1}, gpu.Dim3{X: 1}, 0, []uint64{uint64(out), 1})
 		fault(t, err, ptxsim.ErrTrap)
