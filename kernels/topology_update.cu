@@ -47,13 +47,35 @@ struct Candidates {
   __device__ void take(const Item &x) const { state[x.position] |= GROWN; }
 };
 
-// choose marks n slots' k pruned blocks, and as many to grow among positions.
+// choose marks the k pruned blocks of n slots, and as many to grow among positions.
 template <class Team>
-__device__ inline void choose(Work &w, const Team &team, const int *slots, unsigned n, unsigned first, unsigned positions) {
-  unsigned k = pruned(w.u, n, positions);
+__device__ inline void choose(Work &w, const Team &team, const int *slots, unsigned n, unsigned first, unsigned positions, unsigned k) {
   const float *scores = w.u.growth == GROW_GRADIENT ? w.t.scores : 0;
   take_smallest(team, Norms{w.t.norms, slots, w.t.state}, n, k);
   take_smallest(team, Candidates{w.u, w.t.tensor, scores, w.t.state, first, 32 + (scores ? 32 : 64)}, positions, k);
+}
+
+// share_rows writes how many blocks each block row prunes, by rule 6 of package
+// sparse, to the entry of t.grown at which the row's part of the row view begins.
+// Rows without a block have no such entry.
+__device__ inline void share_rows(Work &w, const Block &block) {
+  const TopologyTensor &t = w.t;
+  // movable returns how many of a row's n blocks an update can replace.
+  auto movable = [&](unsigned n) { return w.u.regrow ? n : min(n, t.block_cols - n); };
+  auto active = [&](unsigned row) { return row < t.block_rows ? (unsigned)(t.row_ptr[row + 1] - t.row_ptr[row]) : 0; };
+  unsigned all = 0, before = 0, total;
+  for (unsigned base = 0; base < t.block_rows; base += blockDim.x) {
+    block.scan(movable(active(base + threadIdx.x)), total);
+    all += total;
+  }
+  unsigned long long k = min(pruned(w.u, t.nnzb, (unsigned)t.block_rows * t.block_cols), all);
+  unsigned long long whole = max(all, 1u), offset = philox_key64(w.u.seed, PHILOX_FAN_IN_ROUNDS, 0, w.u.number, t.tensor) % whole;
+  for (unsigned base = 0; base < t.block_rows; base += blockDim.x) {
+    unsigned n = active(base + threadIdx.x), m = movable(n), first = before + block.scan(m, total);
+    if (n) t.grown[t.row_ptr[base + threadIdx.x]] = (int)((k * (first + m) + offset) / whole - (k * first + offset) / whole);
+    before += total;
+  }
+  __syncthreads();
 }
 
 __device__ inline void clear_state(const TopologyTensor &t) {
@@ -196,13 +218,15 @@ extern "C" __global__ void __launch_bounds__(1024)
   if (failed(w, report)) return;
 
   if (w.u.growth == GROW_FAN_IN) {
+    share_rows(w, block);
     unsigned warp = threadIdx.x / 32;
     for (unsigned row = warp; row < t.block_rows; row += blockDim.x / 32) {
-      int first = t.row_ptr[row];
-      choose(w, Warp{w.warps[warp]}, t.row_slot + first, t.row_ptr[row + 1] - first, row * t.block_cols, t.block_cols);
+      int first = t.row_ptr[row], n = t.row_ptr[row + 1] - first;
+      if (n) choose(w, Warp{w.warps[warp]}, t.row_slot + first, n, row * t.block_cols, t.block_cols, t.grown[first]);
     }
   } else {
-    choose(w, block, 0, t.nnzb, 0, (unsigned)t.block_rows * t.block_cols);
+    unsigned positions = (unsigned)t.block_rows * t.block_cols;
+    choose(w, block, 0, t.nnzb, 0, positions, pruned(w.u, t.nnzb, positions));
   }
   __syncthreads();
 

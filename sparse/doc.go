@@ -101,8 +101,14 @@
 //     Key(3, position, Number, tensor) of the next section: a uniform draw without replacement.
 //     Gradient growth takes the k with the largest score, the lower position on a tie; -0
 //     equals +0.
-//  6. Fan-in growth applies rules 2 to 5, with random growth, to each block row alone:
-//     k_r = floor(pr*fanin_r). So the number of blocks in a row is constant.
+//  6. Fan-in growth applies rules 3 to 5, with random growth, to each block row alone, so that a
+//     row keeps its number of blocks. Row r can replace m_r of them: with RegrowPruned all, else at
+//     most as many as it has inactive positions. M_r is the sum of m_q over the rows q < r, and M
+//     that over all rows. The tensor prunes K = min(floor(pr*nnzb), M) blocks, and row r of them
+//     k_r = floor((M_(r+1)*K+o)/M) - floor((M_r*K+o)/M), in integers,
+//     with o = Key(12, 0, Number, tensor) mod M. The k_r add up to K. Each is m_r*K/M, rounded down
+//     or up, and just that on average over the updates: rows of a single block take part. With
+//     M = 0 nothing is pruned.
 //  7. Commit. The pruned slots in ascending order receive the grown positions in ascending order,
 //     over the whole tensor. Born becomes Step, NewAt becomes Number, the explored bits of the new
 //     positions are set, and both views are rebuilt. The owner of values and moments sets those of
@@ -114,7 +120,8 @@
 //
 // A draw has no state. Key(p, a, b, c) is made by Philox4x32-10 (Salmon et al., SC 2011) with
 // the seed as key, low word first, and {a, b, c, p} as counter: word 1 of the result above word 0,
-// as one number of 64 bits. p is 2 for starting topologies and 3 for updates and [Choice].
+// as one number of 64 bits. p is 2 for starting topologies and equal norms of a dense weight, 3
+// for updates and [Choice], 12 for the rounding of fan-in growth.
 //
 // # Accounting
 //

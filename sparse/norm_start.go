@@ -103,13 +103,3 @@ func (s *Scratch) largest(norms []float32, first, k int, key func(p int) uint64)
 
 // falling maps a norm, which is not negative, to a key that falls as it rises.
 func falling(norm float32) uint64 { return uint64(math.MaxUint32 - math.Float32bits(norm)) }
-
-// fanIn returns how many of nnzb blocks block row r gets when all rows get the
-// same number, the first rows one more where they do not divide.
-func (s Shape) fanIn(nnzb, r int) int {
-	n := nnzb / s.BlockRows()
-	if r < nnzb%s.BlockRows() {
-		n++
-	}
-	return n
-}

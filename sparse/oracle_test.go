@@ -32,8 +32,9 @@ func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, te
 		groups[g] = append(groups[g], p)
 	}
 
+	counts := naiveCounts(groups, holder, u, tensor)
 	var slots, grown []int
-	for _, group := range groups {
+	for g, group := range groups {
 		var active, candidates []int
 		for _, p := range group {
 			if _, ok := holder[p]; ok {
@@ -42,10 +43,7 @@ func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, te
 				candidates = append(candidates, p)
 			}
 		}
-		k := int(math.Floor(u.PruneRatio * float64(len(active))))
-		if !u.RegrowPruned && k > len(candidates) {
-			k = len(candidates)
-		}
+		k := counts[g]
 		slices.SortFunc(active, func(a, b int) int {
 			na := naiveNorm(values[holder[a]*size:(holder[a]+1)*size], u.Norm)
 			nb := naiveNorm(values[holder[b]*size:(holder[b]+1)*size], u.Norm)
@@ -100,6 +98,39 @@ func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, te
 		}
 	}
 	return after, c
+}
+
+// naiveCounts returns how many blocks each group of positions prunes. Of the blocks
+// that can be replaced, in the order of the groups, every (M/K)-th is counted, from a
+// place that is drawn: an error that grows by K with each and is paid back by M.
+func naiveCounts(groups [][]int, holder map[int]int, u sparse.Update, tensor int) []int {
+	all, movable := 0, make([]int, len(groups))
+	for g, group := range groups {
+		for _, p := range group {
+			if _, active := holder[p]; active {
+				movable[g]++
+			}
+		}
+		if free := len(group) - movable[g]; !u.RegrowPruned && free < movable[g] {
+			movable[g] = free
+		}
+		all += movable[g]
+	}
+	k := min(int(math.Floor(u.PruneRatio*float64(len(holder)))), all)
+	counts := make([]int, len(groups))
+	if all == 0 {
+		return counts
+	}
+	debt := int(philox.Key64(u.Seed, 12, 0, uint32(u.Number), uint32(tensor)) % uint64(all))
+	for g, n := range movable {
+		for range n {
+			if debt += k; debt >= all {
+				debt -= all
+				counts[g]++
+			}
+		}
+	}
+	return counts
 }
 
 // naiveNorm is BlockNorm written from its definition: each lane gathers its

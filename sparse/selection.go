@@ -8,6 +8,7 @@ type Scratch struct {
 	bucket []uint64 // the keys that share a prefix during one selection
 	active []uint64 // bit per position
 	pruned []uint64 // bit per slot
+	counts []uint64 // blocks to prune in each group of block rows
 	slots  []int32  // pruned slots, ascending
 	grown  []int32  // grown positions, ascending
 }

@@ -35,14 +35,19 @@ type Change struct {
 	Stats Stats
 }
 
-// pruned returns k, the number of blocks that the update prunes among active
-// blocks of positions: a whole tensor's, or one block row's for GrowFanIn.
+// pruned returns the number of blocks that the update prunes in a tensor whose
+// block rows mix.
 func (u Update) pruned(active, positions int) int {
-	k := int(math.Floor(u.PruneRatio * float64(active)))
+	return min(int(math.Floor(u.PruneRatio*float64(active))), u.movable(active, positions))
+}
+
+// movable returns how many of the active blocks among positions an update can
+// replace.
+func (u Update) movable(active, positions int) int {
 	if u.RegrowPruned {
-		return k
+		return active
 	}
-	return min(k, positions-active)
+	return min(active, positions-active)
 }
 
 // Update prunes and regrows one tensor by the rules of the package comment.
@@ -135,16 +140,13 @@ func checkTensor(tensor int) error {
 // grow. s.active holds the active positions, s.norms the prune keys. The update
 // falls into groups of block rows that do not mix: one of all rows, or each row.
 func (s *Scratch) choose(t *Topology, scores []float32, u Update, tensor int) {
-	rows, cols := t.BlockRows(), t.BlockCols()
-	step := rows
-	if u.Growth == GrowFanIn {
-		step = 1
-	}
+	s.share(t, u, tensor)
+	cols := t.BlockCols()
+	step := t.BlockRows() / len(s.counts)
 	s.pruned = resize(s.pruned, words(t.NNZ()))
 	clear(s.pruned)
-	for r := 0; r < rows; r += step {
-		group := t.RowSlot[t.RowPtr[r]:t.RowPtr[r+step]]
-		s.prune(group, u.pruned(len(group), step*cols))
+	for g, k := range s.counts {
+		s.prune(t.RowSlot[t.RowPtr[g*step]:t.RowPtr[(g+1)*step]], int(k))
 	}
 	s.slots = s.slots[:0]
 	for slot := range t.NNZ() {
@@ -157,9 +159,8 @@ func (s *Scratch) choose(t *Topology, scores []float32, u Update, tensor int) {
 	}
 	s.grown = s.grown[:0]
 	key := u.growKey(scores, tensor)
-	for r := 0; r < rows; r += step {
-		active := int(t.RowPtr[r+step] - t.RowPtr[r])
-		s.grow(r*cols, (r+step)*cols, u.pruned(active, step*cols), key)
+	for g, k := range s.counts {
+		s.grow(g*step*cols, (g+1)*step*cols, int(k), key)
 	}
 }
 

@@ -32,6 +32,7 @@ const (
 	TestData     Purpose = 9  // free for tests and benchmarks
 	DataSplit    Purpose = 10 // a: draw, b: document, c: unused
 	EvalExamples Purpose = 11 // a: draw, b: example, c: kind of draw
+	FanInRounds  Purpose = 12 // a: 0, b: topology update, c: parameter index
 )
 
 // The multipliers and Weyl increments of Philox4x32 (SC 2011, section 3.3).

@@ -3,7 +3,7 @@
 #pragma once
 
 // Purposes of draws, as internal/philox numbers them.
-enum PhiloxPurpose : unsigned { PHILOX_REGROW = 3, PHILOX_DROPOUT = 4 };
+enum PhiloxPurpose : unsigned { PHILOX_REGROW = 3, PHILOX_DROPOUT = 4, PHILOX_FAN_IN_ROUNDS = 12 };
 
 // philox returns the four words at counter {a, b, c, purpose} under seed.
 __device__ inline uint4 philox(unsigned long long seed, unsigned purpose, unsigned a, unsigned b, unsigned c) {
