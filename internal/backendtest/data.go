@@ -84,6 +84,12 @@ func (d *draws) sparse(name string, shape sparse.Shape, nnzb int, scale float64)
 	if err != nil {
 		panic(fmt.Sprintf("backendtest: %v", err)) // a fault of the suite
 	}
+	return d.blocks(name, t, scale)
+}
+
+// blocks draws a block-sparse parameter with the active blocks of t.
+func (d *draws) blocks(name string, t *sparse.Topology, scale float64) paramData {
+	nnzb := t.NNZ()
 	// Slots in ascending position would hide a mix-up of slot and view order.
 	for i := range nnzb {
 		j := i + d.stream.IntN(nnzb-i)
@@ -91,8 +97,8 @@ func (d *draws) sparse(name string, shape sparse.Shape, nnzb int, scale float64)
 		t.Cols[i], t.Cols[j] = t.Cols[j], t.Cols[i]
 	}
 	t.Index()
-	spec := backend.ParamSpec{Name: name, Out: shape.Out, In: shape.In, Topology: t}
-	return d.param(spec, nnzb*shape.BlockSize(), scale)
+	spec := backend.ParamSpec{Name: name, Out: t.Out, In: t.In, Topology: t}
+	return d.param(spec, nnzb*t.BlockSize(), scale)
 }
 
 func (d *draws) param(spec backend.ParamSpec, n int, scale float64) paramData {

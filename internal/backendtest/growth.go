@@ -107,11 +107,7 @@ func updateTopologyChecks() []check {
 		list = append(list, check{name: c.String(), prepare: func(d *draws) (script, bounds) {
 			list := topologyTensors(d)
 			if c.ties {
-				for _, p := range list {
-					for i, v := range p.values {
-						p.values[i] = float32(math.Round(float64(v))) / 2
-					}
-				}
+				tie(list)
 			}
 			scores := make([][2][]float32, len(list))
 			for i, p := range list {
@@ -123,6 +119,15 @@ func updateTopologyChecks() []check {
 		}})
 	}
 	return list
+}
+
+// tie makes norms equal: values become few.
+func tie(list []paramData) {
+	for _, p := range list {
+		for i, v := range p.values {
+			p.values[i] = float32(math.Round(float64(v))) / 2
+		}
+	}
 }
 
 // updates does two updates, and compares everything with sparse.Topology.Update
@@ -183,6 +188,11 @@ func (c updateCase) updates(r *harness, list []paramData, scores [][2][]float32)
 		}
 		if err := sameStats(fmt.Sprintf("update %d", number+1), r, params, stats); err != nil {
 			return err
+		}
+		if c.growth == sparse.GrowFanIn {
+			if err := c.checkMoved(list, stats); err != nil {
+				return fmt.Errorf("update %d, %w", number+1, err)
+			}
 		}
 	}
 	return nil
