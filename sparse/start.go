@@ -26,7 +26,8 @@ func StartTopology(shape Shape, nnzb int, seed uint64, tensor int) (*Topology, e
 // FanInTopology returns a starting topology for constant fan-in: every block row
 // has floor(nnzb/rows) blocks, the first nnzb mod rows rows one more, drawn in
 // each row by the keys of StartTopology. With nnzb below the number of block
-// rows the last rows are empty, and fan-in growth keeps them empty.
+// rows the last rows are empty, and fan-in growth keeps them empty: rows differ by
+// one block at most, and an update leaves each row its number.
 //
 // Errors: as StartTopology.
 func FanInTopology(shape Shape, nnzb int, seed uint64, tensor int) (*Topology, error) {
