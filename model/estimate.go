@@ -1,5 +1,7 @@
 package model
 
+import "math"
+
 // CostEstimate is what a model will cost, before anything is built: parameters,
 // arithmetic and memory, beside those of the same model with method dense.
 type CostEstimate struct {
@@ -10,9 +12,15 @@ type CostEstimate struct {
 	MicroBatch int `json:"micro_batch"`
 	MaxMasked  int `json:"max_masked"`
 
-	// Training on one sequence, forward and backward; see NonEmbeddingFLOPs and
-	// FLOPPart.
+	// AskedDensity is d = 1 - s. What the encoder really has is EncoderActive of
+	// Encoder: each tensor has whole blocks.
+	AskedDensity float64 `json:"asked_density"`
+
+	// Training on one sequence, forward and backward: the paper's count on the blocks
+	// that exist, beside it at the density asked for (AskedNonEmbeddingFLOPs), and of
+	// the dense model; what is executed is said by FLOPPart.
 	NonEmbeddingFLOPs      float64    `json:"non_embedding_flops_per_sequence"`
+	AskedNonEmbeddingFLOPs float64    `json:"asked_non_embedding_flops_per_sequence"`
 	DenseNonEmbeddingFLOPs float64    `json:"dense_non_embedding_flops_per_sequence"`
 	ExecutedFLOPs          float64    `json:"executed_flops_per_sequence"`
 	DenseExecutedFLOPs     float64    `json:"dense_executed_flops_per_sequence"`
@@ -46,14 +54,18 @@ func EstimateCost(c Config, o Options, s Storage) (CostEstimate, error) {
 	}
 
 	e := CostEstimate{Counts: Count(table), SeqLen: o.SeqLen, MicroBatch: o.MicroBatch, MaxMasked: o.MaxMasked}
-	if e.NonEmbeddingFLOPs, err = NonEmbeddingFLOPs(c, o.SeqLen); err != nil {
+	if e.AskedNonEmbeddingFLOPs, err = AskedNonEmbeddingFLOPs(c, o.SeqLen); err != nil {
 		return CostEstimate{}, err
 	}
-	if e.DenseNonEmbeddingFLOPs, err = NonEmbeddingFLOPs(dense, o.SeqLen); err != nil {
+	if e.DenseNonEmbeddingFLOPs, err = AskedNonEmbeddingFLOPs(dense, o.SeqLen); err != nil {
 		return CostEstimate{}, err
 	}
+	e.AskedDensity = c.Density()
 	e.FLOPs = flopParts(c, table, o)
 	for _, p := range e.FLOPs {
+		if p.nonEmbedding() {
+			e.NonEmbeddingFLOPs += p.Theoretical
+		}
 		e.ExecutedFLOPs += p.Executed
 		e.DenseExecutedFLOPs += p.Dense
 	}
@@ -69,4 +81,11 @@ func EstimateCost(c Config, o Options, s Storage) (CostEstimate, error) {
 		e.DenseMemoryBytes += other[i].Bytes
 	}
 	return e, nil
+}
+
+// OffDensity tells whether the FLOPs of the blocks that exist are others than those at
+// the density asked for, by more than one in a thousand.
+func (e CostEstimate) OffDensity() bool {
+	asked := e.AskedNonEmbeddingFLOPs
+	return !(math.Abs(e.NonEmbeddingFLOPs-asked) <= asked/1000)
 }

@@ -4,9 +4,11 @@ package model
 // of training on one sequence, forward and backward, a multiply-add counted as 2.
 type FLOPPart struct {
 	Name string `json:"name"`
-	// Theoretical counts as the paper does: weights at the density asked for,
-	// backward twice the forward.
+	// Theoretical counts as the paper does, backward twice the forward, on the blocks
+	// that the tensors really have.
 	Theoretical float64 `json:"theoretical"`
+	// Asked is Theoretical with every weight at the density asked for.
+	Asked float64 `json:"asked"`
 	// Executed counts what the backend is told to do: the active blocks that the
 	// tensors really have (all elements of those that are trained in part), and
 	// attention scores made again in the backward pass.
@@ -27,8 +29,8 @@ const (
 	FLOPsNSPHead          = "nsp head"
 )
 
-// NonEmbeddingFLOPs returns the paper's count for one sequence of seq tokens,
-// forward and backward:
+// AskedNonEmbeddingFLOPs returns the paper's count for one sequence of seq tokens,
+// forward and backward, at the density asked for:
 //
 //	3 (2 S d W + 4 S^2 H L),  W = 12 L H^2 for F = 4H
 //
@@ -36,19 +38,38 @@ const (
 // asked for. Embeddings and heads are outside this count. For method Partial it is
 // the count of a step that trains a part: with frozen weights W counts in full in
 // two of the three products, d is (2 + d)/3. A step that trains all is that of
-// method Dense.
-func NonEmbeddingFLOPs(c Config, seq int) (float64, error) {
+// method Dense. CostEstimate.NonEmbeddingFLOPs has each tensor at its own density,
+// which rounding to whole blocks makes another one.
+func AskedNonEmbeddingFLOPs(c Config, seq int) (float64, error) {
 	table, err := Table(c)
 	if err != nil {
 		return 0, err
 	}
 	sum := 0.0
 	for _, p := range flopParts(c, table, Options{SeqLen: seq}) {
-		if p.Name == FLOPsAttentionWeights || p.Name == FLOPsFFNWeights || p.Name == FLOPsAttentionScores {
-			sum += p.Theoretical
+		if p.nonEmbedding() {
+			sum += p.Asked
 		}
 	}
 	return sum, nil
+}
+
+// nonEmbedding tells whether the paper counts the part.
+func (p FLOPPart) nonEmbedding() bool {
+	return p.Name == FLOPsAttentionWeights || p.Name == FLOPsFFNWeights || p.Name == FLOPsAttentionScores
+}
+
+// share is the part of a weight's three products that is computed at density d.
+func (t Tensor) share(c Config, d float64) float64 {
+	switch {
+	case t.Partial && c.Rest == Frozen:
+		// Frozen weights cost what trained ones do but for their own gradient, one
+		// product of three.
+		return (2 + d) / 3
+	case t.Sparse || t.Partial:
+		return d
+	}
+	return 1
 }
 
 // flopParts is the estimate for one sequence. The heads run on o.MaxMasked
@@ -67,16 +88,8 @@ func flopParts(c Config, table []Tensor, o Options) []FLOPPart {
 	// The three products of a weight over rows activations.
 	product := func(name string, t Tensor, rows int) {
 		p, each := parts[name], 3*2*float64(rows)
-		d := 1.0
-		if t.Sparse || t.Partial {
-			d = c.Density()
-		}
-		if t.Partial && c.Rest == Frozen {
-			// Frozen weights cost what trained ones do but for their own gradient, one
-			// product of three.
-			d = (2 + d) / 3
-		}
-		p.Theoretical += each * d * float64(t.Elements())
+		p.Theoretical += each * t.share(c, t.Density()) * float64(t.Elements())
+		p.Asked += each * t.share(c, c.Density()) * float64(t.Elements())
 		if o.Recompute && t.Encoder && t.Layer < c.Layers-1 {
 			each *= 4. / 3
 		}
@@ -110,6 +123,7 @@ func flopParts(c Config, table []Tensor, o Options) []FLOPPart {
 	const forward, executed = 2, 2 + 5
 	scores := parts[FLOPsAttentionScores]
 	scores.Theoretical = 3 * forward * 2 * s * s * h * l
+	scores.Asked = scores.Theoretical
 	scores.Executed = executed * 2 * s * s * h * l
 	if o.Recompute {
 		scores.Executed += forward * 2 * s * s * h * (l - 1)
@@ -118,7 +132,7 @@ func flopParts(c Config, table []Tensor, o Options) []FLOPPart {
 	// Two additions of a row forward, three into the gradients backward.
 	sums := parts[FLOPsEmbedding]
 	sums.Theoretical = 5 * s * h
-	sums.Executed, sums.Dense = sums.Theoretical, sums.Theoretical
+	sums.Asked, sums.Executed, sums.Dense = sums.Theoretical, sums.Theoretical, sums.Theoretical
 
 	out := make([]FLOPPart, len(order))
 	for i, name := range order {

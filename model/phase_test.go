@@ -21,7 +21,7 @@ func TestFLOPsOfPartialTraining(t *testing.T) {
 		model.Zero:   3*2*s*w*0.25 + scores,
 	} {
 		c.Rest = rest
-		got, err := model.NonEmbeddingFLOPs(c, s)
+		got, err := model.AskedNonEmbeddingFLOPs(c, s)
 		if err != nil || !(math.Abs(got-want) < 1e-6*want) {
 			t.Errorf("%s: found %v (%v), expected %v", rest, got, err, want)
 		}

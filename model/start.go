@@ -14,6 +14,12 @@ func startTopology(t Tensor, c Config, seed uint64) (*sparse.Topology, error) {
 	return sparse.StartTopology(t.Shape(), t.NNZ, seed, t.Index)
 }
 
+// InitialTopology returns the first topology of a tensor: what New gives it under the
+// same seed. It is nil for a tensor that is not Sparse. Errors: those of package sparse.
+func InitialTopology(t Tensor, c Config, seed uint64) (*sparse.Topology, error) {
+	return startTopology(t, c, seed)
+}
+
 // topologies makes the first topology of each tensor. For a plan any of the
 // right size will do, and the same for all tensors of a shape.
 type topologies struct {

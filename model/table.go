@@ -74,6 +74,15 @@ func (t Tensor) Stored() int {
 	return t.Elements()
 }
 
+// Density returns the part of the tensor's blocks that is active, or trained: 1 when
+// it is neither Sparse nor Partial.
+func (t Tensor) Density() float64 {
+	if t.Block == 0 {
+		return 1
+	}
+	return float64(t.NNZ*t.Block*t.Block) / float64(t.Elements())
+}
+
 // Shape returns the shape in blocks of a tensor that is Sparse or Partial.
 func (t Tensor) Shape() sparse.Shape { return sparse.Shape{Out: t.Out, In: t.In, Block: t.Block} }
 

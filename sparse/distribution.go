@@ -69,6 +69,19 @@ func Distribute(shapes []Shape, density float64, d Distribution) ([]int, error) 
 	return nnzb, nil
 }
 
+// Densities returns the density that Distribute aims at in each tensor, before it is
+// rounded to whole blocks. d and density are as there.
+func Densities(shapes []Shape, density float64, d Distribution) []float64 {
+	if d == ERK {
+		elements := 0.0
+		for _, s := range shapes {
+			elements += float64(s.Positions() * s.BlockSize())
+		}
+		return erkDensities(shapes, density*elements)
+	}
+	return slices.Repeat([]float64{density}, len(shapes))
+}
+
 func uniform(shapes []Shape, density float64) []int {
 	nnzb := make([]int, len(shapes))
 	for i, s := range shapes {

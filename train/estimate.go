@@ -76,18 +76,23 @@ func (p *Plan) countFLOPs() error {
 	}
 	sequences := float64(p.Config.BatchSize * p.Config.Accumulation)
 	p.perStep, p.densePerStep = sequences*l.NonEmbeddingFLOPs, sequences*l.DenseNonEmbeddingFLOPs
+	p.askedPerStep, p.offDensity = sequences*l.AskedNonEmbeddingFLOPs, l.OffDensity()
 	return nil
 }
 
 // FLOPs returns the paper's count of the first `done` steps: non-embedding, forward
-// and backward.
+// and backward, on the blocks that exist.
 // A step of method partial that trains all weights counts as one of the dense model.
-func (p *Plan) FLOPs(done int64) float64 {
+func (p *Plan) FLOPs(done int64) float64 { return p.flops(p.perStep, done) }
+
+// flops is FLOPs with another count of a step that does not train all of method
+// partial.
+func (p *Plan) flops(perStep float64, done int64) float64 {
 	if p.Model.Method == model.Partial {
 		part := p.partSteps(done)
-		return p.perStep*float64(part) + p.densePerStep*float64(done-part)
+		return perStep*float64(part) + p.densePerStep*float64(done-part)
 	}
-	return p.perStep * float64(done)
+	return perStep * float64(done)
 }
 
 // DenseFLOPs returns that of the dense model for the same steps.

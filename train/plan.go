@@ -23,6 +23,11 @@ type Plan struct {
 	// Phases of method partial, ascending, the first from the first step on.
 	Phases []Phase
 
+	// Warnings say, a line each, where the run will not be what was asked for: a
+	// density that whole blocks cannot have, updates that move nothing, rows, columns
+	// and heads without a block.
+	Warnings []string
+
 	data *dataset
 	demo uint64 // seed of the demo corpus
 	// sizes are those of the model that the weights come from, nil where they are
@@ -30,6 +35,10 @@ type Plan struct {
 	sizes *model.Config
 	// The paper's count of one step's FLOPs, of this model and of the dense one.
 	perStep, densePerStep float64
+	// askedPerStep counts every weight at the density asked for; offDensity tells
+	// whether that differs.
+	askedPerStep float64
+	offDensity   bool
 }
 
 // NewPlan checks a configuration, loads its data and works out the rest. It
@@ -95,6 +104,9 @@ func (p *Plan) load(ctx context.Context, vocab *corpus.Vocab, from *initialWeigh
 		}
 	}
 	if err := p.resolve(p.Text.VocabSize, p.Text.TrainExamples); err != nil {
+		return err
+	}
+	if err := p.warn(); err != nil {
 		return err
 	}
 	return p.countFLOPs()

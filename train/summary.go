@@ -12,8 +12,9 @@ type Summary struct {
 	Train          TrainMetrics
 	Eval           EvalMetrics
 	UnigramEntropy float64
-	FLOPs          float64 // the paper's count of the whole run
+	FLOPs          float64 // the paper's count of the whole run, on the blocks that exist
 	DenseFLOPs     float64 // of the dense model for the same steps
+	AskedFLOPs     float64 // FLOPs, had every weight the density asked for
 	ExploredDOF    float64
 	Updated        bool    // the topology moved
 	Sparse         bool    // fewer FLOPs than dense
@@ -28,6 +29,10 @@ func (r *runner) finish() *Summary {
 	s.UnigramEntropy = r.plan.Text.UnigramEntropy
 	s.FLOPs = r.plan.FLOPs(r.done)
 	s.DenseFLOPs = r.plan.DenseFLOPs(r.done)
+	s.AskedFLOPs = s.FLOPs
+	if r.plan.offDensity {
+		s.AskedFLOPs = r.plan.flops(r.plan.askedPerStep, r.done)
+	}
 	s.Sparse = s.FLOPs != s.DenseFLOPs
 	s.Seconds = time.Since(r.began).Seconds()
 	return &s

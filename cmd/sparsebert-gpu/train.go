@@ -102,6 +102,9 @@ func printSummary(w io.Writer, s *train.Summary) {
 	if s.Sparse {
 		fmt.Fprintf(w, "; the dense model would take %.3g, %.1f times as many", s.DenseFLOPs, s.DenseFLOPs/s.FLOPs)
 	}
+	if s.AskedFLOPs != s.FLOPs {
+		fmt.Fprintf(w, "; at the density asked for, which whole blocks do not have, %.3g", s.AskedFLOPs)
+	}
 	fmt.Fprintln(w)
 	if s.Updated {
 		fmt.Fprintf(w, "topology        %.1f %% of the dense weights were active at some time (explored DOF)\n", 100*s.ExploredDOF)

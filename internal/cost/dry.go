@@ -24,6 +24,9 @@ func WriteDry(w io.Writer, d *train.Dry) error {
 		fmt.Fprintf(w, " (%s free)", Mebibytes(d.FreeBytes))
 	}
 	fmt.Fprintln(w)
+	for _, warning := range d.Plan.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", warning)
+	}
 	if m := d.Device; m != nil {
 		fmt.Fprintf(w, "memory: %d bytes on %s, which has %d of %d free\n", m.Plan.Bytes, m.Device, m.Free, m.Total)
 		if err := m.Err(); err != nil {

@@ -23,12 +23,18 @@ func Write(w io.Writer, e model.CostEstimate) error {
 	row("PARAMETERS", "this model", "dense")
 	row("all", fmt.Sprint(e.Stored), fmt.Sprint(e.Parameters))
 	row("encoder weights", fmt.Sprint(e.EncoderActive), fmt.Sprint(e.Encoder))
+	if e.OffDensity() {
+		row("  at the density asked for", fmt.Sprintf("%.0f", e.AskedDensity*float64(e.Encoder)), "")
+	}
 	row("")
 	row(fmt.Sprintf("FLOPs OF ONE SEQUENCE OF %d", e.SeqLen), "by the paper", "executed", "dense")
 	for _, p := range e.FLOPs {
 		row(p.Name, sci(p.Theoretical), sci(p.Executed), sci(p.Dense))
 	}
 	row("non-embedding (the paper's count)", sci(e.NonEmbeddingFLOPs), "", sci(e.DenseNonEmbeddingFLOPs))
+	if e.OffDensity() {
+		row("  at the density asked for", sci(e.AskedNonEmbeddingFLOPs), "", "")
+	}
 	row("everything", "", sci(e.ExecutedFLOPs), sci(e.DenseExecutedFLOPs))
 	row("")
 	row(fmt.Sprintf("MEMORY FOR MICRO-BATCHES OF %d", e.MicroBatch), "this model", "dense")

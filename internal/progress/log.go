@@ -24,6 +24,17 @@ func NewLog(w io.Writer, quiet, asJSON bool) zerolog.Logger {
 	return zerolog.New(w).Level(level).With().Timestamp().Logger()
 }
 
+// warn tells what a plan warns of; run is the name of a sweep's run, or "".
+func warn(log zerolog.Logger, run string, p *train.Plan) {
+	for _, text := range p.Warnings {
+		e := log.Warn()
+		if run != "" {
+			e = e.Str("run", run)
+		}
+		e.Msg(text)
+	}
+}
+
 // WarnSkipped names checkpoints that are newer than the one in use but damaged.
 func WarnSkipped(log zerolog.Logger, skipped []train.Skipped) {
 	for _, s := range skipped {

@@ -99,6 +99,9 @@ func (r *Run) Started(p *train.Plan, dir string, from int64) {
 	e.Int("vocab", p.Text.VocabSize).Int64("train_tokens", p.Text.TrainTokens).
 		Str("unigram_entropy", fmt.Sprintf("%.3f", p.Text.UnigramEntropy)).
 		Str("learning_rate", fmt.Sprintf("%.3g", c.LearningRate)).Int64("steps", c.MaxSteps).Str("out", dir).Msg("training")
+	if from == 0 {
+		warn(r.log, "", p)
+	}
 	if from > 0 {
 		r.log.Info().Int64("step", from).Msg("resumed")
 	}

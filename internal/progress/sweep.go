@@ -169,6 +169,9 @@ func (r *sweepRun) Loading(stage string, done, total int64) { r.load.report(stag
 func (r *sweepRun) Started(p *train.Plan, _ string, from int64) {
 	r.plan, r.done = p, from
 	r.w.log.Info().Str("run", r.name).Int64("from_step", from).Int64("steps", p.Config.MaxSteps).Msg("running")
+	if from == 0 {
+		warn(r.w.log, r.name, p)
+	}
 	if r.w.bars != nil {
 		r.bar = r.w.bars.AddBar(0, mpb.PrependDecorators(decor.Name(r.name+" "), decor.CountersNoUnit("%d/%d ")))
 		r.bar.SetTotal(p.Config.MaxSteps, false) // only Finished or Close ends it

@@ -22,7 +22,7 @@ func (d *detail) costFigures() []figure {
 
 func flopBars(l *model.CostEstimate) *barChart {
 	b := &barChart{
-		about:  about{name: "flops", title: "FLOPs of one sequence", caption: "Theoretical: the paper's count at the density asked for. Executed: the active blocks there are, and attention scores made again in the backward pass. Dense: executed by the same model with method dense."},
+		about:  about{name: "flops", title: "FLOPs of one sequence", caption: "Theoretical: the paper's count on the blocks there are. Executed: the active blocks there are, and attention scores made again in the backward pass. Dense: executed by the same model with method dense."},
 		unit:   fmt.Sprintf("forward and backward, %d tokens", l.SeqLen),
 		format: metric,
 		series: []barSeries{{label: "theoretical", color: 0}, {label: "executed", color: 2}, {label: "dense", color: inkDense}},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
@@ -24,7 +25,29 @@ type Preview struct {
 	MemoryOf      string
 	CheckpointSum int64 // bytes of one checkpoint of every run
 	// Warnings say what could not be checked, a line each.
-	Warnings []string
+	Warnings     []string
+	PlanWarnings []PlanWarning
+}
+
+// PlanWarning is what the plans of runs that are left warn of: train.Plan.Warnings.
+type PlanWarning struct {
+	Text string
+	Run  string // the first that it is about
+	Runs int
+}
+
+// warn notes what the plan of a run warns of.
+func (p *Preview) warn(r *Run, c train.Config) error {
+	texts, err := train.Warnings(c)
+	for _, text := range texts {
+		i := slices.IndexFunc(p.PlanWarnings, func(w PlanWarning) bool { return w.Text == text })
+		if i < 0 {
+			i = len(p.PlanWarnings)
+			p.PlanWarnings = append(p.PlanWarnings, PlanWarning{Text: text, Run: r.Name})
+		}
+		p.PlanWarnings[i].Runs++
+	}
+	return err
 }
 
 // Check makes every check that can be made before the first run, and writes
@@ -75,6 +98,9 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 				return nil, ofRun(r, err)
 			}
 			p.FLOPs += flops
+			if err := p.warn(r, c); err != nil {
+				return nil, ofRun(r, err)
+			}
 		}
 		key, err := json.Marshal([]any{c.Corpus, c.Valid, c.Vocab, c.VocabSize, c.SeqLen, c.MLMProbability, c.Precision, c.InitFrom, c.InitHeads})
 		if err != nil {

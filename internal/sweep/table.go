@@ -14,6 +14,15 @@ func (p *Preview) Write(w io.Writer) error {
 memory of the largest run: %s (%s)
 disk: %s for one checkpoint of every run
 `, p.Runs, p.Finished, p.Steps, p.FLOPs, cost.Mebibytes(p.Memory), p.MemoryOf, cost.Mebibytes(p.CheckpointSum))
+	for _, warning := range p.PlanWarnings {
+		about := "run " + warning.Run
+		if warning.Runs > 1 {
+			about = fmt.Sprintf("%d runs, the first %s", warning.Runs, warning.Run)
+		}
+		if err == nil {
+			_, err = fmt.Fprintf(w, "warning: %s: %s\n", about, warning.Text)
+		}
+	}
 	return err
 }
 

@@ -1,0 +1,138 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// Warnings says, without any data, what NewPlan would put into Plan.Warnings.
+func Warnings(c Config) ([]string, error) {
+	p, err := shapeOf(c)
+	if err != nil {
+		return nil, err
+	}
+	err = p.warn()
+	return p.Warnings, err
+}
+
+// offDensity is how far a tensor's density may be from the one asked for, relative to
+// it, before the plan warns.
+const offDensity = 0.1
+
+// warn fills Warnings: where the run is not what was asked for.
+func (p *Plan) warn() error {
+	p.Warnings = nil
+	table, err := model.Table(p.Model)
+	if err != nil {
+		return err
+	}
+	var tensors []model.Tensor
+	for _, t := range table {
+		if t.Sparse || t.Partial {
+			tensors = append(tensors, t)
+		}
+	}
+	if len(tensors) == 0 {
+		return nil
+	}
+	p.warnDensity(tensors)
+	if p.Model.Method == model.Partial {
+		return nil
+	}
+	moved := p.moves(tensors)
+	if p.Model.Method == model.Dynamic {
+		p.warnUpdates(tensors, moved)
+	}
+	return p.warnEmpty(tensors, moved)
+}
+
+// say appends a warning.
+func (p *Plan) say(format string, args ...any) {
+	p.Warnings = append(p.Warnings, fmt.Sprintf(format, args...))
+}
+
+// warnDensity compares the density of every tensor with the one asked for.
+func (p *Plan) warnDensity(tensors []model.Tensor) {
+	shapes := make([]sparse.Shape, len(tensors))
+	for i, t := range tensors {
+		shapes[i] = t.Shape()
+	}
+	asked := sparse.Densities(shapes, p.Model.Density(), p.Model.Distribution)
+	number, worst, most := 0, 0, 0.0
+	for i, t := range tensors {
+		off := math.Abs(t.Density()/asked[i] - 1)
+		if off > offDensity {
+			number++
+		}
+		if off > most {
+			worst, most = i, off
+		}
+	}
+	if number > 0 {
+		t := tensors[worst]
+		p.say("density: %d of %d weights are more than 10 %% off what was asked for, as they have whole blocks; the most %s, %d of %d blocks, %.4g where %.4g was asked for; a smaller block_size comes nearer",
+			number, len(tensors), t.Name, t.NNZ, t.Shape().Positions(), t.Density(), asked[worst])
+	}
+}
+
+// moves returns how many blocks of each tensor all updates of the run move together.
+func (p *Plan) moves(tensors []model.Tensor) []int {
+	moved := make([]int, len(tensors))
+	for _, at := range p.UpdateAt {
+		u := p.update(at)
+		for i, t := range tensors {
+			moved[i] += u.Moves(t.Shape(), t.NNZ)
+		}
+	}
+	return moved
+}
+
+// warnUpdates says which updates of a dynamic run do nothing.
+func (p *Plan) warnUpdates(tensors []model.Tensor, moved []int) {
+	c := p.Config
+	if len(p.UpdateAt) == 0 {
+		p.say("method dynamic without a topology update: the run is static bit for bit; updates is %d, expected 2 or more (up to %d) for the topology to move (default: a phase each %d steps of max_steps %d)",
+			c.Updates, c.MaxSteps, shortestPhase, c.MaxSteps)
+		return
+	}
+	still, first, full := 0, 0, 0
+	for i := len(moved) - 1; i >= 0; i-- {
+		if moved[i] == 0 {
+			still, first = still+1, i
+			if tensors[i].NNZ == tensors[i].Shape().Positions() {
+				full++
+			}
+		}
+	}
+	remedy := fmt.Sprintf("prune_ratio %g is less than a block of it; a larger prune_ratio or a smaller block_size moves some", c.PruneRatio)
+	switch {
+	case full == still:
+		remedy = fmt.Sprintf("all of its blocks are active; a sparsity above %g leaves some to move to", c.Sparsity)
+	case c.PruneRatio == 0:
+		remedy = "prune_ratio is 0"
+	}
+	t := tensors[first]
+	switch {
+	case still == len(moved):
+		p.say("method dynamic, but none of the %d topology updates moves a block: the run is static bit for bit; %s has %d active blocks: %s", len(p.UpdateAt), t.Name, t.NNZ, remedy)
+		return
+	case still > 0:
+		p.say("topology: no update moves a block in %d of %d weights; the first %s has %d active blocks: %s", still, len(moved), t.Name, t.NNZ, remedy)
+	}
+	idle := 0
+	for _, at := range p.UpdateAt {
+		u, any := p.update(at), 0
+		for _, t := range tensors {
+			any += u.Moves(t.Shape(), t.NNZ)
+		}
+		if any == 0 {
+			idle++
+		}
+	}
+	if idle > 0 {
+		p.say("topology: %d of the %d updates move no block in any weight, as their pruning ratio is too small by then; fewer updates or another prune_schedule", idle, len(p.UpdateAt))
+	}
+}
