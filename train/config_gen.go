@@ -83,12 +83,11 @@ type Config struct {
 	// Growth: how new blocks are chosen. Values: one of random, gradient, fan-in. Default
 	// random.
 	Growth sparse.Growth `yaml:"growth"`
-	// GrowthScore: what growth by gradient may score a block by; step: the norm of the
-	// step's gradient, which is had without accumulation only, as the dense gradient is
-	// never stored; micro-batch: with accumulation the sum of the norms of each
-	// micro-batch's gradient, which depends on how the batch is cut. Values: one of step,
-	// micro-batch. Default step.
-	GrowthScore string `yaml:"growth_score"`
+	// GrowthScore: growth by gradient with accumulation scores a block by the sum of the
+	// norms of each micro-batch's gradient, as the dense gradient is never stored; that is
+	// not the norm of the step's gradient and depends on how the batch is cut (default:
+	// such a run is refused). Values: one of micro-batch.
+	GrowthScore string `yaml:"growth_score,omitempty" json:",omitempty"`
 	// RegrowPruned: let a block that was just pruned return at once. Default false.
 	RegrowPruned bool `yaml:"regrow_pruned"`
 	// Distribution: how the density is shared among the weights. Values: one of uniform,
@@ -170,5 +169,5 @@ type Config struct {
 
 	// Given has the keys of the settings that the user gave: a value that equals the
 	// default counts. Whoever reads flags or files fills it; it is in no file.
-	Given []string `yaml:"-"`
+	Given []string `yaml:"-" json:"-"`
 }

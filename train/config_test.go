@@ -21,7 +21,8 @@ func TestSettingsAreTheConfig(t *testing.T) {
 	}
 	for i, s := range all {
 		f := v.Type().Field(i)
-		if f.Name != s.Field || f.Tag.Get("yaml") != s.Key || f.Type != reflect.TypeOf(s.Default) {
+		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if f.Name != s.Field || key != s.Key || f.Type != reflect.TypeOf(s.Default) {
 			t.Errorf("field %d: found %s %s of key %s, expected %s %T of key %s", i, f.Name, f.Type, f.Tag.Get("yaml"), s.Field, s.Default, s.Key)
 		}
 		if reflect.ValueOf(s.Pointer(&c)).Pointer() != v.Field(i).Addr().Pointer() {

@@ -64,7 +64,7 @@ func OutOfRange(config any) (key, wrong string) {
 func (s Setting) Wrong(config any) string {
 	switch v := s.Value(config).(type) {
 	case string:
-		if s.Words != nil && !slices.Contains(s.Words, v) {
+		if s.Words != nil && v != s.Default && !slices.Contains(s.Words, v) {
 			return s.wrongWord(v)
 		}
 	case encoding.TextMarshaler:

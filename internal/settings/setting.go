@@ -31,7 +31,7 @@ type Setting struct {
 	Default any
 	Help    string // what it is, for --help and all that is made from the table
 	Range   *Range // of numbers; nil: any, or what a model can have
-	// Words are all that a text may be; nil: any. Those of an enumeration are its
+	// Words are all that a text may be beside its default; nil: any. Those of an enumeration are its
 	// own.
 	Words    []string
 	Meanings []Meaning // of values with a meaning of their own
@@ -43,6 +43,9 @@ type Setting struct {
 	// they are: a run that is resumed compares fingerprints of the text, and may
 	// name other paths.
 	Path bool
+	// OmitEmpty settings stand in no file where they are empty, as in files of programs
+	// that did not have them.
+	OmitEmpty bool
 	// Used says when a run has a use for the setting; nil: always.
 	Used Condition
 	// RunName is what stands in front of the value in the name of a sweep's run;

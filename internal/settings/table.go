@@ -105,12 +105,12 @@ var table = []Setting{
 		Help: "norm of a block by which it is pruned", Commands: SweepFile | Flops | Import, RunName: Alone},
 	{Key: "growth", Field: "Growth", Group: Sparsity, Default: sparse.GrowRandom, Used: blockSparse, // the start's too
 		Help: "how new blocks are chosen", Commands: SweepFile | Flops | Import, RunName: Alone},
-	{Key: "growth_score", Field: "GrowthScore", Group: Sparsity, Default: "step", Running: true,
-		Words: []string{"step", "micro-batch"},
+	{Key: "growth_score", Field: "GrowthScore", Group: Sparsity, Default: "", Running: true, OmitEmpty: true,
+		Words: []string{"micro-batch"},
 		Used:  all{dynamic, is{"growth", []any{sparse.GrowGradient}}},
-		Help: "what growth by gradient may score a block by; step: the norm of the step's gradient, which is had " +
-			"without accumulation only, as the dense gradient is never stored; micro-batch: with accumulation the sum " +
-			"of the norms of each micro-batch's gradient, which depends on how the batch is cut",
+		Help: "growth by gradient with accumulation scores a block by the sum of the norms of each micro-batch's " +
+			"gradient, as the dense gradient is never stored; that is not the norm of the step's gradient and depends " +
+			"on how the batch is cut (default: such a run is refused)",
 		Commands: SweepFile},
 	{Key: "regrow_pruned", Field: "RegrowPruned", Group: Sparsity, Default: false, Used: dynamic,
 		Help: "let a block that was just pruned return at once", Commands: SweepFile | Flops},

@@ -32,7 +32,7 @@ type Config struct {
 const given = `
 	// Given has the keys of the settings that the user gave: a value that equals the
 	// default counts. Whoever reads flags or files fills it; it is in no file.
-	Given []string ` + "`yaml:\"-\"`" + `
+	Given []string ` + "`yaml:\"-\" json:\"-\"`" + `
 }
 `
 
@@ -49,7 +49,11 @@ func configFile() ([]byte, error) {
 		for _, line := range wrap(comment(s), 84) {
 			fmt.Fprintf(&out, "\t// %s\n", line)
 		}
-		fmt.Fprintf(&out, "\t%s %s `yaml:%q`\n", s.Field, reflect.TypeOf(s.Default), s.Key)
+		tag := fmt.Sprintf("yaml:%q", s.Key)
+		if s.OmitEmpty {
+			tag = fmt.Sprintf(`yaml:"%s,omitempty" json:",omitempty"`, s.Key)
+		}
+		fmt.Fprintf(&out, "\t%s %s `%s`\n", s.Field, reflect.TypeOf(s.Default), tag)
 	}
 	out.WriteString(given)
 	text, err := format.Source(out.Bytes())
