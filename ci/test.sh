@@ -8,4 +8,4 @@ cd "$(dirname "$0")/.." || exit
 if [ "$*" = --help ]; then help; exit 0; fi
 export CGO_ENABLED=0
 [ $# -gt 0 ] || set -- ./...
-go test -json "$@" 2>&1 | go run ./ci/testreport
+go test -timeout 40m -json "$@" 2>&1 | go run ./ci/testreport
