@@ -53,7 +53,7 @@ type Config struct {
 	VocabSize int `yaml:"vocab_size"`
 	// SeqLen: sequence length in tokens. Values: 8 to 32768. Default 128.
 	SeqLen int `yaml:"seq_len"`
-	// MLMProbability: fraction of tokens to mask. Values: above 0, at most 1. Default
+	// MLMProbability: fraction of tokens to mask. Values: above 0 and below 1. Default
 	// 0.15.
 	MLMProbability float64 `yaml:"mlm_probability"`
 
@@ -128,7 +128,7 @@ type Config struct {
 	// GroupLasso: decoupled Group Lasso on sparse blocks. Values: 0 to 1000 (0: off).
 	// Default 0.
 	GroupLasso float64 `yaml:"group_lasso"`
-	// MaxGradNorm: clip the global gradient norm. Values: 0 or more (0: off). Default 1.
+	// MaxGradNorm: clip the global gradient norm. Values: 0 to 1e+30 (0: off). Default 1.
 	MaxGradNorm float64 `yaml:"max_grad_norm"`
 	// Seed: seed of every random draw. Default 1.
 	Seed uint64 `yaml:"seed"`

@@ -72,7 +72,7 @@ func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
 	}
 	saves := int64(1)
 	if c.SaveSteps > 0 {
-		saves = (p.Config.MaxSteps + c.SaveSteps - 1) / c.SaveSteps
+		saves = 1 + (p.Config.MaxSteps-1)/c.SaveSteps // the sum could be beyond int64
 	}
 	// A new checkpoint is whole before an old one goes.
 	if keep := int64(c.SaveTotalLimit); keep > 0 {

@@ -117,6 +117,6 @@ func override(c *cli.Context, run *train.Config, ours train.Config, jobs int) {
 	}
 	run.Quiet, run.Threads = true, ours.Threads
 	if run.Threads == 0 && jobs > 1 {
-		run.Threads = max(1, runtime.NumCPU()/jobs)
+		run.Threads = max(1, runtime.GOMAXPROCS(0)/jobs)
 	}
 }

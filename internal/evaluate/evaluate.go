@@ -3,8 +3,10 @@ package evaluate
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/rs/zerolog"
 
@@ -37,6 +39,27 @@ type Result struct {
 	NSPAccuracy    float64 `json:"nsp_accuracy"`
 	UnigramEntropy float64 `json:"unigram_entropy"`
 	Tokens         int64   `json:"tokens"`
+}
+
+// MarshalJSON writes the result with null for a number that is not finite: the
+// perplexity of a loss above 709 is beyond float64.
+func (r Result) MarshalJSON() ([]byte, error) {
+	type plain Result
+	out := struct {
+		plain
+		MLMLoss    *float64 `json:"mlm_loss"`
+		Perplexity *float64 `json:"perplexity"`
+		NSPLoss    *float64 `json:"nsp_loss"`
+	}{plain(r), finite(r.MLMLoss), finite(r.Perplexity), finite(r.NSPLoss)}
+	return json.Marshal(out)
+}
+
+// finite returns nil for a number that JSON does not have.
+func finite(x float64) *float64 {
+	if math.IsInf(x, 0) || math.IsNaN(x) {
+		return nil
+	}
+	return &x
 }
 
 // Run evaluates a checkpoint.

@@ -109,3 +109,18 @@ func TestRunPassesOverDamage(t *testing.T) {
 		t.Errorf("found %+v, error %v and log %q, expected step 2 and a warning", r, err, log.String())
 	}
 }
+
+// A loss above 709 nats has no finite perplexity; JSON says null.
+func TestResultBeyondJSON(t *testing.T) {
+	text, err := json.Marshal(evaluate.Result{Step: 3, MLMLoss: 1000, Perplexity: math.Inf(1), NSPLoss: 0.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found map[string]any
+	if err := json.Unmarshal(text, &found); err != nil {
+		t.Fatal(err)
+	}
+	if p, has := found["perplexity"]; !has || p != nil || found["mlm_loss"] != 1000. || found["nsp_loss"] != 0.5 || found["step"] != 3. {
+		t.Errorf("found %s, expected null for the perplexity alone", text)
+	}
+}

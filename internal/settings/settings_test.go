@@ -54,7 +54,7 @@ func TestOutOfRange(t *testing.T) {
 	for want, change := range map[string]func(*train.Config){
 		"prune_ratio: found 1.5, expected 0 to 1":                                                         func(c *train.Config) { c.PruneRatio = 1.5 },
 		"prune_ratio: found NaN, expected 0 to 1":                                                         func(c *train.Config) { c.PruneRatio = math.NaN() },
-		"mlm_probability: found 0, expected above 0, at most 1":                                           func(c *train.Config) { c.MLMProbability = 0 },
+		"mlm_probability: found 0, expected above 0 and below 1":                                          func(c *train.Config) { c.MLMProbability = 0 },
 		"dropout: found 1, expected 0 or more and below 1 (-1: 0.1 for models larger than Small, else 0)": func(c *train.Config) { c.Dropout = 1 },
 		"threads: found 5000, expected 1 to 4096 (0: one a core)":                                         func(c *train.Config) { c.Threads = 5000 },
 		"save_steps: found -1, expected 1 or more (0: at the end)":                                        func(c *train.Config) { c.SaveSteps = -1 },

@@ -75,7 +75,7 @@ var table = []Setting{
 		Range: &Range{Min: 8, Max: 1 << 15},
 		Help:  "sequence length in tokens", Commands: SweepFile | Flops},
 	{Key: "mlm_probability", Field: "MLMProbability", Group: Data, Default: 0.15,
-		Range: &Range{Min: 0, Max: 1, OpenMin: true},
+		Range: &Range{Min: 0, Max: 1, OpenMin: true, OpenMax: true},
 		Help:  "fraction of tokens to mask", Commands: SweepFile | Flops},
 
 	{Key: "method", Field: "Method", Group: Sparsity, Default: model.Dynamic,
@@ -152,7 +152,7 @@ var table = []Setting{
 		Meanings: []Meaning{{0, "off"}}, Help: "decoupled Group Lasso on sparse blocks",
 		Commands: SweepFile, RunName: "gl"},
 	{Key: "max_grad_norm", Field: "MaxGradNorm", Aliases: []string{"clip"}, Group: Optim, Default: 1.,
-		Range: &Range{Min: 0, Max: inf}, Meanings: []Meaning{{0, "off"}}, Help: "clip the global gradient norm",
+		Range: &Range{Min: 0, Max: 1e30}, Meanings: []Meaning{{0, "off"}}, Help: "clip the global gradient norm",
 		Commands: SweepFile},
 	{Key: "seed", Field: "Seed", Group: Optim, Default: uint64(1), Help: "seed of every random draw",
 		Commands: SweepFile | Import, RunName: "seed"},

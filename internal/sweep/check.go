@@ -66,6 +66,9 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkFit(configs); err != nil {
+		return nil, err
+	}
 	p := &Preview{Runs: len(s.Runs)}
 	data := map[string]bool{}
 	texts := texts{}

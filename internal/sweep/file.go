@@ -321,6 +321,19 @@ func (r *reader) tune(p strictyaml.Pair) (*tune, error) {
 	return t, nil
 }
 
+// rates returns how many learning rates the group tries.
+func (g *Group) rates() int {
+	if g.tune != nil {
+		return len(g.tune.rates.values)
+	}
+	for _, a := range g.cross {
+		if a.key == "learning_rate" {
+			return len(a.values)
+		}
+	}
+	return 0
+}
+
 // texts reads a list of texts; it is never nil.
 func (r *reader) texts(p strictyaml.Pair) ([]string, error) {
 	list, err := r.y.List(p)
@@ -355,6 +368,10 @@ func (r *reader) fit(p strictyaml.Pair, groups []Group) (*Fit, error) {
 		for _, name := range f.Groups {
 			if !slices.ContainsFunc(groups, func(g Group) bool { return g.Name == name }) {
 				return nil, r.y.Errorf(p.Line, "fit: groups: found %.80q, expected the name of a group", name)
+			}
+			g := groups[slices.IndexFunc(groups, func(g Group) bool { return g.Name == name })]
+			if g.rates() < 2 {
+				return nil, r.y.Errorf(p.Line, "fit: groups: found %q, which tries no learning rates, expected a group with tune, or with at least two values of learning_rate in cross", name)
 			}
 		}
 	}

@@ -163,6 +163,22 @@ func TestNamesThatMeet(t *testing.T) {
 	}
 }
 
+// Values of one list that a file's name cannot tell apart get names that do.
+func TestNamesOfValuesThatLookAlike(t *testing.T) {
+	found := names(t, "groups:\n- {name: g, cross: {init_from: [p/b, p_b, q, Q, 日, 本]}}\n")
+	seen := map[string]bool{}
+	for _, name := range found {
+		if seen[strings.ToLower(name)] || strings.ContainsFunc(name, func(r rune) bool { return r == '/' || r > 127 }) {
+			t.Errorf("found %s in %v, expected names of plain letters, each once", name, found)
+		}
+		seen[strings.ToLower(name)] = true
+	}
+	again := names(t, "groups:\n- {name: g, cross: {init_from: [r, p_b, p/b]}}\n")
+	if again[0] != "g-init-from=r" || again[1] != found[1] || again[2] != found[0] {
+		t.Errorf("found %v and %v, expected a name to depend on what it must be told from alone", found, again)
+	}
+}
+
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Load(filepath.Join(dir, "none.yaml")); !errors.Is(err, train.ErrUsage) {

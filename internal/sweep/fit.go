@@ -11,7 +11,6 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
-	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -90,18 +89,14 @@ func FitRule(results []*Result, groups []string) (*Rule, error) {
 			return nil, fmt.Errorf("fit: run %s: %w", r.Name, err)
 		}
 		rate, seed := c.LearningRate, c.Seed
-		c.LearningRate, c.Seed = 0, 0
-		key, err := settings.Encode(&c)
+		key, err := keyOf(c)
 		if err != nil {
 			return nil, err
 		}
-		s := at[string(key)]
+		s := at[key]
 		if s == nil {
-			s = &setting{Point{Model: fmt.Sprintf("%s-%dx%d", c.Model, c.Layers, c.Hidden), Sparsity: c.Sparsity}, map[uint64]map[float64]float64{}}
-			if c.Method == model.Dense {
-				s.point.Sparsity = 0
-			}
-			at[string(key)], order = s, append(order, s)
+			s = &setting{pointOf(c), map[uint64]map[float64]float64{}}
+			at[key], order = s, append(order, s)
 		}
 		if s.seeds[seed] == nil {
 			s.seeds[seed] = map[float64]float64{}

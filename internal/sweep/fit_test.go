@@ -101,3 +101,30 @@ func TestFitNeedsSparsities(t *testing.T) {
 		t.Errorf("found %v, expected sparsities that do not determine the rule", err)
 	}
 }
+
+// A fit that the runs can never determine, or whose groups try no rates, is refused
+// before any run.
+func TestFitIsCheckedBeforeTheRuns(t *testing.T) {
+	const defaults = "defaults: {layers: 1, hidden: 32, heads: 2, ffn: 64, block_size: 8, seq_len: 32, max_steps: 6}\n"
+	for name, c := range map[string]struct{ groups, says string }{
+		"two sparsities in two lengths": {"- {name: t, cross: {max_steps: [6, 12], sparsity: [0.25, 0.5]}, tune: {learning_rate: [0.001, 0.01]}}\n", "do not determine"},
+		"two sparsities":                {"- {name: t, cross: {sparsity: [0.25, 0.5]}, tune: {learning_rate: [0.001, 0.01]}}\n", "found 2 best learning rates for 3"},
+		"seeds are no points":           {"- {name: t, cross: {sparsity: [0.25, 0.5], seed: [1, 2, 3]}, tune: {learning_rate: [0.001, 0.01]}}\n", "found 2 best learning rates for 3"},
+		"no rates":                      {"- {name: t, cross: {sparsity: [0.25, 0.5, 0.75]}}\n", "tries no learning rates"},
+		"one rate":                      {"- {name: t, cross: {sparsity: [0.25, 0.5, 0.75], learning_rate: [0.1]}}\n", "tries no learning rates"},
+		"enough":                        {"- {name: t, cross: {sparsity: [0.25, 0.5, 0.75], learning_rate: [0.1, 0.2]}}\n", ""},
+		"enough with tune":              {"- {name: t, cross: {sparsity: [0.25, 0.5, 0.75], seed: [1, 2]}, tune: {learning_rate: [0.1, 0.2]}}\n", ""},
+	} {
+		f, err := Parse("f", "/", []byte(defaults+"groups:\n"+c.groups+"fit: {groups: [t]}\n"))
+		if err == nil {
+			var runs []*Run
+			if runs, err = f.Runs(nil); err == nil {
+				s := &Sweep{File: f, Runs: runs, Out: t.TempDir(), Open: openCPU}
+				_, err = s.Check(t.Context())
+			}
+		}
+		if (err == nil) != (c.says == "") || err != nil && (!strings.Contains(err.Error(), c.says) || !train.IsUsage(err)) {
+			t.Errorf("%s: found %v, expected a usage error with %q", name, err, c.says)
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package sweep
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,7 +50,7 @@ func (f *File) Runs(change func(*train.Config)) ([]*Run, error) {
 		for _, r := range runs {
 			// Two groups a and a-b can meet in one name.
 			if names[strings.ToLower(r.Name)] {
-				return nil, usage.Errorf("group %s: found a second run %s, expected each name once; call the group another name", r.Group, r.Name)
+				return nil, usage.Errorf("group %s: found a second run %s, expected each name once; call one of the groups another name", r.Group, r.Name)
 			}
 			names[strings.ToLower(r.Name)] = true
 			if len(r.Name) > maxName {
@@ -95,7 +97,7 @@ func (g *Group) runs(most int) ([]*Run, error) {
 	var out []*Run
 	for n := range combinations {
 		picked := g.pick(n)
-		base := &Run{Name: g.Name + nameOf(picked), Group: g.Name, Config: train.DefaultConfig()}
+		base := &Run{Name: g.Name + nameOf(g.cross, picked), Group: g.Name, Config: train.DefaultConfig()}
 		for _, s := range append(g.set[:len(g.set):len(g.set)], picked...) {
 			if err := s.Apply(&base.Config); err != nil {
 				return nil, err
@@ -108,7 +110,7 @@ func (g *Group) runs(most int) ([]*Run, error) {
 			choices[key] = c
 			for _, rate := range g.tune.rates.values {
 				r := *base
-				r.Name += nameOf([]settings.Given{rate})
+				r.Name += nameOf([]axis{g.tune.rates}, []settings.Given{rate})
 				r.choice, r.candidate = c, true
 				if err := rate.Apply(&r.Config); err != nil {
 					return nil, err
@@ -156,10 +158,10 @@ func (t *tune) place(cross []axis, picked []settings.Given) (key string, first b
 
 func (t *tune) separate(key string) bool { return slices.Contains(t.per, key) }
 
-// nameOf is what picked values add to the name of a run.
-func nameOf(picked []settings.Given) string {
+// nameOf is what values that are picked, one of each list, add to the name of a run.
+func nameOf(lists []axis, picked []settings.Given) string {
 	var name strings.Builder
-	for _, p := range picked {
+	for i, p := range picked {
 		short := p.RunName
 		switch short {
 		case "":
@@ -167,9 +169,22 @@ func nameOf(picked []settings.Given) string {
 		case settings.Alone:
 			short = ""
 		}
-		name.WriteString("-" + short + strings.Map(plain, valueText(p)))
+		name.WriteString("-" + short + lists[i].nameOf(p))
 	}
 	return name.String()
+}
+
+// nameOf writes a value of the list as a part of a file's name. Values that would be
+// the same there, or but for capital letters, get the begin of their hash besides.
+func (a axis) nameOf(value settings.Given) string {
+	text := valueText(value)
+	name := strings.Map(plain, text)
+	for _, other := range a.values {
+		if o := valueText(other); o != text && strings.EqualFold(strings.Map(plain, o), name) {
+			return fmt.Sprintf("%s_%.4x", name, sha256.Sum256([]byte(text)))
+		}
+	}
+	return name
 }
 
 // plain maps what a file's name had better not have.
