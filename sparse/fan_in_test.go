@@ -168,3 +168,24 @@ func TestFanInRoundingFollowsItsCoordinates(t *testing.T) {
 		t.Errorf("found %d of 6 other updates move other rows, expected most", others)
 	}
 }
+
+// Moves tells beforehand what an update of a starting topology does.
+func TestMovesIsWhatAnUpdateDoes(t *testing.T) {
+	s := philox.NewStream(6, philox.TestData, 3, 0)
+	for range 500 {
+		shape := sparse.Shape{Out: 1 + s.IntN(9), In: 1 + s.IntN(9), Block: 1}
+		nnzb := 1 + s.IntN(shape.Positions())
+		u := sparse.Update{Number: 1 + s.IntN(9), PruneRatio: s.Float64(), Growth: []sparse.Growth{sparse.GrowRandom, sparse.GrowFanIn}[s.IntN(2)], RegrowPruned: s.IntN(2) == 0}
+		topology, err := sparse.FanInTopology(shape, nnzb, 1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change, err := topology.Update(make([]float32, nnzb), nil, u, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := u.Moves(shape, nnzb); got != change.Stats.Pruned {
+			t.Errorf("%+v, %d blocks, %+v: found %d, but the update moved %d", shape, nnzb, u, got, change.Stats.Pruned)
+		}
+	}
+}

@@ -3,12 +3,13 @@ package sparse
 // Moves returns how many blocks the update prunes, and grows, in a tensor of nnzb active
 // blocks. For GrowFanIn the rows are those of FanInTopology.
 func (u Update) Moves(shape Shape, nnzb int) int {
+	k := u.pruned(nnzb, shape.Positions())
 	if u.Growth != GrowFanIn {
-		return u.pruned(nnzb, shape.Positions())
+		return k
 	}
-	n := 0
+	movable := 0
 	for r := range shape.BlockRows() {
-		n += u.pruned(shape.fanIn(nnzb, r), shape.BlockCols())
+		movable += u.movable(shape.fanIn(nnzb, r), shape.BlockCols())
 	}
-	return n
+	return min(k, movable)
 }
