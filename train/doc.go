@@ -63,7 +63,8 @@
 // # The run folder
 //
 //	config.yaml        the configuration, every default worked out
-//	environment.json   where and how the run was made
+//	environment.json   where and how the run was begun
+//	status.json        how it stands, and all processes that worked on it
 //	vocab.txt          the vocabulary
 //	text.json          the fingerprints of the text
 //	metrics.jsonl      a record for every log line, evaluation, topology update, ...

@@ -18,7 +18,8 @@ import (
 // Files of a run folder.
 const (
 	ConfigName      = folder.ConfigName      // the resolved configuration
-	EnvironmentName = folder.EnvironmentName // an Environment
+	EnvironmentName = folder.EnvironmentName // the Environment of the run's first process
+	StatusName      = folder.StatusName      // a Status
 	TextName        = folder.TextName        // a Fingerprint
 )
 
@@ -31,23 +32,31 @@ func defaultOutputDir(c Config, now time.Time) string {
 	return filepath.Join("runs", name)
 }
 
-// describe writes the files that describe a run, which device computes.
-func describe(f *folder.Folder, p *Plan, device string) error {
-	c := p.Config
+// describe writes the files that describe a run, which device computes. That of the
+// environment stays as the run's first process wrote it.
+func (r *runner) describe(device string) error {
+	now := environment(device)
+	if err := r.begin(now); err != nil {
+		return err
+	}
+	c := r.plan.Config
 	c.Resume = false // of this process, not of a run made from the file
 	config, err := c.Encode()
 	if err != nil {
 		return err
 	}
-	env, err := json.MarshalIndent(environment(device), "", "  ")
+	env, err := json.MarshalIndent(now, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode environment: %w", err)
 	}
-	text, err := json.MarshalIndent(p.Text.Fingerprint, "", "  ")
+	text, err := json.MarshalIndent(r.plan.Text.Fingerprint, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode fingerprints: %w", err)
 	}
-	return f.Describe(config, append(env, '\n'), append(text, '\n'), p.data.vocab)
+	if err := r.folder.Describe(config, append(env, '\n'), append(text, '\n'), r.plan.data.vocab); err != nil {
+		return err
+	}
+	return r.report(StateRunning, "")
 }
 
 // Environment records where and how a run was made.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
-	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
@@ -70,10 +69,10 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 	for _, s := range from.skipped {
 		r.watch.Skipped(s.Path, s.Err)
 	}
-	if err := metrics.TruncateAfter(r.folder.Path(metrics.FileName), r.done); err != nil {
+	if err := r.cutLog(); err != nil {
 		return nil, err
 	}
-	if err := describe(r.folder, r.plan, b.Describe()); err != nil {
+	if err := r.describe(b.Describe()); err != nil {
 		return nil, err
 	}
 	return r.train(ctx)

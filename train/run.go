@@ -24,6 +24,7 @@ type runner struct {
 	disk   checkpoint.FS // where checkpoints go; tests let it fail
 
 	done    int64 // finished steps
+	status  *Status
 	window  window
 	cost    cost
 	began   time.Time
@@ -78,7 +79,7 @@ func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, er
 		return nil, err
 	}
 	defer r.folder.Unlock()
-	if err := describe(r.folder, r.plan, b.Describe()); err != nil {
+	if err := r.describe(b.Describe()); err != nil {
 		return nil, err
 	}
 	return r.train(ctx)
@@ -102,6 +103,9 @@ func (r *runner) train(ctx context.Context) (*Summary, error) {
 	r.watch.Started(r.plan, r.folder.Dir, r.done)
 
 	err = r.loop(ctx)
+	if ending := r.leave(err); err == nil {
+		err = ending
+	}
 	if closing := errors.Join(r.log.Sync(), r.board.Sync()); err == nil {
 		err = closing
 	}

@@ -43,6 +43,9 @@ func (r *runner) save() error {
 	if err != nil {
 		return err
 	}
+	if err := r.report(StateRunning, ""); err != nil {
+		return err
+	}
 	if keep := r.plan.Config.SaveTotalLimit; keep > 0 {
 		if err := checkpoint.Prune(r.disk, r.checkpoints(), keep); err != nil {
 			return fmt.Errorf("remove old checkpoints: %w", err)

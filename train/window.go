@@ -27,15 +27,13 @@ func (w *window) add(s model.StepResult, tokens int64) {
 	w.Tokens += tokens
 }
 
-// logWindow writes the log line of the steps since the last one.
-func (r *runner) logWindow() error {
+// windowRecord is the log line of the steps since the last one, of which there must
+// be some.
+func (r *runner) windowRecord() metrics.Train {
 	w := &r.window
-	if w.Steps == 0 {
-		return nil
-	}
 	n := float64(w.Steps)
 	c := &r.plan.Config
-	rec := metrics.Train{
+	return metrics.Train{
 		Step:    r.done,
 		Loss:    (w.MLMLoss + w.NSPLoss) / n,
 		MLMLoss: w.MLMLoss / n, NSPLoss: w.NSPLoss / n,
@@ -44,11 +42,19 @@ func (r *runner) logWindow() error {
 		TokensPerSecond: float64(w.Tokens) / time.Since(w.since).Seconds(),
 		FLOPs:           r.plan.FLOPs(r.done),
 	}
+}
+
+// logWindow writes the log line of the steps since the last one.
+func (r *runner) logWindow() error {
+	if r.window.Steps == 0 {
+		return nil
+	}
+	rec := r.windowRecord()
 	if r.summary.FirstLoss == 0 {
 		r.summary.FirstLoss = rec.MLMLoss
 	}
 	r.summary.Train = TrainMetrics(rec)
-	*w = window{since: time.Now()}
+	r.window = window{since: time.Now()}
 	if err := r.write(&rec); err != nil {
 		return err
 	}

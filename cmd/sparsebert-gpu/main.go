@@ -31,7 +31,7 @@ func main() {
 		os.Exit(probe(os.Stdout, os.Stderr))
 	}
 	stderr := &progress.Screen{File: os.Stderr}
-	ctx, stop := exit.OnSignal(context.Background(), stderr.Stopping)
+	ctx, stop := exit.OnSignal(context.Background(), stderr.Stopping, stderr.Lost)
 	defer stop()
 	os.Exit(run(ctx, os.Args, os.Stdout, stderr))
 }

@@ -17,6 +17,7 @@ const (
 	Failed   = 1   // the run failed
 	Usage    = 2   // bad usage, configuration or data; nothing was written
 	Diverged = 3   // the loss or a gradient was NaN or Inf
+	Unsaved  = 4   // ended at once by a second signal: nothing was saved since the last checkpoint
 	SIGINT   = 130 // stopped by the signal after saving
 	SIGTERM  = 143
 )

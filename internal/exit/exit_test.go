@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
@@ -44,6 +45,7 @@ func TestCode(t *testing.T) {
 const (
 	variable = "TEST_EXIT_SIGNALS"
 	once     = "once"
+	same     = "the same twice"
 	twice    = "twice"
 )
 
@@ -52,7 +54,7 @@ func TestMain(m *testing.M) {
 	if n == "" {
 		os.Exit(m.Run())
 	}
-	ctx, stop := exit.OnSignal(context.Background(), func(signal string) { fmt.Println(signal) })
+	ctx, stop := exit.OnSignal(context.Background(), func(signal string) { fmt.Println(signal) }, func(signal string) { fmt.Println(signal, "again") })
 	defer stop()
 	send := func() {
 		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
@@ -61,7 +63,12 @@ func TestMain(m *testing.M) {
 	}
 	send()
 	<-ctx.Done()
+	if n == same {
+		send()
+		time.Sleep(exit.Same / 4) // in which the second one would end the process
+	}
 	if n == twice {
+		time.Sleep(exit.Same)
 		send()
 		select {} // until the second one ends the process
 	}
@@ -69,7 +76,8 @@ func TestMain(m *testing.M) {
 	os.Exit(7)
 }
 
-// The first signal ends the context and tells why; the second ends the process.
+// The first signal ends the context and tells why; the same again does nothing; a second one ends
+// the process.
 func TestOnSignal(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -78,7 +86,11 @@ func TestOnSignal(t *testing.T) {
 	for n, want := range map[string]struct {
 		code int
 		said string
-	}{once: {7, "SIGTERM\nstopped by SIGTERM\n"}, twice: {exit.SIGTERM, "SIGTERM\n"}} {
+	}{
+		once:  {7, "SIGTERM\nstopped by SIGTERM\n"},
+		same:  {7, "SIGTERM\nstopped by SIGTERM\n"},
+		twice: {exit.Unsaved, "SIGTERM\nSIGTERM again\n"},
+	} {
 		cmd := exec.Command(self)
 		cmd.Env = append(os.Environ(), variable+"="+n)
 		out, err := cmd.Output()
@@ -86,7 +98,7 @@ func TestOnSignal(t *testing.T) {
 			t.Errorf("%s: found %q and error %v, expected %q and exit code %d", n, out, err, want.said, want.code)
 		}
 	}
-	ctx, stop := exit.OnSignal(t.Context(), nil)
+	ctx, stop := exit.OnSignal(t.Context(), nil, nil)
 	stop()
 	if context.Cause(ctx) != context.Canceled {
 		t.Errorf("released: found cause %v, expected none of a signal", context.Cause(ctx))

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // Signal is the cause with which a signal ends a context.
@@ -16,25 +17,35 @@ type Signal struct {
 // Error says which signal it was.
 func (s Signal) Error() string { return "stopped by " + s.Name }
 
+// Same is the time within which a second signal is the first one again: terminals,
+// timeout(1) and container runtimes send one both to the process and to its group.
+const Same = 2 * time.Second
+
 // OnSignal returns a context that the first SIGINT or SIGTERM ends, with a [Signal] as its cause,
-// so that work in progress is finished and saved. The second signal exits at once. notify tells
-// the user of the first by its name. stop releases the signals.
-func OnSignal(parent context.Context, notify func(signal string)) (ctx context.Context, stop func()) {
+// so that work in progress is finished and saved. A second signal after [Same] exits at once with
+// [Unsaved]. notify tells the user of the first by its name, lost of the second. stop releases the
+// signals.
+func OnSignal(parent context.Context, notify, lost func(signal string)) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
 		var first Signal
+		var at time.Time
 		for s := range signals {
-			if first.Code != 0 {
-				os.Exit(first.Code)
-			}
-			first = Signal{"SIGINT", SIGINT}
+			now := Signal{"SIGINT", SIGINT}
 			if s == syscall.SIGTERM {
-				first = Signal{"SIGTERM", SIGTERM}
+				now = Signal{"SIGTERM", SIGTERM}
 			}
-			notify(first.Name)
-			cancel(first)
+			switch {
+			case first.Code == 0:
+				first, at = now, time.Now()
+				notify(first.Name)
+				cancel(first)
+			case time.Since(at) >= Same:
+				lost(now.Name)
+				os.Exit(Unsaved)
+			}
 		}
 	}()
 	return ctx, func() {

@@ -154,10 +154,16 @@ func scan(path string, each func(line []byte, r Record) error) (torn bool, err e
 // that a run resumed from the checkpoint of that step can append. The new file
 // replaces the old one whole; the lines that stay keep their bytes. A missing
 // file is no error; a malformed line is, as in [Read], and changes nothing.
-func TruncateAfter(path string, step int64) (err error) {
+func TruncateAfter(path string, step int64) error { return CutTo(path, step, step) }
+
+// CutTo is TruncateAfter for a run whose last log line was that of step logged, which
+// is before step: train records from there on, of steps that a stopped run had not
+// logged yet, are dropped too.
+func CutTo(path string, step, logged int64) (err error) {
+	keep := func(r Record) bool { return r.At() <= step && (r.Kind() != "train" || r.At() <= logged) }
 	drop := false
 	torn, err := scan(path, func(_ []byte, r Record) error {
-		drop = drop || r.At() > step
+		drop = drop || !keep(r)
 		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) {
@@ -174,7 +180,7 @@ func TruncateAfter(path string, step int64) (err error) {
 			os.Remove(tmp)
 		}
 	}()
-	if err := copyUpTo(tmp, path, step); err != nil {
+	if err := copyKept(tmp, path, keep); err != nil {
 		return err
 	}
 	if err := os.Rename(tmp, path); err != nil {
@@ -183,14 +189,14 @@ func TruncateAfter(path string, step int64) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
-func copyUpTo(to, from string, step int64) error {
+func copyKept(to, from string, keep func(Record) bool) error {
 	f, err := os.Create(to)
 	if err != nil {
 		return fmt.Errorf("cutting the metrics: %w", err)
 	}
 	out := bufio.NewWriter(f)
 	_, err = scan(from, func(line []byte, r Record) error {
-		if r.At() > step {
+		if !keep(r) {
 			return nil
 		}
 		_, err := out.Write(line)

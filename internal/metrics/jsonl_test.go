@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -227,5 +228,34 @@ func TestFullDiskLeavesWholeLines(t *testing.T) {
 	all, err := Read(path)
 	if err != nil || len(all) != 2 || all[0].At() != 1 || all[1].At() != 3 {
 		t.Errorf("got %d records, %v; want steps 1 and 3", len(all), err)
+	}
+}
+
+// A run that goes on drops the log line of a window that is still open, and nothing
+// else of the step that it stopped at.
+func TestCutToAnOpenWindow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName)
+	log, err := OpenLog(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []Record{&Train{Step: 4}, &Topology{Step: 6}, &Eval{Step: 6}, &Train{Step: 6}, &Eval{Step: 7}} {
+		if err := log.Write(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(log.Close(), CutTo(path, 6, 4)); err != nil {
+		t.Fatal(err)
+	}
+	all, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	for _, r := range all {
+		kept = append(kept, fmt.Sprint(r.Kind(), r.At()))
+	}
+	if got := strings.Join(kept, " "); got != "train4 topology6 eval6" {
+		t.Errorf("found the records %s, expected train4 topology6 eval6", got)
 	}
 }

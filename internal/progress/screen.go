@@ -35,7 +35,7 @@ func (s *Screen) SetLog(log zerolog.Logger) {
 }
 
 // onSignal is what a signal does, unless a command says otherwise.
-const onSignal = "stopping; a step in progress is finished and saved first; once more to exit at once"
+const onSignal = "stopping; a step in progress is finished and saved first; once more, after two seconds, to exit at once without saving"
 
 // SetEnds says what a signal does from now on.
 func (s *Screen) SetEnds(ends string) {
@@ -50,6 +50,11 @@ func (s *Screen) Stopping(signal string) {
 	ends := cmp.Or(s.ends, onSignal)
 	s.mu.Unlock()
 	s.notify(signal + ": " + ends)
+}
+
+// Lost tells that a second signal ends the program at once.
+func (s *Screen) Lost(signal string) {
+	s.notify(signal + " again: ended at once; nothing was saved since the last checkpoint")
 }
 
 // notify writes a line from any goroutine, above the bar where there is one: the

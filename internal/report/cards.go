@@ -24,8 +24,9 @@ func (r *Report) cards() []card {
 	for _, run := range runs {
 		s := run.Status()
 		if strings.HasPrefix(s, "at step") {
-			s = "unfinished"
+			s = "unfinished" // of an older version, which does not tell
 		}
+		s, _, _ = strings.Cut(s, " at step")
 		status[s]++
 		if run.Candidate() {
 			candidates++

@@ -167,6 +167,11 @@ func (r *Report) HTML(out io.Writer, watch bool) error {
 				{"go", e.GoVersion}, {"system", e.System}, {"processor", e.CPU}, {"cores", fmt.Sprint(e.Cores)}, {"device", e.Device},
 			}
 		}
+		if s := d.run.Standing; s != nil {
+			one.Environment = append(one.Environment, [][2]string{
+				{"state", s.State}, {"reason", s.Reason}, {"host", s.Host}, {"processes", fmt.Sprint(len(s.Processes))}, {"updated", s.Updated},
+			}...)
+		}
 		if d.inspect != nil {
 			for _, t := range d.inspect.Tensors {
 				if t.Topology != nil {

@@ -19,7 +19,8 @@ type runData struct {
 	Group       string             `json:"group,omitempty"` // of the sweep, with role
 	Role        string             `json:"role,omitempty"`
 	Config      map[string]any     `json:"config"`
-	Text        *train.Fingerprint `json:"text"` // null: of an older version
+	Text        *train.Fingerprint `json:"text"`             // null: of an older version
+	Reason      string             `json:"reason,omitempty"` // why it ended before its last step
 	Status      string             `json:"status"`
 	Steps       int64              `json:"steps"`
 	Tokens      float64            `json:"tokens"`
@@ -44,6 +45,9 @@ func dataOf(r *Run) runData {
 		Seconds: r.Seconds(), HostBytes: r.Cost.HostBytes, DeviceBytes: r.Cost.DeviceBytes, Time: r.timeParts(),
 	}
 	d.FLOPs = known(r.FLOPsAt(r.Steps()))
+	if r.Standing != nil {
+		d.Reason = r.Standing.Reason
+	}
 	if r.result != nil {
 		d.Group, d.Role = r.result.Group, r.result.Role
 	}

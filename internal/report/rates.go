@@ -107,7 +107,7 @@ func brokenText(runs []*Run) string {
 	var names []string
 	for _, r := range runs {
 		how := "failed"
-		if r.result.Status == sweep.Diverged {
+		if strings.HasPrefix(r.Status(), sweep.Diverged) {
 			how = "diverged"
 		}
 		names = append(names, fmt.Sprintf("%s (%s)", r.Name, how))

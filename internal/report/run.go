@@ -23,6 +23,7 @@ type Run struct {
 	Dir         string
 	Config      train.Config
 	Environment *train.Environment  // nil: not there
+	Standing    *train.Status       // nil: of an older version
 	Text        *train.Fingerprint  // nil: of an older version
 	Estimate    *model.CostEstimate // nil: the configuration has none any more
 
@@ -61,6 +62,9 @@ func loadRun(dir string) (*Run, error) {
 	}
 	r.take(records)
 	if r.Text, err = train.ReadFingerprint(dir); err != nil {
+		return nil, dataErrorf("%v", err)
+	}
+	if r.Standing, err = train.ReadStatus(dir); err != nil {
 		return nil, dataErrorf("%v", err)
 	}
 	if l, err := train.EstimateRunCost(r.Config); err == nil {
@@ -141,9 +145,14 @@ func (r *Run) sequencesPerStep() float64 {
 // tokensPerStep is the tokens of an optimizer step.
 func (r *Run) tokensPerStep() float64 { return r.sequencesPerStep() * float64(r.Config.SeqLen) }
 
-// broken says that the run diverged or failed, by its sweep: the folder does not
-// tell. The steps since the last record are then known to the sweep only.
+// broken says that the run diverged or failed, by its sweep or its folder.
 func (r *Run) broken() bool {
+	return r.brokenSweep() || r.result == nil && r.Standing != nil && (r.Standing.State == train.StateDiverged || r.Standing.State == train.StateFailed)
+}
+
+// brokenSweep says that the run diverged or failed by its sweep. In folders of older
+// versions the steps since the last record are known to the sweep only.
+func (r *Run) brokenSweep() bool {
 	return r.result != nil && r.result.Status != "" && r.result.Status != sweep.Done
 }
 
@@ -152,7 +161,7 @@ func (r *Run) Candidate() bool { return r.result != nil && r.result.Role == swee
 
 // Steps is how far the run is by its records.
 func (r *Run) Steps() int64 {
-	if r.broken() {
+	if r.brokenSweep() {
 		return r.result.Steps
 	}
 	steps := int64(0)
@@ -167,7 +176,7 @@ func (r *Run) Steps() int64 {
 
 // FLOPsAt is the paper's count up to a step, NaN where it is not known.
 func (r *Run) FLOPsAt(step int64) float64 {
-	if r.broken() && r.result.Steps == step {
+	if r.brokenSweep() && r.result.Steps == step {
 		return r.result.FLOPs
 	}
 	after, found := slices.BinarySearchFunc(r.Train, step, func(t At[metrics.Train], step int64) int { return cmp.Compare(t.Record.Step, step) })
@@ -211,14 +220,17 @@ func (r *Run) Final() *metrics.Eval {
 	return &r.Eval[len(r.Eval)-1].Record
 }
 
-// Status is done, running (or stopped: the folder does not tell), or what the
-// sweep says.
+// Status is done, what the sweep says, or what the folder says and how far the run is.
 func (r *Run) Status() string {
 	switch {
-	case r.broken():
+	case r.brokenSweep():
 		return r.result.Status
 	case r.Final() != nil && r.Final().Step >= r.Config.MaxSteps:
 		return "done"
 	}
-	return fmt.Sprintf("at step %d of %d", r.Steps(), r.Config.MaxSteps)
+	at := fmt.Sprintf("at step %d of %d", r.Steps(), r.Config.MaxSteps)
+	if r.Standing != nil {
+		return r.Standing.State + " " + at
+	}
+	return at
 }

@@ -12,9 +12,7 @@ import (
 
 // The states of a run without a result.
 const (
-	// Begun does not say whether a process is at it: the only sure way to know is
-	// to try the lock of the run's folder, and a sweep that wants the lock in that
-	// moment would take the run for failed.
+	// Begun is of a folder of an older version; others say their train.Status.
 	Begun = "begun"
 	ToDo  = "to do"
 	Waits = "waits for a learning rate"
@@ -23,7 +21,7 @@ const (
 // Standing is how far a run is.
 type Standing struct {
 	Run   *Run
-	State string // Begun, ToDo, Waits, or a result's status
+	State string // Begun, ToDo, Waits, that of a train.Status, or a result's status
 	Done  int64  // finished steps; those of a run without a result are as its metrics say
 	Steps int64  // in all; 0: not known before the text is read
 	// MLMLoss is that of the last evaluation, nil unless the run is done.
@@ -31,7 +29,7 @@ type Standing struct {
 }
 
 // Progress says how far each run is, in grid order. It makes the choices of a
-// learning rate that can be made, takes no lock, writes nothing and reads no
+// learning rate that can be made, writes nothing and reads no
 // text, so another process may be making the sweep. Errors for which
 // train.IsUsage is true name the run.
 func (s *Sweep) Progress() ([]Standing, error) {
@@ -91,6 +89,13 @@ func (s *Sweep) standing(r *Run, found *Result, begun bool) (Standing, error) {
 		now.State = Waits
 	case begun:
 		now.State = Begun
+		status, err := train.ReadStatus(s.runFolder(r))
+		if err != nil {
+			return now, err
+		}
+		if status != nil && status.State != train.StateDone { // else its result comes soon, or is made again
+			now.State = status.State
+		}
 	}
 	var err error
 	now.Done, err = loggedSteps(s.runFolder(r))

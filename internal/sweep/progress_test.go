@@ -112,8 +112,16 @@ func TestProgressOfARunningSweep(t *testing.T) {
 	if err := os.Remove(filepath.Join(filepath.Dir(file), "text.txt")); err != nil {
 		t.Fatal(err)
 	}
+	// The run's folder is locked and says that it was stopped; then as it says while
+	// the run goes on.
+	expectLines(t, "stopped", standings(t, file, out)[1:2], "dense-seed1-lr0.003 stopped 8/12")
+	stopped := read(t, half, train.StatusName)
+	running := strings.ReplaceAll(stopped, `"state": "stopped"`, `"state": "running"`)
+	if err := os.WriteFile(filepath.Join(half, train.StatusName), []byte(running), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	expectLines(t, "under way", standings(t, file, out), append([]string{
-		"dense-seed1-lr0.0003 done 12/12", "dense-seed1-lr0.003 begun 6/12", "dense-seed1-lr0.03 to do 0/12", "dense-seed2 waits for a learning rate 0/12"}, left...)...)
+		"dense-seed1-lr0.0003 done 12/12", "dense-seed1-lr0.003 running 8/12", "dense-seed1-lr0.03 to do 0/12", "dense-seed2 waits for a learning rate 0/12"}, left...)...)
 
 	// What the sweep would refuse is refused here too.
 	text := read(t, file)

@@ -22,6 +22,7 @@ const (
 	EnvironmentName = "environment.json"
 	VocabName       = "vocab.txt"
 	TextName        = "text.json"
+	StatusName      = "status.json"
 )
 
 // Check says, without writing anything, whether a run may start in dir
@@ -120,26 +121,28 @@ func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
 
 // Describe writes what a reader needs to understand the run: its configuration, its
 // environment, the fingerprints of its text and its vocabulary. Each file appears whole
-// or stays as it was.
+// or stays as it was; an environment that is there stays.
 func (f *Folder) Describe(config, environment, text []byte, vocab io.WriterTo) error {
-	if err := f.write("configuration", ConfigName, config); err != nil {
+	if err := f.Write("configuration", ConfigName, config); err != nil {
 		return err
 	}
-	if err := f.write("environment", EnvironmentName, environment); err != nil {
-		return err
+	if _, err := os.Stat(f.Path(EnvironmentName)); err != nil {
+		if err := f.Write("environment", EnvironmentName, environment); err != nil {
+			return err
+		}
 	}
-	if err := f.write("fingerprints of the text", TextName, text); err != nil {
+	if err := f.Write("fingerprints of the text", TextName, text); err != nil {
 		return err
 	}
 	var words strings.Builder
 	if _, err := vocab.WriteTo(&words); err != nil {
 		return fmt.Errorf("encode vocabulary: %w", err)
 	}
-	return f.write("vocabulary", VocabName, []byte(words.String()))
+	return f.Write("vocabulary", VocabName, []byte(words.String()))
 }
 
-// write writes one file.
-func (f *Folder) write(what, name string, text []byte) error {
+// Write writes one file, what in words; it appears whole or stays as it was.
+func (f *Folder) Write(what, name string, text []byte) error {
 	if err := renameio.WriteFile(f.Path(name), text, 0o644); err != nil {
 		return fmt.Errorf("write %s: %w", what, err)
 	}
