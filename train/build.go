@@ -54,6 +54,9 @@ func (p *Plan) build(b backend.Backend, from *initialWeights) (*model.Model, err
 	if d != nil && d.Err() != nil {
 		return nil, d.Err()
 	}
+	if err := p.checkHostMemory(b); err != nil {
+		return nil, err
+	}
 	m, err := model.New(b, p.Model, p.optionsOn(b))
 	if err != nil {
 		return nil, fmt.Errorf("build the model: %w", err)

@@ -96,6 +96,9 @@ func (d *Dry) account(open Opener) (err error) {
 	if err := model.CanTrain(b, p.Model); err != nil {
 		return err
 	}
+	if err := p.checkHostMemory(b); err != nil {
+		return err
+	}
 	if d.Device, err = p.deviceMemory(b); err != nil || d.Device == nil {
 		return err
 	}
