@@ -15,6 +15,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 // Server serves the page of runs that may still be going on. A page asks every two
@@ -38,15 +39,22 @@ func NewServer(paths []string) (*Server, error) {
 }
 
 // stamp tells whether anything that the page shows has changed: the size and time
-// of the runs' metrics and of what lists the runs.
+// of the runs' metrics and of what lists the runs, and how the runs stand.
 func (s *Server) stamp() string {
 	sum := sha256.New()
 	for _, path := range s.paths {
-		for _, pattern := range []string{"", sweep.ResultsName, metrics.FileName, sweep.RunsName, filepath.Join(sweep.RunsName, "*", metrics.FileName)} {
+		for _, pattern := range []string{"", sweep.ResultsName, metrics.FileName, sweep.RunsName, filepath.Join(sweep.RunsName, "*", metrics.FileName),
+			train.StatusName, filepath.Join(sweep.RunsName, "*", train.StatusName)} {
 			files, _ := filepath.Glob(filepath.Join(globQuote(path), pattern)) // the patterns are good
 			for _, f := range files {
 				if info, err := os.Stat(f); err == nil {
 					fmt.Fprintf(sum, "%s %d %d\n", f, info.Size(), info.ModTime().UnixNano())
+				}
+				if filepath.Base(f) != train.StatusName {
+					continue
+				}
+				if standing, err := train.ReadStatus(filepath.Dir(f)); err == nil && standing != nil {
+					fmt.Fprintln(sum, standing.State) // no file changes when a run is killed
 				}
 			}
 		}

@@ -61,3 +61,31 @@ func TestStandingIsShown(t *testing.T) {
 		})
 	}
 }
+
+// A served page has news when its run is killed, which changes no file.
+func TestServerNoticesAKill(t *testing.T) {
+	dir := oneRun(t, "run")
+	text, err := json.Marshal(train.Status{State: train.StateRunning, Processes: []train.Process{{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, train.StatusName), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := checkpoint.Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Unlock()
+	s := &Server{paths: []string{dir}}
+	running := s.stamp()
+	if again := s.stamp(); again != running {
+		t.Errorf("found the stamp %s, expected %s of the run as it was", again, running)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if s.stamp() == running {
+		t.Error("found the same stamp after the run was killed")
+	}
+}
