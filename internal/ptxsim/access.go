@@ -158,6 +158,9 @@ func (x *building) memory() (sp space, t typ, n int, strong bool) {
 	}
 	strong = x.opt("volatile", "relaxed", "acquire", "release") != ""
 	sp = spaces[x.opt("global", "shared", "shared::cta", "local", "const", "param")]
+	if strong && (sp == spaceGlobal || sp == spaceGeneric) {
+		x.prog.ordered = true
+	}
 	for x.opt(cacheHints...) != "" {
 	}
 	if x.has("L2::cache_hint") {

@@ -1,6 +1,9 @@
 package ptxsim
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // blockRun executes blocks of one launch, one after another.
 type blockRun struct {
@@ -12,6 +15,7 @@ type blockRun struct {
 	shared   *shared
 	memory   *blockMemory
 	barriers [16]barrier
+	steps    int64 // instructions of its warps since its start
 	count    Counters
 }
 
@@ -39,6 +43,9 @@ type barrierSum struct{ yes, threads int }
 // sliceInstructions is how long a warp runs before the next one has a turn, so
 // that a warp that spins on another's flag does not spin for ever.
 const sliceInstructions = 1 << 14
+
+// spinInstructions is the same for a warp of which some lanes may spin on a flag of others.
+const spinInstructions = 1 << 8
 
 // newBlockRun returns what a goroutine needs for the blocks of a launch, made of
 // the memory of an earlier one where there is enough.
@@ -118,6 +125,16 @@ func (b *blockRun) tid(i int) Dim3 { return b.launch.block.at(i) }
 
 // run executes the block with linear index i.
 func (b *blockRun) run(i int) error {
+	b.start(i)
+	for {
+		if done, err := b.resume(math.MaxInt64); done || err != nil {
+			return err
+		}
+	}
+}
+
+// start makes b the block with linear index i, at its beginning.
+func (b *blockRun) start(i int) {
 	ctaid := b.launch.grid.at(i)
 	b.ctaid, b.index = ctaid, i
 	b.shared.reset()
@@ -125,35 +142,40 @@ func (b *blockRun) run(i int) error {
 	for _, w := range b.warps {
 		w.reset(ctaid)
 	}
-	for steps := int64(0); ; {
-		ran, done := false, 0
+	b.steps = 0
+}
+
+// resume executes about so many instructions more; done says that the block has ended.
+func (b *blockRun) resume(budget int64) (done bool, err error) {
+	for until := b.steps + min(budget, math.MaxInt64-b.steps); b.steps < until; {
+		ran, ended := false, 0
 		for _, w := range b.warps {
 			if w.status == warpReady {
 				ran = true
 				before := w.steps
-				w.run(sliceInstructions)
-				steps += w.steps - before
+				w.run(w.slice())
+				b.steps += w.steps - before
 				if w.fault != nil {
-					return w.fault
+					return false, w.fault
 				}
 			}
 			if w.status == warpDone {
-				done++
+				ended++
 				if ran {
 					b.exited()
 				}
 			}
 		}
-		if done == len(b.warps) {
-			return b.ended()
+		if ended == len(b.warps) {
+			return true, b.ended()
 		}
 		if !ran {
-			return b.stuck()
+			return false, b.stuck()
 		}
 		if err := b.launch.ctx.Err(); err != nil {
-			return fmt.Errorf("ptxsim: kernel %s, block %v: %w", b.launch.kernel.name, ctaid, err)
+			return false, fmt.Errorf("ptxsim: kernel %s, block %v: %w", b.launch.kernel.name, b.ctaid, err)
 		}
-		if steps > b.launch.dev.opt.MaxInstructions {
+		if b.steps > b.launch.dev.opt.MaxInstructions {
 			w := b.warps[0]
 			for _, o := range b.warps {
 				if o.status == warpReady {
@@ -161,10 +183,11 @@ func (b *blockRun) run(i int) error {
 					break
 				}
 			}
-			w.failAt(min(w.pc, len(w.prog.code)-1), 0, ErrDeadlock, "the block has executed %d instructions and goes on", steps)
-			return w.fault
+			w.failAt(min(w.pc, len(w.prog.code)-1), 0, ErrDeadlock, "the block has executed %d instructions and goes on", b.steps)
+			return false, w.fault
 		}
 	}
+	return false, nil
 }
 
 // ended finds barriers that some threads still expect others at.

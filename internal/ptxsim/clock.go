@@ -3,7 +3,7 @@ package ptxsim
 import "math/bits"
 
 // The special registers that change while a thread runs. Time is counted in the
-// instructions that the thread's warp has executed: a cycle and a nanosecond each.
+// instructions that the thread's warp has executed since the block began: a cycle and a nanosecond each.
 var clocks = map[string]typ{
 	"%clock": u32, "%clock_hi": u32, "%clock64": types["u64"],
 	"%globaltimer": types["u64"], "%globaltimer_lo": u32, "%globaltimer_hi": u32,

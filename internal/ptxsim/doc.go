@@ -24,10 +24,11 @@
 // that can go on, those with the smallest counter do, together: paths meet again
 // where they join in the text, which makes any control flow right and that of
 // nvcc fast. A warp-wide instruction waits until all lanes that its membermask
-// names stand at it. The warps of a block take turns. Lanes of one warp that
-// spin for each other would spin for ever; Options.MaxInstructions and the
-// context end that. Registers that never hold something at the same time share a
-// place (allocate.go); one that is read before it is written is 0.
+// names stand at it. The warps of a block take turns, and so do the lanes of a
+// warp that spin for each other and the blocks of a kernel that may communicate
+// (ordered.go); Options.MaxInstructions and the context end what spins for ever.
+// Registers that never hold something at the same time share a place
+// (allocate.go); one that is read before it is written is 0.
 //
 // # What is checked
 //

@@ -30,6 +30,7 @@ type launchState struct {
 	symbols     map[*symbol]Ptr
 	sharedVars  []variable
 	ctx         context.Context
+	workspace   Ptr         // of a kernel that synchronizes its grid
 	races       *blockRaces // nil if races between blocks are not looked for
 }
 
@@ -38,8 +39,9 @@ type launchState struct {
 // is declared with (see U32, U64, F32, Addr).
 //
 // The threads of a block run warp by warp, each until it waits. Blocks run on
-// several goroutines unless the kernel uses atomics or fences on global memory,
-// through which blocks may depend on each other; then they run in order. In
+// several goroutines unless the kernel uses atomics, fences or volatile accesses of global memory,
+// through which blocks may depend on each other; then they run in order, and
+// take turns where one does not end (ordered.go). In
 // both cases the results are the same in every run, if no two blocks touch the
 // same byte of global memory and one of them writes it without atomics, which
 // Options.BlockRaces checks.
@@ -65,9 +67,22 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 
 	blocks := st.grid.count()
 	workers := min(d.opt.Threads, blocks)
+	if k.prog.cooperative {
+		p, err := d.alloc(workspaceBytes, "the workspace of the grid")
+		if err != nil {
+			return Counters{}, fmt.Errorf("ptxsim: launch of %s: %w", k.name, err)
+		}
+		a, _ := d.find(uint64(p))
+		fill(a.state, 1)
+		st.workspace = p
+		defer func() {
+			d.used -= workspaceBytes
+			a.freed, a.data, a.state = true, nil, nil
+		}()
+	}
 	switch {
 	case k.prog.ordered:
-		workers = 1
+		return st.runOrdered(blocks)
 	case d.opt.BlockRaces:
 		workers = 1
 		st.races = &blockRaces{owners: make([][]owner, len(d.slots))}

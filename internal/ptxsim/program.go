@@ -38,6 +38,7 @@ type program struct {
 	localVars    []variable
 	localSize    int  // bytes per thread
 	ordered      bool // blocks must run one after another
+	cooperative  bool // the grid has a workspace
 }
 
 // constant fills a register; sym's address on the device is added.
@@ -98,6 +99,10 @@ func specialRegister(name string) func(w *warp, ctaid Dim3, lane int) uint64 {
 		return func(_ *warp, _ Dim3, l int) uint64 { return fullMask &^ (2<<l - 1) }
 	case "%lanemask_ge":
 		return func(_ *warp, _ Dim3, l int) uint64 { return fullMask &^ (1<<l - 1) }
+	case "%envreg1": // %envreg1 and 2 are the address of the grid's workspace
+		return func(w *warp, _ Dim3, _ int) uint64 { return uint64(w.blk.launch.workspace) >> 32 }
+	case "%envreg2":
+		return func(w *warp, _ Dim3, _ int) uint64 { return uint64(w.blk.launch.workspace) & u32.mask() }
 	case "%smid":
 		return func(w *warp, _ Dim3, _ int) uint64 { return uint64(w.blk.index % processors) }
 	case "%nsmid":
@@ -109,6 +114,9 @@ func specialRegister(name string) func(w *warp, ctaid Dim3, lane int) uint64 {
 	}
 	return nil
 }
+
+// workspaceBytes is the size of the memory through which cooperative groups synchronize a grid.
+const workspaceBytes = 64
 
 // processors is how many multiprocessors the device says it has.
 const processors = 132

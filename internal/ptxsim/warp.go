@@ -49,6 +49,7 @@ type warp struct {
 	parked     []group
 	status     warpState
 	epoch      uint32 // bar.warp.sync count
+	spins      bool   // has used up its turn while some lanes waited for theirs
 	yielded    bool   // gives the other warps a turn
 	carry      uint32 // condition code flag of each lane
 	async      asyncCopies
@@ -92,6 +93,7 @@ func (w *warp) reset(ctaid Dim3) {
 	w.active, w.live = w.all, w.all
 	w.waiting, w.parked = w.waiting[:0], w.parked[:0]
 	w.status, w.epoch, w.fault, w.carry = warpReady, 0, nil, 0
+	w.spins, w.yielded, w.steps = false, false, 0
 	w.async = asyncCopies{pending: w.async.pending[:0]}
 }
 
@@ -132,6 +134,28 @@ func (w *warp) run(budget int) {
 			return
 		}
 	}
+	w.rotate()
+}
+
+// slice returns how many instructions the warp may execute in its turn.
+func (w *warp) slice() int {
+	if w.spins {
+		return spinInstructions
+	}
+	return sliceInstructions
+}
+
+// rotate lets the lanes go on that have waited longest, up to the end of the next turn,
+// since those that went on may wait for them.
+func (w *warp) rotate() {
+	w.spins = w.active != 0 && len(w.waiting) > 0
+	if !w.spins {
+		return
+	}
+	first := w.waiting[0]
+	w.waiting = append(w.waiting[:0], w.waiting[1:]...)
+	w.waiting = append(w.waiting, group{w.pc, w.active})
+	w.pc, w.active, w.nextPC = first.pc, first.mask, math.MaxInt
 }
 
 // reschedule makes the group with the smallest program counter active, merged

@@ -12,7 +12,7 @@ import (
 
 // options find races between blocks, and end a kernel that spins for ever soon.
 func options() ptxsim.Options {
-	return ptxsim.Options{Threads: 1, BlockRaces: true, MaxInstructions: 1 << 20}
+	return ptxsim.Options{Threads: 1, BlockRaces: true, MaxInstructions: 1 << 23}
 }
 
 // files returns the names of the files of a folder with an extension, without it.

@@ -27,7 +27,6 @@ var knownCases = map[string]string{
 	"t90_tma_copy": "expected a literal", "t90_tma_mm": "expected a literal", "t90_tma_mm_ws": "expected a literal",
 
 	// blocks and lanes that wait for each other, bytes that are copied and not used, volatile accesses as synchronization
-	"n_cg_grid_sync": "%envreg2", "n_lane_lock_spin": "deadlock", "n_spin_flag_rev": "deadlock",
 	"n_cub_merge_sort": "uninitialized", "n_pad_copy": "uninitialized",
 	"n_reduce_volatile": "not reported",
 }
@@ -63,7 +62,5 @@ var knownPlanted = map[string]string{
 	"global_raw":                "races in global memory within a block are not looked for",
 	"global_ww":                 "races in global memory within a block are not looked for",
 	"vol_shared_nobar":          "volatile accesses count as synchronization",
-	"acqrel_flag":               "acquire and release order nothing between blocks",
-	"block_spin":                "blocks run one after another",
 	"block_ww_atomic_elsewhere": "races between blocks are not looked for in a kernel with atomics",
 }
