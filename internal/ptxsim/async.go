@@ -21,6 +21,12 @@ type asyncCopy struct {
 func buildCp(x *building) exec {
 	x.class = Async
 	x.need("async")
+	if x.has("bulk") {
+		return x.buildBulk()
+	}
+	if x.has("mbarrier") {
+		return x.asyncArrive()
+	}
 	switch x.opt("commit_group", "wait_group", "wait_all") {
 	case "commit_group":
 		x.nargs(0, 0)

@@ -103,6 +103,12 @@ func (x *building) warpBarrier() exec {
 // accesses to global memory communicates between blocks.
 func buildFence(x *building) exec {
 	x.class = Barrier
+	if x.in.op == "fence" && x.has("proxy") { // all copies are complete when they are issued
+		x.need("async", "async.global", "alias")
+		x.opt("shared::cta", "global")
+		x.nargs(0, 0)
+		return func(*warp, uint32) {}
+	}
 	if x.in.op == "fence" {
 		x.opt("sc", "acq_rel")
 	}

@@ -253,7 +253,7 @@ func init() {
 		"rcp": buildRcp, "sqrt": buildSqrt, "rsqrt": buildApprox, "ex2": buildApprox, "lg2": buildApprox, "sin": buildApprox, "cos": buildApprox,
 		"tanh": buildApprox, "copysign": buildCopysign, "testp": buildTestp,
 		"setp": buildSetp, "set": buildSet, "selp": buildSelp, "slct": buildSlct, "mov": buildMov, "cvt": buildCvt, "cvta": buildCvta, "isspacep": buildIsspacep,
-		"nanosleep": buildNanosleep, "createpolicy": buildCreatepolicy, "prefetch": noEffect, "prefetchu": noEffect, "applypriority": noEffect,
+		"nanosleep": buildNanosleep, "mbarrier": buildMbarrier, "createpolicy": buildCreatepolicy, "prefetch": noEffect, "prefetchu": noEffect, "applypriority": noEffect,
 		"griddepcontrol": noEffect,
 		"bra":            buildBra, "brx": buildBrx, "ret": buildRet, "exit": buildExit, "call": buildCall, "trap": buildTrap,
 		"ld": buildLd, "ldu": buildLd, "st": buildSt, "atom": buildAtom, "red": buildAtom,

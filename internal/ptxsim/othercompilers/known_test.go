@@ -20,10 +20,9 @@ var knownCases = map[string]string{
 	"n_bfs": "bfs_p.bin: no such file", "n_cub_lookback": "tiledesc.bin: no such file", "t_atomic_mix": "i32min3.bin: no such file",
 
 	// Hopper
-	"n90_bulk": "mbarrier", "n_barrier": "mbarrier", "n_pipeline": "mbarrier",
 	"n90_cluster":         "barrier.cluster",
-	"t90_attn_bf16_d64_f": "fence.proxy", "t90_attn_f16_d64_c": "fence.proxy", "t90_mm_bf16_128x128x64_w8_s3": "fence.proxy",
-	"t90_mm_f16_64x64x64_s3": "fence.proxy", "t90_mm_i8_64x64x64": "fence.proxy", "t90_mm_tf32_64x64x32": "fence.proxy",
+	"t90_attn_bf16_d64_f": "wgmma", "t90_attn_f16_d64_c": "wgmma", "t90_mm_bf16_128x128x64_w8_s3": "wgmma",
+	"t90_mm_f16_64x64x64_s3": "wgmma", "t90_mm_i8_64x64x64": "wgmma", "t90_mm_tf32_64x64x32": "wgmma",
 	"t90_tma_copy": "expected a literal", "t90_tma_mm": "expected a literal", "t90_tma_mm_ws": "expected a literal",
 
 	// blocks and lanes that wait for each other, bytes that are copied and not used, volatile accesses as synchronization
