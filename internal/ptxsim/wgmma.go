@@ -1,0 +1,186 @@
+package ptxsim
+
+import (
+	"strconv"
+	"strings"
+)
+
+// buildWgmma: wgmma.mma_async of bf16, f16 and tf32 with float32 accumulators, and its
+// fence and groups. D = A B, plus D where the predicate holds: A is 64 x k by rows, from
+// registers or shared memory, B k x n from shared memory.
+//
+// Each of the four warps computes its 16 rows when it issues the instruction, which is as
+// early as the hardware may; that the operands are changed before the wait is not found.
+// The sums are those of mma: ascending k, each rounded to float32.
+func buildWgmma(x *building) exec {
+	x.class = Matrix
+	switch x.need("mma_async", "fence", "commit_group", "wait_group") {
+	case "mma_async":
+		return x.wgmma()
+	case "wait_group":
+		x.nargs(1, 1)
+	default:
+		x.nargs(0, 0)
+	}
+	x.need("sync")
+	x.need("aligned")
+	return func(w *warp, _ uint32) {
+		if w.together() {
+			w.full()
+		}
+	}
+}
+
+// matrixSource is an operand of wgmma in shared memory.
+type matrixSource struct {
+	desc  int // register with the descriptor
+	in    typ
+	trans bool // the k of an element does not choose its neighbor, its row or column does
+}
+
+// wgmmaShape reads m64nNkK.
+func (x *building) wgmmaShape() (n, k int) {
+	if len(x.mods) > 0 {
+		if rest, ok := strings.CutPrefix(x.mods[0], "m64n"); ok {
+			if a, b, ok := strings.Cut(rest, "k"); ok {
+				n, _ = strconv.Atoi(a)
+				k, _ = strconv.Atoi(b)
+			}
+		}
+	}
+	if n < 8 || n > 256 || n%8 != 0 || k != 8 && k != 16 {
+		x.bad("expected a shape m64nNk8 or k16 with N from 8 to 256")
+	}
+	x.mods = x.mods[1:]
+	return n, k
+}
+
+func (x *building) wgmma() exec {
+	x.need("sync")
+	x.need("aligned")
+	n, k := x.wgmmaShape()
+	x.need("f32")
+	in := f32 // tf32
+	switch x.need("bf16", "f16", "tf32") {
+	case "bf16":
+		in = types["bf16"]
+	case "f16":
+		in = types["f16"]
+	}
+	x.opt("bf16", "f16", "tf32")
+	if (in == f32) != (k == 8) {
+		x.bad("k %d does not belong to the type", k)
+	}
+	var d []int
+	for _, o := range x.vector(0, n/2) {
+		d = append(d, x.dstOperand(o, f32, false))
+		x.srcOperand(o, f32, false)
+	}
+	x.nargs(6, 8)
+	literal := func(i int) int64 {
+		if i >= len(x.in.args) {
+			return 0
+		}
+		if x.in.args[i].kind != opInt {
+			x.bad("operand %d is not a literal", i+1)
+		}
+		return int64(x.in.args[i].imm)
+	}
+	b := matrixSource{desc: x.src(2, b64), in: in, trans: literal(len(x.in.args)-1) == 1 && len(x.in.args) > 6}
+	var fromA []int
+	a := matrixSource{in: in, trans: len(x.in.args) == 8 && literal(6) == 1}
+	if x.in.args[1].kind == opVector {
+		for _, o := range x.vector(1, 4) {
+			fromA = append(fromA, x.srcOperand(o, b32, false))
+		}
+	} else {
+		a.desc = x.src(1, b64)
+	}
+	p, neg := x.pred(x.in.args[3])
+	negative := (literal(4) < 0) != (literal(5) < 0)
+	return func(w *warp, _ uint32) {
+		if !w.together() || !w.full() {
+			return
+		}
+		var t mmaTiles
+		switch {
+		case fromA != nil && in == f32:
+			t.loadTF32(w, fromA, nil)
+		case fromA != nil:
+			t.load(w, fromA, nil, in)
+		default:
+			for r := range 16 {
+				for c := range k {
+					t.a[r][c] = w.element(a, w.id%4*16+r, c)
+				}
+			}
+		}
+		keep := w.predicate(p, neg)&1 != 0
+		for j := range n / 8 {
+			for r := range 8 {
+				for c := range k {
+					t.b[r][c] = w.element(b, 8*j+r, c)
+				}
+			}
+			if w.fault != nil {
+				return
+			}
+			w.multiplyAdd(&t, k, d[4*j:4*j+4], keep, negative)
+		}
+	}
+}
+
+// multiplyAdd sets d to A B or, if negative, its negation, plus d if keep says so.
+func (w *warp) multiplyAdd(t *mmaTiles, k int, d []int, keep, negative bool) {
+	for i, r := range d {
+		for l := range warpSize {
+			row, col := t.a[l/4+8*(i/2)][:k], t.b[2*(l%4)+i%2][:k]
+			s := float32(0)
+			if keep {
+				s = fromF32(w.r[r][l])
+			}
+			for j, v := range row {
+				if p := float32(v * col[j]); negative {
+					s -= p
+				} else {
+					s += p
+				}
+			}
+			w.r[r][l] = bits32(s)
+		}
+	}
+}
+
+// element reads the element of row (of A) or column (of B) o and index k from shared memory.
+//
+// A descriptor holds, in units of 16 bytes, the address and two strides, and the swizzle. Where
+// k chooses neighbors, 8 rows of as many bytes as the swizzle is wide follow each other, and
+// stride gets to the next 8; else rows of that width hold neighbors in o, 8 of them have
+// following k, stride gets to the next 8 k and leading to the next o.
+func (w *warp) element(s matrixSource, o, k int) float32 {
+	desc := w.r[s.desc][0]
+	size := uint64(s.in.bytes())
+	addr, leading, stride := desc&0x3FFF<<4, desc>>16&0x3FFF<<4, desc>>32&0x3FFF<<4
+	width := [4]uint64{16, 128, 64, 32}[desc>>62]
+	row, at := uint64(o), uint64(k)*size
+	switch {
+	case s.trans && width == 16:
+		w.fail(0, ErrMisaligned, "a transposed operand of wgmma without swizzle is not supported")
+		return 0
+	case s.trans:
+		per := width / size
+		addr += row/per*leading + uint64(k)/8*stride + uint64(k)%8*width + row%per*size
+	default:
+		addr += row/8*stride + row%8*width + at/width*leading + at%width
+	}
+	addr ^= addr >> 3 & (width - 16) & 0x70
+	data, _, _ := w.access(0, spaceShared, addr, int(size), plainRead)
+	if data == nil {
+		return 0
+	}
+	v := load(data, int(size))
+	if s.in == f32 {
+		v &= 0xFFFFE000
+	}
+	return float32(decodeFloat(v, s.in))
+}
