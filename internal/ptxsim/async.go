@@ -47,8 +47,7 @@ func buildCp(x *building) exec {
 		return func(w *warp, m uint32) { w.landCopies(m, 0, true) }
 	}
 	if x.has("L2::cache_hint") {
-		n := len(x.in.args) - 1
-		x.in.args = x.policy(n)
+		x.in.args = x.policy(x.nargs(4, 5) - 1)
 	}
 	x.opt("L2::64B", "L2::128B", "L2::256B")
 	cached := x.need("ca", "cg")

@@ -268,7 +268,7 @@ func (d *decoder) function(f *function, kernel bool) {
 			skip := new(int)
 			d.jumps = append(d.jumps, jump{skip, i + 1})
 			round := func(w *warp, m uint32) { w.branch(*skip, m) }
-			if in.op == "bar" && in.mods[0] != "warp" || in.op == "barrier" {
+			if in.op == "bar" && !slices.Contains(in.mods, "warp") || in.op == "barrier" {
 				round = func(w *warp, m uint32) {
 					if m != w.active {
 						w.fail(bits.TrailingZeros32(m), ErrDivergent, "the guard of the barrier differs between the lanes of the warp")

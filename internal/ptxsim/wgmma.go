@@ -71,12 +71,12 @@ func (x *building) wgmma() exec {
 	if (in == f32) != (k == 8) {
 		x.bad("k %d does not belong to the type", k)
 	}
+	x.nargs(6, 8)
 	var d []int
 	for _, o := range x.vector(0, n/2) {
 		d = append(d, x.dstOperand(o, f32, false))
 		x.srcOperand(o, f32, false)
 	}
-	x.nargs(6, 8)
 	literal := func(i int) int64 {
 		if i >= len(x.in.args) {
 			return 0
