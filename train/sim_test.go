@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,7 +39,7 @@ func simRun(t *testing.T, text string) train.Config {
 	c.Layers, c.Hidden, c.FFN, c.GroupLasso, c.VocabSize = 1, 48, 48, 0.5, 60
 	c.BlockSize, c.Sparsity, c.Updates, c.Growth = 16, 0.5, 4, sparse.GrowGradient
 	c.SeqLen, c.MaxSteps, c.LoggingSteps, c.EvalSteps, c.EvalBatches, c.FinalBatches = 16, simSteps, 2, 4, 1, 2
-	c.Device = "sim"
+	c.Device, c.GrowthScore = "sim", "micro-batch"
 	return c
 }
 
@@ -164,12 +163,17 @@ func TestResumeOnAnotherDevice(t *testing.T) {
 					t.Errorf("%s: found %v, expected %v", name, values, want[name])
 				}
 			}
-			environment, err := os.ReadFile(filepath.Join(c.OutputDir, "environment.json"))
-			if err != nil {
-				t.Fatal(err)
+			s := status(t, c.OutputDir, train.StateDone, simSteps)
+			if len(s.Processes) != 2 {
+				t.Fatalf("found %d processes, expected 2", len(s.Processes))
 			}
-			if strings.Contains(string(environment), "PTX simulator") != (devices[1] == "sim") {
-				t.Errorf("found the environment %s, expected the device %s", environment, devices[1])
+			for i, p := range s.Processes {
+				if strings.Contains(p.Device, "PTX simulator") != (devices[i] == "sim") {
+					t.Errorf("found process %d on the device %s, expected %s", i, p.Device, devices[i])
+				}
+			}
+			if began := read(t, c.OutputDir, train.EnvironmentName); strings.Contains(began, "PTX simulator") != (devices[0] == "sim") {
+				t.Errorf("found the environment %s, expected the device %s that began the run", began, devices[0])
 			}
 
 			c.Precision = "bf16"
