@@ -89,8 +89,8 @@ func (c Config) check() error {
 	if c.Hidden%c.Heads != 0 {
 		return fmt.Errorf("%w: hidden %d: found heads %d, expected a divisor of %d", ErrConfig, c.Hidden, c.Heads, c.Hidden)
 	}
-	if !(c.Dropout >= 0 && c.Dropout < 1) {
-		return fmt.Errorf("%w: dropout: found %v, expected 0 <= dropout < 1", ErrConfig, c.Dropout)
+	if !(c.Dropout >= 0 && float32(c.Dropout) < 1) { // devices have it as a float32
+		return fmt.Errorf("%w: dropout: found %v, expected 0 <= dropout < 1, also when rounded to float32", ErrConfig, c.Dropout)
 	}
 	if _, err := c.Init.MarshalText(); err != nil {
 		return err
