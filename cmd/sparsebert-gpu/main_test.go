@@ -161,7 +161,7 @@ func TestFLOPsOfThePaper(t *testing.T) {
 			t.Fatalf("%v: exit code %d: %s", c.args, code, errs)
 		}
 		var estimate struct {
-			FLOPs float64 `json:"non_embedding_flops_per_sequence"`
+			FLOPs float64 `json:"asked_non_embedding_flops_per_sequence"`
 		}
 		if err := json.Unmarshal([]byte(out), &estimate); err != nil {
 			t.Fatal(err)
