@@ -308,7 +308,7 @@ func (d *decoder) function(f *function, kernel bool) {
 }
 
 // steering lists the instructions that a predicate cannot simply mask.
-var steering = []string{"bra", "call", "ret", "exit", "bar", "barrier", "shfl", "vote", "match", "redux", "ldmatrix", "mma", "wgmma"}
+var steering = []string{"bra", "call", "ret", "exit", "bar", "barrier", "shfl", "vote", "match", "redux", "ldmatrix", "stmatrix", "mma", "wgmma", "elect"}
 
 // leaving lists those after which a thread does not go on to the next instruction.
 var leaving = []string{"bra", "brx", "ret", "exit", "trap"}
