@@ -15,9 +15,10 @@
 // .func without recursion; loads, stores and atomics of integers and floats;
 // barriers, shuffles, votes, match, redux; cp.async, ldmatrix, and mma.sync of bf16,
 // f16 and tf32. Of sm_90: mbarrier, cp.async.bulk without tensor maps, wgmma of bf16,
-// f16 and tf32 with float32 accumulators, stmatrix, elect.sync. Cache hints have no effect. Left out on purpose and refused by name are
-// fp8, integer and float64 matrix products, wmma, video instructions, indirect calls,
-// recursion and printf. Anything else is an error of Parse.
+// f16 and tf32 with float32 accumulators, stmatrix, elect.sync. Cache hints have no
+// effect. Left out on purpose and refused by name are fp8, integer and float64 matrix
+// products, wmma, video instructions, indirect calls, recursion and printf. Anything
+// else is an error of Parse.
 //
 // # Execution
 //
