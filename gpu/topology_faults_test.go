@@ -19,7 +19,7 @@ var arrays = []string{"rows", "columns", "births", "updates", "explored bits", "
 
 // memory returns a parameter's topology, moments and growth scores as they lie on
 // the device.
-func (w *twins) memory(x *twin, scores backend.Buffer) []byte {
+func (w *shadows) memory(x *shadow, scores backend.Buffer) []byte {
 	w.t.Helper()
 	t := x.topo
 	var all []byte
@@ -40,7 +40,7 @@ func (w *twins) memory(x *twin, scores backend.Buffer) []byte {
 }
 
 // poke writes word i of an array of the topology.
-func (w *twins) poke(x *twin, array string, i int, v int32) {
+func (w *shadows) poke(x *shadow, array string, i int, v int32) {
 	w.t.Helper()
 	word := binary.LittleEndian.AppendUint32(nil, uint32(v))
 	if err := w.d.CopyIn(0, gpu.TopologyArray(x.p, array)+gpu.Ptr(4*i), word); err != nil {
@@ -53,25 +53,25 @@ func (w *twins) poke(x *twin, array string, i int, v int32) {
 func TestPlantedFaults(t *testing.T) {
 	type fault struct {
 		name  string
-		plant func(w *twins, x *twin)
+		plant func(w *shadows, x *shadow)
 		kind  error
 		want  string
 	}
-	poke := func(array string, i int, v int32) func(w *twins, x *twin) {
-		return func(w *twins, x *twin) { w.poke(x, array, i, v) }
+	poke := func(array string, i int, v int32) func(w *shadows, x *shadow) {
+		return func(w *shadows, x *shadow) { w.poke(x, array, i, v) }
 	}
-	value := func(i int, v float64) func(w *twins, x *twin) {
-		return func(w *twins, x *twin) { w.b.WriteFloats(x.p.Values(), i, []float32{float32(v)}) }
+	value := func(i int, v float64) func(w *shadows, x *shadow) {
+		return func(w *shadows, x *shadow) { w.b.WriteFloats(x.p.Values(), i, []float32{float32(v)}) }
 	}
-	score := func(i int, v float64) func(w *twins, x *twin) {
-		return func(w *twins, x *twin) { w.b.WriteFloats(w.b.GrowScores(x.p), i, []float32{float32(v)}) }
+	score := func(i int, v float64) func(w *shadows, x *shadow) {
+		return func(w *shadows, x *shadow) { w.b.WriteFloats(w.b.GrowScores(x.p), i, []float32{float32(v)}) }
 	}
-	// Of 5 x 7 blocks of 4 x 4 each row has slots 0 to 8; see the twin below.
+	// Of 5 x 7 blocks of 4 x 4 each row has slots 0 to 8; see the shadow below.
 	for _, f := range []fault{
 		{"row", poke("rows", 3, 5), sparse.ErrTopology, "slot 3: found block row 5, expected 0 to 4"},
 		{"row far below", poke("rows", 0, -1<<31), sparse.ErrTopology, "slot 0: found block row -2147483648, expected 0 to 4"},
 		{"column", poke("columns", 4, -1), sparse.ErrTopology, "slot 4: found block column -1, expected 0 to 6"},
-		{"block twice", func(w *twins, x *twin) {
+		{"block twice", func(w *shadows, x *shadow) {
 			w.poke(x, "rows", 1, x.topo.Rows[0])
 			w.poke(x, "columns", 1, x.topo.Cols[0])
 		}, sparse.ErrTopology, "found 8 different blocks in the slots, expected 9"},
@@ -93,7 +93,7 @@ func TestPlantedFaults(t *testing.T) {
 		{"score of an active block", score(3, math.Inf(1)), sparse.ErrNotFinite, "position 3: found the growth score +Inf"},
 	} {
 		t.Run(f.name, func(t *testing.T) {
-			w := newTwins(t, simdriver.Options{}, 9, tensor{4, 5, 7, 9}, tensor{4, 5, 7, 9})
+			w := newShadows(t, simdriver.Options{}, 9, tensor{4, 5, 7, 9}, tensor{4, 5, 7, 9})
 			good, bad := w.list[0], w.list[1]
 			u := sparse.Update{Seed: 3, Number: 6, Step: 60, PruneRatio: 0.5, Norm: sparse.L2, Growth: sparse.GrowGradient}
 			w.fill(w.list, u, false)
@@ -134,7 +134,7 @@ func TestPlantedFaults(t *testing.T) {
 
 // TestNothingToUpdate: dense parameters are passed over.
 func TestNothingToUpdate(t *testing.T) {
-	w := newTwins(t, simdriver.Options{}, 11)
+	w := newShadows(t, simdriver.Options{}, 11)
 	dense := w.b.NewParam(backend.ParamSpec{Name: "dense", Out: 2, In: 3})
 	w.b.UpdateTopology([]backend.Param{dense}, sparse.Update{})
 	w.b.UpdateTopology(nil, sparse.Update{})

@@ -14,7 +14,7 @@ import (
 // TestLargeUpdates: more blocks and candidates than the list of a selection holds,
 // in blocks of 512 and 1024 threads; equal norms and equal scores among them.
 func TestLargeUpdates(t *testing.T) {
-	w := newTwins(t, simdriver.Options{}, 3, tensor{1, 137, 211, 5003}, tensor{4, 61, 80, 1500})
+	w := newShadows(t, simdriver.Options{}, 3, tensor{1, 137, 211, 5003}, tensor{4, 61, 80, 1500})
 	for number := 1; number <= 12; number++ {
 		u := w.draw(number)
 		u.Growth = sparse.Growth(number % 3)
@@ -26,7 +26,7 @@ func TestLargeUpdates(t *testing.T) {
 		w.check(fmt.Sprintf("%+v", u), list)
 	}
 	// All positions that are counted at once are active.
-	w = newTwins(t, simdriver.Options{}, 3, tensor{1, 4, 8200, 32800})
+	w = newShadows(t, simdriver.Options{}, 3, tensor{1, 4, 8200, 32800})
 	u := sparse.Update{Seed: 1, Number: 1, PruneRatio: 0.5, RegrowPruned: true}
 	w.fill(w.list, u, false)
 	w.b.UpdateTopology(params(w.list), u)
@@ -37,7 +37,7 @@ func TestLargeUpdates(t *testing.T) {
 // TestManyTensors: the table grows while statistics of an earlier update are asked
 // for, and a list may be longer than pinned memory.
 func TestManyTensors(t *testing.T) {
-	w := newTwins(t, simdriver.Options{}, 4)
+	w := newShadows(t, simdriver.Options{}, 4)
 	for i := range 70 {
 		w.add(i, tensor{1, 2, 3, 2})
 		if i == 40 {
@@ -58,7 +58,7 @@ func TestManyTensors(t *testing.T) {
 // TestUpdatesWithoutSync: updates that follow each other without a wait, more than
 // pinned memory has room for.
 func TestUpdatesWithoutSync(t *testing.T) {
-	w := newTwins(t, simdriver.Options{}, 5, tensor{4, 5, 7, 9})
+	w := newShadows(t, simdriver.Options{}, 5, tensor{4, 5, 7, 9})
 	w.fill(w.list, sparse.Update{}, false)
 	for number := 1; number <= 120; number++ {
 		u := sparse.Update{Seed: 2, Number: number, Step: int64(number), PruneRatio: 0.2}
@@ -70,7 +70,7 @@ func TestUpdatesWithoutSync(t *testing.T) {
 
 // TestNoBlockRaces: no two blocks of a launch touch the same memory.
 func TestNoBlockRaces(t *testing.T) {
-	w := newTwins(t, simdriver.Options{BlockRaces: true}, 6, tensor{16, 9, 15, 40}, tensor{4, 40, 3, 60}, tensor{1, 33, 65, 400}, tensor{32, 2, 3, 2})
+	w := newShadows(t, simdriver.Options{BlockRaces: true}, 6, tensor{16, 9, 15, 40}, tensor{4, 40, 3, 60}, tensor{1, 33, 65, 400}, tensor{32, 2, 3, 2})
 	for number := 1; number <= 6; number++ {
 		u := w.draw(number)
 		u.PruneRatio, u.Growth = 0.4, sparse.Growth(number%3)
@@ -84,7 +84,7 @@ func TestNoBlockRaces(t *testing.T) {
 // TestReplay: launches that were recorded once do other updates when only the
 // numbers in device memory change.
 func TestReplay(t *testing.T) {
-	w := newTwins(t, simdriver.Options{}, 7, shapes(8)...)
+	w := newShadows(t, simdriver.Options{}, 7, shapes(8)...)
 	all := params(w.list)
 	for _, x := range w.list {
 		w.b.GrowScores(x.p)
@@ -152,7 +152,7 @@ func TestUpdateDoesNotWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	w := &twins{t: t, b: b}
+	w := &shadows{t: t, b: b}
 	w.add(0, tensor{4, 3, 3, 4})
 	w.add(1, tensor{8, 3, 3, 4})
 	launches := []string{"copy in", "launch", "launch", "launch"}
@@ -170,9 +170,9 @@ func TestUpdateDoesNotWait(t *testing.T) {
 
 // TestSameBits: another number of threads of the simulator changes nothing.
 func TestSameBits(t *testing.T) {
-	var first *twins
+	var first *shadows
 	for _, threads := range []int{1, 3} {
-		w := newTwins(t, simdriver.Options{Threads: threads}, 8, tensor{1, 30, 50, 300}, tensor{16, 5, 7, 9})
+		w := newShadows(t, simdriver.Options{Threads: threads}, 8, tensor{1, 30, 50, 300}, tensor{16, 5, 7, 9})
 		for number := 1; number <= 6; number++ {
 			u := w.draw(number)
 			w.fill(w.list, u, number%2 == 0)
@@ -200,7 +200,7 @@ func TestWorkingCopies(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	w := &twins{t: t, d: d, b: b}
+	w := &shadows{t: t, d: d, b: b}
 	w.add(0, tensor{16, 5, 7, 9})
 	x := w.list[0]
 	size, before := x.topo.BlockSize(), x.topo.Clone()

@@ -13,8 +13,8 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-// twin is a sparse tensor on the device and what package sparse makes of it.
-type twin struct {
+// shadow is a sparse tensor on the device and what package sparse makes of it.
+type shadow struct {
 	p            backend.Param
 	topo         *sparse.Topology
 	values, m, v []float32
@@ -22,19 +22,19 @@ type twin struct {
 	stats        sparse.Stats
 }
 
-// twins are the tensors of one backend.
-type twins struct {
+// shadows are the tensors of one backend.
+type shadows struct {
 	t    *testing.T
 	d    *simdriver.Driver
 	b    *gpu.Backend
 	rand *rand.Rand
-	list []*twin
+	list []*shadow
 }
 
 // tensor is a shape in blocks.
 type tensor struct{ block, rows, cols, nnzb int }
 
-func newTwins(t *testing.T, o simdriver.Options, seed uint64, tensors ...tensor) *twins {
+func newShadows(t *testing.T, o simdriver.Options, seed uint64, tensors ...tensor) *shadows {
 	t.Helper()
 	d := simdriver.New(o)
 	b, err := gpu.New(d, gpu.Options{})
@@ -46,14 +46,14 @@ func newTwins(t *testing.T, o simdriver.Options, seed uint64, tensors ...tensor)
 			t.Error(err)
 		}
 	})
-	w := &twins{t: t, d: d, b: b, rand: rand.New(rand.NewPCG(seed, 1))}
+	w := &shadows{t: t, d: d, b: b, rand: rand.New(rand.NewPCG(seed, 1))}
 	for i, s := range tensors {
 		w.add(i, s)
 	}
 	return w
 }
 
-func (w *twins) add(index int, s tensor) {
+func (w *shadows) add(index int, s tensor) {
 	w.t.Helper()
 	shape := sparse.Shape{Out: s.rows * s.block, In: s.cols * s.block, Block: s.block}
 	topo, err := sparse.StartTopology(shape, s.nnzb, 7, max(index, 0))
@@ -61,13 +61,13 @@ func (w *twins) add(index int, s tensor) {
 		w.t.Fatal(err)
 	}
 	n := s.nnzb * shape.BlockSize()
-	x := &twin{topo: topo, values: make([]float32, n), m: make([]float32, n), v: make([]float32, n)}
+	x := &shadow{topo: topo, values: make([]float32, n), m: make([]float32, n), v: make([]float32, n)}
 	x.p = w.b.NewParam(backend.ParamSpec{Name: fmt.Sprintf("w%d", index), Index: index, Out: shape.Out, In: shape.In, Topology: topo})
 	w.list = append(w.list, x)
 }
 
 // params returns the parameters of list.
-func params(list []*twin) []backend.Param {
+func params(list []*shadow) []backend.Param {
 	var p []backend.Param
 	for _, x := range list {
 		p = append(p, x.p)
@@ -77,7 +77,7 @@ func params(list []*twin) []backend.Param {
 
 // fill draws values and moments, with many equal norms where ties is set, and
 // growth scores where the update reads them.
-func (w *twins) fill(list []*twin, u sparse.Update, ties bool) {
+func (w *shadows) fill(list []*shadow, u sparse.Update, ties bool) {
 	for _, x := range list {
 		scale := []float64{1, 1e-42, 1e15}[w.rand.IntN(3)] // norms may be subnormal
 		for i := range x.values {
@@ -105,7 +105,7 @@ func (w *twins) fill(list []*twin, u sparse.Update, ties bool) {
 }
 
 // expect updates the list as package sparse does.
-func (w *twins) expect(list []*twin, u sparse.Update) {
+func (w *shadows) expect(list []*shadow, u sparse.Update) {
 	w.t.Helper()
 	for _, x := range list {
 		change, err := x.topo.Update(x.values, x.scores, u, x.p.Spec().Index)
@@ -124,7 +124,7 @@ func (w *twins) expect(list []*twin, u sparse.Update) {
 }
 
 // check compares everything with the device, bit for bit.
-func (w *twins) check(what string, list []*twin) {
+func (w *shadows) check(what string, list []*shadow) {
 	w.t.Helper()
 	stats, err := w.b.UpdateStats(params(list))
 	if err != nil {
@@ -151,7 +151,7 @@ func (w *twins) check(what string, list []*twin) {
 	}
 }
 
-func (w *twins) same(what string, x backend.Buffer, want []float32) {
+func (w *shadows) same(what string, x backend.Buffer, want []float32) {
 	w.t.Helper()
 	got := make([]float32, len(want))
 	if err := w.b.ReadFloats(got, x, 0); err != nil {
@@ -165,7 +165,7 @@ func (w *twins) same(what string, x backend.Buffer, want []float32) {
 }
 
 // draw returns a random update.
-func (w *twins) draw(number int) sparse.Update {
+func (w *shadows) draw(number int) sparse.Update {
 	return sparse.Update{
 		Seed: w.rand.Uint64(), Number: number, Step: int64(10 * number),
 		PruneRatio: []float64{0, 0.07, 0.29, 0.5, 1}[w.rand.IntN(5)], // 0.29*100 is below 29 in float64 alone
@@ -185,7 +185,7 @@ func shapes(block int) []tensor {
 func TestUpdates(t *testing.T) {
 	for _, block := range sparse.BlockSizes() {
 		t.Run(fmt.Sprintf("B=%d", block), func(t *testing.T) {
-			w := newTwins(t, simdriver.Options{}, uint64(block), shapes(block)...)
+			w := newShadows(t, simdriver.Options{}, uint64(block), shapes(block)...)
 			for number := 1; number <= 50; number++ {
 				u := w.draw(number)
 				list := slices.Clone(w.list)

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +57,37 @@ func TestContradictionsWhereverTheyStand(t *testing.T) {
 		if code, _, errs := invoke(both...); code != exit.Done {
 			t.Errorf("%s without %s: exit code %d: %s", one.other, one.key, code, errs)
 		}
+	}
+}
+
+// The config.yaml of a run makes the same run again, also of one that counted in
+// epochs and has the steps that these came to.
+func TestRunFromTheConfigOfARun(t *testing.T) {
+	in := newInputs(t)
+	args := quick(in.none("first"), "--corpus", in.file("good.txt", goodText), "--vocab-size", "30", "--epochs", "0.5")
+	i := slices.Index(args, "--max-steps")
+	if code, _, errs := invoke(slices.Delete(args, i, i+2)...); code != exit.Done {
+		t.Fatal(errs)
+	}
+	first := in.none("first")
+	if code, _, errs := invoke("train", "--config", first+"/config.yaml", "--output-dir", in.none("second")); code != exit.Done {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	weights := func(run string) string {
+		found, err := filepath.Glob(run + "/checkpoints/step-*/model.safetensors")
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: found no checkpoint: %v", run, err)
+		}
+		return found[len(found)-1]
+	}
+	a, errA := os.ReadFile(weights(first))
+	b, errB := os.ReadFile(weights(in.none("second")))
+	if errA != nil || errB != nil || !bytes.Equal(a, b) {
+		t.Errorf("found other weights (%v, %v), expected the same bytes", errA, errB)
+	}
+	code, _, errs := invoke("train", "--config", first+"/config.yaml", "--output-dir", in.none("third"), "--max-steps", "7")
+	if code != exit.Usage || !strings.Contains(errs, "epochs") {
+		t.Errorf("max_steps given beside the epochs of the file: exit code %d: %s", code, errs)
 	}
 }
 

@@ -10,11 +10,18 @@ import (
 // Parse reads the text of a configuration file over what config has; name stands
 // for the file in errors. Keys are those of the table. An unknown key, a key given
 // twice, a value of the wrong type or out of its range is usage.Err and names file,
-// line and key; config is then half read.
+// line and key; config is then half read. A file that has every setting is a run's own
+// config.yaml: it says what was worked out, so none of its settings counts as given.
 func Parse(name string, data []byte, config any) error {
 	f, err := strictyaml.Parse(name, data)
 	if err != nil {
 		return err
+	}
+	before, missing := *givenKeys(config), len(table)
+	for _, s := range table {
+		if s.OmitEmpty {
+			missing--
+		}
 	}
 	for _, p := range f.Pairs {
 		g, err := Read(f, p)
@@ -24,6 +31,12 @@ func Parse(name string, data []byte, config any) error {
 		if err := g.Apply(config); err != nil {
 			return err
 		}
+		if !g.OmitEmpty {
+			missing--
+		}
+	}
+	if missing == 0 {
+		*givenKeys(config) = before
 	}
 	return nil
 }

@@ -6,7 +6,7 @@
 #include "numbers.cuh"
 #include "philox.cuh"
 
-// The four structs have twins in gpu/topology_layout.go, and a test that compares.
+// The four structs have shadows in gpu/topology_layout.go, and a test that compares.
 
 // TopologyTensor is a block-sparse weight: sparse.Topology, the arrays of nnzb
 // blocks that go with it (0 where there is none), and scratch.
