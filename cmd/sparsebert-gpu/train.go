@@ -102,8 +102,8 @@ func printSummary(w io.Writer, s *train.Summary) {
 	if s.Sparse {
 		fmt.Fprintf(w, "; the dense model would take %.3g, %.1f times as many", s.DenseFLOPs, s.DenseFLOPs/s.FLOPs)
 	}
-	if s.AskedFLOPs != s.FLOPs {
-		fmt.Fprintf(w, "; at the density asked for, which whole blocks do not have, %.3g", s.AskedFLOPs)
+	if asked := fmt.Sprintf("%.3g", s.AskedFLOPs); asked != fmt.Sprintf("%.3g", s.FLOPs) {
+		fmt.Fprintf(w, "\n                %s at the density asked for, which whole blocks do not have", asked)
 	}
 	fmt.Fprintln(w)
 	if s.Updated {
