@@ -157,7 +157,7 @@ func TestMethods(t *testing.T) {
 	for _, change := range []func(*train.Config){
 		func(c *train.Config) { c.Method = model.Dense },
 		func(c *train.Config) { c.Method = model.Static },
-		func(c *train.Config) { c.Growth = sparse.GrowGradient },
+		func(c *train.Config) { c.Growth, c.GrowthScore = sparse.GrowGradient, "micro-batch" },
 		func(c *train.Config) { c.Growth = sparse.GrowFanIn; c.BlockSize = 4 },
 		func(c *train.Config) { c.Distribution = sparse.ERK; c.PruneNorm = sparse.L2 },
 		func(c *train.Config) { c.BlockSize = 1; c.PruneNorm = sparse.LInf; c.PruneSchedule = sparse.Linear },
