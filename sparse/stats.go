@@ -1,6 +1,9 @@
 package sparse
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // Stats describes one tensor's topology after an update.
 type Stats struct {
@@ -20,12 +23,20 @@ type Stats struct {
 func (s Stats) ExploredDOF() float64 { return ratio(s.Explored, s.Positions) }
 
 // RemovedNewRatio returns the fraction of the pruned blocks that the update
-// before had activated (paper, section 4), 0 when nothing was pruned.
-func (s Stats) RemovedNewRatio() float64 { return ratio(s.RemovedNew, s.Pruned) }
+// before had activated (paper, section 4), NaN when nothing was pruned.
+func (s Stats) RemovedNewRatio() float64 { return removedNewRatio(s.RemovedNew, s.Pruned) }
 
 // Turnover returns the fraction of the active blocks that the update replaced by
 // others.
 func (s Stats) Turnover() float64 { return ratio(s.Pruned-s.Returned, s.Active) }
+
+// removedNewRatio is NaN where nothing was pruned: 0 would say that all of the newborns stayed.
+func removedNewRatio(removedNew, pruned int) float64 {
+	if pruned == 0 {
+		return math.NaN()
+	}
+	return ratio(removedNew, pruned)
+}
 
 func ratio(part, whole int) float64 {
 	if whole == 0 {
@@ -71,12 +82,15 @@ func empty(ptr []int32) int {
 	return n
 }
 
-// Averages sums a model's tensors up. The ratios and the age are plain means
-// over the tensors, as in the paper, whatever their sizes; the counts are sums.
+// Averages sums a model's tensors up. ExploredDOF, Turnover and MeanAge are plain
+// means over the tensors, as in the paper, whatever their sizes. RemovedNewRatio is
+// weighted by the pruned blocks: it is the fraction of all pruned blocks of the
+// model, so that a tensor that pruned one block does not count as much as one that
+// pruned a thousand. The counts are sums.
 type Averages struct {
 	Tensors         int     // how many there are
 	ExploredDOF     float64 // mean
-	RemovedNewRatio float64 // mean over the tensors that the update pruned
+	RemovedNewRatio float64 // of all pruned blocks; NaN when there are none
 	Turnover        float64 // mean
 	MeanAge         float64 // mean, in steps
 	Pruned          int     // sum, as all that follow
@@ -86,27 +100,24 @@ type Averages struct {
 }
 
 // MeanStats returns the averages over tensors, in the order given. Of no tensors
-// it returns zeros.
+// it returns zeros, and NaN for RemovedNewRatio.
 func MeanStats(tensors []Stats) Averages {
 	a := Averages{Tensors: len(tensors)}
-	pruned := 0
+	removedNew := 0
 	for _, s := range tensors {
 		a.ExploredDOF += s.ExploredDOF()
-		a.RemovedNewRatio += s.RemovedNewRatio()
+		removedNew += s.RemovedNew
 		a.Turnover += s.Turnover()
 		a.MeanAge += s.MeanAge
 		a.Pruned += s.Pruned
 		a.Active += s.Active
 		a.EmptyRows += s.EmptyRows
 		a.EmptyCols += s.EmptyCols
-		if s.Pruned > 0 {
-			pruned++
-		}
 	}
 	n := float64(max(1, len(tensors)))
 	a.ExploredDOF /= n
 	a.Turnover /= n
 	a.MeanAge /= n
-	a.RemovedNewRatio /= float64(max(1, pruned))
+	a.RemovedNewRatio = removedNewRatio(removedNew, a.Pruned)
 	return a
 }

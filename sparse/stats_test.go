@@ -1,6 +1,7 @@
 package sparse_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -12,8 +13,8 @@ func TestRatios(t *testing.T) {
 		t.Errorf("found %v, %v, %v, want 0.75, 0.25, 0.5", s.ExploredDOF(), s.RemovedNewRatio(), s.Turnover())
 	}
 	var none sparse.Stats
-	if none.ExploredDOF() != 0 || none.RemovedNewRatio() != 0 || none.Turnover() != 0 {
-		t.Errorf("ratios of nothing are not 0")
+	if none.ExploredDOF() != 0 || !math.IsNaN(none.RemovedNewRatio()) || none.Turnover() != 0 {
+		t.Errorf("ratios of nothing: found %v, %v, %v, want 0, NaN, 0", none.ExploredDOF(), none.RemovedNewRatio(), none.Turnover())
 	}
 }
 
@@ -33,7 +34,8 @@ func TestStatsWithoutAnUpdate(t *testing.T) {
 	}
 }
 
-// The mean is over tensors, not over blocks: a small one counts as a large one.
+// The mean is over tensors, not over blocks: a small one counts as a large one. Of the pruned
+// blocks each counts once.
 func TestMeanStats(t *testing.T) {
 	got := sparse.MeanStats([]sparse.Stats{
 		{Pruned: 4, RemovedNew: 1, Explored: 5, Positions: 10, Active: 8, MeanAge: 10, EmptyRows: 1, EmptyCols: 2},
@@ -41,13 +43,17 @@ func TestMeanStats(t *testing.T) {
 		{Explored: 0, Positions: 10, Active: 1, MeanAge: 20},
 	})
 	want := sparse.Averages{
-		Tensors: 3, ExploredDOF: 0.5, RemovedNewRatio: 0.5, Turnover: 0.25, MeanAge: 20,
+		Tensors: 3, ExploredDOF: 0.5, RemovedNewRatio: 76. / 104, Turnover: 0.25, MeanAge: 20,
 		Pruned: 104, Active: 409, EmptyRows: 4, EmptyCols: 6,
 	}
 	if got != want {
 		t.Errorf("found %+v, want %+v", got, want)
 	}
-	if got := sparse.MeanStats(nil); got != (sparse.Averages{}) {
-		t.Errorf("of no tensors: found %+v, want zeros", got)
+	none := sparse.MeanStats(nil)
+	if !math.IsNaN(none.RemovedNewRatio) {
+		t.Errorf("of no tensors: found a ratio of %v, want NaN", none.RemovedNewRatio)
+	}
+	if none.RemovedNewRatio = 0; none != (sparse.Averages{}) {
+		t.Errorf("of no tensors: found %+v, want zeros", none)
 	}
 }

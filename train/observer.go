@@ -89,20 +89,20 @@ type EvalMetrics struct {
 	NSPAccuracy float64
 }
 
-// TopologyMetrics is one topology update, averaged over the tensors where nothing
-// else is said: a "topology" record of metrics.jsonl.
+// TopologyMetrics is one topology update, averaged over the tensors (RemovedNewRatio
+// over the pruned blocks) where nothing else is said: a "topology" record of metrics.jsonl.
 type TopologyMetrics struct {
 	Step            int64
-	Update          int64   // 1 for the first
-	PruneRatio      float64 // pr(t)
-	Pruned          int64   // blocks, over all tensors
-	ExploredDOF     float64 // fraction of the dense weights ever active
-	RemovedNewRatio float64 // fraction of the pruned that the last update had grown
-	Turnover        float64 // fraction of the active blocks that were replaced
-	MeanAge         float64 // steps since the active blocks were activated
-	EmptyRows       int64   // block rows without an active block, over all tensors
-	EmptyCols       int64   // block columns without one
-	Seconds         float64 // by the clock
+	Update          int64    // 1 for the first
+	PruneRatio      float64  // pr(t)
+	Pruned          int64    // blocks, over all tensors
+	ExploredDOF     float64  // fraction of the dense weights ever active
+	RemovedNewRatio *float64 // fraction of the pruned that the last update had grown; nil: nothing was pruned
+	Turnover        float64  // fraction of the active blocks that were replaced
+	MeanAge         float64  // steps since the active blocks were activated
+	EmptyRows       int64    // block rows without an active block, over all tensors
+	EmptyCols       int64    // block columns without one
+	Seconds         float64  // by the clock
 }
 
 // Skipped is a checkpoint that was passed over, since it is damaged.

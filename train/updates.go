@@ -1,6 +1,7 @@
 package train
 
 import (
+	"math"
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
@@ -12,7 +13,7 @@ func (r *runner) logUpdate(u sparse.Update, stats []sparse.Stats, took time.Dura
 	mean := sparse.MeanStats(stats)
 	rec := metrics.Topology{
 		Step: r.done, Update: int64(u.Number), PruneRatio: u.PruneRatio, Pruned: int64(mean.Pruned),
-		ExploredDOF: mean.ExploredDOF, RemovedNewRatio: mean.RemovedNewRatio, Turnover: mean.Turnover,
+		ExploredDOF: mean.ExploredDOF, RemovedNewRatio: known(mean.RemovedNewRatio), Turnover: mean.Turnover,
 		MeanAge: mean.MeanAge, EmptyRows: int64(mean.EmptyRows), EmptyCols: int64(mean.EmptyCols), Seconds: took.Seconds(),
 	}
 	r.summary.ExploredDOF, r.summary.Updated = rec.ExploredDOF, true
@@ -36,11 +37,19 @@ func (r *runner) logTensors(stats []sparse.Stats) error {
 		s := stats[i]
 		i++
 		if err := r.write(&metrics.Tensor{
-			Step: r.done, Tensor: row.Name, Pruned: int64(s.Pruned), ExploredDOF: s.ExploredDOF(), RemovedNewRatio: s.RemovedNewRatio(),
+			Step: r.done, Tensor: row.Name, Pruned: int64(s.Pruned), ExploredDOF: s.ExploredDOF(), RemovedNewRatio: known(s.RemovedNewRatio()),
 			Turnover: s.Turnover(), MeanAge: s.MeanAge, EmptyRows: int64(s.EmptyRows), EmptyCols: int64(s.EmptyCols),
 		}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// known returns nil for a number that there is none of.
+func known(v float64) *float64 {
+	if math.IsNaN(v) {
+		return nil
+	}
+	return &v
 }

@@ -112,6 +112,10 @@ func setValue(c column, token json.Token) error {
 		}
 		return nil
 	}
+	if v, ok := c.value.(**float64); ok && token == nil {
+		*v = nil
+		return nil
+	}
 	number, ok := token.(json.Number)
 	if !ok {
 		return malformed("no number under "+c.name, "one")
@@ -131,13 +135,16 @@ func setNumber(c column, text string) bool {
 		*v, err = strconv.ParseInt(text, 10, 64)
 	case *float64:
 		*v, err = strconv.ParseFloat(text, 64)
+	case **float64:
+		*v = new(float64)
+		**v, err = strconv.ParseFloat(text, 64)
 	default:
 		return false
 	}
 	return err == nil
 }
 
-// decodeWritten parses a line that has numbers only and no space, as encode
+// decodeWritten parses a line that has numbers (or null for one) only and no space, as encode
 // writes them. It returns nil for every other line, good or bad.
 func decodeWritten(line []byte) Record {
 	rest, ok := bytes.CutPrefix(line, []byte(`{"kind":"`))
@@ -156,6 +163,12 @@ func decodeWritten(line []byte) Record {
 			return nil
 		}
 		rest = rest[n+4:]
+		if v, ok := c.value.(**float64); ok {
+			if after, none := bytes.CutPrefix(rest, []byte("null")); none {
+				*v, rest = nil, after
+				continue
+			}
+		}
 		end := numberEnd(rest)
 		if end == 0 || !setNumber(c, string(rest[:end])) {
 			return nil

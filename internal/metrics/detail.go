@@ -7,7 +7,7 @@ type Tensor struct {
 	Tensor          string // the parameter's name
 	Pruned          int64  // blocks
 	ExploredDOF     float64
-	RemovedNewRatio float64
+	RemovedNewRatio *float64 // nil: nothing was pruned
 	Turnover        float64
 	MeanAge         float64 // steps
 	EmptyRows       int64
@@ -22,14 +22,15 @@ func (r *Tensor) At() int64 { return r.Step }
 
 func (r *Tensor) columns() []column {
 	return append([]column{{"step", &r.Step, false}, {"tensor", &r.Tensor, false}},
-		updateFields{&r.Pruned, &r.ExploredDOF, &r.RemovedNewRatio, &r.Turnover, &r.MeanAge, &r.EmptyRows, &r.EmptyCols}.columns()...)
+		updateFields{&r.Pruned, &r.ExploredDOF, &r.Turnover, &r.MeanAge, &r.RemovedNewRatio, &r.EmptyRows, &r.EmptyCols}.columns()...)
 }
 
 // updateFields are the numbers that a Topology and a Tensor record share.
 type updateFields struct {
-	pruned                              *int64
-	explored, removedNew, turnover, age *float64
-	emptyRows, emptyCols                *int64
+	pruned                  *int64
+	explored, turnover, age *float64
+	removedNew              **float64
+	emptyRows, emptyCols    *int64
 }
 
 func (u updateFields) columns() []column {

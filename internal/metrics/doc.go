@@ -19,6 +19,8 @@
 // runs give equal bytes, but for the columns that depend on the machine,
 // tokens_per_second, seconds and those of cost: see [Comparable].
 //
+// The removed_new_ratio of an update that pruned nothing is null.
+//
 // A record of step N must be written, and [Log.Sync] called, before the
 // checkpoint of step N is saved. Then a resumed run first calls
 // [TruncateAfter] with the checkpoint's step, and its file goes on as if the

@@ -92,7 +92,7 @@ func (e *Events) write(ev []byte) error {
 	return e.err
 }
 
-// Record writes every number of a record but its step as a scalar, under tags
+// Record writes every number of a record but its step, and those that it does not have, as a scalar, under tags
 // such as train/mlm_loss, topology/explored_dof and tensor/NAME/explored_dof. A
 // [Snapshot] has none.
 func (e *Events) Record(r Record) error {
@@ -111,6 +111,11 @@ func (e *Events) Record(r Record) error {
 			v = float32(*p)
 		case *float64:
 			v = float32(*p)
+		case **float64:
+			if *p == nil {
+				continue
+			}
+			v = float32(**p)
 		default:
 			continue
 		}

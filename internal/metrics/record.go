@@ -26,7 +26,7 @@ type Record interface {
 // column is one key of a record.
 type column struct {
 	name      string
-	value     any  // *int64, *float64, *string, or *[]byte (base64 in the file)
+	value     any  // *int64, *float64, **float64 (nil: null), *string, or *[]byte (base64 in the file)
 	wallClock bool // differs between runs that are otherwise equal
 }
 
@@ -86,19 +86,20 @@ func (r *Eval) columns() []column {
 	}
 }
 
-// Topology is one update of the sparse topology, averaged over the tensors.
+// Topology is one update of the sparse topology, averaged over the tensors;
+// RemovedNewRatio is that of all pruned blocks together.
 type Topology struct {
 	Step            int64
 	Update          int64
-	PruneRatio      float64 // pr(t)
-	Pruned          int64   // blocks, over all tensors
-	ExploredDOF     float64 // fraction of the dense weights ever active
-	RemovedNewRatio float64 // fraction of the pruned that the last update had grown
-	Turnover        float64 // fraction of the active blocks that were replaced
-	MeanAge         float64 // steps since the active blocks were activated
-	EmptyRows       int64   // block rows without an active block, over all tensors
-	EmptyCols       int64   // block columns without one
-	Seconds         float64 // wall clock
+	PruneRatio      float64  // pr(t)
+	Pruned          int64    // blocks, over all tensors
+	ExploredDOF     float64  // fraction of the dense weights ever active
+	RemovedNewRatio *float64 // fraction of the pruned that the last update had grown; nil: nothing was pruned
+	Turnover        float64  // fraction of the active blocks that were replaced
+	MeanAge         float64  // steps since the active blocks were activated
+	EmptyRows       int64    // block rows without an active block, over all tensors
+	EmptyCols       int64    // block columns without one
+	Seconds         float64  // wall clock
 }
 
 // Kind implements [Record].
@@ -109,13 +110,23 @@ func (r *Topology) At() int64 { return r.Step }
 
 func (r *Topology) columns() []column {
 	all := append([]column{{"step", &r.Step, false}, {"update", &r.Update, false}, {"prune_ratio", &r.PruneRatio, false}},
-		updateFields{&r.Pruned, &r.ExploredDOF, &r.RemovedNewRatio, &r.Turnover, &r.MeanAge, &r.EmptyRows, &r.EmptyCols}.columns()...)
+		updateFields{&r.Pruned, &r.ExploredDOF, &r.Turnover, &r.MeanAge, &r.RemovedNewRatio, &r.EmptyRows, &r.EmptyCols}.columns()...)
 	return append(all, column{"seconds", &r.Seconds, true})
+}
+
+// appendNumber appends the shortest text of v that reads back the same.
+func appendNumber(line []byte, v float64, name string) ([]byte, error) {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return line, fmt.Errorf("found %s %v, expected a finite number", name, v)
+	}
+	text, err := json.Marshal(v)
+	return append(line, text...), err
 }
 
 // encode returns the line of a record without its newline. It fails on NaN and
 // infinities, which JSON has no text for.
 func encode(r Record, withWallClock bool) ([]byte, error) {
+	var err error
 	line := fmt.Appendf(nil, `{"kind":%q`, r.Kind())
 	for _, c := range r.columns() {
 		if c.wallClock && !withWallClock {
@@ -126,20 +137,20 @@ func encode(r Record, withWallClock bool) ([]byte, error) {
 		case *int64:
 			line = strconv.AppendInt(line, *v, 10)
 		case *float64:
-			if math.IsNaN(*v) || math.IsInf(*v, 0) {
-				return nil, fmt.Errorf("%s record of step %d: found %s %v, expected a finite number", r.Kind(), r.At(), c.name, *v)
+			line, err = appendNumber(line, *v, c.name)
+		case **float64:
+			if *v == nil {
+				line = append(line, "null"...)
+			} else {
+				line, err = appendNumber(line, **v, c.name)
 			}
-			text, err := json.Marshal(*v) // the shortest text that reads back the same
-			if err != nil {
-				return nil, err
-			}
-			line = append(line, text...)
 		case *string, *[]byte:
-			text, err := json.Marshal(v)
-			if err != nil {
-				return nil, err
-			}
+			var text []byte
+			text, err = json.Marshal(v)
 			line = append(line, text...)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s record of step %d: %w", r.Kind(), r.At(), err)
 		}
 	}
 	return append(line, '}'), nil

@@ -27,7 +27,7 @@ var lines = []struct {
 		`{"kind":"eval","step":20,"mlm_loss":2,"mlm_accuracy":0.5,"nsp_loss":0.25,"nsp_accuracy":1}`,
 	},
 	{
-		&Topology{Step: 30, Update: 2, PruneRatio: 0.5, Pruned: 9007199254740993, ExploredDOF: 0.2, RemovedNewRatio: 0.1, Turnover: 0.3, MeanAge: 7.5, EmptyRows: 2, EmptyCols: 3, Seconds: 0.004},
+		&Topology{Step: 30, Update: 2, PruneRatio: 0.5, Pruned: 9007199254740993, ExploredDOF: 0.2, RemovedNewRatio: new(0.1), Turnover: 0.3, MeanAge: 7.5, EmptyRows: 2, EmptyCols: 3, Seconds: 0.004},
 		`{"kind":"topology","step":30,"update":2,"prune_ratio":0.5,"pruned":9007199254740993,"explored_dof":0.2,"removed_new_ratio":0.1,"turnover":0.3,"mean_age":7.5,"empty_rows":2,"empty_cols":3,"seconds":0.004}`,
 		`{"kind":"topology","step":30,"update":2,"prune_ratio":0.5,"pruned":9007199254740993,"explored_dof":0.2,"removed_new_ratio":0.1,"turnover":0.3,"mean_age":7.5,"empty_rows":2,"empty_cols":3}`,
 	},
@@ -41,9 +41,19 @@ func init() {
 		comparable string
 	}{
 		{
-			&Tensor{Step: 30, Tensor: `a<"b`, Pruned: 4, ExploredDOF: 0.2, RemovedNewRatio: 0.1, Turnover: 0.3, MeanAge: 7.5, EmptyRows: 2, EmptyCols: 3},
+			&Tensor{Step: 30, Tensor: `a<"b`, Pruned: 4, ExploredDOF: 0.2, RemovedNewRatio: new(0.1), Turnover: 0.3, MeanAge: 7.5, EmptyRows: 2, EmptyCols: 3},
 			`{"kind":"tensor","step":30,"tensor":"a\u003c\"b","pruned":4,"explored_dof":0.2,"removed_new_ratio":0.1,"turnover":0.3,"mean_age":7.5,"empty_rows":2,"empty_cols":3}`,
 			`{"kind":"tensor","step":30,"tensor":"a\u003c\"b","pruned":4,"explored_dof":0.2,"removed_new_ratio":0.1,"turnover":0.3,"mean_age":7.5,"empty_rows":2,"empty_cols":3}`,
+		},
+		{
+			&Tensor{Step: 30, Tensor: "w"},
+			`{"kind":"tensor","step":30,"tensor":"w","pruned":0,"explored_dof":0,"removed_new_ratio":null,"turnover":0,"mean_age":0,"empty_rows":0,"empty_cols":0}`,
+			`{"kind":"tensor","step":30,"tensor":"w","pruned":0,"explored_dof":0,"removed_new_ratio":null,"turnover":0,"mean_age":0,"empty_rows":0,"empty_cols":0}`,
+		},
+		{
+			&Topology{Step: 30, Update: 2},
+			`{"kind":"topology","step":30,"update":2,"prune_ratio":0,"pruned":0,"explored_dof":0,"removed_new_ratio":null,"turnover":0,"mean_age":0,"empty_rows":0,"empty_cols":0,"seconds":0}`,
+			`{"kind":"topology","step":30,"update":2,"prune_ratio":0,"pruned":0,"explored_dof":0,"removed_new_ratio":null,"turnover":0,"mean_age":0,"empty_rows":0,"empty_cols":0}`,
 		},
 		{
 			&Snapshot{Step: 30, Tensor: "w", Rows: 2, Cols: 3, Cells: []byte{0, 255, 128, 0, 0, 7}},
@@ -145,10 +155,11 @@ func TestMalformedLines(t *testing.T) {
 		"fraction":        {strings.Replace(good, `20`, `20.5`, 1), `found step "20.5"`},
 		"negative step":   {strings.Replace(good, `20`, `-20`, 1), `found step -20, expected 0 or more`},
 		"number as text":  {strings.Replace(lines[3].line, `"a\u003c\"b"`, `7`, 1), `found no text under tensor`},
-		"cells":           {strings.Replace(lines[4].line, `AP+AAAAH`, `AP+AAAA`, 1), `found cells "AP+AAAA", expected base64`},
-		"cells as number": {strings.Replace(lines[4].line, `"AP+AAAAH"`, `7`, 1), `found no text under cells`},
-		"too few cells":   {strings.Replace(lines[4].line, `"rows":2`, `"rows":3`, 1), `found 6 cells of a picture of 3 x 3`},
-		"negative rows":   {strings.Replace(strings.Replace(lines[4].line, `"rows":2`, `"rows":-2`, 1), `"cols":3`, `"cols":-3`, 1), `found 6 cells of a picture of -2 x -3`},
+		"cells":           {strings.Replace(lines[6].line, `AP+AAAAH`, `AP+AAAA`, 1), `found cells "AP+AAAA", expected base64`},
+		"cells as number": {strings.Replace(lines[6].line, `"AP+AAAAH"`, `7`, 1), `found no text under cells`},
+		"too few cells":   {strings.Replace(lines[6].line, `"rows":2`, `"rows":3`, 1), `found 6 cells of a picture of 3 x 3`},
+		"negative rows":   {strings.Replace(strings.Replace(lines[6].line, `"rows":2`, `"rows":-2`, 1), `"cols":3`, `"cols":-3`, 1), `found 6 cells of a picture of -2 x -3`},
+		"null":            {strings.Replace(good, `20`, `null`, 1), `found no number under step`},
 		"out of range":    {strings.Replace(good, `0.5`, `1e999`, 1), `found mlm_accuracy "1e999"`},
 	} {
 		_, err := decode([]byte(c.line))

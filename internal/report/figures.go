@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
@@ -107,8 +108,8 @@ func runCharts(runs []*Run) []figure {
 		trainChart(runs, of, about{name: "speed", title: "Speed"}, axis{label: "tokens per second", zero: true, format: metric}, func(m metrics.Train) float64 { return m.TokensPerSecond }),
 		topologyChart(runs, of, about{name: "explored-dof", title: "Explored degrees of freedom", caption: "The fraction of the dense weights that were active at any time, mean over tensors."},
 			axis{label: "fraction of the dense weights ever active", zero: true, format: percent}, func(m metrics.Topology) float64 { return m.ExploredDOF }),
-		topologyChart(runs, of, about{name: "removed-new", title: "Removed new blocks", caption: "The fraction of the pruned blocks that the update before had grown: exploration that came to nothing."},
-			axis{label: "fraction of the pruned blocks", zero: true, format: percent}, func(m metrics.Topology) float64 { return m.RemovedNewRatio }),
+		topologyChart(runs, of, about{name: "removed-new", title: "Removed new blocks", caption: "The fraction of the pruned blocks that the update before had grown: exploration that came to nothing. Of all weights together."},
+			axis{label: "fraction of the pruned blocks", zero: true, format: percent}, removedNewOf),
 		topologyChart(runs, of, about{name: "turnover", title: "Turnover", caption: "The fraction of the active blocks that an update replaced."},
 			axis{label: "fraction of the active blocks", zero: true, format: percent}, func(m metrics.Topology) float64 { return m.Turnover }),
 		topologyChart(runs, of, about{name: "mean-age", title: "Age of the active blocks"}, axis{label: "mean age, steps", zero: true, format: metric}, func(m metrics.Topology) float64 { return m.MeanAge }),
@@ -184,10 +185,20 @@ func trainChart(runs []*Run, of map[*Run]look, a about, y axis, value func(metri
 func topologyChart(runs []*Run, of map[*Run]look, a about, y axis, value func(metrics.Topology) float64) *chart {
 	return stepChart(runs, of, a, y, func(r *Run) (points []point) {
 		for _, t := range r.Topology {
-			points = append(points, point{float64(t.Step), value(t)})
+			if v := value(t); finite(v) {
+				points = append(points, point{float64(t.Step), v})
+			}
 		}
 		return points
 	})
+}
+
+// removedNewOf is NaN for an update that pruned nothing.
+func removedNewOf(m metrics.Topology) float64 {
+	if m.RemovedNewRatio == nil || m.Pruned == 0 {
+		return math.NaN()
+	}
+	return *m.RemovedNewRatio
 }
 
 // stepChart has a curve of each run over steps; that of a single run needs no

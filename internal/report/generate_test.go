@@ -89,9 +89,9 @@ func (m made) write(tb testing.TB, dir string, logging int64) sweep.Result {
 		if c.Method == model.Dynamic && step%max(1, c.MaxSteps/80) == 0 && step < c.MaxSteps {
 			update++
 			put(&metrics.Topology{Step: step, Update: update, PruneRatio: 0.25 * (1 + math.Cos(math.Pi*done)), Pruned: 100,
-				ExploredDOF: 1 - 0.9*math.Exp(-3*done), RemovedNewRatio: 0.4 * (1 - done), Turnover: 0.25 * (1 + math.Cos(math.Pi*done)), MeanAge: float64(step) / 2, Seconds: 0.1})
+				ExploredDOF: 1 - 0.9*math.Exp(-3*done), RemovedNewRatio: new(0.4 * (1 - done)), Turnover: 0.25 * (1 + math.Cos(math.Pi*done)), MeanAge: float64(step) / 2, Seconds: 0.1})
 			for layer := range shape.Layers {
-				put(&metrics.Tensor{Step: step, Tensor: fmt.Sprintf("bert.encoder.layer.%d.output.dense.weight", layer), Pruned: 10, ExploredDOF: done, RemovedNewRatio: 1 - done})
+				put(&metrics.Tensor{Step: step, Tensor: fmt.Sprintf("bert.encoder.layer.%d.output.dense.weight", layer), Pruned: 10, ExploredDOF: done, RemovedNewRatio: new(1 - done)})
 			}
 		}
 		if step%logging == 0 || step == c.MaxSteps {

@@ -76,8 +76,10 @@ func (d *detail) layerFigures() []figure {
 			if t.Step == last {
 				explored.set(t.Tensor, t.ExploredDOF)
 			}
-			s := sums[t.Tensor]
-			sums[t.Tensor] = [2]float64{s[0] + t.RemovedNewRatio, s[1] + 1}
+			if v, weight := removedNew(t); weight > 0 {
+				s := sums[t.Tensor]
+				sums[t.Tensor] = [2]float64{s[0] + weight*v, s[1] + weight}
+			}
 		}
 		for name, s := range sums {
 			removed.set(name, s[0]/s[1])
@@ -95,11 +97,11 @@ func (d *detail) layerFigures() []figure {
 		out = append(out, explored.heat(about{name: "layer-explored", title: "Explored, by weight", caption: "The fraction of each dense weight that was ever active, " + where + "."}, 0))
 	}
 	if len(removed) > 0 {
-		out = append(out, removed.heat(about{name: "layer-removed", title: "Removed new blocks, by weight", caption: "Mean over all updates."}, 1))
+		out = append(out, removed.heat(about{name: "layer-removed", title: "Removed new blocks, by weight", caption: "The fraction of the blocks that all updates pruned."}, 1))
 	}
 	for _, f := range []*chart{
-		layerChart(r, about{name: "layer-explored-time", title: "Explored, by layer"}, "fraction ever active, mean of six weights", func(t metrics.Tensor) float64 { return t.ExploredDOF }),
-		layerChart(r, about{name: "layer-removed-time", title: "Removed new blocks, by layer"}, "fraction of the pruned, mean of six weights", func(t metrics.Tensor) float64 { return t.RemovedNewRatio }),
+		layerChart(r, about{name: "layer-explored-time", title: "Explored, by layer"}, "fraction ever active, mean of six weights", func(t metrics.Tensor) (v, weight float64) { return t.ExploredDOF, 1 }),
+		layerChart(r, about{name: "layer-removed-time", title: "Removed new blocks, by layer"}, "fraction of the blocks pruned in six weights", removedNew),
 	} {
 		if !f.empty() {
 			out = append(out, f)
@@ -108,8 +110,17 @@ func (d *detail) layerFigures() []figure {
 	return out
 }
 
-// layerChart has a curve for each layer: the mean over its weights.
-func layerChart(r *Run, a about, label string, value func(metrics.Tensor) float64) *chart {
+// removedNew is the fraction of a tensor's pruned blocks that were new, and how much it
+// counts in a mean: by the blocks that it pruned.
+func removedNew(t metrics.Tensor) (v, weight float64) {
+	if t.RemovedNewRatio == nil {
+		return 0, 0
+	}
+	return *t.RemovedNewRatio, float64(t.Pruned) // older versions wrote 0 where nothing was pruned
+}
+
+// layerChart has a curve for each layer: the weighted mean over its weights.
+func layerChart(r *Run, a about, label string, value func(metrics.Tensor) (v, weight float64)) *chart {
 	a.w, a.h = chartWidth, chartHeight
 	c := &chart{about: a, x: stepAxis, y: axis{label: label, zero: true, format: percent}}
 	type sum struct {
@@ -126,8 +137,9 @@ func layerChart(r *Run, a about, label string, value func(metrics.Tensor) float6
 		if len(s) == 0 || s[len(s)-1].step != t.Step {
 			s = append(s, sum{step: t.Step})
 		}
-		s[len(s)-1].v += value(t)
-		s[len(s)-1].n++
+		v, weight := value(t)
+		s[len(s)-1].v += weight * v
+		s[len(s)-1].n += weight
 		layers[l] = s
 	}
 	for i := range 10000 {
@@ -137,7 +149,9 @@ func layerChart(r *Run, a about, label string, value func(metrics.Tensor) float6
 		}
 		var points []point
 		for _, p := range s {
-			points = append(points, point{float64(p.step), p.v / p.n})
+			if p.n > 0 {
+				points = append(points, point{float64(p.step), p.v / p.n})
+			}
 		}
 		name := fmt.Sprintf("layer %d", i)
 		c.curves = append(c.curves, curve{

@@ -65,7 +65,7 @@ func dataOf(r *Run) runData {
 		d.TrainLoss = &r.Train[n-1].Record.Loss
 	}
 	if n := len(r.Topology); n > 0 {
-		d.ExploredDOF, d.RemovedNew = &r.Topology[n-1].ExploredDOF, &r.Topology[n-1].RemovedNewRatio
+		d.ExploredDOF, d.RemovedNew = &r.Topology[n-1].ExploredDOF, known(removedNewOf(r.Topology[n-1]))
 	}
 	return d
 }
