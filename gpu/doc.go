@@ -51,7 +51,7 @@
 //
 // # Topologies
 //
-// UpdateTopology prunes and regrows on the device, for all weights in three launches. It
+// UpdateTopology prunes and regrows on the device, for all weights in four launches. It
 // gives the bits of sparse.Topology.Update. The host learns of statistics and errors
 // when it next waits.
 //

@@ -113,6 +113,7 @@ var kernelParams = map[string][]kernelParam{
 	"tanh_grad_bf16":           {{"dx", 8}, {"dy", 8}, {"y", 8}, {"n", 8}},
 	"tanh_grad_f32":            {{"dx", 8}, {"dy", 8}, {"y", 8}, {"n", 8}},
 	"topology_norms":           {{"tensors", 8}, {"list", 8}, {"update", 8}},
+	"topology_stats":           {{"tensors", 8}, {"list", 8}, {"update", 8}, {"reports", 8}},
 	"topology_update":          {{"tensors", 8}, {"list", 8}, {"update", 8}, {"reports", 8}},
 	"topology_zero":            {{"tensors", 8}, {"list", 8}, {"reports", 8}},
 	"zero_grad":                {{"tensors", 8}, {"chunks", 8}},
@@ -226,6 +227,7 @@ var _ = []any{
 	(*launcher).tanhGradBf16,
 	(*launcher).tanhGradF32,
 	(*launcher).topologyNorms,
+	(*launcher).topologyStats,
 	(*launcher).topologyUpdate,
 	(*launcher).topologyZero,
 	(*launcher).zeroGrad,
@@ -1268,23 +1270,23 @@ func (a topologyNormsArgs) encode() []uint64 {
 	return []uint64{uint64(a.tensors), uint64(a.list), uint64(a.update)}
 }
 
-// topologyUpdateArgs are the parameters of topology_update.
-type topologyUpdateArgs struct {
+// topologyStatsArgs are the parameters of topology_stats, topology_update.
+type topologyStatsArgs struct {
 	tensors ptrTopologyTensor
 	list    ptrI32
 	update  ptrTopologyUpdate
 	reports ptrTopologyReport
 }
 
-func (topologyUpdateArgs) fits(kernel string) bool {
+func (topologyStatsArgs) fits(kernel string) bool {
 	switch kernel {
-	case "topology_update":
+	case "topology_stats", "topology_update":
 		return true
 	}
 	return false
 }
 
-func (a topologyUpdateArgs) encode() []uint64 {
+func (a topologyStatsArgs) encode() []uint64 {
 	return []uint64{uint64(a.tensors), uint64(a.list), uint64(a.update), uint64(a.reports)}
 }
 
@@ -1894,11 +1896,17 @@ func (l *launcher) tanhGradF32(c config, a tanhGradArgs) { l.launch("tanh_grad_f
 // halves. L1, sum of squares without fused multiply-add, or largest bit pattern.
 func (l *launcher) topologyNorms(c config, a topologyNormsArgs) { l.launch("topology_norms", c, a) }
 
+// topologyStats launches kernels/topology_stats.cu:
+// After topology_update: how the blocks of earlier updates fare, for the report of each
+// listed tensor, by newborns.go of package sparse. All sums are of integers, so no order
+// counts. Tensors with a fault stay as they are.
+func (l *launcher) topologyStats(c config, a topologyStatsArgs) { l.launch("topology_stats", c, a) }
+
 // topologyUpdate launches kernels/topology_update.cu:
 // One topology update of each listed tensor by the rules of package sparse, whose
 // results it matches bit for bit: prunes the blocks with the smallest norms (which
 // topology_norms wrote), grows as many, and rebuilds both views.
-func (l *launcher) topologyUpdate(c config, a topologyUpdateArgs) { l.launch("topology_update", c, a) }
+func (l *launcher) topologyUpdate(c config, a topologyStatsArgs) { l.launch("topology_update", c, a) }
 
 // topologyZero launches kernels/topology_zero.cu:
 // After topology_update: values, both moments and both working copies of the

@@ -10,7 +10,7 @@ import (
 )
 
 // topologyManager updates topologies on the device. The host hands over the
-// numbers of an update and starts three kernels; it learns of statistics and
+// numbers of an update and starts four kernels; it learns of statistics and
 // faults when it next waits. Device memory holds
 //
 //	table    a topologyTensor for every sparse parameter, in order of creation
@@ -36,7 +36,7 @@ type topologyManager struct {
 // topologySequence names the recorded launches of an update of a list.
 type topologySequence string
 
-var topologyKernels = []string{"topology_norms", "topology_update", "topology_zero"}
+var topologyKernels = []string{"topology_norms", "topology_update", "topology_stats", "topology_zero"}
 
 func (b *device) startTopology() error {
 	b.topo.updateAt = b.take("New", "topology update", updateBytes)
@@ -152,7 +152,10 @@ func (c operation) launchUpdate(list []int32) {
 	}
 	c.b.k.topologyNorms(over(norms), topologyNormsArgs{tensors: table, list: indices, update: update})
 	threads := min(1024, max(128, 1<<bits.Len(uint(positions-1)/8)))
-	c.b.k.topologyUpdate(config{grid: Dim3{X: len(list)}, block: Dim3{X: threads}}, topologyUpdateArgs{
+	c.b.k.topologyUpdate(config{grid: Dim3{X: len(list)}, block: Dim3{X: threads}}, topologyStatsArgs{
+		tensors: table, list: indices, update: update, reports: reports,
+	})
+	c.b.k.topologyStats(config{grid: Dim3{X: len(list)}, block: Dim3{X: threads}}, topologyStatsArgs{
 		tensors: table, list: indices, update: update, reports: reports,
 	})
 	c.b.k.topologyZero(over(elements/4), topologyZeroArgs{tensors: table, list: indices, reports: reports})

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -37,6 +38,9 @@ type (
 		number, norm                                                 int32
 		pruned, removedNew, returned, explored, emptyRows, emptyCols int32
 		ages                                                         int64
+		newbornNorms                                                 uint64
+		newborn, start, threshold                                    int32
+		survived1, survived2, survived4, survived8, _                int32
 	}
 )
 
@@ -78,10 +82,15 @@ func deviceUpdate(u sparse.Update) topologyUpdate {
 
 // stats returns the statistics of a tensor after its update.
 func (r *topologyReport) stats(d *deviceTopology) sparse.Stats {
-	return sparse.Stats{
+	s := sparse.Stats{
 		Pruned: int(r.pruned), RemovedNew: int(r.removedNew), Returned: int(r.returned),
 		Explored: int(r.explored), Positions: d.Positions(), Active: d.nnz,
 		MeanAge:   float64(r.ages) / float64(d.nnz),
 		EmptyRows: int(r.emptyRows), EmptyCols: int(r.emptyCols),
+		StartAlive: int(r.start), Newborn: int(r.newborn), Threshold: math.Float32frombits(uint32(r.threshold)), NewbornNormSum: r.newbornNorms,
 	}
+	for i, n := range [len(sparse.Lags)]int32{r.survived1, r.survived2, r.survived4, r.survived8} {
+		s.Survivors[i] = int(n)
+	}
+	return s
 }

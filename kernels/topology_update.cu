@@ -126,7 +126,10 @@ __device__ inline unsigned commit(Work &w, const Block &block) {
     if (pruned) {
       unsigned p = t.grown[i], row = p / t.block_cols;
       int at = t.new_at[slot];
-      removed_new += at > 0 && at == w.u.number - 1;
+      if (at > 0 && at == w.u.number - 1) {
+        removed_new++;
+        t.norms[slot] |= 1ull << 31; // positions do not have that bit
+      }
       t.newborn[i] = slot;
       t.rows[slot] = row;
       t.cols[slot] = p - row * t.block_cols;

@@ -83,6 +83,7 @@ func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, te
 		after.Born[slot], after.NewAt[slot] = int32(u.Step), int32(u.Number)
 		after.Explored[grown[i]/64] |= 1 << (grown[i] % 64)
 	}
+	naiveNewborns(t, after, values, slots, u, &c.Stats)
 	c.Stats.Pruned = len(slots)
 	c.Stats.Active, c.Stats.Positions = len(t.Rows), rows*cols
 	usedRows, usedCols := map[int32]bool{}, map[int32]bool{}
@@ -98,6 +99,34 @@ func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, te
 		}
 	}
 	return after, c
+}
+
+// naiveNewborns sets what stats tell of earlier updates, from births: the norms are
+// divided in float64 and rounded once, which gives float32's quotient.
+func naiveNewborns(before, after *sparse.Topology, values []float32, pruned []int, u sparse.Update, stats *sparse.Stats) {
+	size := before.Block * before.Block
+	norm := func(slot int) float32 { return naiveNorm(values[slot*size:(slot+1)*size], u.Norm) }
+	for _, slot := range pruned {
+		stats.Threshold = max(stats.Threshold, norm(slot))
+	}
+	by := map[int32]int{} // active blocks by the update that activated them
+	for slot := range after.NewAt {
+		by[after.NewAt[slot]]++
+		if u.Number < 2 || before.NewAt[slot] != int32(u.Number-1) {
+			continue
+		}
+		stats.Newborn++
+		if stats.Threshold > 0 {
+			r := float32(float64(norm(slot)) / float64(stats.Threshold))
+			stats.NewbornNormSum += uint64(math.Floor(math.Min(float64(r), 4096) * (1 << 20)))
+		}
+	}
+	stats.StartAlive = by[0]
+	for i, lag := range []int{1, 2, 4, 8} {
+		if lag < u.Number {
+			stats.Survivors[i] = by[int32(u.Number-lag)]
+		}
+	}
 }
 
 // naiveCounts returns how many blocks each group of positions prunes. Of the blocks

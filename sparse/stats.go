@@ -16,6 +16,13 @@ type Stats struct {
 	MeanAge    float64 // mean over active blocks of Step - Born, in steps
 	EmptyRows  int     // block rows without an active block
 	EmptyCols  int     // block columns without an active block
+	StartAlive int     // active blocks that have been active from the start on
+
+	// How the newborns fare: see newborns.go.
+	Newborn        int            // before the update: active blocks that the update before had activated
+	Threshold      float32        // the largest norm that was pruned
+	NewbornNormSum uint64         // sum over Newborn of norm over Threshold, in units of 1 / NewbornNormUnit
+	Survivors      [len(Lags)]int // active blocks that were activated so many updates ago
 }
 
 // ExploredDOF returns the explored degrees of freedom: the fraction of the dense
@@ -63,6 +70,12 @@ func (t *Topology) describe(s *Stats, step int64) {
 	age := int64(0)
 	for _, born := range t.Born {
 		age += step - int64(born)
+	}
+	s.StartAlive = 0
+	for _, at := range t.NewAt {
+		if at == 0 {
+			s.StartAlive++
+		}
 	}
 	s.MeanAge = 0
 	if s.Active > 0 {

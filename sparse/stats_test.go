@@ -20,7 +20,7 @@ func TestRatios(t *testing.T) {
 
 func TestStatsWithoutAnUpdate(t *testing.T) {
 	topology := example(t)
-	want := sparse.Stats{Explored: 7, Positions: 15, Active: 6, MeanAge: (5*50 + 30) / 6., EmptyRows: 0, EmptyCols: 0}
+	want := sparse.Stats{Explored: 7, Positions: 15, Active: 6, MeanAge: (5*50 + 30) / 6., EmptyRows: 0, EmptyCols: 0, StartAlive: 5}
 	if got := topology.Stats(50); got != want {
 		t.Errorf("found %+v, want %+v", got, want)
 	}
@@ -28,7 +28,7 @@ func TestStatsWithoutAnUpdate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want = sparse.Stats{Explored: 1, Positions: 15, Active: 1, MeanAge: 7, EmptyRows: 2, EmptyCols: 4}
+	want = sparse.Stats{Explored: 1, Positions: 15, Active: 1, MeanAge: 7, EmptyRows: 2, EmptyCols: 4, StartAlive: 1}
 	if got := lone.Stats(7); got != want {
 		t.Errorf("found %+v, want %+v", got, want)
 	}

@@ -238,6 +238,7 @@ func descending(score float32) uint64 {
 func (s *Scratch) commit(t *Topology, u Update) Change {
 	c := Change{Slots: s.slots}
 	c.Stats.Pruned = len(s.slots)
+	s.describeNewborns(t, u, &c.Stats)
 	for _, slot := range s.slots {
 		if u.RegrowPruned {
 			set(s.active, t.Position(int(slot))) // choose cleared it
@@ -258,5 +259,6 @@ func (s *Scratch) commit(t *Topology, u Update) Change {
 	}
 	t.Index()
 	t.describe(&c.Stats, u.Step)
+	c.Stats.Survivors = t.survivors(u.Number)
 	return c
 }

@@ -281,7 +281,7 @@ func TestUpdateByHand(t *testing.T) {
 	if topology.Explored[0] != 0b11011110 {
 		t.Errorf("explored %08b, want 11011110", topology.Explored[0])
 	}
-	want := sparse.Stats{Pruned: 2, Explored: 6, Positions: 8, Active: 4, MeanAge: 15, EmptyCols: 2}
+	want := sparse.Stats{Pruned: 2, Explored: 6, Positions: 8, Active: 4, MeanAge: 15, EmptyCols: 2, StartAlive: 2, Threshold: 0.5}
 	if change.Stats != want {
 		t.Errorf("stats %+v, want %+v", change.Stats, want)
 	}

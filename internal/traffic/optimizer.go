@@ -97,7 +97,7 @@ func (m Machine) updateTopology(params []backend.Param, u sparse.Update) Call {
 		nnz, positions, size := int64(w.nnz), int64(w.out/w.block)*int64(w.in/w.block), int64(w.block*w.block)
 		k := min(int64(u.PruneRatio*float64(nnz)), positions-nnz)
 		c.read("values", f32*nnz*size)
-		c.read("topology", 8*f32*nnz)
+		c.read("topology", 9*f32*nnz)
 		c.write("topology", 2*f32*nnz+4*f32*k)
 		c.scratch("keys", 8*nnz)
 		c.scratch("state", 2*positions)

@@ -1,5 +1,5 @@
-// Topology updates on the device: what the kernels topology_norms, topology_update
-// and topology_zero share. The rules are those of package sparse, bit for bit.
+// Topology updates on the device: what the kernels topology_norms, topology_update,
+// topology_stats and topology_zero share. The rules are those of package sparse, bit for bit.
 #pragma once
 #include <stddef.h>
 
@@ -18,7 +18,9 @@ struct TopologyTensor {
   bf16 *forward, *backward; // [nnzb][B][B] or 0
   float *scores;           // [positions] or 0
 
-  unsigned long long *norms; // [nnzb] bits of the norm << 32 | position
+  // [nnzb] bits of the norm << 32 | position. topology_update sets bit 31 of the pruned
+  // blocks that the update before had grown, for topology_stats.
+  unsigned long long *norms;
   unsigned char *state;      // Mark bits per position, padded to 32
   uint2 *groups;             // 32 positions: active bits, and active positions before
   int *grown, *newborn;      // [nnzb] positions to grow, slots of the new blocks; ascending
@@ -41,12 +43,18 @@ struct TopologyReport {
   int number, norm;                  // of the update
   int pruned, removed_new, returned, explored, empty_rows, empty_cols;
   long long ages;
+  // What topology_stats adds.
+  unsigned long long newborn_norms; // sum over the newborns, NEWBORN_NORM_UNIT a piece
+  int newborn, start, threshold;    // bits of the largest norm that was pruned
+  int survived_1, survived_2, survived_4, survived_8; // blocks of the updates so many before
+  int reserved;
 };
 
-static_assert(sizeof(TopologyTensor) == 184 && sizeof(TopologyUpdate) == 40 && sizeof(TopologyReport) == 56, "as in Go");
+static_assert(sizeof(TopologyTensor) == 184 && sizeof(TopologyUpdate) == 40 && sizeof(TopologyReport) == 96, "as in Go");
 
 // Constants of package sparse.
 enum { NORM_L1, NORM_L2, NORM_LINF };
+enum { NEWBORN_NORM_UNIT = 1 << 20, LARGEST_NEWBORN_NORM = 4096 };
 enum { GROW_RANDOM, GROW_GRADIENT, GROW_FAN_IN };
 
 // Fault says what is wrong, in the order in which faults are reported. gpu/
