@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/fileformat"
 )
 
 // mapFile returns the content of the file at path, mapped read-only, and what
@@ -24,7 +26,7 @@ func mapFile(path string) (data []byte, release func() error, err error) {
 	nothing := func() error { return nil }
 	switch size := info.Size(); {
 	case !info.Mode().IsRegular():
-		return nil, nil, badData(path, kindOf(info.Mode()), "a file of token shards")
+		return nil, nil, badData(path, fileformat.KindOf(info.Mode()), "a file of token shards")
 	case size == 0: // mmap refuses an empty range
 		return nil, nothing, nil
 	case int64(int(size)) != size:

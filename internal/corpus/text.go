@@ -2,11 +2,12 @@ package corpus
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/fileformat"
 )
 
 // Document is one document: where it came from and its sentences in order.
@@ -76,7 +77,7 @@ func filesBelow(folder string) ([]string, error) {
 			return nil
 		}
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			return badData(path, "a symbolic link to a folder", "a text file")
+			return badData(path, "a symbolic link to a folder", textFile)
 		}
 		if err := checkFile(path); err != nil {
 			return err
@@ -92,9 +93,9 @@ func checkFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return unreadable(path, err, "a text file")
+		return unreadable(path, err, textFile)
 	case !info.Mode().IsRegular():
-		return badData(path, kindOf(info.Mode()), "a text file")
+		return badData(path, fileformat.KindOf(info.Mode()), textFile)
 	case info.Size() == 0:
 		return badData(path, "an empty file", "text")
 	}
@@ -123,21 +124,10 @@ func ReadFile(ctx context.Context, path string, yield func(Document) error) erro
 	if err := checkFile(path); err != nil {
 		return err
 	}
-	text, err := openText(path)
+	text, err := fileformat.Open(path, textFile)
 	if err != nil {
-		return err
+		return dataError(err)
 	}
 	defer text.Close()
 	return readText(ctx, path, text, yield)
-}
-
-// kindOf names what is neither a regular file nor wanted.
-func kindOf(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "a folder"
-	case mode&fs.ModeNamedPipe != 0:
-		return "a named pipe"
-	}
-	return fmt.Sprintf("a special file (%s)", mode)
 }

@@ -9,11 +9,13 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/fileformat"
 )
 
 // readText is ReadFile on text that is open already; name stands for the file.
-func readText(ctx context.Context, name string, r io.Reader, yield func(Document) error) error {
-	lines := &lineReader{name: name, r: bufio.NewReaderSize(r, 1<<18)}
+func readText(ctx context.Context, name string, f *fileformat.File, yield func(Document) error) error {
+	lines := &lineReader{name: name, r: bufio.NewReaderSize(f, 1<<18), offset: f.Skipped}
 	if err := lines.sniff(); err != nil {
 		return err
 	}
@@ -143,22 +145,14 @@ type lineReader struct {
 // sniffed is how much of a text is looked at to tell it from binary data.
 const sniffed = 8 << 10
 
-// sniff refuses binary data by the start of the text, and skips a byte order
-// mark.
+// sniff refuses binary data of no known format by the start of the text.
 func (l *lineReader) sniff() error {
 	head, err := l.r.Peek(sniffed)
 	if err != nil && err != io.EOF {
-		return unreadable(l.name, err, "a text file")
-	}
-	switch {
-	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
-		n, _ := l.r.Discard(3) // they have been peeked
-		l.offset = int64(n)
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-		return &DataError{Path: l.name, Line: 1, Found: "a UTF-16 byte order mark", Expected: "UTF-8 text"}
+		return unreadable(l.name, err, textFile)
 	}
 	if at := bytes.IndexByte(head, 0); at >= 0 {
-		return l.binary(1+bytes.Count(head[:at], []byte{'\n'}), int64(at), "binary data (a NUL)")
+		return l.binary(1+bytes.Count(head[:at], []byte{'\n'}), l.offset+int64(at), "binary data (a NUL)")
 	}
 	controls, first := 0, 0
 	for i, b := range head {
@@ -170,7 +164,7 @@ func (l *lineReader) sniff() error {
 		}
 	}
 	if controls*10 > len(head) {
-		return l.binary(1+bytes.Count(head[:first], []byte{'\n'}), int64(first),
+		return l.binary(1+bytes.Count(head[:first], []byte{'\n'}), l.offset+int64(first),
 			fmt.Sprintf("binary data (%d control bytes among the first %d)", controls, len(head)))
 	}
 	return nil
@@ -194,7 +188,7 @@ func (l *lineReader) next() (string, error) {
 		line = l.long
 	}
 	if err != nil && err != io.EOF {
-		return "", unreadable(l.name, err, "a text file")
+		return "", unreadable(l.name, err, textFile)
 	}
 	if len(line) == 0 {
 		return "", io.EOF

@@ -12,17 +12,28 @@ import (
 	"testing"
 	"testing/iotest"
 	"unicode/utf8"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/fileformat"
 )
 
 // documents reads text as a file named "f".
 func documents(t *testing.T, text string) ([]Document, error) {
 	t.Helper()
 	var docs []Document
-	err := readText(t.Context(), "f", strings.NewReader(text), func(d Document) error {
+	err := readFrom(t.Context(), "f", strings.NewReader(text), func(d Document) error {
 		docs = append(docs, d)
 		return nil
 	})
 	return docs, err
+}
+
+// readFrom is ReadFile on the file's bytes.
+func readFrom(ctx context.Context, name string, r io.Reader, yield func(Document) error) error {
+	f, err := fileformat.NewReader(name, textFile, r)
+	if err != nil {
+		return dataError(err)
+	}
+	return readText(ctx, name, f, yield)
 }
 
 func TestDocuments(t *testing.T) {
@@ -106,8 +117,8 @@ func TestTextErrors(t *testing.T) {
 		"NUL":            {"one\ntw\x00o\n", "f:2: found binary data (a NUL) at byte 6, expected UTF-8 text"},
 		"late NUL":       {strings.Repeat("a line\n", 2000) + "\x00", "f:2001: found binary data (a NUL) at byte 14000, expected UTF-8 text"},
 		"controls":       {"ok\n" + noise.String(), "f:2: found binary data (130 control bytes among the first 1003) at byte 3, expected UTF-8 text"},
-		"UTF-16":         {"\xff\xfea\x00", "f:1: found a UTF-16 byte order mark at byte 0, expected UTF-8 text"},
-		"big UTF-16":     {"\xfe\xff\x00a", "f:1: found a UTF-16 byte order mark at byte 0, expected UTF-8 text"},
+		"UTF-16":         {"\xff\xfea\x00", "f: found text in UTF-16, expected a text file: convert it (iconv -f UTF-16 -t UTF-8)"},
+		"big UTF-16":     {"\xfe\xff\x00a", "f: found text in UTF-16, expected a text file: convert it (iconv -f UTF-16 -t UTF-8)"},
 		"Latin-1":        {"one\ntwo\ncaf\xe9 x\n", "f:3: found invalid UTF-8 (byte 0xe9) at byte 11, expected UTF-8 text"},
 		"cut rune":       {"caf\xc3", "f:1: found invalid UTF-8 (byte 0xc3) at byte 3, expected UTF-8 text"},
 		"surrogate":      {"a\xed\xa0\x80", "f:1: found invalid UTF-8 (byte 0xed) at byte 1, expected UTF-8 text"},
@@ -120,7 +131,7 @@ func TestTextErrors(t *testing.T) {
 	}
 	broken := errors.New("broken\ndisk")
 	for _, r := range []io.Reader{iotest.ErrReader(broken), io.MultiReader(strings.NewReader(strings.Repeat("word ", 1<<17)), iotest.ErrReader(broken))} {
-		err := readText(t.Context(), "f", r, func(Document) error { return nil })
+		err := readFrom(t.Context(), "f", r, func(Document) error { return nil })
 		if !errors.Is(err, broken) || !errors.Is(err, ErrBadData) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("a broken reader gives %q", err)
 		}
@@ -138,7 +149,7 @@ func TestTextWithSomeControls(t *testing.T) {
 func TestReadTextStops(t *testing.T) {
 	stop := errors.New("enough")
 	seen := 0
-	err := readText(t.Context(), "f", strings.NewReader("A.\n\nB.\n\nC."), func(Document) error {
+	err := readFrom(t.Context(), "f", strings.NewReader("A.\n\nB.\n\nC."), func(Document) error {
 		if seen++; seen == 2 {
 			return stop
 		}
@@ -148,7 +159,7 @@ func TestReadTextStops(t *testing.T) {
 		t.Errorf("stopped with %v after %d documents, want %v after 2", err, seen, stop)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	err = readText(ctx, "f", strings.NewReader(strings.Repeat("A line.\n\n", 10000)), func(Document) error {
+	err = readFrom(ctx, "f", strings.NewReader(strings.Repeat("A line.\n\n", 10000)), func(Document) error {
 		cancel()
 		return nil
 	})

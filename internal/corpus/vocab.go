@@ -12,6 +12,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/fileformat"
 )
 
 // The special tokens, in the order in which TrainVocab puts them first.
@@ -210,7 +212,7 @@ func openRegular(path, want string) (*os.File, error) {
 		return nil, unreadable(path, err, want)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, badData(path, kindOf(info.Mode()), want)
+		return nil, badData(path, fileformat.KindOf(info.Mode()), want)
 	}
 	f, err := os.Open(path)
 	if err != nil {
