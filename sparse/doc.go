@@ -109,11 +109,22 @@
 //     with o = Key(12, 0, Number, tensor) mod M. The k_r add up to K. Each is m_r*K/M, rounded down
 //     or up, and just that on average over the updates: rows of a single block take part. With
 //     M = 0 nothing is pruned.
-//  7. Commit. The pruned slots in ascending order receive the grown positions in ascending order,
+//  7. Ablation. With a share Ablate above 0, in fan-in growth. A block is salient unless it is one of
+//     the K blocks of the tensor with the smallest (norm, position). Row r has n_r blocks, of which s_r
+//     are salient, and can hold c_r: the columns, less k_r unless RegrowPruned is set. Rows with
+//     n_r > 0 and s_r < Ablate*n_r (one float64 product) are ablated in the order of (s_r rising, r
+//     falling), as long as the c_q of the rows with blocks that stay add up to nnzb at least; so one
+//     row stays. An ablated row prunes all its blocks and grows none. What it had goes to the rows with
+//     blocks that stay: at the level L row r gets max(0, min(L, c_r)-n_r) of them besides its k_r. L is
+//     the largest level that takes no more than there are. What is left, R, goes to the C rows that
+//     would get one more at L+1, in their order: the i-th gets floor(((i+1)*R+o)/C) - floor((i*R+o)/C),
+//     with o = Key(12, 0, Number, tensor) mod C. So rows that were within one block of each other are
+//     so afterwards, as far as they have room, and a row without a block never gets one again.
+//  8. Commit. The pruned slots in ascending order receive the grown positions in ascending order,
 //     over the whole tensor. Born becomes Step, NewAt becomes Number, the explored bits of the new
 //     positions are set, and both views are rebuilt. The owner of values and moments sets those of
 //     the new slots to zero.
-//  8. A norm or score that is NaN or infinite is an error, and nothing changes. The scores of all
+//  9. A norm or score that is NaN or infinite is an error, and nothing changes. The scores of all
 //     positions are looked at, active ones too.
 //
 // # Random draws
@@ -121,7 +132,7 @@
 // A draw has no state. Key(p, a, b, c) is made by Philox4x32-10 (Salmon et al., SC 2011) with
 // the seed as key, low word first, and {a, b, c, p} as counter: word 1 of the result above word 0,
 // as one number of 64 bits. p is 2 for starting topologies and equal norms of a dense weight, 3
-// for updates and [Choice], 12 for the rounding of fan-in growth.
+// for updates and [Choice], 12 for the rounding of fan-in growth and of ablation.
 //
 // # Accounting
 //

@@ -12,28 +12,30 @@ func (s Shape) fanIn(nnzb, r int) int {
 	return n
 }
 
-// share fills s.counts with the number of blocks that the update prunes in each
-// group of block rows that does not mix with others: the whole tensor, or for
-// GrowFanIn each block row, by rule 6 of the package comment.
-func (s *Scratch) share(t *Topology, u Update, tensor int) {
+// share fills s.prunes and s.grows with the number of blocks that the update prunes and
+// grows in each group of block rows that does not mix with others: the whole tensor, or
+// for GrowFanIn each block row, by rule 6 of the package comment. It returns their sum.
+func (s *Scratch) share(t *Topology, u Update, tensor int) int {
 	k := uint64(u.pruned(t.NNZ(), t.Positions()))
 	if u.Growth != GrowFanIn {
-		s.counts = append(s.counts[:0], k)
-		return
+		s.prunes, s.grows = append(s.prunes[:0], k), append(s.grows[:0], k)
+		return int(k)
 	}
-	s.counts = resize(s.counts, t.BlockRows())
+	s.prunes = resize(s.prunes, t.BlockRows())
 	all := uint64(0)
-	for r := range s.counts {
-		s.counts[r] = uint64(u.movable(int(t.RowPtr[r+1]-t.RowPtr[r]), t.BlockCols()))
-		all += s.counts[r]
+	for r := range s.prunes {
+		s.prunes[r] = uint64(u.movable(t.rowLen(r), t.BlockCols()))
+		all += s.prunes[r]
 	}
 	k = min(k, all)
 	all = max(all, 1) // with 0 every share is 0
 	// Positions are below 2^31, so the products fit.
 	sum := philox.Key64(u.Seed, philox.FanInRounds, 0, uint32(u.Number), uint32(tensor)) % all
-	for r, m := range s.counts {
+	for r, m := range s.prunes {
 		next := sum + m*k
-		s.counts[r] = next/all - sum/all
+		s.prunes[r] = next/all - sum/all
 		sum = next
 	}
+	s.grows = append(s.grows[:0], s.prunes...)
+	return int(k)
 }

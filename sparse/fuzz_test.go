@@ -64,12 +64,14 @@ func FuzzNewTopology(f *testing.F) {
 // they are refused and nothing changes, or every invariant holds and they are
 // those of the naive implementation.
 func FuzzUpdate(f *testing.F) {
-	f.Add(uint64(1), 4, 6, 5, 0.5, byte(0), byte(0), false, []byte{})
-	f.Add(uint64(2), 8, 3, 24, 1.0, byte(1), byte(1), true, []byte{0, 0, 0xc0, 0x7f})
-	f.Add(uint64(3), 1, 9, 1, math.NaN(), byte(2), byte(2), false, []byte{1, 2, 3, 4, 0, 0, 0x80, 0xff})
-	f.Add(uint64(4), 7, 7, 49, 0.99, byte(0), byte(2), true, []byte{0, 0, 0, 0x80, 0, 0, 0, 0})
-	f.Add(uint64(5), 5, 2, 10, 0.3, byte(3), byte(4), false, []byte{})
-	f.Fuzz(func(t *testing.T, seed uint64, out, in, nnzb int, pr float64, norm, growth byte, regrow bool, data []byte) {
+	f.Add(uint64(1), 4, 6, 5, 0.5, byte(0), byte(0), false, 0., []byte{})
+	f.Add(uint64(2), 8, 3, 24, 1.0, byte(1), byte(1), true, 0., []byte{0, 0, 0xc0, 0x7f})
+	f.Add(uint64(3), 1, 9, 1, math.NaN(), byte(2), byte(2), false, 0.5, []byte{1, 2, 3, 4, 0, 0, 0x80, 0xff})
+	f.Add(uint64(4), 7, 7, 49, 0.99, byte(0), byte(2), true, 1., []byte{0, 0, 0, 0x80, 0, 0, 0, 0})
+	f.Add(uint64(5), 5, 2, 10, 0.3, byte(3), byte(4), false, math.NaN(), []byte{})
+	f.Add(uint64(6), 9, 11, 40, 0.3, byte(0), byte(2), false, 0.7, []byte{})
+	f.Add(uint64(7), 9, 11, 40, 0.3, byte(0), byte(1), false, 0.7, []byte{})
+	f.Fuzz(func(t *testing.T, seed uint64, out, in, nnzb int, pr float64, norm, growth byte, regrow bool, ablate float64, data []byte) {
 		if out > 64 || in > 64 {
 			return
 		}
@@ -97,10 +99,11 @@ func FuzzUpdate(f *testing.F) {
 			grow[i] = next()
 			finite = finite && (sparse.Growth(growth) != sparse.GrowGradient || grow[i]-grow[i] == 0)
 		}
-		good := finite && pr >= 0 && pr <= 1 && sparse.Norm(norm) <= sparse.LInf && sparse.Growth(growth) <= sparse.GrowFanIn
+		good := finite && pr >= 0 && pr <= 1 && sparse.Norm(norm) <= sparse.LInf && sparse.Growth(growth) <= sparse.GrowFanIn &&
+			(ablate == 0 || ablate > 0 && ablate <= 1 && sparse.Growth(growth) == sparse.GrowFanIn)
 		for number := 1; number <= 2; number++ {
 			u := sparse.Update{Seed: seed, Number: number, Step: int64(number), PruneRatio: pr,
-				Norm: sparse.Norm(norm), Growth: sparse.Growth(growth), RegrowPruned: regrow}
+				Norm: sparse.Norm(norm), Growth: sparse.Growth(growth), RegrowPruned: regrow, Ablate: ablate}
 			before := topology.Clone()
 			_, err := topology.Update(values, grow, u, 1)
 			if (err == nil) != good {

@@ -2,6 +2,7 @@ package sparse_test
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -32,7 +33,14 @@ func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, te
 		groups[g] = append(groups[g], p)
 	}
 
+	// before tells whether the block at a comes before that at b when blocks are pruned.
+	before := func(a, b int) int {
+		na := naiveNorm(values[holder[a]*size:(holder[a]+1)*size], u.Norm)
+		nb := naiveNorm(values[holder[b]*size:(holder[b]+1)*size], u.Norm)
+		return cmp.Or(cmp.Compare(na, nb), cmp.Compare(a, b))
+	}
 	counts := naiveCounts(groups, holder, u, tensor)
+	grows, ablated := naiveAblation(groups, holder, before, counts, u, tensor)
 	var slots, grown []int
 	for g, group := range groups {
 		var active, candidates []int
@@ -44,11 +52,7 @@ func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, te
 			}
 		}
 		k := counts[g]
-		slices.SortFunc(active, func(a, b int) int {
-			na := naiveNorm(values[holder[a]*size:(holder[a]+1)*size], u.Norm)
-			nb := naiveNorm(values[holder[b]*size:(holder[b]+1)*size], u.Norm)
-			return cmp.Or(cmp.Compare(na, nb), cmp.Compare(a, b))
-		})
+		slices.SortFunc(active, before)
 		for _, p := range active[:k] {
 			slots = append(slots, holder[p])
 			if u.RegrowPruned {
@@ -64,7 +68,7 @@ func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, te
 			}
 			return cmp.Or(cmp.Compare(draw(a), draw(b)), cmp.Compare(a, b))
 		})
-		grown = append(grown, candidates[:k]...)
+		grown = append(grown, candidates[:grows[g]]...)
 	}
 	slices.Sort(slots)
 	slices.Sort(grown)
@@ -84,7 +88,7 @@ func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, te
 		after.Explored[grown[i]/64] |= 1 << (grown[i] % 64)
 	}
 	naiveNewborns(t, after, values, slots, u, &c.Stats)
-	c.Stats.Pruned = len(slots)
+	c.Stats.Pruned, c.Stats.Ablated = len(slots), ablated
 	c.Stats.Active, c.Stats.Positions = len(t.Rows), rows*cols
 	usedRows, usedCols := map[int32]bool{}, map[int32]bool{}
 	for slot := range after.Rows {
@@ -160,6 +164,91 @@ func naiveCounts(groups [][]int, holder map[int]int, u sparse.Update, tensor int
 		}
 	}
 	return counts
+}
+
+// naiveAblation takes away the counts of rows that are ablated, and returns how many blocks
+// each row grows. One row after the other is tried, and what the rows that went leave is
+// dealt in rounds, a block to each of the shortest rows.
+func naiveAblation(rows [][]int, holder map[int]int, before func(a, b int) int, counts []int, u sparse.Update, tensor int) (grows []int, ablated int) {
+	grows = slices.Clone(counts)
+	if u.Ablate == 0 {
+		return grows, 0
+	}
+	k := 0
+	for _, n := range counts {
+		k += n
+	}
+	small := map[int]bool{}
+	for _, p := range slices.SortedFunc(maps.Keys(holder), before)[:k] {
+		small[p] = true
+	}
+	length, salient, room := make([]int, len(rows)), make([]int, len(rows)), make([]int, len(rows))
+	all := 0
+	for r, row := range rows {
+		for _, p := range row {
+			if _, active := holder[p]; active {
+				length[r]++
+				if !small[p] {
+					salient[r]++
+				}
+			}
+		}
+		if length[r] > 0 {
+			room[r] = len(row)
+			if !u.RegrowPruned {
+				room[r] -= counts[r]
+			}
+		}
+		all += room[r]
+	}
+	for {
+		worst := -1
+		for r := range rows {
+			if length[r] > 0 && float64(salient[r]) < u.Ablate*float64(length[r]) && (worst < 0 || salient[r] <= salient[worst]) {
+				worst = r
+			}
+		}
+		if worst < 0 || all-room[worst] < len(holder) {
+			break
+		}
+		all -= room[worst]
+		counts[worst], grows[worst], length[worst], room[worst] = length[worst], 0, 0, 0
+		ablated++
+	}
+	if ablated == 0 {
+		return grows, 0
+	}
+	left := len(holder)
+	for _, n := range length {
+		left -= n
+	}
+	for left > 0 {
+		var shortest []int
+		for r, n := range length {
+			if n == room[r] {
+				continue // no room, or no row
+			}
+			if len(shortest) > 0 && n < length[shortest[0]] {
+				shortest = nil
+			}
+			if len(shortest) == 0 || n == length[shortest[0]] {
+				shortest = append(shortest, r)
+			}
+		}
+		debt, part := 0, min(left, len(shortest))
+		if part < len(shortest) {
+			debt = int(philox.Key64(u.Seed, 12, 0, uint32(u.Number), uint32(tensor)) % uint64(len(shortest)))
+		}
+		for _, r := range shortest {
+			if debt += part; debt >= len(shortest) {
+				debt -= len(shortest)
+				length[r]++
+				grows[r]++
+				left--
+			}
+		}
+	}
+	return grows, ablated
 }
 
 // naiveNorm is BlockNorm written from its definition: each lane gathers its

@@ -8,7 +8,9 @@ type Scratch struct {
 	bucket []uint64 // the keys that share a prefix during one selection
 	active []uint64 // bit per position
 	pruned []uint64 // bit per slot
-	counts []uint64 // blocks to prune in each group of block rows
+	prunes []uint64 // blocks to prune in each group of block rows
+	grows  []uint64 // blocks to grow there
+	room   []uint64 // blocks that each block row can hold after the update
 	slots  []int32  // pruned slots, ascending
 	grown  []int32  // grown positions, ascending
 }

@@ -16,6 +16,7 @@ type Stats struct {
 	MeanAge    float64 // mean over active blocks of Step - Born, in steps
 	EmptyRows  int     // block rows without an active block
 	EmptyCols  int     // block columns without an active block
+	Ablated    int     // block rows that this update took all blocks from (Update.Ablate)
 	StartAlive int     // active blocks that have been active from the start on
 
 	// How the newborns fare: see newborns.go.
@@ -53,7 +54,7 @@ func ratio(part, whole int) float64 {
 }
 
 // Stats describes the topology as it is after step optimizer steps, apart from
-// any update: Pruned, RemovedNew and Returned are 0.
+// any update: Pruned, RemovedNew, Returned and Ablated are 0.
 func (t *Topology) Stats(step int64) Stats {
 	var s Stats
 	t.describe(&s, step)
@@ -110,6 +111,7 @@ type Averages struct {
 	Active          int
 	EmptyRows       int
 	EmptyCols       int
+	Ablated         int
 }
 
 // MeanStats returns the averages over tensors, in the order given. Of no tensors
@@ -126,6 +128,7 @@ func MeanStats(tensors []Stats) Averages {
 		a.Active += s.Active
 		a.EmptyRows += s.EmptyRows
 		a.EmptyCols += s.EmptyCols
+		a.Ablated += s.Ablated
 	}
 	n := float64(max(1, len(tensors)))
 	a.ExploredDOF /= n

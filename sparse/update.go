@@ -27,6 +27,11 @@ type Update struct {
 	Norm         Norm    // the smallest are pruned
 	Growth       Growth
 	RegrowPruned bool // a block pruned now may return at once
+
+	// Ablate is the share of a block row's blocks, 0 to 1, of which fewer salient ones cost
+	// the row all its blocks (rule 7 of the package comment); 0: none. It needs GrowFanIn.
+	// Source: SRigL's neuron ablation (Lasby et al., arXiv 2305.02299, section 3).
+	Ablate float64
 }
 
 // Change is what an update did to one tensor.
@@ -82,8 +87,9 @@ func (t *Topology) UpdateIn(s *Scratch, values, scores []float32, u Update, tens
 	if err := s.rank(t, values, u.Norm); err != nil {
 		return fail(err)
 	}
-	s.choose(t, scores, u, tensor)
+	ablated := s.choose(t, scores, u, tensor)
 	change := s.commit(t, u)
+	change.Stats.Ablated = ablated
 	if err := t.check(s); err != nil {
 		return fail(fmt.Errorf("after the commit: %w", err))
 	}
@@ -104,6 +110,10 @@ func (u Update) Check() error {
 		return fmt.Errorf("%w: found %s, expected a norm that is known", ErrArgument, u.Norm)
 	case u.Growth > GrowFanIn:
 		return fmt.Errorf("%w: found %s, expected a growth that is known", ErrArgument, u.Growth)
+	case !(u.Ablate >= 0 && u.Ablate <= 1):
+		return fmt.Errorf("%w: found the share of ablation %v, expected 0 to 1", ErrArgument, u.Ablate)
+	case u.Ablate > 0 && u.Growth != GrowFanIn:
+		return fmt.Errorf("%w: found the share of ablation %v with growth %s, expected it with %s alone", ErrArgument, u.Ablate, u.Growth, GrowFanIn)
 	}
 	return nil
 }
@@ -137,15 +147,17 @@ func checkTensor(tensor int) error {
 }
 
 // choose fills s.slots with the slots to prune and s.grown with the positions to
-// grow. s.active holds the active positions, s.norms the prune keys. The update
-// falls into groups of block rows that do not mix: one of all rows, or each row.
-func (s *Scratch) choose(t *Topology, scores []float32, u Update, tensor int) {
-	s.share(t, u, tensor)
+// grow, and returns the number of rows that lose all their blocks. s.active holds the
+// active positions, s.norms the prune keys. The update falls into groups of block rows
+// that do not mix: one of all rows, or each row.
+func (s *Scratch) choose(t *Topology, scores []float32, u Update, tensor int) int {
+	k := s.share(t, u, tensor)
+	ablated := s.ablate(t, u, k, tensor)
 	cols := t.BlockCols()
-	step := t.BlockRows() / len(s.counts)
+	step := t.BlockRows() / len(s.prunes)
 	s.pruned = resize(s.pruned, words(t.NNZ()))
 	clear(s.pruned)
-	for g, k := range s.counts {
+	for g, k := range s.prunes {
 		s.prune(t.RowSlot[t.RowPtr[g*step]:t.RowPtr[(g+1)*step]], int(k))
 	}
 	s.slots = s.slots[:0]
@@ -159,9 +171,10 @@ func (s *Scratch) choose(t *Topology, scores []float32, u Update, tensor int) {
 	}
 	s.grown = s.grown[:0]
 	key := u.growKey(scores, tensor)
-	for g, k := range s.counts {
+	for g, k := range s.grows {
 		s.grow(g*step*cols, (g+1)*step*cols, int(k), key)
 	}
+	return ablated
 }
 
 // prune marks in s.pruned the k slots of the group with the smallest keys.

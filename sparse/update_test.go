@@ -40,6 +40,9 @@ func drawCase(t *testing.T, s *philox.Stream) randomCase {
 		Growth:       sparse.Growth(s.IntN(3)),
 		RegrowPruned: s.IntN(2) == 0,
 	}
+	if c.update.Growth == sparse.GrowFanIn && s.IntN(2) == 0 {
+		c.update.Ablate = []float64{0.3, 0.5, 1, s.Float64()}[s.IntN(4)]
+	}
 	start := sparse.StartTopology
 	if s.IntN(2) == 0 {
 		start = sparse.FanInTopology
@@ -123,8 +126,11 @@ func TestUpdateEqualsTheNaiveOne(t *testing.T) {
 		if wantChange.Stats.RemovedNew > 0 {
 			seen["removed new"]++
 		}
+		if wantChange.Stats.Ablated > 0 {
+			seen["ablated"]++
+		}
 	}
-	for _, what := range []string{"full", "more pruned than candidates", "returned at once", "removed new"} {
+	for _, what := range []string{"full", "more pruned than candidates", "returned at once", "removed new", "ablated"} {
 		if seen[what] < 100 {
 			t.Errorf("only %d cases with %q", seen[what], what)
 		}
