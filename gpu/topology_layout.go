@@ -28,7 +28,7 @@ type (
 	// topologyUpdate is a sparse.Update.
 	topologyUpdate struct {
 		seed                                  uint64
-		ratio                                 float64
+		ratio, ablate                         float64
 		number, step, norm, growth, regrow, _ int32
 	}
 
@@ -37,6 +37,7 @@ type (
 		fault, index, found, expected                                int32
 		number, norm                                                 int32
 		pruned, removedNew, returned, explored, emptyRows, emptyCols int32
+		ablated                                                      int32
 		ages                                                         int64
 		newbornNorms                                                 uint64
 		newborn, start, threshold                                    int32
@@ -71,7 +72,7 @@ func (t *topologyTensor) scratchArrays(s sparse.Shape, nnzb int, p Ptr) int64 {
 // deviceUpdate returns u as the kernels read it.
 func deviceUpdate(u sparse.Update) topologyUpdate {
 	d := topologyUpdate{
-		seed: u.Seed, ratio: u.PruneRatio,
+		seed: u.Seed, ratio: u.PruneRatio, ablate: u.Ablate,
 		number: int32(u.Number), step: int32(u.Step), norm: int32(u.Norm), growth: int32(u.Growth),
 	}
 	if u.RegrowPruned {
@@ -86,7 +87,7 @@ func (r *topologyReport) stats(d *deviceTopology) sparse.Stats {
 		Pruned: int(r.pruned), RemovedNew: int(r.removedNew), Returned: int(r.returned),
 		Explored: int(r.explored), Positions: d.Positions(), Active: d.nnz,
 		MeanAge:   float64(r.ages) / float64(d.nnz),
-		EmptyRows: int(r.emptyRows), EmptyCols: int(r.emptyCols),
+		EmptyRows: int(r.emptyRows), EmptyCols: int(r.emptyCols), Ablated: int(r.ablated),
 		StartAlive: int(r.start), Newborn: int(r.newborn), Threshold: math.Float32frombits(uint32(r.threshold)), NewbornNormSum: r.newbornNorms,
 	}
 	for i, n := range [len(sparse.Lags)]int32{r.survived1, r.survived2, r.survived4, r.survived8} {

@@ -16,8 +16,7 @@ import (
 func TestLargeUpdates(t *testing.T) {
 	w := newShadows(t, simdriver.Options{}, 3, tensor{1, 137, 211, 5003}, tensor{4, 61, 80, 1500})
 	for number := 1; number <= 12; number++ {
-		u := w.draw(number)
-		u.Growth = sparse.Growth(number % 3)
+		u := w.draw(number, sparse.Growth(number%3))
 		u.PruneRatio = []float64{0.07, 0.3, 0.5, 1}[number/3%4]
 		list := w.list[number%2:]
 		w.fill(list, u, number > 6)
@@ -72,8 +71,8 @@ func TestUpdatesWithoutSync(t *testing.T) {
 func TestNoBlockRaces(t *testing.T) {
 	w := newShadows(t, simdriver.Options{BlockRaces: true}, 6, tensor{16, 9, 15, 40}, tensor{4, 40, 3, 60}, tensor{1, 33, 65, 400}, tensor{32, 2, 3, 2})
 	for number := 1; number <= 6; number++ {
-		u := w.draw(number)
-		u.PruneRatio, u.Growth = 0.4, sparse.Growth(number%3)
+		u := w.draw(number, sparse.Growth(number%3))
+		u.PruneRatio = 0.4
 		w.fill(w.list, u, false)
 		w.b.UpdateTopology(params(w.list), u)
 		w.expect(w.list, u)
@@ -100,8 +99,8 @@ func TestReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	for number := 1; number <= 12; number++ {
-		u := w.draw(number)
-		u.Growth, u.Norm = sparse.Growth(number%3), sparse.Norm(number/3%3)
+		u := w.draw(number, sparse.Growth(number%3))
+		u.Norm = sparse.Norm(number / 3 % 3)
 		w.fill(w.list, u, number%4 == 0)
 		w.b.WriteUpdate(all, u)
 		if err := w.d.LaunchGraph(graph, 0); err != nil {

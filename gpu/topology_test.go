@@ -164,13 +164,20 @@ func (w *shadows) same(what string, x backend.Buffer, want []float32) {
 	}
 }
 
-// draw returns a random update.
-func (w *shadows) draw(number int) sparse.Update {
-	return sparse.Update{
+// draw returns a random update of one of the growths, of any if none is given.
+func (w *shadows) draw(number int, growth ...sparse.Growth) sparse.Update {
+	if len(growth) == 0 {
+		growth = []sparse.Growth{sparse.GrowRandom, sparse.GrowGradient, sparse.GrowFanIn}
+	}
+	u := sparse.Update{
 		Seed: w.rand.Uint64(), Number: number, Step: int64(10 * number),
 		PruneRatio: []float64{0, 0.07, 0.29, 0.5, 1}[w.rand.IntN(5)], // 0.29*100 is below 29 in float64 alone
-		Norm:       sparse.Norm(w.rand.IntN(3)), Growth: sparse.Growth(w.rand.IntN(3)), RegrowPruned: w.rand.IntN(2) == 0,
+		Norm:       sparse.Norm(w.rand.IntN(3)), Growth: growth[w.rand.IntN(len(growth))], RegrowPruned: w.rand.IntN(2) == 0,
 	}
+	if u.Growth == sparse.GrowFanIn {
+		u.Ablate = []float64{0, 0.3, 0.75, 1}[w.rand.IntN(4)]
+	}
+	return u
 }
 
 // shapes are tensors of a block size: several words of positions, one block row,

@@ -11,72 +11,7 @@
 // are written without atomics whatever the number of positions. Ranks come from
 // prefix sums over the marks: of grown positions for the commit, of active ones, in
 // row order and then in column order, for the views.
-#include "topology_check.cuh"
-
-// Norms are the prune keys of all slots, or of those of a block row.
-struct Norms {
-  const unsigned long long *norms;
-  const int *slots; // 0: all
-  unsigned char *state;
-  int top = 32 + 31; // norms have no sign bit
-
-  __device__ bool get(unsigned i, Item &x) const {
-    unsigned long long key = norms[slots ? slots[i] : i];
-    x = {key >> 32, (unsigned)key};
-    return true;
-  }
-  __device__ void take(const Item &x) const { state[x.position] |= PRUNED; }
-};
-
-// Candidates are the grow keys of the inactive positions from a first one on.
-struct Candidates {
-  const TopologyUpdate &u;
-  unsigned tensor;
-  const float *scores; // 0: at random
-  unsigned char *state;
-  unsigned first;
-  int top;
-
-  __device__ bool get(unsigned i, Item &x) const {
-    x.position = first + i;
-    unsigned char s = state[x.position];
-    if (s & ACTIVE && !(s & PRUNED && u.regrow)) return false;
-    x.key = scores ? descending(scores[x.position]) : philox_key64(u.seed, PHILOX_REGROW, x.position, u.number, tensor);
-    return true;
-  }
-  __device__ void take(const Item &x) const { state[x.position] |= GROWN; }
-};
-
-// choose marks the k pruned blocks of n slots, and as many to grow among positions.
-template <class Team>
-__device__ inline void choose(Work &w, const Team &team, const int *slots, unsigned n, unsigned first, unsigned positions, unsigned k) {
-  const float *scores = w.u.growth == GROW_GRADIENT ? w.t.scores : 0;
-  take_smallest(team, Norms{w.t.norms, slots, w.t.state}, n, k);
-  take_smallest(team, Candidates{w.u, w.t.tensor, scores, w.t.state, first, 32 + (scores ? 32 : 64)}, positions, k);
-}
-
-// share_rows writes how many blocks each block row prunes, by rule 6 of package
-// sparse, to the entry of t.grown at which the row's part of the row view begins.
-// Rows without a block have no such entry.
-__device__ inline void share_rows(Work &w, const Block &block) {
-  const TopologyTensor &t = w.t;
-  // movable returns how many of a row's n blocks an update can replace.
-  auto movable = [&](unsigned n) { return w.u.regrow ? n : min(n, t.block_cols - n); };
-  auto active = [&](unsigned row) { return row < t.block_rows ? (unsigned)(t.row_ptr[row + 1] - t.row_ptr[row]) : 0; };
-  unsigned all = 0, before = 0, total;
-  for (unsigned base = 0; base < t.block_rows; base += blockDim.x) {
-    block.scan(movable(active(base + threadIdx.x)), total);
-    all += total;
-  }
-  unsigned long long k = min(pruned(w.u, t.nnzb, (unsigned)t.block_rows * t.block_cols), all);
-  unsigned long long whole = max(all, 1u), offset = philox_key64(w.u.seed, PHILOX_FAN_IN_ROUNDS, 0, w.u.number, t.tensor) % whole;
-  for (unsigned base = 0; base < t.block_rows; base += blockDim.x) {
-    unsigned n = active(base + threadIdx.x), m = movable(n), first = before + block.scan(m, total);
-    if (n) t.grown[t.row_ptr[base + threadIdx.x]] = (int)((k * (first + m) + offset) / whole - (k * first + offset) / whole);
-    before += total;
-  }
-  __syncthreads();
-}
+#include "topology_rows.cuh"
 
 __device__ inline void clear_state(const TopologyTensor &t) {
   unsigned groups = ((unsigned)t.block_rows * t.block_cols + 31) / 32;
@@ -199,7 +134,7 @@ extern "C" __global__ void __launch_bounds__(1024)
     w.u = *update;
     w.fault = ~0ull;
     w.births = 0;
-    w.active = w.explored = w.removed_new = w.returned = w.empty_rows = w.empty_cols = 0;
+    w.active = w.explored = w.removed_new = w.returned = w.empty_rows = w.empty_cols = w.ablated = 0;
   }
   __syncthreads();
   const TopologyTensor &t = w.t;
@@ -221,15 +156,16 @@ extern "C" __global__ void __launch_bounds__(1024)
   if (failed(w, report)) return;
 
   if (w.u.growth == GROW_FAN_IN) {
-    share_rows(w, block);
+    Rows rows = {w, block};
+    rows.share();
     unsigned warp = threadIdx.x / 32;
     for (unsigned row = warp; row < t.block_rows; row += blockDim.x / 32) {
-      int first = t.row_ptr[row], n = t.row_ptr[row + 1] - first;
-      if (n) choose(w, Warp{w.warps[warp]}, t.row_slot + first, n, row * t.block_cols, t.block_cols, t.grown[first]);
+      unsigned n = rows.active(row);
+      if (n) choose(w, Warp{w.warps[warp]}, t.row_slot + t.row_ptr[row], n, row * t.block_cols, t.block_cols, rows.prunes(row), rows.grows(row));
     }
   } else {
-    unsigned positions = (unsigned)t.block_rows * t.block_cols;
-    choose(w, block, 0, t.nnzb, 0, positions, pruned(w.u, t.nnzb, positions));
+    unsigned positions = (unsigned)t.block_rows * t.block_cols, k = pruned(w.u, t.nnzb, positions);
+    choose(w, block, 0, t.nnzb, 0, positions, k, k);
   }
   __syncthreads();
 
@@ -245,6 +181,6 @@ extern "C" __global__ void __launch_bounds__(1024)
   if (threadIdx.x == 0) {
     long long ages = (long long)w.u.step * t.nnzb - (long long)w.births;
     *report = {NO_FAULT, 0, 0, 0, w.u.number, w.u.norm, (int)count, (int)w.removed_new, (int)w.returned, (int)w.explored,
-               (int)w.empty_rows, (int)w.empty_cols, ages};
+               (int)w.empty_rows, (int)w.empty_cols, (int)w.ablated, ages};
   }
 }

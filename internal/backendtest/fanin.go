@@ -43,25 +43,36 @@ func fanInTensors(d *draws) []paramData {
 		d.rows("full", 16, 2, 2, 2, 2),
 		d.rows("one column", 4, 1, 1, 0, 1, 1, 0),
 		d.rows("one row", 1, 70, 33),
+		d.rows("one row of a few", 4, 13, 5),
+		d.rows("wide", 1, 90, slices.Repeat([]int{7, 6}, 20)...),
 		d.rows("tall", 1, 2, tall...),
 	}
 }
 
 // fanInChecks are updates of rows so small that a ratio of one alone is less than a
-// block, and of rows that can replace fewer than it says.
+// block, and of rows that can replace fewer than it says; then of rows that are ablated,
+// as long as the others have room.
 func fanInChecks() []check {
-	var list []check
+	var cases []updateCase
 	for i, ratio := range []float64{0.03, 0.2, 0.5, 1} {
 		for _, regrow := range []bool{false, true} {
-			c := updateCase{sparse.Norm(i % 3), sparse.GrowFanIn, ratio, regrow, regrow == (i > 1)}
-			list = append(list, check{name: "rows/" + c.String(), prepare: func(d *draws) (script, bounds) {
-				list := fanInTensors(d)
-				if c.ties {
-					tie(list)
-				}
-				return func(r *harness) { r.failure = c.updates(r, list, make([][2][]float32, len(list))) }, nil
-			}})
+			cases = append(cases, updateCase{norm: sparse.Norm(i % 3), growth: sparse.GrowFanIn, ratio: ratio, regrow: regrow, ties: regrow == (i > 1)})
 		}
+	}
+	for i, share := range []float64{0.3, 0.5, 0.75, 1} {
+		for k, ratio := range []float64{0.1, 0.5} {
+			cases = append(cases, updateCase{norm: sparse.Norm((i + k) % 3), growth: sparse.GrowFanIn, ratio: ratio, regrow: i > 1 == (k > 0), ties: i == 2, ablate: share})
+		}
+	}
+	var list []check
+	for _, c := range cases {
+		list = append(list, check{name: "rows/" + c.String(), prepare: func(d *draws) (script, bounds) {
+			list := fanInTensors(d)
+			if c.ties {
+				tie(list)
+			}
+			return func(r *harness) { r.failure = c.updates(r, list, make([][2][]float32, len(list))) }, nil
+		}})
 	}
 	return list
 }

@@ -200,6 +200,7 @@ func topologyFaults() []fault {
 		changed("another norm", func(u *sparse.Update) { u.Norm = sparse.L1 }),
 		changed("another growth", func(u *sparse.Update) { u.Growth = sparse.GrowRandom }),
 		changed("never regrows", func(u *sparse.Update) { u.RegrowPruned = false }),
+		changed("never ablates", func(u *sparse.Update) { u.Ablate = 0 }),
 		changed("birth off by one", func(u *sparse.Update) { u.Step-- }),
 		update("forgets the last tensor", func(b backend.Backend, params []backend.Param, u sparse.Update) {
 			b.UpdateTopology(params[:len(params)-1], u)

@@ -67,10 +67,15 @@ type updateCase struct {
 	ratio  float64
 	regrow bool
 	ties   bool // values from a small set, so that norms are equal
+	ablate float64
 }
 
 func (c updateCase) String() string {
-	return fmt.Sprintf("norm=%d/growth=%d/pr=%v/regrow=%v/ties=%v", c.norm, c.growth, c.ratio, c.regrow, c.ties)
+	s := fmt.Sprintf("norm=%d/growth=%d/pr=%v/regrow=%v/ties=%v", c.norm, c.growth, c.ratio, c.regrow, c.ties)
+	if c.ablate > 0 {
+		s += fmt.Sprintf("/ablate=%v", c.ablate)
+	}
+	return s
 }
 
 func updateCases() []updateCase {
@@ -78,7 +83,7 @@ func updateCases() []updateCase {
 	for _, growth := range []sparse.Growth{sparse.GrowRandom, sparse.GrowGradient, sparse.GrowFanIn} {
 		for _, norm := range []sparse.Norm{sparse.L1, sparse.L2, sparse.LInf} {
 			for k, ratio := range []float64{0, 0.13, 0.5, 1} {
-				list = append(list, updateCase{norm, growth, ratio, k%2 == int(norm)%2, (k+int(growth))%2 == 0})
+				list = append(list, updateCase{norm: norm, growth: growth, ratio: ratio, regrow: k%2 == int(norm)%2, ties: (k+int(growth))%2 == 0})
 			}
 		}
 	}
@@ -149,7 +154,7 @@ func (c updateCase) updates(r *harness, list []paramData, scores [][2][]float32)
 	}
 	for number := range 2 {
 		u := sparse.Update{Seed: 99, Number: number + 1, Step: int64(10 * (number + 1)), PruneRatio: c.ratio,
-			Norm: c.norm, Growth: c.growth, RegrowPruned: c.regrow}
+			Norm: c.norm, Growth: c.growth, RegrowPruned: c.regrow, Ablate: c.ablate}
 		for i, p := range params {
 			if c.growth == sparse.GrowGradient && want[i] != nil {
 				r.b.WriteFloats(r.b.GrowScores(p), 0, scores[i][number])
@@ -189,7 +194,7 @@ func (c updateCase) updates(r *harness, list []paramData, scores [][2][]float32)
 		if err := sameStats(fmt.Sprintf("update %d", number+1), r, params, stats); err != nil {
 			return err
 		}
-		if c.growth == sparse.GrowFanIn {
+		if c.growth == sparse.GrowFanIn && c.ablate == 0 {
 			if err := c.checkMoved(list, stats); err != nil {
 				return fmt.Errorf("update %d, %w", number+1, err)
 			}

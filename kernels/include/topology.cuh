@@ -32,7 +32,7 @@ struct TopologyTensor {
 // TopologyUpdate is a sparse.Update.
 struct TopologyUpdate {
   unsigned long long seed;
-  double ratio;
+  double ratio, ablate;
   int number, step, norm, growth, regrow, reserved;
 };
 
@@ -41,7 +41,7 @@ struct TopologyUpdate {
 struct TopologyReport {
   int fault, index, found, expected; // fault 0: none
   int number, norm;                  // of the update
-  int pruned, removed_new, returned, explored, empty_rows, empty_cols;
+  int pruned, removed_new, returned, explored, empty_rows, empty_cols, ablated;
   long long ages;
   // What topology_stats adds.
   unsigned long long newborn_norms; // sum over the newborns, NEWBORN_NORM_UNIT a piece
@@ -50,7 +50,7 @@ struct TopologyReport {
   int reserved;
 };
 
-static_assert(sizeof(TopologyTensor) == 184 && sizeof(TopologyUpdate) == 40 && sizeof(TopologyReport) == 96, "as in Go");
+static_assert(sizeof(TopologyTensor) == 184 && sizeof(TopologyUpdate) == 48 && sizeof(TopologyReport) == 104, "as in Go");
 
 // Constants of package sparse.
 enum { NORM_L1, NORM_L2, NORM_LINF };
@@ -79,7 +79,7 @@ enum Fault {
 };
 
 // Mark says what an update knows of a position.
-enum Mark : unsigned char { ACTIVE = 1, PRUNED = 2, GROWN = 4 };
+enum Mark : unsigned char { ACTIVE = 1, PRUNED = 2, GROWN = 4, SMALL = 8 };
 
 // Marks are those of 32 positions, a bit each.
 struct Marks {

@@ -10,7 +10,7 @@ struct Work {
   TopologyUpdate u;
   unsigned long long fault; // the first, Fault << 32 | index; ~0: none
   unsigned long long births; // sum of born
-  unsigned active, explored, removed_new, returned, empty_rows, empty_cols;
+  unsigned active, explored, removed_new, returned, empty_rows, empty_cols, ablated;
   unsigned sums[32];
   Bucket found;
   union {
