@@ -90,6 +90,10 @@ type Config struct {
 	GrowthScore string `yaml:"growth_score,omitempty" json:",omitempty"`
 	// RegrowPruned: let a block that was just pruned return at once. Default false.
 	RegrowPruned bool `yaml:"regrow_pruned"`
+	// AblateNeurons: a block row gives all its blocks to the others, for good, when fewer
+	// than this share of them are salient: not among the blocks of the weight that the
+	// ratio prunes. Values: 0 to 1 (0: off). Default 0.
+	AblateNeurons float64 `yaml:"ablate_neurons,omitempty" json:",omitempty"`
 	// Distribution: how the density is shared among the weights. Values: one of uniform,
 	// erk. Default uniform.
 	Distribution sparse.Distribution `yaml:"distribution"`

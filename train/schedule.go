@@ -45,6 +45,7 @@ func (p *Plan) update(done int64) *sparse.Update {
 		return &sparse.Update{
 			Seed: p.Config.Seed, Number: i + 1, Step: done, PruneRatio: ratio,
 			Norm: p.Config.PruneNorm, Growth: p.Config.Growth, RegrowPruned: p.Config.RegrowPruned,
+			Ablate: p.Config.AblateNeurons,
 		}
 	}
 	return nil

@@ -97,7 +97,7 @@ func TestUsedBy(t *testing.T) {
 		"seed": all, "model": all,
 		"sparsity": all[1:], "block_size": all[1:], "distribution": all[1:],
 		"growth": {static, dynamic, started}, "init_rescale": {static, dynamic, started}, "group_lasso": {static, dynamic, started},
-		"prune_ratio": {dynamic}, "prune_schedule": {dynamic}, "regrow_pruned": {dynamic},
+		"prune_ratio": {dynamic}, "prune_schedule": {dynamic}, "regrow_pruned": {dynamic}, "ablate_neurons": nil,
 		"prune_norm":     {dynamic, started, magnitude},
 		"updates":        {dynamic, magnitude},
 		"partial_phases": {fixed, magnitude}, "partial_choice": {fixed, magnitude}, "partial_rest": {fixed, magnitude},

@@ -114,6 +114,12 @@ var table = []Setting{
 		Commands: SweepFile},
 	{Key: "regrow_pruned", Field: "RegrowPruned", Group: Sparsity, Default: false, Used: dynamic,
 		Help: "let a block that was just pruned return at once", Commands: SweepFile | Flops},
+	{Key: "ablate_neurons", Field: "AblateNeurons", Group: Sparsity, Default: 0., Range: &Range{Min: 0, Max: 1}, OmitEmpty: true,
+		Meanings: []Meaning{{0, "off"}},
+		Used:     all{dynamic, is{"growth", []any{sparse.GrowFanIn}}},
+		Help: "a block row gives all its blocks to the others, for good, when fewer than this share of them are salient: " +
+			"not among the blocks of the weight that the ratio prunes",
+		Commands: SweepFile},
 	{Key: "distribution", Field: "Distribution", Group: Sparsity, Default: sparse.Uniform, Used: notDense,
 		Help: "how the density is shared among the weights", Commands: SweepFile | Flops | Import},
 	{Key: "partial_phases", Field: "PartialPhases", Group: Sparsity, Default: model.PhasesAlways, Used: partial,
