@@ -29,7 +29,7 @@ func readState(c *checkpoint.Checkpoint) (savedState, *corpus.Vocab, error) {
 	if vocab.Size() != s.Model.VocabSize {
 		return s, nil, fmt.Errorf("%s: vocabulary: found %d tokens, expected the model's %d: %w", file, vocab.Size(), s.Model.VocabSize, checkpoint.ErrCorrupt)
 	}
-	return s, vocab, nil
+	return s, vocab.WithNormalizer(s.Normalizer), nil
 }
 
 // Trained says what a checkpoint is.

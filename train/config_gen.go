@@ -48,6 +48,10 @@ type Config struct {
 	Valid []string `yaml:"valid"`
 	// Vocab: vocab.txt to use (default: the shards' own, or one trained on the text).
 	Vocab string `yaml:"vocab"`
+	// Cased: vocab, or the vocabulary to train, is for text as it stands, with capital
+	// letters and accents (default: lower case without accents; shards and init-from have
+	// their own). Default false.
+	Cased bool `yaml:"cased,omitempty" json:",omitempty"`
 	// VocabSize: size of the vocabulary to train, or that the given one must have. Values:
 	// 16 to 1048576. Default 1024.
 	VocabSize int `yaml:"vocab_size"`

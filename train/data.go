@@ -69,6 +69,7 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, p
 		if vocab, err = corpus.LoadVocab(c.Vocab); err != nil {
 			return nil, err
 		}
+		vocab = vocab.WithNormalizer(c.normalizer())
 		if err := c.checkVocabSize(vocab, c.Vocab); err != nil {
 			return nil, err
 		}
@@ -95,7 +96,7 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, p
 			return nil, usage.Errorf("corpus: none given, expected one: a vocabulary of %d tokens is given, which is not the demo corpus's", given.Size())
 		}
 	default:
-		load := corpus.LoadOptions{Paths: c.Corpus, Vocab: vocab, VocabSize: c.VocabSize, Threads: c.Threads, Progress: progress}
+		load := corpus.LoadOptions{Paths: c.Corpus, Vocab: vocab, VocabSize: c.VocabSize, Normalizer: c.normalizer(), Threads: c.Threads, Progress: progress}
 		if train, vocab, err = corpus.Load(ctx, load); err != nil {
 			return nil, err
 		}
@@ -109,6 +110,9 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, p
 		}
 	}
 	if err := c.checkVocabSize(vocab, train.Name()); err != nil {
+		return nil, err
+	}
+	if err := c.checkCased(vocab, train.Name()); err != nil {
 		return nil, err
 	}
 	d := &dataset{vocab: vocab, counts: countsOf(train), text: textOf(vocab, valid)}
@@ -135,6 +139,23 @@ func (c *Config) vocabSizeGiven() bool {
 func (c *Config) checkVocabSize(v *corpus.Vocab, from string) error {
 	if c.vocabSizeGiven() && c.VocabSize != v.Size() {
 		return usage.Errorf("%s: found a vocabulary of %d tokens, expected the vocab_size %d", from, v.Size(), c.VocabSize)
+	}
+	return nil
+}
+
+// normalizer is that of a vocabulary that has none of its own.
+func (c *Config) normalizer() corpus.Normalizer {
+	if c.Cased {
+		return corpus.CasedNormalizer()
+	}
+	return corpus.Normalizer{}
+}
+
+// checkCased refuses an uncased vocabulary where a cased one is asked for; from says
+// where it is from.
+func (c *Config) checkCased(v *corpus.Vocab, from string) error {
+	if n := v.Normalizer(); c.Cased && !n.Cased {
+		return usage.Errorf("cased: found a vocabulary for text that is %s, of %s, expected a cased one", n, from)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type Imported struct {
 	Model   model.Config
 	Counts  model.Counts
 	Started []string // parameters that the folder lacks, which start at random
+	Notes   []string // what of the folder is read in another way than it is there
 }
 
 // Import makes a checkpoint of step 0 out of c.InitFrom, in a new or empty folder
@@ -79,7 +80,7 @@ func Import(ctx context.Context, c Config, keep bool) (*Imported, error) {
 		return nil, err
 	}
 	err = atomicdir.Write(ctx, c.OutputDir, func(dir string) error {
-		s := savedState{Config: saved, Model: p.Model, Vocab: vocab.Tokens()}
+		s := savedState{Config: saved, Model: p.Model, Vocab: vocab.Tokens(), Normalizer: vocab.Normalizer()}
 		if _, err := checkpoint.Save(filepath.Join(dir, checkpoint.FolderName), 0, files, s, hash); err != nil {
 			return err
 		}
@@ -92,7 +93,7 @@ func Import(ctx context.Context, c Config, keep bool) (*Imported, error) {
 		return nil, err
 	}
 	return &Imported{
-		Path: filepath.Join(c.OutputDir, checkpoint.FolderName, "step-0"), Model: p.Model, Counts: model.Count(table), Started: from.missing,
+		Path: filepath.Join(c.OutputDir, checkpoint.FolderName, "step-0"), Model: p.Model, Counts: model.Count(table), Started: from.missing, Notes: from.notes,
 	}, nil
 }
 

@@ -18,6 +18,8 @@ type initialWeights struct {
 	config  model.Config
 	vocab   *corpus.Vocab // nil: the folder has none
 	missing []string      // parameters that it lacks
+	notes   []string      // what of it is read in another way than it is there
+	padded  bool          // its tables may have rows of no token
 	weights interface {
 		// Dense returns [Out, In] values, nil for a parameter that is missing.
 		Dense(row model.Tensor) ([]float32, error)
@@ -43,7 +45,7 @@ func openInitialWeights(path string, initHeads bool) (*initialWeights, error) {
 			path, s.Missing[0], andMore(len(s.Missing)-1))
 		return nil, errors.Join(err, s.Close())
 	}
-	return &initialWeights{path: path, config: s.Config, vocab: s.Vocab, missing: s.Missing, weights: s}, nil
+	return &initialWeights{path: path, config: s.Config, vocab: s.Vocab, missing: s.Missing, notes: s.Notes, padded: s.Vocab == nil, weights: s}, nil
 }
 
 // andMore says that there are n more of something.
@@ -69,14 +71,38 @@ func (c *Config) initialWeights() (*initialWeights, error) {
 // vocabulary returns the tokens that a run is in: the configuration's, which must
 // be these weights' where they have any, or theirs; nil where neither has any.
 func (w *initialWeights) vocabulary(c Config) (*corpus.Vocab, error) {
-	if c.Vocab == "" {
-		return w.vocab, nil
+	v := w.vocab
+	if c.Vocab != "" {
+		var err error
+		if v, err = corpus.LoadVocab(c.Vocab); err != nil {
+			return nil, err
+		}
+		n := c.normalizer()
+		if w.vocab != nil {
+			n = w.vocab.Normalizer()
+		}
+		v = v.WithNormalizer(n)
+		w.fit(v.Size())
+		if err := w.checkVocab(v); err != nil {
+			return nil, err
+		}
 	}
-	v, err := corpus.LoadVocab(c.Vocab)
-	if err != nil {
-		return nil, err
+	if v == nil {
+		return nil, nil
 	}
-	return v, w.checkVocab(v)
+	return v, c.checkCased(v, w.path)
+}
+
+// morePadding is above the rows that tables have to make their size a round number.
+const morePadding = 128
+
+// fit makes the model's vocabulary one of n tokens, where the folder, which has none of
+// its own, has a few more rows.
+func (w *initialWeights) fit(n int) {
+	if rows := w.config.VocabSize; w.padded && n < rows && rows-n < morePadding {
+		w.config.VocabSize = n
+		w.notes = append(w.notes, huggingface.Padding(rows, n))
+	}
 }
 
 // checkVocab compares the vocabulary of a run's text with that of the weights.

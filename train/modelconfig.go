@@ -9,6 +9,9 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
+// segments is the number of segment types that a pair of sentences has.
+const segments = 2
+
 // resolveModel works out everything that needs no data but the vocabulary's
 // size. from has the sizes of the model to start from, or is nil.
 func (c *Config) resolveModel(vocabSize int, from *model.Config) (model.Config, error) {
@@ -34,6 +37,9 @@ func (c *Config) resolveModel(vocabSize int, from *model.Config) (model.Config, 
 	m.Growth, m.Rest = c.Growth, c.PartialRest
 	if err := m.Validate(); err != nil {
 		return m, err
+	}
+	if m.TypeVocab < segments {
+		return m, usage.Errorf("%s: found type_vocab_size %d, expected at least %d: next sentence prediction tells two segments apart", c.InitFrom, m.TypeVocab, segments)
 	}
 	if c.SeqLen > m.MaxPositions {
 		return m, usage.Errorf("seq_len: found %d, expected at most the model's %d positions", c.SeqLen, m.MaxPositions)

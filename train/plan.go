@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -109,6 +110,9 @@ func (p *Plan) load(ctx context.Context, vocab *corpus.Vocab, from *initialWeigh
 	if err := p.warn(); err != nil {
 		return err
 	}
+	if from != nil {
+		p.Warnings = append(p.Warnings, from.notes...)
+	}
 	return p.countFLOPs()
 }
 
@@ -147,6 +151,10 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 		if p.UpdateAt, err = sparse.UpdateSteps(c.MaxSteps, c.Updates); err != nil {
 			return usage.Errorf("updates: %v", err)
 		}
+	}
+	// What was worked out must stand in a file: a vocabulary that was given has any size.
+	if key, wrong := settings.OutOfRange(c); key != "" {
+		return usage.Errorf("%s: %s", key, wrong)
 	}
 	return p.resolvePhases()
 }

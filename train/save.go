@@ -6,19 +6,22 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train/internal/state"
 )
 
 // savedState is what a checkpoint holds beside the tensors.
 type savedState struct {
-	Config  Config       `json:"config"` // resolved
-	Model   model.Config `json:"model"`
-	Vocab   []string     `json:"vocab"`
-	Corpus  string       `json:"corpus"` // dataset.counts
-	Text    *Fingerprint `json:"text"`   // nil in checkpoints of older versions and of import
-	Window  window       `json:"window"`
-	Summary Summary      `json:"summary"`
+	Config Config       `json:"config"` // resolved
+	Model  model.Config `json:"model"`
+	Vocab  []string     `json:"vocab"`
+	// Normalizer is the vocabulary's.
+	Normalizer corpus.Normalizer `json:"normalizer,omitzero"`
+	Corpus     string            `json:"corpus"` // dataset.counts
+	Text       *Fingerprint      `json:"text"`   // nil in checkpoints of older versions and of import
+	Window     window            `json:"window"`
+	Summary    Summary           `json:"summary"`
 }
 
 // save writes a checkpoint of the steps done so far.
@@ -37,7 +40,7 @@ func (r *runner) save() error {
 	}
 	s := savedState{
 		Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.data.vocab.Tokens(), Corpus: r.plan.data.counts,
-		Text: &r.plan.Text.Fingerprint, Window: r.window, Summary: r.summary,
+		Normalizer: r.plan.data.vocab.Normalizer(), Text: &r.plan.Text.Fingerprint, Window: r.window, Summary: r.summary,
 	}
 	path, err := checkpoint.SaveOn(r.disk, r.checkpoints(), r.done, files, s, hash)
 	if err != nil {

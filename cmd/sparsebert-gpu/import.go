@@ -49,8 +49,11 @@ func importAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	log := progress.NewLog(c.App.ErrWriter, false, false)
+	for _, note := range done.Notes {
+		log.Warn().Msg(note)
+	}
 	if len(done.Started) > 0 {
-		log := progress.NewLog(c.App.ErrWriter, false, false)
 		log.Warn().Str("tensors", strings.Join(done.Started, ", ")).Msg("not in the folder: started at random")
 	}
 	if c.Bool("quiet") {

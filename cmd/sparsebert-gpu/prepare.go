@@ -20,6 +20,7 @@ func prepareCommand() *cli.Command {
 			&cli.StringFlag{Name: "out", Aliases: []string{"o", "output-dir"}, Usage: "folder for the shards, new or empty"},
 			&cli.StringFlag{Name: "vocab", Usage: "vocab.txt to use (default: train one)"},
 			&cli.IntFlag{Name: "vocab-size", Aliases: []string{"V"}, Value: bertVocab, Usage: "size of the vocabulary to train"},
+			&cli.BoolFlag{Name: "cased", Usage: "keep capital letters and accents (default: lower case without accents)"},
 			settingFlag("threads"),
 			&cli.IntFlag{Name: "shard-tokens", Usage: "tokens of one shard (0: about 16 million)"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
@@ -40,9 +41,13 @@ func prepareAction(c *cli.Context) error {
 	if c.String("vocab") != "" && !c.IsSet("vocab-size") {
 		size = 0 // whatever the given vocabulary has
 	}
+	var text corpus.Normalizer
+	if c.Bool("cased") {
+		text = corpus.CasedNormalizer()
+	}
 	progress, done := progress.Stages(log, c.App.ErrWriter, c.Bool("quiet"))
 	result, err := corpus.Prepare(c.Context, corpus.PrepareOptions{
-		Corpus: c.StringSlice("corpus"), Out: c.String("out"), VocabPath: c.String("vocab"), VocabSize: size,
+		Corpus: c.StringSlice("corpus"), Out: c.String("out"), VocabPath: c.String("vocab"), VocabSize: size, Normalizer: text,
 		Threads: c.Int("threads"), ShardTokens: c.Int("shard-tokens"), Progress: progress,
 	})
 	done()

@@ -38,21 +38,27 @@ var byteClass = func() (classes [256]uint8) {
 	return classes
 }()
 
-// basicTokens yields the words of text, which has no special token in it, as
+// tokens yields the words of text, which has no special token in it, as
 // BertTokenizerFast makes them, one buffer for all (a word is valid until the
 // next):
 //
 //  1. drop U+0000, U+FFFD, controls, format characters and private use (but for
 //     tab, line feed and carriage return);
-//  2. put spaces round every CJK ideograph; split at white space;
-//  3. decompose (NFD) and drop the marks (category Mn);
-//  4. lower-case, character by character: a final sigma is none of its own;
+//  2. put spaces round every CJK ideograph, but with JoinIdeographs; split at
+//     white space;
+//  3. decompose (NFD) and drop the marks (category Mn), but with KeepAccents;
+//  4. lower-case, character by character, but with Cased: a final sigma is none of
+//     its own;
 //  5. split at every punctuation character, which is a word of its own.
 //
 // What is a control, a mark or punctuation is what classes_gen.go says: Unicode 8
 // for the most part, whatever Go's own tables are. Characters that were not
 // assigned then are letters of words. Bytes that are not UTF-8 read as U+FFFD.
-func basicTokens(text string) iter.Seq[[]byte] {
+func (n Normalizer) tokens(text string) iter.Seq[[]byte] {
+	plain := uint8(0) // what does not change a run of bytes
+	if n.Cased {
+		plain = byteUpper
+	}
 	return func(yield func([]byte) bool) {
 		var first [128]byte
 		buf := first[:0]
@@ -68,12 +74,12 @@ func basicTokens(text string) iter.Seq[[]byte] {
 			switch {
 			case run == "":
 			case seen&(byteDrop|byteWide) != 0:
-				ok = wideTokens(run, yield)
-			case seen == 0:
+				ok = n.wideTokens(run, yield)
+			case seen&^plain == 0:
 				buf = append(buf[:0], run...)
 				ok = yield(buf)
 			default:
-				ok = asciiTokens(run, &buf, yield)
+				ok = n.asciiTokens(run, &buf, yield)
 			}
 			if !ok {
 				return
@@ -84,13 +90,16 @@ func basicTokens(text string) iter.Seq[[]byte] {
 
 // asciiTokens does steps 4 and 5 for word, which is printable ASCII without a
 // space. It returns false if yield did.
-func asciiTokens(word string, buf *[]byte, yield func([]byte) bool) bool {
+func (n Normalizer) asciiTokens(word string, buf *[]byte, yield func([]byte) bool) bool {
 	b := (*buf)[:0]
 	for i := range len(word) {
 		c := word[i]
 		switch byteClass[c] {
 		case byteUpper:
-			b = append(b, c+('a'-'A'))
+			if !n.Cased {
+				c += 'a' - 'A'
+			}
+			b = append(b, c)
 		case bytePunct:
 			if len(b) > 0 && !yield(b) {
 				return false
@@ -108,34 +117,38 @@ func asciiTokens(word string, buf *[]byte, yield func([]byte) bool) bool {
 }
 
 // wideTokens does all steps for run, any text. It returns false if yield did.
-func wideTokens(run string, yield func([]byte) bool) bool {
+func (n Normalizer) wideTokens(run string, yield func([]byte) bool) bool {
 	var word []byte // cleaned, up to the next space
 	for _, r := range run {
 		switch {
 		case isDropped(r):
 			continue
-		case !isSpace(r) && !isIdeograph(r):
+		case !isSpace(r) && (n.JoinIdeographs || !isIdeograph(r)):
 			word = utf8.AppendRune(word, r)
 			continue
 		}
-		if !foldedTokens(word, yield) {
+		if !n.foldedTokens(word, yield) {
 			return false
 		}
 		word = word[:0]
-		if isIdeograph(r) && !foldedTokens(utf8.AppendRune(nil, r), yield) {
+		if !isSpace(r) && !n.foldedTokens(utf8.AppendRune(nil, r), yield) { // an ideograph
 			return false
 		}
 	}
-	return foldedTokens(word, yield)
+	return n.foldedTokens(word, yield)
 }
 
 // foldedTokens does steps 3 to 5 for word, cleaned text without white space; it
 // may be empty.
-func foldedTokens(word []byte, yield func([]byte) bool) bool {
+func (n Normalizer) foldedTokens(word []byte, yield func([]byte) bool) bool {
 	var part []byte
-	for _, r := range decompose(string(word)) {
+	text := string(word)
+	if !n.KeepAccents {
+		text = decompose(text)
+	}
+	for _, r := range text {
 		switch {
-		case unicode.Is(markRunes, r):
+		case !n.KeepAccents && unicode.Is(markRunes, r):
 		case isPunct(r):
 			if len(part) > 0 && !yield(part) {
 				return false
@@ -144,12 +157,19 @@ func foldedTokens(word []byte, yield func([]byte) bool) bool {
 				return false
 			}
 			part = part[:0]
+		case n.Cased:
+			part = utf8.AppendRune(part, r)
+		case r == dottedI: // only with KeepAccents: it decomposes
+			part = append(part, "i\u0307"...)
 		default:
 			part = utf8.AppendRune(part, lower(r))
 		}
 	}
 	return len(part) == 0 || yield(part)
 }
+
+// dottedI is the one character that is two in lower case.
+const dottedI = '\u0130'
 
 // whole is the one character that Unicode 15 decomposes and BertTokenizerFast
 // does not.
@@ -167,7 +187,7 @@ func decompose(word string) string {
 	return strings.Join(parts, whole)
 }
 
-// lower returns a decomposed character in lower case: as Go's tables, which are
+// lower returns a character in lower case: as Go's tables, which are
 // Unicode 15's, and in the scripts that came after them as Unicode 17.
 func lower(r rune) rune {
 	switch {

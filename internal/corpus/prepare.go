@@ -19,6 +19,7 @@ type PrepareOptions struct {
 	Out         string   // the folder to write; it must not exist or be empty
 	VocabPath   string   // a vocab.txt; "" trains one of VocabSize tokens
 	VocabSize   int      // with VocabPath: 0, or the size it must have
+	Normalizer  Normalizer
 	Threads     int      // 0: one per processor
 	ShardTokens int      // tokens in a shard, about; 0: 16 Mi; at most 1 Gi
 	Progress    Progress // stages "count words", "train vocabulary", "tokenize"; may be nil
@@ -96,7 +97,7 @@ func checkOut(path string) error {
 
 func prepareVocab(ctx context.Context, o PrepareOptions, files []string) (*Vocab, error) {
 	if o.VocabPath == "" {
-		return trainVocab(ctx, files, o.VocabSize, o.Threads, o.Progress)
+		return trainVocab(ctx, files, vocabSpec{o.VocabSize, o.Normalizer}, o.Threads, o.Progress)
 	}
 	v, err := LoadVocab(o.VocabPath)
 	if err != nil {
@@ -105,7 +106,7 @@ func prepareVocab(ctx context.Context, o PrepareOptions, files []string) (*Vocab
 	if o.VocabSize != 0 && o.VocabSize != v.Size() {
 		return nil, badData(o.VocabPath, fmt.Sprintf("%d tokens", v.Size()), fmt.Sprintf("%d, the vocabulary size asked for", o.VocabSize))
 	}
-	return v, nil
+	return v.WithNormalizer(o.Normalizer), nil
 }
 
 // writeShards writes the vocabulary, the shards and the index into folder.
@@ -114,6 +115,9 @@ func writeShards(ctx context.Context, folder string, o PrepareOptions, files []s
 	x := shardIndex{
 		Format: indexFormat, Version: shardVersion, VocabSize: v.Size(), VocabSHA256: hex.EncodeToString(vocabSum[:]),
 		Sources: slices.Clone(o.Corpus),
+	}
+	if n := v.Normalizer(); n != (Normalizer{}) {
+		x.Normalizer = &n
 	}
 	r := PrepareResult{VocabSize: v.Size()}
 	err := atomicdir.WriteFile(filepath.Join(folder, vocabFile), func(w io.Writer) error {

@@ -31,6 +31,7 @@ type shardIndex struct {
 	Version        int          `json:"version"`
 	VocabSize      int          `json:"vocab_size"`
 	VocabSHA256    string       `json:"vocab_sha256"`
+	Normalizer     *Normalizer  `json:"normalizer,omitempty"` // nil: the uncased one
 	Documents      int64        `json:"documents"`
 	Sentences      int64        `json:"sentences"`
 	Tokens         int64        `json:"tokens"`
@@ -48,6 +49,14 @@ type shardEntry struct {
 	Documents int64  `json:"documents"`
 	Sentences int64  `json:"sentences"`
 	Tokens    int64  `json:"tokens"`
+}
+
+// normalizer is that of the shards' text.
+func (x shardIndex) normalizer() Normalizer {
+	if x.Normalizer == nil {
+		return Normalizer{}
+	}
+	return *x.Normalizer
 }
 
 // encode returns the bytes of index.json.
@@ -142,4 +151,17 @@ func loadIndex(folder string) (*shardIndex, error) {
 		return nil, badData(path, fmt.Sprintf("more than %d bytes", maxIndexSize), "the index of token shards")
 	}
 	return parseIndex(path, data)
+}
+
+// shardVocab reads the vocabulary of a folder of shards.
+func shardVocab(folder string) (*Vocab, error) {
+	v, err := LoadVocab(filepath.Join(folder, vocabFile))
+	if err != nil {
+		return nil, err
+	}
+	x, err := loadIndex(folder)
+	if err != nil {
+		return nil, err
+	}
+	return v.WithNormalizer(x.normalizer()), nil
 }

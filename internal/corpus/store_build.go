@@ -188,14 +188,15 @@ func sequence(documents iter.Seq[Document]) source {
 	}
 }
 
-// countWords counts the words of documents for TrainVocab, in threads goroutines.
-func countWords(ctx context.Context, read source, threads int) (*WordCounter, error) {
+// countWords counts the words of documents, normalized by n, for TrainVocab, in threads
+// goroutines.
+func countWords(ctx context.Context, read source, n Normalizer, threads int) (*WordCounter, error) {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	counters := make([]*WordCounter, threads)
 	for i := range counters {
-		counters[i] = NewWordCounter()
+		counters[i] = NewWordCounter(n)
 	}
 	err := inOrder(ctx, threads, read, func(worker int, docs []Document) struct{} {
 		for _, d := range docs {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 )
 
@@ -18,8 +17,10 @@ type LoadOptions struct {
 	// VocabSize is not looked at.
 	Vocab     *Vocab
 	VocabSize int
-	Threads   int // 0: one per processor; the result is the same for any number
-	Progress  Progress
+	// Normalizer is that of a vocabulary that is trained.
+	Normalizer Normalizer
+	Threads    int // 0: one per processor; the result is the same for any number
+	Progress   Progress
 }
 
 // Load reads a corpus and returns it with its vocabulary. Text is tokenized in
@@ -40,13 +41,13 @@ func Load(ctx context.Context, o LoadOptions) (*Store, *Vocab, error) {
 	}
 	for _, g := range groups {
 		if v == nil && g.shards != "" {
-			if v, err = LoadVocab(filepath.Join(g.shards, vocabFile)); err != nil {
+			if v, err = shardVocab(g.shards); err != nil {
 				return nil, nil, err
 			}
 		}
 	}
 	if v == nil {
-		if v, err = trainVocab(ctx, groups[0].files, o.VocabSize, o.Threads, o.Progress); err != nil {
+		if v, err = trainVocab(ctx, groups[0].files, vocabSpec{o.VocabSize, o.Normalizer}, o.Threads, o.Progress); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -119,14 +120,20 @@ func nameFiles(files []string) string {
 	return fmt.Sprintf("%s and %d more files", files[0], len(files)-1)
 }
 
-// trainVocab trains a vocabulary of size tokens on the text in files.
-func trainVocab(ctx context.Context, files []string, size, threads int, progress Progress) (*Vocab, error) {
-	words, err := countWords(ctx, readFiles(files, "count words", progress), threads)
+// vocabSpec says which vocabulary is trained.
+type vocabSpec struct {
+	size int
+	text Normalizer
+}
+
+// trainVocab trains a vocabulary on the text in files.
+func trainVocab(ctx context.Context, files []string, of vocabSpec, threads int, progress Progress) (*Vocab, error) {
+	words, err := countWords(ctx, readFiles(files, "count words", progress), of.text, threads)
 	if err != nil {
 		return nil, loading("the words of the corpus", err)
 	}
 	progress.report("train vocabulary", 0, 1)
-	v, err := TrainVocab(ctx, words, size)
+	v, err := TrainVocab(ctx, words, of.size)
 	if bad := (*DataError)(nil); errors.As(err, &bad) {
 		bad.Path = fmt.Sprintf("%s: %s", bad.Path, nameFiles(files))
 	}

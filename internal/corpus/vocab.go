@@ -36,11 +36,14 @@ const maxVocabLine = 64 << 10
 
 // Vocab is a WordPiece vocabulary: distinct tokens whose ids are their
 // positions, the five special tokens [PAD] [UNK] [CLS] [SEP] [MASK] among
-// them, anywhere. It is immutable and safe for concurrent use.
+// them, anywhere. A token may be any text that stands on a line: some published
+// vocabularies have white space in theirs. With it goes the normalizer of the text
+// that it is for. It is immutable and safe for concurrent use.
 type Vocab struct {
-	tokens  []string
-	ids     map[string]int32
-	special [len(specialTokens)]int32 // ids of specialTokens
+	tokens     []string
+	ids        map[string]int32
+	special    [len(specialTokens)]int32 // ids of specialTokens
+	normalizer Normalizer
 }
 
 // NewVocab makes a vocabulary of tokens; token i gets id i. Its errors are
@@ -64,7 +67,7 @@ func LoadVocab(path string) (*Vocab, error) {
 // order mark at the start is skipped. name stands for the file in errors.
 //
 // A DataError says which line breaks the format: no token at all, an empty
-// line, a token with white space, NUL or invalid UTF-8 in it, a token that an
+// line, a token with a carriage return or invalid UTF-8 in it, a token that an
 // earlier line has (both lines are named), or a special token that is missing.
 func ParseVocab(name string, r io.Reader) (*Vocab, error) {
 	lines := bufio.NewScanner(r)
@@ -75,10 +78,16 @@ func ParseVocab(name string, r io.Reader) (*Vocab, error) {
 		if len(tokens) == 0 {
 			token = strings.TrimPrefix(token, "\ufeff")
 		}
-		if err := checkToken(name, len(tokens)+1, token); err != nil {
-			return nil, err // before reading on: a wrong file may be huge
+		if err := checkToken(name, len(tokens)+1, token); err != nil { // before reading on: a wrong file may be huge
+			if isProse(tokens) {
+				break // which newVocab refuses
+			}
+			return nil, err
 		}
 		tokens = append(tokens, token)
+		if len(tokens) == proseAfter && isProse(tokens) {
+			break
+		}
 	}
 	if err := lines.Err(); err != nil {
 		if errors.Is(err, bufio.ErrTooLong) {
@@ -97,6 +106,11 @@ func newVocab(name string, tokens []string) (*Vocab, error) {
 	}
 	if int64(len(tokens)) > 1<<31-1 {
 		return nil, badData(name, fmt.Sprintf("%d tokens", len(tokens)), "at most 2147483647")
+	}
+	if isProse(tokens) {
+		at := slices.IndexFunc(tokens, hasSpace)
+		return nil, &DataError{Path: name, Line: at + 1, Offset: -1,
+			Found: fmt.Sprintf("white space in %.40q and no line %s", tokens[at], unkToken), Expected: "a vocabulary, one token a line"}
 	}
 	v := &Vocab{tokens: tokens, ids: make(map[string]int32, len(tokens))}
 	for i, token := range tokens {
@@ -121,6 +135,24 @@ func newVocab(name string, tokens []string) (*Vocab, error) {
 	return v, nil
 }
 
+// proseAfter is the number of lines after which a file is looked at: text given for
+// a vocabulary by mistake may be huge.
+const proseAfter = 1 << 14
+
+// isProse reports whether lines look like text and not like a vocabulary: a quarter
+// of them has white space, and none is [UNK].
+func isProse(lines []string) bool {
+	spaced := 0
+	for _, line := range lines {
+		if hasSpace(line) {
+			spaced++
+		}
+	}
+	return spaced > 0 && 4*spaced >= len(lines) && !slices.Contains(lines, unkToken)
+}
+
+func hasSpace(s string) bool { return strings.ContainsFunc(s, unicode.IsSpace) }
+
 // checkToken returns the DataError of a token that no vocabulary may hold.
 func checkToken(name string, line int, token string) error {
 	found := ""
@@ -129,14 +161,12 @@ func checkToken(name string, line int, token string) error {
 		found = "an empty line"
 	case !utf8.ValidString(token):
 		found = fmt.Sprintf("invalid UTF-8 in token %.40q", token)
-	case strings.ContainsRune(token, 0):
-		found = fmt.Sprintf("a NUL in token %.40q", token)
-	case strings.ContainsFunc(token, unicode.IsSpace):
-		found = fmt.Sprintf("white space in token %.40q", token)
+	case strings.ContainsAny(token, "\r\n"): // a line of vocab.txt ends there
+		found = fmt.Sprintf("a line end in token %.40q", token)
 	default:
 		return nil
 	}
-	return &DataError{Path: name, Line: line, Offset: -1, Found: found, Expected: "one token a line, without white space"}
+	return &DataError{Path: name, Line: line, Offset: -1, Found: found, Expected: "one token a line"}
 }
 
 // Size returns V, the number of tokens.

@@ -11,13 +11,14 @@ import (
 // WordPiece splits are left out. Several goroutines may each fill one of their
 // own and merge them afterwards: the result does not depend on who counted what.
 type WordCounter struct {
+	text   Normalizer
 	index  map[string]int // word -> position in counts
 	counts []int64
 }
 
-// NewWordCounter returns an empty counter.
-func NewWordCounter() *WordCounter {
-	return &WordCounter{index: map[string]int{}}
+// NewWordCounter returns an empty counter of the words of text that n normalizes.
+func NewWordCounter(n Normalizer) *WordCounter {
+	return &WordCounter{text: n, index: map[string]int{}}
 }
 
 // Add counts the words of text.
@@ -31,7 +32,7 @@ func (c *WordCounter) Add(text string) {
 
 // addPlain counts the words of text without special tokens.
 func (c *WordCounter) addPlain(text string) {
-	for word := range basicTokens(text) {
+	for word := range c.text.tokens(text) {
 		if i, ok := c.index[string(word)]; ok { // does not allocate
 			c.counts[i]++
 		} else if utf8.RuneCount(word) <= maxWordRunes {

@@ -97,16 +97,32 @@ type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// Published vocabularies have tokens with white space of all kinds.
+func TestAnyToken(t *testing.T) {
+	odd := []string{"a b", "\u00a0", "x\u2028", "##\u3000", " ", "\t", "\u0085", "\x00", "\u200b"}
+	v, err := ParseVocab("v", strings.NewReader(specials+strings.Join(odd, "\n")+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := v.Tokens()[5:]; !slices.Equal(got, odd) {
+		t.Errorf("found %q, expected %q", got, odd)
+	}
+}
+
 func TestVocabErrors(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":       {"", "v: found no tokens, expected a vocabulary, one token a line"},
-		"empty line":  {specials + "a\n\nb\n", "v:7: found an empty line, expected one token a line, without white space"},
-		"white space": {specials + "a b\n", `v:6: found white space in token "a b", expected one token a line, without white space`},
-		"lone CR":     {specials + "a\rb\n", `v:6: found white space in token "a\rb", expected one token a line, without white space`},
+		"empty line":  {specials + "a\n\nb\n", "v:7: found an empty line, expected one token a line"},
+		"prose":       {"One line.\nAnother one.\n", `v:1: found white space in "One line." and no line [UNK], expected a vocabulary, one token a line`},
+		"lone CR":     {specials + "a\rb\n", `v:6: found a line end in token "a\rb", expected one token a line`},
 		"duplicate":   {specials + "a\nb\na\n", `v:8: found token "a" again, first on line 6, expected each token once`},
 		"twice [UNK]": {specials + "[UNK]\n", `v:6: found token "[UNK]" again, first on line 2, expected each token once`},
-		"NUL":         {"\x00\n", `v:1: found a NUL in token "\x00", expected one token a line, without white space`},
-		"not UTF-8":   {specials + "a\nb\xff\n", `v:7: found invalid UTF-8 in token "b\xff", expected one token a line, without white space`},
+		"NUL":         {"\x00\n", `v: found 1 tokens without [PAD], expected the special tokens [PAD] [UNK] [CLS] [SEP] [MASK]`},
+		"not UTF-8":   {specials + "a\nb\xff\n", `v:7: found invalid UTF-8 in token "b\xff", expected one token a line`},
 		"long line":   {"a\n" + strings.Repeat("a", 1<<17), "v:2: found a line of more than 65536 bytes, expected one token a line"},
 		"no [MASK]": {"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n",
 			"v: found 5 tokens without [MASK], expected the special tokens [PAD] [UNK] [CLS] [SEP] [MASK]"},
@@ -115,6 +131,15 @@ func TestVocabErrors(t *testing.T) {
 		if !errors.Is(err, ErrBadData) || err.Error() != c.want {
 			t.Errorf("%s:\n got %v\nwant %s", name, err, c.want)
 		}
+	}
+	// Text of any length is refused after its first lines.
+	endless := 0
+	_, err := ParseVocab("v", readerFunc(func(p []byte) (int, error) {
+		endless++
+		return copy(p, fmt.Sprintf("line %d\n", endless)), nil
+	}))
+	if err == nil || !strings.Contains(err.Error(), `v:1: found white space in "line 1"`) {
+		t.Errorf("endless text: found %v", err)
 	}
 	for _, special := range specialTokens {
 		_, err := ParseVocab("v", strings.NewReader(strings.Replace(specials, special, "x", 1)))

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// TrainVocab makes a WordPiece vocabulary of exactly size tokens from the words
-// counted: [PAD] [UNK] [CLS] [SEP] [MASK], then single characters in the order
+// TrainVocab makes a WordPiece vocabulary of exactly size tokens, with the counter's
+// normalizer, from the words counted: [PAD] [UNK] [CLS] [SEP] [MASK], then single characters in the order
 // of their bytes, those that start words before those ("##c") that continue
 // them, then merged tokens in the order of their making.
 //
@@ -48,7 +48,11 @@ func TrainVocab(ctx context.Context, words *WordCounter, size int) (*Vocab, erro
 		}
 		switch made := len(m.tokens); {
 		case made == size:
-			return NewVocab(m.tokens)
+			v, err := NewVocab(m.tokens)
+			if err != nil {
+				return nil, err
+			}
+			return v.WithNormalizer(words.text), nil
 		case all:
 			return nil, badData("vocabulary", fmt.Sprintf("size %d", size),
 				fmt.Sprintf("from %d to %d, the most that this text gives", least, made))

@@ -67,7 +67,7 @@ func plainTrain(counts map[string]int64, characters []string, size int) []string
 // Worked out by hand: "ab" occurs 5 times and "abb" 3, so the pair a ##b counts
 // 8 and comes first, then ab ##b counts 3; "ca" counts 2.
 func TestTrainVocabByHand(t *testing.T) {
-	c := NewWordCounter()
+	c := NewWordCounter(Normalizer{})
 	c.Add("ab ab ab ab ab Abb abb ÁBB ca. CA!")
 	v, err := TrainVocab(t.Context(), c, 5+6+3)
 	if err != nil {
@@ -93,7 +93,7 @@ func TestTrainVocabByHand(t *testing.T) {
 		t.Errorf("size 6: got %v, %v, want %q", v, err, want)
 	}
 	for name, empty := range map[string]string{"no text": "", "no words": " \x00 [UNK] " + strings.Repeat("a", 101)} {
-		c := NewWordCounter()
+		c := NewWordCounter(Normalizer{})
 		c.Add(empty)
 		if _, err := TrainVocab(t.Context(), c, 100); !errors.Is(err, ErrBadData) {
 			t.Errorf("%s: %v", name, err)
@@ -112,10 +112,10 @@ func TestTrainVocabAgainstDefinition(t *testing.T) {
 			neighborhood, this truth is so well fixed in the minds of the surrounding families.`,
 		"beyond ASCII": "中国 中 日本語 カタカナ カタ タカナ ναί όχι οχι",
 	} {
-		c := NewWordCounter()
+		c := NewWordCounter(Normalizer{})
 		c.Add(text)
 		counts := map[string]int64{}
-		for word := range basicTokens(text) {
+		for word := range (Normalizer{}).tokens(text) {
 			counts[string(word)]++
 		}
 		reached := false
@@ -142,7 +142,7 @@ func TestTrainVocabAgainstDefinition(t *testing.T) {
 
 // A text of more characters than may be kept: the rare ones are [UNK].
 func TestTrainVocabLargeAlphabet(t *testing.T) {
-	c := NewWordCounter()
+	c := NewWordCounter(Normalizer{})
 	for r := rune(0x4E00); r < 0x4E00+1000; r++ {
 		c.Add(strings.Repeat(string(r)+" ", 2+int(r)%7))
 	}
@@ -174,7 +174,7 @@ func TestTrainVocabLargeAlphabet(t *testing.T) {
 func TestTrainVocabSharding(t *testing.T) {
 	text := "the quick brown fox jumps over the lazy dog while the other dogs sleep and the foxes run around"
 	words := strings.Fields(text)
-	whole := NewWordCounter()
+	whole := NewWordCounter(Normalizer{})
 	whole.Add(text)
 	want, err := TrainVocab(t.Context(), whole, 80)
 	if err != nil {
@@ -183,12 +183,12 @@ func TestTrainVocabSharding(t *testing.T) {
 	for shards := 1; shards <= 7; shards++ {
 		parts := make([]*WordCounter, shards)
 		for i := range parts {
-			parts[i] = NewWordCounter()
+			parts[i] = NewWordCounter(Normalizer{})
 		}
 		for i, word := range words {
 			parts[(i*5)%shards].Add(word)
 		}
-		merged := NewWordCounter()
+		merged := NewWordCounter(Normalizer{})
 		for i := range parts { // last first
 			merged.Merge(parts[len(parts)-1-i])
 		}
@@ -200,7 +200,7 @@ func TestTrainVocabSharding(t *testing.T) {
 }
 
 func TestTrainVocabStops(t *testing.T) {
-	c := NewWordCounter()
+	c := NewWordCounter(Normalizer{})
 	c.Add("some words to count")
 	stop := errors.New("stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -211,7 +211,7 @@ func TestTrainVocabStops(t *testing.T) {
 }
 
 func TestWordCounterMerge(t *testing.T) {
-	a, b := NewWordCounter(), NewWordCounter()
+	a, b := NewWordCounter(Normalizer{}), NewWordCounter(Normalizer{})
 	a.Add("x y x [MASK]")
 	b.Add("y Z")
 	a.Merge(b)
@@ -231,7 +231,7 @@ func TestWordCounterMerge(t *testing.T) {
 // larger one makes shorter sequences.
 func TestTrainVocabWikiText(t *testing.T) {
 	text := wikiText(t, "valid.txt")
-	c := NewWordCounter()
+	c := NewWordCounter(Normalizer{})
 	c.Add(text)
 	last := 1 << 60
 	for _, size := range []int{500, 2000, 8192} {
@@ -248,7 +248,7 @@ func TestTrainVocabWikiText(t *testing.T) {
 }
 
 func BenchmarkTrainVocab(b *testing.B) {
-	c := NewWordCounter()
+	c := NewWordCounter(Normalizer{})
 	c.Add(wikiText(b, "train.txt"))
 	for _, size := range []struct {
 		name   string

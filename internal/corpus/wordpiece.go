@@ -7,27 +7,28 @@ import "unicode/utf8"
 const maxWordRunes = 100
 
 // Tokenizer turns text into token ids exactly as Hugging Face's BertTokenizerFast
-// does with do_lower_case, character by character (docs/interop.md). It is
+// does, character by character (docs/interop.md). It is
 // immutable: one serves any number of goroutines.
 type Tokenizer struct {
 	words   map[string]int32 // every token, by its text
 	pieces  *trie
 	special [len(specialTokens)]int32
 	unk     int32
+	text    Normalizer
 }
 
 // NewTokenizer returns a tokenizer over v.
 func NewTokenizer(v *Vocab) *Tokenizer {
-	return &Tokenizer{words: v.ids, pieces: newTrie(v.tokens), special: v.special, unk: v.Unk()}
+	return &Tokenizer{words: v.ids, pieces: newTrie(v.tokens), special: v.special, unk: v.Unk(), text: v.normalizer}
 }
 
 // Append appends the ids of text's tokens to dst and returns it. No [CLS] or
 // [SEP] is added.
 //
 // The text is first cut at the special tokens, in capitals and brackets, which
-// give their own ids wherever they stand. What is between them is cleaned,
-// stripped of accents, lower-cased and split at white space and punctuation (see
-// basicTokens); bytes that are not UTF-8 are dropped. Each word then gives the
+// give their own ids wherever they stand. What is between them is normalized as the
+// vocabulary says and split at white space and punctuation (see Normalizer.tokens);
+// bytes that are not UTF-8 are dropped. Each word then gives the
 // longest token it starts with, then the longest "##" token that the rest starts
 // with, and so on; a word of more than 100 characters, or with a rest that no
 // token starts, gives [UNK] alone.
@@ -37,7 +38,7 @@ func (t *Tokenizer) Append(dst []int32, text string) []int32 {
 			dst = append(dst, t.special[special])
 			continue
 		}
-		for word := range basicTokens(piece) {
+		for word := range t.text.tokens(piece) {
 			dst = t.appendWord(dst, word)
 		}
 	}

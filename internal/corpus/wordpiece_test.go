@@ -13,7 +13,7 @@ import (
 )
 
 // plainBasic is BertTokenizerFast's normalizer and splitter written down rule by
-// rule, over whole strings, with no thought for speed: the oracle of basicTokens.
+// rule, over whole strings, with no thought for speed: the oracle of Normalizer.tokens.
 // TestTokenizerAsBertTokenizerFast holds both to the real one.
 func plainBasic(text string) []string {
 	var clean []rune
@@ -265,7 +265,7 @@ func TestTokenizerEveryRune(t *testing.T) {
 
 func words(text string) []string {
 	var words []string
-	for word := range basicTokens(text) {
+	for word := range (Normalizer{}).tokens(text) {
 		words = append(words, string(word))
 	}
 	return words
@@ -276,7 +276,7 @@ func TestTokenizerStopsEarly(t *testing.T) {
 		all := words(text)
 		for n := range len(all) {
 			var got []string
-			for word := range basicTokens(text) {
+			for word := range (Normalizer{}).tokens(text) {
 				got = append(got, string(word))
 				if len(got) > n {
 					break
@@ -323,7 +323,7 @@ func TestTokenizerConcurrently(t *testing.T) {
 // vocabulary trained on the file itself.
 func TestTokenizerWikiText(t *testing.T) {
 	text := wikiText(t, "valid.txt")
-	counter := NewWordCounter()
+	counter := NewWordCounter(Normalizer{})
 	counter.Add(text)
 	v, err := TrainVocab(t.Context(), counter, 4096)
 	if err != nil {
@@ -363,7 +363,7 @@ func FuzzTokenizer(f *testing.F) {
 // BenchmarkTokenizer reads WikiText-2's validation file on all processors.
 func BenchmarkTokenizer(b *testing.B) {
 	text := wikiText(b, "valid.txt")
-	counter := NewWordCounter()
+	counter := NewWordCounter(Normalizer{})
 	counter.Add(text)
 	for _, size := range []int{1024, 8192, 16384} {
 		v, err := TrainVocab(b.Context(), counter, size)

@@ -21,6 +21,7 @@ const (
 	tokenizerFile       = "tokenizer.json"
 	tokenizerConfigFile = "tokenizer_config.json"
 	specialTokensFile   = "special_tokens_map.json"
+	addedTokensFile     = "added_tokens.json"
 	cardFile            = "README.md"
 )
 
@@ -54,6 +55,7 @@ type object struct {
 // parseObject reads one JSON object; file stands in errors.
 func parseObject(file string, text []byte) (object, error) {
 	o := object{file: file}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // which editors put there
 	if !utf8.Valid(text) {
 		return o, &FormatError{file, "", "bytes that are not UTF-8", "JSON text"}
 	}

@@ -15,14 +15,18 @@ import (
 // Source is a folder with the weights of a BERT, read tensor by tensor.
 type Source struct {
 	Dir string
-	// Config is the model: dense, but for a folder of FormatSparse.
+	// Config is the model: dense, but for a folder of FormatSparse. Its vocabulary is
+	// that of Vocab, where there is one; the folder's tables may have more rows.
 	Config model.Config
 	// Vocab is the folder's vocabulary, nil where it has none.
 	Vocab *corpus.Vocab
 	// Missing lists the parameters of heads that the folder does not have, in the
 	// order of the table: all of a head or none of it.
 	Missing []string
+	// Notes say, a line each, what of the folder is read in another way than it is there.
+	Notes []string
 
+	rows  int // tokens that the folder's tables have rows for
 	files []*checkpoint.Reader
 	at    map[string]place // by canonical name
 }
@@ -66,13 +70,37 @@ func Open(dir string) (s *Source, err error) {
 	if s.Config, err = ParseConfig(filepath.Join(dir, configFile), text); err != nil {
 		return s, err
 	}
-	if s.Vocab, err = readVocab(dir, s.Config); err != nil {
+	s.rows = s.Config.VocabSize
+	if s.Vocab, s.Notes, err = readVocab(dir); err != nil {
+		return s, err
+	}
+	if err := s.fitVocab(); err != nil {
 		return s, err
 	}
 	if err := s.openFiles(); err != nil {
 		return s, err
 	}
 	return s, s.check()
+}
+
+// fitVocab makes the model's vocabulary that of the folder. Tables are often padded:
+// their size is a multiple of 8 or 128.
+func (s *Source) fitVocab() error {
+	if s.Vocab == nil || s.Vocab.Size() == s.rows {
+		return nil
+	}
+	n := s.Vocab.Size()
+	if n > s.rows {
+		return &FormatError{s.Dir, "", fmt.Sprintf("a vocabulary of %d tokens", n), fmt.Sprintf("at most %d, the vocab_size of %s", s.rows, configFile)}
+	}
+	s.Config.VocabSize = n
+	s.Notes = append(s.Notes, Padding(s.rows, n))
+	return nil
+}
+
+// Padding says that of a table's rows those behind the n tokens are left out.
+func Padding(rows, n int) string {
+	return fmt.Sprintf("the vocabulary has %d tokens and the token embedding %d rows: the last %d belong to no token and are left out", n, rows, rows-n)
 }
 
 // Close closes the folder's files.

@@ -13,7 +13,9 @@ import (
 
 // check compares the tensors with the table.
 func (s *Source) check() error {
-	table, err := model.Table(s.Config)
+	stored := s.Config
+	stored.VocabSize = s.rows
+	table, err := model.Table(stored)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,22 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
+// saved converts through transformers, which must have the framework.
+const saved = "from transformers import BertForPreTraining as B; B.from_pretrained('.'%s).save_pretrained('.')"
+
+// otherWeights are files of weights that are not read, with the line of Python that
+// writes model.safetensors. What a pickle has is copied as it is: to read one means to
+// execute it, which PyTorch bounds and this program does not do.
+var otherWeights = []struct{ name, what, convert string }{
+	{"pytorch_model.bin", "a Python pickle", "import torch, safetensors.torch as s; " +
+		"s.save_file({k: v.contiguous().clone() for k, v in torch.load('pytorch_model.bin', map_location='cpu', weights_only=True).items()}, " +
+		"'model.safetensors', {'format': 'pt'})"},
+	{"pytorch_model.bin.index.json", "Python pickles", fmt.Sprintf(saved, "")},
+	{"tf_model.h5", "weights of TensorFlow", fmt.Sprintf(saved, ", from_tf=True")},
+	{"flax_model.msgpack", "weights of Flax", fmt.Sprintf(saved, ", from_flax=True")},
+	{"model.ckpt.index", "weights of TensorFlow", fmt.Sprintf(saved, ", from_tf=True")},
+}
+
 // openFiles opens the files with weights and notes where each tensor is.
 func (s *Source) openFiles() error {
 	switch {
@@ -23,13 +39,10 @@ func (s *Source) openFiles() error {
 	case isFile(s.Dir, indexFile):
 		return s.openShards()
 	}
-	for name, what := range map[string]string{
-		"pytorch_model.bin": "a Python pickle", "pytorch_model.bin.index.json": "Python pickles",
-		"tf_model.h5": "weights of TensorFlow", "flax_model.msgpack": "weights of Flax", "model.ckpt.index": "weights of TensorFlow",
-	} {
-		if isFile(s.Dir, name) {
-			return &FormatError{s.Dir, "", fmt.Sprintf("%s (%s)", name, what),
-				weightsFile + " (load the folder in transformers and save it with save_pretrained, which writes it)"}
+	for _, other := range otherWeights {
+		if isFile(s.Dir, other.name) {
+			return &FormatError{s.Dir, "", fmt.Sprintf("%s (%s)", other.name, other.what),
+				weightsFile + ", which this writes, run in that folder: python -c \"" + other.convert + "\""}
 		}
 	}
 	return &FormatError{s.Dir, "", "no " + weightsFile, "one"}

@@ -9,8 +9,8 @@ import (
 )
 
 // Dense reads a parameter, by its row of a table for Config's sizes, as [Out, In]
-// row-major. It returns nil for one of Missing. A number that is not finite is a
-// FormatError.
+// row-major; where the row is of fewer tokens than the folder has, the first ones.
+// It returns nil for one of Missing. A number that is not finite is a FormatError.
 func (s *Source) Dense(row model.Tensor) ([]float32, error) {
 	if _, ok := s.at[row.Name+checkpoint.KeyBlocks]; ok {
 		m, err := s.Sparse(row)
@@ -49,9 +49,16 @@ func (s *Source) Sparse(row model.Tensor) (*sparse.Matrix, error) {
 	return sparse.NewMatrix(t, values)
 }
 
-// readFloats reads n numbers as float32.
+// readFloats reads a tensor as float32 and returns the first n numbers.
 func readFloats(at place, n int) ([]float32, error) {
-	values := make([]float32, n)
+	all := 1
+	for _, d := range at.Shape {
+		all *= d
+	}
+	if all < n {
+		return nil, &FormatError{at.file.Path(), "tensor " + quote(at.Name), fmt.Sprintf("shape %v", at.Shape), fmt.Sprintf("at least %d numbers", n)}
+	}
+	values := make([]float32, all)
 	if at.DType == checkpoint.F32 {
 		if err := checkpoint.ReadInto(at.file, at.Name, values); err != nil {
 			return nil, err
@@ -67,6 +74,7 @@ func readFloats(at place, n int) ([]float32, error) {
 			widenBrain(values, t.Data)
 		}
 	}
+	values = values[:n:n]
 	for i, v := range values {
 		if v-v != 0 { // NaN or infinite
 			return nil, &FormatError{at.file.Path(), "tensor " + quote(at.Name), fmt.Sprintf("%v at element %d", v, i), "finite numbers"}

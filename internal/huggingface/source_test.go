@@ -254,8 +254,9 @@ func TestBadFolders(t *testing.T) {
 		{"other size", config("intermediate_size", 12), []string{"intermediate.dense", "[16 8]", "[12 8]"}},
 		{"more layers", config("num_hidden_layers", 2), []string{"layer.1.", "no such tensor"}},
 		{"fewer segments", config("type_vocab_size", 1), []string{"token_type_embeddings", "[2 8]", "[1 8]"}},
-		{"other vocabulary", config("vocab_size", 8), []string{"7 tokens", "8", "vocab_size"}},
-		{"pickle", pickled, []string{"pytorch_model.bin", "pickle", "save_pretrained"}},
+		{"another size of vocabulary", config("vocab_size", 8), []string{"word_embeddings", "[7 8]", "[8 8]"}},
+		{"a smaller table", config("vocab_size", 6), []string{"7 tokens", "at most 6", "vocab_size"}},
+		{"pickle", pickled, []string{"pytorch_model.bin", "pickle", "model.safetensors", `python -c "import torch, safetensors.torch`}},
 		{"no weights", func(dir string) { os.Remove(filepath.Join(dir, weightsFile)) }, []string{"no model.safetensors"}},
 		{"cut weights", func(dir string) { os.Truncate(filepath.Join(dir, weightsFile), 5000) }, []string{weightsFile}},
 		{"no tensor", weights(func(f *checkpoint.File) { drop(f, "bert.encoder.layer.0.output.dense.bias") }), []string{"output.dense.bias", "no such tensor"}},
@@ -274,9 +275,14 @@ func TestBadFolders(t *testing.T) {
 		{"an own decoder", weights(func(f *checkpoint.File) {
 			f.Tensors = append(f.Tensors, checkpoint.Of(decoderWeight, []int{7, 8}, make([]float32, 56)))
 		}), []string{"decoder.weight", "tied"}},
-		{"cased", func(dir string) { edit(t, dir, tokenizerConfigFile, map[string]any{"do_lower_case": false}) }, []string{"do_lower_case", "uncased"}},
-		{"cased in tokenizer.json", func(dir string) { edit(t, dir, tokenizerFile, map[string]any{"normalizer.lowercase": false}) }, []string{"lowercase", "uncased"}},
-		{"accents kept", func(dir string) { edit(t, dir, tokenizerFile, map[string]any{"normalizer.strip_accents": false}) }, []string{"strip_accents"}},
+		{"controls kept", func(dir string) { edit(t, dir, tokenizerFile, map[string]any{"normalizer.clean_text": false}) }, []string{"clean_text", "true"}},
+		{"another class of tokenizer", func(dir string) {
+			edit(t, dir, tokenizerConfigFile, map[string]any{"tokenizer_class": "BertJapaneseTokenizer"})
+		}, []string{"tokenizer_class", "BertJapaneseTokenizer"}},
+		{"another splitter", func(dir string) { edit(t, dir, tokenizerFile, map[string]any{"pre_tokenizer.type": "Whitespace"}) }, []string{"Whitespace", "BertPreTokenizer"}},
+		{"an added token out of place", func(dir string) {
+			edit(t, dir, tokenizerFile, map[string]any{"added_tokens": []map[string]any{{"id": 9, "content": "[NEW]"}}})
+		}, []string{"[NEW]", "id 9", "or 7"}},
 		{"another normalizer", func(dir string) { edit(t, dir, tokenizerFile, map[string]any{"normalizer.type": "NFC"}) }, []string{"NFC", "BertNormalizer"}},
 		{"another tokenizer", func(dir string) { edit(t, dir, tokenizerFile, map[string]any{"model.type": "BPE"}) }, []string{"BPE", "WordPiece"}},
 		{"other words", func(dir string) { put(t, dir, vocabFile, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nx\ny\n") }, []string{"other tokens"}},

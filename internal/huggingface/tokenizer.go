@@ -51,8 +51,8 @@ func WriteTokenizer(dir string, v *corpus.Vocab, maxLength int) error {
 		return err
 	}
 	config := map[string]any{
-		"clean_up_tokenization_spaces": true, "do_lower_case": true, "model_max_length": maxLength,
-		"strip_accents": nil, "tokenize_chinese_chars": true, "tokenizer_class": tokenizerClass,
+		"clean_up_tokenization_spaces": true, "do_lower_case": !v.Normalizer().Cased, "model_max_length": maxLength,
+		"strip_accents": stripAccents(v), "tokenize_chinese_chars": !v.Normalizer().JoinIdeographs, "tokenizer_class": tokenizerClass,
 	}
 	for name, token := range specialNames {
 		config[name] = token
@@ -103,7 +103,10 @@ func fastTokenizer(v *corpus.Vocab) (any, error) {
 	pair := append(single[:3:3], piece("Sequence", "B", 1), piece("SpecialToken", sep, 1))
 	return map[string]any{
 		"version": "1.0", "truncation": nil, "padding": nil, "added_tokens": added,
-		"normalizer":    map[string]any{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": nil, "lowercase": true},
+		"normalizer": map[string]any{
+			"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": !v.Normalizer().JoinIdeographs,
+			"strip_accents": stripAccents(v), "lowercase": !v.Normalizer().Cased,
+		},
 		"pre_tokenizer": map[string]any{"type": "BertPreTokenizer"},
 		"post_processor": map[string]any{
 			"type": "TemplateProcessing", "single": single, "pair": pair,
@@ -115,6 +118,14 @@ func fastTokenizer(v *corpus.Vocab) (any, error) {
 			"max_input_chars_per_word": maxWordCharacters, "vocab": words,
 		},
 	}, nil
+}
+
+// stripAccents is what both files say of accents: null where they go with the capitals.
+func stripAccents(v *corpus.Vocab) any {
+	if n := v.Normalizer(); n.KeepAccents != n.Cased {
+		return !n.KeepAccents
+	}
+	return nil
 }
 
 // vocabObject is the vocabulary as a JSON object in the order of ids, as a person

@@ -4,152 +4,121 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
-	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
-// readVocab reads the folder's vocabulary, nil where it has none, and refuses a
-// tokenizer that does other than this program's.
-func readVocab(dir string, c model.Config) (*corpus.Vocab, error) {
-	path := filepath.Join(dir, tokenizerConfigFile)
+// readVocab reads the folder's vocabulary with its normalizer, nil where it has none,
+// and refuses a tokenizer that does other than this program's. notes say what differs
+// and is no reason to refuse it.
+func readVocab(dir string) (v *corpus.Vocab, notes []string, err error) {
+	var said normalizerKeys
+	err = ifThere(dir, tokenizerConfigFile, func(path string, text []byte) error {
+		said, err = parseTokenizerConfig(path, text)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	var fast *Tokenizer
+	err = ifThere(dir, tokenizerFile, func(path string, text []byte) error {
+		fast, err = ParseTokenizer(path, text)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err = vocabFromText(dir)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case fast == nil && v == nil:
+		return nil, nil, nil
+	case fast == nil:
+		return v.WithNormalizer(said.over(normalizerKeys{})), nil, nil
+	case v != nil && !sameTokens(v, fast.Vocab):
+		return nil, nil, &FormatError{filepath.Join(dir, vocabFile), "", "other tokens than " + tokenizerFile, "the same"}
+	}
+	v = fast.Vocab.WithNormalizer(said.over(fast.keys))
+	if n := fast.Vocab.Normalizer(); v.Normalizer() != n {
+		notes = append(notes, fmt.Sprintf("%s says that text is %s and %s that it is %s: read as the latter, as transformers does",
+			tokenizerFile, n, tokenizerConfigFile, v.Normalizer()))
+	}
+	return v, append(notes, fast.Notes...), nil
+}
+
+// ifThere hands over the text of a file of the folder, where it has one.
+func ifThere(dir, name string, use func(path string, text []byte) error) error {
+	path := filepath.Join(dir, name)
 	text, err := readFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
-	default:
-		if err := checkTokenizerConfig(path, text); err != nil {
-			return nil, err
-		}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	var fast *corpus.Vocab
-	path = filepath.Join(dir, tokenizerFile)
-	text, err = readFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
-	default:
-		if fast, err = ParseTokenizer(path, text); err != nil {
-			return nil, err
-		}
-		if err := checkVocab(path, fast, c); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	path = filepath.Join(dir, vocabFile)
+	return use(path, text)
+}
+
+// vocabFromText reads vocab.txt, nil where there is none, with the tokens of
+// added_tokens.json behind it.
+func vocabFromText(dir string) (*corpus.Vocab, error) {
 	if !isFile(dir, vocabFile) {
-		return fast, nil
+		return nil, nil
 	}
-	v, err := corpus.LoadVocab(path)
+	v, err := corpus.LoadVocab(filepath.Join(dir, vocabFile))
 	if err != nil {
 		return nil, err
 	}
-	if err := checkVocab(path, v, c); err != nil {
-		return nil, err
-	}
-	if fast != nil && fast.SHA256() != v.SHA256() {
-		return nil, &FormatError{path, "", "other tokens than " + tokenizerFile, "the same"}
-	}
-	return v, nil
-}
-
-// The settings of a tokenizer that this program's has, with the value that stands
-// for one that is not given: the same in both files.
-func uncased(o object, lower string) error {
-	for _, key := range []string{lower, "strip_accents", "tokenize_chinese_chars", "handle_chinese_chars", "clean_text"} {
-		on := true
-		if err := o.get(key, &on, "true or false"); err != nil {
+	err = ifThere(dir, addedTokensFile, func(path string, text []byte) error {
+		o, err := parseObject(path, text)
+		if err != nil {
 			return err
 		}
-		if !on {
-			return o.fail(key, "true (only uncased tokenizers can be read)")
+		added := map[string]int{}
+		for token := range o.values {
+			id := -1
+			if err := o.get(token, &id, "an id"); err != nil {
+				return err
+			}
+			added[token] = id
+		}
+		tokens, err := appendAdded(path, v.Tokens(), added)
+		if err != nil {
+			return err
+		}
+		v, err = corpus.NewVocab(tokens)
+		return err
+	})
+	return v, err
+}
+
+// appendAdded puts tokens that were added to a vocabulary behind its own. One that the
+// vocabulary has is left alone.
+func appendAdded(file string, tokens []string, added map[string]int) ([]string, error) {
+	own := len(tokens)
+	byID := slices.SortedFunc(maps.Keys(added), func(a, b string) int { return added[a] - added[b] })
+	for _, token := range byID {
+		switch id := added[token]; {
+		case id >= 0 && id < own && tokens[id] == token:
+		case id == len(tokens) && token != "":
+			tokens = append(tokens, token)
+		default:
+			return nil, &FormatError{file, "added token " + quote(token), fmt.Sprintf("id %d", id), fmt.Sprintf("its place in the vocabulary, or %d", len(tokens))}
 		}
 	}
-	return nil
+	return tokens, nil
 }
 
-// checkTokenizerConfig reads the text of a tokenizer_config.json.
-func checkTokenizerConfig(file string, text []byte) error {
-	o, err := parseObject(file, text)
-	if err != nil {
-		return err
-	}
-	return uncased(o, "do_lower_case")
-}
-
-// ParseTokenizer reads the vocabulary out of the text of a tokenizer.json; file
-// stands in errors. It is a FormatError, or wraps corpus.ErrBadData, if it is not
-// an uncased BERT's WordPiece, or its ids are not 0 to V-1.
-func ParseTokenizer(file string, text []byte) (*corpus.Vocab, error) {
-	o, err := parseObject(file, text)
-	if err != nil {
-		return nil, err
-	}
-	normalizer, ok, err := o.object("normalizer")
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, o.fail("normalizer", `one of type "BertNormalizer"`)
-	}
-	if err := ofType(normalizer, "BertNormalizer"); err != nil {
-		return nil, err
-	}
-	if err := uncased(normalizer, "lowercase"); err != nil {
-		return nil, err
-	}
-	m, ok, err := o.object("model")
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, o.fail("model", `one of type "WordPiece"`)
-	}
-	if err := ofType(m, "WordPiece"); err != nil {
-		return nil, err
-	}
-	prefix, longest := continuation, maxWordCharacters
-	if err := m.get("continuing_subword_prefix", &prefix, "text"); err != nil {
-		return nil, err
-	}
-	if prefix != continuation {
-		return nil, m.fail("continuing_subword_prefix", quote(continuation))
-	}
-	if err := m.get("max_input_chars_per_word", &longest, "a whole number"); err != nil {
-		return nil, err
-	}
-	if longest != maxWordCharacters {
-		return nil, m.fail("max_input_chars_per_word", fmt.Sprint(maxWordCharacters))
-	}
-	var ids map[string]int
-	if err := m.get("vocab", &ids, "an object from tokens to ids"); err != nil {
-		return nil, err
-	}
-	tokens := make([]string, len(ids))
-	for token, id := range ids {
-		if id < 0 || id >= len(tokens) || tokens[id] != "" {
-			return nil, &FormatError{file, "model.vocab", fmt.Sprintf("id %d of token %s", id, quote(token)), fmt.Sprintf("each of 0 to %d once", len(tokens)-1)}
-		}
-		tokens[id] = token
-	}
-	v, err := corpus.NewVocab(tokens)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return v, nil
-}
-
-// ofType checks an object's type.
-func ofType(o object, want string) error {
-	var kind string
-	if err := o.get("type", &kind, quote(want)); err != nil {
-		return err
-	}
-	if kind != want {
-		return o.fail("type", quote(want))
-	}
-	return nil
+// sameTokens compares vocab.txt with tokenizer.json, whose library drops white space at
+// the end of a line and keeps the tokens that were added.
+func sameTokens(text, fast *corpus.Vocab) bool {
+	a, b := text.Tokens(), fast.Tokens()
+	return len(a) <= len(b) && slices.EqualFunc(a, b[:len(a)], func(x, y string) bool {
+		return x == y || strings.TrimSpace(x) == y
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"reflect"
 )
 
 // Hash is the SHA-256, in hex, of everything in a configuration that determines the
@@ -64,10 +65,11 @@ func Decode(text json.RawMessage, config any) error {
 }
 
 // determining hands over the settings that determine a run's numbers with their
-// values.
+// values. One that a file leaves out is left out: runs of programs that did not have
+// it are the same runs.
 func determining(config any, use func(s Setting, text string)) error {
 	for _, s := range table {
-		if s.Running {
+		if s.Running || s.OmitEmpty && reflect.ValueOf(s.Value(config)).IsZero() {
 			continue
 		}
 		text, err := s.Text(config)

@@ -43,8 +43,8 @@ type Setting struct {
 	// they are: a run that is resumed compares fingerprints of the text, and may
 	// name other paths.
 	Path bool
-	// OmitEmpty settings stand in no file where they are empty, as in files of programs
-	// that did not have them.
+	// OmitEmpty settings stand in no file and no hash where they are empty, as in those of
+	// programs that did not have them.
 	OmitEmpty bool
 	// Used says when a run has a use for the setting; nil: always.
 	Used Condition

@@ -68,6 +68,10 @@ var table = []Setting{
 	{Key: "vocab", Field: "Vocab", Group: Data, Default: "", Path: true,
 		Help:     "vocab.txt to use (default: the shards' own, or one trained on the text)",
 		Commands: SweepFile | Sweep | Import},
+	{Key: "cased", Field: "Cased", Group: Data, Default: false, OmitEmpty: true,
+		Help: "vocab, or the vocabulary to train, is for text as it stands, with capital letters and accents " +
+			"(default: lower case without accents; shards and init-from have their own)",
+		Commands: SweepFile | Import},
 	{Key: "vocab_size", Field: "VocabSize", Aliases: []string{"V"}, Group: Data, Default: 1024,
 		Range: &Range{Min: 16, Max: 1 << 20},
 		Help:  "size of the vocabulary to train, or that the given one must have", Commands: SweepFile | Flops},

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint/checkpointtest"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
+)
+
+// reshape gives a folder's tensor other rows, the first ones of those it has, and then zeros.
+func reshape(t *testing.T, folder, name string, rows int) {
+	t.Helper()
+	path := filepath.Join(folder, "model.safetensors")
+	f := checkpointtest.Read(t, path)
+	for i := range f.Tensors {
+		if x := &f.Tensors[i]; x.Name == name {
+			row := len(x.Data) / x.Shape[0]
+			x.Data = append(x.Data, make([]byte, row*rows)...)[:row*rows]
+			x.Shape = append([]int{rows}, x.Shape[1:]...)
+		}
+	}
+	if err := checkpoint.WriteFile(path, f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// editJSON changes keys of a JSON file.
+func editJSON(t *testing.T, path string, values map[string]any) {
+	t.Helper()
+	var all map[string]any
+	if err := json.Unmarshal(read(t, path), &all); err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range values {
+		all[key] = value
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What is imported can be trained: weights that no run can have are refused at once.
+func TestImportRefuses(t *testing.T) {
+	_, folder := exported(t, "--method", "dense")
+	for name, c := range map[string]struct {
+		key, tensor string
+		rows        int
+		says        string
+	}{
+		"one segment":   {"type_vocab_size", "bert.embeddings.token_type_embeddings.weight", 1, "type_vocab_size 1"},
+		"few positions": {"max_position_embeddings", "bert.embeddings.position_embeddings.weight", 5, "seq_len: found 5"},
+	} {
+		other := t.TempDir()
+		if err := os.CopyFS(other, os.DirFS(folder)); err != nil {
+			t.Fatal(err)
+		}
+		reshape(t, other, c.tensor, c.rows)
+		editJSON(t, filepath.Join(other, "config.json"), map[string]any{c.key: c.rows})
+		out := filepath.Join(t.TempDir(), "out")
+		code, _, errs := invoke("import", "--from", other, "--out", out)
+		if code != exit.Usage || !strings.Contains(errs, c.says) {
+			t.Errorf("%s: found exit code %d and %q, expected %d and %q", name, code, errs, exit.Usage, c.says)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Errorf("%s: found a checkpoint, expected none", name)
+		}
+		if code, _, errs := invoke(quick(filepath.Join(t.TempDir(), "run"), "--init-from", other, "--layers", "0", "--hidden", "0", "--heads", "0", "--ffn", "0")...); code != exit.Usage {
+			t.Errorf("%s: train: found exit code %d and %q, expected %d", name, code, errs, exit.Usage)
+		}
+	}
+}
+
+// A folder with a padded table and a cased tokenizer is imported, evaluated, trained on and
+// written back as what it is.
+func TestCasedFolder(t *testing.T) {
+	_, folder := exported(t, "--method", "dense")
+	for _, name := range []string{"tokenizer_config.json", "vocab.txt", "tokenizer.json"} {
+		if name == "tokenizer_config.json" {
+			editJSON(t, filepath.Join(folder, name), map[string]any{"do_lower_case": false})
+		} else if name == "tokenizer.json" {
+			if err := os.Remove(filepath.Join(folder, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	n := strings.Count(string(read(t, folder, "vocab.txt")), "\n")
+	padded := (n + 8) / 8 * 8
+	reshape(t, folder, "bert.embeddings.word_embeddings.weight", padded)
+	reshape(t, folder, "cls.predictions.bias", padded)
+	editJSON(t, filepath.Join(folder, "config.json"), map[string]any{"vocab_size": padded})
+
+	imported, out := filepath.Join(t.TempDir(), "imported"), filepath.Join(t.TempDir(), "out")
+	code, _, errs := invoke("import", "--from", folder, "--out", imported)
+	if code != exit.Done || !strings.Contains(errs, "belong to no token") {
+		t.Fatalf("found exit code %d and %q, expected a word about the rows of no token", code, errs)
+	}
+	in := newInputs(t)
+	text := in.file("good.txt", goodText)
+	done(t, "eval", "--checkpoint", imported, "--corpus", text, "--device", "cpu")
+	run := in.none("run")
+	done(t, quick(run, "--init-from", imported, "--corpus", text, "--layers", "0", "--hidden", "0", "--heads", "0", "--ffn", "0")...)
+	done(t, "export", "--checkpoint", run, "--out", out)
+	var written struct {
+		Lower bool `json:"do_lower_case"`
+	}
+	if err := json.Unmarshal(read(t, out, "tokenizer_config.json"), &written); err != nil || written.Lower {
+		t.Errorf("found %+v and error %v, expected do_lower_case false", written, err)
+	}
+	if !strings.Contains(string(read(t, out, "tokenizer.json")), `"lowercase": false`) {
+		t.Error("found no \"lowercase\": false in tokenizer.json")
+	}
+}

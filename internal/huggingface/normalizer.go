@@ -1,0 +1,67 @@
+package huggingface
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+)
+
+// normalizerKeys are what a file says of a BertNormalizer; nil: nothing.
+type normalizerKeys struct{ lower, strip, ideographs *bool }
+
+// over returns the normalizer of the keys, those of below where they say nothing, and
+// BERT's own where neither does. Accents go where capitals go, unless it is said.
+func (k normalizerKeys) over(below normalizerKeys) corpus.Normalizer {
+	first := func(given ...*bool) *bool {
+		i := slices.IndexFunc(given, func(b *bool) bool { return b != nil })
+		if i < 0 {
+			return nil
+		}
+		return given[i]
+	}
+	yes := true
+	lower := first(k.lower, below.lower, &yes)
+	strip := first(k.strip, below.strip, lower)
+	return corpus.Normalizer{Cased: !*lower, KeepAccents: !*strip, JoinIdeographs: !*first(k.ideographs, below.ideographs, &yes)}
+}
+
+// readKeys reads them from an object, whose names for them differ.
+func readKeys(o object, lower, ideographs string) (k normalizerKeys, err error) {
+	for _, key := range []struct {
+		name string
+		to   **bool
+	}{{lower, &k.lower}, {"strip_accents", &k.strip}, {ideographs, &k.ideographs}} {
+		if err := o.get(key.name, key.to, "true or false"); err != nil {
+			return k, err
+		}
+	}
+	clean := true
+	if err := o.get("clean_text", &clean, "true or false"); err != nil {
+		return k, err
+	}
+	if !clean {
+		return k, o.fail("clean_text", "true (controls are dropped here)")
+	}
+	return k, nil
+}
+
+// tokenizerClasses are those that do what BertTokenizer does, or leave it to
+// tokenizer.json.
+var tokenizerClasses = []string{tokenizerClass, "DistilBertTokenizer", "ElectraTokenizer", "PreTrainedTokenizer", "TokenizersBackend"}
+
+// parseTokenizerConfig reads the text of a tokenizer_config.json.
+func parseTokenizerConfig(file string, text []byte) (normalizerKeys, error) {
+	o, err := parseObject(file, text)
+	if err != nil {
+		return normalizerKeys{}, err
+	}
+	class := tokenizerClass
+	if err := o.get("tokenizer_class", &class, "the name of a class"); err != nil {
+		return normalizerKeys{}, err
+	}
+	if !slices.Contains(tokenizerClasses, strings.TrimSuffix(class, "Fast")) {
+		return normalizerKeys{}, o.fail("tokenizer_class", tokenizerClass+" (no other tokenizer can be read)")
+	}
+	return readKeys(o, "do_lower_case", "tokenize_chinese_chars")
+}
