@@ -19,6 +19,7 @@ func readState(c *checkpoint.Checkpoint) (savedState, *corpus.Vocab, error) {
 	if err := json.Unmarshal(c.State, &s); err != nil {
 		return s, nil, fmt.Errorf("%s: state: found %w, expected a training state: %w", file, err, checkpoint.ErrCorrupt)
 	}
+	s.Config.resolveEvalBatches()
 	if err := s.Model.Validate(); err != nil {
 		return s, nil, fmt.Errorf("%s: model: %w: %w", file, err, checkpoint.ErrCorrupt)
 	}
@@ -39,6 +40,9 @@ type Trained struct {
 	Config  Config    // resolved, of the training run
 	Vocab   []string  // by token id
 	Skipped []Skipped // newer checkpoints that are damaged
+	// Positions is the longest sequence that the model takes. The run trained the first
+	// Config.SeqLen of them; those beyond are as they started.
+	Positions int
 }
 
 // opened is a checkpoint whose files have been verified.
@@ -60,7 +64,7 @@ func openCheckpoint(path string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := Trained{Path: found.Path, Step: found.Step, Config: s.Config, Vocab: s.Vocab, Skipped: skipped(passed)}
+	t := Trained{Path: found.Path, Step: found.Step, Config: s.Config, Vocab: s.Vocab, Skipped: skipped(passed), Positions: s.Model.MaxPositions}
 	return &opened{t, found, s, vocab}, nil
 }
 

@@ -159,11 +159,11 @@ type Config struct {
 	SaveTotalLimit int `yaml:"save_total_limit"`
 	// EvalSteps: steps between evaluations. Values: 1 or more (0: at the end). Default 0.
 	EvalSteps int64 `yaml:"eval_steps"`
-	// EvalBatches: batches of an evaluation during training. Values: 1 or more (0: the
-	// whole set). Default 16.
+	// EvalBatches: batches of an evaluation during training. Values: 1 or more (-1: 16, on
+	// sim 1, 0: the whole set). Default -1.
 	EvalBatches int `yaml:"eval_batches"`
-	// FinalBatches: batches of the evaluation after the last step. Values: 1 or more (0:
-	// the whole set). Default 0.
+	// FinalBatches: batches of the evaluation after the last step. Values: 1 or more (-1:
+	// the whole set, on sim 1, 0: the whole set). Default -1.
 	FinalBatches int `yaml:"final_eval_batches"`
 	// LoggingSteps: steps between log lines. Values: 1 or more. Default 20.
 	LoggingSteps int64 `yaml:"logging_steps"`

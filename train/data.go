@@ -49,6 +49,7 @@ type dataset struct {
 	valid  *corpus.Dataset
 	counts string // see countsOf
 	text   Text
+	shared string // warns of validation text that is trained on; "": there is none
 }
 
 // countsOf sums up a store's numbers of documents, sentences and occurrences of
@@ -117,6 +118,7 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, p
 	}
 	d := &dataset{vocab: vocab, counts: countsOf(train), text: textOf(vocab, valid)}
 	d.text.Fingerprint = Fingerprint{train.Fingerprint(), valid.Fingerprint(), vocab.SHA256()}
+	d.shared = sharedText(valid, train)
 	o := c.datasetOptions()
 	if d.train, err = corpus.NewDataset(train, vocab, o); err != nil {
 		return nil, err
@@ -127,6 +129,16 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, p
 		return nil, err
 	}
 	return d, nil
+}
+
+// sharedText warns of documents of the validation text that are trained on.
+func sharedText(valid, train *corpus.Store) string {
+	shared := valid.SharedWith(train)
+	if shared.Documents == 0 {
+		return ""
+	}
+	return fmt.Sprintf("valid: %d of %d documents of the validation text, %.1f %% of its tokens, are in the training text too: the validation loss is not that of unseen text",
+		shared.Documents, valid.Documents(), 100*float64(shared.Tokens)/float64(valid.Tokens()))
 }
 
 // vocabSizeGiven tells whether the configuration asks for a size of its own.

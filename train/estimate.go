@@ -53,7 +53,7 @@ func shapeOf(c Config) (*Plan, error) {
 	if err := c.checkNumbers(); err != nil {
 		return nil, err
 	}
-	p := &Plan{Config: c}
+	p := &Plan{Config: c, asItComes: c.asItComes()}
 	from, err := c.initialWeights()
 	if err != nil {
 		return nil, err

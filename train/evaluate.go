@@ -31,6 +31,8 @@ type Evaluation struct {
 	Metrics        EvalMetrics
 	UnigramEntropy float64 // of the text: see Text
 	Tokens         int64   // of the text
+	// Warnings say what could not be compared, a line each.
+	Warnings []string
 }
 
 // Evaluate measures the checkpoint that path means (a step-N folder, or the newest good
@@ -59,8 +61,8 @@ func Evaluate(ctx context.Context, path string, o EvalOptions, open Opener) (_ *
 	var d *dataset
 	if len(o.Corpus) > 0 {
 		d, err = loadEvalData(ctx, c.Config, o.Corpus, c.vocab, o.Loading)
-	} else {
-		d, err = loadData(ctx, c.Config, c.vocab, c.saved.demo(), o.Loading)
+	} else if d, err = loadData(ctx, c.Config, c.vocab, c.saved.demo(), o.Loading); err == nil {
+		out.Warnings, err = c.saved.sameValid(d)
 	}
 	if err != nil {
 		return out, err

@@ -93,6 +93,7 @@ func environment(device string) Environment {
 func ReadRunConfig(dir string) (Config, error) {
 	c := DefaultConfig()
 	err := ReadConfigFile(filepath.Join(dir, ConfigName), &c)
-	c.Given = nil // the file has every setting, whoever gave it
+	c.resolveEvalBatches() // which old files may not have
+	c.Given = nil          // the file has every setting, whoever gave it
 	return c, err
 }

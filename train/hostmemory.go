@@ -58,3 +58,27 @@ func (p *Plan) hostRemedy(free int64) (string, error) {
 	}
 	return "not even micro-batches of 1 would fit", nil
 }
+
+// FitsHost compares the bytes that models of several runs at a time take with what of the
+// host's memory is free: each run alone may fit where they do not together. largest first:
+// the error says how many would fit. It is nil for a device that plans its own memory.
+func (d *Dry) FitsHost(largest []int64) error {
+	if d.Device != nil {
+		return nil
+	}
+	return fitTogether(largest, host.FreeMemory())
+}
+
+// fitTogether is FitsHost with so many bytes free; -1: unknown.
+func fitTogether(largest []int64, free int64) error {
+	fit, needed := 0, int64(0)
+	for _, bytes := range largest {
+		if needed += bytes; needed <= free {
+			fit++
+		}
+	}
+	if free < 0 || needed <= free {
+		return nil
+	}
+	return usage.Errorf("memory: found %s free, expected %s for %d runs at a time; --jobs %d would fit", mebibytes(free), mebibytes(needed+1<<20-1), len(largest), max(1, fit))
+}

@@ -26,11 +26,17 @@ type Plan struct {
 
 	// Warnings say, a line each, where the run will not be what was asked for: a
 	// density that whole blocks cannot have, updates that move nothing, rows, columns
-	// and heads without a block.
+	// and heads without a block, validation text that is trained on.
 	Warnings []string
+
+	// Notes say, a line each, what a user should know of the run and need not change:
+	// what Warnings would say, had the settings not been the program's own.
+	Notes []string
 
 	data *dataset
 	demo uint64 // seed of the demo corpus
+	// asItComes: see Config.asItComes, of the configuration before it was resolved.
+	asItComes bool
 	// sizes are those of the model that the weights come from, nil where they are
 	// random: they go over the preset's.
 	sizes *model.Config
@@ -60,7 +66,10 @@ func newPlan(ctx context.Context, c Config, at resumePoint, progress func(stage 
 		return nil, nil, err
 	}
 	vocab := at.vocab
-	p = &Plan{Config: c, demo: demoSeed}
+	if at.found != nil {
+		c.keepEvalBatches(at.saved.Config)
+	}
+	p = &Plan{Config: c, demo: demoSeed, asItComes: c.asItComes()}
 	if at.found != nil {
 		p.demo = at.saved.demo()
 	}
@@ -113,12 +122,41 @@ func (p *Plan) load(ctx context.Context, vocab *corpus.Vocab, from *initialWeigh
 	if from != nil {
 		p.Warnings = append(p.Warnings, from.notes...)
 	}
+	if p.data.shared != "" {
+		p.Warnings = append(p.Warnings, p.data.shared)
+	}
 	return p.countFLOPs()
 }
 
 // unknownExamples stands for the size of an epoch before the data is there: large,
 // so that nothing is called too long for the run.
 const unknownExamples = math.MaxInt32
+
+// resolveEvalBatches puts the defaults in place: on the simulator an evaluation of the
+// whole set would take hours.
+func (c *Config) resolveEvalBatches() {
+	during, last := 16, 0
+	if c.Device == "sim" {
+		during, last = 1, 1
+	}
+	if c.EvalBatches == -1 {
+		c.EvalBatches = during
+	}
+	if c.FinalBatches == -1 {
+		c.FinalBatches = last
+	}
+}
+
+// keepEvalBatches puts in place of a default what the run began with, maybe on another
+// device.
+func (c *Config) keepEvalBatches(began Config) {
+	if c.EvalBatches == -1 {
+		c.EvalBatches = began.EvalBatches
+	}
+	if c.FinalBatches == -1 {
+		c.FinalBatches = began.FinalBatches
+	}
+}
 
 // resolve works out everything but the data: examples are what an epoch has.
 func (p *Plan) resolve(vocabSize, examples int) error {
@@ -135,6 +173,7 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 		perStep := float64(c.BatchSize * c.Accumulation)
 		c.MaxSteps = max(1, int64(math.Round(c.Epochs*float64(examples)/perStep)))
 	}
+	c.resolveEvalBatches()
 	if c.WarmupSteps == -1 {
 		c.WarmupSteps = min(c.MaxSteps/10, 10000)
 	}

@@ -127,6 +127,7 @@ func sameRun(c Config, saved savedState) error {
 	if c.VocabSize != saved.Config.VocabSize && c.vocabSizeGiven() {
 		return usage.Errorf("vocab_size: found %d, expected %d as in the run to resume", c.VocabSize, saved.Config.VocabSize)
 	}
+	c.keepEvalBatches(saved.Config)
 	now := Plan{Config: c}
 	if c.InitFrom != "" {
 		now.sizes = &saved.Model

@@ -77,6 +77,26 @@ func (p resumePoint) sameText(plan *Plan) (warnings []string, err error) {
 	}
 }
 
+// sameValid checks that the validation text is that of the run, in the order of its
+// documents: an evaluation without it would not be the run's.
+func (s *savedState) sameValid(d *dataset) (warnings []string, err error) {
+	from := s.Config.Valid
+	if len(from) == 0 {
+		from = s.Config.Corpus
+	}
+	switch {
+	case s.Text == nil && s.Corpus == "": // an import: no run read anything
+		return nil, nil
+	case s.Text == nil && s.Corpus != d.counts:
+		return nil, usage.Errorf("corpus: found text with other documents, sentences or token counts in %s, expected the text that the run began with; --corpus evaluates on another", named(s.Config.Corpus))
+	case s.Text == nil:
+		return []string{"the checkpoint is of an older version and has no fingerprint of its text: whether the validation text is that of the run is not known"}, nil
+	case s.Text.Valid != d.text.Fingerprint.Valid:
+		return nil, usage.Errorf("valid: found another text, or its documents in another order, in %s, expected the validation text of the run; --corpus evaluates on another", named(from))
+	}
+	return nil, nil
+}
+
 // named names the paths of a text.
 func named(paths []string) string {
 	if len(paths) == 0 {

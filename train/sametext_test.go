@@ -2,6 +2,7 @@ package train_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,5 +140,47 @@ func TestDemoCorpusHasNoSeed(t *testing.T) {
 	}
 	if prints[0] != prints[1] || prints[0].Train == prints[0].Valid {
 		t.Errorf("found the fingerprints %v, expected one for both seeds", prints)
+	}
+}
+
+// Validation text that is trained on is said once, with how much of it.
+func TestValidationTextThatIsTrainedOn(t *testing.T) {
+	folder := t.TempDir()
+	write := func(name string, from, to int) string {
+		var text strings.Builder
+		for i := from; i < to; i++ {
+			fmt.Fprintf(&text, "The cat number %03d sat. The dog ran away.\n\n", i)
+		}
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	corpus := write("corpus.txt", 0, 80)
+	for valid, want := range map[string]string{
+		write("other.txt", 80, 100): "",
+		write("part.txt", 75, 95):   "valid: 5 of 20 documents of the validation text, 25.0 % of its tokens,",
+		corpus:                      "valid: 80 of 80 documents of the validation text, 100.0 % of its tokens,",
+		"":                          "", // every 20th document is kept aside
+	} {
+		c := train.DefaultConfig()
+		c.Layers, c.Hidden, c.Heads, c.FFN, c.BlockSize, c.VocabSize, c.SeqLen, c.Corpus = 1, 32, 2, 64, 8, 60, 16, []string{corpus}
+		if valid != "" {
+			c.Valid = []string{valid}
+		}
+		p, err := train.NewPlan(t.Context(), c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said []string
+		for _, text := range p.Warnings {
+			if strings.HasPrefix(text, "valid: ") {
+				said = append(said, text)
+			}
+		}
+		if want == "" && len(said) > 0 || want != "" && (len(said) != 1 || !strings.HasPrefix(said[0], want)) {
+			t.Errorf("%s: found %q, expected %q", valid, said, want)
+		}
 	}
 }

@@ -3,7 +3,9 @@ package train
 import (
 	"fmt"
 	"math"
+	"strings"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -22,9 +24,37 @@ func Warnings(c Config) ([]string, error) {
 // it, before the plan warns.
 const offDensity = 0.1
 
-// warn fills Warnings: where the run is not what was asked for.
+// warn fills Warnings: where the run is not what was asked for. Of the demo as it comes
+// nothing was asked for, so they are a note.
 func (p *Plan) warn() error {
-	p.Warnings = nil
+	p.Warnings, p.Notes = nil, nil
+	err := p.warnShape()
+	if p.asItComes && len(p.Warnings) > 0 {
+		p.Notes = []string{"the demo's blocks are coarse for so small a model: " + strings.Join(p.Warnings, "; ")}
+		p.Warnings = nil
+	}
+	return err
+}
+
+// asItComes tells whether every setting that determines the numbers, but for the seed,
+// is as the program has it: the demo.
+func (c *Config) asItComes() bool {
+	defaults := DefaultConfig()
+	for _, s := range settings.All() {
+		if s.Running || s.Key == "seed" || s.Group == settings.Running {
+			continue
+		}
+		is, err := s.Text(c)
+		was, errDefault := s.Text(&defaults)
+		if err != nil || errDefault != nil || is != was {
+			return false
+		}
+	}
+	return true
+}
+
+// warnShape says what follows from the shapes of the tensors.
+func (p *Plan) warnShape() error {
 	table, err := model.Table(p.Model)
 	if err != nil {
 		return err

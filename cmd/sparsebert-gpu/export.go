@@ -44,5 +44,8 @@ func exportAction(c *cli.Context) error {
 		return err
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "%s: step %d of %s\n", c.String("output-dir"), trained.Step, trained.Path)
+	if n := trained.Config.SeqLen; err == nil && trained.Step > 0 && n < trained.Positions {
+		_, err = fmt.Fprintf(c.App.Writer, "trained on sequences of %d tokens: the model takes %d, but the positions beyond %d were not trained\n", n, trained.Positions, n)
+	}
 	return err
 }

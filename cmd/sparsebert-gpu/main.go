@@ -40,7 +40,8 @@ func main() {
 // error, to stderr, and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app := newApp(stdout, stderr)
-	err := app.RunContext(ctx, commandline.FlagsFirst(app, commandline.FoldUnderscores(args)))
+	args = commandline.RepeatLists(app, commandline.FoldUnderscores(args))
+	err := app.RunContext(ctx, commandline.FlagsFirst(app, args))
 	if err == nil {
 		return exit.Done
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
+	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 func prepareCommand() *cli.Command {
@@ -19,7 +20,7 @@ func prepareCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "corpus", Aliases: []string{"c"}, Usage: "text (file, folder, .gz, .zst); repeatable"},
 			&cli.StringFlag{Name: "out", Aliases: []string{"o", "output-dir"}, Usage: "folder for the shards, new or empty"},
 			&cli.StringFlag{Name: "vocab", Usage: "vocab.txt to use (default: train one)"},
-			&cli.IntFlag{Name: "vocab-size", Aliases: []string{"V"}, Value: bertVocab, Usage: "size of the vocabulary to train"},
+			&cli.IntFlag{Name: "vocab-size", Aliases: []string{"V"}, Value: train.DefaultConfig().VocabSize, Usage: "size of the vocabulary to train; BERT's has 30522"},
 			&cli.BoolFlag{Name: "cased", Usage: "keep capital letters and accents (default: lower case without accents)"},
 			settingFlag("threads"),
 			&cli.IntFlag{Name: "shard-tokens", Usage: "tokens of one shard (0: about 16 million)"},

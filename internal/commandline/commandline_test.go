@@ -24,12 +24,14 @@ func program(check func(c *cli.Context) error) *cli.App {
 				&cli.StringFlag{Name: "out", Aliases: []string{"o"}},
 				&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: 1},
 				&cli.BoolFlag{Name: "list"},
+				&cli.StringSliceFlag{Name: "corpus", Aliases: []string{"c"}},
 			}},
 			{Name: "train", Action: check, Flags: []cli.Flag{
 				&cli.Int64Flag{Name: "max-steps"},
 				&cli.Float64Flag{Name: "lr", EnvVars: []string{"TEST_LR"}},
 				&cli.Uint64Flag{Name: "seed"},
 				&cli.BoolFlag{Name: "resume"},
+				&cli.StringSliceFlag{Name: "corpus", Aliases: []string{"c"}},
 			}},
 		},
 	}
@@ -53,6 +55,32 @@ func TestFlagsFirst(t *testing.T) {
 	} {
 		args := strings.Fields(in)
 		if got := strings.Join(commandline.FlagsFirst(app, args), " "); got != want {
+			t.Errorf("%s: found %s, expected %s", in, got, want)
+		}
+		if !slices.Equal(args, strings.Fields(in)) {
+			t.Errorf("%s: found the arguments changed: %v", in, args)
+		}
+	}
+}
+
+func TestRepeatLists(t *testing.T) {
+	app := program(nil)
+	for in, want := range map[string]string{
+		"p train --corpus a b c --resume":     "p train --corpus a --corpus b --corpus c --resume",
+		"p train -c a b --lr 1 x":             "p train -c a -c b --lr 1 x",
+		"p train --corpus":                    "p train --corpus",
+		"p train --corpus=a b":                "p train --corpus=a b",
+		"p train --resume a":                  "p train --resume a",
+		"p train --corpus a -- b c":           "p train --corpus a -- b c",
+		"p train --corpus a b --corpus c":     "p train --corpus a --corpus b --corpus c",
+		"p sweep f --corpus a b --list":       "p sweep f --corpus a --corpus b --list",
+		"p sweep --corpus a f --out d":        "p sweep --corpus a f --out d",
+		"p sweep --corpus a f --corpus b c g": "p sweep --corpus a f --corpus b --corpus c --corpus g",
+		"p none --corpus a b":                 "p none --corpus a b",
+		"p":                                   "p",
+	} {
+		args := strings.Fields(in)
+		if got := strings.Join(commandline.RepeatLists(app, args), " "); got != want {
 			t.Errorf("%s: found %s, expected %s", in, got, want)
 		}
 		if !slices.Equal(args, strings.Fields(in)) {

@@ -24,6 +24,9 @@ func WriteDry(w io.Writer, d *train.Dry) error {
 		fmt.Fprintf(w, " (%s free)", Mebibytes(d.FreeBytes))
 	}
 	fmt.Fprintln(w)
+	for _, note := range d.Plan.Notes {
+		fmt.Fprintf(w, "note: %s\n", note)
+	}
 	for _, warning := range d.Plan.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", warning)
 	}

@@ -69,6 +69,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}, o.Open)
 	if measured != nil {
 		progress.WarnSkipped(o.Log, measured.Skipped)
+		for _, text := range measured.Warnings {
+			o.Log.Warn().Msg(text)
+		}
 	}
 	if err != nil {
 		return nil, err

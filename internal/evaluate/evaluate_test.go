@@ -3,6 +3,7 @@ package evaluate_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -93,6 +94,42 @@ func TestRunErrors(t *testing.T) {
 		if r, err := evaluate.Run(t.Context(), o); r != nil || err == nil || !usage.Is(err) && !train.IsUsage(err) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: found %v and error %v, expected %q", c.name, r, err, c.says)
 		}
+	}
+}
+
+// Without --corpus a checkpoint is measured on the run's own validation text, or not at all.
+func TestRunComparesTheText(t *testing.T) {
+	folder := t.TempDir()
+	text := filepath.Join(folder, "text.txt")
+	var docs strings.Builder
+	for i := range 80 {
+		fmt.Fprintf(&docs, "The cat number %d sat. The dog ran away.\n\n", i)
+	}
+	write := func(text, content string) {
+		if err := os.WriteFile(text, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(text, docs.String())
+	c := train.DefaultConfig()
+	c.Layers, c.Hidden, c.Heads, c.FFN, c.BlockSize, c.SeqLen, c.BatchSize, c.MaxSteps, c.Updates = 1, 32, 2, 64, 8, 32, 4, 2, 2
+	c.Device, c.VocabSize, c.Corpus, c.OutputDir = "cpu", 60, []string{text}, filepath.Join(folder, "run")
+	var open device.Opener
+	if _, err := train.Run(t.Context(), c, open.Open, nil); err != nil {
+		t.Fatal(err)
+	}
+	o := evaluate.Options{Checkpoint: c.OutputDir, Batches: 1, Device: "cpu", Open: open.Open, Log: zerolog.Nop()}
+	if _, err := evaluate.Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	write(text, strings.Replace(docs.String(), "number 19 sat", "sat 19 number", 1)) // in the validation part, with the same counts
+	const says = "expected the validation text of the run; --corpus evaluates on another"
+	if r, err := evaluate.Run(t.Context(), o); r != nil || !train.IsUsage(err) || !strings.Contains(err.Error(), says) {
+		t.Errorf("found %v and error %v, expected %q", r, err, says)
+	}
+	o.Corpus = []string{text}
+	if _, err := evaluate.Run(t.Context(), o); err != nil {
+		t.Errorf("with a corpus: found %v", err)
 	}
 }
 

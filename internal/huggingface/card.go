@@ -78,6 +78,13 @@ func (c Content) card(table []model.Tensor) string {
 	line("| steps | %d |", f.Steps)
 	if f.Steps > 0 {
 		line("| batch | %d sequences of %d tokens |", f.BatchSequences, f.SeqLen)
+		if f.SeqLen < c.Config.MaxPositions {
+			untrained := "random: give it no longer sequences"
+			if f.Start != "" {
+				untrained = "as in the weights it started from"
+			}
+			line("| trained positions | the first %d of %d; those beyond are %s |", f.SeqLen, c.Config.MaxPositions, untrained)
+		}
 		line("| peak learning rate, seed | %.4g, %d |", f.LearningRate, f.Seed)
 		line("| training loss (MLM + NSP) | %.4f |", f.TrainLoss)
 	}

@@ -136,6 +136,40 @@ func TestRunInLines(t *testing.T) {
 	}
 }
 
+// A line says first how far the run is, and one line tells of an update. In JSON numbers stay numbers.
+func TestLinesBeginWithTheStep(t *testing.T) {
+	run := twoRuns(t)[1]
+	run.Config.Device = "sim"
+	plan, err := train.NewPlan(t.Context(), run.Config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, asJSON := range []bool{false, true} {
+		var out bytes.Buffer
+		w := NewRun(NewLog(&out, false, asJSON), &out, run.Config)
+		w.Started(plan, "folder", 0)
+		w.Stepped(1, 6, 1)
+		w.Updated(train.TopologyMetrics{Step: 2, Update: 1, Pruned: 12, ExploredDOF: 0.5, RemovedNewRatio: new(0.25)})
+		w.Updated(train.TopologyMetrics{Step: 4, Update: 2})
+		w.Stepped(5, 6, 1)
+		w.Logged(train.TrainMetrics{Step: 5, MLMLoss: 2.5})
+		w.Evaluated(train.EvalMetrics{Step: 6, MLMLoss: 2.25})
+		w.Close()
+		want := []string{
+			"train step=5/6 left=0s mlm_loss=2.5000", "eval step=6/6 mlm_loss=2.2500", "the 5 that are left take about",
+			"topology step=2/6 update=1/2 explored_dof=0.500 removed_new_ratio=0.250 pruned=12", "topology step=4/6 update=2/2 explored_dof=0.000 pruned=0",
+		}
+		if asJSON {
+			want = []string{`"step":5,"steps":6,"left":"0s","mlm_loss":"2.5000"`, `"update":1,"updates":2,"pruned":12`}
+		}
+		for _, words := range want {
+			if !strings.Contains(out.String(), words) {
+				t.Errorf("JSON %v: found %s\nexpected %q in it", asJSON, out.String(), words)
+			}
+		}
+	}
+}
+
 // Finished runs of earlier processes count as done, and take no time of this one.
 func TestSweepCountsFLOPs(t *testing.T) {
 	runs := twoRuns(t)

@@ -24,6 +24,9 @@ type Run struct {
 	load   *stageLog
 	loss   atomic.Uint64 // bits of the last step's loss: the bar is drawn by another goroutine
 	dir    string
+	plan   *train.Plan // nil before the run began
+	from   int64       // steps that earlier processes finished
+	began  time.Time   // of the first step here
 }
 
 // NewRun shows the run of a configuration on w, which has a bar if it is a [Screen] on a terminal.
@@ -47,14 +50,23 @@ func (r *Run) drawOn(out io.Writer, options ...mpb.ContainerOption) {
 	r.load.log = r.log
 }
 
+// left is the time that a run still takes, by that of the steps of this process: earlier ones took
+// no time of its own. ok is false before the first.
+func left(began time.Time, from, done, total int64) (_ time.Duration, ok bool) {
+	if done <= from {
+		return 0, false
+	}
+	d := time.Duration(float64(time.Since(began)) / float64(done-from) * float64(total-done))
+	return d.Round(time.Second), true
+}
+
 // addBar draws the bar of a run of which from steps are done.
 func (r *Run) addBar(from, steps int64) {
 	began := time.Now()
 	state := func(s decor.Statistics) string {
 		text := fmt.Sprintf(" loss %.3f, %v", math.Float64frombits(r.loss.Load()), time.Since(began).Round(time.Second))
-		if done := s.Current - from; done > 0 { // of this process: earlier steps took no time of its own
-			left := time.Since(began) / time.Duration(done) * time.Duration(s.Total-s.Current)
-			text += fmt.Sprintf(", %v left", left.Round(time.Second))
+		if left, ok := left(began, from, s.Current, s.Total); ok {
+			text += fmt.Sprintf(", %v left", left)
 		}
 		return text
 	}
@@ -87,7 +99,7 @@ func (r *Run) Loading(stage string, done, total int64) { r.load.report(stage, do
 
 // Started implements train.Observer.
 func (r *Run) Started(p *train.Plan, dir string, from int64) {
-	r.dir = dir
+	r.dir, r.plan, r.from, r.began = dir, p, from, time.Now()
 	c := p.Config
 	e := r.log.Info().Str("model", c.Model).Stringer("method", c.Method)
 	if c.Method != model.Dense {
@@ -103,7 +115,10 @@ func (r *Run) Started(p *train.Plan, dir string, from int64) {
 		warn(r.log, "", p)
 	}
 	if from > 0 {
-		r.log.Info().Int64("step", from).Msg("resumed")
+		r.log.Info().Int64("step", from).Int64("steps", c.MaxSteps).Msg("resumed")
+	}
+	if c.Device == "sim" {
+		r.log.Info().Msg("the simulator carries out the GPU's instructions on the CPU, for tests: a step of BERT-Tiny takes most of a minute; the first step tells how long the run will take")
 	}
 	if r.bars != nil {
 		r.addBar(from, c.MaxSteps)
@@ -116,24 +131,52 @@ func (r *Run) Stepped(done, total int64, loss float64) {
 		r.loss.Store(math.Float64bits(loss))
 		r.bar.SetCurrent(done)
 	}
+	if r.plan != nil && r.plan.Config.Device == "sim" && done == r.from+1 && done < total {
+		took := time.Since(r.began)
+		r.log.Info().Int64("step", done).Int64("steps", total).
+			Msgf("the simulator took %v for a step: the %d that are left take about %v, evaluations besides; --device cpu computes the same in a fraction of it",
+				took.Round(100*time.Millisecond), total-done, (took * time.Duration(total-done)).Round(time.Second))
+	}
+}
+
+// at begins a line about a step.
+func (r *Run) at(step int64) *zerolog.Event {
+	e := r.log.Info().Int64("step", step)
+	if r.plan != nil {
+		e = e.Int64("steps", r.plan.Config.MaxSteps)
+	}
+	return e
 }
 
 // Logged implements train.Observer.
 func (r *Run) Logged(m train.TrainMetrics) {
-	r.log.Info().Int64("step", m.Step).
-		Str("mlm_loss", fmt.Sprintf("%.4f", m.MLMLoss)).Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss)).
+	e := r.at(m.Step)
+	if r.plan != nil {
+		if left, ok := left(r.began, r.from, m.Step, r.plan.Config.MaxSteps); ok {
+			e = e.Stringer("left", left)
+		}
+	}
+	e.Str("mlm_loss", fmt.Sprintf("%.4f", m.MLMLoss)).Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss)).
 		Str("lr", fmt.Sprintf("%.2e", m.LR)).Str("grad_norm", fmt.Sprintf("%.2f", m.GradNorm)).
 		Str("tokens_per_second", fmt.Sprintf("%.0f", m.TokensPerSecond)).Msg("train")
 }
 
 // Updated implements train.Observer.
 func (r *Run) Updated(m train.TopologyMetrics) {
-	r.log.Debug().Int64("step", m.Step).Int64("update", m.Update).Float64("explored_dof", m.ExploredDOF).Msg("topology")
+	e := r.at(m.Step).Int64("update", m.Update)
+	if r.plan != nil {
+		e = e.Int("updates", len(r.plan.UpdateAt))
+	}
+	e = e.Int64("pruned", m.Pruned).Str("explored_dof", fmt.Sprintf("%.3f", m.ExploredDOF))
+	if m.RemovedNewRatio != nil {
+		e = e.Str("removed_new_ratio", fmt.Sprintf("%.3f", *m.RemovedNewRatio))
+	}
+	e.Msg("topology")
 }
 
 // Evaluated implements train.Observer.
 func (r *Run) Evaluated(m train.EvalMetrics) {
-	r.log.Info().Int64("step", m.Step).
+	r.at(m.Step).
 		Str("mlm_loss", fmt.Sprintf("%.4f", m.MLMLoss)).Str("mlm_accuracy", fmt.Sprintf("%.3f", m.MLMAccuracy)).
 		Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss)).Str("nsp_accuracy", fmt.Sprintf("%.3f", m.NSPAccuracy)).Msg("eval")
 }

@@ -77,6 +77,9 @@ func cardsOf(r *Run) []card {
 		if l := r.Estimate; l != nil && c.Method != model.Dense {
 			note += fmt.Sprintf("; the dense model: %.1f× as many", l.DenseNonEmbeddingFLOPs*r.sequencesPerStep()*float64(r.Steps())/flops)
 		}
+		if asked := r.AskedFLOPsAt(r.Steps()); finite(asked) && metric(asked) != metric(flops) {
+			note += fmt.Sprintf("; %s at the density asked for, which whole blocks do not have", metric(asked))
+		}
 		out = append(out, card{"training FLOPs", metric(flops), note})
 	}
 	if n := len(r.Topology); n > 0 {

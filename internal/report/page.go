@@ -295,7 +295,13 @@ func rowOf(r *Run, columns []string) rowView {
 	add(f.MLMAccuracy, short)
 	add(f.NSPLoss, func(v float64) string { return fmt.Sprintf("%.4f", v) })
 	add(f.NSPAccuracy, short)
-	add(r.FLOPsAt(r.Steps()), metric)
+	asked := r.AskedFLOPsAt(r.Steps())
+	add(r.FLOPsAt(r.Steps()), func(v float64) string {
+		if finite(asked) && metric(asked) != metric(v) {
+			return fmt.Sprintf("%s (asked: %s)", metric(v), metric(asked))
+		}
+		return metric(v)
+	})
 	explored := math.NaN()
 	if n := len(r.Topology); n > 0 {
 		explored = r.Topology[n-1].ExploredDOF

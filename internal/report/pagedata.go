@@ -25,7 +25,8 @@ type runData struct {
 	Steps       int64              `json:"steps"`
 	Tokens      float64            `json:"tokens"`
 	FLOPs       *float64           `json:"flops"`
-	MLMLoss     *float64           `json:"mlm_loss"` // of the last evaluation, with the next three
+	AskedFLOPs  *float64           `json:"asked_flops"` // at the density asked for; null: the same, or not known
+	MLMLoss     *float64           `json:"mlm_loss"`    // of the last evaluation, with the next three
 	MLMAccuracy *float64           `json:"mlm_accuracy"`
 	NSPLoss     *float64           `json:"nsp_loss"`
 	NSPAccuracy *float64           `json:"nsp_accuracy"`
@@ -44,7 +45,7 @@ func dataOf(r *Run) runData {
 		Name: r.Name, Text: r.Text, Status: r.Status(), Config: map[string]any{}, Steps: r.Steps(), Tokens: float64(r.Steps()) * r.tokensPerStep(),
 		Seconds: r.Seconds(), HostBytes: r.Cost.HostBytes, DeviceBytes: r.Cost.DeviceBytes, Time: r.timeParts(),
 	}
-	d.FLOPs = known(r.FLOPsAt(r.Steps()))
+	d.FLOPs, d.AskedFLOPs = known(r.FLOPsAt(r.Steps())), known(r.AskedFLOPsAt(r.Steps()))
 	if r.Standing != nil {
 		d.Reason = r.Standing.Reason
 	}

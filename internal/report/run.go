@@ -199,6 +199,16 @@ func (r *Run) FLOPsAt(step int64) float64 {
 	return math.NaN()
 }
 
+// AskedFLOPsAt is FLOPsAt, had every weight the density asked for, which whole blocks do
+// not have; NaN where it is not known or not another number.
+func (r *Run) AskedFLOPsAt(step int64) float64 {
+	e := r.Estimate
+	if e == nil || !r.Config.Method.BlockSparse() || e.AskedNonEmbeddingFLOPs == e.NonEmbeddingFLOPs {
+		return math.NaN()
+	}
+	return e.AskedNonEmbeddingFLOPs * r.sequencesPerStep() * float64(step)
+}
+
 // Seconds is the time that the run took, as far as it is recorded.
 func (r *Run) Seconds() float64 {
 	s := 0.0

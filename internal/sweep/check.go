@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,8 @@ type Preview struct {
 	// Memory is what the model of the largest run takes, in bytes.
 	Memory        int64
 	MemoryOf      string
+	Jobs          int   // runs at a time
+	MemoryOfJobs  int64 // of that many of the largest
 	CheckpointSum int64 // bytes of one checkpoint of every run
 	// Warnings say what could not be checked, a line each.
 	Warnings     []string
@@ -50,6 +53,15 @@ func (p *Preview) warn(r *Run, c train.Config) error {
 	return err
 }
 
+// warnText notes what a plan warns of beyond what a run's settings tell: its text.
+func (p *Preview) warnText(r *Run, plan *train.Plan) {
+	for _, text := range plan.Warnings {
+		if !slices.ContainsFunc(p.PlanWarnings, func(w PlanWarning) bool { return w.Text == text }) {
+			p.PlanWarnings = append(p.PlanWarnings, PlanWarning{Text: text, Run: r.Name, Runs: 1})
+		}
+	}
+}
+
 // Check makes every check that can be made before the first run, and writes
 // nothing: each run's configuration, the folder, the runs that are there, and for
 // each text that runs read one of the runs as `train --dry-run` checks it.
@@ -73,6 +85,7 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 	data := map[string]bool{}
 	texts := texts{}
 	var largest *Run
+	var memory []int64 // of the runs that are left
 	for _, r := range s.Runs {
 		c := configs[r]
 		l, err := train.EstimateCost(c)
@@ -95,6 +108,7 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 				continue
 			}
 		} else {
+			memory = append(memory, l.MemoryBytes)
 			p.Steps += c.MaxSteps
 			flops, err := train.RunFLOPs(c)
 			if err != nil {
@@ -118,15 +132,25 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 			return nil, err
 		}
 		texts[textOf(c)] = d.Plan.Text.Fingerprint
+		p.warnText(r, d.Plan)
 	}
 	if p.Warnings, err = s.checkTexts(configs, texts); err != nil {
 		return nil, err
 	}
+	slices.SortFunc(memory, func(a, b int64) int { return cmp.Compare(b, a) })
+	memory = memory[:min(len(memory), max(1, s.Jobs))]
+	p.Jobs = len(memory)
+	for _, bytes := range memory {
+		p.MemoryOfJobs += bytes
+	}
 	if largest == nil || s.results[largest.Name] != nil {
 		return p, nil
 	}
-	_, err = s.dryRun(ctx, largest, configs[largest])
-	return p, err
+	d, err := s.dryRun(ctx, largest, configs[largest])
+	if err != nil {
+		return p, err
+	}
+	return p, d.FitsHost(memory)
 }
 
 // dryRun checks one run against its data and device.

@@ -14,6 +14,9 @@ func (p *Preview) Write(w io.Writer) error {
 memory of the largest run: %s (%s)
 disk: %s for one checkpoint of every run
 `, p.Runs, p.Finished, p.Steps, p.FLOPs, cost.Mebibytes(p.Memory), p.MemoryOf, cost.Mebibytes(p.CheckpointSum))
+	if p.Jobs > 1 && err == nil {
+		_, err = fmt.Fprintf(w, "memory of %d runs at a time: %s\n", p.Jobs, cost.Mebibytes(p.MemoryOfJobs))
+	}
 	for _, warning := range p.PlanWarnings {
 		about := "run " + warning.Run
 		if warning.Runs > 1 {

@@ -17,6 +17,11 @@ func TestTables(t *testing.T) {
 			return p.Write(w)
 		}, "4 runs, 1 finished; those left: 300 steps, 1.5e+12 FLOPs by the paper's count\n" +
 			"memory of the largest run: 3.0 MiB (g-a)\ndisk: 0.5 MiB for one checkpoint of every run\n"},
+		{"preview of runs at a time", func(w *bytes.Buffer) error {
+			p := &Preview{Runs: 4, Memory: 3 << 20, MemoryOf: "g-a", Jobs: 2, MemoryOfJobs: 5 << 20}
+			return p.Write(w)
+		}, "4 runs, 0 finished; those left: 0 steps, 0 FLOPs by the paper's count\n" +
+			"memory of the largest run: 3.0 MiB (g-a)\ndisk: 0.0 MiB for one checkpoint of every run\nmemory of 2 runs at a time: 5.0 MiB\n"},
 		{"standings", func(w *bytes.Buffer) error {
 			return WriteStandings(w, []Standing{
 				{Run: &Run{Name: "g-long-name"}, State: Done, Done: 6, Steps: 6, MLMLoss: loss(2.25)},
