@@ -20,7 +20,7 @@ mkdir "$top/fake" "$top/bin" "$top/rest"
 for folder in /bin /usr/bin; do
   find "$folder/" -maxdepth 1 -type f,l -exec ln -sft "$top/rest" {} +
 done
-rm -f "$top"/rest/{nvidia-smi,compute-sanitizer,python3,go}
+rm -f "$top"/rest/{nvidia-smi,compute-sanitizer,ncu,python3,go}
 real_python=$(command -v python3 || true)
 player "$top/fake/nvidia-smi" <<'FAKE'
 #!/bin/sh
@@ -33,7 +33,13 @@ esac
 FAKE
 player "$top/fake/compute-sanitizer" <<'FAKE'
 #!/bin/sh
+[ "${FAULT:-}" != refused ] || { echo "Error: Device not supported"; echo "Target application terminated"; exit 255; }
 while [ "$1" != "${1%.test}" ] || { shift; true; }; do case $1 in *.test) exec "$@" ;; esac; done
+FAKE
+player "$top/fake/ncu" <<'FAKE'
+#!/bin/sh
+[ "${FAULT:-}" != counters ] || { echo "==ERROR== ERR_NVGPUCTRPERM"; exit 1; }
+echo "  Duration  us  1.00"
 FAKE
 player "$top/fake/python3" <<'FAKE'
 #!/bin/sh
@@ -44,12 +50,13 @@ FAKE
 player "$top/bin/cudadriver.test" <<'FAKE'
 #!/bin/sh
 [ "${FAULT:-}" != driver ] || { echo "--- FAIL: TestConformance"; exit 1; }
-echo "--- PASS: TestConformance (1.00s)"
+case $PWD in */gpu/cudadriver) ;; *) echo "found no testdata in $PWD"; exit 1 ;; esac
+printf -- '--- PASS: %s (1.00s)\n' TestConformance/memory TestConformance TestErrors TestKernelFault
 FAKE
 player "$top/bin/gpu.test" <<'FAKE'
 #!/bin/sh
-[ "${FAULT:-}" != untested ] || { echo "testing: warning: no tests to run"; echo PASS; exit; }
-echo "--- PASS: TestCUDA (1.00s)"
+[ "${FAULT:-}" != untested ] || { echo "--- PASS: TestCUDA (1.00s)"; echo PASS; exit; }
+printf -- '    --- PASS: %s/DSD (1.00s)\n' TestCUDA/float32 TestCUDA/bfloat16 TestCUDASample/bfloat16
 FAKE
 player "$top/bin/sparsebert-gpu" <<'FAKE'
 #!/bin/sh
@@ -58,6 +65,8 @@ case "${FAULT:-} $1" in
 "bench bench") echo '[{"op"'; echo 'sparsebert-gpu: out of "memory"' >&2; exit 1 ;;
 "slow bench") exec sleep 60 ;;
 *" bench") echo '[]' ;;
+"unverified verify") echo "nothing" ;;
+*" verify") echo "verified: everything agrees" ;;
 esac
 FAKE
 player "$top/bin/sparsebert-gpu-cuda" </dev/null
@@ -80,11 +89,13 @@ ran() {
   [ $status = "$1" ] || fail "$2: exit code $status, expected $1"
   out=$(echo "$top"/results/*)
   [[ $out =~ /20[0-9-]*-nvidia-h100-80gb-hbm3$ ]] || fail "$2: results in $out"
-  [ "$(wc -l <"$out/summary.txt")" = 12 ] || fail "$2: $(wc -l <"$out/summary.txt") steps, expected 12"
+  [ "$(wc -l <"$out/summary.txt")" = 16 ] || fail "$2: $(wc -l <"$out/summary.txt") steps, expected 16"
   if [ -n "$real_python" ]; then "$real_python" -m json.tool "$out/summary.json" >/dev/null || fail "$2: summary.json is no JSON"; fi
 }
 # says STEP STATUS WORDS expects a line of the summary.
 says() { grep -q "^$1  *$2 .*$3" "$out/summary.txt" || fail "found no \"$1 $2 $3\" in $(cat "$out/summary.txt")"; }
+# says_of FOLDER STEP STATUS expects one in the only result of a folder.
+says_of() { grep -q "^$2  *$3" "$1"/*/summary.txt; }
 
 bad 2 "found --wrong" --wrong
 bad 2 "found no folder" --run
@@ -99,22 +110,44 @@ mkdir "$top/half"
 cp "$top/bin/sparsebert-gpu" "$top/half"
 bad 1 "found no program $top/half/sparsebert-gpu-cuda" --run "$top/half"
 
+bad 2 "--only: found no step" --run "$top/bin" --only ""
+bad 2 "--only: found nothing" --run "$top/bin" --only driver,nothing
+bad 2 "--minutes: found 1.5, expected a whole number" --run "$top/bin" --minutes 1.5
+echo no >"$top/no.tar.xz"
+bad 1 "found no archive that --pack made" --run "$top/no.tar.xz"
+
+gpu --list || fail "--list: exit code $?"
+names=$(awk '$1 != "together" { print $1 }' "$top/said")
+awk '$1 != "together" && !($2 > 0 && $2 < 540) { exit 1 }' "$top/said" || fail "a step of nine minutes or more, or without a time"
+
 ran 0 ''
-for step in driver backend memcheck racecheck verify-fp32 verify-bf16 train bench crossover step peers-products peers-bert_step; do says $step passed ''; done
+[ "$(awk '{ print $1 }' "$out/summary.txt")" = "$names" ] || fail "found other steps than --list has: $(cat "$out/summary.txt")"
+for step in $names; do says "$step" passed ''; done
 grep -q 550.54.15 "$out/machine.txt" && grep -q '"driver": "550.54.15"' "$out/summary.json" && grep -q '^bench: .* bench --device cuda' "$out/commands.txt" &&
-  [ -s "$out/bench.json" ] && [ -s "$out/step.json" ] && [ -s "$out/peers-products.json" ] && [ -s "$out/peers-bert_step.json" ] || fail "the results are not whole: $(ls "$out")"
-FAULT='' gpu --run "$top/bin" --out "$top/results" && [ -d "$out-2" ] || fail "a second run on one day: no folder of its own"
+  [ -s "$out/bench.json" ] && [ -s "$out/step-b64.json" ] && [ -s "$out/peers-products.json" ] && [ -s "$out/peers-step.json" ] || fail "the results are not whole: $(ls "$out")"
+FAULT='' gpu --run "$top/bin" --out "$top/results" && [ "$(find "$top/results" -mindepth 1 -maxdepth 1 | wc -l)" = 2 ] || fail "a second run at once: no folder of its own"
+gpu --run "$top/bin" --only bench,driver --tar "$top/tars" && [ "$(tar -xzOf "$top"/tars/*.tar.gz --wildcards '*/summary.txt' | awk '{ printf "%s ", $1 }')" = "bench driver " ] ||
+  fail "--only bench,driver --tar: found $(ls "$top/tars")"
+gpu --run "$top/bin" --out "$top/short" --minutes 1 && grep -q 'no time was left for --only backend,' "$top/said" && says_of "$top/short" driver passed ||
+  fail "--minutes 1: took a step that is longer, or left out a shorter one"
+if command -v xz >/dev/null; then
+  tar -C "$top/bin" -c . | xz -1 >"$top/packed.tar.xz"
+  gpu --run "$top/packed.tar.xz" --out "$top/unpacked" --only driver || fail "an archive: exit code $?"
+fi
 
 ran 1 driver; says driver FAILED 'exit code 1'; says bench passed ''
-ran 1 untested; says backend FAILED 'nothing was tested'
+ran 1 untested; says backend FAILED 'nothing was tested'; says memcheck FAILED 'nothing was tested'
+ran 1 unverified; says verify-bf16 FAILED 'nothing was tested'
 ran 1 train; says train FAILED 'exit code 3: .*NaN'
 ran 1 bench; says bench FAILED 'out of "memory"'
 [ ! -e "$out/bench.json" ] || fail "kept half a bench.json"
 LIMIT=1 ran 1 slow; says bench FAILED 'ran past 1 s'
-ran 0 torch; says peers-products skipped 'found no PyTorch'; says peers-bert_step skipped 'found no PyTorch'
+ran 0 torch; says peers-products skipped 'found no PyTorch'; says peers-step skipped 'found no PyTorch'
 ran 1 peers; says peers-products FAILED 'out of memory'
-mv "$top/fake/compute-sanitizer" "$top/fake/python3" "$top"
-ran 0 ''; says memcheck skipped 'no compute-sanitizer'; says peers-products skipped 'no python3'
+ran 0 refused; says racecheck skipped 'Device not supported'
+ran 0 counters; says ncu skipped 'ERR_NVGPUCTRPERM'
+mv "$top/fake/compute-sanitizer" "$top/fake/ncu" "$top/fake/python3" "$top"
+ran 0 ''; says memcheck skipped 'no compute-sanitizer'; says ncu skipped 'no ncu'; says peers-products skipped 'no python3'
 
 # The peers' scripts as far as they go without PyTorch.
 peers=$(dirname "$script")/../bench/peers
@@ -154,5 +187,44 @@ if [ -n "$real_python" ]; then
   fi
 else
   echo "gpu.sh: self-test: found no python3: bench/peers was not looked at"
+fi
+
+# The whole script once more, with the real programs on the simulator in the place of the GPU, at small sizes.
+if command -v go >/dev/null; then
+  tree=$(dirname "$script")/..
+  sim=$top/sim
+  mkdir "$sim"
+  (
+    cd "$tree"
+    export CGO_ENABLED=0
+    go build -o "$sim/plain" ./cmd/sparsebert-gpu
+    go test -c -o "$sim/suite" ./gpu
+    go test -c -o "$sim/driver" ./gpu/simdriver
+  ) || fail "cannot build for the simulator"
+  player "$sim/sparsebert-gpu" <<'FAKE'
+#!/bin/bash
+args=("${@/#cuda/sim}")
+exec "$(dirname "$0")/plain" "${args[@]}"
+FAKE
+  player "$sim/sparsebert-gpu-cuda" </dev/null
+  # A sample of the suite stands for the whole, which go test runs; names are those of the GPU's tests.
+  player "$sim/gpu.test" <<'FAKE'
+#!/bin/bash
+"$(dirname "$0")/suite" -test.v -test.run '^TestConformance$/^(float32|bfloat16)$/^(Tanh|GatherRows)$' | sed "s/TestConformance/$([[ $* == *Sample* ]] && echo TestCUDASample || echo TestCUDA)/"
+exit "${PIPESTATUS[0]}"
+FAKE
+  player "$sim/cudadriver.test" <<'FAKE'
+#!/bin/bash
+"$(dirname "$0")/driver" -test.v -test.run '^(TestConformance|TestFaults|TestAllocations)$' | sed 's/TestFaults/TestErrors/; s/TestAllocations/TestKernelFault/'
+exit "${PIPESTATUS[0]}"
+FAKE
+  "$sim/plain" --version >"$sim/version"
+  played=driver,backend,verify-bf16,step-b16,step-b64,bench,train
+  env PATH="$top/fake:$PATH" GPU_SMALL=1 GPU_STEP_SECONDS=1200 bash "$script" --run "$sim" --out "$top/played" --only $played >"$top/said" 2>&1 ||
+    fail "on the simulator: exit code $?"
+  for step in ${played//,/ }; do says_of "$top/played" "$step" passed || fail "on the simulator: $step"; done
+  cat "$top"/played/*/summary.txt
+else
+  echo "gpu.sh: self-test: found no go: the programs were not run on the simulator"
 fi
 echo "gpu.sh: self-test passed"

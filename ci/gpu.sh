@@ -1,18 +1,26 @@
 #!/usr/bin/env bash
-# Everything that only a machine with an NVIDIA GPU can show, in one command:
-# conformance of driver and backend, compute-sanitizer, a short training run,
-# benchmarks, and PyTorch's products beside ours. Results, with GPU, driver, date
-# and commands, go to bench/results/DATE-GPU.
+# Everything that only a machine with an NVIDIA GPU can show: conformance of driver and backend, verify, the time of a
+# step and of the products, a short training run, PyTorch beside ours, compute-sanitizer and the profiler. Results, with
+# GPU, driver, date and commands, go to bench/results/DATE-TIME-GPU.
 #   gpu.sh                  builds and runs, on a GPU machine with Go
 #   gpu.sh --build DIR      builds what --run needs; needs no GPU
-#   gpu.sh --run DIR        runs what was built; needs no Go
-#     --out DIR             where the folder of results is made (default: bench/results)
+#   gpu.sh --pack FILE      the same as one archive, FILE.tar.xz, to be brought to a GPU machine
+#   gpu.sh --run DIR        runs what was built, a folder or an archive; needs no Go
+#   gpu.sh --list           prints the steps, with the time that each is expected to take
 #   gpu.sh --self-test      proves this script; needs no GPU
+# With --run, or alone:
+#     --only STEP,...       runs these steps alone
+#     --minutes N           begins no step that is expected to end later; names those left out
+#     --out DIR             where the folder of results is made (default: bench/results)
+#     --tar DIR             brings the results as one archive in DIR instead
 # Exit code 1: a step failed, or there is no GPU; 2: wrong options.
 set -euo pipefail
 . "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
-limit=${GPU_STEP_SECONDS:-1800} # of one step
+root=$PWD
+. ci/gpu-steps.sh
+limit=${GPU_STEP_SECONDS:-540} # of one step
+programs=(sparsebert-gpu sparsebert-gpu-cuda gpu.test cudadriver.test)
 
 die() { echo "gpu.sh: $*" >&2; exit "${code:-1}"; }
 
@@ -37,66 +45,94 @@ build() { # DIR
   go test -trimpath -tags nvidia,netgo,osusergo -ldflags="-s -w" -c -o "$dir/gpu.test" ./gpu
   go test -trimpath -tags nvidia,netgo,osusergo -ldflags="-s -w" -c -o "$dir/cudadriver.test" ./gpu/cudadriver
   "$dir/sparsebert-gpu" --version >"$dir/version"
-  echo "gpu.sh: built $dir: sparsebert-gpu sparsebert-gpu-cuda gpu.test cudadriver.test"
+  echo "gpu.sh: built $dir: ${programs[*]}"
+}
+
+# pack FILE builds, and makes one archive. The two programs are nearly the same, which xz finds with a large window.
+pack() {
+  local file=${1%.tar.xz}.tar.xz
+  command -v xz >/dev/null || die "found no xz, expected it to pack with"
+  mkdir -p "$(dirname "$file")"
+  build "$scratch/bin"
+  tar -C "$scratch/bin" -c "${programs[@]}" version | xz -9 >"$file.part"
+  mv "$file.part" "$file"
+  echo "gpu.sh: packed $file, $(wc -c <"$file") bytes"
 }
 
 # quote prints a JSON string.
 quote() { printf '"%s"' "$(tr -d '\000-\037' <<<"$1" | sed 's/[\\"]/\\&/g')"; }
 
-# note NAME STATUS SECONDS WHY adds a step to the summary and says it.
+# note STATUS SECONDS WHY adds the step $now to the summary and says it.
 note() {
-  printf '%-15s %-8s %5s s  %s\n' "$1" "$2" "$3" "$4" | tee -a "$out/summary.txt"
+  printf '%-15s %-8s %5s s  %s\n' "$now" "$1" "$2" "$3" | tee -a "$out/summary.txt"
   steps+="${steps:+,}
-    {\"step\": $(quote "$1"), \"status\": \"$2\", \"seconds\": $3, \"why\": $(quote "$4"), \"command\": $(quote "${command[*]:-}")}"
-  if [ "$2" = FAILED ]; then failed=1; fi
+    {\"step\": $(quote "$now"), \"status\": \"$1\", \"seconds\": $2, \"expected_seconds\": $(expected "$now"), \"why\": $(quote "$3"), \"command\": $(quote "${command[*]:-}")}"
+  if [ "$1" = FAILED ]; then failed=1; fi
 }
 
-# step NAME FILE runs ${command[@]} with its output in FILE (and what it says on
-# standard error in NAME.log where FILE is JSON). SKIP, if set, is a pattern: a
-# failure that says so is a step skipped. NEED is one that the output must hold.
-step() {
-  local start=$SECONDS log=$out/$2 status=0 why
-  case $2 in *.json) log=$out/$1.log ;; esac
-  echo "$1: ${command[*]}" >>"$out/commands.txt"
-  if [ "$log" = "$out/$2" ]; then
-    timeout "$limit" "${command[@]}" >"$log" 2>&1 || status=$?
+skip() { note skipped 0 "$1"; }
+
+# expected STEP prints the seconds that the table gives it.
+expected() { printf '%s\n' "${table[@]}" | awk -v step="$1" '$1 == step { print $2 }'; }
+
+# execute FILE runs ${command[@]} in the folder $in, with its output in FILE (and what it says on standard error in
+# STEP.log where FILE is JSON). refusal, if set, is a pattern: a failure that says so is a step skipped. needs are
+# texts that the output must hold.
+execute() {
+  local start=$SECONDS log=$out/$1 status=0 why text
+  case $1 in *.json) log=$out/$now.log ;; esac
+  echo "$now: ${command[*]}" >>"$out/commands.txt"
+  if [ "$log" = "$out/$1" ]; then
+    (cd "$in" && timeout "$limit" "${command[@]}") >"$log" 2>&1 || status=$?
   else
-    timeout "$limit" "${command[@]}" >"$out/$2" 2>"$log" || status=$?
+    (cd "$in" && timeout "$limit" "${command[@]}") >"$out/$1" 2>"$log" || status=$?
   fi
   why=$(grep -v '^[[:space:]]*$' "$log" | tail -n 1 || true)
-  if [ $status = 0 ] && [ -n "${NEED:-}" ] && ! grep -q "$NEED" "$log"; then
-    note "$1" FAILED $((SECONDS - start)) "found nothing that says \"$NEED\": nothing was tested"
-  elif [ $status = 0 ]; then
-    note "$1" passed $((SECONDS - start)) "$2"
-  else
-    case $2 in *.json) rm -f "${out:?}/$2" ;; esac # half of one, or none
-    if [ $status = 124 ]; then why="ran past $limit s"; fi
-    if [ -n "${SKIP:-}" ] && [[ $why =~ $SKIP ]]; then
-      note "$1" skipped $((SECONDS - start)) "$why"
-    else
-      note "$1" FAILED $((SECONDS - start)) "exit code $status: $why"
-    fi
+  if [ $status = 0 ]; then
+    for text in "${needs[@]}"; do
+      grep -qF -- "$text" "$log" || { note FAILED $((SECONDS - start)) "found nothing that says \"$text\": nothing was tested"; return; }
+    done
+    note passed $((SECONDS - start)) "$1"
+    return
   fi
-  unset SKIP NEED
+  case $1 in *.json) rm -f "${out:?}/$1" ;; esac # half of one, or none
+  if [ $status = 124 ]; then why="ran past $limit s"; fi
+  if [ -n "$refusal" ] && text=$(grep -m 1 -E -- "$refusal" "$log"); then
+    note skipped $((SECONDS - start)) "$text"
+  else
+    note FAILED $((SECONDS - start)) "exit code $status: $why"
+  fi
 }
 
-run() { # DIR
-  local dir base file
-  dir=$(cd "$1" 2>/dev/null && pwd) || die "found no folder $1, expected what --build made"
-  for file in sparsebert-gpu sparsebert-gpu-cuda gpu.test cudadriver.test; do
+# prepare DIR sets dir, from a folder or an archive, and out.
+prepare() {
+  local file base
+  if [ -f "$1" ]; then
+    mkdir "$scratch/bin"
+    tar -C "$scratch/bin" -xJf "$1" 2>"$scratch/said" || die "$1: found no archive that --pack made: $(tail -n 1 "$scratch/said")"
+    dir=$scratch/bin
+  else
+    dir=$(cd "$1" 2>/dev/null && pwd) || die "found no folder $1, expected what --build or --pack made"
+  fi
+  for file in "${programs[@]}"; do
     [ -x "$dir/$file" ] || die "found no program $dir/$file, expected what --build made"
   done
-  base=$results/$(date -u +%Y-%m-%d)-$(tr -cs '[:alnum:]\n' - <<<"$name" | tr '[:upper:]' '[:lower:]' | sed 's/-*$//')
+  [ -z "$tar" ] || results=$scratch/results
+  base=$results/$(date -u +%Y-%m-%d-%H%M)-$(tr -cs '[:alnum:]\n' - <<<"$name" | tr '[:upper:]' '[:lower:]' | sed 's/-*$//')
   out=$base
-  for ((i = 2; ; i++)); do # a second run on one day
-    mkdir -p "$results"
+  mkdir -p "$results"
+  for ((i = 2; ; i++)); do # a second run in one minute
     mkdir "$out" 2>/dev/null && break
     [ -d "$out" ] || die "cannot make $out"
     out=$base-$i
   done
-  scratch=$(mktemp -d)
-  trap 'rm -rf "$scratch" "${built:-}"' EXIT
-  failed=0 steps='' command=()
+  out=$(cd "$out" && pwd)
+}
+
+run() { # DIR
+  local dir ours rest left=()
+  prepare "$1"
+  ours=$dir/sparsebert-gpu failed=0 steps='' command=()
   {
     echo "GPU:     $name"
     echo "driver:  $driver"
@@ -105,76 +141,70 @@ run() { # DIR
     echo "program: $(tr '\n' ' ' <"$dir/version" 2>/dev/null || echo unknown)"
   } | tee "$out/machine.txt"
   nvidia-smi -q >"$out/nvidia-smi.txt" 2>&1 || true
-
-  # Test binaries run in their own folder: they look for testdata there.
-  command=("$dir/cudadriver.test" -test.v)
-  NEED='^--- PASS: TestConformance' step driver driver.txt
-  command=("$dir/gpu.test" -test.v -test.run '^TestCUDA$')
-  NEED='^--- PASS: TestCUDA' step backend backend.txt
-
-  # Out-of-bounds and misaligned accesses, and races in shared memory.
-  local sanitizer tool
-  sanitizer=$(command -v compute-sanitizer || echo "${CUDA_HOME:-/usr/local/cuda}/bin/compute-sanitizer")
-  for tool in memcheck racecheck; do
-    command=("$sanitizer" --tool "$tool" --error-exitcode 1 "$dir/gpu.test" -test.v -test.run '^TestCUDA$/^bfloat16$/^(DSD|DDS|SDD)$')
-    if [ -x "$sanitizer" ]; then
-      NEED='^--- PASS: TestCUDA' step "$tool" "$tool.txt"
-    else
-      note "$tool" skipped 0 "found no compute-sanitizer on PATH or in CUDA_HOME"
+  sizes
+  for now in ${only//,/ }; do
+    if [ -n "$minutes" ] && [ $((SECONDS + $(expected "$now"))) -gt $((60 * minutes)) ]; then
+      left+=("$now")
+      continue
     fi
+    command=() needs=() refusal='' in=$root
+    run_step "$now"
   done
-
-  local ours=$dir/sparsebert-gpu
-  local precision
-  for precision in fp32 bf16; do
-    command=("$ours" verify --device cuda --precision "$precision")
-    step "verify-$precision" "verify-$precision.txt"
-  done
-  command=("$ours" train --device cuda --precision bf16 --max-steps 200 --output-dir "$scratch/run")
-  step train train.txt
-  command=("$ours" bench --device cuda --dense=false --block "1,4,8,16,32,64" --shape "768x3072,3072x768" --json)
-  step bench bench.json
-  command=("$ours" bench --crossover --device cuda --block "1,4,8,16,32,64" --shape "768x3072,3072x768" --json)
-  step crossover crossover.json
-  command=("$ours" bench --step --device cuda --sparsity "0,0.9" --block "16,32,64" --json)
-  step step step.json
-  local peer
-  for peer in products bert_step; do
-    command=(python3 "bench/peers/$peer.py" --binary "$ours" --out "$out/peers-$peer.json")
-    if command -v python3 >/dev/null; then
-      SKIP='found no PyTorch|found no GPU that PyTorch' step "peers-$peer" "peers-$peer.txt"
-    else
-      note "peers-$peer" skipped 0 "found no python3"
-    fi
-  done
-
   printf '{\n  "gpu": %s,\n  "driver": %s,\n  "date": %s,\n  "program": %s,\n  "steps": [%s\n  ]\n}\n' "$(quote "$name")" "$(quote "$driver")" \
     "$(quote "$(date -u +%Y-%m-%dT%H:%M:%SZ)")" "$(quote "$(head -n 1 "$dir/version" 2>/dev/null || echo unknown)")" "$steps" >"$out/summary.json"
-  echo "gpu.sh: results in $out"
-  [ $failed = 0 ] || die "a step failed: see $out/summary.txt"
+  if [ -n "$tar" ]; then
+    mkdir -p "$tar"
+    rest=$tar/$(basename "$out").tar.gz
+    tar -C "$(dirname "$out")" -czf "$rest" "$(basename "$out")"
+    echo "gpu.sh: results in $rest"
+  else
+    echo "gpu.sh: results in $out"
+  fi
+  if [ ${#left[@]} -gt 0 ]; then echo "gpu.sh: no time was left for --only $(IFS=,; echo "${left[*]}")"; fi
+  [ $failed = 0 ] || die "a step failed: see summary.txt"
 }
 
-todo='' results=bench/results
+all=$(printf '%s\n' "${table[@]}" | awk '{ printf "%s%s", sep, $1; sep = "," }')
+todo='' results=bench/results only=$all minutes='' tar=''
 while [ $# -gt 0 ]; do
   case $1 in
-  --build | --run | --out)
+  --build | --pack | --run | --out | --tar)
     [ $# -gt 1 ] && [ -n "$2" ] || code=2 die "$1: found no folder, expected one"
-    if [ "$1" = --out ]; then results=$2; else [ -z "$todo" ] || code=2 die "found $todo and $1, expected one of them"; todo=$1 folder=$2; fi
+    case $1 in
+    --out) results=$2 ;;
+    --tar) tar=$(realpath -m "$2") ;;
+    *) [ -z "$todo" ] || code=2 die "found $todo and $1, expected one of them"; todo=$1 folder=$2 ;;
+    esac
     shift 2 ;;
+  --only)
+    only=${2:-}
+    [ -n "$only" ] || code=2 die "--only: found no step, expected one or several of $all"
+    for now in ${only//,/ }; do
+      [[ ,$all, == *,$now,* ]] || code=2 die "--only: found $now, expected one or several of $all"
+    done
+    shift 2 ;;
+  --minutes)
+    minutes=${2:-}
+    [[ $minutes =~ ^[1-9][0-9]{0,4}$ ]] || code=2 die "--minutes: found ${minutes:-nothing}, expected a whole number from 1 on"
+    shift 2 ;;
+  --list)
+    printf '%s\n' "${table[@]}" | awk '{ s = $2; total += s; $1 = sprintf("%-15s", $1); $2 = sprintf("%4d s ", s); print } END { printf "%-15s %4d s\n", "together", total }'
+    exit 0 ;;
   --self-test) exec ci/gpu-test.sh ;;
   --help) help; exit 0 ;;
-  *) code=2 die "found $1, expected --build DIR, --run DIR, --out DIR, --self-test or --help" ;;
+  *) code=2 die "found $1, expected --build, --pack, --run, --only, --minutes, --out, --tar, --list, --self-test or --help" ;;
   esac
 done
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 case $todo in
 --build) build "$folder" ;;
+--pack) pack "$folder" ;;
 --run)
   find_gpu
   run "$folder" ;;
 *)
   find_gpu
-  built=$(mktemp -d)
-  trap 'rm -rf "$built"' EXIT
-  build "$built"
-  run "$built" ;;
+  build "$scratch/built"
+  run "$scratch/built" ;;
 esac

@@ -13,7 +13,13 @@ import (
 
 // TestCUDA runs the conformance suite on the GPU. Where there is none, the test
 // binary does not start (see package cudadriver).
-func TestCUDA(t *testing.T) {
+func TestCUDA(t *testing.T) { conformanceCUDA(t, backendtest.Options{}) }
+
+// TestCUDASample runs one check in eight of every operation, for the tools of
+// compute-sanitizer, which slow a kernel down a hundredfold.
+func TestCUDASample(t *testing.T) { conformanceCUDA(t, backendtest.Options{OneIn: 8}) }
+
+func conformanceCUDA(t *testing.T, o backendtest.Options) {
 	for _, act := range []backend.DType{backend.F32, backend.BF16} {
 		t.Run(act.String(), func(t *testing.T) {
 			backendtest.Run(t, func(t *testing.T) backend.Backend {
@@ -26,7 +32,7 @@ func TestCUDA(t *testing.T) {
 					t.Fatal(err)
 				}
 				return b
-			}, backendtest.Options{})
+			}, o)
 		})
 	}
 }

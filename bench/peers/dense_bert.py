@@ -113,6 +113,19 @@ class Step:
             return loss
 
         self.step, self.loss = step, None
+        try:
+            self.warm_up(step)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except Exception as e:  # of torch.compile, which raises whatever its backends raise
+            if not compiled:
+                raise
+            loss_of = model
+            self.name = f"PyTorch dense {precision}, compiling failed"
+            self.note += ", not compiled: " + " ".join(str(e).split())[:200]
+            self.warm_up(step)
+
+    def warm_up(self, step):
         if self.cuda:
             self.record(step)
         else:
