@@ -19,6 +19,9 @@ type Capabilities struct {
 	Restricter  Restricter
 	Clock       Clock
 	Profile     Profile
+	// Peak is the number of FLOPs a second of the device's data sheet, of dense products
+	// in the precision of its activations; 0: not known.
+	Peak float64
 	// Valueless: values are not kept and nothing is computed, so that initial values
 	// need not be drawn.
 	Valueless bool

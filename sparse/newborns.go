@@ -37,6 +37,20 @@ func (s Stats) NewbornNorm() float64 {
 	return float64(s.NewbornNormSum) / NewbornNormUnit / float64(s.Newborn)
 }
 
+// add adds the counts of another tensor that the shares of a model are of.
+func (s *Stats) add(o Stats) {
+	s.Pruned += o.Pruned
+	s.RemovedNew += o.RemovedNew
+	s.Active += o.Active
+	s.Positions += o.Positions
+	s.StartAlive += o.StartAlive
+	s.Newborn += o.Newborn
+	s.NewbornNormSum += o.NewbornNormSum
+	for i, n := range o.Survivors {
+		s.Survivors[i] += n
+	}
+}
+
 // newbornNorm is what a newborn of a norm adds to Stats.NewbornNormSum.
 func newbornNorm(norm, threshold float32) uint64 {
 	if threshold == 0 {

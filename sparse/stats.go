@@ -31,20 +31,18 @@ type Stats struct {
 func (s Stats) ExploredDOF() float64 { return ratio(s.Explored, s.Positions) }
 
 // RemovedNewRatio returns the fraction of the pruned blocks that the update
-// before had activated (paper, section 4), NaN when nothing was pruned.
-func (s Stats) RemovedNewRatio() float64 { return removedNewRatio(s.RemovedNew, s.Pruned) }
+// before had activated (paper, section 4). It is NaN when nothing was pruned: 0 would
+// say that all of the newborns stayed.
+func (s Stats) RemovedNewRatio() float64 {
+	if s.Pruned == 0 {
+		return math.NaN()
+	}
+	return ratio(s.RemovedNew, s.Pruned)
+}
 
 // Turnover returns the fraction of the active blocks that the update replaced by
 // others.
 func (s Stats) Turnover() float64 { return ratio(s.Pruned-s.Returned, s.Active) }
-
-// removedNewRatio is NaN where nothing was pruned: 0 would say that all of the newborns stayed.
-func removedNewRatio(removedNew, pruned int) float64 {
-	if pruned == 0 {
-		return math.NaN()
-	}
-	return ratio(removedNew, pruned)
-}
 
 func ratio(part, whole int) float64 {
 	if whole == 0 {
@@ -107,25 +105,34 @@ type Averages struct {
 	RemovedNewRatio float64 // of all pruned blocks; NaN when there are none
 	Turnover        float64 // mean
 	MeanAge         float64 // mean, in steps
-	Pruned          int     // sum, as all that follow
+	Pruned          int     // sum, as all to EmptyCols
 	Active          int
+	Positions       int
 	EmptyRows       int
 	EmptyCols       int
 	Ablated         int
+	// Of all blocks of the model, as the methods of Stats of the same name.
+	NewbornShare    float64
+	RemovedNewDense float64
+	StartShare      float64
+	NewbornNorm     float64 // of the tensors that have one; NaN where none has
+	Survivors       [len(Lags)]int
 }
 
 // MeanStats returns the averages over tensors, in the order given. Of no tensors
-// it returns zeros, and NaN for RemovedNewRatio.
+// it returns zeros, and NaN for RemovedNewRatio and NewbornNorm.
 func MeanStats(tensors []Stats) Averages {
 	a := Averages{Tensors: len(tensors)}
-	removedNew := 0
+	var all, normed Stats // sums over all tensors, and over those whose newborns have a norm
 	for _, s := range tensors {
 		a.ExploredDOF += s.ExploredDOF()
-		removedNew += s.RemovedNew
+		all.add(s)
+		if !math.IsNaN(s.NewbornNorm()) {
+			normed.add(s)
+			normed.Threshold = s.Threshold
+		}
 		a.Turnover += s.Turnover()
 		a.MeanAge += s.MeanAge
-		a.Pruned += s.Pruned
-		a.Active += s.Active
 		a.EmptyRows += s.EmptyRows
 		a.EmptyCols += s.EmptyCols
 		a.Ablated += s.Ablated
@@ -134,6 +141,9 @@ func MeanStats(tensors []Stats) Averages {
 	a.ExploredDOF /= n
 	a.Turnover /= n
 	a.MeanAge /= n
-	a.RemovedNewRatio = removedNewRatio(removedNew, a.Pruned)
+	a.RemovedNewRatio = all.RemovedNewRatio()
+	a.Pruned, a.Active, a.Positions, a.Survivors = all.Pruned, all.Active, all.Positions, all.Survivors
+	a.NewbornShare, a.RemovedNewDense, a.StartShare = all.NewbornShare(), all.RemovedNewDense(), all.StartShare()
+	a.NewbornNorm = normed.NewbornNorm()
 	return a
 }

@@ -38,13 +38,16 @@ func TestStatsWithoutAnUpdate(t *testing.T) {
 // blocks each counts once.
 func TestMeanStats(t *testing.T) {
 	got := sparse.MeanStats([]sparse.Stats{
-		{Pruned: 4, RemovedNew: 1, Explored: 5, Positions: 10, Active: 8, MeanAge: 10, EmptyRows: 1, EmptyCols: 2},
-		{Pruned: 100, RemovedNew: 75, Explored: 1000, Positions: 1000, Active: 400, MeanAge: 30, EmptyRows: 3, EmptyCols: 4},
-		{Explored: 0, Positions: 10, Active: 1, MeanAge: 20},
+		{Pruned: 4, RemovedNew: 1, Explored: 5, Positions: 10, Active: 8, MeanAge: 10, EmptyRows: 1, EmptyCols: 2,
+			StartAlive: 2, Newborn: 3, Threshold: 2, NewbornNormSum: 3 << 20, Survivors: [4]int{3, 1, 0, 0}},
+		{Pruned: 100, RemovedNew: 75, Explored: 1000, Positions: 1000, Active: 400, MeanAge: 30, EmptyRows: 3, EmptyCols: 4,
+			StartAlive: 100, Newborn: 7, Survivors: [4]int{0, 2, 0, 4}},
+		{Explored: 0, Positions: 10, Active: 1, MeanAge: 20, Newborn: 1, Threshold: 1, NewbornNormSum: 1 << 22},
 	})
 	want := sparse.Averages{
 		Tensors: 3, ExploredDOF: 0.5, RemovedNewRatio: 76. / 104, Turnover: 0.25, MeanAge: 20,
-		Pruned: 104, Active: 409, EmptyRows: 4, EmptyCols: 6,
+		Pruned: 104, Active: 409, Positions: 1020, EmptyRows: 4, EmptyCols: 6,
+		NewbornShare: 11. / 409, RemovedNewDense: 76. / 1020, StartShare: 102. / 409, NewbornNorm: 7. / 4, Survivors: [4]int{3, 3, 0, 4},
 	}
 	if got != want {
 		t.Errorf("found %+v, want %+v", got, want)
@@ -53,7 +56,10 @@ func TestMeanStats(t *testing.T) {
 	if !math.IsNaN(none.RemovedNewRatio) {
 		t.Errorf("of no tensors: found a ratio of %v, want NaN", none.RemovedNewRatio)
 	}
-	if none.RemovedNewRatio = 0; none != (sparse.Averages{}) {
+	if !math.IsNaN(none.NewbornNorm) {
+		t.Errorf("of no tensors: found a newborn norm of %v, want NaN", none.NewbornNorm)
+	}
+	if none.RemovedNewRatio, none.NewbornNorm = 0, 0; none != (sparse.Averages{}) {
 		t.Errorf("of no tensors: found %+v, want zeros", none)
 	}
 }

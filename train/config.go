@@ -73,6 +73,9 @@ func (c *Config) checkNumbers() error {
 		return usage.Errorf("growth: found gradient with %d micro-batches in a step, expected 1, or growth_score %s: "+
 			"blocks are then scored by the sum of the micro-batches' gradient norms, which depends on how the batch is cut", c.Accumulation, scoreMicroBatch)
 	}
+	if err := c.checkBest(); err != nil {
+		return err
+	}
 	if c.WarmupSteps > c.MaxSteps && c.Epochs == 0 {
 		return usage.Errorf("warmup_steps: found %d, expected at most max_steps %d", c.WarmupSteps, c.MaxSteps)
 	}

@@ -149,6 +149,10 @@ type Config struct {
 	Precision string `yaml:"precision"`
 	// Threads: CPU threads. Values: 1 to 4096 (0: one a core). Default 0.
 	Threads int `yaml:"threads"`
+	// Peak: TFLOP/s that the device could do at most, for model FLOP utilization. Values:
+	// above 0, at most 1000000 (0: of the GPU's data sheet, where that is known). Default
+	// 0.
+	Peak float64 `yaml:"peak,omitempty" json:",omitempty"`
 	// OutputDir: run folder (default: a new one under runs/).
 	OutputDir string `yaml:"output_dir"`
 	// Resume: go on with the run in output-dir. Default false.
@@ -165,6 +169,12 @@ type Config struct {
 	// FinalBatches: batches of the evaluation after the last step. Values: 1 or more (-1:
 	// the whole set, on sim 1, 0: the whole set). Default -1.
 	FinalBatches int `yaml:"final_eval_batches"`
+	// SaveBest: keep the checkpoint of the smallest MLM loss on the validation text in
+	// best/, beside the limit; needs eval-steps. Default false.
+	SaveBest bool `yaml:"save_best,omitempty" json:",omitempty"`
+	// EarlyStop: end the run after so many evaluations in a row without a smaller MLM loss
+	// on the validation text; needs eval-steps. Values: 1 or more (0: off). Default 0.
+	EarlyStop int `yaml:"early_stop,omitempty" json:",omitempty"`
 	// LoggingSteps: steps between log lines. Values: 1 or more. Default 20.
 	LoggingSteps int64 `yaml:"logging_steps"`
 	// DryRun: check everything, print parameters, FLOPs, memory and disk, write nothing.

@@ -78,6 +78,9 @@ func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
 	if keep := int64(c.SaveTotalLimit); keep > 0 {
 		saves = min(saves, keep+1)
 	}
+	if c.SaveBest {
+		saves += min(2, (p.Config.MaxSteps+p.Config.EvalSteps-1)/p.Config.EvalSteps)
+	}
 	d.DiskBytes = saves * d.CheckpointBytes
 	return d, nil
 }

@@ -120,18 +120,32 @@ func evaluate(ctx context.Context, m *model.Model, d *corpus.Dataset, batches in
 	return e, nil
 }
 
-// evaluate measures the validation set, as much of it as the configuration says;
-// last: after the last step. A signal does not cut it short, since the checkpoint
-// that follows must hold a finished step with all of its records.
+// evaluate measures the validation set, as much of it as the configuration says; last:
+// after the last step. Where the best evaluation counts, the last step is measured as the
+// others are, too, and an early stop as the last step is. A signal does not cut it short,
+// since the checkpoint that follows must hold a finished step with all of its records.
 func (r *runner) evaluate(ctx context.Context, last bool) error {
-	before := time.Now()
-	batches := r.plan.Config.EvalBatches
-	if last {
-		batches = r.plan.Config.FinalBatches
+	before, c := time.Now(), &r.plan.Config
+	measure := func(batches int) (metrics.Eval, error) {
+		return evaluate(context.WithoutCancel(ctx), r.model, r.plan.data.valid, batches)
 	}
-	rec, err := evaluate(context.WithoutCancel(ctx), r.model, r.plan.data.valid, batches)
-	if err != nil {
-		return err
+	var rec metrics.Eval
+	var err error
+	r.better = false
+	measured := !last || c.watchesBest()
+	if measured {
+		if rec, err = measure(c.EvalBatches); err != nil {
+			return err
+		}
+	}
+	if c.watchesBest() {
+		r.better = r.made.judge(r.done, rec.MLMLoss)
+		last = last || r.stoppedEarly() != ""
+	}
+	if last && !(measured && c.FinalBatches == c.EvalBatches) {
+		if rec, err = measure(c.FinalBatches); err != nil {
+			return err
+		}
 	}
 	rec.Step = r.done
 	r.summary.Eval = EvalMetrics(rec)

@@ -9,6 +9,6 @@ import (
 
 // RunOn is Run with checkpoints on a given disk.
 func RunOn(ctx context.Context, disk checkpoint.FS, c Config, open Opener, watch Observer) (*Summary, error) {
-	r := &runner{watch: watch, began: time.Now(), disk: disk}
+	r := &runner{watch: watch, began: time.Now(), disk: disk, seen: &seen{}}
 	return r.run(ctx, c, open)
 }

@@ -76,6 +76,12 @@ type TrainMetrics struct {
 	GradNorm        float64 // global L2 norm before clipping
 	TokensPerSecond float64 // by the clock
 	FLOPs           float64 // non-embedding, of all steps so far, by the paper's count
+
+	// 0: not known, or none.
+	TokensPerWeight      float64 // seen so far, over the active weights of the encoder
+	PredictionsPerWeight float64 // masked positions so far, over the same
+	MFU                  float64 // model FLOP utilization: FLOPs a second over the device's peak
+	SecondsLeft          float64 // until the last step, at the speed since the last log line
 }
 
 // EvalMetrics is an evaluation on the validation text: an "eval" record of
@@ -103,6 +109,19 @@ type TopologyMetrics struct {
 	EmptyRows       int64    // block rows without an active block, over all tensors
 	EmptyCols       int64    // block columns without one
 	Seconds         float64  // by the clock
+
+	// 0 or nil where they are not known, as in what older versions recorded. The shares are
+	// those of all tensors' blocks together.
+	Active          int64    // blocks, over all tensors
+	Positions       int64    // blocks of the dense weights, over all tensors
+	NewbornShare    *float64 // fraction of the active blocks that the last update had grown: the RemovedNewRatio of chance
+	RemovedNewDense *float64 // pruned blocks that the last update had grown, over Positions
+	StartShare      *float64 // fraction of the active blocks that are active since the start
+	Survival1       *float64 // fraction of the blocks that the last update had grown, still active; nil: none
+	Survival2       *float64 // of those of two updates ago
+	Survival4       *float64 // four
+	Survival8       *float64 // eight
+	NewbornNorm     *float64 // mean norm of the newborns over the largest norm pruned; nil: no such
 }
 
 // Skipped is a checkpoint that was passed over, since it is damaged.

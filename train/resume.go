@@ -62,6 +62,7 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 			return nil, err
 		}
 		r.done, r.window, r.summary = from.found.Step, from.saved.Window, from.saved.Summary
+		r.made, r.seen, r.grown = from.saved.Made, from.saved.Seen, from.saved.Grown
 	}
 	for _, text := range warnings {
 		r.watch.Warned(text)

@@ -24,6 +24,12 @@ type runner struct {
 	disk   checkpoint.FS // where checkpoints go; tests let it fail
 
 	done    int64 // finished steps
+	made    progressMade
+	better  bool // this step's evaluation is the best so far
+	seen    *seen
+	grown   grown
+	weights int64   // active weights of the encoder
+	peak    float64 // FLOP/s of the device at most; 0: not known
 	status  *Status
 	window  window
 	cost    cost
@@ -39,7 +45,7 @@ func Run(ctx context.Context, c Config, open Opener, watch Observer) (*Summary, 
 	if watch == nil {
 		watch = NopObserver{}
 	}
-	r := &runner{watch: watch, began: time.Now(), disk: checkpoint.OS{}}
+	r := &runner{watch: watch, began: time.Now(), disk: checkpoint.OS{}, seen: &seen{}}
 	return r.run(ctx, c, open)
 }
 
@@ -100,6 +106,10 @@ func (r *runner) train(ctx context.Context) (*Summary, error) {
 		return nil, err
 	}
 	defer r.board.Close()
+	r.weights = model.Count(r.model.Table()).EncoderActive
+	if r.peak = r.plan.Config.Peak * 1e12; r.peak == 0 {
+		r.peak = r.model.Backend().Capabilities().Peak
+	}
 	r.watch.Started(r.plan, r.folder.Dir, r.done)
 
 	err = r.loop(ctx)
@@ -124,7 +134,7 @@ func (r *runner) loop(ctx context.Context) error {
 	defer batches.Stop()
 	r.window.since = time.Now()
 	r.cost.since = r.window.since
-	for r.done < c.MaxSteps {
+	for r.done < c.MaxSteps && r.stoppedEarly() == "" {
 		if err := r.step(batches); err != nil {
 			return err
 		}
@@ -139,9 +149,20 @@ func (r *runner) loop(ctx context.Context) error {
 			if err := r.evaluate(ctx, last); err != nil {
 				return err
 			}
+			if r.stoppedEarly() != "" {
+				last = true
+				if err := r.logWindow(); err != nil {
+					return err
+				}
+			}
 		}
 		if logging || evaluating {
 			if err := r.logCost(); err != nil {
+				return err
+			}
+		}
+		if evaluating && r.better && c.SaveBest {
+			if err := r.saveBest(); err != nil {
 				return err
 			}
 		}
@@ -179,7 +200,9 @@ func (r *runner) step(from *feed.Feed) error {
 	}
 	took := time.Since(before)
 	r.done++
-	r.window.add(result, int64(len(batches)*c.BatchSize*c.SeqLen))
+	tokens := int64(len(batches) * c.BatchSize * c.SeqLen)
+	r.window.add(result, tokens)
+	r.seen.add(tokens, int64(result.Masked))
 	if args.Update != nil {
 		r.cost.UpdateSeconds += took.Seconds()
 		if err := r.logUpdate(*args.Update, result.Topology, took); err != nil {

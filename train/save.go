@@ -22,31 +22,16 @@ type savedState struct {
 	Text       *Fingerprint      `json:"text"`   // nil in checkpoints of older versions and of import
 	Window     window            `json:"window"`
 	Summary    Summary           `json:"summary"`
+	Made       progressMade      `json:"made"`
+	Seen       *seen             `json:"seen,omitempty"`  // nil in those of older versions
+	Grown      grown             `json:"grown,omitempty"` // empty in them
 }
 
 // save writes a checkpoint of the steps done so far.
 func (r *runner) save() error {
 	before := time.Now()
-	if err := r.log.Sync(); err != nil {
-		return err
-	}
-	files, err := state.Files(r.model.Table(), state.Model(r.model))
+	path, err := r.saveTo(r.checkpoints())
 	if err != nil {
-		return err
-	}
-	hash, err := r.plan.Config.Hash()
-	if err != nil {
-		return err
-	}
-	s := savedState{
-		Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.data.vocab.Tokens(), Corpus: r.plan.data.counts,
-		Normalizer: r.plan.data.vocab.Normalizer(), Text: &r.plan.Text.Fingerprint, Window: r.window, Summary: r.summary,
-	}
-	path, err := checkpoint.SaveOn(r.disk, r.checkpoints(), r.done, files, s, hash)
-	if err != nil {
-		return err
-	}
-	if err := r.report(StateRunning, ""); err != nil {
 		return err
 	}
 	if keep := r.plan.Config.SaveTotalLimit; keep > 0 {
@@ -54,10 +39,40 @@ func (r *runner) save() error {
 			return fmt.Errorf("remove old checkpoints: %w", err)
 		}
 	}
+	r.saved(path, before)
+	return nil
+}
+
+// saved tells of a checkpoint and accounts for the time since before.
+func (r *runner) saved(path string, before time.Time) {
 	r.watch.Saved(path)
 	r.window.since = r.window.since.Add(time.Since(before))
 	r.cost.SaveSeconds += time.Since(before).Seconds()
-	return nil
+}
+
+// saveTo writes a checkpoint into a folder of checkpoints.
+func (r *runner) saveTo(dir string) (string, error) {
+	if err := r.log.Sync(); err != nil {
+		return "", err
+	}
+	files, err := state.Files(r.model.Table(), state.Model(r.model))
+	if err != nil {
+		return "", err
+	}
+	hash, err := r.plan.Config.Hash()
+	if err != nil {
+		return "", err
+	}
+	s := savedState{
+		Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.data.vocab.Tokens(), Corpus: r.plan.data.counts,
+		Normalizer: r.plan.data.vocab.Normalizer(), Text: &r.plan.Text.Fingerprint, Window: r.window, Summary: r.summary,
+		Made: r.made, Seen: r.seen, Grown: r.grown,
+	}
+	path, err := checkpoint.SaveOn(r.disk, dir, r.done, files, s, hash)
+	if err != nil {
+		return "", err
+	}
+	return path, r.report(StateRunning, "")
 }
 
 // checkpoints is the folder of the run's checkpoints.

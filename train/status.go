@@ -34,6 +34,7 @@ type Status struct {
 	// checkpoint.
 	Step      int64     `json:"step"`
 	Reason    string    `json:"reason,omitempty"` // why it ended before its last step
+	Best      *Best     `json:"best,omitempty"`   // of the evaluations that save_best and early_stop compare
 	Host      string    `json:"host"`
 	Started   string    `json:"started"` // the first process, RFC 3339
 	Updated   string    `json:"updated"`
@@ -121,7 +122,7 @@ func (r *runner) begin(env Environment) error {
 // report writes how the run stands.
 func (r *runner) report(state, reason string) error {
 	s, now := r.status, time.Now().UTC().Format(time.RFC3339)
-	s.State, s.Step, s.Reason, s.Updated = state, r.done, reason, now
+	s.State, s.Step, s.Reason, s.Best, s.Updated = state, r.done, reason, r.made.Best, now
 	p := &s.Processes[len(s.Processes)-1]
 	p.To, p.State, p.Reason = r.done, state, reason
 	if state != StateRunning {
@@ -140,7 +141,7 @@ func (r *runner) report(state, reason string) error {
 func (r *runner) leave(err error) error {
 	switch {
 	case err == nil:
-		return r.report(StateDone, "")
+		return r.report(StateDone, r.stoppedEarly())
 	case r.window.Steps > 0:
 		rec := r.windowRecord()
 		_ = r.log.Write(&rec) // err is what to tell

@@ -16,6 +16,8 @@ type Summary struct {
 	DenseFLOPs     float64 // of the dense model for the same steps
 	AskedFLOPs     float64 // FLOPs, had every weight the density asked for
 	ExploredDOF    float64
+	Best           *Best   // nil without save_best or early_stop
+	Reason         string  // why it ended before its last step; "": it did not
 	Updated        bool    // the topology moved
 	Sparse         bool    // fewer FLOPs than dense
 	Seconds        float64 // of this process
@@ -33,6 +35,7 @@ func (r *runner) finish() *Summary {
 	if r.plan.offDensity {
 		s.AskedFLOPs = r.plan.flops(r.plan.askedPerStep, r.done)
 	}
+	s.Best, s.Reason = r.made.Best, r.stoppedEarly()
 	s.Sparse = s.FLOPs != s.DenseFLOPs
 	s.Seconds = time.Since(r.began).Seconds()
 	return &s

@@ -16,6 +16,10 @@ func (r *runner) logUpdate(u sparse.Update, stats []sparse.Stats, took time.Dura
 		ExploredDOF: mean.ExploredDOF, RemovedNewRatio: known(mean.RemovedNewRatio), Turnover: mean.Turnover,
 		MeanAge: mean.MeanAge, EmptyRows: int64(mean.EmptyRows), EmptyCols: int64(mean.EmptyCols), Seconds: took.Seconds(),
 	}
+	rec.Active, rec.Positions = int64(mean.Active), int64(mean.Positions)
+	rec.NewbornShare, rec.RemovedNewDense, rec.StartShare = &mean.NewbornShare, &mean.RemovedNewDense, &mean.StartShare
+	rec.NewbornNorm = known(mean.NewbornNorm)
+	r.grown.survival(mean.Survivors, -1).write(&rec.Survival1, &rec.Survival2, &rec.Survival4, &rec.Survival8)
 	r.summary.ExploredDOF, r.summary.Updated = rec.ExploredDOF, true
 	if err := r.write(&rec); err != nil {
 		return err
@@ -23,6 +27,7 @@ func (r *runner) logUpdate(u sparse.Update, stats []sparse.Stats, took time.Dura
 	if err := r.logTensors(stats); err != nil {
 		return err
 	}
+	r.grown = r.grown.with(stats)
 	r.watch.Updated(TopologyMetrics(rec))
 	return nil
 }
@@ -35,13 +40,17 @@ func (r *runner) logTensors(stats []sparse.Stats) error {
 			continue
 		}
 		s := stats[i]
-		i++
-		if err := r.write(&metrics.Tensor{
+		rec := metrics.Tensor{
 			Step: r.done, Tensor: row.Name, Pruned: int64(s.Pruned), ExploredDOF: s.ExploredDOF(), RemovedNewRatio: known(s.RemovedNewRatio()),
 			Turnover: s.Turnover(), MeanAge: s.MeanAge, EmptyRows: int64(s.EmptyRows), EmptyCols: int64(s.EmptyCols),
-		}); err != nil {
+			Active: int64(s.Active), Positions: int64(s.Positions), NewbornShare: new(s.NewbornShare()), RemovedNewDense: new(s.RemovedNewDense()),
+			StartShare: new(s.StartShare()), NewbornNorm: known(s.NewbornNorm()),
+		}
+		r.grown.survival(s.Survivors, i).write(&rec.Survival1, &rec.Survival2, &rec.Survival4, &rec.Survival8)
+		if err := r.write(&rec); err != nil {
 			return err
 		}
+		i++
 	}
 	return nil
 }

@@ -15,12 +15,14 @@ type window struct {
 	NSPLoss  float64 `json:"nsp_loss"`
 	GradNorm float64 `json:"grad_norm"`
 	Tokens   int64   `json:"-"` // for the speed, which is of this process
+	ran      int64   // steps of this process
 	since    time.Time
 }
 
 // add takes one step's result.
 func (w *window) add(s model.StepResult, tokens int64) {
 	w.Steps++
+	w.ran++
 	w.MLMLoss += s.MLMLoss
 	w.NSPLoss += s.NSPLoss
 	w.GradNorm += s.GradNorm
@@ -33,7 +35,7 @@ func (r *runner) windowRecord() metrics.Train {
 	w := &r.window
 	n := float64(w.Steps)
 	c := &r.plan.Config
-	return metrics.Train{
+	rec := metrics.Train{
 		Step:    r.done,
 		Loss:    (w.MLMLoss + w.NSPLoss) / n,
 		MLMLoss: w.MLMLoss / n, NSPLoss: w.NSPLoss / n,
@@ -42,6 +44,15 @@ func (r *runner) windowRecord() metrics.Train {
 		TokensPerSecond: float64(w.Tokens) / time.Since(w.since).Seconds(),
 		FLOPs:           r.plan.FLOPs(r.done),
 	}
+	r.seen.perWeight(r.weights, &rec)
+	if w.ran > 0 {
+		perStep := time.Since(w.since).Seconds() / float64(w.ran)
+		rec.SecondsLeft = perStep * float64(c.MaxSteps-r.done)
+		if r.peak > 0 {
+			rec.MFU = (rec.FLOPs - r.plan.FLOPs(r.done-w.ran)) / float64(w.ran) / perStep / r.peak
+		}
+	}
+	return rec
 }
 
 // logWindow writes the log line of the steps since the last one.

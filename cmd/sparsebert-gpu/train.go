@@ -98,6 +98,9 @@ func printSummary(w io.Writer, s *train.Summary) {
 	fmt.Fprintf(w, "\nmasked tokens   loss %.3f on the training text (at first %.3f), %.3f on the validation text\n", s.Train.MLMLoss, s.FirstLoss, s.Eval.MLMLoss)
 	fmt.Fprintf(w, "                perplexity %.1f, accuracy %.1f %%; knowing only word frequencies would give a loss of %.3f\n", s.Eval.Perplexity(), 100*s.Eval.MLMAccuracy, s.UnigramEntropy)
 	fmt.Fprintf(w, "next sentence   loss %.3f, accuracy %.1f %% on the validation text\n", s.Eval.NSPLoss, 100*s.Eval.NSPAccuracy)
+	if s.Best != nil {
+		fmt.Fprintf(w, "best            loss %.3f on masked tokens of the validation text, at step %d\n", s.Best.MLMLoss, s.Best.Step)
+	}
 	fmt.Fprintf(w, "FLOPs           %.3g non-embedding, forward and backward", s.FLOPs)
 	if s.Sparse {
 		fmt.Fprintf(w, "; the dense model would take %.3g, %.1f times as many", s.DenseFLOPs, s.DenseFLOPs/s.FLOPs)
@@ -110,5 +113,8 @@ func printSummary(w io.Writer, s *train.Summary) {
 		fmt.Fprintf(w, "topology        %.1f %% of the dense weights were active at some time (explored DOF)\n", 100*s.ExploredDOF)
 	}
 	fmt.Fprintf(w, "time            %d steps; %.1f s in this process\n", s.Steps, s.Seconds)
+	if s.Reason != "" {
+		fmt.Fprintf(w, "                %s\n", s.Reason)
+	}
 	fmt.Fprintf(w, "results         %s\n", s.Dir)
 }

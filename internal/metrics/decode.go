@@ -61,16 +61,21 @@ func decodeJSON(line []byte) (Record, error) {
 	if r == nil {
 		return nil, malformed(fmt.Sprintf("kind %.40q", fmt.Sprint(kind)), "train, eval, topology, tensor, picture or cost")
 	}
+	key := next()
 	for _, c := range r.columns() {
-		if key := next(); key != c.name {
+		if key != c.name {
+			if c.later {
+				continue
+			}
 			return nil, malformed(fmt.Sprintf("%.40q", fmt.Sprint(key)), fmt.Sprintf("key %q of kind %s", c.name, r.Kind()))
 		}
 		if err := setValue(c, next()); err != nil {
 			return nil, err
 		}
+		key = next()
 	}
-	if t := next(); t != json.Delim('}') {
-		return nil, malformed(fmt.Sprintf("%.40q", fmt.Sprint(t)), fmt.Sprintf("the end of the %s record", r.Kind()))
+	if key != json.Delim('}') {
+		return nil, malformed(fmt.Sprintf("%.40q", fmt.Sprint(key)), fmt.Sprintf("the end of the %s record", r.Kind()))
 	}
 	if err := checkRecord(r); err != nil {
 		return nil, err
@@ -160,6 +165,9 @@ func decodeWritten(line []byte) Record {
 	for _, c := range r.columns() {
 		n := len(c.name)
 		if len(rest) < n+4 || rest[0] != ',' || rest[1] != '"' || string(rest[2:2+n]) != c.name || rest[2+n] != '"' || rest[3+n] != ':' {
+			if c.later {
+				continue
+			}
 			return nil
 		}
 		rest = rest[n+4:]

@@ -12,6 +12,18 @@ type Tensor struct {
 	MeanAge         float64 // steps
 	EmptyRows       int64
 	EmptyCols       int64
+
+	// 0 or nil in files of older versions.
+	Active          int64    // blocks
+	Positions       int64    // blocks of the dense weights
+	NewbornShare    *float64 // fraction of the active blocks that the last update had grown
+	RemovedNewDense *float64 // pruned blocks that the last update had grown, over Positions
+	StartShare      *float64 // fraction of the active blocks that are active since the start
+	Survival1       *float64 // fraction of the blocks that the last update had grown, still active; nil: none
+	Survival2       *float64 // of those of two updates ago
+	Survival4       *float64 // four
+	Survival8       *float64 // eight
+	NewbornNorm     *float64 // mean norm of the newborns over the largest norm pruned; nil: no such
 }
 
 // Kind implements [Record].
@@ -21,8 +33,12 @@ func (*Tensor) Kind() string { return "tensor" }
 func (r *Tensor) At() int64 { return r.Step }
 
 func (r *Tensor) columns() []column {
-	return append([]column{{"step", &r.Step, false}, {"tensor", &r.Tensor, false}},
+	all := append([]column{equal("step", &r.Step), equal("tensor", &r.Tensor)},
 		updateFields{&r.Pruned, &r.ExploredDOF, &r.Turnover, &r.MeanAge, &r.RemovedNewRatio, &r.EmptyRows, &r.EmptyCols}.columns()...)
+	return append(all, newbornFields{
+		&r.Active, &r.Positions, &r.NewbornShare, &r.RemovedNewDense, &r.StartShare,
+		&r.Survival1, &r.Survival2, &r.Survival4, &r.Survival8, &r.NewbornNorm,
+	}.columns()...)
 }
 
 // updateFields are the numbers that a Topology and a Tensor record share.
@@ -35,14 +51,37 @@ type updateFields struct {
 
 func (u updateFields) columns() []column {
 	return []column{
-		{"pruned", u.pruned, false},
-		{"explored_dof", u.explored, false},
-		{"removed_new_ratio", u.removedNew, false},
-		{"turnover", u.turnover, false},
-		{"mean_age", u.age, false},
-		{"empty_rows", u.emptyRows, false},
-		{"empty_cols", u.emptyCols, false},
+		equal("pruned", u.pruned),
+		equal("explored_dof", u.explored),
+		equal("removed_new_ratio", u.removedNew),
+		equal("turnover", u.turnover),
+		equal("mean_age", u.age),
+		equal("empty_rows", u.emptyRows),
+		equal("empty_cols", u.emptyCols),
 	}
+}
+
+// newbornFields are the later numbers that they share.
+type newbornFields struct {
+	active, positions              *int64
+	newborn, dense, start          **float64
+	after1, after2, after4, after8 **float64
+	norm                           **float64
+}
+
+func (f newbornFields) columns() []column {
+	return later(
+		equal("active", f.active),
+		equal("positions", f.positions),
+		equal("newborn_share", f.newborn),
+		equal("removed_new_dense", f.dense),
+		equal("start_share", f.start),
+		equal("survival_1", f.after1),
+		equal("survival_2", f.after2),
+		equal("survival_4", f.after4),
+		equal("survival_8", f.after8),
+		equal("newborn_norm", f.norm),
+	)
 }
 
 // Snapshot shows where the active blocks of one tensor were after a step. Its
@@ -64,11 +103,11 @@ func (r *Snapshot) At() int64 { return r.Step }
 
 func (r *Snapshot) columns() []column {
 	return []column{
-		{"step", &r.Step, false},
-		{"tensor", &r.Tensor, false},
-		{"rows", &r.Rows, false},
-		{"cols", &r.Cols, false},
-		{"cells", &r.Cells, false},
+		equal("step", &r.Step),
+		equal("tensor", &r.Tensor),
+		equal("rows", &r.Rows),
+		equal("cols", &r.Cols),
+		equal("cells", &r.Cells),
 	}
 }
 
@@ -94,14 +133,14 @@ func (r *Cost) At() int64 { return r.Step }
 
 func (r *Cost) columns() []column {
 	return []column{
-		{"step", &r.Step, false},
-		{"seconds", &r.Seconds, true},
-		{"data_seconds", &r.DataSeconds, true},
-		{"step_seconds", &r.StepSeconds, true},
-		{"update_seconds", &r.UpdateSeconds, true},
-		{"eval_seconds", &r.EvalSeconds, true},
-		{"save_seconds", &r.SaveSeconds, true},
-		{"host_bytes", &r.HostBytes, true},
-		{"device_bytes", &r.DeviceBytes, true},
+		equal("step", &r.Step),
+		clocked("seconds", &r.Seconds),
+		clocked("data_seconds", &r.DataSeconds),
+		clocked("step_seconds", &r.StepSeconds),
+		clocked("update_seconds", &r.UpdateSeconds),
+		clocked("eval_seconds", &r.EvalSeconds),
+		clocked("save_seconds", &r.SaveSeconds),
+		clocked("host_bytes", &r.HostBytes),
+		clocked("device_bytes", &r.DeviceBytes),
 	}
 }

@@ -17,9 +17,13 @@
 //
 // Numbers are the shortest text that reads back as the same float64, so equal
 // runs give equal bytes, but for the columns that depend on the machine,
-// tokens_per_second, seconds and those of cost: see [Comparable].
+// tokens_per_second, mfu, seconds_left, seconds and those of cost: see [Comparable].
 //
-// The removed_new_ratio of an update that pruned nothing is null.
+// The removed_new_ratio of an update that pruned nothing is null. Behind the keys above
+// come those that files of older versions do not have: tokens_per_weight,
+// predictions_per_weight, mfu and seconds_left of train; of topology and tensor active,
+// positions, newborn_share, removed_new_dense, start_share, survival_1, survival_2,
+// survival_4, survival_8 and newborn_norm. They are left out where they have no value.
 //
 // A record of step N must be written, and [Log.Sync] called, before the
 // checkpoint of step N is saved. Then a resumed run first calls

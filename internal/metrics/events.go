@@ -105,6 +105,9 @@ func (e *Events) Record(r Record) error {
 	}
 	var summary []byte
 	for _, c := range r.columns()[1:] {
+		if c.missing() {
+			continue
+		}
 		var v float32
 		switch p := c.value.(type) {
 		case *int64:

@@ -28,6 +28,36 @@ type column struct {
 	name      string
 	value     any  // *int64, *float64, **float64 (nil: null), *string, or *[]byte (base64 in the file)
 	wallClock bool // differs between runs that are otherwise equal
+	// later columns are not in the files of older versions, and left out where they have
+	// no value: nil, or 0 of those that cannot be 0.
+	later bool
+}
+
+// equal is a column that is equal in equal runs.
+func equal(name string, value any) column { return column{name: name, value: value} }
+
+// clocked is a column that depends on the machine.
+func clocked(name string, value any) column { return column{name: name, value: value, wallClock: true} }
+
+// later makes columns later ones.
+func later(columns ...column) []column {
+	for i := range columns {
+		columns[i].later = true
+	}
+	return columns
+}
+
+// missing says whether the column is later and has no value.
+func (c column) missing() bool {
+	switch v := c.value.(type) {
+	case *int64:
+		return c.later && *v == 0
+	case *float64:
+		return c.later && *v == 0
+	case **float64:
+		return c.later && *v == nil
+	}
+	return false
 }
 
 // Train is the state of training after an optimizer step.
@@ -40,6 +70,12 @@ type Train struct {
 	GradNorm        float64 // global L2 norm before clipping
 	TokensPerSecond float64 // wall clock
 	FLOPs           float64 // non-embedding, cumulative, by the paper's count
+
+	// 0: not known, or none.
+	TokensPerWeight      float64 // seen so far, over the active weights of the encoder
+	PredictionsPerWeight float64 // masked positions so far, over the same
+	MFU                  float64 // model FLOP utilization: FLOPs a second over the device's peak
+	SecondsLeft          float64 // until the last step, at the speed since the last record
 }
 
 // Kind implements [Record].
@@ -49,16 +85,21 @@ func (*Train) Kind() string { return "train" }
 func (r *Train) At() int64 { return r.Step }
 
 func (r *Train) columns() []column {
-	return []column{
-		{"step", &r.Step, false},
-		{"loss", &r.Loss, false},
-		{"mlm_loss", &r.MLMLoss, false},
-		{"nsp_loss", &r.NSPLoss, false},
-		{"lr", &r.LR, false},
-		{"grad_norm", &r.GradNorm, false},
-		{"tokens_per_second", &r.TokensPerSecond, true},
-		{"flops", &r.FLOPs, false},
-	}
+	return append([]column{
+		equal("step", &r.Step),
+		equal("loss", &r.Loss),
+		equal("mlm_loss", &r.MLMLoss),
+		equal("nsp_loss", &r.NSPLoss),
+		equal("lr", &r.LR),
+		equal("grad_norm", &r.GradNorm),
+		clocked("tokens_per_second", &r.TokensPerSecond),
+		equal("flops", &r.FLOPs),
+	}, later(
+		equal("tokens_per_weight", &r.TokensPerWeight),
+		equal("predictions_per_weight", &r.PredictionsPerWeight),
+		clocked("mfu", &r.MFU),
+		clocked("seconds_left", &r.SecondsLeft),
+	)...)
 }
 
 // Eval is an evaluation on the validation text after a step.
@@ -78,11 +119,11 @@ func (r *Eval) At() int64 { return r.Step }
 
 func (r *Eval) columns() []column {
 	return []column{
-		{"step", &r.Step, false},
-		{"mlm_loss", &r.MLMLoss, false},
-		{"mlm_accuracy", &r.MLMAccuracy, false},
-		{"nsp_loss", &r.NSPLoss, false},
-		{"nsp_accuracy", &r.NSPAccuracy, false},
+		equal("step", &r.Step),
+		equal("mlm_loss", &r.MLMLoss),
+		equal("mlm_accuracy", &r.MLMAccuracy),
+		equal("nsp_loss", &r.NSPLoss),
+		equal("nsp_accuracy", &r.NSPAccuracy),
 	}
 }
 
@@ -100,6 +141,18 @@ type Topology struct {
 	EmptyRows       int64    // block rows without an active block, over all tensors
 	EmptyCols       int64    // block columns without one
 	Seconds         float64  // wall clock
+
+	// 0 or nil in files of older versions.
+	Active          int64    // blocks, over all tensors, as positions
+	Positions       int64    // blocks of the dense weights
+	NewbornShare    *float64 // fraction of the active blocks that the last update had grown
+	RemovedNewDense *float64 // pruned blocks that the last update had grown, over Positions
+	StartShare      *float64 // fraction of the active blocks that are active since the start
+	Survival1       *float64 // fraction of the blocks that the last update had grown, still active; nil: none
+	Survival2       *float64 // of those of two updates ago
+	Survival4       *float64 // four
+	Survival8       *float64 // eight
+	NewbornNorm     *float64 // mean norm of the newborns over the largest norm pruned; nil: no such
 }
 
 // Kind implements [Record].
@@ -109,9 +162,12 @@ func (*Topology) Kind() string { return "topology" }
 func (r *Topology) At() int64 { return r.Step }
 
 func (r *Topology) columns() []column {
-	all := append([]column{{"step", &r.Step, false}, {"update", &r.Update, false}, {"prune_ratio", &r.PruneRatio, false}},
+	all := append([]column{equal("step", &r.Step), equal("update", &r.Update), equal("prune_ratio", &r.PruneRatio)},
 		updateFields{&r.Pruned, &r.ExploredDOF, &r.Turnover, &r.MeanAge, &r.RemovedNewRatio, &r.EmptyRows, &r.EmptyCols}.columns()...)
-	return append(all, column{"seconds", &r.Seconds, true})
+	return append(append(all, clocked("seconds", &r.Seconds)), newbornFields{
+		&r.Active, &r.Positions, &r.NewbornShare, &r.RemovedNewDense, &r.StartShare,
+		&r.Survival1, &r.Survival2, &r.Survival4, &r.Survival8, &r.NewbornNorm,
+	}.columns()...)
 }
 
 // appendNumber appends the shortest text of v that reads back the same.
@@ -129,7 +185,7 @@ func encode(r Record, withWallClock bool) ([]byte, error) {
 	var err error
 	line := fmt.Appendf(nil, `{"kind":%q`, r.Kind())
 	for _, c := range r.columns() {
-		if c.wallClock && !withWallClock {
+		if c.wallClock && !withWallClock || c.missing() {
 			continue
 		}
 		line = fmt.Appendf(line, `,%q:`, c.name)

@@ -65,6 +65,22 @@ func init() {
 			`{"kind":"cost","step":40,"seconds":2,"data_seconds":0.25,"step_seconds":1,"update_seconds":0.5,"eval_seconds":0.125,"save_seconds":0.0625,"host_bytes":1099511627776,"device_bytes":5}`,
 			`{"kind":"cost","step":40}`,
 		},
+		{
+			&Train{Step: 10, TokensPerWeight: 2.5, PredictionsPerWeight: 0.5, MFU: 0.25, SecondsLeft: 3},
+			`{"kind":"train","step":10,"loss":0,"mlm_loss":0,"nsp_loss":0,"lr":0,"grad_norm":0,"tokens_per_second":0,"flops":0,"tokens_per_weight":2.5,"predictions_per_weight":0.5,"mfu":0.25,"seconds_left":3}`,
+			`{"kind":"train","step":10,"loss":0,"mlm_loss":0,"nsp_loss":0,"lr":0,"grad_norm":0,"flops":0,"tokens_per_weight":2.5,"predictions_per_weight":0.5}`,
+		},
+		{ // later columns between missing ones
+			&Tensor{Step: 30, Tensor: "w", Active: 5, Positions: 50, NewbornShare: new(0.2), StartShare: new(0.), Survival2: new(0.25)},
+			`{"kind":"tensor","step":30,"tensor":"w","pruned":0,"explored_dof":0,"removed_new_ratio":null,"turnover":0,"mean_age":0,"empty_rows":0,"empty_cols":0,"active":5,"positions":50,"newborn_share":0.2,"start_share":0,"survival_2":0.25}`,
+			`{"kind":"tensor","step":30,"tensor":"w","pruned":0,"explored_dof":0,"removed_new_ratio":null,"turnover":0,"mean_age":0,"empty_rows":0,"empty_cols":0,"active":5,"positions":50,"newborn_share":0.2,"start_share":0,"survival_2":0.25}`,
+		},
+		{
+			&Topology{Step: 30, Active: 5, Positions: 50, NewbornShare: new(0.2), RemovedNewDense: new(0.01), StartShare: new(0.5),
+				Survival1: new(0.1), Survival2: new(0.2), Survival4: new(0.4), Survival8: new(0.8), NewbornNorm: new(1.5)},
+			`{"kind":"topology","step":30,"update":0,"prune_ratio":0,"pruned":0,"explored_dof":0,"removed_new_ratio":null,"turnover":0,"mean_age":0,"empty_rows":0,"empty_cols":0,"seconds":0,"active":5,"positions":50,"newborn_share":0.2,"removed_new_dense":0.01,"start_share":0.5,"survival_1":0.1,"survival_2":0.2,"survival_4":0.4,"survival_8":0.8,"newborn_norm":1.5}`,
+			`{"kind":"topology","step":30,"update":0,"prune_ratio":0,"pruned":0,"explored_dof":0,"removed_new_ratio":null,"turnover":0,"mean_age":0,"empty_rows":0,"empty_cols":0,"active":5,"positions":50,"newborn_share":0.2,"removed_new_dense":0.01,"start_share":0.5,"survival_1":0.1,"survival_2":0.2,"survival_4":0.4,"survival_8":0.8,"newborn_norm":1.5}`,
+		},
 	}...)
 }
 
@@ -140,27 +156,28 @@ func TestNotFiniteIsRefused(t *testing.T) {
 func TestMalformedLines(t *testing.T) {
 	good := lines[1].line
 	for name, c := range map[string]struct{ line, want string }{
-		"empty":           {"", "found text that is not JSON"},
-		"cut":             {good[:len(good)-1], "found text that is not JSON"},
-		"two":             {good + good, "found text that is not JSON"},
-		"list":            {"[]", "found no kind"},
-		"kind later":      {`{"step":1,"kind":"eval"}`, "found no kind"},
-		"unknown kind":    {`{"kind":"test","step":1}`, `found kind "test", expected train, eval, topology, tensor, picture or cost`},
-		"missing key":     {strings.Replace(good, `"nsp_loss":0.25,`, "", 1), `found "nsp_accuracy", expected key "nsp_loss" of kind eval`},
-		"doubled key":     {strings.Replace(good, `"step":20`, `"step":20,"step":20`, 1), `found "step", expected key "mlm_loss"`},
-		"extra key":       {strings.Replace(good, `}`, `,"x":1}`, 1), `found "x", expected the end`},
-		"other case":      {strings.Replace(good, `step`, `Step`, 1), `found "Step", expected key "step"`},
-		"text":            {strings.Replace(good, `20`, `"20"`, 1), `found no number under step`},
-		"nested":          {strings.Replace(good, `20`, `[20]`, 1), `found no number under step`},
-		"fraction":        {strings.Replace(good, `20`, `20.5`, 1), `found step "20.5"`},
-		"negative step":   {strings.Replace(good, `20`, `-20`, 1), `found step -20, expected 0 or more`},
-		"number as text":  {strings.Replace(lines[3].line, `"a\u003c\"b"`, `7`, 1), `found no text under tensor`},
-		"cells":           {strings.Replace(lines[6].line, `AP+AAAAH`, `AP+AAAA`, 1), `found cells "AP+AAAA", expected base64`},
-		"cells as number": {strings.Replace(lines[6].line, `"AP+AAAAH"`, `7`, 1), `found no text under cells`},
-		"too few cells":   {strings.Replace(lines[6].line, `"rows":2`, `"rows":3`, 1), `found 6 cells of a picture of 3 x 3`},
-		"negative rows":   {strings.Replace(strings.Replace(lines[6].line, `"rows":2`, `"rows":-2`, 1), `"cols":3`, `"cols":-3`, 1), `found 6 cells of a picture of -2 x -3`},
-		"null":            {strings.Replace(good, `20`, `null`, 1), `found no number under step`},
-		"out of range":    {strings.Replace(good, `0.5`, `1e999`, 1), `found mlm_accuracy "1e999"`},
+		"empty":                       {"", "found text that is not JSON"},
+		"cut":                         {good[:len(good)-1], "found text that is not JSON"},
+		"two":                         {good + good, "found text that is not JSON"},
+		"list":                        {"[]", "found no kind"},
+		"kind later":                  {`{"step":1,"kind":"eval"}`, "found no kind"},
+		"unknown kind":                {`{"kind":"test","step":1}`, `found kind "test", expected train, eval, topology, tensor, picture or cost`},
+		"missing key":                 {strings.Replace(good, `"nsp_loss":0.25,`, "", 1), `found "nsp_accuracy", expected key "nsp_loss" of kind eval`},
+		"doubled key":                 {strings.Replace(good, `"step":20`, `"step":20,"step":20`, 1), `found "step", expected key "mlm_loss"`},
+		"extra key":                   {strings.Replace(good, `}`, `,"x":1}`, 1), `found "x", expected the end`},
+		"other case":                  {strings.Replace(good, `step`, `Step`, 1), `found "Step", expected key "step"`},
+		"text":                        {strings.Replace(good, `20`, `"20"`, 1), `found no number under step`},
+		"nested":                      {strings.Replace(good, `20`, `[20]`, 1), `found no number under step`},
+		"fraction":                    {strings.Replace(good, `20`, `20.5`, 1), `found step "20.5"`},
+		"negative step":               {strings.Replace(good, `20`, `-20`, 1), `found step -20, expected 0 or more`},
+		"number as text":              {strings.Replace(lines[3].line, `"a\u003c\"b"`, `7`, 1), `found no text under tensor`},
+		"cells":                       {strings.Replace(lines[6].line, `AP+AAAAH`, `AP+AAAA`, 1), `found cells "AP+AAAA", expected base64`},
+		"cells as number":             {strings.Replace(lines[6].line, `"AP+AAAAH"`, `7`, 1), `found no text under cells`},
+		"too few cells":               {strings.Replace(lines[6].line, `"rows":2`, `"rows":3`, 1), `found 6 cells of a picture of 3 x 3`},
+		"negative rows":               {strings.Replace(strings.Replace(lines[6].line, `"rows":2`, `"rows":-2`, 1), `"cols":3`, `"cols":-3`, 1), `found 6 cells of a picture of -2 x -3`},
+		"null":                        {strings.Replace(good, `20`, `null`, 1), `found no number under step`},
+		"later keys in another order": {strings.Replace(lines[len(lines)-2].line, `"active":5,"positions":50`, `"positions":50,"active":5`, 1), `found "active", expected the end of the tensor record`},
+		"out of range":                {strings.Replace(good, `0.5`, `1e999`, 1), `found mlm_accuracy "1e999"`},
 	} {
 		_, err := decode([]byte(c.line))
 		if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {

@@ -156,9 +156,13 @@ func (r *Run) Logged(m train.TrainMetrics) {
 			e = e.Stringer("left", left)
 		}
 	}
-	e.Str("mlm_loss", fmt.Sprintf("%.4f", m.MLMLoss)).Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss)).
+	e = e.Str("mlm_loss", fmt.Sprintf("%.4f", m.MLMLoss)).Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss)).
 		Str("lr", fmt.Sprintf("%.2e", m.LR)).Str("grad_norm", fmt.Sprintf("%.2f", m.GradNorm)).
-		Str("tokens_per_second", fmt.Sprintf("%.0f", m.TokensPerSecond)).Msg("train")
+		Str("tokens_per_second", fmt.Sprintf("%.0f", m.TokensPerSecond))
+	if m.MFU > 0 {
+		e = e.Str("mfu", fmt.Sprintf("%.3f", m.MFU))
+	}
+	e.Msg("train")
 }
 
 // Updated implements train.Observer.

@@ -1,0 +1,74 @@
+package train
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+)
+
+// BestFolder is the folder, in a run folder, of the checkpoint that save_best keeps.
+const BestFolder = "best"
+
+// Best is the evaluation of the smallest MLM loss on the validation text, of those on
+// eval_batches batches.
+type Best struct {
+	Step    int64   `json:"step"`
+	MLMLoss float64 `json:"mlm_loss"` // nats
+}
+
+// progressMade is how evaluations go. It is part of a checkpoint.
+type progressMade struct {
+	Best  *Best `json:"best,omitempty"` // nil before the first evaluation
+	Since int   `json:"since"`          // evaluations after the best one
+}
+
+// watchesBest says whether anything hangs on which evaluation is the best.
+func (c *Config) watchesBest() bool { return c.SaveBest || c.EarlyStop > 0 }
+
+// checkBest says where the evaluations are missing that save_best and early_stop need.
+func (c *Config) checkBest() error {
+	for _, s := range []struct {
+		key string
+		on  bool
+	}{{"save_best", c.SaveBest}, {"early_stop", c.EarlyStop > 0}} {
+		if s.on && c.EvalSteps == 0 {
+			return usage.Errorf("%s: found no eval_steps, expected the steps between evaluations", s.key)
+		}
+	}
+	return nil
+}
+
+// judge takes note of an evaluation and says whether it is the best so far.
+func (p *progressMade) judge(step int64, loss float64) bool {
+	if p.Best != nil && !(loss < p.Best.MLMLoss) {
+		p.Since++
+		return false
+	}
+	p.Best, p.Since = &Best{step, loss}, 0
+	return true
+}
+
+// stoppedEarly says why the run ends before its last step; "" where it does not.
+func (r *runner) stoppedEarly() string {
+	if n := r.plan.Config.EarlyStop; n > 0 && r.made.Since >= n && r.done < r.plan.Config.MaxSteps {
+		return fmt.Sprintf("early stop: %d evaluations without a smaller MLM loss than %.4f of step %d", r.made.Since, r.made.Best.MLMLoss, r.made.Best.Step)
+	}
+	return ""
+}
+
+// saveBest writes the checkpoint of the best evaluation, which is this step's, and then
+// removes the one before.
+func (r *runner) saveBest() error {
+	before := time.Now()
+	path, err := r.saveTo(r.folder.Path(BestFolder))
+	if err != nil {
+		return err
+	}
+	if err := checkpoint.Prune(r.disk, r.folder.Path(BestFolder), 1); err != nil {
+		return fmt.Errorf("remove the best checkpoint before: %w", err)
+	}
+	r.saved(path, before)
+	return nil
+}
