@@ -82,6 +82,7 @@ var (
 // runCharts are the charts that all runs share, without those that have nothing to
 // show.
 func runCharts(runs []*Run) []figure {
+	runs = slices.DeleteFunc(slices.Clone(runs), func(r *Run) bool { return r.resultAlone })
 	of, legend := looks(runs)
 	longest := 0.
 	if len(runs) > fewRuns { // what is first lies on top

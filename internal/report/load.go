@@ -23,13 +23,21 @@ type Data struct {
 	Warnings []string
 }
 
-// Load reads run folders and sweep folders. Errors wrap [ErrData], or are those of
+// Load reads run folders, sweep folders, and a results.jsonl that stands alone. Errors wrap [ErrData], or are those of
 // a configuration or metrics file that is wrong.
 func Load(paths []string) (*Data, error) {
 	d := &Data{}
 	var dirs []string
 	results := map[string]sweep.Result{} // by run folder
 	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			alone, err := loadResults(path)
+			if err != nil {
+				return nil, err
+			}
+			d.Runs = append(d.Runs, alone...)
+			continue
+		}
 		found, err := d.find(path, results)
 		if err != nil {
 			return nil, err
@@ -40,7 +48,7 @@ func Load(paths []string) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Runs = runs
+	d.Runs = append(d.Runs, runs...)
 	if len(paths) == 1 && !isRun(paths[0]) {
 		if abs, err := filepath.Abs(paths[0]); err == nil {
 			d.Sweep = filepath.Base(abs)
@@ -62,7 +70,7 @@ func (d *Data) find(path string, results map[string]sweep.Result) ([]string, err
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, dataErrorf("%s: found no such folder, expected a run folder or a sweep folder", path)
+		return nil, dataErrorf("%s: found no such folder, expected a run folder or a sweep folder, or a results.jsonl", path)
 	case err != nil:
 		return nil, dataErrorf("%s: found %v, expected a run folder or a sweep folder", path, err)
 	case !info.IsDir():

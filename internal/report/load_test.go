@@ -82,7 +82,7 @@ func TestBadInput(t *testing.T) {
 	for path, want := range map[string]string{
 		filepath.Join(empty, "none"): "found no such folder, expected a run folder or a sweep folder",
 		empty:                        "found neither config.yaml nor a folder runs",
-		file:                         "found a file, expected a run folder",
+		file:                         "found no result, expected lines of",
 		noRuns:                       "found no run folder, expected at least one",
 		broken:                       metrics.FileName + `:1: malformed metrics: found`,
 		badConfig:                    `config.yaml:1: found unknown key "modell"`,

@@ -35,7 +35,8 @@ type Run struct {
 	Cost      metrics.Cost // sums and largest values; Step: of the last
 	costs     int
 
-	result *sweep.Result // what the sweep says of it; nil: nothing, or there is none
+	result      *sweep.Result // what the sweep says of it; nil: nothing, or there is none
+	resultAlone bool          // it is read from a results.jsonl, without its folder
 }
 
 // At is a record with the seconds of training that had gone by.
@@ -176,7 +177,7 @@ func (r *Run) Steps() int64 {
 
 // FLOPsAt is the paper's count up to a step, NaN where it is not known.
 func (r *Run) FLOPsAt(step int64) float64 {
-	if r.brokenSweep() && r.result.Steps == step {
+	if (r.brokenSweep() || r.resultAlone) && r.result.Steps == step {
 		return r.result.FLOPs
 	}
 	after, found := slices.BinarySearchFunc(r.Train, step, func(t At[metrics.Train], step int64) int { return cmp.Compare(t.Record.Step, step) })
