@@ -46,7 +46,7 @@ func benchFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "crossover", Usage: "from which sparsity on sparse is faster than dense here"},
 		jsonFlag(),
 		&cli.BoolFlag{Name: "step", Usage: "a whole training step instead of single products; on sim the bytes that it moves on an H200, by formula"},
-		list("model", "with --step: tiny|mini|small|medium|base|large (default: base; cpu tiny)", "m"),
+		list("model", "with --step: tiny|mini|small|medium|base|large or LAYERSxHIDDENxHEADS (default: base; cpu tiny)", "m"),
 		list("batch-size", "with --step: sequences in a step (default: 256; cpu 16)", "b"),
 		list("seq-len", "with --step: tokens of a sequence (default: 128)", "S"),
 		&cli.IntFlag{Name: "vocab-size", Aliases: []string{"V"}, Value: bertVocab, Usage: "with --step: size of the vocabulary"},

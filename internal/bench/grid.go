@@ -96,7 +96,7 @@ func (r Request) stepCases(device string) ([]Step, error) {
 	base := train.DefaultConfig()
 	base.VocabSize = r.VocabSize
 	configs, err := cross(r, base, []axis[train.Config]{
-		{"model", name, func(c *train.Config, word string) string { c.Model = word; return "" }},
+		{"model", name, readModel},
 		{"seq-len", "128", func(c *train.Config, word string) string { return readInt(&c.SeqLen, word) }},
 		{"batch-size", batch, func(c *train.Config, word string) string { return readInt(&c.BatchSize, word) }},
 		{"sparsity", "0.9", func(c *train.Config, word string) string { return readFloat(&c.Sparsity, word) }},
@@ -168,6 +168,23 @@ func readFloat(at *float64, word string) (expected string) {
 		return "a number"
 	}
 	*at = x
+	return ""
+}
+
+// readModel takes a name of the BERT family, or LAYERSxHIDDENxHEADS with a feed-forward part of
+// four times HIDDEN.
+func readModel(c *train.Config, word string) (expected string) {
+	sizes := strings.Split(word, "x")
+	if len(sizes) != 3 {
+		c.Model = word
+		return ""
+	}
+	for i, at := range []*int{&c.Layers, &c.Hidden, &c.Heads} {
+		if readInt(at, sizes[i]) != "" || *at < 1 {
+			return "a model's name, as base, or LAYERSxHIDDENxHEADS, as 2x64x2"
+		}
+	}
+	c.FFN = 4 * c.Hidden
 	return ""
 }
 

@@ -54,6 +54,8 @@ func TestPlan(t *testing.T) {
 		{"a step of the cpu", Request{Device: "cpu", Step: true, VocabSize: 64, Bandwidth: 1, Peak: 1}, []string{"2 layers, 16 x 128, dynamic", "cpu fp32 0"}},
 		{"steps", Request{Device: "sim", Step: true, VocabSize: 64, Bandwidth: 1, Peak: 1, Lists: lists("model", "mini", "sparsity", "0,0.5", "batch-size", "2,4", "seq-len", "16")},
 			[]string{"4 layers, 2 x 16, dense", "4 layers, 2 x 16, dynamic", "4 layers, 4 x 16, dense", "4 layers, 4 x 16, dynamic", "sim bf16 0"}},
+		{"a model by its sizes", Request{Device: "cpu", Step: true, VocabSize: 64, Bandwidth: 1, Peak: 1, Lists: lists("model", "3x48x2", "block", "1", "batch-size", "2", "seq-len", "16")},
+			[]string{"3 layers, 2 x 16, dynamic", "cpu fp32 0"}},
 	} {
 		p, err := c.request.Plan()
 		if err != nil {
@@ -92,6 +94,8 @@ func TestPlanOfBadRequests(t *testing.T) {
 		{Request{Device: "cpu", Step: true, Bandwidth: 1, Peak: 1, Given: []string{"dense"}}, "bench: --dense: found it with --step"},
 		{Request{Device: "sim", Step: true, VocabSize: 64, Peak: 1}, "bench: --bandwidth: found 0, expected above 0"},
 		{with(step, "model", "huge"), `"huge"`},
+		{with(step, "model", "2x0x2"), `--model: found "2x0x2", expected a model's name`},
+		{with(step, "model", "2x64x3"), "hidden 64: found heads 3"},
 		{with(step, "batch-size", "0"), "batch_size: found 0"},
 		{Request{Device: "sim", Crossover: true}, "bench: --crossover: found it with the device sim"},
 		{Request{Device: "cpu", Crossover: true, NoDense: true}, "bench: --crossover: found it with --dense=false"},
