@@ -1,6 +1,8 @@
 package sparse
 
-import "github.com/sparsebert/sparsebert-gpu/internal/philox"
+import (
+	"github.com/sparsebert/sparsebert-gpu/internal/philox"
+)
 
 // fanIn returns how many of nnzb blocks block row r gets when all rows get the
 // same number, the first rows one more where they do not divide.

@@ -3,7 +3,6 @@ package sparse
 import (
 	"fmt"
 	"math"
-	"slices"
 )
 
 // NormSpec says of which weight NormTopology keeps which blocks.
@@ -50,44 +49,54 @@ func (from NormSpec) topology(dense []float32) (*Topology, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, key := new(Scratch), startKey(from.Seed, from.Tensor)
+	ranks := make([]uint64, len(norms))
+	for p, n := range norms {
+		ranks[p] = falling(n)
+	}
 	if from.Growth != GrowFanIn {
-		s.largest(norms, 0, from.NNZ, key)
-		return shape.at(s.grown), nil
+		return from.best(ranks, nil), nil
 	}
-	cols := shape.BlockCols()
-	for r := range shape.BlockRows() {
-		s.largest(norms[r*cols:(r+1)*cols], r*cols, shape.fanIn(from.NNZ, r), key)
-	}
-	return shape.at(s.grown), nil
+	return from.best(ranks, shape.fanIns(from.NNZ)), nil
 }
 
-// largest appends to s.grown the k positions with the largest norms, ascending.
-// norms are those of the positions from first on. Equal norms are decided by the
-// smaller key, equal keys by the lower position.
-func (s *Scratch) largest(norms []float32, first, k int, key func(p int) uint64) {
+// best returns the topology of the from.NNZ positions with the lowest ranks, or of
+// counts[r] in each block row r. It is the one place where the largest blocks are
+// chosen: equal ranks are decided by the smaller start key, equal keys by the lower
+// position.
+func (from NormSpec) best(ranks []uint64, counts []int) *Topology {
+	s, key := new(Scratch), startKey(from.Seed, from.Tensor)
+	if counts == nil {
+		s.first(ranks, 0, from.NNZ, key)
+		return from.Shape.at(s.grown)
+	}
+	cols := from.BlockCols()
+	for r, k := range counts {
+		s.first(ranks[r*cols:(r+1)*cols], r*cols, k, key)
+	}
+	return from.Shape.at(s.grown)
+}
+
+// first appends to s.grown the k positions with the lowest ranks, ascending. ranks
+// are those of the positions from `from` on.
+func (s *Scratch) first(ranks []uint64, from, k int, key func(p int) uint64) {
 	if k == 0 {
 		return
 	}
-	s.keys = slices.Grow(s.keys[:0], len(norms))
-	for _, n := range norms {
-		s.keys = append(s.keys, falling(n))
-	}
-	threshold, ties := s.smallest(s.keys, k)
-	// The blocks whose norm is the k-th largest compete by key.
+	threshold, ties := s.smallest(ranks, k)
+	// The blocks whose rank is the k-th compete by key.
 	s.keys = s.keys[:0]
-	for i, n := range norms {
-		if falling(n) == threshold {
-			s.keys = append(s.keys, key(first+i))
+	for i, rank := range ranks {
+		if rank == threshold {
+			s.keys = append(s.keys, key(from+i))
 		}
 	}
 	last, equal := s.smallest(s.keys, ties)
 	next := 0
-	for i, n := range norms {
-		if falling(n) > threshold {
+	for i, rank := range ranks {
+		if rank > threshold {
 			continue
 		}
-		if falling(n) == threshold {
+		if rank == threshold {
 			key := s.keys[next]
 			next++
 			if key > last || key == last && equal == 0 {
@@ -97,9 +106,9 @@ func (s *Scratch) largest(norms []float32, first, k int, key func(p int) uint64)
 				equal--
 			}
 		}
-		s.grown = append(s.grown, int32(first+i))
+		s.grown = append(s.grown, int32(from+i))
 	}
 }
 
-// falling maps a norm, which is not negative, to a key that falls as it rises.
+// falling maps a norm, which is not negative, to a rank that falls as it rises.
 func falling(norm float32) uint64 { return uint64(math.MaxUint32 - math.Float32bits(norm)) }

@@ -11,29 +11,30 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-// largest sorts the positions [from, to) by norm, falling, then by start key, and
-// returns the first k in ascending order. The norm is worked out element by element.
-func largest(s sparse.NormSpec, dense []float32, from, to, k int) []int {
-	shape, n := s.Shape, s.Norm
-	norm := func(p int) (sum float64) {
-		for i := range shape.Block {
-			for j := range shape.Block {
-				x := math.Abs(float64(dense[(p/shape.BlockCols()*shape.Block+i)*shape.In+p%shape.BlockCols()*shape.Block+j]))
-				switch n {
-				case sparse.L1:
-					sum += x
-				case sparse.L2:
-					sum += x * x
-				case sparse.LInf:
-					sum = max(sum, x)
-				}
+// denseNorm works out the norm of the block at a position element by element.
+func denseNorm(s sparse.NormSpec, dense []float32, p int) (sum float64) {
+	for i := range s.Block {
+		for j := range s.Block {
+			x := math.Abs(float64(dense[(p/s.BlockCols()*s.Block+i)*s.In+p%s.BlockCols()*s.Block+j]))
+			switch s.Norm {
+			case sparse.L1:
+				sum += x
+			case sparse.L2:
+				sum += x * x
+			case sparse.LInf:
+				sum = max(sum, x)
 			}
 		}
-		return sum
 	}
+	return sum
+}
+
+// largest sorts the positions [from, to) by norm, falling, then by start key, and
+// returns the first k in ascending order.
+func largest(s sparse.NormSpec, dense []float32, from, to, k int) []int {
 	key := func(p int) uint64 { return philox.Key64(s.Seed, philox.StartTopo, uint32(p), 0, uint32(s.Tensor)) }
 	return first(from, to, k, func(a, b int) int {
-		return cmp.Or(cmp.Compare(norm(b), norm(a)), cmp.Compare(key(a), key(b)))
+		return cmp.Or(cmp.Compare(denseNorm(s, dense, b), denseNorm(s, dense, a)), cmp.Compare(key(a), key(b)))
 	})
 }
 

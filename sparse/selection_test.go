@@ -55,7 +55,11 @@ func TestLargestDecidesEqualNormsByKeyThenPosition(t *testing.T) {
 	keys := []uint64{0, 9, 5, 7, 0, 5, 1, 5, 9}
 	for k, want := range [][]int32{{}, {18}, {11, 18}, {11, 16, 18}, {11, 12, 16, 18}, {11, 12, 15, 16, 18}, {11, 12, 15, 16, 17, 18}} {
 		s := Scratch{grown: []int32{}}
-		s.largest(norms, 10, k, func(p int) uint64 { return keys[p-10] })
+		ranks := make([]uint64, len(norms))
+		for i, n := range norms {
+			ranks[i] = falling(n)
+		}
+		s.first(ranks, 10, k, func(p int) uint64 { return keys[p-10] })
 		if !slices.Equal(s.grown, want) {
 			t.Errorf("%d largest: found %v, expected %v", k, s.grown, want)
 		}
