@@ -39,12 +39,13 @@
 //	t, err := sparse.StartTopology(shape, nnzb, seed, tensor)     // uniformly at random
 //	t, err := sparse.FanInTopology(shape, nnzb, seed, tensor)     // as many in every block row
 //	t, err := sparse.NormTopology(sparse.NormSpec{Shape: shape, NNZ: nnzb, ...}, dense) // the largest
+//	t, err := sparse.KeepTopology(sparse.NormSpec{Shape: shape, NNZ: nnzb, ...}, matrix) // that of another weight
 //	t, err := sparse.NewTopology(shape, rows, cols)               // a pattern of one's own
 //	t, err := sparse.FullTopology(shape)                          // every block
 //
 // [Distribute] says how many blocks each tensor of a model gets at a density.
 //
-// [NormTopology] and [ChooseMagnitude] keep the blocks of a dense weight that come first by
+// [NormTopology], [KeepTopology] and [ChooseMagnitude] keep the blocks of a dense weight that come first by
 // (norm falling, Key(2, position, 0, tensor) rising, position rising), where Key is that of the
 // section on random draws. So equal norms, such as those of blocks of zeros, are decided by the
 // seed as in [StartTopology], not by where in the tensor they stand.

@@ -130,3 +130,30 @@ func (m *Matrix) ValuesOn(t *Topology) []float32 {
 	}
 	return values
 }
+
+// Inherit returns the topology with t's blocks that goes on with the history of was, of
+// the same shape. Blocks of both keep their order and their ages. The others come
+// behind them by position, born after `step` finished steps as by update number
+// `update`. What was explored stays so.
+func (t *Topology) Inherit(was *Topology, step, update int32) *Topology {
+	out := newTopology(t.Shape, t.NNZ())
+	copy(out.Explored, was.Explored)
+	next := 0
+	put := func(row, col, born, newAt int32) {
+		out.Rows[next], out.Cols[next], out.Born[next], out.NewAt[next] = row, col, born, newAt
+		set(out.Explored, out.Position(next))
+		next++
+	}
+	for slot := range was.NNZ() {
+		if _, stays := t.Slot(int(was.Rows[slot]), int(was.Cols[slot])); stays {
+			put(was.Rows[slot], was.Cols[slot], was.Born[slot], was.NewAt[slot])
+		}
+	}
+	for _, slot := range t.RowSlot {
+		if _, old := was.Slot(int(t.Rows[slot]), int(t.Cols[slot])); !old {
+			put(t.Rows[slot], t.Cols[slot], step, update)
+		}
+	}
+	out.Index()
+	return out
+}

@@ -64,5 +64,8 @@ func (p *Plan) build(b backend.Backend, from *initialWeights) (*model.Model, err
 	if from == nil {
 		return m, nil
 	}
+	if from.continued != nil {
+		return m, p.carry(m, from.continued)
+	}
 	return m, p.fill(m, from)
 }

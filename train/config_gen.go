@@ -34,8 +34,14 @@ type Config struct {
 	// density. Default false.
 	Rescale bool `yaml:"init_rescale"`
 	// InitFrom: Hugging Face folder, checkpoint or run to take sizes, vocabulary and
-	// weights from; block-sparse weights keep the blocks of the largest norm.
+	// weights from; block-sparse weights keep their blocks, fewer by norm, more drawn by
+	// the seed; dense ones and those of another block size keep the blocks of the largest
+	// norm.
 	InitFrom string `yaml:"init_from"`
+	// ContinueFrom: run or checkpoint to go on with in a new folder: weights, moments,
+	// topology, step counter; its settings are the defaults, and any but sizes and
+	// block-size may be given anew.
+	ContinueFrom string `yaml:"continue_from,omitempty" json:",omitempty"`
 	// InitHeads: start heads that init-from lacks (pooler, MLM, NSP) at random. Default
 	// false.
 	InitHeads bool `yaml:"init_heads"`
@@ -157,7 +163,8 @@ type Config struct {
 	OutputDir string `yaml:"output_dir"`
 	// Resume: go on with the run in output-dir. Default false.
 	Resume bool `yaml:"resume"`
-	// SaveSteps: steps between checkpoints. Values: 1 or more (0: at the end). Default 0.
+	// SaveSteps: steps between checkpoints. Values: 1 or more (0: a tenth of the run, -1:
+	// at the end only). Default 0.
 	SaveSteps int64 `yaml:"save_steps"`
 	// SaveTotalLimit: checkpoints to keep. Values: 1 or more (0: all). Default 2.
 	SaveTotalLimit int `yaml:"save_total_limit"`

@@ -38,6 +38,12 @@
 //	c.Resume = true
 //	summary, err := train.Run(ctx, c, open, nil)
 //
+// It goes on in another folder, with other settings, by way of [ContinuedConfig].
+//
+//	c, err := train.ContinuedConfig("runs/first")
+//	c.OutputDir, c.MaxSteps, c.LearningRate = "runs/longer", 40000, 0.001
+//	summary, err := train.Run(ctx, c, open, nil)
+//
 // # What a run would take
 //
 // [DryRun] makes every check that Run makes before its first step and says what the

@@ -71,8 +71,8 @@ func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
 		return nil, err
 	}
 	saves := int64(1)
-	if c.SaveSteps > 0 {
-		saves = 1 + (p.Config.MaxSteps-1)/c.SaveSteps // the sum could be beyond int64
+	if every := p.Config.SaveSteps; every > 0 {
+		saves = 1 + (p.Config.MaxSteps-1)/every - p.first()/every // the sum could be beyond int64
 	}
 	// A new checkpoint is whole before an old one goes.
 	if keep := int64(c.SaveTotalLimit); keep > 0 {

@@ -13,9 +13,9 @@ import (
 const unlikely = 1e-3
 
 // warnEmpty says which rows, columns and heads have no block. Those of a tensor that
-// never moves are counted in its first topology, where chance draws it; of others only
-// what no topology could fill counts.
-func (p *Plan) warnEmpty(tensors []model.Tensor, moved []int) error {
+// never moves are counted in its first topology; of others only what no topology could
+// fill counts.
+func (p *Plan) warnEmpty(tensors []model.Tensor, moved []int, from *initialWeights) error {
 	var rows, cols, weights int
 	first := ""
 	heads := map[[2]int]bool{} // layer and head
@@ -23,8 +23,8 @@ func (p *Plan) warnEmpty(tensors []model.Tensor, moved []int) error {
 		shape := t.Shape()
 		// That many have none wherever the blocks are.
 		r, c := max(0, shape.BlockRows()-t.NNZ), max(0, shape.BlockCols()-t.NNZ)
-		if p.Config.InitFrom == "" && p.mayBeEmpty(t) {
-			topo, err := model.InitialTopology(t, p.Model, p.Config.Seed)
+		if from != nil || p.mayBeEmpty(t) {
+			topo, err := p.startTopology(t, from)
 			if err != nil {
 				return err
 			}
@@ -47,7 +47,7 @@ func (p *Plan) warnEmpty(tensors []model.Tensor, moved []int) error {
 	}
 	if len(heads) > 0 {
 		when := ""
-		if p.Model.Method == model.Dynamic && len(p.UpdateAt) > 0 {
+		if p.Model.Method == model.Dynamic && len(p.toCome()) > 0 {
 			when = " at the start"
 		}
 		p.say("topology: %d of %d attention heads have no block of query, key, value or output%s", len(heads), p.Model.Heads*p.Model.Layers, when)

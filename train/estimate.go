@@ -1,6 +1,8 @@
 package train
 
 import (
+	"errors"
+
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
@@ -50,22 +52,34 @@ func EstimateRunCost(c Config) (model.CostEstimate, error) {
 
 // shapeOf works out a plan without data.
 func shapeOf(c Config) (*Plan, error) {
+	p, from, err := openShape(c)
+	if from != nil {
+		err = errors.Join(err, from.weights.Close())
+	}
+	return p, err
+}
+
+// openShape is shapeOf. The caller closes the weights that it starts from, if they are
+// not nil.
+func openShape(c Config) (*Plan, *initialWeights, error) {
 	if err := c.checkNumbers(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p := &Plan{Config: c, asItComes: c.asItComes()}
 	from, err := c.initialWeights()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	size := c.VocabSize
 	if from != nil {
 		p.sizes, size = &from.config, from.config.VocabSize
-		if err := from.weights.Close(); err != nil {
-			return nil, err
+		if from.continued != nil {
+			if err := p.originOf(from.continued); err != nil {
+				return nil, from, err
+			}
 		}
 	}
-	return p, p.resolve(size, unknownExamples)
+	return p, from, p.resolve(size, unknownExamples)
 }
 
 // countFLOPs works out what one step costs by the paper's count.
@@ -83,7 +97,27 @@ func (p *Plan) countFLOPs() error {
 // FLOPs returns the paper's count of the first `done` steps: non-embedding, forward
 // and backward, on the blocks that exist.
 // A step of method partial that trains all weights counts as one of the dense model.
-func (p *Plan) FLOPs(done int64) float64 { return p.flops(p.perStep, done) }
+// Those of the checkpoint that a run goes on with are what they were.
+func (p *Plan) FLOPs(done int64) float64 {
+	n := p.flops(p.perStep, done)
+	if o := p.Origin; o != nil {
+		n += o.FLOPs - p.flops(p.perStep, o.Step)
+	}
+	return n
+}
+
+// AskedFLOPs returns FLOPs, had every weight the density asked for.
+func (p *Plan) AskedFLOPs(done int64) float64 {
+	perStep := p.perStep
+	if p.offDensity {
+		perStep = p.askedPerStep
+	}
+	n := p.flops(perStep, done)
+	if o := p.Origin; o != nil {
+		n += o.AskedFLOPs - p.flops(perStep, o.Step)
+	}
+	return n
+}
 
 // flops is FLOPs with another count of a step that does not train all of method
 // partial.
@@ -96,7 +130,12 @@ func (p *Plan) flops(perStep float64, done int64) float64 {
 }
 
 // DenseFLOPs returns that of the dense model for the same steps.
-func (p *Plan) DenseFLOPs(done int64) float64 { return p.densePerStep * float64(done) }
+func (p *Plan) DenseFLOPs(done int64) float64 {
+	if o := p.Origin; o != nil {
+		return o.DenseFLOPs + p.densePerStep*float64(done-o.Step)
+	}
+	return p.densePerStep * float64(done)
+}
 
 // RunFLOPs returns the paper's count of a whole run, without any data. A run that
 // counts in epochs has as many steps as max_steps says.

@@ -27,7 +27,8 @@ type Imported struct {
 // c.OutputDir that holds it as a run folder does, with vocab.txt. Of the other
 // settings those of sparsity, dropout, seed and init count, and Vocab where the
 // folder has no vocabulary of its own. keep: block-sparse weights keep their
-// topology, and what c says of sparsity does not count.
+// topology, and what c says of sparsity does not count; else they keep their blocks as
+// a run from them does.
 //
 // The folder appears whole or not at all; when ctx ends, nothing is left and its
 // cause is returned. One parameter at a time is in memory. IsUsage is true of

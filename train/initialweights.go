@@ -23,8 +23,13 @@ type initialWeights struct {
 	weights interface {
 		// Dense returns [Out, In] values, nil for a parameter that is missing.
 		Dense(row model.Tensor) ([]float32, error)
+		// Sparse returns a parameter that has blocks.
+		Sparse(row model.Tensor) (*sparse.Matrix, error)
 		Close() error
 	}
+	// continued is the checkpoint whose whole state a run goes on with; nil where it
+	// takes the weights alone.
+	continued *Weights
 }
 
 // openInitialWeights opens the folder that path means. With initHeads heads may be missing.
@@ -59,6 +64,9 @@ func andMore(n int) string {
 // initialWeights opens what the configuration's weights start from, nil where that
 // is chance.
 func (c *Config) initialWeights() (*initialWeights, error) {
+	if c.ContinueFrom != "" {
+		return c.continued()
+	}
 	if c.InitFrom == "" {
 		if c.InitHeads {
 			return nil, usage.Errorf("init_heads: found it without init_from, expected both")
@@ -116,17 +124,40 @@ func (w *initialWeights) checkVocab(v *corpus.Vocab) error {
 	return nil
 }
 
+// hasBlocks tells whether the weights of a block-sparse parameter have blocks of its
+// size.
+func (w *initialWeights) hasBlocks(row model.Tensor) bool {
+	return row.Sparse && w.config.Method.BlockSparse() && w.config.BlockSize == row.Block
+}
+
+// normSpec says which blocks a parameter of a run of configuration c keeps.
+func normSpec(row model.Tensor, c Config) sparse.NormSpec {
+	return sparse.NormSpec{
+		Shape: row.Shape(), NNZ: row.NNZ, Norm: c.PruneNorm, Growth: c.Growth, Seed: c.Seed, Tensor: row.Index,
+	}
+}
+
 // parameter reads one parameter for the table of a run of configuration c: the
-// values that are kept, and the topology of a block-sparse one, which is pruned to
-// the blocks of the largest norm. Both are nil for a parameter that is missing.
+// values that are kept, and the topology of a block-sparse one. That keeps the blocks
+// that the weights have, or those of the largest norm where they are dense or have
+// blocks of another size. Both are nil for a parameter that is missing.
 func (w *initialWeights) parameter(row model.Tensor, c Config) ([]float32, *sparse.Topology, error) {
+	if w.hasBlocks(row) {
+		m, err := w.weights.Sparse(row)
+		if err != nil {
+			return nil, nil, err
+		}
+		t, err := sparse.KeepTopology(normSpec(row, c), m)
+		if err != nil {
+			return nil, nil, usage.Errorf("%s: %s: %v", w.path, row.Name, err)
+		}
+		return m.ValuesOn(t), t, nil
+	}
 	dense, err := w.weights.Dense(row)
 	if err != nil || dense == nil || !row.Sparse {
 		return dense, nil, err
 	}
-	t, err := sparse.NormTopology(sparse.NormSpec{
-		Shape: row.Shape(), NNZ: row.NNZ, Norm: c.PruneNorm, Growth: c.Growth, Seed: c.Seed, Tensor: row.Index,
-	}, dense)
+	t, err := sparse.NormTopology(normSpec(row, c), dense)
 	if err != nil {
 		return nil, nil, usage.Errorf("%s: %s: %v", w.path, row.Name, err)
 	}

@@ -62,11 +62,14 @@ func (c *Config) sizes(from *model.Config) (model.Config, error) {
 		{"layers", c.Layers, m.Layers, from.Layers}, {"hidden", c.Hidden, m.Hidden, from.Hidden},
 		{"heads", c.Heads, m.Heads, from.Heads}, {"ffn", c.FFN, m.FFN, from.FFN},
 	} {
+		where := cmp.Or(c.ContinueFrom, c.InitFrom)
 		if size.given != 0 && size.given != size.has {
-			return m, usage.Errorf("%s: found %d, expected %d as in %s", size.key, size.given, size.has, c.InitFrom)
+			return m, usage.Errorf("%s: found %d, expected %d as in %s", size.key, size.given, size.has, where)
 		}
-		if size.given == 0 && preset && size.preset != size.has {
-			return m, usage.Errorf("model: found %s with %s %d, expected %d as in %s", c.Model, size.key, size.preset, size.has, c.InitFrom)
+		// The sizes of a run that is continued are there, and the preset may be new.
+		unsaid := size.given == 0 || settings.IsGiven(c, "model") && !settings.IsGiven(c, size.key)
+		if unsaid && preset && size.preset != size.has {
+			return m, usage.Errorf("model: found %s with %s %d, expected %d as in %s", c.Model, size.key, size.preset, size.has, where)
 		}
 	}
 	m.Layers, m.Hidden, m.Heads, m.FFN = from.Layers, from.Hidden, from.Heads, from.FFN

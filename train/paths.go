@@ -24,6 +24,9 @@ func (c *Config) resolvePaths() error {
 	if c.InitFrom, err = absolute(c.InitFrom); err != nil {
 		return fmt.Errorf("find the weights to start from: %w", err)
 	}
+	if c.ContinueFrom, err = absolute(c.ContinueFrom); err != nil {
+		return fmt.Errorf("find the run to continue: %w", err)
+	}
 	return nil
 }
 

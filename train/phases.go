@@ -67,15 +67,21 @@ func (p *Plan) phaseFrom(done int64) *model.Phase {
 	return nil
 }
 
-// wholeAfter tells whether the last of `done` finished steps trained all weights.
-func (p *Plan) wholeAfter(done int64) bool {
-	whole := true
+// phaseAt returns the phase of the last of `done` finished steps: that of all weights
+// where there is none.
+func (p *Plan) phaseAt(done int64) model.Phase {
+	at := model.Phase{Whole: true}
 	for _, phase := range p.Phases {
 		if phase.Start < done {
-			whole = phase.Whole
+			at = phase.Phase
 		}
 	}
-	return whole
+	return at
+}
+
+// wholeAfter tells whether the last of `done` finished steps trained all weights.
+func (p *Plan) wholeAfter(done int64) bool {
+	return p.phaseAt(done).Whole
 }
 
 // partSteps returns how many of the first `done` steps train a part only.

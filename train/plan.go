@@ -24,6 +24,12 @@ type Plan struct {
 	// Phases of method partial, ascending, the first from the first step on.
 	Phases []Phase
 
+	// Origin is the checkpoint that the run goes on with, nil where it begins.
+	Origin *Origin
+	// Kept says, a line each, what a run that goes on with a checkpoint keeps of it and
+	// what restarts.
+	Kept []string
+
 	// Warnings say, a line each, where the run will not be what was asked for: a
 	// density that whole blocks cannot have, updates that move nothing, rows, columns
 	// and heads without a block, validation text that is trained on.
@@ -40,6 +46,12 @@ type Plan struct {
 	// sizes are those of the model that the weights come from, nil where they are
 	// random: they go over the preset's.
 	sizes *model.Config
+	// before is the plan of the checkpoint's run, nil but in a run that goes on with it
+	// in this process.
+	before *Plan
+	// added are the blocks that it adds to the checkpoint's in each block-sparse tensor,
+	// nil where it adds none.
+	added []int
 	// The paper's count of one step's FLOPs, of this model and of the dense one.
 	perStep, densePerStep float64
 	// askedPerStep counts every weight at the density asked for; offDensity tells
@@ -71,7 +83,7 @@ func newPlan(ctx context.Context, c Config, at resumePoint, progress func(stage 
 	}
 	p = &Plan{Config: c, demo: demoSeed, asItComes: c.asItComes()}
 	if at.found != nil {
-		p.demo = at.saved.demo()
+		p.demo, p.Origin = at.saved.demo(), at.saved.Origin
 	}
 	switch {
 	case at.found == nil:
@@ -80,11 +92,17 @@ func newPlan(ctx context.Context, c Config, at resumePoint, progress func(stage 
 		}
 		if from != nil {
 			p.sizes = &from.config
+			if w := from.continued; w != nil {
+				p.demo = w.saved.demo()
+				if err := p.originOf(w); err != nil {
+					return nil, nil, errors.Join(err, w.Close())
+				}
+			}
 			if vocab, err = from.vocabulary(c); err != nil {
 				return nil, nil, errors.Join(err, from.weights.Close())
 			}
 		}
-	case c.InitFrom != "":
+	case c.InitFrom != "" || c.ContinueFrom != "":
 		p.sizes = &at.saved.Model
 	}
 	if err := p.load(ctx, vocab, from, progress); err != nil {
@@ -116,7 +134,10 @@ func (p *Plan) load(ctx context.Context, vocab *corpus.Vocab, from *initialWeigh
 	if err := p.resolve(p.Text.VocabSize, p.Text.TrainExamples); err != nil {
 		return err
 	}
-	if err := p.warn(); err != nil {
+	if err := p.keep(from); err != nil {
+		return err
+	}
+	if err := p.warn(from); err != nil {
 		return err
 	}
 	if from != nil {
@@ -172,6 +193,12 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 	if c.Epochs > 0 {
 		perStep := float64(c.BatchSize * c.Accumulation)
 		c.MaxSteps = max(1, int64(math.Round(c.Epochs*float64(examples)/perStep)))
+	}
+	if err := p.checkLength(); err != nil {
+		return err
+	}
+	if c.SaveSteps == 0 {
+		c.SaveSteps = max(1, c.MaxSteps/10)
 	}
 	c.resolveEvalBatches()
 	if c.WarmupSteps == -1 {

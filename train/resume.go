@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 
@@ -63,6 +64,8 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 		}
 		r.done, r.window, r.summary = from.found.Step, from.saved.Window, from.saved.Summary
 		r.made, r.seen, r.grown = from.saved.Made, from.saved.Seen, from.saved.Grown
+	} else if err := r.goOn(initial); err != nil {
+		return nil, err
 	}
 	for _, text := range warnings {
 		r.watch.Warned(text)
@@ -123,14 +126,14 @@ func (p resumePoint) checkTensors(table []model.Tensor) error {
 // run is what the checkpoint was made with.
 func sameRun(c Config, saved savedState) error {
 	if err := c.checkNumbers(); err != nil {
-		return err
+		return c.refuseGiven(&saved.Config, err)
 	}
 	if c.VocabSize != saved.Config.VocabSize && c.vocabSizeGiven() {
-		return usage.Errorf("vocab_size: found %d, expected %d as in the run to resume", c.VocabSize, saved.Config.VocabSize)
+		return c.refuse("vocab_size: found %d, expected %d as in the run to resume", c.VocabSize, saved.Config.VocabSize)
 	}
 	c.keepEvalBatches(saved.Config)
 	now := Plan{Config: c}
-	if c.InitFrom != "" {
+	if c.InitFrom != "" || c.ContinueFrom != "" {
 		now.sizes = &saved.Model
 	}
 	if c.Epochs > 0 && c.Epochs == saved.Config.Epochs && !settings.IsGiven(&c, "max_steps") {
@@ -138,11 +141,31 @@ func sameRun(c Config, saved savedState) error {
 	}
 	now.Config.Epochs = 0
 	if err := now.resolve(saved.Config.VocabSize, unknownExamples); err != nil {
-		return err
+		return c.refuseGiven(&saved.Config, err)
 	}
 	now.Config.Epochs = c.Epochs
 	if key, was, is, ok := settings.Differs(&saved.Config, &now.Config); ok {
-		return usage.Errorf("%s: found %s, expected %s as in the run to resume", key, is, was)
+		return c.refuse("%s: found %s, expected %s as in the run to resume", key, is, was)
 	}
 	return nil
+}
+
+// refuseGiven refuses the first setting that was given and is another one than the run's.
+// err says why the settings do not go together; it is the error where none is another.
+func (c *Config) refuseGiven(was *Config, err error) error {
+	for _, key := range c.Given {
+		s, _ := settings.Find(key)
+		found, errFound := s.Text(c)
+		expected, errExpected := s.Text(was)
+		if !s.Running && !s.Path && (errFound != nil || errExpected != nil || found != expected) {
+			return c.refuse("%s: found %s, expected %s as in the run to resume", key, found, expected)
+		}
+	}
+	return err
+}
+
+// refuse is an error about a setting that a resumed run cannot have, and names the ways
+// to have it.
+func (c *Config) refuse(format string, args ...any) error {
+	return usage.Errorf("%s (for another one in a new folder: train --continue-from %s, or --init-from for the weights alone)", fmt.Sprintf(format, args...), c.OutputDir)
 }

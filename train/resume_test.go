@@ -92,7 +92,7 @@ func smallRun(text, dir string) train.Config {
 	c.BlockSize, c.Sparsity, c.Updates, c.RegrowPruned = 8, 0.75, 8, true
 	c.SeqLen, c.BatchSize, c.Accumulation = 32, 2, 2
 	c.MaxSteps, c.LoggingSteps, c.EvalSteps, c.EvalBatches = 30, 4, 7, 2
-	c.Threads, c.Quiet, c.OutputDir = 1, true, dir
+	c.Threads, c.Quiet, c.OutputDir, c.SaveSteps = 1, true, dir, -1
 	return c
 }
 

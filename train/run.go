@@ -31,6 +31,7 @@ type runner struct {
 	weights int64   // active weights of the encoder
 	peak    float64 // FLOP/s of the device at most; 0: not known
 	status  *Status
+	enter   *model.Phase // to begin with the next step, though it is in the middle
 	window  window
 	cost    cost
 	began   time.Time
@@ -79,6 +80,9 @@ func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, er
 	}
 	defer b.Close()
 	if r.model, err = r.plan.build(b, from); err != nil {
+		return nil, err
+	}
+	if err := r.goOn(from); err != nil {
 		return nil, err
 	}
 	if r.folder, err = folder.Open(c.OutputDir); err != nil {
@@ -188,10 +192,15 @@ func (r *runner) step(from *feed.Feed) error {
 	before := time.Now()
 	batches := from.Next()
 	r.cost.DataSeconds += time.Since(before).Seconds()
+	phase := r.plan.phaseFrom(r.done)
+	if phase == nil {
+		phase = r.enter
+	}
+	r.enter = nil
 	args := model.StepArgs{
 		Step: r.done,
 		LR:   learningRate(r.plan.Config.LearningRate, r.done, c.WarmupSteps, c.MaxSteps),
-		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Phase: r.plan.phaseFrom(r.done), Next: from.Peek(),
+		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Phase: phase, Next: from.Peek(),
 	}
 	before = time.Now()
 	result, err := r.model.Step(args, batches)

@@ -60,7 +60,7 @@ func (p resumePoint) sameText(plan *Plan) (warnings []string, err error) {
 	c := plan.Config
 	if p.saved.Text == nil {
 		if p.saved.Corpus != plan.data.counts {
-			return nil, usage.Errorf("corpus: found text with other documents, sentences or token counts in %s, expected the text that the run began with", named(c.Corpus))
+			return nil, c.refuse("corpus: found text with other documents, sentences or token counts in %s, expected the text that the run began with", named(c.Corpus))
 		}
 		return []string{"the checkpoint is of an older version and has no fingerprint of its text: whether the order of the training text and the validation text are those that the run began with is not known"}, nil
 	}
@@ -69,11 +69,11 @@ func (p resumePoint) sameText(plan *Plan) (warnings []string, err error) {
 		return nil, nil
 	case "validation text":
 		if len(c.Valid) > 0 {
-			return nil, usage.Errorf("valid: found another text, or its documents in another order, in %s, expected the %s that the run began with", named(c.Valid), part)
+			return nil, c.refuse("valid: found another text, or its documents in another order, in %s, expected the %s that the run began with", named(c.Valid), part)
 		}
 		fallthrough
 	default:
-		return nil, usage.Errorf("corpus: found another text, or its documents in another order, in %s, expected the %s that the run began with", named(c.Corpus), part)
+		return nil, c.refuse("corpus: found another text, or its documents in another order, in %s, expected the %s that the run began with", named(c.Corpus), part)
 	}
 }
 
@@ -117,7 +117,7 @@ func (p resumePoint) sameVocab(c Config) error {
 		return err
 	}
 	if v.SHA256() != p.vocab.SHA256() {
-		return usage.Errorf("vocab: found %s with %d tokens, expected the %d tokens that the run began with", path, v.Size(), p.vocab.Size())
+		return c.refuse("vocab: found %s with %d tokens, expected the %d tokens that the run began with", path, v.Size(), p.vocab.Size())
 	}
 	return nil
 }

@@ -23,8 +23,9 @@ type savedState struct {
 	Window     window            `json:"window"`
 	Summary    Summary           `json:"summary"`
 	Made       progressMade      `json:"made"`
-	Seen       *seen             `json:"seen,omitempty"`  // nil in those of older versions
-	Grown      grown             `json:"grown,omitempty"` // empty in them
+	Seen       *seen             `json:"seen,omitempty"`      // nil in those of older versions
+	Grown      grown             `json:"grown,omitempty"`     // empty in them
+	Origin     *Origin           `json:"continues,omitempty"` // nil where the run began
 }
 
 // save writes a checkpoint of the steps done so far.
@@ -66,7 +67,7 @@ func (r *runner) saveTo(dir string) (string, error) {
 	s := savedState{
 		Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.data.vocab.Tokens(), Corpus: r.plan.data.counts,
 		Normalizer: r.plan.data.vocab.Normalizer(), Text: &r.plan.Text.Fingerprint, Window: r.window, Summary: r.summary,
-		Made: r.made, Seen: r.seen, Grown: r.grown,
+		Made: r.made, Seen: r.seen, Grown: r.grown, Origin: r.plan.Origin,
 	}
 	path, err := checkpoint.SaveOn(r.disk, dir, r.done, files, s, hash)
 	if err != nil {

@@ -43,7 +43,7 @@ func (p *Plan) update(done int64) *sparse.Update {
 		}
 		ratio := p.Config.PruneSchedule.PruneRatio(p.Config.PruneRatio, done, p.Config.MaxSteps)
 		return &sparse.Update{
-			Seed: p.Config.Seed, Number: i + 1, Step: done, PruneRatio: ratio,
+			Seed: p.Config.Seed, Number: i + 1 + p.updateShift(), Step: done, PruneRatio: ratio,
 			Norm: p.Config.PruneNorm, Growth: p.Config.Growth, RegrowPruned: p.Config.RegrowPruned,
 			Ablate: p.Config.AblateNeurons,
 		}

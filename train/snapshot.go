@@ -19,7 +19,11 @@ const (
 // them.
 func (r *runner) snapshotDue(u *sparse.Update) bool {
 	n := len(r.plan.UpdateAt)
-	return r.done == 1 || u != nil && (u.Number == n || u.Number*snapshots/n > (u.Number-1)*snapshots/n)
+	if u == nil {
+		return r.done == 1
+	}
+	i := u.Number - r.plan.updateShift() // its place in UpdateAt, from 1
+	return r.done == 1 || i == n || i*snapshots/n > (i-1)*snapshots/n
 }
 
 // logSnapshot records where the active blocks of the model's first block-sparse

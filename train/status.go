@@ -38,6 +38,7 @@ type Status struct {
 	Host      string    `json:"host"`
 	Started   string    `json:"started"` // the first process, RFC 3339
 	Updated   string    `json:"updated"`
+	Continues *Origin   `json:"continues,omitempty"` // nil where the run began by itself
 	Processes []Process `json:"processes"`
 }
 
@@ -110,7 +111,7 @@ func (r *runner) begin(env Environment) error {
 		s.Processes[n-1].State = StateKilled
 	}
 	host, _ := os.Hostname() // "" where the system does not tell
-	s.Host = host
+	s.Host, s.Continues = host, r.plan.Origin
 	if s.Started == "" {
 		s.Started = env.Started
 	}

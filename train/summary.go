@@ -31,10 +31,7 @@ func (r *runner) finish() *Summary {
 	s.UnigramEntropy = r.plan.Text.UnigramEntropy
 	s.FLOPs = r.plan.FLOPs(r.done)
 	s.DenseFLOPs = r.plan.DenseFLOPs(r.done)
-	s.AskedFLOPs = s.FLOPs
-	if r.plan.offDensity {
-		s.AskedFLOPs = r.plan.flops(r.plan.askedPerStep, r.done)
-	}
+	s.AskedFLOPs = r.plan.AskedFLOPs(r.done)
 	s.Best, s.Reason = r.made.Best, r.stoppedEarly()
 	s.Sparse = s.FLOPs != s.DenseFLOPs
 	s.Seconds = time.Since(r.began).Seconds()

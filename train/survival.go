@@ -47,6 +47,11 @@ func (g grown) with(stats []sparse.Stats) grown {
 	for i, s := range stats {
 		moved[i] = s.Pruned // as many grow
 	}
+	return g.and(moved)
+}
+
+// and returns g with the numbers of blocks that grew last.
+func (g grown) and(moved []int) grown {
 	const keep = 8 // the largest lag
 	return append(slices.Clone(g[max(0, len(g)-keep+1):]), moved)
 }

@@ -1,8 +1,10 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
@@ -12,12 +14,17 @@ import (
 
 // Warnings says, without any data, what NewPlan would put into Plan.Warnings.
 func Warnings(c Config) ([]string, error) {
-	p, err := shapeOf(c)
+	p, from, err := openShape(c)
+	if err == nil {
+		err = p.warn(from)
+	}
+	if from != nil {
+		err = errors.Join(err, from.weights.Close())
+	}
 	if err != nil {
 		return nil, err
 	}
-	err = p.warn()
-	return p.Warnings, err
+	return p.Warnings, nil
 }
 
 // offDensity is how far a tensor's density may be from the one asked for, relative to
@@ -25,10 +32,10 @@ func Warnings(c Config) ([]string, error) {
 const offDensity = 0.1
 
 // warn fills Warnings: where the run is not what was asked for. Of the demo as it comes
-// nothing was asked for, so they are a note.
-func (p *Plan) warn() error {
+// nothing was asked for, so they are a note. from is what the run starts from, nil where that is chance.
+func (p *Plan) warn(from *initialWeights) error {
 	p.Warnings, p.Notes = nil, nil
-	err := p.warnShape()
+	err := p.warnShape(from)
 	if p.asItComes && len(p.Warnings) > 0 {
 		p.Notes = []string{"the demo's blocks are coarse for so small a model: " + strings.Join(p.Warnings, "; ")}
 		p.Warnings = nil
@@ -54,7 +61,7 @@ func (c *Config) asItComes() bool {
 }
 
 // warnShape says what follows from the shapes of the tensors.
-func (p *Plan) warnShape() error {
+func (p *Plan) warnShape(from *initialWeights) error {
 	table, err := model.Table(p.Model)
 	if err != nil {
 		return err
@@ -76,7 +83,7 @@ func (p *Plan) warnShape() error {
 	if p.Model.Method == model.Dynamic {
 		p.warnUpdates(tensors, moved)
 	}
-	return p.warnEmpty(tensors, moved)
+	return p.warnEmpty(tensors, moved, from)
 }
 
 // say appends a warning.
@@ -108,10 +115,16 @@ func (p *Plan) warnDensity(tensors []model.Tensor) {
 	}
 }
 
+// toCome returns UpdateAt without the updates that a continued run has behind it.
+func (p *Plan) toCome() []int64 {
+	n, _ := slices.BinarySearch(p.UpdateAt, p.first()+1)
+	return p.UpdateAt[n:]
+}
+
 // moves returns how many blocks of each tensor all updates of the run move together.
 func (p *Plan) moves(tensors []model.Tensor) []int {
 	moved := make([]int, len(tensors))
-	for _, at := range p.UpdateAt {
+	for _, at := range p.toCome() {
 		u := p.update(at)
 		for i, t := range tensors {
 			moved[i] += u.Moves(t.Shape(), t.NNZ)
@@ -122,8 +135,12 @@ func (p *Plan) moves(tensors []model.Tensor) []int {
 
 // warnUpdates says which updates of a dynamic run do nothing.
 func (p *Plan) warnUpdates(tensors []model.Tensor, moved []int) {
-	c := p.Config
-	if len(p.UpdateAt) == 0 {
+	c, updates := p.Config, p.toCome()
+	if len(p.UpdateAt) > 0 && len(updates) == 0 {
+		p.say("method dynamic without a topology update after step %d: the rest of the run is static bit for bit; more updates (now %d) or a larger max_steps (now %d) leave some", p.first(), c.Updates, c.MaxSteps)
+		return
+	}
+	if len(updates) == 0 {
 		p.say("method dynamic without a topology update: the run is static bit for bit; updates is %d, expected 2 or more (up to %d) for the topology to move (default: a phase each %d steps of max_steps %d)",
 			c.Updates, c.MaxSteps, shortestPhase, c.MaxSteps)
 		return
@@ -147,13 +164,13 @@ func (p *Plan) warnUpdates(tensors []model.Tensor, moved []int) {
 	t := tensors[first]
 	switch {
 	case still == len(moved):
-		p.say("method dynamic, but none of the %d topology updates moves a block: the run is static bit for bit; %s has %d active blocks: %s", len(p.UpdateAt), t.Name, t.NNZ, remedy)
+		p.say("method dynamic, but none of the %d topology updates moves a block: the run is static bit for bit; %s has %d active blocks: %s", len(updates), t.Name, t.NNZ, remedy)
 		return
 	case still > 0:
 		p.say("topology: no update moves a block in %d of %d weights; the first %s has %d active blocks: %s", still, len(moved), t.Name, t.NNZ, remedy)
 	}
 	idle := 0
-	for _, at := range p.UpdateAt {
+	for _, at := range updates {
 		u, any := p.update(at), 0
 		for _, t := range tensors {
 			any += u.Moves(t.Shape(), t.NNZ)
@@ -163,6 +180,6 @@ func (p *Plan) warnUpdates(tensors []model.Tensor, moved []int) {
 		}
 	}
 	if idle > 0 {
-		p.say("topology: %d of the %d updates move no block in any weight, as their pruning ratio is too small by then; fewer updates or another prune_schedule", idle, len(p.UpdateAt))
+		p.say("topology: %d of the %d updates move no block in any weight, as their pruning ratio is too small by then; fewer updates or another prune_schedule", idle, len(updates))
 	}
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -17,6 +18,8 @@ type Weights struct {
 
 	vocab *corpus.Vocab
 	file  *state.Reader
+	saved savedState
+	found *checkpoint.Checkpoint
 }
 
 // OpenWeights opens the checkpoint that path means: a step-N folder, or the
@@ -29,7 +32,7 @@ func openWeights(path string, training bool) (*Weights, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Weights{Trained: c.Trained, Model: c.saved.Model, Summary: c.saved.Summary, vocab: c.vocab}
+	w := &Weights{Trained: c.Trained, Model: c.saved.Model, Summary: c.saved.Summary, vocab: c.vocab, saved: c.saved, found: c.found}
 	if w.Table, err = model.Table(w.Model); err != nil {
 		return nil, err
 	}
@@ -46,5 +49,6 @@ func (w *Weights) Close() error { return w.file.Close() }
 // one has no active block. row may be that of another model of the same sizes.
 func (w *Weights) Dense(row model.Tensor) ([]float32, error) { return w.file.Dense(row) }
 
-// Sparse reads a block-sparse parameter of the table.
+// Sparse reads a parameter that is block-sparse in the table. row may be that of
+// another model of the same sizes.
 func (w *Weights) Sparse(row model.Tensor) (*sparse.Matrix, error) { return w.file.Sparse(row) }

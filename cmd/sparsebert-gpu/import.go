@@ -23,7 +23,7 @@ func importCommand() *cli.Command {
 		Name:  "import",
 		Usage: "make a checkpoint of a Hugging Face folder",
 		Description: "The checkpoint is dense, or block-sparse as the folder is; with --sparsity or another flag of sparsity it is pruned to\n" +
-			"the blocks of the largest norm. eval, inspect, export and train --init-from read it. train --init-from\n" +
+			"the blocks of the largest norm, or has the blocks that are there with others beside them. eval, inspect, export and train --init-from read it. train --init-from\n" +
 			"also reads the folder itself.",
 		Flags:  flags,
 		Action: importAction,

@@ -31,7 +31,7 @@ func invoke(args ...string) (code int, stdout, stderr string) {
 func quick(dir string, more ...string) []string {
 	return append([]string{
 		"train", "--layers", "1", "--hidden", "32", "--heads", "2", "--ffn", "64", "--block-size", "8", "--sparsity", "0.5",
-		"--seq-len", "32", "--batch-size", "4", "--max-steps", "6", "--updates", "3", "--logging-steps", "2", "--eval-batches", "1",
+		"--seq-len", "32", "--batch-size", "4", "--max-steps", "6", "--updates", "3", "--logging-steps", "2", "--eval-batches", "1", "--save-steps=-1",
 		"--quiet", "--output-dir", dir,
 	}, more...)
 }

@@ -55,10 +55,18 @@ func TestResumeChecksBeforeReading(t *testing.T) {
 	if err := os.Remove(text); err != nil {
 		t.Fatal(err)
 	}
-	for flag, want := range map[string]string{"--lr=0.5": "learning_rate", "--epochs=3": "epochs", "--vocab-size=40": "vocab_size", "--method=static": "method"} {
+	for _, flag := range []string{
+		"--learning-rate=0.5", "--epochs=3", "--vocab-size=40", "--method=static", "--max-steps=12", "--max-steps=2", "--warmup-steps=100", "--seed=2",
+		"--sparsity=0.75", "--block-size=4", "--hidden=64", "--hidden=33", "--model=mini", "--growth=gradient", "--updates=2", "--updates=99", "--init-from=" + dir,
+		"--seq-len=64", "--weight-decay=0", "--prune-ratio=0.1", "--dropout=0.5", "--precision=bf16", "--eval-steps=3", "--mlm-probability=0.3",
+	} {
+		key, _, _ := strings.Cut(strings.ReplaceAll(flag[2:], "-", "_"), "=")
 		code, _, errs := invoke("train", "--resume", "--output-dir", dir, flag)
-		if code != exit.Usage || !strings.Contains(errs, want) || strings.Contains(errs, text) {
-			t.Errorf("%s: exit code %d, expected %d and a line about %s: %s", flag, code, exit.Usage, want, errs)
+		if code != exit.Usage || !strings.Contains(errs, key+": found ") || strings.Contains(errs, text) {
+			t.Errorf("%s: exit code %d, expected %d and a line about %s: %s", flag, code, exit.Usage, key, errs)
+		}
+		if !strings.Contains(errs, "--continue-from "+dir) || !strings.Contains(errs, "--init-from") {
+			t.Errorf("%s: found %q, expected the ways to go on with another one", flag, errs)
 		}
 	}
 }

@@ -45,6 +45,15 @@ func trainAction(c *cli.Context) error {
 		if config, err = readConfig(c, base, settings.All()); err != nil {
 			return err
 		}
+	} else if config.ContinueFrom != "" {
+		base, err := train.ContinuedConfig(config.ContinueFrom)
+		if err != nil {
+			return err
+		}
+		if config, err = readConfig(c, base, settings.All()); err != nil {
+			return err
+		}
+		config.ContinueFrom = base.ContinueFrom // a run may have another newest checkpoint by now
 	}
 	log := progress.NewLog(c.App.ErrWriter, config.Quiet, config.JSONLogs)
 	err = trainRun(c, config, log)

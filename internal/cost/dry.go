@@ -24,6 +24,9 @@ func WriteDry(w io.Writer, d *train.Dry) error {
 		fmt.Fprintf(w, " (%s free)", Mebibytes(d.FreeBytes))
 	}
 	fmt.Fprintln(w)
+	for _, line := range d.Plan.Kept {
+		fmt.Fprintln(w, line)
+	}
 	for _, note := range d.Plan.Notes {
 		fmt.Fprintf(w, "note: %s\n", note)
 	}

@@ -111,10 +111,12 @@ func (r *Run) Started(p *train.Plan, dir string, from int64) {
 	e.Int("vocab", p.Text.VocabSize).Int64("train_tokens", p.Text.TrainTokens).
 		Str("unigram_entropy", fmt.Sprintf("%.3f", p.Text.UnigramEntropy)).
 		Str("learning_rate", fmt.Sprintf("%.3g", c.LearningRate)).Int64("steps", c.MaxSteps).Str("out", dir).Msg("training")
-	if from == 0 {
+	if own := p.Origin != nil && from == p.Origin.Step; from == 0 || own {
+		for _, text := range p.Kept {
+			r.log.Info().Msg(text)
+		}
 		warn(r.log, "", p)
-	}
-	if from > 0 {
+	} else {
 		r.log.Info().Int64("step", from).Int64("steps", c.MaxSteps).Msg("resumed")
 	}
 	if c.Device == "sim" {

@@ -18,9 +18,13 @@ func Hash(config any) (string, error) {
 	return fmt.Sprintf("%x", sum.Sum(nil)), err
 }
 
-// Differs returns the key of the first setting, Running and Path ones left out, in which two
-// configurations differ, with both values; ok is false when there is none.
-func Differs(a, b any) (key, inA, inB string, ok bool) {
+// Change is a setting in which two configurations differ, with both values as JSON.
+type Change struct{ Key, From, To string }
+
+// Changes lists the settings, Running and Path ones left out, in which two
+// configurations differ.
+func Changes(a, b any) []Change {
+	var out []Change
 	for _, s := range table {
 		if s.Running || s.Path {
 			continue
@@ -28,10 +32,20 @@ func Differs(a, b any) (key, inA, inB string, ok bool) {
 		x, errX := s.Text(a)
 		y, errY := s.Text(b)
 		if errX != nil || errY != nil || x != y {
-			return s.Key, x, y, true
+			out = append(out, Change{s.Key, x, y})
 		}
 	}
-	return "", "", "", false
+	return out
+}
+
+// Differs returns the key of the first of Changes with both values; ok is false when
+// there is none.
+func Differs(a, b any) (key, inA, inB string, ok bool) {
+	all := Changes(a, b)
+	if len(all) == 0 {
+		return "", "", "", false
+	}
+	return all[0].Key, all[0].From, all[0].To, true
 }
 
 // Encode writes the settings that determine a run's numbers as a JSON object, in
@@ -75,6 +89,9 @@ func determining(config any, use func(s Setting, text string)) error {
 		text, err := s.Text(config)
 		if err != nil {
 			return err
+		}
+		if s.OmitEmpty && text == `""` { // as in programs that did not have it
+			continue
 		}
 		use(s, text)
 	}

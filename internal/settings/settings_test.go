@@ -57,7 +57,7 @@ func TestOutOfRange(t *testing.T) {
 		"mlm_probability: found 0, expected above 0 and below 1":                                          func(c *train.Config) { c.MLMProbability = 0 },
 		"dropout: found 1, expected 0 or more and below 1 (-1: 0.1 for models larger than Small, else 0)": func(c *train.Config) { c.Dropout = 1 },
 		"threads: found 5000, expected 1 to 4096 (0: one a core)":                                         func(c *train.Config) { c.Threads = 5000 },
-		"save_steps: found -1, expected 1 or more (0: at the end)":                                        func(c *train.Config) { c.SaveSteps = -1 },
+		"save_steps: found -2, expected 1 or more (0: a tenth of the run, -1: at the end only)":           func(c *train.Config) { c.SaveSteps = -2 },
 		"device: found \"tpu\", expected one of auto, cpu, cuda, sim":                                     func(c *train.Config) { c.Device = "tpu" },
 		"growth: found number 7, expected one of random, gradient, fan-in":                                func(c *train.Config) { c.Growth = 7 },
 	} {

@@ -52,8 +52,12 @@ var table = []Setting{
 		Commands: SweepFile | Flops},
 	{Key: "init_from", Field: "InitFrom", Group: Model, Default: "",
 		Help: "Hugging Face folder, checkpoint or run to take sizes, vocabulary and weights from; " +
-			"block-sparse weights keep the blocks of the largest norm",
+			"block-sparse weights keep their blocks, fewer by norm, more drawn by the seed; " +
+			"dense ones and those of another block size keep the blocks of the largest norm",
 		Commands: SweepFile | Flops},
+	{Key: "continue_from", Field: "ContinueFrom", Group: Model, Default: "", Path: true, OmitEmpty: true,
+		Help: "run or checkpoint to go on with in a new folder: weights, moments, topology, step counter; its settings " +
+			"are the defaults, and any but sizes and block-size may be given anew"},
 	{Key: "init_heads", Field: "InitHeads", Group: Model, Default: false,
 		Help:     "start heads that init-from lacks (pooler, MLM, NSP) at random",
 		Commands: SweepFile | Flops | Import},
@@ -184,7 +188,7 @@ var table = []Setting{
 	{Key: "resume", Field: "Resume", Aliases: []string{"r"}, Group: Running, Default: false, Running: true,
 		Help: "go on with the run in output-dir"},
 	{Key: "save_steps", Field: "SaveSteps", Group: Running, Default: int64(0), Running: true,
-		Range: &Range{Min: 1, Max: inf}, Meanings: []Meaning{{0, "at the end"}},
+		Range: &Range{Min: 1, Max: inf}, Meanings: []Meaning{{0, "a tenth of the run"}, {-1, "at the end only"}},
 		Help: "steps between checkpoints", Commands: SweepFile},
 	{Key: "save_total_limit", Field: "SaveTotalLimit", Group: Running, Default: 2, Running: true,
 		Range: &Range{Min: 1, Max: inf}, Meanings: []Meaning{{0, "all"}},

@@ -60,9 +60,6 @@ func (s *Sweep) path(name string) string { return filepath.Join(s.Out, name) }
 func (s *Sweep) settings(r *Run) train.Config {
 	c := r.Config
 	c.OutputDir = s.runFolder(r)
-	if c.SaveSteps == 0 { // a killed run shall not begin again
-		c.SaveSteps = max(1, (c.MaxSteps+9)/10)
-	}
 	return c
 }
 

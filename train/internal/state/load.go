@@ -126,9 +126,9 @@ func (r *Reader) lists(row model.Tensor, of kind, file string, into *sparse.Topo
 	return nil
 }
 
-// own returns the checkpoint's own row of a parameter. That of another model may
+// Own returns the checkpoint's own row of a parameter. That of another model may
 // be dense where this one is block-sparse, or the other way round.
-func (r *Reader) own(row model.Tensor) model.Tensor {
+func (r *Reader) Own(row model.Tensor) model.Tensor {
 	for _, own := range r.Table {
 		if own.Name == row.Name {
 			return own
@@ -140,7 +140,7 @@ func (r *Reader) own(row model.Tensor) model.Tensor {
 // Dense reads a parameter as [Out, In], row-major, with zeros where a block-sparse
 // one has no active block. row may be that of another model of the same sizes.
 func (r *Reader) Dense(row model.Tensor) ([]float32, error) {
-	if row = r.own(row); row.Sparse {
+	if row = r.Own(row); row.Sparse {
 		m, err := r.Sparse(row)
 		if err != nil {
 			return nil, err
@@ -151,8 +151,10 @@ func (r *Reader) Dense(row model.Tensor) ([]float32, error) {
 	return values, r.Floats(row, Values, values)
 }
 
-// Sparse reads a block-sparse parameter of the table.
+// Sparse reads a parameter that is block-sparse in the table. row may be that of
+// another model of the same sizes.
 func (r *Reader) Sparse(row model.Tensor) (*sparse.Matrix, error) {
+	row = r.Own(row)
 	t, err := r.blocks(row, blockSparse, ModelFile)
 	if err != nil {
 		return nil, err
