@@ -20,7 +20,7 @@ const (
 	ConfigName      = folder.ConfigName      // the resolved configuration
 	EnvironmentName = folder.EnvironmentName // the Environment of the run's first process
 	StatusName      = folder.StatusName      // a Status
-	TextName        = folder.TextName        // a Fingerprint
+	TextName        = folder.TextName        // a TextFile
 )
 
 // defaultOutputDir names a new run folder for a configuration.
@@ -49,7 +49,7 @@ func (r *runner) describe(device string) error {
 	if err != nil {
 		return fmt.Errorf("encode environment: %w", err)
 	}
-	text, err := json.MarshalIndent(r.plan.Text.Fingerprint, "", "  ")
+	text, err := json.MarshalIndent(TextFile{r.plan.Text.Fingerprint, &r.plan.Text.UnigramEntropy}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode fingerprints: %w", err)
 	}

@@ -25,9 +25,26 @@ func (f Fingerprint) Differs(g Fingerprint) string {
 	return ""
 }
 
+// TextFile is what a run folder says of the text that the run reads.
+type TextFile struct {
+	Fingerprint
+	// UnigramEntropy of the validation text: see Text. nil in folders of older versions.
+	UnigramEntropy *float64 `json:"unigram_entropy,omitempty"`
+}
+
 // ReadFingerprint reads that of the text of the run in dir; nil where the folder is
 // of an older version, which has none.
 func ReadFingerprint(dir string) (*Fingerprint, error) {
+	f, err := ReadTextFile(dir)
+	if f == nil {
+		return nil, err
+	}
+	return &f.Fingerprint, err
+}
+
+// ReadTextFile reads what the folder of a run says of its text; nil where the folder is
+// of an older version, which has nothing of it.
+func ReadTextFile(dir string) (*TextFile, error) {
 	path := filepath.Join(dir, TextName)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -36,7 +53,7 @@ func ReadFingerprint(dir string) (*Fingerprint, error) {
 	if err != nil {
 		return nil, usage.Errorf("%s: found %v, expected a readable file", path, err)
 	}
-	f := &Fingerprint{}
+	f := &TextFile{}
 	if err := json.Unmarshal(text, f); err != nil || f.Train == "" || f.Valid == "" || f.Vocab == "" {
 		return nil, usage.Errorf("%s: found %.80q, expected the fingerprints of a text", path, text)
 	}

@@ -46,14 +46,13 @@ func (r *Report) cards() []card {
 		b := slices.MinFunc(finished, compareLoss)
 		out = append(out, card{"lowest validation loss", lossText(b.Final().MLMLoss), b.Name})
 	}
-	var top *Comparison
-	for i, c := range r.Comparisons {
-		if c.Ratio != nil && (top == nil || *c.Ratio > *top.Ratio) {
-			top = &r.Comparisons[i]
+	shown := 0
+	for _, c := range r.Comparisons {
+		if c.Ratio == nil || shown == mostRatios {
+			continue
 		}
-	}
-	if top != nil {
-		out = append(out, card{"dense FLOPs at equal loss", fmt.Sprintf("%.2f×", *top.Ratio), fmt.Sprintf("over those of %s, loss %s", top.Series, lossText(top.Loss))})
+		shown++
+		out = append(out, card{"dense FLOPs at equal loss", fmt.Sprintf("%.2f×", *c.Ratio), fmt.Sprintf("over those of %s, loss %s, %s", c.Series, lossText(c.Loss), seedsText(len(c.Runs)))})
 	}
 	seconds := 0.
 	for _, run := range runs {
@@ -62,13 +61,24 @@ func (r *Report) cards() []card {
 	return append(out, card{"time of all runs", duration(seconds), ""})
 }
 
+// mostRatios is the most ratios that are cards; the table of comparisons has all.
+const mostRatios = 3
+
+// seedsText says of how many seeds a number is.
+func seedsText(n int) string {
+	if n == 1 {
+		return "one seed"
+	}
+	return fmt.Sprintf("%d seeds", n)
+}
+
 func cardsOf(r *Run) []card {
 	c := r.Config
 	kind := fmt.Sprintf("%s, %s", c.Model, seriesOf(r))
 	out := []card{{"steps", metric(float64(r.Steps())), r.Status() + "; " + kind}}
 	if f := r.Final(); f != nil {
 		out = append(out,
-			card{"validation MLM loss", lossText(f.MLMLoss), fmt.Sprintf("perplexity %.4g", math.Exp(f.MLMLoss))},
+			card{"validation MLM loss", lossText(f.MLMLoss), fmt.Sprintf("perplexity %.4g", math.Exp(f.MLMLoss)) + besideUnigram(r)},
 			card{"masked tokens found", percent(math.Round(f.MLMAccuracy*1e4) / 1e4), "on the validation text"},
 			card{"next sentence", percent(math.Round(f.NSPAccuracy*1e4) / 1e4), fmt.Sprintf("loss %s", lossText(f.NSPLoss))})
 	}
@@ -90,6 +100,14 @@ func cardsOf(r *Run) []card {
 		out = append(out, card{"time", duration(s), fmt.Sprintf("%s tokens/s at the end", metric(lastSpeed(r)))})
 	}
 	return out
+}
+
+// besideUnigram says what word frequencies alone would give.
+func besideUnigram(r *Run) string {
+	if !(r.Unigram > 0) {
+		return ""
+	}
+	return fmt.Sprintf("; word frequencies alone give %s", lossText(r.Unigram))
 }
 
 func lastSpeed(r *Run) float64 {

@@ -34,6 +34,7 @@ type chart struct {
 	x, y   axis
 	curves []curve
 	legend []key // beside those of the curves
+	levels []level
 }
 
 // curve is one line of a chart, or points without a line.
@@ -112,7 +113,7 @@ type frame struct {
 // layout measures the chart for a size and sets the ranges of its axes.
 func (c *chart) layout(w, h float64) frame {
 	c.x.span(c.values(func(p point) float64 { return p.x }))
-	c.y.span(c.values(func(p point) float64 { return p.y }))
+	c.y.span(c.heights)
 	f := frame{right: w - inset - 6, bottom: h - 42}
 	f.top = headHeight(c.keys(), w) + labelSize + 17
 	f.yTicks = c.y.ticks(max(2, int((f.bottom-f.top)/42)))
@@ -155,6 +156,7 @@ func (c *chart) draw(out canvas, w, h float64) {
 	}
 	out.path([]point{{f.left, f.bottom}, {f.right, f.bottom}}, stroke{color: inkMuted, width: 1}, "")
 	out.text((f.left+f.right)/2, h-8, fit(c.x.label, tickMiddle, w-2*inset), tickMiddle)
+	c.drawLevels(out, f)
 	var busy obstacles
 	for i := range slices.Backward(c.curves) { // the first is on top
 		busy.add(c.curves[i].draw(out, func(p point) point { return c.on(f, p) }))

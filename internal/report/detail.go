@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -39,28 +38,20 @@ func (d *detail) figures() []figure {
 // mostDetails is how many runs are all shown one by one.
 const mostDetails = 3
 
-// details chooses the runs to show one by one: all of a few, else the best of each
-// kind, dynamic first.
+// details chooses the runs to show one by one: all of a few, else the first seed of the first
+// configuration of each method, dynamic first.
 func details(runs []*Run) []*detail {
 	chosen := runs
 	if len(runs) > mostDetails {
 		chosen = nil
-		for _, g := range best(groups(runs)) {
-			chosen = append(chosen, slices.MinFunc(g.runs, func(a, b *Run) int {
-				return compareLoss(a, b)
-			}))
+		for _, g := range groups(runs) { // in the order of the methods
+			if !slices.ContainsFunc(chosen, func(r *Run) bool { return r.Config.Method == g.method }) {
+				chosen = append(chosen, g.runs[0])
+			}
 		}
-		slices.SortStableFunc(chosen, compareLoss)
-		var kinds []model.Method
-		chosen = slices.DeleteFunc(chosen, func(r *Run) bool {
-			seen := slices.Contains(kinds, r.Config.Method)
-			kinds = append(kinds, r.Config.Method)
-			return seen
-		})
 		if len(chosen) == 0 { // nothing is finished
 			chosen = runs[:1]
 		}
-		slices.SortStableFunc(chosen, func(a, b *Run) int { return methodOrder(a.Config.Method) - methodOrder(b.Config.Method) })
 	}
 	var out []*detail
 	for i, r := range chosen {

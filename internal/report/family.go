@@ -11,12 +11,12 @@ import (
 // family is the dense models of several sizes: FLOPs ascending, loss descending.
 type family []point
 
-// denseFamily takes the best dense groups and leaves out those that a cheaper one
-// equals or beats.
-func denseFamily(bestOf []*group) family {
+// denseFamily is the family of one series of dense groups. It leaves out the sizes that a
+// cheaper one equals or beats.
+func denseFamily(all []*group, series string) family {
 	var f family
-	for _, g := range bestOf {
-		if g.method == model.Dense && g.loss > 0 {
+	for _, g := range all {
+		if g.method == model.Dense && g.series == series && g.loss > 0 {
 			f = append(f, point{g.flops, g.loss})
 		}
 	}
@@ -60,33 +60,53 @@ func (f family) flopsFor(loss float64) float64 {
 	return math.NaN()
 }
 
-// Comparison sets a sparse result beside the dense family. A number that lies
+// named is a family with the name of its series.
+type named struct {
+	series string
+	family
+}
+
+// denseFamilies are the families of all series of dense groups, in their order.
+func denseFamilies(all []*group) (out []named) {
+	for _, g := range all {
+		if g.method == model.Dense && !slices.ContainsFunc(out, func(n named) bool { return n.series == g.series }) {
+			out = append(out, named{g.series, denseFamily(all, g.series)})
+		}
+	}
+	return out
+}
+
+// Comparison sets a sparse result beside a dense family. A number that lies
 // outside the family is nil.
 type Comparison struct {
 	Series      string   `json:"series"`
+	Dense       string   `json:"dense_series"`
 	Runs        []string `json:"runs"`
 	FLOPs       float64  `json:"flops"`
 	Loss        float64  `json:"mlm_loss"` // mean over the runs
 	LowestLoss  float64  `json:"mlm_loss_lowest"`
 	HighestLoss float64  `json:"mlm_loss_highest"`
+	Deviation   *float64 `json:"mlm_loss_standard_deviation"` // of the sample; nil of one run
 	DenseLoss   *float64 `json:"dense_mlm_loss_at_equal_flops"`
 	DenseFLOPs  *float64 `json:"dense_flops_at_equal_loss"`
 	Ratio       *float64 `json:"flops_ratio_at_equal_loss"` // DenseFLOPs / FLOPs
 }
 
-// comparisons sets the best sparse groups beside the family.
-func comparisons(bestOf []*group, f family) []Comparison {
-	var all []Comparison
-	for _, g := range bestOf {
+// comparisons sets each sparse group beside each family.
+func comparisons(all []*group, families []named) []Comparison {
+	var out []Comparison
+	for _, g := range all {
 		if g.method == model.Dense {
 			continue
 		}
-		c := Comparison{Series: g.series, FLOPs: g.flops, Loss: g.loss, LowestLoss: g.lo, HighestLoss: g.hi,
-			DenseLoss: known(f.lossAt(g.flops)), DenseFLOPs: known(f.flopsFor(g.loss)), Ratio: known(f.flopsFor(g.loss) / g.flops)}
-		for _, r := range g.runs {
-			c.Runs = append(c.Runs, r.Name)
+		for _, f := range families {
+			c := Comparison{Series: g.series, Dense: f.series, FLOPs: g.flops, Loss: g.loss, LowestLoss: g.lo, HighestLoss: g.hi, Deviation: known(g.sd),
+				DenseLoss: known(f.lossAt(g.flops)), DenseFLOPs: known(f.flopsFor(g.loss)), Ratio: known(f.flopsFor(g.loss) / g.flops)}
+			for _, r := range g.runs {
+				c.Runs = append(c.Runs, r.Name)
+			}
+			out = append(out, c)
 		}
-		all = append(all, c)
 	}
-	return all
+	return out
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
-	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
 // How much is drawn.
@@ -34,28 +33,25 @@ type look struct {
 	budget int // points
 }
 
-// looks gives each run its look: one color a run, or, of many, one a series.
+// looks gives each run its look: the color of its series, as in all figures. Of few runs each is
+// in the legend, and those of one series differ in their dash; of many the series are.
 func looks(runs []*Run) (of map[*Run]look, legend []key) {
 	of = map[*Run]look{}
 	budget := min(curvePoints, chartPoints/max(1, len(runs)))
 	order, colors := seriesColors(runs)
 	if len(runs) <= fewRuns {
-		next := ink(0)
+		seen := map[ink]int{}
 		for _, r := range runs {
-			l := look{label: r.Name, width: 1.8, budget: budget, color: inkDense}
-			if r.Config.Method != model.Dense || len(runs) == 1 {
-				l.color = next % inkDense
-				next++
-			}
-			of[r] = l
+			color := colors[seriesOf(r)]
+			of[r] = look{label: r.Name, width: 1.8, budget: budget, color: color, dash: seen[color]}
+			seen[color]++
 		}
 		return of, nil
 	}
-	dash := map[string]int{}
-	for i, s := range order {
-		if s != denseSeries {
-			dash[s] = i / int(inkDense) // colors come again with another dash
-		}
+	dash, times := map[string]int{}, map[ink]int{}
+	for _, s := range order {
+		dash[s] = times[colors[s]] // colors come again with another dash
+		times[colors[s]]++
 		legend = append(legend, key{label: s, line: stroke{color: colors[s], width: 2, dash: dash[s]}})
 	}
 	for _, r := range runs {
@@ -134,7 +130,7 @@ func runCharts(runs []*Run) []figure {
 // lossChart has the training loss as a line and the evaluations as dots; of many
 // runs the evaluations only, as lines, where there are some.
 func lossChart(runs []*Run, of map[*Run]look, name, title string, x axis, at func(r *Run, step int64, clock float64) float64) *chart {
-	c := &chart{about: about{name: name, title: title, caption: "Lines: training text, mean of a log window. Dots: validation text."}, x: x, y: lossAxis}
+	c := &chart{about: about{name: name, title: title, caption: "Lines: training text, mean of a log window. Dots: validation text."}, x: x, y: lossAxis, levels: unigramLevels(runs)}
 	many := len(runs) > fewRuns
 	evaluated := slices.ContainsFunc(runs, func(r *Run) bool { return len(r.Eval) > 2 })
 	switch {
@@ -162,7 +158,7 @@ func lossChart(runs []*Run, of map[*Run]look, name, title string, x axis, at fun
 			continue
 		case len(runs) == 1:
 			line.label, line.name, dots.label, dots.name = "training", "training", "validation", "validation"
-			dots.line.color, dots.line.width = 1, 1.8
+			dots.line.color, dots.line.width = 3, 1.8
 		default:
 			dots.label, dots.name, dots.line.width = "", r.Name+", validation", 1
 		}

@@ -13,26 +13,15 @@ import (
 type group struct {
 	series string
 	method model.Method
-	runs   []*Run
+	runs   []*Run // by seed
 	flops  float64
 	loss   float64 // mean over seeds
 	lo, hi float64
+	sd     float64 // of the sample; NaN of one run
 }
 
-// denseSeries is the series of the dense models.
+// denseSeries is the kind of the dense models.
 const denseSeries = "dense"
-
-// seriesOf names what a run is an example of.
-func seriesOf(r *Run) string {
-	if r.Config.Method == model.Dense {
-		return denseSeries
-	}
-	name := r.Config.Method.String()
-	if r.Config.Method == model.Partial {
-		name += fmt.Sprintf(" (%s, %s, %s)", r.Config.PartialPhases, r.Config.PartialChoice, r.Config.PartialRest)
-	}
-	return fmt.Sprintf("%s s=%g B=%d", name, r.Config.Sparsity, r.Config.BlockSize)
-}
 
 // ended says whether a run was trained to its end and has a final loss. It counts
 // with its last evaluation, and only after its last step.
@@ -50,56 +39,70 @@ func groups(runs []*Run) []*group {
 		if !r.ended() || r.Candidate() || !(r.FLOPsAt(r.Final().Step) > 0) {
 			continue
 		}
-		f := r.Final()
 		c := r.Config
-		c.Seed = 0
+		c.Seed, c.LoggingSteps, c.EvalSteps, c.EvalBatches = 0, 1, 0, 0 // see harmless
 		key, err := r.key(c)
 		if err != nil {
 			key = r.Dir // alone
 		}
 		g := byKey[key]
 		if g == nil {
-			g = &group{series: seriesOf(r), method: c.Method, flops: r.FLOPsAt(f.Step), lo: math.Inf(1), hi: math.Inf(-1)}
+			g = &group{series: seriesOf(r), method: c.Method, flops: r.FLOPsAt(r.Final().Step)}
 			byKey[key] = g
 			all = append(all, g)
 		}
 		g.runs = append(g.runs, r)
-		g.loss += f.MLMLoss
-		g.lo, g.hi = min(g.lo, f.MLMLoss), max(g.hi, f.MLMLoss)
 	}
 	for _, g := range all {
-		g.loss /= float64(len(g.runs))
+		g.sum()
 	}
 	slices.SortStableFunc(all, func(a, b *group) int {
-		x, y := &a.runs[0].Config, &b.runs[0].Config
-		return cmp.Or(cmp.Compare(methodOrder(a.method), methodOrder(b.method)), cmp.Compare(x.Sparsity, y.Sparsity), cmp.Compare(x.BlockSize, y.BlockSize),
-			cmp.Compare(a.series, b.series), cmp.Compare(a.flops, b.flops), cmp.Compare(a.loss, b.loss))
+		return cmp.Or(inOrder(a.runs[0], b.runs[0]), cmp.Compare(a.series, b.series), cmp.Compare(a.flops, b.flops), cmp.Compare(a.loss, b.loss))
 	})
 	return all
 }
 
-// methodOrder puts the dense model last.
-func methodOrder(m model.Method) int {
-	return slices.Index([]model.Method{model.Dynamic, model.Static, model.Partial, model.Dense}, m)
+// sum works out mean and spread.
+func (g *group) sum() {
+	slices.SortStableFunc(g.runs, func(a, b *Run) int { return cmp.Compare(a.Config.Seed, b.Config.Seed) })
+	g.loss, g.lo, g.hi = 0, math.Inf(1), math.Inf(-1)
+	for _, r := range g.runs {
+		loss := r.Final().MLMLoss
+		g.loss += loss / float64(len(g.runs))
+		g.lo, g.hi = min(g.lo, loss), max(g.hi, loss)
+	}
+	squares := 0.
+	for _, r := range g.runs {
+		d := r.Final().MLMLoss - g.loss
+		squares += d * d
+	}
+	g.sd = math.Sqrt(squares / float64(len(g.runs)-1)) // of one run 0/0
 }
 
-// best returns the groups of lowest loss, one for each series and number of FLOPs
-// (to four digits): the best of what a sweep tried.
-func best(all []*group) []*group {
-	var out []*group
-	seen := map[string]bool{}
-	for _, g := range all { // by loss within one number of FLOPs
-		key := fmt.Sprintf("%s %.3e", g.series, g.flops)
-		if !seen[key] {
-			seen[key] = true
-			out = append(out, g)
-			continue
+// size says which model the group trained, for how long.
+func (g *group) size() string {
+	r := g.runs[0]
+	c := &r.Config
+	text := c.Model
+	for _, part := range []struct {
+		n    int
+		name string
+	}{{c.Layers, "layers"}, {c.Hidden, "hidden"}, {c.FFN, "ffn"}} {
+		if part.n > 0 {
+			text += fmt.Sprintf(" %s=%d", part.name, part.n)
 		}
-		for i, other := range out {
-			if fmt.Sprintf("%s %.3e", other.series, other.flops) == key && g.loss < other.loss {
-				out[i] = g
+	}
+	return text
+}
+
+// onPlateau returns the runs that ended near the unigram entropy, where that is known.
+func onPlateau(all []*group) (runs []*Run) {
+	for _, g := range all {
+		for _, r := range g.runs {
+			if r.onPlateau() {
+				runs = append(runs, r)
 			}
 		}
 	}
-	return out
+	return runs
 }

@@ -49,7 +49,9 @@ type Report struct {
 	shared      []figure // of all runs
 	details     []*detail
 	perRun      [][]figure
+	groups      []*group
 	Comparisons []Comparison
+	Pairs       []Pair
 }
 
 // New works out the report of runs that Load has read. It reads the checkpoints of
@@ -59,6 +61,7 @@ func New(d *Data) (*Report, error) {
 		return nil, dataErrorf("report: found no run, expected at least one")
 	}
 	r := &Report{data: d}
+	nameSeries(d.Runs)
 	_, colors := seriesColors(d.Runs)
 	if c := paretoChart(d.Runs, colors); c != nil {
 		r.shared = append(r.shared, c)
@@ -67,10 +70,9 @@ func New(d *Data) (*Report, error) {
 		r.shared = append(r.shared, c)
 	}
 	r.shared = append(r.shared, runCharts(d.Runs)...)
-	bestOf := best(groups(d.Runs))
-	if f := denseFamily(bestOf); len(f) > 0 {
-		r.Comparisons = comparisons(bestOf, f)
-	}
+	r.groups = groups(d.Runs)
+	r.Comparisons = comparisons(r.groups, denseFamilies(r.groups))
+	r.Pairs = pairs(r.groups)
 	r.details = details(d.Runs)
 	for _, one := range r.details {
 		r.perRun = append(r.perRun, one.figures())
@@ -96,6 +98,8 @@ type view struct {
 	Warnings []string
 	Cards    []card
 	Shared   []figureView
+	Series   []seriesView
+	Pairs    []pairView
 	Compare  []Comparison
 	Columns  []string // settings in which the runs differ
 	Rows     []rowView
@@ -145,7 +149,8 @@ func (r *Report) HTML(out io.Writer, watch bool) error {
 			v.Title = fmt.Sprintf("%s: %s", r.data.Sweep, v.Title)
 		}
 	}
-	v.Cards = r.cards()
+	v.Cards, v.Warnings = r.cards(), append(slices.Clone(v.Warnings), r.tooShort()...)
+	v.Series, v.Pairs = r.seriesRows(), r.pairRows()
 	var err error
 	if v.Shared, err = drawAll(r.shared); err != nil {
 		return err
@@ -155,7 +160,7 @@ func (r *Report) HTML(out io.Writer, watch bool) error {
 		v.Rows = append(v.Rows, rowOf(run, v.Columns))
 		v.Data.Runs = append(v.Data.Runs, dataOf(run))
 	}
-	v.Data.Comparisons = r.Comparisons
+	v.Data.Comparisons, v.Data.Pairs = r.Comparisons, r.Pairs
 	for i, d := range r.details {
 		one := detailView{Name: d.run.Name, Note: d.note, Settings: settingsOf(d.run.Config)}
 		if one.Figures, err = drawAll(r.perRun[i]); err != nil {

@@ -9,6 +9,7 @@ import (
 type pageData struct {
 	Runs        []runData    `json:"runs"`
 	Comparisons []Comparison `json:"comparisons"`
+	Pairs       []Pair       `json:"pairs"`
 	Figures     []string     `json:"figures"`
 }
 
@@ -18,10 +19,12 @@ type runData struct {
 	Name        string             `json:"name"`
 	Group       string             `json:"group,omitempty"` // of the sweep, with role
 	Role        string             `json:"role,omitempty"`
+	Series      string             `json:"series"`
 	Config      map[string]any     `json:"config"`
 	Text        *train.Fingerprint `json:"text"`             // null: of an older version
 	Reason      string             `json:"reason,omitempty"` // why it ended before its last step
 	Status      string             `json:"status"`
+	Unigram     *float64           `json:"unigram_entropy"` // of the validation text; null: not known
 	Steps       int64              `json:"steps"`
 	Tokens      float64            `json:"tokens"`
 	FLOPs       *float64           `json:"flops"`
@@ -42,10 +45,13 @@ type runData struct {
 // dataOf is a run for programs.
 func dataOf(r *Run) runData {
 	d := runData{
-		Name: r.Name, Text: r.Text, Status: r.Status(), Config: map[string]any{}, Steps: r.Steps(), Tokens: float64(r.Steps()) * r.tokensPerStep(),
+		Name: r.Name, Series: seriesOf(r), Text: r.Text, Status: r.Status(), Config: map[string]any{}, Steps: r.Steps(), Tokens: float64(r.Steps()) * r.tokensPerStep(),
 		Seconds: r.Seconds(), HostBytes: r.Cost.HostBytes, DeviceBytes: r.Cost.DeviceBytes, Time: r.timeParts(),
 	}
 	d.FLOPs, d.AskedFLOPs = known(r.FLOPsAt(r.Steps())), known(r.AskedFLOPsAt(r.Steps()))
+	if r.Unigram > 0 {
+		d.Unigram = &r.Unigram
+	}
 	if r.Standing != nil {
 		d.Reason = r.Standing.Reason
 	}

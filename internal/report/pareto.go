@@ -10,9 +10,8 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
-// paretoChart is loss against FLOPs: every run faintly, the best of each series
-// with a line through them, the dense family as interpolated. Nil with fewer than
-// two finished runs.
+// paretoChart is loss against FLOPs: a sign for each group, with its spread, a line through
+// each series, the dense families as interpolated. Nil with fewer than two finished runs.
 func paretoChart(runs []*Run, colors map[string]ink) *chart {
 	all := groups(runs)
 	n := 0
@@ -22,23 +21,16 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 	if n < 2 {
 		return nil
 	}
-	bestOf := best(all)
-	f := denseFamily(bestOf)
+	families := denseFamilies(all)
 	c := &chart{
 		about: about{name: "pareto", title: "Loss against FLOPs", wide: true, w: 820, h: 460, caption: "Final validation loss over the FLOPs of training by the paper's count (non-embedding, forward and backward). " +
-			"Each line joins the best of what was tried; faint signs are the rest, bars the range over seeds."},
-		x: axis{label: "training FLOPs", log: true, format: metric},
-		y: axis{label: "validation MLM loss, nats per masked token"},
+			"Each sign is the mean over the seeds of one configuration, its bar their range; a line joins the sizes of a series."},
+		x:      axis{label: "training FLOPs", log: true, format: metric},
+		y:      axis{label: "validation MLM loss, nats per masked token"},
+		levels: unigramLevels(runs),
 	}
-	var others, lines []curve
+	var lines []curve
 	for _, g := range all {
-		if !slices.Contains(bestOf, g) {
-			others = append(others, curve{
-				points: []point{{g.flops, g.loss}}, line: stroke{color: colors[g.series]}, marks: markOf(g.method), size: 3.4, hollow: true, tips: []string{g.tip()},
-			})
-		}
-	}
-	for _, g := range bestOf {
 		if len(lines) == 0 || lines[len(lines)-1].name != g.series {
 			s := curve{label: g.series, name: g.series, line: stroke{color: colors[g.series], width: 2.4}, marks: markOf(g.method), size: 5}
 			switch g.method {
@@ -46,9 +38,8 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 				s.line.dash = 1
 			case model.Dense:
 				s.line.width = 0 // the family's line says it
-				s.label = ""
-				if len(f) < 2 {
-					s.label = denseSeries
+				if i := slices.IndexFunc(families, func(f named) bool { return f.series == g.series }); i >= 0 && len(families[i].family) > 1 {
+					s.label = ""
 				}
 			}
 			lines = append(lines, s)
@@ -58,26 +49,84 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 		s.spread = append(s.spread, [2]float64{g.lo, g.hi})
 		s.tips = append(s.tips, g.tip())
 		end := ""
-		if ratio := f.flopsFor(g.loss) / g.flops; g.method != model.Dense && finite(ratio) {
-			end = fmt.Sprintf("%.2f×", ratio)
+		if len(families) == 1 && g.method != model.Dense {
+			if ratio := families[0].flopsFor(g.loss) / g.flops; finite(ratio) {
+				end = fmt.Sprintf("%.2f×", ratio)
+			}
 		}
 		s.ends = append(s.ends, end)
 	}
-	sideBySide(lines)
+	moved := sideBySide(lines)
+	c.caption += single(all)
+	if moved {
+		c.caption += " Signs of equal FLOPs stand side by side, in the order of the legend."
+	}
 	if slices.ContainsFunc(lines, func(s curve) bool { return slices.ContainsFunc(s.ends, func(e string) bool { return e != "" }) }) {
 		c.caption += " Numbers: FLOPs of a dense model of equal loss over the run's own; above 1 the sparse run needs fewer."
 	}
-	if len(f) > 1 {
-		lines = append(lines, f.curve())
+	joined := false
+	for _, f := range families {
+		if len(f.family) > 1 {
+			lines = append(lines, f.curve(colors[f.series]))
+			joined = true
+		}
+	}
+	if joined {
 		c.caption += " The dense line is interpolated between sizes, straight in the logarithms of both."
 	}
-	c.curves = append(lines, others...)
+	c.caption += between(all)
+	c.curves = lines
 	return c
 }
 
+// single says which configurations are one seed, which have no bar for that reason.
+func single(all []*group) string {
+	var one []string
+	for _, g := range all {
+		if name := g.series; len(g.runs) == 1 && !slices.Contains(one, name) {
+			one = append(one, name)
+		}
+	}
+	switch {
+	case len(one) == 0:
+		return ""
+	case !slices.ContainsFunc(all, func(g *group) bool { return len(g.runs) > 1 }):
+		return " Each sign is one seed: how far seeds lie apart is not known."
+	}
+	return " One seed only, of some sizes at least: " + few(one) + "."
+}
+
+// few lists names, the first few of many.
+func few(names []string) string {
+	const most = 4
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+// between says in which settings the methods differ beside what makes the method.
+func between(all []*group) string {
+	var runs []*Run
+	for _, g := range all {
+		runs = append(runs, g.runs...)
+	}
+	var keys []string
+	for _, key := range differing(runs) {
+		if slices.Contains(inKind, key) || slices.Contains(harmless, key) || slices.Contains(modelSize, key) || slices.Contains(runLength, key) {
+			continue
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	return " The runs differ in these settings too: " + strings.Join(keys, ", ") + "."
+}
+
 // sideBySide moves series that begin at one number of FLOPs, as those of one sparsity do, a
-// few pixels apart, so that their bars do not hide each other.
-func sideBySide(lines []curve) {
+// few pixels apart, so that their bars do not hide each other. It says whether any were.
+func sideBySide(lines []curve) (moved bool) {
 	const apart = 9
 	at := map[string][]*curve{}
 	for i := range lines {
@@ -90,20 +139,23 @@ func sideBySide(lines []curve) {
 	for _, same := range at {
 		for i, s := range same {
 			s.shift = apart * (float64(i) - float64(len(same)-1)/2)
+			moved = moved || len(same) > 1
 		}
 	}
+	return moved
 }
 
 // curve draws the family, with steps small enough to look as it is interpolated.
-func (f family) curve() curve {
-	s := curve{label: "dense family, interpolated", name: "dense family, interpolated", line: stroke{color: inkDense, width: 2.4}, marks: markNone}
-	for i := 1; i < len(f); i++ {
+func (f named) curve(color ink) curve {
+	name := f.series + " family, interpolated"
+	s := curve{label: name, name: name, line: stroke{color: color, width: 2.4}, marks: markNone}
+	for i := 1; i < len(f.family); i++ {
 		for k := range 16 {
-			x := f[i-1].x * math.Pow(f[i].x/f[i-1].x, float64(k)/16)
+			x := f.family[i-1].x * math.Pow(f.family[i].x/f.family[i-1].x, float64(k)/16)
 			s.points = append(s.points, point{x, f.lossAt(x)})
 		}
 	}
-	s.points = append(s.points, f[len(f)-1])
+	s.points = append(s.points, f.family[len(f.family)-1])
 	return s
 }
 
@@ -112,7 +164,11 @@ func (g *group) tip() string {
 	for _, r := range g.runs {
 		names = append(names, r.Name)
 	}
-	return fmt.Sprintf("%s: loss %.4f at %s FLOPs, %s", g.series, g.loss, metric(g.flops), strings.Join(names[:min(4, len(names))], ", "))
+	seeds := fmt.Sprintf("mean of %d seeds, %.4f to %.4f", len(g.runs), g.lo, g.hi)
+	if len(g.runs) == 1 {
+		seeds = "one seed"
+	}
+	return fmt.Sprintf("%s: loss %.4f (%s) at %s FLOPs, %s", g.series, g.loss, seeds, metric(g.flops), strings.Join(names[:min(4, len(names))], ", "))
 }
 
 func markOf(m model.Method) marker {
@@ -127,27 +183,13 @@ func markOf(m model.Method) marker {
 	return markCircle
 }
 
-// seriesColors gives each series of runs a color: grey to the dense one.
-func seriesColors(runs []*Run) (order []string, colors map[string]ink) {
-	colors = map[string]ink{}
-	sorted := slices.Clone(runs)
-	slices.SortStableFunc(sorted, func(a, b *Run) int {
-		return cmp.Or(cmp.Compare(methodOrder(a.Config.Method), methodOrder(b.Config.Method)),
-			cmp.Compare(a.Config.Sparsity, b.Config.Sparsity), cmp.Compare(a.Config.BlockSize, b.Config.BlockSize))
-	})
-	next := ink(0)
-	for _, r := range sorted {
-		s := seriesOf(r)
-		if _, ok := colors[s]; ok {
-			continue
+// unigramLevels are the unigram entropies of the runs' validation texts, the first few.
+func unigramLevels(runs []*Run) (out []level) {
+	for _, r := range runs {
+		if r.Unigram > 0 && !slices.ContainsFunc(out, func(l level) bool { return l.y == r.Unigram }) {
+			out = append(out, level{r.Unigram, fmt.Sprintf("unigram entropy %.3f", r.Unigram)})
 		}
-		order = append(order, s)
-		if s == denseSeries {
-			colors[s] = inkDense
-			continue
-		}
-		colors[s] = next % inkDense
-		next++
 	}
-	return order, colors
+	slices.SortFunc(out, func(a, b level) int { return cmp.Compare(a.y, b.y) })
+	return out[:min(3, len(out))]
 }

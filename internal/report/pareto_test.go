@@ -56,7 +56,7 @@ func finished(method model.Method, hidden int, lr float64, seed uint64, flops, l
 	}
 }
 
-// Seeds are averaged, of several learning rates the best counts, and a dense model
+// Seeds are averaged, of several learning rates each is a series, and a dense model
 // that a cheaper one beats is no part of the family.
 func TestGroups(t *testing.T) {
 	stopped := finished(model.Dynamic, 9, 1, 1, 1e9, 0.1)
@@ -67,29 +67,37 @@ func TestGroups(t *testing.T) {
 		finished(model.Dynamic, 4, 1, 1, 1e9, 2.9), finished(model.Dynamic, 4, 1, 2, 1e9, 3.1), finished(model.Dynamic, 4, 2, 1, 1e9, 3.5),
 		finished(model.Static, 4, 1, 1, 1e9, 5), stopped, bad,
 	}
-	bestOf := best(groups(runs))
+	nameSeries(runs)
+	all := groups(runs)
 	var got []float64
-	for _, g := range bestOf {
-		got = append(got, g.loss)
+	var names []string
+	for _, g := range all {
+		got, names = append(got, g.loss), append(names, g.series)
 	}
-	if want := []float64{3, 5, 4, 4.5, 2}; !slices.Equal(got, want) {
-		t.Errorf("found the best losses %v, expected %v", got, want)
+	if want := []float64{3, 3.5, 5, 4, 4.5, 2}; !slices.Equal(got, want) {
+		t.Errorf("found the losses %v, expected %v", got, want)
 	}
-	f := denseFamily(bestOf)
-	if want := (family{{1e9, 4}, {4e9, 2}}); !slices.Equal(f, want) {
-		t.Errorf("found the family %v, expected %v", f, want)
+	if want := []string{"dynamic s=0.9 B=16 learning_rate=1", "dynamic s=0.9 B=16 learning_rate=2", "static s=0.9 B=16", "dense", "dense", "dense"}; !slices.Equal(names, want) {
+		t.Errorf("found the series %q, expected %q", names, want)
 	}
-	c := comparisons(bestOf, f)
-	if len(c) != 2 || len(c[0].Runs) != 2 || c[0].LowestLoss != 2.9 || c[0].HighestLoss != 3.1 || *c[0].DenseLoss != 4 {
-		t.Fatalf("found %+v, expected two series, dynamic of two seeds first", c)
+	if sd := all[0].sd; !(math.Abs(sd-math.Sqrt(0.02)) <= 1e-12) || !math.IsNaN(all[1].sd) {
+		t.Errorf("found standard deviations of %v and %v, expected %v and none", sd, all[1].sd, math.Sqrt(0.02))
+	}
+	f := denseFamilies(all)
+	if want := (family{{1e9, 4}, {4e9, 2}}); len(f) != 1 || f[0].series != "dense" || !slices.Equal(f[0].family, want) {
+		t.Errorf("found the families %v, expected %v", f, want)
+	}
+	c := comparisons(all, f)
+	if len(c) != 3 || len(c[0].Runs) != 2 || c[0].LowestLoss != 2.9 || c[0].HighestLoss != 3.1 || *c[0].DenseLoss != 4 || c[1].Deviation != nil {
+		t.Fatalf("found %+v, expected three series, dynamic of two seeds first", c)
 	}
 	// ln 3 lies log(4/3)/log(2) of the way from ln 4 to ln 2.
 	want := 1e9 * math.Pow(4, math.Log(4./3)/math.Log(2))
 	if !(math.Abs(*c[0].DenseFLOPs-want) <= 1) || !(math.Abs(*c[0].Ratio-want/1e9) <= 1e-9) {
 		t.Errorf("found %v FLOPs, ratio %v, expected %v", *c[0].DenseFLOPs, *c[0].Ratio, want)
 	}
-	if c[1].DenseFLOPs != nil || c[1].Ratio != nil || *c[1].DenseLoss != 4 {
-		t.Errorf("found %+v, expected no FLOPs for a loss above the family's", c[1])
+	if c[2].DenseFLOPs != nil || c[2].Ratio != nil || *c[2].DenseLoss != 4 {
+		t.Errorf("found %+v, expected no FLOPs for a loss above the family's", c[2])
 	}
 }
 

@@ -28,7 +28,7 @@ func trials(runs []*Run) (all []*trial, broken []*Run) {
 		}
 		t := byKey[key]
 		if t == nil {
-			t = &trial{series: seriesOf(r), name: fmt.Sprintf("%s %s, seed %d", c.Model, seriesOf(r), c.Seed)}
+			t = &trial{series: r.ratelessSeries(), name: fmt.Sprintf("%s %s, seed %d", c.Model, r.ratelessSeries(), c.Seed)}
 			byKey[key] = t
 			all = append(all, t)
 		}
@@ -55,6 +55,14 @@ func trials(runs []*Run) (all []*trial, broken []*Run) {
 	return all, broken
 }
 
+// ratelessSeries names the series of a run whatever its learning rate.
+func (r *Run) ratelessSeries() string {
+	if r.rateless == "" {
+		return kindOf(&r.Config)
+	}
+	return r.rateless
+}
+
 // rateChart is the final loss against the learning rate, a line for all rates of
 // one configuration and seed. Of a sweep that chose, the candidates that were not
 // chosen are hollow. Nil where nothing tried two rates.
@@ -72,7 +80,7 @@ func rateChart(runs []*Run, colors map[string]ink) *chart {
 	var lines []curve
 	candidates := false
 	for i, t := range all {
-		line := curve{name: t.name, line: stroke{color: colors[t.series], width: 1.6}, marks: markOf(t.runs[0].Config.Method), size: 4, hollow: true}
+		line := curve{name: t.name, line: stroke{color: colors[seriesOf(t.runs[0])], width: 1.6}, marks: markOf(t.runs[0].Config.Method), size: 4, hollow: true}
 		if i == 0 || all[i-1].series != t.series {
 			line.label = t.series
 		}

@@ -31,7 +31,7 @@ func TestCandidates(t *testing.T) {
 	runs := []*Run{fast, seed, best, slow, other}
 
 	all := groups(runs)
-	if len(all) != 2 || !slices.Equal(all[0].runs, []*Run{seed, best}) || all[0].loss != 3.1 {
+	if len(all) != 2 || !slices.Equal(all[0].runs, []*Run{best, seed}) || all[0].loss != 3.1 {
 		t.Errorf("found %d groups, the first %+v, expected the two seeds at the chosen rate, and the dense run", len(all), all[0])
 	}
 	_, colors := seriesColors(runs)
@@ -67,7 +67,7 @@ func TestMethods(t *testing.T) {
 	late.Config.PartialPhases = model.PhasesLate
 	runs := []*Run{finished(model.Dense, 4, 1, 1, 4e9, 2), late, finished(model.Partial, 4, 1, 1, 2e9, 3), finished(model.Static, 4, 1, 1, 1e9, 4), finished(model.Dynamic, 4, 1, 1, 1e9, 3)}
 	order, colors := seriesColors(runs)
-	want := []string{"dynamic s=0.9 B=16", "static s=0.9 B=16", "partial (late, fixed, frozen) s=0.9 B=16", "partial (always, fixed, frozen) s=0.9 B=16", "dense"}
+	want := []string{"dynamic s=0.9 B=16", "static s=0.9 B=16", "partial (always, fixed, frozen) s=0.9 B=16", "partial (late, fixed, frozen) s=0.9 B=16", "dense"}
 	if !slices.Equal(order, want) {
 		t.Errorf("found the series %q, expected %q", order, want)
 	}

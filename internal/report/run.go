@@ -25,6 +25,7 @@ type Run struct {
 	Environment *train.Environment  // nil: not there
 	Standing    *train.Status       // nil: of an older version
 	Text        *train.Fingerprint  // nil: of an older version
+	Unigram     float64             // entropy of the validation text, nats a token; NaN: not known
 	Estimate    *model.CostEstimate // nil: the configuration has none any more
 
 	Train     []At[metrics.Train]
@@ -34,6 +35,9 @@ type Run struct {
 	Snapshots []metrics.Snapshot
 	Cost      metrics.Cost // sums and largest values; Step: of the last
 	costs     int
+
+	series   string // see nameSeries
+	rateless string // the same without the learning rate
 
 	result      *sweep.Result // what the sweep says of it; nil: nothing, or there is none
 	resultAlone bool          // it is read from a results.jsonl, without its folder
@@ -62,8 +66,16 @@ func loadRun(dir string) (*Run, error) {
 		return nil, dataErrorf("%v", err)
 	}
 	r.take(records)
-	if r.Text, err = train.ReadFingerprint(dir); err != nil {
+	text, err := train.ReadTextFile(dir)
+	if err != nil {
 		return nil, dataErrorf("%v", err)
+	}
+	r.Unigram = math.NaN()
+	if text != nil {
+		r.Text = &text.Fingerprint
+		if text.UnigramEntropy != nil {
+			r.Unigram = *text.UnigramEntropy
+		}
 	}
 	if r.Standing, err = train.ReadStatus(dir); err != nil {
 		return nil, dataErrorf("%v", err)
@@ -229,6 +241,11 @@ func (r *Run) Final() *metrics.Eval {
 		return nil
 	}
 	return &r.Eval[len(r.Eval)-1].Record
+}
+
+// onPlateau says that the run ended near the unigram entropy of its validation text.
+func (r *Run) onPlateau() bool {
+	return r.ended() && r.Unigram > 0 && train.OnPlateau(r.Final().MLMLoss, r.Unigram)
 }
 
 // Status is done, what the sweep says, or what the folder says and how far the run is.

@@ -38,12 +38,15 @@ type Result struct {
 	Config json.RawMessage `json:"config"` // resolved; every setting that determines the numbers
 	// Text has the fingerprints of what the run read; nil where it did not come to
 	// its first step, and in results of older versions.
-	Text   *train.Fingerprint `json:"text,omitempty"`
-	Status string             `json:"status"`
-	Error  string             `json:"error,omitempty"`
-	Steps  int64              `json:"steps"`  // finished optimizer steps
-	Tokens int64              `json:"tokens"` // of the training examples of these steps, padding included
-	FLOPs  float64            `json:"flops"`  // of these steps: the paper's count, forward and backward
+	Text *train.Fingerprint `json:"text,omitempty"`
+	// UnigramEntropy, in nats a token, is the loss on the validation text of a guess that
+	// knows word frequencies only; nil as Text.
+	UnigramEntropy *float64 `json:"unigram_entropy,omitempty"`
+	Status         string   `json:"status"`
+	Error          string   `json:"error,omitempty"`
+	Steps          int64    `json:"steps"`  // finished optimizer steps
+	Tokens         int64    `json:"tokens"` // of the training examples of these steps, padding included
+	FLOPs          float64  `json:"flops"`  // of these steps: the paper's count, forward and backward
 
 	MLMLoss     *float64 `json:"mlm_loss"` // nats, on the validation text
 	MLMAccuracy *float64 `json:"mlm_accuracy"`

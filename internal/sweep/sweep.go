@@ -228,7 +228,7 @@ func (s *Sweep) make(ctx context.Context, r *Run, watch *runWatch) (*Result, Tim
 	}
 	if watch.plan != nil {
 		c = watch.plan.Config
-		result.Text = &watch.plan.Text.Fingerprint
+		result.Text, result.UnigramEntropy = &watch.plan.Text.Fingerprint, &watch.plan.Text.UnigramEntropy
 		result.FLOPs = watch.plan.FLOPs(result.Steps)
 		result.Tokens = result.Steps * int64(c.BatchSize*c.Accumulation) * int64(c.SeqLen)
 	}
