@@ -83,7 +83,11 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 func single(all []*group) string {
 	var one []string
 	for _, g := range all {
-		if name := g.series; len(g.runs) == 1 && !slices.Contains(one, name) {
+		name := g.series
+		if slices.ContainsFunc(all, func(o *group) bool { return o != g && o.series == g.series }) {
+			name += " (" + g.size() + ")"
+		}
+		if len(g.runs) == 1 {
 			one = append(one, name)
 		}
 	}
@@ -93,7 +97,7 @@ func single(all []*group) string {
 	case !slices.ContainsFunc(all, func(g *group) bool { return len(g.runs) > 1 }):
 		return " Each sign is one seed: how far seeds lie apart is not known."
 	}
-	return " One seed only, of some sizes at least: " + few(one) + "."
+	return " One seed only: " + few(one) + "."
 }
 
 // few lists names, the first few of many.

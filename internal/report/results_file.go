@@ -45,6 +45,9 @@ func runOfResult(path string, said sweep.Result) (*Run, error) {
 		return nil, dataErrorf("%s: run %s: config: %v", path, said.Name, err)
 	}
 	r.Config.Given = nil
+	if said.UnigramEntropy != nil {
+		r.Unigram = *said.UnigramEntropy
+	}
 	if e, err := train.EstimateRunCost(r.Config); err == nil {
 		r.Estimate = &e
 	}
