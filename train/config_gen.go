@@ -156,8 +156,7 @@ type Config struct {
 	// Threads: CPU threads. Values: 1 to 4096 (0: one a core). Default 0.
 	Threads int `yaml:"threads"`
 	// Peak: TFLOP/s that the device could do at most, for model FLOP utilization. Values:
-	// above 0, at most 1000000 (0: of the GPU's data sheet, where that is known). Default
-	// 0.
+	// 0.000000001 to 1000000 (0: of the GPU's data sheet, where that is known). Default 0.
 	Peak float64 `yaml:"peak,omitempty" json:",omitempty"`
 	// OutputDir: run folder (default: a new one under runs/).
 	OutputDir string `yaml:"output_dir"`

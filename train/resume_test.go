@@ -270,6 +270,7 @@ func TestKillAtRandomTimes(t *testing.T) {
 			if leftovers, _ := filepath.Glob(filepath.Join(c.OutputDir, "checkpoints", ".tmp-*")); len(leftovers) > 0 {
 				whileSaving++
 			}
+			checkKilled(t, c.OutputDir)
 			if after := newestStep(t, c.OutputDir); after < before {
 				t.Fatalf("run %d: the newest good checkpoint went from step %d back to %d", run, before, after)
 			}

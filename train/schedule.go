@@ -42,11 +42,14 @@ func (p *Plan) update(done int64) *sparse.Update {
 			continue
 		}
 		ratio := p.Config.PruneSchedule.PruneRatio(p.Config.PruneRatio, done, p.Config.MaxSteps)
-		return &sparse.Update{
+		u := &sparse.Update{
 			Seed: p.Config.Seed, Number: i + 1 + p.updateShift(), Step: done, PruneRatio: ratio,
 			Norm: p.Config.PruneNorm, Growth: p.Config.Growth, RegrowPruned: p.Config.RegrowPruned,
-			Ablate: p.Config.AblateNeurons,
 		}
+		if u.Growth == sparse.GrowFanIn { // others have no use for it
+			u.Ablate = p.Config.AblateNeurons
+		}
+		return u
 	}
 	return nil
 }

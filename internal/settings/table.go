@@ -180,7 +180,7 @@ var table = []Setting{
 		Range: &Range{Min: 1, Max: MaxThreads}, Meanings: []Meaning{{0, "one a core"}},
 		Help: "CPU threads", Commands: Sweep | Device},
 	{Key: "peak", Field: "Peak", Group: Running, Default: 0., Running: true, OmitEmpty: true,
-		Range:    &Range{Min: 0, Max: 1e6, OpenMin: true},
+		Range:    &Range{Min: 1e-9, Max: 1e6}, // below, the utilization could be infinite
 		Meanings: []Meaning{{0, "of the GPU's data sheet, where that is known"}},
 		Help:     "TFLOP/s that the device could do at most, for model FLOP utilization", Commands: SweepFile},
 	{Key: "output_dir", Field: "OutputDir", Aliases: []string{"out", "o"}, Group: Running, Default: "", Running: true,
