@@ -20,6 +20,7 @@ func readState(c *checkpoint.Checkpoint) (savedState, *corpus.Vocab, error) {
 		return s, nil, fmt.Errorf("%s: state: found %w, expected a training state: %w", file, err, checkpoint.ErrCorrupt)
 	}
 	s.Config.resolveEvalBatches()
+	putRawTexts(&s.Config, s.Raw)
 	if err := s.Model.Validate(); err != nil {
 		return s, nil, fmt.Errorf("%s: model: %w: %w", file, err, checkpoint.ErrCorrupt)
 	}

@@ -1,13 +1,10 @@
 package train
 
 import (
-	"errors"
 	"fmt"
-	"os"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
+	"github.com/sparsebert/sparsebert-gpu/internal/strictyaml"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -23,11 +20,20 @@ func DefaultConfig() Config {
 	return c
 }
 
-// Encode returns the configuration as YAML, keys in the order of the struct.
+// Encode returns the configuration as YAML, keys in the order of the struct. What
+// ReadConfigFile would not read back as it is is ErrUsage: better before a run than
+// when it is to go on.
 func (c Config) Encode() ([]byte, error) {
-	out, err := yaml.Marshal(c)
+	out, err := strictyaml.Encode(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode configuration: %w", err)
+	}
+	back := DefaultConfig()
+	if err := parseConfig(ConfigName, out, &back); err != nil {
+		return nil, err
+	}
+	if key, was, is, ok := settings.Changed(&c, &back); ok {
+		return nil, usage.Errorf("%s: found %s, which a file has as %s, expected another", key, was, is)
 	}
 	return out, nil
 }
@@ -40,9 +46,9 @@ func (c Config) Hash() (string, error) { return settings.Hash(&c) }
 // key, a key given twice, a value of the wrong type or out of its range is ErrUsage
 // and names file, line and key; c is then as it was.
 func ReadConfigFile(path string, c *Config) error {
-	data, err := os.ReadFile(path)
+	data, err := strictyaml.ReadFile(path, "a readable configuration file")
 	if err != nil {
-		return usage.Errorf("%s: found %v, expected a readable configuration file", path, errors.Unwrap(err))
+		return err
 	}
 	return parseConfig(path, data, c)
 }

@@ -81,7 +81,7 @@ func Import(ctx context.Context, c Config, keep bool) (*Imported, error) {
 		return nil, err
 	}
 	err = atomicdir.Write(ctx, c.OutputDir, func(dir string) error {
-		s := savedState{Config: saved, Model: p.Model, Vocab: vocab.Tokens(), Normalizer: vocab.Normalizer()}
+		s := savedState{Config: saved, Raw: rawTexts(&saved), Model: p.Model, Vocab: vocab.Tokens(), Normalizer: vocab.Normalizer()}
 		if _, err := checkpoint.Save(filepath.Join(dir, checkpoint.FolderName), 0, files, s, hash); err != nil {
 			return err
 		}

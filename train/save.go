@@ -13,9 +13,11 @@ import (
 
 // savedState is what a checkpoint holds beside the tensors.
 type savedState struct {
-	Config Config       `json:"config"` // resolved
-	Model  model.Config `json:"model"`
-	Vocab  []string     `json:"vocab"`
+	Config Config `json:"config"` // resolved
+	// Raw has the texts of Config that are not UTF-8.
+	Raw   map[string][][]byte `json:"raw_texts,omitempty"`
+	Model model.Config        `json:"model"`
+	Vocab []string            `json:"vocab"`
 	// Normalizer is the vocabulary's.
 	Normalizer corpus.Normalizer `json:"normalizer,omitzero"`
 	Corpus     string            `json:"corpus"` // dataset.counts
@@ -65,7 +67,7 @@ func (r *runner) saveTo(dir string) (string, error) {
 		return "", err
 	}
 	s := savedState{
-		Config: r.plan.Config, Model: r.plan.Model, Vocab: r.plan.data.vocab.Tokens(), Corpus: r.plan.data.counts,
+		Config: r.plan.Config, Raw: rawTexts(&r.plan.Config), Model: r.plan.Model, Vocab: r.plan.data.vocab.Tokens(), Corpus: r.plan.data.counts,
 		Normalizer: r.plan.data.vocab.Normalizer(), Text: &r.plan.Text.Fingerprint, Window: r.window, Summary: r.summary,
 		Made: r.made, Seen: r.seen, Grown: r.grown, Origin: r.plan.Origin,
 	}

@@ -86,7 +86,7 @@ func benchRequest(c *cli.Context) bench.Request {
 	}
 	for _, name := range bench.ListFlags() {
 		if c.IsSet(name) {
-			r.Lists[name] = c.StringSlice(name)
+			r.Lists[name] = commandline.Texts(c, name)
 		}
 	}
 	for _, name := range bench.OtherFlags() {

@@ -43,7 +43,7 @@ func evalAction(c *cli.Context) error {
 		return err
 	}
 	result, err := evaluate.Run(c.Context, evaluate.Options{
-		Checkpoint: c.String("checkpoint"), Corpus: c.StringSlice("corpus"), Vocab: c.String("vocab"), Batches: c.Int("batches"),
+		Checkpoint: c.String("checkpoint"), Corpus: commandline.Texts(c, "corpus"), Vocab: c.String("vocab"), Batches: c.Int("batches"),
 		Device: c.String("device"), Precision: c.String("precision"), Threads: c.Int("threads"),
 		Open: devices.Open, Log: progress.NewLog(c.App.ErrWriter, false, false),
 	})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -126,7 +127,7 @@ func readFlag(c *cli.Context, s settings.Setting, config *train.Config) {
 	case *float64:
 		*to = c.Float64(s.Flag())
 	case *[]string:
-		*to = c.StringSlice(s.Flag())
+		*to = commandline.Texts(c, s.Flag())
 	case *string:
 		*to = c.String(s.Flag())
 	default:

@@ -98,6 +98,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	}
 	app.OnUsageError = commandline.OnUsageError
 	for _, cmd := range app.Commands {
+		cmd.Flags = commandline.Verbatim(cmd.Flags)
 		cmd.OnUsageError = commandline.OnUsageError
 		cmd.HideHelpCommand = true
 		cmd.Before = beforeCommand

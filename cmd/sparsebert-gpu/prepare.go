@@ -48,7 +48,7 @@ func prepareAction(c *cli.Context) error {
 	}
 	progress, done := progress.Stages(log, c.App.ErrWriter, c.Bool("quiet"))
 	result, err := corpus.Prepare(c.Context, corpus.PrepareOptions{
-		Corpus: c.StringSlice("corpus"), Out: c.String("out"), VocabPath: c.String("vocab"), VocabSize: size, Normalizer: text,
+		Corpus: commandline.Texts(c, "corpus"), Out: c.String("out"), VocabPath: c.String("vocab"), VocabSize: size, Normalizer: text,
 		Threads: c.Int("threads"), ShardTokens: c.Int("shard-tokens"), Progress: progress,
 	})
 	done()

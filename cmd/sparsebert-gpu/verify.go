@@ -39,6 +39,6 @@ func verifyAction(c *cli.Context) error {
 		Open: func() (backend.Backend, error) {
 			return devices.Open(c.String("device"), c.String("precision"), c.Int("threads"))
 		},
-		Precision: c.String("precision"), Blocks: c.IntSlice("block-size"), Seed: c.Uint64("seed"), Verbose: c.Bool("verbose"),
+		Precision: c.String("precision"), Blocks: commandline.Ints(c, "block-size"), Seed: c.Uint64("seed"), Verbose: c.Bool("verbose"),
 	})
 }

@@ -32,14 +32,14 @@ type WriteSyncer interface {
 type OS struct{}
 
 // MkdirAll implements [FS].
-func (OS) MkdirAll(path string) error { return os.MkdirAll(path, 0o755) }
+func (OS) MkdirAll(path string) error { return os.MkdirAll(path, 0o777) }
 
 // Mkdir implements [FS].
-func (OS) Mkdir(path string) error { return os.Mkdir(path, 0o755) }
+func (OS) Mkdir(path string) error { return os.Mkdir(path, 0o777) }
 
 // Create implements [FS].
 func (OS) Create(path string) (WriteSyncer, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 }
 
 // SyncDir implements [FS].

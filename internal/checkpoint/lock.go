@@ -25,7 +25,7 @@ const tries = 10
 // of a second at most. The system releases the lock when the process ends in any way. It
 // wraps [ErrInUse] when another run, or this one, already holds it.
 func Lock(dir string) (*FolderLock, error) {
-	file := flock.New(filepath.Join(dir, LockName))
+	file := flock.New(filepath.Join(dir, LockName), flock.SetPermissions(0o666))
 	ok, err := file.TryLock()
 	for range tries { // one who asks whether it is held holds it for a moment
 		if ok || err != nil {

@@ -59,7 +59,7 @@ func Write(w io.Writer, f *File) error {
 // WriteFile writes f to path, whole or not at all: a temporary file beside it
 // is synced and renamed over it.
 func WriteFile(path string, f *File) error {
-	pending, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	pending, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o666))
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}

@@ -1,6 +1,7 @@
 package commandline_test
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -37,6 +38,7 @@ func program(check func(c *cli.Context) error) *cli.App {
 	}
 	app.OnUsageError = commandline.OnUsageError
 	for _, cmd := range app.Commands {
+		cmd.Flags = commandline.Verbatim(cmd.Flags)
 		cmd.OnUsageError = commandline.OnUsageError
 	}
 	return app
@@ -141,11 +143,11 @@ func TestRequire(t *testing.T) {
 		return commandline.RequireRange(c, 1, 4, "jobs")
 	}
 	for in, want := range map[string]string{
-		"p train":                  "",
-		"p train more":             `train: found argument "more", expected flags only`,
-		"p sweep":                  "sweep: no --out given",
-		"p sweep --out=":           "sweep: no path given for --out",
-		"p sweep --out d f":        "",
+		"p train":           "",
+		"p train more":      `train: found argument "more", expected flags only`,
+		"p sweep":           "sweep: no --out given",
+		"p sweep --out=":    "sweep: no path given for --out",
+		"p sweep --out d f": "", "p sweep --out d --jobs 04": "",
 		"p sweep --out d --jobs 0": "sweep: --jobs: found 0, expected 1 to 4",
 		"p sweep --out d -j 5":     "sweep: --jobs: found 5, expected 1 to 4",
 	} {
@@ -167,6 +169,58 @@ func TestNoUnknownVariables(t *testing.T) {
 		err := commandline.NoUnknownVariables([]string{"PATH=/bin", variable + "=1"}, "SPARSEBERT_CONFIG")
 		if (err == nil) != want || err != nil && (!usage.Is(err) || !strings.Contains(err.Error(), variable+",")) {
 			t.Errorf("%s: found error %v, expected none: %v", variable, err, want)
+		}
+	}
+}
+
+// A cluster with a service called sparsebert puts its address into every container.
+func TestVariablesOfKubernetes(t *testing.T) {
+	for _, variable := range []string{
+		"SPARSEBERT_PORT=tcp://10.0.0.7:80", "SPARSEBERT_SERVICE_HOST=10.0.0.7", "SPARSEBERT_SERVICE_PORT=80", "SPARSEBERT_SERVICE_PORT_HTTP_METRICS=80",
+		"SPARSEBERT_PORT_80_TCP=tcp://10.0.0.7:80", "SPARSEBERT_PORT_80_TCP_PROTO=tcp", "SPARSEBERT_PORT_80_TCP_PORT=80", "SPARSEBERT_PORT_80_TCP_ADDR=10.0.0.7",
+		"SPARSEBERT_GPU_METRICS_SERVICE_HOST=10.0.0.7", "SPARSEBERT_GPU_METRICS_PORT_53_UDP=udp://10.0.0.7:53",
+	} {
+		if err := commandline.NoUnknownVariables([]string{variable}); err != nil {
+			t.Errorf("%s: found error %v, expected none", variable, err)
+		}
+	}
+	for variable, want := range map[string]string{
+		"SPARSEBERT_PORT=80": "SPARSEBERT_PORT,", "SPARSEBERT_MAX_STEP=5": "did you mean SPARSEBERT_MAX_STEPS?", "SPARSEBERT_LERNING_RATE=1": "did you mean SPARSEBERT_LEARNING_RATE?",
+		"SPARSEBERT_maxsteps=1": "did you mean SPARSEBERT_MAX_STEPS?", "SPARSEBERT_QWERTYUIOP=1": "with _ for -", "SPARSEBERT_SERVICE=1": "SPARSEBERT_SERVICE,",
+	} {
+		if err := commandline.NoUnknownVariables([]string{variable}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: found error %v, expected one that says %q", variable, err, want)
+		}
+	}
+}
+
+// Numbers are decimal and texts stay as they are, in flags and in the environment.
+func TestVerbatim(t *testing.T) {
+	t.Setenv("TEST_SEED", "010")
+	t.Setenv("TEST_LIST", "of the environment")
+	var got string
+	run := func(args ...string) error {
+		app := &cli.App{Writer: io.Discard, ErrWriter: io.Discard, DisableSliceFlagSeparator: true, Flags: commandline.Verbatim([]cli.Flag{
+			&cli.IntFlag{Name: "a", Aliases: []string{"x"}, Value: 3}, &cli.Int64Flag{Name: "b", Value: 4}, &cli.Uint64Flag{Name: "c", EnvVars: []string{"TEST_SEED"}},
+			&cli.StringSliceFlag{Name: "d", Aliases: []string{"y"}, EnvVars: []string{"TEST_LIST"}}, &cli.IntSliceFlag{Name: "e", Aliases: []string{"z"}},
+		}), Action: func(c *cli.Context) error {
+			got = fmt.Sprintf("%d %d %d %q %d %v %v", c.Int("a"), c.Int64("b"), c.Uint64("c"), commandline.Texts(c, "d"), commandline.Ints(c, "e"), c.IsSet("a"), c.IsSet("b"))
+			return nil
+		}}
+		return app.Run(append([]string{"p"}, args...))
+	}
+	if err := run("-x", "010", "-y", " a ", "-y", "b,c", "-y", "caf\xe9", "--e", "016", "--e", "08"); err != nil {
+		t.Fatal(err)
+	}
+	if want := `10 4 10 [" a " "b,c" "caf\xe9"] [16 8] true false`; got != want {
+		t.Errorf("found %s, expected %s", got, want)
+	}
+	if err := run(); err != nil || !strings.Contains(got, `["of the environment"]`) {
+		t.Errorf("found %s and error %v, expected the list of the environment", got, err)
+	}
+	for _, value := range []string{"0x10", "1e3", "99999999999999999999", "-"} {
+		if err := run("--a", value); err == nil {
+			t.Errorf("found no error for %q", value)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
@@ -30,7 +31,7 @@ var (
 // complaint rewords what the flag parser says of the flags of one command.
 func complaint(text string, flags []cli.Flag) string {
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
-		return fmt.Sprintf("found unknown flag %s, expected a known one", dashed(name))
+		return fmt.Sprintf("found unknown flag %s, expected a known one%s", dashed(name), suggest(name, flags))
 	}
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
 		line := "no value given for " + dashed(name)
@@ -46,6 +47,18 @@ func complaint(text string, flags []cli.Flag) string {
 		return fmt.Sprintf("environment variable %s: found %s, expected %s", m[2], m[1], valueKind(m[3], flags))
 	}
 	return text
+}
+
+// suggest names the flag that a mistyped one most likely stands for.
+func suggest(name string, flags []cli.Flag) string {
+	var names []string
+	for _, f := range flags {
+		names = append(names, f.Names()[0])
+	}
+	if near := settings.Nearest(name, names); near != "" {
+		return " (did you mean --" + near + "?)"
+	}
+	return ""
 }
 
 // dashed writes a flag's name as it is given.
@@ -72,10 +85,6 @@ func valueKind(name string, flags []cli.Flag) string {
 			}
 		case *cli.BoolFlag:
 			return "true or false"
-		case *cli.IntFlag, *cli.Int64Flag, *cli.IntSliceFlag:
-			return "a whole number"
-		case *cli.Uint64Flag:
-			return "a whole number, 0 or more"
 		case *cli.Float64Flag:
 			return "a number"
 		}

@@ -1,11 +1,8 @@
 package commandline
 
 import (
-	"strings"
-
 	"github.com/urfave/cli/v2"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
@@ -15,26 +12,6 @@ import (
 func NoStrayArguments(c *cli.Context) error {
 	if c.Command.ArgsUsage == "" && c.Args().Present() {
 		return usage.Errorf("%s: found argument %q, expected flags only", c.Command.Name, c.Args().First())
-	}
-	return nil
-}
-
-// NoUnknownVariables rejects environment variables, written NAME=VALUE, that look like settings
-// and are none: a misspelt one would silently leave its setting as it is. more are the names of
-// variables that stand for no setting.
-func NoUnknownVariables(environment []string, more ...string) error {
-	known := map[string]bool{}
-	for _, name := range more {
-		known[name] = true
-	}
-	for _, s := range settings.All() {
-		known[s.Environment()] = true
-	}
-	for _, variable := range environment {
-		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, settings.EnvironmentPrefix) && !known[name] {
-			return usage.Errorf("environment: found unknown variable %s, expected %s and the name of a flag with _ for -", name, settings.EnvironmentPrefix)
-		}
 	}
 	return nil
 }

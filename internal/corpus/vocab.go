@@ -54,9 +54,9 @@ func NewVocab(tokens []string) (*Vocab, error) {
 
 // LoadVocab reads the vocab.txt at path; ParseVocab gives the format.
 func LoadVocab(path string) (*Vocab, error) {
-	f, err := openRegular(path, "a vocabulary file")
+	f, err := fileformat.Open(path, "a vocabulary file")
 	if err != nil {
-		return nil, err
+		return nil, dataError(err)
 	}
 	defer f.Close()
 	return ParseVocab(path, f)

@@ -3,12 +3,15 @@ package huggingface
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/fileformat"
 )
 
 // The files of a folder.
@@ -28,21 +31,22 @@ const (
 // maxJSON bounds a JSON file: tokenizer.json of a large vocabulary has a few MB.
 const maxJSON = 64 << 20
 
-// readFile reads a file of the folder that is not too large.
+// readFile reads a file of the folder that is text and not too large. What is not, or
+// stands for a file that was not downloaded, is a FormatError.
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
+	text, err := fileformat.ReadFile(path, "a JSON file", maxJSON)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
-	if err != nil {
-		return nil, err
+	return text, asFormat(err)
+}
+
+// asFormat makes an error about a file as a whole one of this package.
+func asFormat(err error) error {
+	if e, ok := errors.AsType[*fileformat.Error](err); ok {
+		return &FormatError{e.Path, "", e.Found, e.Expected}
 	}
-	if len(text) > maxJSON {
-		return nil, &FormatError{path, "", fmt.Sprintf("more than %d bytes", maxJSON), "a JSON file"}
-	}
-	return text, nil
+	return err
 }
 
 // object is a JSON object whose values are not read yet. Its keys are compared

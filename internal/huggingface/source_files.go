@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/fileformat"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
@@ -52,10 +53,13 @@ func (s *Source) openFiles() error {
 // count.
 func (s *Source) openFile(name string, only func(tensor string) bool) error {
 	path := filepath.Join(s.Dir, name)
-	r, err := checkpoint.Open(path, checkpoint.Limits{})
-	if errors.Is(err, fs.ErrNotExist) {
+	switch err := fileformat.CheckFile(path, "weights in safetensors", fileformat.Safetensors); {
+	case errors.Is(err, fs.ErrNotExist):
 		return &FormatError{s.Dir, "", "no " + name, "one"}
+	case err != nil:
+		return asFormat(err)
 	}
+	r, err := checkpoint.Open(path, checkpoint.Limits{})
 	if err != nil {
 		return err
 	}

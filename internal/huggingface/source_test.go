@@ -257,6 +257,10 @@ func TestBadFolders(t *testing.T) {
 		{"another size of vocabulary", config("vocab_size", 8), []string{"word_embeddings", "[7 8]", "[8 8]"}},
 		{"a smaller table", config("vocab_size", 6), []string{"7 tokens", "at most 6", "vocab_size"}},
 		{"pickle", pickled, []string{"pytorch_model.bin", "pickle", "model.safetensors", `python -c "import torch, safetensors.torch`}},
+		{"a pointer to weights", func(dir string) {
+			put(t, dir, weightsFile, "version https://git-lfs.github.com/spec/v1\noid sha256:"+strings.Repeat("0", 64)+"\nsize 440449768\n")
+		}, []string{weightsFile, "Git LFS pointer", "git lfs pull"}},
+		{"a page for a configuration", func(dir string) { put(t, dir, configFile, "<!DOCTYPE html><html></html>") }, []string{configFile, "HTML"}},
 		{"no weights", func(dir string) { os.Remove(filepath.Join(dir, weightsFile)) }, []string{"no model.safetensors"}},
 		{"cut weights", func(dir string) { os.Truncate(filepath.Join(dir, weightsFile), 5000) }, []string{weightsFile}},
 		{"no tensor", weights(func(f *checkpoint.File) { drop(f, "bert.encoder.layer.0.output.dense.bias") }), []string{"output.dense.bias", "no such tensor"}},

@@ -43,7 +43,7 @@ func NewEvents(dir string, firstStep int64, now func() time.Time) (*Events, erro
 		return nil, fmt.Errorf("making a TensorBoard file: %w", err)
 	}
 	name := fmt.Sprintf("%s%010d.%s.%d", eventsPrefix, second, host, os.Getpid())
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("making a TensorBoard file: %w", err)
 	}

@@ -36,7 +36,7 @@ type file interface {
 // OpenLog opens the file at path for appending and creates it where missing.
 // It wraps [ErrTorn] for a file that does not end with a newline.
 func OpenLog(path string) (*Log, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("opening the metrics: %w", err)
 	}

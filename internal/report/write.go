@@ -22,7 +22,7 @@ func (r *Report) WriteHTML(path string) error {
 // WriteFigures writes each figure as NAME.svg and NAME.png to a folder, which it
 // makes where needed.
 func (r *Report) WriteFigures(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("make the folder of the figures: %w", err)
 	}
 	for _, f := range r.figures() {
@@ -44,7 +44,7 @@ func (r *Report) WriteFigures(dir string) error {
 }
 
 func writeFile(path string, content []byte) error {
-	if err := renameio.WriteFile(path, content, 0o644); err != nil {
+	if err := renameio.WriteFile(path, content, 0o666); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

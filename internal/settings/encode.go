@@ -48,6 +48,18 @@ func Differs(a, b any) (key, inA, inB string, ok bool) {
 	return all[0].Key, all[0].From, all[0].To, true
 }
 
+// Changed returns the key of the first setting that is not the same in two
+// configurations, with both values; ok is false when there is none.
+func Changed(a, b any) (key, inA, inB string, ok bool) {
+	for _, s := range table {
+		x, y := s.Value(a), s.Value(b)
+		if !reflect.DeepEqual(x, y) && !(reflect.ValueOf(x).Kind() == reflect.Slice && reflect.ValueOf(x).Len()+reflect.ValueOf(y).Len() == 0) {
+			return s.Key, fmt.Sprintf("%.80q", fmt.Sprint(x)), fmt.Sprintf("%.80q", fmt.Sprint(y)), true
+		}
+	}
+	return "", "", "", false
+}
+
 // Encode writes the settings that determine a run's numbers as a JSON object, in
 // the order of the table.
 func Encode(config any) (json.RawMessage, error) {

@@ -53,7 +53,7 @@ type Given struct {
 func Read(f *strictyaml.File, p strictyaml.Pair) (Given, error) {
 	s, ok := Find(p.Key)
 	if !ok {
-		return Given{}, f.Errorf(p.Line, "found unknown key %.80q, expected the name of a flag of train, with _ for -", p.Key)
+		return Given{}, f.Errorf(p.Line, "found unknown key %.80q, expected the name of a flag of train, with _ for -%s", p.Key, Suggest(p.Key))
 	}
 	return Given{s, p.Line, p, f}, f.Check(p, s.scalar())
 }

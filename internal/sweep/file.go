@@ -1,7 +1,6 @@
 package sweep
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -66,9 +65,9 @@ func Load(path string) (*File, error) {
 	if err == nil && info.Size() > maxFileBytes {
 		return nil, usage.Errorf("%s: found %d bytes, expected a sweep's file of at most %d", path, info.Size(), maxFileBytes)
 	}
-	data, err := os.ReadFile(path)
+	data, err := strictyaml.ReadFile(path, "a readable sweep's file")
 	if err != nil {
-		return nil, usage.Errorf("%s: found %v, expected a readable sweep's file", path, errors.Unwrap(err))
+		return nil, err
 	}
 	folder, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {

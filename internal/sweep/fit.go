@@ -211,7 +211,7 @@ func writeFit(path string, r *Rule) error {
 	if err != nil {
 		return fmt.Errorf("encode the fit: %w", err)
 	}
-	if err := renameio.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+	if err := renameio.WriteFile(path, append(text, '\n'), 0o666); err != nil {
 		return fmt.Errorf("write the fit: %w", err)
 	}
 	return nil

@@ -120,7 +120,7 @@ func writeLines[T any](path string, values []T) error {
 			return fmt.Errorf("encode %s: %w", path, err)
 		}
 	}
-	if err := renameio.WriteFile(path, out.Bytes(), 0o644); err != nil {
+	if err := renameio.WriteFile(path, out.Bytes(), 0o666); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

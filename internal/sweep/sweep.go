@@ -81,7 +81,7 @@ func (s *Sweep) Do(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(s.path(RunsName), 0o755); err != nil {
+	if err := os.MkdirAll(s.path(RunsName), 0o777); err != nil {
 		return fmt.Errorf("make the sweep's folder: %w", err)
 	}
 	lock, err := checkpoint.Lock(s.Out)
@@ -92,7 +92,7 @@ func (s *Sweep) Do(ctx context.Context) error {
 	if s.timings, err = readTimings(s.path(timingsName)); err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(s.path(fileName), s.File.Text, 0o644); err != nil {
+	if err := renameio.WriteFile(s.path(fileName), s.File.Text, 0o666); err != nil {
 		return fmt.Errorf("write the sweep's file: %w", err)
 	}
 	for _, text := range preview.Warnings {

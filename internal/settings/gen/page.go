@@ -21,6 +21,10 @@ A run writes its settings to ` + "`config.yaml`" + `, with every default worked 
 "yes" under *resume* say how a run is carried out and may change when it is resumed. All others
 determine the numbers of the run. A value in parentheses has a meaning of its own.
 
+Numbers are decimal everywhere: 010 is ten. A path may hold any bytes: ` + "`config.yaml`" + ` has it plain,
+in quotes, or as ` + "`!!binary`" + ` in base64. An unknown variable ` + "`SPARSEBERT_...`" + ` is an error, but for
+those that Kubernetes makes of a service of that name.
+
 The column *also* names what else has the setting: ` + "`sweep`" + ` as a flag, a sweep's *file*, ` + "`flops`" + `,
 ` + "`import`" + `, and the commands that run on a *device* (` + "`eval`, `bench`, `verify`" + `).
 `

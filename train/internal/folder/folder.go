@@ -103,7 +103,7 @@ type Folder struct {
 
 // Open makes the folder where needed and locks it.
 func Open(dir string) (*Folder, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("make run folder: %w", err)
 	}
 	lock, err := checkpoint.Lock(dir)
@@ -143,7 +143,7 @@ func (f *Folder) Describe(config, environment, text []byte, vocab io.WriterTo) e
 
 // Write writes one file, what in words; it appears whole or stays as it was.
 func (f *Folder) Write(what, name string, text []byte) error {
-	if err := renameio.WriteFile(f.Path(name), text, 0o644); err != nil {
+	if err := renameio.WriteFile(f.Path(name), text, 0o666); err != nil {
 		return fmt.Errorf("write %s: %w", what, err)
 	}
 	return nil
