@@ -101,7 +101,7 @@ func TestBadCommandLine(t *testing.T) {
 		{"wrong sign", quick("@", "--seed=-1"), []string{`--seed: found "-1", expected a whole number, 0 or more`}},
 		{"no value", []string{"train", "--max_steps"}, []string{"no value given for --max-steps, expected a whole number"}},
 		{"missing config", quick("@", "--config", in.none("none.yaml")), []string{"none.yaml"}},
-		{"folder as config", quick("@", "--config", in.folder("config")), []string{"config", "directory"}},
+		{"folder as config", quick("@", "--config", in.folder("config")), []string{"config", "a folder"}},
 		{"binary config", quick("@", "--config", in.file("b.yaml", "seed: 1\n\x00\xff\n")), []string{"b.yaml:2"}},
 		{"unknown key", quick("@", "--config", in.file("u.yaml", "sped: 1\n")), []string{"u.yaml:1", "sped"}},
 		{"unknown key of flops", []string{"flops", "--config", in.none("u.yaml")}, []string{"u.yaml:1", "sped"}},

@@ -54,7 +54,7 @@ func RepeatLists(app *cli.App, args []string) []string {
 	takes := takesValue(cmd)
 	repeatable := map[string]bool{}
 	for _, f := range cmd.Flags {
-		if _, list := f.(*cli.StringSliceFlag); list {
+		if _, list := f.(*listFlag); list {
 			for _, name := range f.Names() {
 				repeatable[name] = true
 			}
