@@ -42,7 +42,7 @@ func (w *warp) accessValue(lane int, sp space, addr uint64, n int, k accessKind,
 	var bad *violation
 	switch sp {
 	case spaceShared:
-		data, state, bad = w.blk.shared.check(addr, n, access{k, uint16(w.id*warpSize + lane), w.epoch, value})
+		data, state, bad = w.blk.shared.check(addr, n, access{k, w, lane, value})
 	case spaceLocal:
 		data, state, bad = w.localBytes(lane, addr, n, k)
 	case spaceParam:

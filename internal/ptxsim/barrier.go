@@ -95,7 +95,7 @@ func (x *building) warpBarrier() exec {
 	x.nargs(1, 1)
 	mask := x.src(0, b32)
 	return func(w *warp, _ uint32) {
-		w.members(mask, func(uint32) { w.epoch++ })
+		w.members(mask, func(uint32) { w.blk.shared.advance(w) })
 	}
 }
 

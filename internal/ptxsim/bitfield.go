@@ -7,7 +7,7 @@ func buildShl(x *building) exec {
 	t := x.typ(isBits)
 	x.nargs(3, 3)
 	mask := t.mask()
-	return map2(x.dst(0, t), x.src(1, t), x.src(2, u32), func(a, b uint64) uint64 { return a << b & mask })
+	return x.as(x.map2(x.dst(0, t), x.src(1, t), x.src(2, u32), func(a, b uint64) uint64 { return a << b & mask }), lanesShiftLeft, mask)
 }
 
 func buildShr(x *building) exec {
@@ -15,16 +15,17 @@ func buildShr(x *building) exec {
 	x.nargs(3, 3)
 	mask := t.mask()
 	if t.signed() {
-		return map2(x.dst(0, t), x.src(1, t), x.src(2, u32), func(a, b uint64) uint64 { return uint64(sext(a, t.bits)>>b) & mask })
+		e := x.map2(x.dst(0, t), x.src(1, t), x.src(2, u32), func(a, b uint64) uint64 { return uint64(sext(a, t.bits)>>b) & mask })
+		return x.as(e, lanesShiftSigned, mask, signOf(t))
 	}
-	return map2(x.dst(0, t), x.src(1, t), x.src(2, u32), func(a, b uint64) uint64 { return a >> b })
+	return x.as(x.map2(x.dst(0, t), x.src(1, t), x.src(2, u32), func(a, b uint64) uint64 { return a >> b }), lanesShiftRight)
 }
 
 // buildShf: b:a shifted as one number; the high half for l, the low half for r.
 func buildShf(x *building) exec {
 	t := x.typ(func(t typ) bool { return t == b32 })
 	left, wrap := x.need("l", "r") == "l", x.need("wrap", "clamp") == "wrap"
-	return x.op3(t, func(a, b, c uint64) uint64 {
+	e := x.op3(t, func(a, b, c uint64) uint64 {
 		n := min(c, 32)
 		if wrap {
 			n = c & 31
@@ -34,6 +35,14 @@ func buildShf(x *building) exec {
 		}
 		return (b<<32 | a) >> n & 0xFFFFFFFF
 	})
+	care, most := uint64(noMask), uint64(32)
+	if wrap {
+		care = 31
+	}
+	if left {
+		return x.as(e, lanesFunnelLeft, care, most)
+	}
+	return x.as(e, lanesFunnelRight, care, most, t.mask())
 }
 
 func isBits32(t typ) bool { return isBits(t) && t.bits >= 32 }
@@ -41,13 +50,13 @@ func isBits32(t typ) bool { return isBits(t) && t.bits >= 32 }
 func buildPopc(x *building) exec {
 	t := x.typ(isBits32)
 	x.nargs(2, 2)
-	return map1(x.dst(0, u32), x.src(1, t), func(a uint64) uint64 { return uint64(bits.OnesCount64(a)) })
+	return x.map1(x.dst(0, u32), x.src(1, t), func(a uint64) uint64 { return uint64(bits.OnesCount64(a)) })
 }
 
 func buildClz(x *building) exec {
 	t := x.typ(isBits32)
 	x.nargs(2, 2)
-	return map1(x.dst(0, u32), x.src(1, t), func(a uint64) uint64 { return uint64(bits.LeadingZeros64(a) - 64 + t.bits) })
+	return x.map1(x.dst(0, u32), x.src(1, t), func(a uint64) uint64 { return uint64(bits.LeadingZeros64(a) - 64 + t.bits) })
 }
 
 func buildBrev(x *building) exec {
@@ -61,7 +70,7 @@ func buildBfind(x *building) exec {
 	t := x.typ(func(t typ) bool { return isInt(t) && t.bits >= 32 })
 	shift := x.has("shiftamt")
 	x.nargs(2, 2)
-	return map1(x.dst(0, u32), x.src(1, t), func(a uint64) uint64 {
+	return x.map1(x.dst(0, u32), x.src(1, t), func(a uint64) uint64 {
 		if t.signed() && sext(a, t.bits) < 0 {
 			a = ^a & t.mask()
 		}
@@ -80,7 +89,7 @@ func buildBfind(x *building) exec {
 func buildBfe(x *building) exec {
 	t := x.typ(func(t typ) bool { return isInt(t) && t.bits >= 32 })
 	x.nargs(4, 4)
-	return map3(x.dst(0, t), x.src(1, t), x.src(2, u32), x.src(3, u32), func(a, b, c uint64) uint64 {
+	e := x.map3(x.dst(0, t), x.src(1, t), x.src(2, u32), x.src(3, u32), func(a, b, c uint64) uint64 {
 		pos, n, msb := int(b&255), int(c&255), t.bits-1
 		sign := uint64(0)
 		if t.signed() && n > 0 {
@@ -96,6 +105,10 @@ func buildBfe(x *building) exec {
 		}
 		return r
 	})
+	if !t.signed() {
+		x.wholeLast(lanesBits, t.mask(), 255)
+	}
+	return e
 }
 
 // buildBfi: b with d bits from position c on replaced by the low bits of a.
@@ -117,13 +130,21 @@ func buildBfi(x *building) exec {
 func buildPrmt(x *building) exec {
 	mode := x.opt("f4e", "b4e", "rc8", "ecl", "ecr", "rc16") // after the type
 	t := x.typ(func(t typ) bool { return t == b32 })
-	return x.op3(t, func(a, b, c uint64) uint64 {
+	e := x.op3(t, func(a, b, c uint64) uint64 {
 		r := uint64(0)
 		for i := range 4 {
 			r |= selected(b<<32|a, mode, c, i) << (8 * i)
 		}
 		return r
 	})
+	if o := x.in.args[3]; o.kind == opInt && mode == "" && o.imm&0x8888 == 0 {
+		bytes := uint64(0x80808080) << 32 // zeros
+		for i := range 4 {
+			bytes |= o.imm >> (4 * i) & 7 << (8 * i)
+		}
+		x.wholeLast(lanesBytes, bytes, bytes+0x08080808)
+	}
+	return e
 }
 
 // selected returns byte i of prmt's result.

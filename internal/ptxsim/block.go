@@ -97,18 +97,6 @@ func (d *Device) giveMemory(m *blockMemory) {
 	d.memory = append(d.memory, m)
 }
 
-// forShared returns shared memory with these variables; see newShared.
-func (m *blockMemory) forShared(vars []variable) *shared {
-	if s := sharedSize(vars); m.shared == nil || cap(m.shared.data) < s {
-		m.shared = newShared(vars)
-	} else {
-		// The epoch goes on, so that nothing in cells is of the present.
-		m.shared.data, m.shared.state, m.shared.cells = m.shared.data[:s], m.shared.state[:s], m.shared.cells[:s]
-		m.shared.vars = vars
-	}
-	return m.shared
-}
-
 // registers returns n registers for warp id, with what an earlier launch has left in them.
 func (m *blockMemory) registers(id, n int) [][warpSize]uint64 {
 	for len(m.warps) <= id {
@@ -137,11 +125,12 @@ func (b *blockRun) run(i int) error {
 func (b *blockRun) start(i int) {
 	ctaid := b.launch.grid.at(i)
 	b.ctaid, b.index = ctaid, i
-	b.shared.reset()
+	copy(b.shared.state, b.shared.initial)
 	b.barriers = [16]barrier{}
 	for _, w := range b.warps {
 		w.reset(ctaid)
 	}
+	b.orderAll()
 	b.steps = 0
 }
 
@@ -286,5 +275,5 @@ func (b *blockRun) complete(id int) {
 	b.barriers[id] = barrier{warps: r.warps[:0], votes: r.votes[:0]}
 	// A barrier of a part of the block also counts as one of the whole: that can
 	// hide a race between the others, and never invents one.
-	b.shared.epoch++
+	b.orderAll()
 }

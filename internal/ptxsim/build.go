@@ -12,13 +12,16 @@ type exec = func(w *warp, m uint32)
 // modifiers that they know; what is left is an error.
 type building struct {
 	*decoder
-	in     *inst
-	mods   []string
-	class  Class
-	guard  int
-	after  exec // second part, for calls
-	exited bool // see op
-	flow   flow
+	in       *inst
+	mods     []string
+	class    Class
+	guard    int
+	after    exec // second part, for calls
+	exited   bool // see op
+	flow     flow
+	last     [4]int    // destination and operands of the usual shapes
+	compared *lanesOp  // by compare, without the predicate; nil: not on whole registers
+	lanes    []lanesOp // what does the same on whole registers; nil: nothing
 }
 
 func (x *building) bad(format string, args ...any) {
@@ -174,7 +177,8 @@ func (w *warp) predicate(p int, neg bool) uint32 {
 func (w *warp) setPredicate(p int, m, v uint32) { w.p[p] = w.p[p]&^m | v&m }
 
 // map1, map2 and map3 apply f to the lanes of m.
-func map1(d, a int, f func(a uint64) uint64) exec {
+func (x *building) map1(d, a int, f func(a uint64) uint64) exec {
+	x.last = [4]int{d, a}
 	return func(w *warp, m uint32) {
 		rd, ra := &w.r[d], &w.r[a]
 		if m == fullMask {
@@ -190,7 +194,8 @@ func map1(d, a int, f func(a uint64) uint64) exec {
 	}
 }
 
-func map2(d, a, b int, f func(a, b uint64) uint64) exec {
+func (x *building) map2(d, a, b int, f func(a, b uint64) uint64) exec {
+	x.last = [4]int{d, a, b}
 	return func(w *warp, m uint32) {
 		rd, ra, rb := &w.r[d], &w.r[a], &w.r[b]
 		if m == fullMask {
@@ -206,7 +211,8 @@ func map2(d, a, b int, f func(a, b uint64) uint64) exec {
 	}
 }
 
-func map3(d, a, b, c int, f func(a, b, c uint64) uint64) exec {
+func (x *building) map3(d, a, b, c int, f func(a, b, c uint64) uint64) exec {
+	x.last = [4]int{d, a, b, c}
 	return func(w *warp, m uint32) {
 		rd, ra, rb, rc := &w.r[d], &w.r[a], &w.r[b], &w.r[c]
 		if m == fullMask {
@@ -225,17 +231,17 @@ func map3(d, a, b, c int, f func(a, b, c uint64) uint64) exec {
 // The usual shapes d, a / d, a, b / d, a, b, c with one type.
 func (x *building) op1(t typ, f func(a uint64) uint64) exec {
 	x.nargs(2, 2)
-	return map1(x.dst(0, t), x.src(1, t), f)
+	return x.map1(x.dst(0, t), x.src(1, t), f)
 }
 
 func (x *building) op2(t typ, f func(a, b uint64) uint64) exec {
 	x.nargs(3, 3)
-	return map2(x.dst(0, t), x.src(1, t), x.src(2, t), f)
+	return x.map2(x.dst(0, t), x.src(1, t), x.src(2, t), f)
 }
 
 func (x *building) op3(t typ, f func(a, b, c uint64) uint64) exec {
 	x.nargs(4, 4)
-	return map3(x.dst(0, t), x.src(1, t), x.src(2, t), x.src(3, t), f)
+	return x.map3(x.dst(0, t), x.src(1, t), x.src(2, t), x.src(3, t), f)
 }
 
 // builders maps a mnemonic to its builder. It is filled by init, since the

@@ -64,7 +64,8 @@ func (x *building) compare(t typ, extra, shift int) func(w *warp, m uint32) (yes
 	if len(x.mods) == 0 {
 		x.bad("expected a comparison")
 	}
-	f := comparison(x.mods[0], half(t), ftz)
+	operator := x.mods[0]
+	f := comparison(operator, half(t), ftz)
 	if f == nil {
 		x.bad("comparison .%s is not supported for type %v", x.mods[0], t)
 	}
@@ -74,6 +75,9 @@ func (x *building) compare(t typ, extra, shift int) func(w *warp, m uint32) (yes
 	if join == "" {
 		x.nargs(3, 3)
 		join = "and"
+		if !ftz && !isHalf(t) {
+			x.compared = comparisonLanes(operator, t, a, b)
+		}
 	} else {
 		x.nargs(4, 4)
 		c, neg = x.pred(x.in.args[extra])
@@ -101,6 +105,47 @@ func (x *building) compare(t typ, extra, shift int) func(w *warp, m uint32) (yes
 	}
 }
 
+// comparisonLanes returns the record of a comparison of registers a and b, without its predicate.
+func comparisonLanes(operator string, t typ, a, b int) *lanesOp {
+	const negated = fullMask
+	if t.integer() {
+		o := map[string]struct {
+			op   uint32
+			swap bool
+		}{
+			"eq": {lanesEqual, false}, "ne": {lanesNotEqual, false},
+			"lt": {lanesLess, false}, "le": {lanesLessEqual, false}, "gt": {lanesLess, true}, "ge": {lanesLessEqual, true},
+			"lo": {lanesLess, false}, "ls": {lanesLessEqual, false}, "hi": {lanesLess, true}, "hs": {lanesLessEqual, true},
+		}[operator]
+		if o.swap {
+			a, b = b, a
+		}
+		r := lane(o.op, 0, a, b, 0, 0, signOf(t))
+		return &r
+	}
+	o := map[string]struct {
+		op, double uint32
+		swap       bool
+		invert     uint64
+	}{
+		"eq": {lanesFloatEqual, lanesDoubleEqual, false, 0}, "neu": {lanesFloatEqual, lanesDoubleEqual, false, negated},
+		"ne": {lanesFloatNotEqual, lanesDoubleNotEqual, false, 0}, "equ": {lanesFloatNotEqual, lanesDoubleNotEqual, false, negated},
+		"lt": {lanesFloatLess, lanesDoubleLess, false, 0}, "geu": {lanesFloatLess, lanesDoubleLess, false, negated},
+		"gt": {lanesFloatLess, lanesDoubleLess, true, 0}, "leu": {lanesFloatLess, lanesDoubleLess, true, negated},
+		"le": {lanesFloatLessEqual, lanesDoubleLessEqual, false, 0}, "gtu": {lanesFloatLessEqual, lanesDoubleLessEqual, false, negated},
+		"ge": {lanesFloatLessEqual, lanesDoubleLessEqual, true, 0}, "ltu": {lanesFloatLessEqual, lanesDoubleLessEqual, true, negated},
+		"num": {lanesFloatOrdered, lanesDoubleOrdered, false, 0}, "nan": {lanesFloatOrdered, lanesDoubleOrdered, false, negated},
+	}[operator]
+	if o.swap {
+		a, b = b, a
+	}
+	if t == f64 {
+		o.op = o.double
+	}
+	r := lane(o.op, 0, a, b, 0, o.invert)
+	return &r
+}
+
 // both returns compare for the low and the high number of a pair; high is nil for other types.
 func (x *building) both(t typ, extra int) (low, high func(w *warp, m uint32) (yes, no uint32)) {
 	if t.bits == 16 || !isHalf(t) {
@@ -123,6 +168,10 @@ func buildSetp(x *building) exec {
 	}
 	p := x.dstPred(o)
 	f, high := x.both(t, 3)
+	if o := x.compared; o != nil && q < 0 {
+		o.d = uint32(4 * p)
+		x.whole(*o)
+	}
 	return func(w *warp, m uint32) {
 		yes, no := f(w, m)
 		if high != nil {
@@ -178,6 +227,9 @@ func buildSelp(x *building) exec {
 	x.nargs(4, 4)
 	d, a, b := x.dst(0, t), x.src(1, t), x.src(2, t)
 	p, neg := x.pred(x.in.args[3])
+	choose := lane(lanesChoose, d, a, b, 0, ones(neg))
+	choose.c = uint32(4 * p)
+	x.whole(choose)
 	return func(w *warp, m uint32) {
 		rd, ra, rb := &w.r[d], &w.r[a], &w.r[b]
 		for yes := w.predicate(p, neg); m != 0; m &= m - 1 {
@@ -191,6 +243,14 @@ func buildSelp(x *building) exec {
 	}
 }
 
+// ones is the number that inverts a predicate where neg is set.
+func ones(neg bool) uint64 {
+	if neg {
+		return fullMask
+	}
+	return 0
+}
+
 // buildSlct: a where c >= 0, else b.
 func buildSlct(x *building) exec {
 	x.class = Move
@@ -198,7 +258,7 @@ func buildSlct(x *building) exec {
 	t := x.typ(isValue)
 	ftz := by == f32 && x.has("ftz")
 	x.nargs(4, 4)
-	return map3(x.dst(0, t), x.src(1, t), x.src(2, t), x.src(3, by), func(a, b, c uint64) uint64 {
+	return x.map3(x.dst(0, t), x.src(1, t), x.src(2, t), x.src(3, by), func(a, b, c uint64) uint64 {
 		if ftz {
 			c = flush(c)
 		}
@@ -227,6 +287,11 @@ func buildMov(x *building) exec {
 		for _, o := range to.sub {
 			dst = append(dst, x.dstOperand(o, part, false))
 		}
+		if !slices.Contains(dst, a) {
+			for i, d := range dst {
+				x.whole(lane(lanesPart, d, a, 0, 0, uint64(i*part.bits), part.mask()))
+			}
+		}
 		return func(w *warp, m uint32) {
 			v := w.r[a]
 			for ; m != 0; m &= m - 1 {
@@ -243,6 +308,9 @@ func buildMov(x *building) exec {
 		for _, o := range from.sub {
 			src = append(src, x.srcOperand(o, part, false))
 		}
+		if len(src) == 2 {
+			x.whole(lane(lanesPair, d, src[0], src[1], 0, uint64(part.bits)))
+		}
 		return func(w *warp, m uint32) {
 			for ; m != 0; m &= m - 1 {
 				l := bits.TrailingZeros32(m)
@@ -258,6 +326,7 @@ func buildMov(x *building) exec {
 		return clock
 	}
 	d, a := x.dst(0, t), x.src(1, t)
+	x.whole(lane(lanesMove, d, a, 0, 0))
 	return func(w *warp, m uint32) {
 		if m == fullMask {
 			w.r[d] = w.r[a]

@@ -66,20 +66,59 @@ func buildCvt(x *building) exec {
 	if from.integer() && to.integer() && !c.sat { // most conversions by far
 		// Both are shifted up and down again, with their signs or without.
 		in, out, low := 64-from.bits, 64-to.bits, to.mask()
+		toSign := signOf(to)
+		if !to.signed() {
+			extend = low
+		}
+		x.last = [4]int{d, a}
+		x.wholeLast(lanesExtend, mask, signOf(from), low, toSign, extend)
 		switch {
 		case from.signed() && to.signed():
-			return map1(d, a, func(v uint64) uint64 { return uint64(int64(uint64(int64(v<<in)>>in)<<out)>>out) & extend })
+			return x.map1(d, a, func(v uint64) uint64 { return uint64(int64(uint64(int64(v<<in)>>in)<<out)>>out) & extend })
 		case from.signed():
-			return map1(d, a, func(v uint64) uint64 { return uint64(int64(v<<in)>>in) & low })
+			return x.map1(d, a, func(v uint64) uint64 { return uint64(int64(v<<in)>>in) & low })
 		case to.signed():
-			return map1(d, a, func(v uint64) uint64 { return uint64(int64((v&mask)<<out)>>out) & extend })
+			return x.map1(d, a, func(v uint64) uint64 { return uint64(int64((v&mask)<<out)>>out) & extend })
 		}
-		return map1(d, a, func(v uint64) uint64 { return v & mask & low })
+		return x.map1(d, a, func(v uint64) uint64 { return v & mask & low })
+	}
+	x.last = [4]int{d, a}
+	if s := x.in.args[1].sym; s == nil || s.typ.bits == from.bits {
+		x.convertLanes(c, extend)
 	}
 	if to.signed() {
-		return map1(d, a, func(v uint64) uint64 { return uint64(sext(c.apply(v&mask), to.bits)) & extend })
+		return x.map1(d, a, func(v uint64) uint64 { return uint64(sext(c.apply(v&mask), to.bits)) & extend })
 	}
-	return map1(d, a, func(v uint64) uint64 { return c.apply(v & mask) })
+	return x.map1(d, a, func(v uint64) uint64 { return c.apply(v & mask) })
+}
+
+// convertLanes says how a conversion is done on whole registers, of those that are frequent.
+func (x *building) convertLanes(c conversion, extend uint64) {
+	plain := !c.ftz && !c.sat && !c.relu
+	bf16 := typ{kindBF16, 16}
+	switch {
+	case !plain:
+	case c.from == f32 && c.to == bf16 && c.mode == "rn":
+		x.wholeLast(lanesToBF16)
+	case c.from == bf16 && c.to == f32:
+		x.wholeLast(lanesFromBF16)
+	case c.from.integer() && c.to == f32 && c.mode == "rn" && (c.from.bits == 32 || c.from.bits == 64 && c.from.signed()):
+		s := signOf(c.from)
+		if c.from.bits == 64 {
+			s = 0
+		}
+		x.wholeLast(lanesIntegerToFloat, s)
+	case c.from == f32 && c.to.integer() && c.to.bits == 32 && extend == c.to.mask() && (c.mode == "rni" || c.mode == "rzi"):
+		lo, hi := 0.0, float64(c.to.mask())
+		if c.to.signed() {
+			lo, hi = math.MinInt32, math.MaxInt32
+		}
+		op := uint32(lanesFloatTruncated)
+		if c.mode == "rni" {
+			op = lanesFloatNearest
+		}
+		x.wholeLast(op, math.Float64bits(lo), math.Float64bits(hi), c.to.mask())
+	}
 }
 
 // packed builds cvt.rn{.relu}.bf16x2.f32 d, a, b: a goes to the high half.
@@ -94,7 +133,11 @@ func (x *building) packed(c conversion) exec {
 		to.kind = kindFloat
 	}
 	one := conversion{from: f32, to: to, mode: c.mode, relu: c.relu}
-	return map2(x.dst(0, b32), x.src(1, f32), x.src(2, f32), func(a, b uint64) uint64 { return one.apply(a)<<16 | one.apply(b) })
+	e := x.map2(x.dst(0, b32), x.src(1, f32), x.src(2, f32), func(a, b uint64) uint64 { return one.apply(a)<<16 | one.apply(b) })
+	if to.kind == kindBF16 && c.mode == "rn" && !c.relu {
+		x.wholeLast(lanesToBF16Pair)
+	}
+	return e
 }
 
 // apply converts one value.
@@ -151,7 +194,7 @@ func (x *building) toTF32(from typ) exec {
 	}
 	mode, relu := x.need("rna", "rn", "rz"), x.has("relu")
 	x.nargs(2, 2)
-	return map1(x.dst(0, b32), x.src(1, f32), func(a uint64) uint64 {
+	return x.map1(x.dst(0, b32), x.src(1, f32), func(a uint64) uint64 {
 		switch {
 		case a&0x7F800000 == 0x7F800000 && a&0x7FFFFF != 0:
 			return nan32
@@ -290,7 +333,7 @@ func buildCvta(x *building) exec {
 	if to {
 		window = -window
 	}
-	return x.op1(t, func(a uint64) uint64 { return a + window })
+	return x.as(x.op1(t, func(a uint64) uint64 { return a + window }), lanesAddNumber, window)
 }
 
 func buildIsspacep(x *building) exec {

@@ -109,6 +109,9 @@ func (d *decoder) filled() []bool {
 	for _, s := range d.prog.specials {
 		filled[s.reg] = true
 	}
+	for _, r := range d.prog.scratch { // a place of its own
+		filled[r] = true
+	}
 	return filled
 }
 
@@ -292,9 +295,14 @@ func (d *decoder) function(f *function, kernel bool) {
 		if len(x.mods) > 0 {
 			d.fail(in.line, "instruction %s: modifier or type .%s is not supported", in.text(), x.mods[0])
 		}
+		if hasLanes && x.lanes != nil {
+			exec = native(x.lanes)
+		} else {
+			x.lanes = nil
+		}
 		x.flow.keeps = guard >= 0
 		x.flow.falls = guard >= 0 || !slices.Contains(leaving, in.op)
-		d.emit(op{exec: exec, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), exited: x.exited}, x.flow)
+		d.emit(op{exec: exec, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), vector: x.lanes != nil, exited: x.exited}, x.flow)
 		if x.after != nil {
 			d.emit(op{exec: x.after, guard: -1, class: x.class, line: in.line, text: in.text()}, flow{falls: true})
 		}

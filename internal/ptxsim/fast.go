@@ -159,6 +159,7 @@ type (
 func (x *building) loop2(t typ, f loop2) exec {
 	x.nargs(3, 3)
 	d, a, b := x.dst(0, t), x.src(1, t), x.src(2, t)
+	x.last = [4]int{d, a, b}
 	return func(w *warp, m uint32) {
 		if m == fullMask {
 			f(&w.r[d], &w.r[a], &w.r[b])
@@ -173,6 +174,7 @@ func (x *building) loop2(t typ, f loop2) exec {
 func (x *building) loop3(t typ, f loop3) exec {
 	x.nargs(4, 4)
 	d, a, b, c := x.dst(0, t), x.src(1, t), x.src(2, t), x.src(3, t)
+	x.last = [4]int{d, a, b, c}
 	return func(w *warp, m uint32) {
 		if m == fullMask {
 			f(&w.r[d], &w.r[a], &w.r[b], &w.r[c])

@@ -54,24 +54,26 @@ func saturate(v uint64) uint64 {
 // sum and difference and product are the operations of buildFloat2.
 var (
 	sum = float2{
-		f: func(a, b float64) float64 { return a + b }, lacks: addError, f64: add64, loop: addFloatLoop,
+		f: func(a, b float64) float64 { return a + b }, lacks: addError, f64: add64, loop: addFloatLoop, lanes: lanesFloatAdd, lanes64: lanesDoubleAdd,
 		zero: zeroSum,
 	}
 	difference = float2{
 		f: func(a, b float64) float64 { return a - b }, lacks: func(a, b, s float64) float64 { return addError(a, -b, s) },
-		f64:  func(a, b float64, mode string) float64 { return add64(a, -b, mode) },
-		zero: func(a, b, s float64, mode string) float64 { return zeroSum(a, -b, s, mode) },
+		f64:   func(a, b float64, mode string) float64 { return add64(a, -b, mode) },
+		zero:  func(a, b, s float64, mode string) float64 { return zeroSum(a, -b, s, mode) },
+		lanes: lanesFloatSub, lanes64: lanesDoubleSub,
 	}
-	multiplication = float2{f: func(a, b float64) float64 { return a * b }, f64: mul64, loop: mulFloatLoop}
+	multiplication = float2{f: func(a, b float64) float64 { return a * b }, f64: mul64, loop: mulFloatLoop, lanes: lanesFloatMul, lanes64: lanesDoubleMul}
 )
 
 // float2 is an operation on two floats.
 type float2 struct {
-	f     func(a, b float64) float64
-	lacks func(a, b, s float64) float64              // what the float64 result lacks; nil where it is exact for float32 operands
-	zero  func(a, b, s float64, mode string) float64 // gives an exact zero its sign; nil: f does
-	f64   func(a, b float64, mode string) float64    // for float64
-	loop  loop2                                      // for float32 without modifiers; nil: none
+	f              func(a, b float64) float64
+	lacks          func(a, b, s float64) float64              // what the float64 result lacks; nil where it is exact for float32 operands
+	zero           func(a, b, s float64, mode string) float64 // gives an exact zero its sign; nil: f does
+	f64            func(a, b float64, mode string) float64    // for float64
+	loop           loop2                                      // for float32 without modifiers; nil: none
+	lanes, lanes64 uint32                                     // for float32 and float64 without modifiers
 }
 
 // buildFloating2 builds d = a op b for a floating type of any width.
@@ -87,15 +89,16 @@ func buildFloat2(x *building, t typ, op float2) exec {
 	o := x.floatMods(t, "rn", "rz", "rm", "rp")
 	switch {
 	case t == f64 && o.plain():
-		return x.op2(t, func(a, b uint64) uint64 { return bits64(op.f(fromF64(a), fromF64(b))) })
+		return x.as(x.op2(t, func(a, b uint64) uint64 { return bits64(op.f(fromF64(a), fromF64(b))) }), op.lanes64)
 	case t == f64:
 		return x.op2(t, func(a, b uint64) uint64 { return bits64(op.f64(fromF64(a), fromF64(b), o.mode)) })
 	case o.plain() && op.loop != nil:
-		return x.loop2(t, op.loop)
+		return x.as(x.loop2(t, op.loop), op.lanes)
 	case o.mode == "" || o.mode == "rn":
 		// 53 bits are enough for one addition or product of 24-bit numbers: rounding
 		// twice to nearest is rounding once.
-		return x.op2(t, func(a, b uint64) uint64 { return o.out(float32(op.f(float64(o.in(a)), float64(o.in(b))))) })
+		e := x.op2(t, func(a, b uint64) uint64 { return o.out(float32(op.f(float64(o.in(a)), float64(o.in(b))))) })
+		return x.asFloat(e, o, op.lanes)
 	}
 	return x.op2(t, func(a, b uint64) uint64 {
 		p, q := float64(o.in(a)), float64(o.in(b))
@@ -120,12 +123,16 @@ func buildFloatFma(x *building, t typ) exec {
 	}
 	o := x.floatMods(t, "rn", "rz", "rm", "rp")
 	if t == f64 {
-		return x.op3(t, func(a, b, c uint64) uint64 { return bits64(fma64(fromF64(a), fromF64(b), fromF64(c), o.mode)) })
+		e := x.op3(t, func(a, b, c uint64) uint64 { return bits64(fma64(fromF64(a), fromF64(b), fromF64(c), o.mode)) })
+		if o.plain() {
+			x.wholeLast(lanesDoubleFma)
+		}
+		return e
 	}
 	if o.plain() {
-		return x.loop3(t, fmaLoop)
+		return x.as(x.loop3(t, fmaLoop), lanesFloatFma)
 	}
-	return x.op3(t, func(a, b, c uint64) uint64 { return o.out(fma32(o.in(a), o.in(b), o.in(c), o.mode)) })
+	return x.asFloat(x.op3(t, func(a, b, c uint64) uint64 { return o.out(fma32(o.in(a), o.in(b), o.in(c), o.mode)) }), o, lanesFloatFma)
 }
 
 // directions are the modifiers of rounding; those of div, rcp and sqrt beside approx.
@@ -146,11 +153,15 @@ func (x *building) exactMods(t typ, modes ...string) floatMods {
 func buildFloatDiv(x *building, t typ) exec {
 	if t == f64 {
 		o := x.exactMods(t, directions[:4]...)
-		return x.op2(t, func(a, b uint64) uint64 { return bits64(div64(fromF64(a), fromF64(b), o.mode)) })
+		e := x.op2(t, func(a, b uint64) uint64 { return bits64(div64(fromF64(a), fromF64(b), o.mode)) })
+		if o.plain() {
+			x.wholeLast(lanesDoubleDiv)
+		}
+		return e
 	}
 	o := x.exactMods(t, append([]string{"full"}, directions...)...)
 	if o.mode == "rn" {
-		return x.op2(t, func(a, b uint64) uint64 { return o.out(o.in(a) / o.in(b)) })
+		return x.asFloat(x.op2(t, func(a, b uint64) uint64 { return o.out(o.in(a) / o.in(b)) }), o, lanesFloatDiv)
 	}
 	return x.op2(t, func(a, b uint64) uint64 { return o.out(div32(o.in(a), o.in(b), o.mode)) })
 }
@@ -176,7 +187,9 @@ func buildRcp(x *building) exec {
 	case t == f64:
 		return x.op1(t, func(a uint64) uint64 { return bits64(div64(1, fromF64(a), o.mode)) })
 	case o.mode == "rn":
-		return x.op1(t, func(a uint64) uint64 { return o.out(1 / o.in(a)) })
+		e := x.op1(t, func(a uint64) uint64 { return o.out(1 / o.in(a)) })
+		x.last = [4]int{x.last[0], x.constant(0x3F800000), x.last[1]}
+		return x.asFloat(e, o, lanesFloatDiv)
 	}
 	return x.op1(t, func(a uint64) uint64 { return o.out(div32(1, o.in(a), o.mode)) })
 }
@@ -200,7 +213,7 @@ func buildSqrt(x *building) exec {
 	case t == f64:
 		return x.op1(t, func(a uint64) uint64 { return bits64(sqrt64(fromF64(a), o.mode)) })
 	case o.mode == "rn":
-		return x.op1(t, func(a uint64) uint64 { return o.out(float32(math.Sqrt(float64(o.in(a))))) })
+		return x.asFloat(x.op1(t, func(a uint64) uint64 { return o.out(float32(math.Sqrt(float64(o.in(a))))) }), o, lanesFloatSqrt)
 	}
 	return x.op1(t, func(a uint64) uint64 {
 		v := float64(o.in(a))
@@ -239,7 +252,35 @@ func buildApprox(x *building) exec {
 	}
 	o := floatMods{ftz: x.has("ftz")}
 	f := approximations[x.in.op]
-	return x.op1(t, func(a uint64) uint64 { return o.out(float32(f(float64(o.in(a))))) })
+	e := x.op1(t, func(a uint64) uint64 { return o.out(float32(f(float64(o.in(a))))) })
+	switch x.in.op {
+	case "rsqrt":
+		return x.asFloat(e, o, lanesFloatRsqrt)
+	case "ex2":
+		return x.asFloat(e, o, lanesFloatExp2)
+	}
+	return e
+}
+
+// asFloat returns e, which is op on whole registers of float32, rounded to nearest, but
+// for what else the modifiers say.
+func (x *building) asFloat(e exec, o floatMods, op uint32) exec {
+	nearest := o.mode == "" || o.mode == "rn"
+	switch {
+	case !nearest || o.sat:
+	case !o.ftz:
+		x.wholeLast(op)
+	default:
+		// The operands without subnormal numbers lie in registers of their own.
+		r := x.last
+		for i := 1; i <= operandsOf[op]; i++ {
+			t := x.scratch(i)
+			x.whole(lane(lanesFlush, t, r[i], 0, 0))
+			r[i] = t
+		}
+		x.whole(lane(op, r[0], r[1], r[2], r[3]), lane(lanesFlush, r[0], r[0], 0, 0))
+	}
+	return e
 }
 
 // decodeFloat reads a number of any floating type; narrow ones exactly.
@@ -279,7 +320,7 @@ func buildFloatMinMax(x *building, t typ, largest bool) exec {
 		}
 		return a
 	}
-	return x.op2(t, func(a, b uint64) uint64 {
+	e := x.op2(t, func(a, b uint64) uint64 {
 		if isHalf(t) {
 			return eachHalf(t, func(n int) uint64 {
 				p, q := a>>n&0xFFFF, b>>n&0xFFFF
@@ -294,6 +335,14 @@ func buildFloatMinMax(x *building, t typ, largest bool) exec {
 		}
 		return sel(a, b)
 	})
+	switch {
+	case t != f32 || keepNaN:
+	case largest:
+		x.asFloat(e, floatMods{ftz: ftz}, lanesFloatMax)
+	default:
+		x.asFloat(e, floatMods{ftz: ftz}, lanesFloatMin)
+	}
+	return e
 }
 
 // buildFloatSign applies f to the number and its sign bits.
@@ -304,7 +353,7 @@ func buildFloatSign(x *building, t typ, f func(v, sign uint64) uint64) exec {
 	if isHalf(t) && t.bits == 32 {
 		sign = 0x80008000
 	}
-	return x.op1(t, func(a uint64) uint64 {
+	e := x.op1(t, func(a uint64) uint64 {
 		switch {
 		case ftz && isHalf(t):
 			a = eachHalf(t, func(n int) uint64 { return flush16(a >> n & 0xFFFF) })
@@ -313,6 +362,14 @@ func buildFloatSign(x *building, t typ, f func(v, sign uint64) uint64) exec {
 		}
 		return f(a, sign)
 	})
+	switch {
+	case ftz:
+	case x.in.op == "abs":
+		x.wholeLast(lanesAndNumber, ^sign&t.mask())
+	default:
+		x.wholeLast(lanesXorNumber, sign)
+	}
+	return e
 }
 
 // buildCopysign: b with the sign of a.

@@ -23,7 +23,7 @@ func buildAdd(x *building) exec {
 	if x.has("cc") {
 		return x.carried(t, false)
 	}
-	return x.loop2(t, addLoop(t.mask()))
+	return x.as(x.loop2(t, addLoop(t.mask())), lanesAdd, t.mask())
 }
 
 func buildSub(x *building) exec {
@@ -38,7 +38,7 @@ func buildSub(x *building) exec {
 		return x.carried(t, false)
 	}
 	mask := t.mask()
-	return x.op2(t, func(a, b uint64) uint64 { return (a - b) & mask })
+	return x.as(x.op2(t, func(a, b uint64) uint64 { return (a - b) & mask }), lanesSub, mask)
 }
 
 func (x *building) saturating(t typ, sign int64) exec {
@@ -85,19 +85,27 @@ func buildMul(x *building) exec {
 	if !t.integer() {
 		return buildFloating2(x, t, multiplication)
 	}
+	mask := t.mask()
 	switch x.need("lo", "hi", "wide") {
 	case "hi":
-		return x.op2(t, func(a, b uint64) uint64 { _, hi := product2(t, a, b); return hi })
+		e := x.op2(t, func(a, b uint64) uint64 { _, hi := product2(t, a, b); return hi })
+		if t.bits == 32 {
+			x.wholeLast(signedOr(t, lanesHighSigned, lanesHighUnsigned), mask)
+		}
+		return e
 	case "wide":
 		x.nargs(3, 3)
 		n := t.bits
-		return map2(x.dst(0, x.wide(t)), x.src(1, t), x.src(2, t), func(a, b uint64) uint64 {
+		e := x.map2(x.dst(0, x.wide(t)), x.src(1, t), x.src(2, t), func(a, b uint64) uint64 {
 			lo, hi := product2(t, a, b)
 			return hi<<n | lo
 		})
+		if n == 32 {
+			x.wholeLast(signedOr(t, lanesMulSigned, lanesMulUnsigned), noMask)
+		}
+		return e
 	}
-	mask := t.mask()
-	return x.op2(t, func(a, b uint64) uint64 { return a * b & mask })
+	return x.as(x.op2(t, func(a, b uint64) uint64 { return a * b & mask }), low(t, lanesMulLow, lanesMulUnsigned), mask)
 }
 
 func buildMad(x *building) exec {
@@ -119,12 +127,32 @@ func buildMad(x *building) exec {
 	case "wide":
 		x.nargs(4, 4)
 		n, mask := t.bits, x.wide(t).mask()
-		return map3(x.dst(0, x.wide(t)), x.src(1, t), x.src(2, t), x.src(3, x.wide(t)), func(a, b, c uint64) uint64 {
+		e := x.map3(x.dst(0, x.wide(t)), x.src(1, t), x.src(2, t), x.src(3, x.wide(t)), func(a, b, c uint64) uint64 {
 			lo, hi := product2(t, a, b)
 			return (hi<<n + lo + c) & mask
 		})
+		if n == 32 {
+			x.wholeLast(signedOr(t, lanesMadSigned, lanesMadUnsigned), noMask)
+		}
+		return e
 	}
-	return x.loop3(t, madLoop(t.mask()))
+	return x.as(x.loop3(t, madLoop(t.mask())), low(t, lanesMadLow, lanesMadUnsigned), t.mask())
+}
+
+// signedOr chooses an instruction by the type.
+func signedOr(t typ, signed, unsigned uint32) uint32 {
+	if t.signed() {
+		return signed
+	}
+	return unsigned
+}
+
+// low chooses the instruction for the low half of a product.
+func low(t typ, any, narrow uint32) uint32 {
+	if t.bits == 64 {
+		return any
+	}
+	return narrow
 }
 
 func buildDiv(x *building) exec {
@@ -164,7 +192,7 @@ func buildMinMax(x *building) exec {
 	if !t.integer() {
 		return buildFloatMinMax(x, t, largest)
 	}
-	return x.op2(t, func(a, b uint64) uint64 {
+	e := x.op2(t, func(a, b uint64) uint64 {
 		less := a < b
 		if t.signed() {
 			less = sext(a, t.bits) < sext(b, t.bits)
@@ -174,6 +202,10 @@ func buildMinMax(x *building) exec {
 		}
 		return a
 	})
+	if largest {
+		return x.as(e, lanesMost, signOf(t))
+	}
+	return x.as(e, lanesLeast, signOf(t))
 }
 
 func buildAbs(x *building) exec {
@@ -182,12 +214,12 @@ func buildAbs(x *building) exec {
 		return buildFloatSign(x, t, func(v, sign uint64) uint64 { return v &^ sign })
 	}
 	mask := t.mask()
-	return x.op1(t, func(a uint64) uint64 {
+	return x.as(x.op1(t, func(a uint64) uint64 {
 		if s := sext(a, t.bits); s < 0 {
 			return uint64(-s) & mask
 		}
 		return a
-	})
+	}), lanesMagnitude, mask, signOf(t))
 }
 
 func buildNeg(x *building) exec {
@@ -196,7 +228,7 @@ func buildNeg(x *building) exec {
 		return buildFloatSign(x, t, func(v, sign uint64) uint64 { return v ^ sign })
 	}
 	mask := t.mask()
-	return x.op1(t, func(a uint64) uint64 { return -a & mask })
+	return x.as(x.op1(t, func(a uint64) uint64 { return -a & mask }), lanesNegate, mask)
 }
 
 // buildSad: c + |a - b|.
@@ -220,7 +252,7 @@ func buildLogic(x *building) exec {
 		"xor": func(a, b uint64) uint64 { return a ^ b },
 	}[x.in.op]
 	if t.kind != kindPred {
-		return x.loop2(t, logicLoops[x.in.op])
+		return x.as(x.loop2(t, logicLoops[x.in.op]), map[string]uint32{"and": lanesAnd, "or": lanesOr, "xor": lanesXor}[x.in.op])
 	}
 	x.class = Move
 	x.nargs(3, 3)
@@ -236,7 +268,7 @@ func buildNot(x *building) exec {
 	t := x.typ(isLogic)
 	if t.kind != kindPred {
 		mask := t.mask()
-		return x.op1(t, func(a uint64) uint64 { return ^a & mask })
+		return x.as(x.op1(t, func(a uint64) uint64 { return ^a & mask }), lanesXorNumber, mask)
 	}
 	x.class = Move
 	x.nargs(2, 2)
@@ -262,7 +294,7 @@ func buildLop3(x *building) exec {
 	if o.kind != opInt || o.imm > 255 {
 		x.bad("the table is not a literal from 0 to 255")
 	}
-	return map3(x.dst(0, t), x.src(1, t), x.src(2, t), x.src(3, t), func(a, b, c uint64) uint64 {
+	return x.map3(x.dst(0, t), x.src(1, t), x.src(2, t), x.src(3, t), func(a, b, c uint64) uint64 {
 		r := uint64(0)
 		for i := range 8 {
 			if o.imm>>i&1 == 0 {

@@ -7,7 +7,7 @@ import "math/bits"
 // bits each), bytes that asynchronous copies have yet to bring (22 bits, which may pass
 // through negative numbers), and at the top the parity of the phase.
 //
-// When a phase ends the block's epoch of races goes on, as at a barrier of the whole
+// When a phase ends all that the block did so far is in order, as at a barrier of the whole
 // block: that can hide a race between threads that do not take part, and never invents one.
 const (
 	mbarrierCount = 1<<20 - 1
@@ -41,7 +41,7 @@ func (w *warp) mbarrier(lane int, sp space, addr uint64, f func(s *mbarrierState
 		f(&s)
 		if s.pending == 0 && s.tx == 0 {
 			s.pending, s.phase = s.expected, s.phase^1
-			w.blk.shared.epoch++
+			w.blk.orderAll()
 		}
 		valid = valid && s.pending >= 0
 		return s.pack()

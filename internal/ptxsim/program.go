@@ -8,6 +8,7 @@ type op struct {
 	class  Class
 	line   int
 	text   string // mnemonic, for errors
+	vector bool   // executed by lane records
 	exited bool   // goes on without the lanes that have exited
 }
 
@@ -28,6 +29,7 @@ type program struct {
 	regs, preds  int
 	fresh        []int // registers that a block finds zero: what may be read before it is written
 	consts       []constant
+	scratch      []int // registers that hold something within an instruction only
 	specials     []special
 	params       []int // offsets of the kernel's parameters
 	paramBytes   int

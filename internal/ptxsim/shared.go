@@ -39,51 +39,38 @@ func describe(vars []variable, addr uint64) string {
 	return fmt.Sprintf("%s+%d (size %d)", vars[best].name, addr-uint64(vars[best].off), vars[best].size)
 }
 
-// cell remembers who touched a byte of shared memory last. Epochs are those of
-// the block (one more at each barrier) and of the warp (bar.warp.sync).
-type cell struct {
-	writeEpoch, writeWarpEpoch uint32
-	readEpoch, readWarpEpoch   uint32
-	writer, reader             uint16 // thread; reader may be manyInWarp|warp or manyInBlock
-	strong                     uint32 // 1: the write was atomic or otherwise strong; no padding, so that cells compare fast
-}
-
-const (
-	manyInWarp  = 0x8000
-	manyInBlock = 0xFFFF
-	noThread    = 0xFFFF
-)
-
 // shared is the shared memory of one block.
 type shared struct {
-	data  []byte
-	state []byte
-	cells []cell
-	vars  []variable
-	epoch uint32 // grows over all blocks that reuse this memory
+	data    []byte
+	state   []byte
+	initial []byte // state of a new block
+	shadow
+	vars []variable
 }
 
-func newShared(vars []variable) *shared {
+// forShared returns shared memory with these variables, in the memory of an earlier launch if that is enough.
+func (m *blockMemory) forShared(vars []variable) *shared {
 	n := sharedSize(vars)
-	return &shared{data: make([]byte, n), state: make([]byte, n), cells: make([]cell, n), vars: vars}
+	if m.shared == nil || cap(m.shared.data) < n {
+		m.shared = &shared{data: make([]byte, n), state: make([]byte, n), initial: make([]byte, n)}
+	}
+	s := m.shared
+	s.data, s.state, s.initial, s.vars = s.data[:n], s.state[:n], s.initial[:n], vars
+	s.resize(n)
+	clear(s.initial)
+	for _, v := range vars {
+		fill(s.initial[v.off:v.off+v.size], stateValid)
+	}
+	return s
 }
 
-// sharedSize is the bytes up to and with the gap after the last variable.
+// sharedSize is the bytes up to and with the gap after the last variable, in whole words.
 func sharedSize(vars []variable) int {
 	end := sharedBase
 	for _, v := range vars {
 		end = max(end, v.off+v.size)
 	}
-	return end + sharedGuard
-}
-
-// reset makes the memory that of a new block.
-func (s *shared) reset() {
-	s.epoch++
-	clear(s.state)
-	for _, v := range s.vars {
-		fill(s.state[v.off:v.off+v.size], stateValid)
-	}
+	return alignUp(end+sharedGuard, 4)
 }
 
 // accessKind says how an access takes part in races.
@@ -101,43 +88,25 @@ func (k accessKind) strong() bool { return k&2 != 0 }
 
 // access is one thread's access of shared memory.
 type access struct {
-	kind      accessKind
-	thread    uint16 // linear in the block
-	warpEpoch uint32 // of its warp
-	value     []byte // that is written; nil: not known
+	kind  accessKind
+	warp  *warp
+	lane  int
+	value []byte // that is written; nil: not known
 }
 
 // check returns the n bytes at addr, or what is wrong.
 func (s *shared) check(addr uint64, n int, by access) (data, state []byte, bad *violation) {
-	k, thread, warpEpoch := by.kind, by.thread, by.warpEpoch
 	if addr > uint64(len(s.data)) || addr+uint64(n) > uint64(len(s.data)) {
 		return nil, nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes of shared memory at %s", n, describe(s.vars, addr))}
 	}
 	data, state = s.data[addr:addr+uint64(n)], s.state[addr:addr+uint64(n)]
-	if !(n == 4 || n == 8 || n == 16) || !stateFine(state, k) {
-		if bad := s.checkState(addr, state, k); bad != nil {
+	if !(n == 4 || n == 8 || n == 16) || !stateFine(state, by.kind) {
+		if bad := s.checkState(addr, state, by.kind); bad != nil {
 			return nil, nil, bad
 		}
 	}
-	// The bytes of an access mostly have one history: judge the first, and copy
-	// the outcome to those that were equal to it.
-	cells := s.cells[addr : addr+uint64(n)]
-	var before, after cell
-	for i := range cells {
-		c := &cells[i]
-		if i > 0 && *c == before {
-			*c = after
-			continue
-		}
-		if other, what := c.conflict(s.epoch, warpEpoch, thread, k); what == "wrote" && k.write() && by.value != nil && by.value[i] == data[i] {
-			before = cell{writer: noThread} // the next byte may differ
-			continue
-		} else if what != "" {
-			return nil, nil, &violation{ErrRace, fmt.Sprintf("shared memory at %s, which %s %s since the last barrier", describe(s.vars, addr+uint64(i)), other, what)}
-		}
-		before = *c
-		c.record(s.epoch, warpEpoch, thread, k)
-		after = *c
+	if at, other, what := s.touch(int(addr), data, by); what != "" {
+		return nil, nil, &violation{ErrRace, fmt.Sprintf("shared memory at %s, which %s %s since the last barrier", describe(s.vars, uint64(at)), other, what)}
 	}
 	return data, state, nil
 }
@@ -170,59 +139,4 @@ func (s *shared) checkState(addr uint64, state []byte, k accessKind) *violation 
 		}
 	}
 	return nil
-}
-
-// ordered reports whether an access of warp a at epoch ea comes before one of
-// warp b at epoch eb by a bar.warp.sync.
-func ordered(a, b uint16, ea, eb uint32) bool { return a == b && ea < eb }
-
-// conflict names the earlier access with which this one races, if any.
-func (c *cell) conflict(epoch, warpEpoch uint32, thread uint16, k accessKind) (other, what string) {
-	if c.writeEpoch == epoch && c.writer != thread && !(k.strong() && c.strong == 1) &&
-		!ordered(c.writer/warpSize, thread/warpSize, c.writeWarpEpoch, warpEpoch) {
-		return fmt.Sprintf("thread %d", c.writer), "wrote"
-	}
-	if !k.write() || c.readEpoch != epoch || c.reader == thread {
-		return "", ""
-	}
-	switch {
-	case c.reader == manyInBlock:
-		return "several threads", "read"
-	case c.reader&manyInWarp != 0:
-		if w := c.reader &^ manyInWarp; !ordered(w, thread/warpSize, c.readWarpEpoch, warpEpoch) {
-			return fmt.Sprintf("several threads of warp %d", w), "read"
-		}
-	case !ordered(c.reader/warpSize, thread/warpSize, c.readWarpEpoch, warpEpoch):
-		return fmt.Sprintf("thread %d", c.reader), "read"
-	}
-	return "", ""
-}
-
-func (c *cell) record(epoch, warpEpoch uint32, thread uint16, k accessKind) {
-	if k.write() {
-		c.writeEpoch, c.writeWarpEpoch, c.writer, c.strong = epoch, warpEpoch, thread, 0
-		if k.strong() {
-			c.strong = 1
-		}
-		return
-	}
-	if k.strong() {
-		return // races with plain writes only: one before it is found, one after it is not
-	}
-	switch warp := thread / warpSize; {
-	case c.readEpoch != epoch:
-		c.readEpoch, c.readWarpEpoch, c.reader = epoch, warpEpoch, thread
-	case c.reader == thread:
-		c.readWarpEpoch = warpEpoch
-	case c.reader == manyInBlock:
-	case c.reader&manyInWarp != 0 && c.reader&^manyInWarp == warp, c.reader&manyInWarp == 0 && c.reader/warpSize == warp:
-		if c.readWarpEpoch < warpEpoch {
-			c.reader = thread
-		} else {
-			c.reader = manyInWarp | warp
-		}
-		c.readWarpEpoch = warpEpoch
-	default:
-		c.reader = manyInBlock
-	}
 }

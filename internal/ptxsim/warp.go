@@ -48,7 +48,7 @@ type warp struct {
 	waiting    []group
 	parked     []group
 	status     warpState
-	epoch      uint32 // bar.warp.sync count
+	order      clock  // of its accesses to shared memory
 	spins      bool   // has used up its turn while some lanes waited for theirs
 	yielded    bool   // gives the other warps a turn
 	carry      uint32 // condition code flag of each lane
@@ -92,7 +92,7 @@ func (w *warp) reset(ctaid Dim3) {
 	w.pc, w.nextPC = w.prog.entry, math.MaxInt
 	w.active, w.live = w.all, w.all
 	w.waiting, w.parked = w.waiting[:0], w.parked[:0]
-	w.status, w.epoch, w.fault, w.carry = warpReady, 0, nil, 0
+	w.status, w.fault, w.carry = warpReady, nil, 0
 	w.spins, w.yielded, w.steps = false, false, 0
 	w.async = asyncCopies{pending: w.async.pending[:0]}
 }
