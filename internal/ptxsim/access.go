@@ -3,6 +3,7 @@ package ptxsim
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 )
 
 // spaceOf returns the space that a generic address lies in.
@@ -204,18 +205,17 @@ func buildLd(x *building) exec {
 	if strong {
 		k = strongRead
 	}
-	words := size == 4 && !t.signed()
+	if at.space == spaceParam && sp == spaceParam && x.in.args[1].sym != nil && x.in.args[1].sym.space == spaceParam {
+		return loadParameters(x.addr[x.in.args[1].sym]+at.off, dst, t, extend)
+	}
+	narrow := !t.signed() || t.bits == 64 || !slices.ContainsFunc(extend, func(e uint64) bool { return e != t.mask() })
 	return func(w *warp, m uint32) {
+		if narrow && w.loadSpan(at, m, dst, size, k) {
+			return
+		}
 		global, shared := w.requests()
 		base := w.r[at.base] // a destination may be the base
 		v := w.window(at.space, base[bits.TrailingZeros32(m)&31]+at.off)
-		if words && v.data != nil {
-			if v.loadWords(w, &base, at.off, m, dst, global) {
-				m = 0
-			} else {
-				global.n = 0
-			}
-		}
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m) & 31
 			addr := base[l] + at.off
@@ -246,6 +246,26 @@ func buildLd(x *building) exec {
 	}
 }
 
+// loadParameters loads from the parameters of the kernel, which are the same for all lanes.
+func loadParameters(addr uint64, dst []int, t typ, extend []uint64) exec {
+	size := t.bytes()
+	return func(w *warp, m uint32) {
+		p := w.blk.launch.params
+		n := uint64(len(dst) * size)
+		if addr&(n-1) != 0 || addr > uint64(len(p)) || addr+n > uint64(len(p)) {
+			w.access(bits.TrailingZeros32(m), spaceParam, addr, int(n), plainRead)
+			return
+		}
+		for i, d := range dst {
+			v := load(p[addr+uint64(i*size):], size)
+			if t.signed() {
+				v = uint64(sext(v, t.bits))
+			}
+			w.setLanes(d, m, v&extend[i])
+		}
+	}
+}
+
 // returnsToCaller reports whether the current function is a .func.
 func (d *decoder) returnsToCaller() bool {
 	_, isFunc := d.returns[d.fn]
@@ -269,6 +289,9 @@ func buildSt(x *building) exec {
 		k = strongWrite
 	}
 	return func(w *warp, m uint32) {
+		if w.storeSpan(at, m, src, size, k) {
+			return
+		}
 		global, shared := w.requests()
 		var value [16]byte
 		v := w.window(at.space, w.r[at.base][bits.TrailingZeros32(m)&31]+at.off)

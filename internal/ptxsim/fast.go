@@ -43,30 +43,6 @@ func (v *window) bytes(addr uint64, n int, write bool) (data, state []byte) {
 	return data, state
 }
 
-// loadWords loads a word, or two or four side by side, for each lane of m, if all of them are of the window and in
-// order; else it returns false, and may have set some of the registers. global gets the addresses.
-func (v *window) loadWords(w *warp, base *[warpSize]uint64, off uint64, m uint32, dst []int, global *request) bool {
-	n := uint64(4 * len(dst))
-	for ; m != 0; m &= m - 1 {
-		l := bits.TrailingZeros32(m) & 31
-		addr := base[l] + off
-		at := addr & slotMask
-		if addr>>slotBits != v.slot || at+n > uint64(len(v.data)) || addr&(n-1) != 0 {
-			return false
-		}
-		data, state := v.data[at:at+n], v.state[at:at+n]
-		for i, d := range dst {
-			if binary.LittleEndian.Uint32(state[4*i:])&0x01010101 != 0x01010101 {
-				return false
-			}
-			w.r[d][l] = uint64(binary.LittleEndian.Uint32(data[4*i:]))
-		}
-		global.addr[global.n&31] = addr
-		global.n++
-	}
-	return true
-}
-
 // written reports that all bytes have been written.
 func written(state []byte) bool {
 	switch len(state) {
