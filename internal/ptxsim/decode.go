@@ -67,6 +67,9 @@ func decodeProgram(m *Module, fn *function, kernel bool) (*program, error) {
 	d.places = places
 	err := d.decode(fn, kernel)
 	d.prog.regs, d.prog.fresh = count, fresh
+	if err == nil {
+		d.prog.straighten(d.flows, d.entries)
+	}
 	return d.prog, err
 }
 
@@ -302,7 +305,7 @@ func (d *decoder) function(f *function, kernel bool) {
 		}
 		x.flow.keeps = guard >= 0
 		x.flow.falls = guard >= 0 || !slices.Contains(leaving, in.op)
-		d.emit(op{exec: exec, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), vector: x.lanes != nil, exited: x.exited}, x.flow)
+		d.emit(op{exec: exec, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), lanes: x.lanes, exited: x.exited}, x.flow)
 		if x.after != nil {
 			d.emit(op{exec: x.after, guard: -1, class: x.class, line: in.line, text: in.text()}, flow{falls: true})
 		}

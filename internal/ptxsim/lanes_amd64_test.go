@@ -76,7 +76,7 @@ st.global.u64 [%d20], %d9; st.global.u32 [%d20+8], %r9; st.global.u32 [%d20+12],
 				}
 				if o := m.Kernel("k").prog; i == 0 {
 					for _, op := range o.code {
-						if op.text != "" && strings.HasPrefix(c, op.text) && op.vector {
+						if op.text != "" && strings.HasPrefix(c, op.text) && op.lanes != nil {
 							used++
 						}
 					}

@@ -8,8 +8,10 @@ type op struct {
 	class  Class
 	line   int
 	text   string // mnemonic, for errors
-	vector bool   // executed by lane records
 	exited bool   // goes on without the lanes that have exited
+
+	lanes    []lanesOp // of a vector instruction
+	straight *straight // that begins here; nil: none
 }
 
 // Predicates that every program has.

@@ -106,7 +106,7 @@ func (w *warp) setAll(reg int, v uint64) {
 // run executes up to budget instructions, or until the warp waits, ends or faults.
 func (w *warp) run(budget int) {
 	code := w.prog.code
-	for range budget {
+	for ; budget > 0; budget-- {
 		w.steps++
 		if w.pc >= w.nextPC || w.active == 0 {
 			if !w.reschedule() {
@@ -114,6 +114,12 @@ func (w *warp) run(budget int) {
 			}
 		}
 		o := &code[w.pc]
+		if s := o.straight; s != nil && budget >= s.n && w.pc+s.n <= w.nextPC {
+			w.follow(s)
+			w.steps += int64(s.n - 1)
+			budget -= s.n - 1
+			continue
+		}
 		w.pc++
 		m := w.active
 		if o.guard >= 0 {
