@@ -215,6 +215,9 @@ func buildLd(x *building) exec {
 		}
 		global, shared := w.requests()
 		base := w.r[at.base] // a destination may be the base
+		if narrow && k == plainRead {
+			m = w.loadScattered(&base, at, m, dst, size, shared)
+		}
 		v := w.window(at.space, base[bits.TrailingZeros32(m)&31]+at.off)
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m) & 31
@@ -293,6 +296,9 @@ func buildSt(x *building) exec {
 			return
 		}
 		global, shared := w.requests()
+		if k == plainWrite {
+			m = w.storeScattered(at, m, src, size, shared)
+		}
 		var value [16]byte
 		v := w.window(at.space, w.r[at.base][bits.TrailingZeros32(m)&31]+at.off)
 		for ; m != 0; m &= m - 1 {

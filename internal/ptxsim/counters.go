@@ -146,34 +146,39 @@ func (q *request) conflicts(size int) int64 {
 	group := min(warpSize, warpSize*4/max(size, 4))
 	extra := int64(0)
 	for i := 0; i < q.n; i += group {
-		var first [32]uint64 // the word that came to each bank first, plus 1
-		var others [warpSize]uint64
-		var count [32]int
-		n, worst := 0, 0
-		for _, a := range q.addr[i:min(i+group, q.n)] {
-			for b := 0; b < max(size, 4); b += 4 {
-				word := (a + uint64(b)) >> 2
-				bank := word % 32
-				switch {
-				case first[bank] == word+1:
-					continue
-				case first[bank] == 0:
-					first[bank] = word + 1
-				case slices.Contains(others[:n], word):
-					continue
-				default:
-					others[n] = word
-					n++
-				}
+		extra += bankConflicts(q.addr[i:min(i+group, q.n)], size)
+	}
+	return extra
+}
+
+// bankConflicts counts the extra passes of accesses that go together.
+func bankConflicts(addr []uint64, size int) int64 {
+	var (
+		seen   uint32           // banks that something came to
+		first  [32]uint32       // the word that did so first
+		count  [32]uint8        // words that did
+		others [warpSize]uint32 // that came to a bank later
+		n      int
+		worst  uint8 = 1
+	)
+	for _, a := range addr {
+		for b := 0; b < max(size, 4); b += 4 {
+			word := uint32((a + uint64(b)) >> 2)
+			bank := word % 32
+			switch {
+			case seen>>bank&1 == 0:
+				seen |= 1 << bank
+				first[bank], count[bank] = word, 1
+			case first[bank] == word || slices.Contains(others[:n], word):
+			default:
+				others[n] = word
+				n++
 				count[bank]++
 				worst = max(worst, count[bank])
 			}
 		}
-		if worst > 1 {
-			extra += int64(worst - 1)
-		}
 	}
-	return extra
+	return int64(worst - 1)
 }
 
 // inOrder says whether the lanes' accesses of size bytes, at least a word, lie one behind the other, each with banks of
