@@ -139,16 +139,31 @@ func (q *request) scatteredSectors() int64 {
 
 // conflicts counts the extra passes of an access of size bytes per lane to
 // shared memory: lanes go together up to 128 bytes a pass.
-func (q *request) conflicts(size int) int64 {
-	if q.inOrder(size) {
-		return 0
-	}
+func (q *request) conflicts(size int) int64 { return conflicts(q.addr[:q.n], size) }
+
+func conflicts(addr []uint64, size int) int64 {
 	group := min(warpSize, warpSize*4/max(size, 4))
 	extra := int64(0)
-	for i := 0; i < q.n; i += group {
-		extra += bankConflicts(q.addr[i:min(i+group, q.n)], size)
+	for i := 0; i < len(addr); i += group {
+		if part := addr[i:min(i+group, len(addr))]; !apart(part, size) {
+			extra += bankConflicts(part, size)
+		}
 	}
 	return extra
+}
+
+// apart says that no two accesses of size bytes come to the same banks.
+func apart(addr []uint64, size int) bool {
+	shift := bits.TrailingZeros(uint(max(size, 4)))
+	seen, slots := uint32(0), uint64(128>>shift-1)
+	for _, a := range addr {
+		bit := uint32(1) << (a >> shift & slots)
+		if seen&bit != 0 {
+			return false
+		}
+		seen |= bit
+	}
+	return true
 }
 
 // bankConflicts counts the extra passes of accesses that go together.
@@ -179,20 +194,6 @@ func bankConflicts(addr []uint64, size int) int64 {
 		}
 	}
 	return int64(worst - 1)
-}
-
-// inOrder says whether the lanes' accesses of size bytes, at least a word, lie one behind the other, each with banks of
-// its own.
-func (q *request) inOrder(size int) bool {
-	if size < 4 {
-		return q.n == 0
-	}
-	for i, a := range q.addr[:q.n] {
-		if a != q.addr[0]+uint64(i*size) {
-			return false
-		}
-	}
-	return true
 }
 
 func lanes(m uint32) int64 { return int64(bits.OnesCount32(m)) }

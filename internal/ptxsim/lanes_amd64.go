@@ -33,6 +33,28 @@ func spreadPairs(d0, d1 *[warpSize]uint64, p *byte, stride uintptr)
 //go:noescape
 func gatherWords(p *byte, s *[warpSize]uint64)
 
+// The products of buildMma: halves says how many registers of B there are.
+//
+//go:noescape
+func mmaBF16(r *[warpSize]uint64, regs *mmaRegisters, halves int)
+
+//go:noescape
+func mmaF16(r *[warpSize]uint64, regs *mmaRegisters, halves int)
+
+//go:noescape
+func mmaTF32(r *[warpSize]uint64, regs *mmaRegisters, halves int)
+
+func multiplyLanes(s mmaShape, r *[warpSize]uint64, regs *mmaRegisters, halves int) {
+	switch {
+	case s.in == f32:
+		mmaTF32(r, regs, halves)
+	case s.in.kind == kindBF16:
+		mmaBF16(r, regs, halves)
+	default:
+		mmaF16(r, regs, halves)
+	}
+}
+
 func strided(base *[warpSize]uint64, first, stride uint64) uint32 {
 	if hasLanes {
 		return stridedLanes(base, first, stride)

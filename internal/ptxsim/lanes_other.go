@@ -15,3 +15,7 @@ func below(entries []uint32, limit uint32) bool       { return belowGo(entries, 
 func number(entries []uint32, first uint32, each int) { numberGo(entries, first, each) }
 func spread(*warp, []int, []byte, int) bool           { return false }
 func gathered(*warp, []int, []byte, int) bool         { return false }
+
+func multiplyLanes(mmaShape, *[warpSize]uint64, *mmaRegisters, int) {
+	panic("ptxsim: no vector instructions")
+}

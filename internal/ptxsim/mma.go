@@ -51,6 +51,9 @@ func buildMma(x *building) exec {
 		per = s.k / 2
 	}
 	d, a, b, c := regs(0, sums, sum), regs(1, per, b32), regs(2, per/2, b32), regs(3, sums, sum)
+	if hasLanes && !s.half {
+		return nativeMma(s, d, a, b, c)
+	}
 	return func(w *warp, _ uint32) {
 		if !w.together() || !w.full() {
 			return
@@ -64,6 +67,24 @@ func buildMma(x *building) exec {
 		t.multiply(w, s, c)
 		for i, r := range d {
 			w.r[r] = t.out[i]
+		}
+	}
+}
+
+// mmaRegisters are where the registers of a product lie, in bytes from the first one: D, A, B, C.
+type mmaRegisters [14]uint32
+
+// nativeMma is buildMma in assembly.
+func nativeMma(s mmaShape, d, a, b, c []int) exec {
+	var r mmaRegisters
+	for i, list := range [][]int{d, a, b, c} {
+		for k, reg := range list {
+			r[[]int{0, 4, 8, 10}[i]+k] = uint32(8 * warpSize * reg)
+		}
+	}
+	return func(w *warp, _ uint32) {
+		if w.together() && w.full() {
+			multiplyLanes(s, &w.r[0], &r, len(b))
 		}
 	}
 }

@@ -37,6 +37,7 @@ func write(dir string) error {
 	s.WriteString(warning + "//go:build !noasm\n\n#include \"textflag.h\"\n\n")
 	entry(&s)
 	leaves(&s)
+	matrices(&s)
 	g.WriteString(warning + "package ptxsim\n\n// The instructions of lane records.\nconst (\nlanesEnd = iota\n")
 	for _, in := range instructions {
 		piece(&s, in, false)
