@@ -1,6 +1,9 @@
 package ptxsim
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // asyncCopies are the cp.async of a warp that have not been waited for.
 type asyncCopies struct {
@@ -65,7 +68,8 @@ func buildCp(x *building) exec {
 		used = x.src(3, u32)
 	}
 	return func(w *warp, m uint32) {
-		var from, to request
+		from, to := w.requests()
+		window := w.window(spaceGlobal, w.r[src.base][bits.TrailingZeros32(m)&31]+src.off)
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m)
 			c := asyncCopy{lane: l, group: w.async.committed[l], dst: w.r[dst.base][l] + dst.off, n: n}
@@ -80,21 +84,26 @@ func buildCp(x *building) exec {
 				return
 			}
 			if take > 0 {
-				data, _, bad := w.global(addr, take, false, nil)
-				if bad != nil {
-					w.fail(l, bad.kind, "%s", bad.detail)
-					return
+				data, _ := window.bytes(addr, n, false)
+				if data == nil || take < n {
+					var bad *violation
+					if data, _, bad = w.global(addr, take, false, nil); bad != nil {
+						w.fail(l, bad.kind, "%s", bad.detail)
+						return
+					}
 				}
 				copy(c.data[:], data)
 				from.put(addr)
 				w.count.GlobalLoadBytes += int64(take)
 			}
-			_, state, _ := w.access(l, spaceShared, c.dst, n, plainWrite)
+			_, state := w.quickWrite(l, c.dst, n)
 			if state == nil {
-				return
+				if _, state, _ = w.access(l, spaceShared, c.dst, n, plainWrite); state == nil {
+					return
+				}
 			}
-			for i := range state {
-				state[i] |= statePending
+			for ; len(state) > 0; state = state[4:] {
+				binary.LittleEndian.PutUint32(state, binary.LittleEndian.Uint32(state)|0x01010101*statePending)
 			}
 			to.put(c.dst)
 			w.async.pending = append(w.async.pending, c)
@@ -114,12 +123,14 @@ func (w *warp) landCopies(m uint32, keep int, all bool) {
 			continue
 		}
 		s := w.blk.shared
-		state := s.state[c.dst : c.dst+uint64(c.n)]
-		for i := range state {
-			state[i] &^= statePending
+		for state := s.state[c.dst : c.dst+uint64(c.n)]; len(state) > 0; state = state[4:] {
+			binary.LittleEndian.PutUint32(state, binary.LittleEndian.Uint32(state)&^(0x01010101*statePending))
 		}
 		// Each wait is a new write, which others may see only after a barrier.
-		if data, state, _ := w.access(c.lane, spaceShared, c.dst, c.n, plainWrite); data != nil {
+		if data, state := w.quickWrite(c.lane, c.dst, c.n); data != nil {
+			copy(data, c.data[:c.n])
+			fillBytes(state, stateValid|stateWritten)
+		} else if data, state, _ := w.access(c.lane, spaceShared, c.dst, c.n, plainWrite); data != nil {
 			copy(data, c.data[:c.n])
 			markWritten(state)
 		}

@@ -67,14 +67,61 @@ func (w *warp) enterWrites(writes, reads []uint32, me uint32) bool {
 	return true
 }
 
-// entries returns those of the n bytes at addr, of its words or of single bytes.
-func (s *shadow) entries(addr uint64, n int) (writes, reads []uint32) {
-	word := addr / 4
-	if n >= 4 {
-		return s.writes[word : word+uint64(n/4)], s.reads[word : word+uint64(n/4)]
+// enter enters a plain access of n bytes at addr for a lane; false if it may race, and some may have been entered.
+func (w *warp) enter(addr uint64, n int, write bool, lane int) bool {
+	s := &w.blk.shared.shadow
+	me := w.order.now<<entryStamp | uint32(w.id<<entryWarp|lane)
+	word := int(addr / 4)
+	if n < 4 {
+		s.split(word)
+		writes, reads := s.byteWrites[addr:addr+uint64(n)], s.byteReads[addr:addr+uint64(n)]
+		if write {
+			return w.enterWrites(writes, reads, me)
+		}
+		return w.enterReads(writes, reads, me)
 	}
-	s.split(int(word))
-	return s.byteWrites[addr : addr+uint64(n)], s.byteReads[addr : addr+uint64(n)]
+	for end := word + n/4; word < end; word++ {
+		if s.writes[word] == split {
+			if !w.enterSplit(word, me, write) {
+				return false
+			}
+			continue
+		}
+		writes, reads := s.writes[word:word+1], s.reads[word:word+1]
+		if write && !w.enterWrites(writes, reads, me) || !write && !w.enterReads(writes, reads, me) {
+			return false
+		}
+	}
+	return true
+}
+
+// enterSplit is enter for a split word.
+func (w *warp) enterSplit(word int, me uint32, write bool) bool {
+	s := &w.blk.shared.shadow
+	writes, reads := s.byteWrites[4*word:4*word+4], s.byteReads[4*word:4*word+4]
+	if !write {
+		if !w.enterReads(writes, reads, me) {
+			return false
+		}
+		s.join(word)
+		return true
+	}
+	if !w.enterWrites(writes, reads, me) {
+		return false
+	}
+	// The reads come before this write: who races with them races with it too.
+	s.writes[word], s.reads[word] = me, 0
+	return true
+}
+
+// quickWrite enters a plain write of n bytes, 4 or more, of shared memory and returns the bytes and
+// their states; nil where the long way must be taken.
+func (w *warp) quickWrite(lane int, addr uint64, n int) (data, state []byte) {
+	s := w.blk.shared
+	if addr&uint64(n-1) != 0 || addr >= uint64(len(s.data)) || !fine(s.state[addr:], n, true) || !w.enter(addr, n, true, lane) {
+		return nil, nil
+	}
+	return s.data[addr : addr+uint64(n)], s.state[addr : addr+uint64(n)]
 }
 
 // sharedSpace returns what must be taken from addresses on a space to have those in shared memory; it is not
@@ -98,15 +145,13 @@ func (w *warp) loadScattered(base *[warpSize]uint64, at place, m uint32, dst []i
 	}
 	s := w.blk.shared
 	n := len(dst) * size
-	me := w.order.now<<entryStamp | uint32(w.id<<entryWarp)
 	for ; m != 0; m &= m - 1 {
 		l := bits.TrailingZeros32(m) & 31
 		addr := base[l] + at.off - window
-		if addr&uint64(n-1) != 0 || addr >= uint64(len(s.data)) || addr+uint64(n) > uint64(len(s.data)) || !fine(s.state[addr:], n, false) {
+		if addr&uint64(n-1) != 0 || addr >= uint64(len(s.data)) || !fine(s.state[addr:], n, false) {
 			return m
 		}
-		writes, reads := s.entries(addr, n)
-		if !w.enterReads(writes, reads, me|uint32(l)) {
+		if !w.enter(addr, n, false, l) {
 			return m
 		}
 		if size == 4 {
@@ -131,16 +176,14 @@ func (w *warp) storeScattered(at place, m uint32, src []int, size int, shared *r
 	}
 	s := w.blk.shared
 	n := len(src) * size
-	me := w.order.now<<entryStamp | uint32(w.id<<entryWarp)
 	base := &w.r[at.base]
 	for ; m != 0; m &= m - 1 {
 		l := bits.TrailingZeros32(m) & 31
 		addr := base[l] + at.off - window
-		if addr&uint64(n-1) != 0 || addr >= uint64(len(s.data)) || addr+uint64(n) > uint64(len(s.data)) || !fine(s.state[addr:], n, true) {
+		if addr&uint64(n-1) != 0 || addr >= uint64(len(s.data)) || !fine(s.state[addr:], n, true) {
 			return m
 		}
-		writes, reads := s.entries(addr, n)
-		if !w.enterWrites(writes, reads, me|uint32(l)) {
+		if !w.enter(addr, n, true, l) {
 			return m
 		}
 		for i, r := range src {

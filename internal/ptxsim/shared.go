@@ -64,13 +64,13 @@ func (m *blockMemory) forShared(vars []variable) *shared {
 	return s
 }
 
-// sharedSize is the bytes up to and with the gap after the last variable, in whole words.
+// sharedSize is the bytes up to and with the gap after the last variable, in units of the widest access.
 func sharedSize(vars []variable) int {
 	end := sharedBase
 	for _, v := range vars {
 		end = max(end, v.off+v.size)
 	}
-	return alignUp(end+sharedGuard, 4)
+	return alignUp(end+sharedGuard, 16)
 }
 
 // accessKind says how an access takes part in races.
