@@ -71,7 +71,7 @@ func (w *warp) accessValue(lane int, sp space, addr uint64, n int, k accessKind,
 
 func (w *warp) localBytes(lane int, addr uint64, n int, k accessKind) (data, state []byte, bad *violation) {
 	size := uint64(w.prog.localSize)
-	if addr > size || addr+uint64(n) > size {
+	if addr > size || addr+uint64(n) > size || len(w.state) == 0 {
 		return nil, nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes of local memory at %s", n, describe(w.prog.localVars, addr))}
 	}
 	from := uint64(lane)*size + addr

@@ -3,6 +3,7 @@ package ptxsim
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // blockRun executes blocks of one launch, one after another.
@@ -57,15 +58,13 @@ func newBlockRun(st *launchState) *blockRun {
 	b.memory = m
 	threads := st.block.count()
 	for id := 0; id*warpSize < threads; id++ {
-		w := &warp{
-			blk: b, id: id, all: fullMask, prog: prog, count: &b.count,
-			r: m.registers(id, prog.regs), p: make([]uint32, prog.preds),
-			local: make([]byte, warpSize*prog.localSize), state: make([]byte, warpSize*prog.localSize),
-		}
+		w := m.warp(id, prog)
+		again := w.prog == prog
+		w.blk, w.id, w.all, w.prog, w.count = b, id, fullMask, prog, &b.count
 		if left := threads - id*warpSize; left < warpSize {
 			w.all = 1<<left - 1
 		}
-		w.fill()
+		w.fill(again)
 		b.warps = append(b.warps, w)
 	}
 	return b
@@ -75,7 +74,7 @@ func newBlockRun(st *launchState) *blockRun {
 // launch of a few small blocks would spend its time on making it.
 type blockMemory struct {
 	shared *shared
-	warps  [][][warpSize]uint64 // registers of each warp
+	warps  []*warp
 }
 
 // takeMemory returns memory that no one uses; giveMemory gives it back. Several
@@ -97,15 +96,23 @@ func (d *Device) giveMemory(m *blockMemory) {
 	d.memory = append(d.memory, m)
 }
 
-// registers returns n registers for warp id, with what an earlier launch has left in them.
-func (m *blockMemory) registers(id, n int) [][warpSize]uint64 {
+// warp returns warp id with memory for a program, with what an earlier launch has left in it.
+func (m *blockMemory) warp(id int, prog *program) *warp {
 	for len(m.warps) <= id {
-		m.warps = append(m.warps, nil)
+		m.warps = append(m.warps, new(warp))
 	}
-	if cap(m.warps[id]) < n {
-		m.warps[id] = make([][warpSize]uint64, n)
+	w := m.warps[id]
+	if cap(w.r) < prog.regs {
+		w.r, w.prog = make([][warpSize]uint64, prog.regs), nil
 	}
-	return m.warps[id][:n]
+	w.r = w.r[:prog.regs]
+	w.p = slices.Grow(w.p[:0], prog.preds)[:prog.preds]
+	n := 0
+	if len(prog.localVars) > 0 {
+		n = warpSize * prog.localSize
+	}
+	w.local, w.state = slices.Grow(w.local[:0], n)[:n], slices.Grow(w.state[:0], n)[:n]
+	return w
 }
 
 // tid returns the coordinates of a linear thread.

@@ -100,6 +100,10 @@ func (x *building) convertLanes(c conversion, extend uint64) {
 	case !plain:
 	case c.from == f32 && c.to == bf16 && c.mode == "rn":
 		x.wholeLast(lanesToBF16)
+	case c.from == f32 && c.to == f64 && !c.integralFloat:
+		x.wholeLast(lanesFloatToDouble)
+	case c.from == f64 && c.to == f32 && c.mode == "rn":
+		x.wholeLast(lanesDoubleToFloat)
 	case c.from == bf16 && c.to == f32:
 		x.wholeLast(lanesFromBF16)
 	case c.from.integer() && c.to == f32 && c.mode == "rn" && (c.from.bits == 32 || c.from.bits == 64 && c.from.signed()):

@@ -393,7 +393,7 @@ func (d *decoder) special(name string) int {
 		r = d.newReg()
 		d.prog.cooperative = d.prog.cooperative || name == "%envreg1" || name == "%envreg2"
 		d.specs[name] = r
-		d.prog.specials = append(d.prog.specials, special{r, f})
+		d.prog.specials = append(d.prog.specials, special{r, f, ofBlock(name)})
 	}
 	return r
 }

@@ -32,7 +32,7 @@ var laneCases = []string{
 	"abs.f64 %d9, %d0", "neg.f64 %d9, %d0", "add.f64 %d9, %d0, %d1", "sub.f64 %d9, %d0, %d1", "mul.f64 %d9, %d0, %d1", "div.rn.f64 %d9, %d0, %d1", "fma.rn.f64 %d9, %d0, %d1, %d2",
 	"cvt.*32.*16 %r9, %h0:u s", "cvt.u64.u32 %d9, %r0", "cvt.s64.s32 %d9, %r0", "cvt.u32.u64 %r9, %d0", "cvt.s32.s64 %r9, %d0", "cvt.u16.u32 %h9, %r0", "cvt.s8.s32 %r9, %r0", "cvt.u8.u32 %r9, %r0", "cvt.s32.s8 %r9, %r0", "cvt.s64.s16 %d9, %r0",
 	"cvt.rn.f32.*32 %r9, %r0:u s", "cvt.rn.f32.*64 %r9, %d0:u s", "cvt.rn.f32.s32 %r9, %d0", "cvt.rz.f32.s32 %r9, %r0", "cvt.*.s32.f32 %r9, %r0:rni rzi rmi rpi", "cvt.*.u32.f32 %r9, %r0:rni rzi", "cvt.rzi.s64.f32 %d9, %r0", "cvt.rzi.s32.f32 %d9, %r0",
-	"cvt.rn.bf16.f32 %h9, %r0", "cvt.rz.bf16.f32 %h9, %r0", "cvt.rn.relu.bf16.f32 %h9, %r0", "cvt.rn.bf16x2.f32 %r9, %r0, %r1", "cvt.rn.relu.bf16x2.f32 %r9, %r0, %r1", "cvt.f32.bf16 %r9, %h0", "cvt.rn.f16x2.f32 %r9, %r0, %r1", "cvt.f32.f16 %r9, %h0", "cvt.rn.f16.f32 %h9, %r0",
+	"cvt.f64.f32 %d9, %r0", "cvt.*.f32.f64 %r9, %d0:rn rz", "cvt.rn.bf16.f32 %h9, %r0", "cvt.rz.bf16.f32 %h9, %r0", "cvt.rn.relu.bf16.f32 %h9, %r0", "cvt.rn.bf16x2.f32 %r9, %r0, %r1", "cvt.rn.relu.bf16x2.f32 %r9, %r0, %r1", "cvt.f32.bf16 %r9, %h0", "cvt.rn.f16x2.f32 %r9, %r0, %r1", "cvt.f32.f16 %r9, %h0", "cvt.rn.f16.f32 %h9, %r0",
 	"cvta.shared.u64 %d9, %d0",
 }
 

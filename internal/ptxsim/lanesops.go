@@ -69,6 +69,8 @@ const (
 	lanesIntegerToFloat  // d = float32 of a, where n0 is the sign
 	lanesFloatNearest    // d = a to nearest, from n0 to n1, & n2
 	lanesFloatTruncated  // d = a to zero, from n0 to n1, & n2
+	lanesFloatToDouble   // d = float64 of float32 a
+	lanesDoubleToFloat   // d = float32 of float64 a
 	lanesToBF16          // d = bfloat16 of a
 	lanesToBF16Pair      // d = bfloat16 of a << 16 | bfloat16 of b
 	lanesFromBF16        // d = float32 of bfloat16 a

@@ -1,5 +1,7 @@
 package ptxsim
 
+import "strings"
+
 // op is one decoded instruction.
 type op struct {
 	exec   func(w *warp, m uint32)
@@ -54,9 +56,13 @@ type constant struct {
 
 // special fills a register from the thread's coordinates.
 type special struct {
-	reg   int
-	value func(w *warp, ctaid Dim3, lane int) uint64
+	reg     int
+	value   func(w *warp, ctaid Dim3, lane int) uint64
+	ofBlock bool // the same for all threads of a block, but not of the grid
 }
+
+// ofBlock says so of a special register.
+func ofBlock(name string) bool { return strings.HasPrefix(name, "%ctaid") || name == "%smid" }
 
 func dim(d Dim3, axis byte) uint64 {
 	switch axis {

@@ -73,7 +73,9 @@ func (w *warp) enter(addr uint64, n int, write bool, lane int) bool {
 	me := w.order.now<<entryStamp | uint32(w.id<<entryWarp|lane)
 	word := int(addr / 4)
 	if n < 4 {
-		s.split(word)
+		if s.writes[word] != split {
+			s.split(word)
+		}
 		writes, reads := s.byteWrites[addr:addr+uint64(n)], s.byteReads[addr:addr+uint64(n)]
 		if write {
 			return w.enterWrites(writes, reads, me)
@@ -143,26 +145,44 @@ func (w *warp) loadScattered(base *[warpSize]uint64, at place, m uint32, dst []i
 	if !ok {
 		return m
 	}
+	if len(dst) == 1 && size == 4 {
+		return w.loadScatteredWords(base, at.off-window, m, dst[0], shared)
+	}
 	s := w.blk.shared
 	n := len(dst) * size
 	for ; m != 0; m &= m - 1 {
 		l := bits.TrailingZeros32(m) & 31
 		addr := base[l] + at.off - window
-		if addr&uint64(n-1) != 0 || addr >= uint64(len(s.data)) || !fine(s.state[addr:], n, false) {
+		if addr&uint64(n-1) != 0 || addr >= uint64(len(s.data)) || !fine(s.state[addr:], n, false) || !w.enter(addr, n, false, l) {
 			return m
 		}
-		if !w.enter(addr, n, false, l) {
+		for i, d := range dst {
+			w.r[d][l] = load(s.data[addr+uint64(i*size):], size)
+		}
+		shared.put(addr)
+	}
+	return 0
+}
+
+// loadScatteredWords is loadScattered for a word a lane.
+func (w *warp) loadScatteredWords(base *[warpSize]uint64, off uint64, m uint32, d int, shared *request) (left uint32) {
+	const each = 0x01010101
+	s := w.blk.shared
+	limit, me := w.order.limit, w.order.now<<entryStamp|uint32(w.id<<entryWarp)
+	rd := &w.r[d]
+	for ; m != 0; m &= m - 1 {
+		l := bits.TrailingZeros32(m) & 31
+		addr := base[l] + off
+		if addr&3 != 0 || addr >= uint64(len(s.data)) || binary.LittleEndian.Uint32(s.state[addr:])&(each*(stateValid|statePending|stateWritten)) != each*(stateValid|stateWritten) {
 			return m
 		}
-		if size == 4 {
-			for i, d := range dst {
-				w.r[d][l] = uint64(binary.LittleEndian.Uint32(s.data[addr+uint64(4*i):]))
-			}
-		} else {
-			for i, d := range dst {
-				w.r[d][l] = load(s.data[addr+uint64(i*size):], size)
-			}
+		word := addr / 4
+		if s.writes[word] < limit && s.reads[word] < limit {
+			s.reads[word] = me | uint32(l)
+		} else if !w.enter(addr, 4, false, l) {
+			return m
 		}
+		rd[l] = uint64(binary.LittleEndian.Uint32(s.data[addr:]))
 		shared.put(addr)
 	}
 	return 0
@@ -174,16 +194,16 @@ func (w *warp) storeScattered(at place, m uint32, src []int, size int, shared *r
 	if !ok {
 		return m
 	}
+	if len(src) == 1 && size == 4 {
+		return w.storeScatteredWords(at, window, m, src[0], shared)
+	}
 	s := w.blk.shared
 	n := len(src) * size
 	base := &w.r[at.base]
 	for ; m != 0; m &= m - 1 {
 		l := bits.TrailingZeros32(m) & 31
 		addr := base[l] + at.off - window
-		if addr&uint64(n-1) != 0 || addr >= uint64(len(s.data)) || !fine(s.state[addr:], n, true) {
-			return m
-		}
-		if !w.enter(addr, n, true, l) {
+		if addr&uint64(n-1) != 0 || addr >= uint64(len(s.data)) || !fine(s.state[addr:], n, true) || !w.enter(addr, n, true, l) {
 			return m
 		}
 		for i, r := range src {
@@ -192,6 +212,31 @@ func (w *warp) storeScattered(at place, m uint32, src []int, size int, shared *r
 		for i := range n {
 			s.state[addr+uint64(i)] = stateValid | stateWritten
 		}
+		shared.put(addr)
+	}
+	return 0
+}
+
+// storeScatteredWords is storeScattered for a word a lane.
+func (w *warp) storeScatteredWords(at place, window uint64, m uint32, src int, shared *request) (left uint32) {
+	const each = 0x01010101
+	s := w.blk.shared
+	limit, me := w.order.limit, w.order.now<<entryStamp|uint32(w.id<<entryWarp)
+	base, from := &w.r[at.base], &w.r[src]
+	for ; m != 0; m &= m - 1 {
+		l := bits.TrailingZeros32(m) & 31
+		addr := base[l] + at.off - window
+		if addr&3 != 0 || addr >= uint64(len(s.data)) || binary.LittleEndian.Uint32(s.state[addr:])&(each*(stateValid|statePending)) != each*stateValid {
+			return m
+		}
+		word := addr / 4
+		if s.writes[word] < limit && s.reads[word] < limit {
+			s.writes[word] = me | uint32(l)
+		} else if !w.enter(addr, 4, true, l) {
+			return m
+		}
+		binary.LittleEndian.PutUint32(s.data[addr:], uint32(from[l]))
+		binary.LittleEndian.PutUint32(s.state[addr:], each*(stateValid|stateWritten))
 		shared.put(addr)
 	}
 	return 0

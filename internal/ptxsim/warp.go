@@ -56,17 +56,27 @@ type warp struct {
 	steps      int64
 	fault      *Fault
 
+	shuffles map[shuffleKey]*shuffled // that were needed so far
+
 	toGlobal, toShared request // of the present instruction
 }
 
-// fill sets the registers that are the same in all blocks of a launch.
-func (w *warp) fill() {
-	for _, c := range w.prog.consts {
-		v := c.value
-		if c.sym != nil {
-			v += uint64(w.blk.symbols[c.sym])
+// fill sets the registers that are the same in all blocks of a launch. What is the same in all
+// launches has its value already where the last one in this memory was of the same kernel.
+func (w *warp) fill(again bool) {
+	if !again {
+		for _, c := range w.prog.consts {
+			v := c.value
+			if c.sym != nil {
+				v += uint64(w.blk.symbols[c.sym])
+			}
+			w.setAll(c.reg, v)
 		}
-		w.setAll(c.reg, v)
+	}
+	for _, s := range w.prog.specials {
+		for l := range warpSize {
+			w.r[s.reg][l] = s.value(w, Dim3{}, l)
+		}
 	}
 }
 
@@ -78,13 +88,13 @@ func (w *warp) reset(ctaid Dim3) {
 	clear(w.p)
 	w.p[predTrue] = fullMask
 	for _, s := range w.prog.specials {
-		for l := range warpSize {
-			w.r[s.reg][l] = s.value(w, ctaid, l)
+		if s.ofBlock {
+			w.setAll(s.reg, s.value(w, ctaid, 0))
 		}
 	}
 	clear(w.state)
-	for l := range warpSize {
-		for _, v := range w.prog.localVars {
+	for _, v := range w.prog.localVars {
+		for l := range warpSize {
 			at := l*w.prog.localSize + v.off
 			fill(w.state[at:at+v.size], stateValid)
 		}

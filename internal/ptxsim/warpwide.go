@@ -17,6 +17,19 @@ func buildShfl(x *building) exec {
 	d := x.dstOperand(o, b32, false)
 	a, b, c, mask := x.src(1, b32), x.src(2, u32), x.src(3, u32), x.src(4, b32)
 	return func(w *warp, _ uint32) {
+		if w.active == fullMask && len(w.parked) == 0 && w.same(mask, fullMask) {
+			if at, ok := w.shuffle(mode, b, c); ok {
+				from := w.r[a]
+				rd := &w.r[d]
+				for l := range rd {
+					rd[l] = from[at.lane[l]&31]
+				}
+				if p >= 0 {
+					w.p[p] = at.inside
+				}
+				return
+			}
+		}
 		w.members(mask, func(m uint32) {
 			from := w.r[a]
 			in := uint32(0)
@@ -39,6 +52,48 @@ func buildShfl(x *building) exec {
 			}
 		})
 	}
+}
+
+// shuffled is from which lane each lane of a full warp reads, itself where that would be outside.
+type shuffled struct {
+	lane   [warpSize]uint8
+	inside uint32
+}
+
+// shuffleKey is what decides it.
+type shuffleKey struct {
+	mode             string
+	b, last, segment uint8
+}
+
+// same says that all lanes have v in a register.
+func (w *warp) same(reg int, v uint64) bool { return strided(&w.r[reg], v, 0) == fullMask }
+
+// shuffle returns where the lanes read from if it is the same b and c for all of them.
+func (w *warp) shuffle(mode string, b, c int) (*shuffled, bool) {
+	vb, vc := w.r[b][0], w.r[c][0]
+	if !w.same(b, vb) || !w.same(c, vc) {
+		return nil, false
+	}
+	key := shuffleKey{mode, uint8(vb & 31), uint8(vc & 31), uint8(vc >> 8 & 31)}
+	if s := w.shuffles[key]; s != nil {
+		return s, true
+	}
+	s := new(shuffled)
+	for l := range warpSize {
+		j, inside := shuffleSource(mode, l, int(vb&31), int(vc))
+		if !inside {
+			j = l
+		} else {
+			s.inside |= 1 << l
+		}
+		s.lane[l] = uint8(j)
+	}
+	if w.shuffles == nil {
+		w.shuffles = map[shuffleKey]*shuffled{}
+	}
+	w.shuffles[key] = s
+	return s, true
 }
 
 // shuffleSource follows the PTX manual's pseudo code of shfl.

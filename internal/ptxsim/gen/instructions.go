@@ -171,6 +171,8 @@ func conversions() []instruction {
 			"VPXORQ %A, Z16, %R", "VPSUBQ Z16, %R, %R", "VCVTQQ2PS %R, %RY", "VPMOVZXDQ %RY, %R"}},
 		toInteger("FloatNearest", "d = a to nearest, from n0 to n1, & n2", 0),
 		toInteger("FloatTruncated", "d = a to zero, from n0 to n1, & n2", 3),
+		{name: "FloatToDouble", what: "d = float64 of float32 a", uses: "a", body: append(append([]string{}, toDouble...), "VCMPPD $3, %R, %R, K5", "VMOVDQA64 "+nan64+", K5, %R")},
+		{name: "DoubleToFloat", what: "d = float32 of float64 a", uses: "a", body: append([]string{"VMOVDQU64 %A, %R", "VCVTPD2PS %R, %RY", "VPMOVZXDQ %RY, %R"}, canonical...)},
 		{name: "ToBF16", what: "d = bfloat16 of a", uses: "a", body: bf16("%A", "%R")},
 		{name: "ToBF16Pair", what: "d = bfloat16 of a << 16 | bfloat16 of b", uses: "ab", body: append(append(bf16("%A", "%R"), bf16("%B", "%T")...),
 			"VPSLLQ $16, %R, %R", "VPORQ %T, %R, %R")},
