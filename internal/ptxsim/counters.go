@@ -2,7 +2,6 @@ package ptxsim
 
 import (
 	"math/bits"
-	"slices"
 )
 
 // Class sorts instructions for the counters.
@@ -169,28 +168,32 @@ func apart(addr []uint64, size int) bool {
 // bankConflicts counts the extra passes of accesses that go together.
 func bankConflicts(addr []uint64, size int) int64 {
 	var (
-		seen   uint32           // banks that something came to
-		first  [32]uint32       // the word that did so first
-		count  [32]uint8        // words that did
-		others [warpSize]uint32 // that came to a bank later
-		n      int
-		worst  uint8 = 1
+		seen  uint32           // banks that something came to
+		last  [32]uint8        // of the words that did, by bank: the latest one
+		words [warpSize]uint32 // all words
+		prev  [warpSize]uint8  // the one before it at its bank
+		count [32]uint8        // how many, by bank
+		n     uint8
+		worst uint8 = 1
 	)
 	for _, a := range addr {
+	next:
 		for b := 0; b < max(size, 4); b += 4 {
 			word := uint32((a + uint64(b)) >> 2)
 			bank := word % 32
-			switch {
-			case seen>>bank&1 == 0:
+			if seen>>bank&1 == 0 {
 				seen |= 1 << bank
-				first[bank], count[bank] = word, 1
-			case first[bank] == word || slices.Contains(others[:n], word):
-			default:
-				others[n] = word
-				n++
-				count[bank]++
-				worst = max(worst, count[bank])
+				count[bank] = 0
 			}
+			for i, k := last[bank], count[bank]; k > 0; i, k = prev[i&31], k-1 {
+				if words[i&31] == word {
+					continue next
+				}
+			}
+			words[n&31], prev[n&31], last[bank] = word, last[bank], n
+			n++
+			count[bank]++
+			worst = max(worst, count[bank])
 		}
 	}
 	return int64(worst - 1)

@@ -42,7 +42,7 @@ func (w *warp) enterReads(writes, reads []uint32, me uint32) bool {
 			reads[i] = me
 		case r&kindMask == byBlock:
 		case (r^me)&(31<<entryWarp) != 0:
-			return false
+			w.record(nil, &reads[i], int(me&31), plainRead)
 		case w.order.known[w.id] < entryTime(r):
 			reads[i] = me | byWarp
 		default:
@@ -70,11 +70,22 @@ func (w *warp) enterWrites(writes, reads []uint32, me uint32) bool {
 // enter enters a plain access of n bytes at addr for a lane; false if it may race, and some may have been entered.
 func (w *warp) enter(addr uint64, n int, write bool, lane int) bool {
 	s := &w.blk.shared.shadow
-	me := w.order.now<<entryStamp | uint32(w.id<<entryWarp|lane)
+	limit, me := w.order.limit, w.order.now<<entryStamp|uint32(w.id<<entryWarp|lane)
 	word := int(addr / 4)
 	if n < 4 {
 		if s.writes[word] != split {
 			s.split(word)
+		}
+		if n == 2 {
+			writes, reads := (*[2]uint32)(s.byteWrites[addr:]), (*[2]uint32)(s.byteReads[addr:])
+			if max(writes[0], writes[1], reads[0], reads[1]) < limit {
+				if write {
+					writes[0], writes[1] = me, me
+				} else {
+					reads[0], reads[1] = me, me
+				}
+				return true
+			}
 		}
 		writes, reads := s.byteWrites[addr:addr+uint64(n)], s.byteReads[addr:addr+uint64(n)]
 		if write {
@@ -83,6 +94,14 @@ func (w *warp) enter(addr uint64, n int, write bool, lane int) bool {
 		return w.enterReads(writes, reads, me)
 	}
 	for end := word + n/4; word < end; word++ {
+		if s.writes[word] < limit && s.reads[word] < limit {
+			if write {
+				s.writes[word] = me
+			} else {
+				s.reads[word] = me
+			}
+			continue
+		}
 		if s.writes[word] == split {
 			if !w.enterSplit(word, me, write) {
 				return false
