@@ -12,6 +12,9 @@ trap 'rm -rf "$scratch"' EXIT
 kernel=cpu/internal/kernel
 mkdir "$scratch/made"
 go run -C "$kernel/gen" . -dir "$scratch/made"
+sim=internal/ptxsim
+mkdir "$scratch/sim"
+go run "./$sim/gen" -dir "$scratch/sim"
 
 # same FOLDER compares the generated files in it with those just made.
 same() {
@@ -22,6 +25,18 @@ same() {
     if [ ! -e "$scratch/made/$f" ] && [[ $f == *.go ]] && ! head -1 "$1/$f" | grep -q '^// Code generated'; then continue; fi
     if ! cmp -s "$1/$f" "$scratch/made/$f"; then
       echo "$1/$f: found other than the generator makes; run go generate ./$kernel" >&2
+      ok=1
+    fi
+  done
+  return $ok
+}
+
+# same_sim FOLDER does so for the simulator's files.
+same_sim() {
+  local ok=0 f
+  for f in "$scratch/sim"/*; do
+    if ! cmp -s "$1/${f##*/}" "$f"; then
+      echo "$1/${f##*/}: found other than the generator makes; run go generate ./$sim" >&2
       ok=1
     fi
   done
@@ -41,6 +56,12 @@ case "${1:-}" in
       exit 1
     fi
   done
+  cp -r "$scratch/sim" "$scratch/planted-sim"
+  sed -i 0,/VPADDQ/s//VPSUBQ/ "$scratch/planted-sim/lanes_amd64.s"
+  if same_sim "$scratch/planted-sim" 2>/dev/null; then
+    echo "generated.sh: did not find the planted fault in $sim" >&2
+    exit 1
+  fi
   echo "generated.sh: self-test passed"
   exit 0
   ;;
@@ -50,4 +71,5 @@ case "${1:-}" in
   ;;
 esac
 same "$kernel"
+same_sim "$sim"
 echo "generated: as committed"

@@ -55,3 +55,5 @@
 // 0 here. mma adds in float32 in ascending k (see buildMma). Integer division
 // by 0 gives all ones, a remainder by 0 the dividend.
 package ptxsim
+
+//go:generate go run ./gen -dir .

@@ -262,27 +262,6 @@ func buildApprox(x *building) exec {
 	return e
 }
 
-// asFloat returns e, which is op on whole registers of float32, rounded to nearest, but
-// for what else the modifiers say.
-func (x *building) asFloat(e exec, o floatMods, op uint32) exec {
-	nearest := o.mode == "" || o.mode == "rn"
-	switch {
-	case !nearest || o.sat:
-	case !o.ftz:
-		x.wholeLast(op)
-	default:
-		// The operands without subnormal numbers lie in registers of their own.
-		r := x.last
-		for i := 1; i <= operandsOf[op]; i++ {
-			t := x.scratch(i)
-			x.whole(lane(lanesFlush, t, r[i], 0, 0))
-			r[i] = t
-		}
-		x.whole(lane(op, r[0], r[1], r[2], r[3]), lane(lanesFlush, r[0], r[0], 0, 0))
-	}
-	return e
-}
-
 // decodeFloat reads a number of any floating type; narrow ones exactly.
 func decodeFloat(v uint64, t typ) float64 {
 	switch {

@@ -69,3 +69,24 @@ func native(ops []lanesOp) exec {
 	code := append(ops[:len(ops):len(ops)], lanesOp{})
 	return func(w *warp, m uint32) { runLanes(&code[0], &w.r[0], &w.p[0], m) }
 }
+
+// asFloat returns e, which is op on whole registers of float32, rounded to nearest, but
+// for what else the modifiers say.
+func (x *building) asFloat(e exec, o floatMods, op uint32) exec {
+	nearest := o.mode == "" || o.mode == "rn"
+	switch {
+	case !nearest || o.sat:
+	case !o.ftz:
+		x.wholeLast(op)
+	default:
+		// The operands without subnormal numbers lie in registers of their own.
+		r := x.last
+		for i := 1; i <= operandsOf[op]; i++ {
+			t := x.scratch(i)
+			x.whole(lane(lanesFlush, t, r[i], 0, 0))
+			r[i] = t
+		}
+		x.whole(lane(op, r[0], r[1], r[2], r[3]), lane(lanesFlush, r[0], r[0], 0, 0))
+	}
+	return e
+}

@@ -5,6 +5,7 @@ package ptxsim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -120,4 +121,61 @@ func laneInputs(threads int) []uint64 {
 		}
 	}
 	return in
+}
+
+// TestLaneProducts: the products of the vector instructions are those of the Go functions.
+func TestLaneProducts(t *testing.T) {
+	if !hasLanes {
+		t.Skip("this processor has no AVX-512")
+	}
+	defer func() { hasLanes = true }()
+	for _, c := range []struct {
+		shape, types string
+		a, b         int
+	}{
+		{"m16n8k16", "f32.bf16.bf16.f32", 4, 2}, {"m16n8k8", "f32.bf16.bf16.f32", 2, 1},
+		{"m16n8k16", "f32.f16.f16.f32", 4, 2}, {"m16n8k8", "f32.f16.f16.f32", 2, 1},
+		{"m16n8k8", "f32.tf32.tf32.f32", 4, 2}, {"m16n8k4", "f32.tf32.tf32.f32", 2, 1},
+	} {
+		list := func(from, n int) string {
+			var s []string
+			for i := range n {
+				s = append(s, fmt.Sprintf("%%r%d", from+i))
+			}
+			return "{" + strings.Join(s, ",") + "}"
+		}
+		body := "ld.param.u64 %d20, [out]; ld.param.u64 %d21, [in]; mov.u32 %r20, %tid.x; mul.wide.u32 %d22, %r20, 48; add.s64 %d21, %d21, %d22; mul.wide.u32 %d22, %r20, 16; add.s64 %d20, %d20, %d22;\n"
+		for i := range 10 {
+			body += fmt.Sprintf("ld.global.u32 %%r%d, [%%d21+%d];\n", i, 4*i)
+		}
+		body += fmt.Sprintf("mma.sync.aligned.%s.row.col.%s %s, %s, %s, %s; st.global.v4.u32 [%%d20], %s; ret;", c.shape, c.types, list(10, 4), list(0, c.a), list(4, c.b), list(6, 4), list(10, 4))
+		text := ".version 7.8\n.target sm_80\n.address_size 64\n.visible .entry k(.param .u64 out, .param .u64 in)\n{ .reg .b32 %r<40>; .reg .b64 %d<40>;\n" + body + "}"
+		for seed := range 60 {
+			in := laneInputs(warpSize)
+			r := rand.New(rand.NewPCG(uint64(seed), 3))
+			for i := range in { // mostly numbers of moderate size, some special
+				switch {
+				case seed >= 40:
+					in[i] = r.Uint64()
+				case r.IntN(20*(seed+1)) > 0:
+					in[i] = r.Uint64()&0x8FFF8FFF8FFF8FFF | 0x3000300030003000
+				}
+			}
+			var outs [2][]uint32
+			for i := range outs {
+				hasLanes = i == 0
+				m, err := Parse("mma.ptx", text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				d := NewDevice(Options{})
+				out := upload(t, d, "out", make([]byte, 16*warpSize))
+				mustLaunch(t, d, m.Kernel("k"), Dim3{X: 1}, Dim3{X: warpSize}, 0, Addr(out), Addr(upload(t, d, "in", in)))
+				outs[i] = download[uint32](t, d, out, 4*warpSize)
+			}
+			if !slices.Equal(outs[0], outs[1]) {
+				t.Fatalf("%s %s, seed %d: found %x, expected %x", c.shape, c.types, seed, outs[0], outs[1])
+			}
+		}
+	}
 }

@@ -167,6 +167,9 @@ func (w *warp) loadScattered(base *[warpSize]uint64, at place, m uint32, dst []i
 	if len(dst) == 1 && size == 4 {
 		return w.loadScatteredWords(base, at.off-window, m, dst[0], shared)
 	}
+	if len(dst) == 1 && size == 2 {
+		return w.loadScatteredHalves(base, at.off-window, m, dst[0], shared)
+	}
 	s := w.blk.shared
 	n := len(dst) * size
 	for ; m != 0; m &= m - 1 {
@@ -187,24 +190,29 @@ func (w *warp) loadScattered(base *[warpSize]uint64, at place, m uint32, dst []i
 func (w *warp) loadScatteredWords(base *[warpSize]uint64, off uint64, m uint32, d int, shared *request) (left uint32) {
 	const each = 0x01010101
 	s := w.blk.shared
+	data, state := s.data, s.state[:len(s.data)]
+	writes := s.writes
+	reads := s.reads[:len(writes)]
 	limit, me := w.order.limit, w.order.now<<entryStamp|uint32(w.id<<entryWarp)
 	rd := &w.r[d]
+	n := shared.n
 	for ; m != 0; m &= m - 1 {
 		l := bits.TrailingZeros32(m) & 31
 		addr := base[l] + off
-		if addr&3 != 0 || addr >= uint64(len(s.data)) || binary.LittleEndian.Uint32(s.state[addr:])&(each*(stateValid|statePending|stateWritten)) != each*(stateValid|stateWritten) {
-			return m
+		if addr&3 != 0 || addr >= uint64(len(data)) || binary.LittleEndian.Uint32(state[addr:])&(each*(stateValid|statePending|stateWritten)) != each*(stateValid|stateWritten) {
+			break
 		}
-		word := addr / 4
-		if s.writes[word] < limit && s.reads[word] < limit {
-			s.reads[word] = me | uint32(l)
+		if word := addr / 4; max(writes[word], reads[word]) < limit {
+			reads[word] = me | uint32(l)
 		} else if !w.enter(addr, 4, false, l) {
-			return m
+			break
 		}
-		rd[l] = uint64(binary.LittleEndian.Uint32(s.data[addr:]))
-		shared.put(addr)
+		rd[l] = uint64(binary.LittleEndian.Uint32(data[addr:]))
+		shared.addr[n&31] = addr
+		n++
 	}
-	return 0
+	shared.n = n
+	return m
 }
 
 // storeScattered stores for the lanes of m and returns those that are left for the long way.
@@ -240,23 +248,61 @@ func (w *warp) storeScattered(at place, m uint32, src []int, size int, shared *r
 func (w *warp) storeScatteredWords(at place, window uint64, m uint32, src int, shared *request) (left uint32) {
 	const each = 0x01010101
 	s := w.blk.shared
+	data, state := s.data, s.state[:len(s.data)]
+	writes := s.writes
+	reads := s.reads[:len(writes)]
 	limit, me := w.order.limit, w.order.now<<entryStamp|uint32(w.id<<entryWarp)
 	base, from := &w.r[at.base], &w.r[src]
+	off := at.off - window
+	n := shared.n
 	for ; m != 0; m &= m - 1 {
 		l := bits.TrailingZeros32(m) & 31
-		addr := base[l] + at.off - window
-		if addr&3 != 0 || addr >= uint64(len(s.data)) || binary.LittleEndian.Uint32(s.state[addr:])&(each*(stateValid|statePending)) != each*stateValid {
-			return m
+		addr := base[l] + off
+		if addr&3 != 0 || addr >= uint64(len(data)) || binary.LittleEndian.Uint32(state[addr:])&(each*(stateValid|statePending)) != each*stateValid {
+			break
 		}
-		word := addr / 4
-		if s.writes[word] < limit && s.reads[word] < limit {
-			s.writes[word] = me | uint32(l)
+		if word := addr / 4; max(writes[word], reads[word]) < limit {
+			writes[word] = me | uint32(l)
 		} else if !w.enter(addr, 4, true, l) {
-			return m
+			break
 		}
-		binary.LittleEndian.PutUint32(s.data[addr:], uint32(from[l]))
-		binary.LittleEndian.PutUint32(s.state[addr:], each*(stateValid|stateWritten))
-		shared.put(addr)
+		binary.LittleEndian.PutUint32(data[addr:], uint32(from[l]))
+		binary.LittleEndian.PutUint32(state[addr:], each*(stateValid|stateWritten))
+		shared.addr[n&31] = addr
+		n++
 	}
-	return 0
+	shared.n = n
+	return m
+}
+
+// loadScatteredHalves is loadScattered for two bytes a lane.
+func (w *warp) loadScatteredHalves(base *[warpSize]uint64, off uint64, m uint32, d int, shared *request) (left uint32) {
+	const each = 0x0101
+	s := w.blk.shared
+	data, state := s.data, s.state[:len(s.data)]
+	limit, me := w.order.limit, w.order.now<<entryStamp|uint32(w.id<<entryWarp)
+	rd := &w.r[d]
+	n := shared.n
+	for ; m != 0; m &= m - 1 {
+		l := bits.TrailingZeros32(m) & 31
+		addr := base[l] + off
+		if addr&1 != 0 || addr >= uint64(len(data)) || binary.LittleEndian.Uint16(state[addr:])&(each*(stateValid|statePending|stateWritten)) != each*(stateValid|stateWritten) {
+			break
+		}
+		if s.writes[addr/4] == split && addr+2 <= uint64(len(s.byteWrites)) && addr+2 <= uint64(len(s.byteReads)) {
+			writes, reads := (*[2]uint32)(s.byteWrites[addr:]), (*[2]uint32)(s.byteReads[addr:])
+			if max(writes[0], writes[1], reads[0], reads[1]) < limit {
+				reads[0], reads[1] = me|uint32(l), me|uint32(l)
+			} else if !w.enter(addr, 2, false, l) {
+				break
+			}
+		} else if !w.enter(addr, 2, false, l) {
+			break
+		}
+		rd[l] = uint64(binary.LittleEndian.Uint16(data[addr:]))
+		shared.addr[n&31] = addr
+		n++
+	}
+	shared.n = n
+	return m
 }

@@ -61,6 +61,7 @@ func (s *shadow) resize(n int) {
 	s.writes, s.reads = s.writes[:n/4], s.reads[:n/4]
 	if s.byteWrites != nil && cap(s.byteWrites) < n {
 		s.byteWrites, s.byteReads = nil, nil
+		clear(s.writes[:cap(s.writes)]) // no word is split
 	}
 	if s.byteWrites != nil {
 		s.byteWrites, s.byteReads = s.byteWrites[:n], s.byteReads[:n]

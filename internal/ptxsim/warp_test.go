@@ -3,6 +3,7 @@ package ptxsim
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -239,5 +240,24 @@ func TestMmaFragments(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A launch with more shared memory than an earlier one of the same device, which left split words.
+func TestSplitWordsOfEarlierLaunches(t *testing.T) {
+	d := NewDevice(Options{Threads: 1})
+	out := upload(t, d, "out", make([]byte, 64))
+	for i, size := range []int{2048, 512, 1024, 2048, 4096} {
+		narrow := "st.shared.u8 [%d1], %r1;"
+		if i == 0 {
+			narrow = ""
+		}
+		text := strings.Replace(kernelText("mov.u32 %r1, %tid.x; mov.u64 %d3, s; mad.wide.u32 %d3, %r1, 4, %d3; st.shared.u32 [%d3], %r1; bar.sync 0; mov.u64 %d1, s; cvt.u64.u32 %d2, %r1; add.s64 %d1, %d1, %d2; "+narrow),
+			".visible", fmt.Sprintf(".shared .align 16 .b8 s[%d];.visible", size), 1)
+		m, err := Parse("split.ptx", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustLaunch(t, d, m.Kernel("main"), Dim3{X: 2}, Dim3{X: 64}, 0, Addr(out))
 	}
 }
