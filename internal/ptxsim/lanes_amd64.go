@@ -55,6 +55,59 @@ func multiplyLanes(s mmaShape, r *[warpSize]uint64, regs *mmaRegisters, halves i
 	}
 }
 
+// sharedView is shared memory as a warp sees it: what is known of each byte, of each word and of time.
+type sharedView struct {
+	data, state   *byte
+	writes, reads *uint32
+	bytes         uint64
+	limit, me     uint32
+}
+
+//go:noescape
+func matrixRows(s *sharedView, rows *[8]uint64, d *[warpSize]uint64) bool
+
+//go:noescape
+func matrixRowsTransposed(s *sharedView, rows *[8]uint64, d *[warpSize]uint64) bool
+
+//go:noescape
+func wideWrite(s *sharedView, addr uint64, lane uint32) bool
+
+//go:noescape
+func gatherPairs(p *byte, s0, s1 *[warpSize]uint64)
+
+//go:noescape
+func gatherQuads(p *byte, s0, s1, s2, s3 *[warpSize]uint64)
+
+//go:noescape
+func gatherHalves(p *byte, s *[warpSize]uint64)
+
+// view returns the shared memory for accesses of the warp from a lane on.
+func (w *warp) view(lane int) sharedView {
+	s := w.blk.shared
+	return sharedView{&s.data[0], &s.state[0], &s.writes[0], &s.reads[0], uint64(len(s.data)), w.order.limit, w.order.now<<entryStamp | uint32(w.id<<entryWarp|lane)}
+}
+
+// matrix loads the matrix of which lane is the first row's; false where it takes the long way.
+func (w *warp) matrix(lane int, rows *[8]uint64, d int, trans bool) bool {
+	if !hasLanes {
+		return false
+	}
+	v := w.view(lane)
+	if trans {
+		return matrixRowsTransposed(&v, rows, &w.r[d])
+	}
+	return matrixRows(&v, rows, &w.r[d])
+}
+
+// wide enters a plain write of 16 bytes; false where it takes the long way.
+func (w *warp) wide(lane int, addr uint64) bool {
+	if !hasLanes {
+		return false
+	}
+	v := w.view(0)
+	return wideWrite(&v, addr, uint32(lane))
+}
+
 func strided(base *[warpSize]uint64, first, stride uint64) uint32 {
 	if hasLanes {
 		return stridedLanes(base, first, stride)
@@ -101,9 +154,20 @@ func spread(w *warp, dst []int, data []byte, size int) bool {
 
 // gathered sets data to the elements of all lanes; false where it does not know how.
 func gathered(w *warp, src []int, data []byte, size int) bool {
-	if !hasLanes || size != 4 || len(src) != 1 || len(data) != 4*warpSize {
+	if !hasLanes || len(data) != len(src)*size*warpSize {
 		return false
 	}
-	gatherWords(&data[0], &w.r[src[0]])
+	switch {
+	case size == 4 && len(src) == 1:
+		gatherWords(&data[0], &w.r[src[0]])
+	case size == 2 && len(src) == 1:
+		gatherHalves(&data[0], &w.r[src[0]])
+	case size == 4 && len(src) == 2:
+		gatherPairs(&data[0], &w.r[src[0]], &w.r[src[1]])
+	case size == 4 && len(src) == 4:
+		gatherQuads(&data[0], &w.r[src[0]], &w.r[src[1]], &w.r[src[2]], &w.r[src[3]])
+	default:
+		return false
+	}
 	return true
 }

@@ -19,3 +19,6 @@ func gathered(*warp, []int, []byte, int) bool         { return false }
 func multiplyLanes(mmaShape, *[warpSize]uint64, *mmaRegisters, int) {
 	panic("ptxsim: no vector instructions")
 }
+
+func (w *warp) matrix(int, *[8]uint64, int, bool) bool { return false }
+func (w *warp) wide(int, uint64) bool                  { return false }

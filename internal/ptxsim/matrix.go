@@ -3,6 +3,7 @@ package ptxsim
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // buildLdmatrix loads 1, 2 or 4 matrices of 8 x 8 16-bit elements. Lane 8 i + r
@@ -65,44 +66,56 @@ func buildLdmatrix(x *building) exec {
 }
 
 // loadMatrices is ldmatrix where all rows are as they should be; else it returns false
-// and has set no register.
+// and may have set some of the registers, but not that of the addresses.
 func (w *warp) loadMatrices(at place, dst []int, trans bool) bool {
 	window, ok := w.sharedSpace(at, fullMask)
-	if !ok {
+	if !ok || slices.Contains(dst, at.base) {
 		return false
 	}
-	s := w.blk.shared
-	me := w.order.now<<entryStamp | uint32(w.id<<entryWarp)
-	var rows [warpSize]uint64
-	base := &w.r[at.base]
-	for l := range rows[:8*len(dst)] {
-		addr := base[l] + at.off - window
-		if addr&15 != 0 || addr >= uint64(len(s.data)) || !fine(s.state[addr:], 16, false) ||
-			!w.enterReads(s.writes[addr/4:addr/4+4], s.reads[addr/4:addr/4+4], me|uint32(l)) {
+	for i, d := range dst {
+		var rows [8]uint64
+		for r := range rows {
+			rows[r] = w.r[at.base][8*i+r] + at.off - window
+		}
+		if !w.matrix(8*i, &rows, d, trans) && !w.loadMatrix(8*i, &rows, d, trans) {
 			return false
 		}
-		rows[l] = addr
 	}
-	for i, d := range dst {
-		w.count.SharedConflicts += conflicts(rows[8*i:8*i+8], 16)
-		rd := &w.r[d]
-		for r, addr := range rows[8*i : 8*i+8] {
-			row := s.data[addr : addr+16]
-			if !trans {
-				a, b := binary.LittleEndian.Uint64(row), binary.LittleEndian.Uint64(row[8:])
-				to := rd[4*r : 4*r+4]
-				to[0], to[1], to[2], to[3] = a&fullMask, a>>32, b&fullMask, b>>32
-				continue
-			}
-			// Element c of row r is half r%2 of lane 4 c + r/2.
-			shift := 16 * (r % 2)
-			for c := range 8 {
-				v := uint64(binary.LittleEndian.Uint16(row[2*c:])) << shift
-				if to := &rd[4*c+r/2]; shift == 0 {
-					*to = v
-				} else {
-					*to |= v
-				}
+	for i := range dst {
+		var rows [8]uint64
+		for r := range rows {
+			rows[r] = w.r[at.base][8*i+r] + at.off
+		}
+		w.count.SharedConflicts += conflicts(rows[:], 16)
+	}
+	return true
+}
+
+// loadMatrix loads one matrix if all of its rows, whose addresses come from the lanes from first on, are as they should be.
+func (w *warp) loadMatrix(first int, rows *[8]uint64, d int, trans bool) bool {
+	s := w.blk.shared
+	for r, addr := range rows {
+		if addr&15 != 0 || addr >= uint64(len(s.data)) || !fine(s.state[addr:], 16, false) || !w.enter(addr, 16, false, first+r) {
+			return false
+		}
+	}
+	rd := &w.r[d]
+	for r, addr := range rows {
+		row := s.data[addr : addr+16]
+		if !trans {
+			a, b := binary.LittleEndian.Uint64(row), binary.LittleEndian.Uint64(row[8:])
+			to := rd[4*r : 4*r+4]
+			to[0], to[1], to[2], to[3] = a&fullMask, a>>32, b&fullMask, b>>32
+			continue
+		}
+		// Element c of row r is half r%2 of lane 4 c + r/2.
+		shift := 16 * (r % 2)
+		for c := range 8 {
+			v := uint64(binary.LittleEndian.Uint16(row[2*c:])) << shift
+			if to := &rd[4*c+r/2]; shift == 0 {
+				*to = v
+			} else {
+				*to |= v
 			}
 		}
 	}

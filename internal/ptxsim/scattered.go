@@ -139,8 +139,10 @@ func (w *warp) enterSplit(word int, me uint32, write bool) bool {
 // their states; nil where the long way must be taken.
 func (w *warp) quickWrite(lane int, addr uint64, n int) (data, state []byte) {
 	s := w.blk.shared
-	if addr&uint64(n-1) != 0 || addr >= uint64(len(s.data)) || !fine(s.state[addr:], n, true) || !w.enter(addr, n, true, lane) {
-		return nil, nil
+	if n != 16 || !w.wide(lane, addr) {
+		if addr&uint64(n-1) != 0 || addr >= uint64(len(s.data)) || !fine(s.state[addr:], n, true) || !w.enter(addr, n, true, lane) {
+			return nil, nil
+		}
 	}
 	return s.data[addr : addr+uint64(n)], s.state[addr : addr+uint64(n)]
 }
@@ -230,8 +232,10 @@ func (w *warp) storeScattered(at place, m uint32, src []int, size int, shared *r
 	for ; m != 0; m &= m - 1 {
 		l := bits.TrailingZeros32(m) & 31
 		addr := base[l] + at.off - window
-		if addr&uint64(n-1) != 0 || addr >= uint64(len(s.data)) || !fine(s.state[addr:], n, true) || !w.enter(addr, n, true, l) {
-			return m
+		if n != 16 || !w.wide(l, addr) {
+			if addr&uint64(n-1) != 0 || addr >= uint64(len(s.data)) || !fine(s.state[addr:], n, true) || !w.enter(addr, n, true, l) {
+				return m
+			}
 		}
 		for i, r := range src {
 			store(s.data[addr+uint64(i*size):], size, w.r[r][l])

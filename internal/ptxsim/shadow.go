@@ -228,6 +228,15 @@ func (s *shadow) touchBytes(addr int, data []byte, by access, off int) (at int, 
 	return 0, "", ""
 }
 
+// bytes returns the entries of n bytes from addr on, whose words it splits.
+func (s *shadow) bytes(addr uint64, n int) (writes, reads []uint32) {
+	end := addr + uint64(n)
+	for word := addr / 4; word < (end+3)/4; word++ {
+		s.split(int(word))
+	}
+	return s.byteWrites[addr:end], s.byteReads[addr:end]
+}
+
 // split gives the bytes of a word entries of their own.
 func (s *shadow) split(word int) {
 	if s.byteWrites == nil {

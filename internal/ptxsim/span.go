@@ -154,10 +154,21 @@ func (w *warp) storeSpan(at place, m uint32, src []int, size int, k accessKind) 
 // readSpan enters a read of shared memory into the shadow; false where the long way must
 // be taken. Nothing has changed then.
 func (w *warp) readSpan(s *span, m uint32, n int, k accessKind) bool {
-	if n < 4 || k != plainRead {
+	if k != plainRead {
 		return false
 	}
 	b := w.blk.shared
+	if n < 4 {
+		if s.stride == 0 {
+			return false
+		}
+		writes, reads := b.bytes(s.addr, len(s.data))
+		if !below(writes, w.order.limit) || !below(reads, w.order.limit) {
+			return false
+		}
+		number(reads, w.order.now<<entryStamp|uint32(w.id<<entryWarp|bits.TrailingZeros32(m)), n)
+		return true
+	}
 	word := s.addr / 4
 	writes, reads := b.writes[word:word+uint64(len(s.data)/4)], b.reads[word:word+uint64(len(s.data)/4)]
 	first := bits.TrailingZeros32(m)
@@ -205,10 +216,18 @@ func (w *warp) readSpan(s *span, m uint32, n int, k accessKind) bool {
 
 // writeSpan enters a write of shared memory into the shadow; see readSpan.
 func (w *warp) writeSpan(s *span, m uint32, n int, k accessKind) bool {
-	if n < 4 || k != plainWrite {
+	if k != plainWrite {
 		return false
 	}
 	b := w.blk.shared
+	if n < 4 {
+		writes, reads := b.bytes(s.addr, len(s.data))
+		if !below(writes, w.order.limit) || !below(reads, w.order.limit) {
+			return false
+		}
+		number(writes, w.order.now<<entryStamp|uint32(w.id<<entryWarp|bits.TrailingZeros32(m)), n)
+		return true
+	}
 	word := s.addr / 4
 	writes, reads := b.writes[word:word+uint64(len(s.data)/4)], b.reads[word:word+uint64(len(s.data)/4)]
 	me := w.order.now<<entryStamp | uint32(w.id<<entryWarp|bits.TrailingZeros32(m))

@@ -38,6 +38,7 @@ func write(dir string) error {
 	entry(&s)
 	leaves(&s)
 	matrices(&s)
+	rows(&s)
 	g.WriteString(warning + "package ptxsim\n\n// The instructions of lane records.\nconst (\nlanesEnd = iota\n")
 	for _, in := range instructions {
 		piece(&s, in, false)
