@@ -183,6 +183,12 @@ type Config struct {
 	EarlyStop int `yaml:"early_stop,omitempty" json:",omitempty"`
 	// LoggingSteps: steps between log lines. Values: 1 or more. Default 20.
 	LoggingSteps int64 `yaml:"logging_steps"`
+	// MetricsAddr: serve metrics for Prometheus at this address: a port, on loopback only,
+	// or host:port (default: nowhere).
+	MetricsAddr string `yaml:"metrics_addr,omitempty" json:",omitempty"`
+	// OnEvent: shell command that gets a JSON object on standard input at each evaluation,
+	// checkpoint and at the end (default: none).
+	OnEvent string `yaml:"on_event,omitempty" json:",omitempty"`
 	// DryRun: check everything, print parameters, FLOPs, memory and disk, write nothing.
 	// Default false.
 	DryRun bool `yaml:"dry_run"`

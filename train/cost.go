@@ -21,7 +21,11 @@ func (r *runner) logCost() error {
 	r.cost.HostBytes, r.cost.DeviceBytes = host.PeakBytes(), deviceBytes(r.model.Backend())
 	rec := r.cost.Cost
 	r.cost = cost{since: now}
-	return r.write(&rec)
+	if err := r.write(&rec); err != nil {
+		return err
+	}
+	r.watch.Spent(CostMetrics(rec))
+	return nil
 }
 
 // deviceBytes is what a device has given out.

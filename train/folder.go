@@ -39,9 +39,7 @@ func (r *runner) describe(device string) error {
 	if err := r.begin(now); err != nil {
 		return err
 	}
-	c := r.plan.Config
-	c.Resume = false // of this process, not of a run made from the file
-	config, err := c.Encode()
+	config, err := r.plan.Config.ofRun().Encode()
 	if err != nil {
 		return err
 	}
@@ -57,6 +55,13 @@ func (r *runner) describe(device string) error {
 		return err
 	}
 	return r.report(StateRunning, "")
+}
+
+// ofRun is the configuration without what is of this process alone, not of a run that is
+// made from it: a folder from elsewhere starts no command and opens no port.
+func (c Config) ofRun() Config {
+	c.Resume, c.MetricsAddr, c.OnEvent = false, "", ""
+	return c
 }
 
 // Environment records where and how a run was made.

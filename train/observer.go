@@ -26,6 +26,8 @@ type Observer interface {
 	Updated(TopologyMetrics)
 	// Evaluated comes after every evaluation.
 	Evaluated(EvalMetrics)
+	// Spent comes after every log line and evaluation.
+	Spent(CostMetrics)
 	// Saved comes after every checkpoint, with its folder.
 	Saved(path string)
 	// Warned comes before Started with what the user should know of the run's start.
@@ -55,6 +57,9 @@ func (NopObserver) Updated(TopologyMetrics) {}
 
 // Evaluated implements Observer.
 func (NopObserver) Evaluated(EvalMetrics) {}
+
+// Spent implements Observer.
+func (NopObserver) Spent(CostMetrics) {}
 
 // Saved implements Observer.
 func (NopObserver) Saved(string) {}
@@ -122,6 +127,20 @@ type TopologyMetrics struct {
 	Survival4       *float64 // four
 	Survival8       *float64 // eight
 	NewbornNorm     *float64 // mean norm of the newborns over the largest norm pruned; nil: no such
+}
+
+// CostMetrics is where the time of the process went since the last one, and what memory is
+// in use: a "cost" record of metrics.jsonl.
+type CostMetrics struct {
+	Step          int64
+	Seconds       float64 // all of the time
+	DataSeconds   float64 // waiting for batches
+	StepSeconds   float64 // training steps without a topology update
+	UpdateSeconds float64 // whole training steps with one
+	EvalSeconds   float64
+	SaveSeconds   float64 // checkpoints
+	HostBytes     int64   // largest resident memory of the process so far; 0: not known
+	DeviceBytes   int64   // parameters, moments, activations and what the device adds
 }
 
 // Skipped is a checkpoint that was passed over, since it is damaged.

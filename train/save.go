@@ -67,7 +67,7 @@ func (r *runner) saveTo(dir string) (string, error) {
 		return "", err
 	}
 	s := savedState{
-		Config: r.plan.Config, Raw: rawTexts(&r.plan.Config), Model: r.plan.Model, Vocab: r.plan.data.vocab.Tokens(), Corpus: r.plan.data.counts,
+		Config: r.plan.Config.ofRun(), Raw: rawTexts(&r.plan.Config), Model: r.plan.Model, Vocab: r.plan.data.vocab.Tokens(), Corpus: r.plan.data.counts,
 		Normalizer: r.plan.data.vocab.Normalizer(), Text: &r.plan.Text.Fingerprint, Window: r.window, Summary: r.summary,
 		Made: r.made, Seen: r.seen, Grown: r.grown, Origin: r.plan.Origin,
 	}

@@ -79,7 +79,13 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 		s.SetLog(log)
 	}
 	watch := progress.NewRun(log, c.App.ErrWriter, config)
-	summary, err := train.Run(c.Context, config, devices.Open, watch)
+	watchers, end, err := attach(config, watch, log)
+	if err != nil {
+		watch.Close()
+		return err
+	}
+	summary, err := train.Run(c.Context, config, devices.Open, watchers)
+	end()
 	watch.Close()
 	if watch.Dir() != "" {
 		// The model goes first: the collector would let the report's memory come on top of it.

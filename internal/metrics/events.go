@@ -104,25 +104,8 @@ func (e *Events) Record(r Record) error {
 		prefix += r.Tensor + "/"
 	}
 	var summary []byte
-	for _, c := range r.columns()[1:] {
-		if c.missing() {
-			continue
-		}
-		var v float32
-		switch p := c.value.(type) {
-		case *int64:
-			v = float32(*p)
-		case *float64:
-			v = float32(*p)
-		case **float64:
-			if *p == nil {
-				continue
-			}
-			v = float32(**p)
-		default:
-			continue
-		}
-		summary = appendBytes(summary, summaryValue, scalarValue(prefix+c.name, v))
+	for key, v := range Numbers(r) {
+		summary = appendBytes(summary, summaryValue, scalarValue(prefix+key, float32(v)))
 	}
 	return e.write(event(e.now(), r.At(), eventSummary, summary))
 }

@@ -187,6 +187,9 @@ func (r *Run) Evaluated(m train.EvalMetrics) {
 		Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss)).Str("nsp_accuracy", fmt.Sprintf("%.3f", m.NSPAccuracy)).Msg("eval")
 }
 
+// Spent implements train.Observer.
+func (*Run) Spent(train.CostMetrics) {}
+
 // Saved implements train.Observer.
 func (r *Run) Saved(path string) { r.log.Info().Str("checkpoint", path).Msg("saved") }
 

@@ -208,6 +208,9 @@ func (r *sweepRun) Evaluated(e train.EvalMetrics) {
 	r.w.log.Info().Str("run", r.name).Int64("step", e.Step).Str("mlm_loss", fmt.Sprintf("%.4f", e.MLMLoss)).Msg("eval")
 }
 
+// Spent implements train.Observer.
+func (*sweepRun) Spent(train.CostMetrics) {}
+
 // Saved implements train.Observer.
 func (r *sweepRun) Saved(string) {}
 

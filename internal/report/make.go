@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/ownhost"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
@@ -62,7 +63,7 @@ func CheckFigures(path string) error {
 
 // Listen opens the address on which a page is served. An error is one of package usage.
 func Listen(address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
+	l, err := ownhost.Listen(address)
 	if err != nil {
 		return nil, usage.Errorf("listen: found %q (%w), expected an address such as 127.0.0.1:8080 that is free", address, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+	"github.com/sparsebert/sparsebert-gpu/internal/ownhost"
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -115,7 +116,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if q.URL.Path == "/version" {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		fmt.Fprint(w, version)
@@ -128,9 +128,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	w.Write(page) // the reader may have gone
 }
 
-// Serve serves on a listener until ctx ends, and then closes it.
+// pagePolicy lets the page do what it does and nothing else; no other page may show it.
+const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; " +
+	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// Serve serves on a listener until ctx ends, and then closes it. It answers requests for
+// the listener's own address only.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	server := ownhost.Server(l, pagePolicy, s)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	select {

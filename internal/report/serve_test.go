@@ -81,6 +81,15 @@ func TestServer(t *testing.T) {
 	if answer, err := http.Post(url, "text/plain", nil); err != nil || answer.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST: found %v (%v), expected 405", answer, err)
 	}
+	q, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Host = "evil.example" // whose owner points it here
+	if answer, err := http.DefaultClient.Do(q); err != nil || answer.StatusCode != http.StatusMisdirectedRequest ||
+		!strings.Contains(answer.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
+		t.Errorf("another host: found %v (%v), expected 421 and a policy", answer, err)
+	}
 	if err := os.WriteFile(path, []byte("no record\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}

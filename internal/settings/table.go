@@ -212,6 +212,11 @@ var table = []Setting{
 		Commands: SweepFile},
 	{Key: "logging_steps", Field: "LoggingSteps", Group: Running, Default: int64(20),
 		Range: &Range{Min: 1, Max: inf}, Help: "steps between log lines", Commands: SweepFile},
+	{Key: "metrics_addr", Field: "MetricsAddr", Group: Running, Default: "", Running: true, OmitEmpty: true,
+		Help: "serve metrics for Prometheus at this address: a port, on loopback only, or host:port (default: nowhere)"},
+	{Key: "on_event", Field: "OnEvent", Group: Running, Default: "", Running: true, OmitEmpty: true,
+		Help: "shell command that gets a JSON object on standard input at each evaluation, checkpoint and at the end " +
+			"(default: none)"},
 	{Key: "dry_run", Field: "DryRun", Group: Running, Default: false, Running: true,
 		Help: "check everything, print parameters, FLOPs, memory and disk, write nothing"},
 	{Key: "quiet", Field: "Quiet", Aliases: []string{"q"}, Group: Running, Default: false, Running: true,

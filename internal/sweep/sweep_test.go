@@ -65,6 +65,7 @@ func (q *quiet) Stepped(int64, int64, float64) {
 func (q *quiet) Logged(train.TrainMetrics)     {}
 func (q *quiet) Updated(train.TopologyMetrics) {}
 func (q *quiet) Evaluated(train.EvalMetrics)   {}
+func (q *quiet) Spent(train.CostMetrics)       {}
 func (q *quiet) Saved(string)                  {}
 func (q *quiet) Skipped(string, error)         {}
 func (q *quiet) Warned(string)                 {}
