@@ -14,6 +14,8 @@ trap 'rm -rf "$scratch"' EXIT
 pictures() {
   cat <<'P'
 small-width-64.jsonl pareto width-64
+small-width-64.jsonl pareto-narrow width-64-narrow
+small-width-64.jsonl pareto-all width-64-all
 P
 }
 

@@ -31,6 +31,7 @@ func reportFlags() []cli.Flag {
 		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the page to `FILE`"},
 		&cli.StringFlag{Name: "figures", Usage: "`FOLDER` for the figures (default: the name of FILE with -figures for .html)"},
 		&cli.BoolFlag{Name: "no-figures", Usage: "write the page only"},
+		&cli.StringFlag{Name: "step-times", Usage: "set losses against time too, by a `FILE` of bench --step --json"},
 		&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "serve the page, which follows the runs, until Ctrl-C"},
 		&cli.StringFlag{Name: "listen", Value: "127.0.0.1:0", Usage: "`ADDRESS` for --watch (default: this machine only, a free port)"},
 	}
@@ -69,7 +70,7 @@ func reportAction(c *cli.Context) error {
 	if err := report.CheckFigures(figures); err != nil && !c.Bool("no-figures") {
 		return err
 	}
-	r, err := report.Make(paths)
+	r, err := report.Make(paths, c.String("step-times"))
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func reportAction(c *cli.Context) error {
 
 // watchReport serves the page until the context ends.
 func watchReport(c *cli.Context, paths []string) error {
-	for _, name := range []string{"out", "figures", "no-figures"} {
+	for _, name := range []string{"out", "figures", "no-figures", "step-times"} {
 		if c.IsSet(name) {
 			return usage.Errorf("report: found --%s with --watch, expected one of them", name)
 		}

@@ -159,7 +159,12 @@ func (c *chart) draw(out canvas, w, h float64) {
 	c.drawLevels(out, f)
 	var busy obstacles
 	for i := range slices.Backward(c.curves) { // the first is on top
-		busy.add(c.curves[i].draw(out, func(p point) point { return c.on(f, p) }))
+		s := &c.curves[i]
+		busy.add(s.draw(out, func(p point) point { return c.on(f, p) }))
+		for k, ends := range s.spread[:min(len(s.spread), len(s.points))] { // a bar is no place for words
+			lo, hi := c.on(f, point{s.points[k].x, ends[0]}), c.on(f, point{s.points[k].x, ends[1]})
+			busy.add([]point{{lo.x + s.shift, lo.y}, {hi.x + s.shift, hi.y}})
+		}
 	}
 	for i := range c.curves {
 		s := &c.curves[i]

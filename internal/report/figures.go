@@ -111,9 +111,10 @@ func runCharts(runs []*Run) []figure {
 			axis{label: "fraction of the active blocks", zero: true, format: percent}, func(m metrics.Topology) float64 { return m.Turnover }),
 		topologyChart(runs, of, about{name: "mean-age", title: "Age of the active blocks"}, axis{label: "mean age, steps", zero: true, format: metric}, func(m metrics.Topology) float64 { return m.MeanAge }),
 	}
+	charts = append(charts, courseChart(runs))
 	var out []figure
 	for _, c := range charts {
-		if c.empty() {
+		if c == nil || c.empty() {
 			continue
 		}
 		for _, k := range legend {
@@ -121,7 +122,9 @@ func runCharts(runs []*Run) []figure {
 				c.legend = append(c.legend, k)
 			}
 		}
-		c.size()
+		if !c.wide {
+			c.size()
+		}
 		out = append(out, c)
 	}
 	return out

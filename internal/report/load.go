@@ -21,6 +21,8 @@ type Data struct {
 	Runs  []*Run
 	// Warnings say what was passed over or does not agree, a line each.
 	Warnings []string
+
+	steps *stepTimes // nil: losses are not set against time
 }
 
 // Load reads run folders, sweep folders, and a results.jsonl that stands alone. Errors wrap [ErrData], or are those of

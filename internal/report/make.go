@@ -14,12 +14,18 @@ import (
 // FileName is the report that train leaves in its run folder.
 const FileName = "report.html"
 
-// Make reads run folders and sweep folders and makes a report of them. An error about what they
-// hold is one of package usage.
-func Make(paths []string) (*Report, error) {
+// Make reads run folders and sweep folders and makes a report of them. stepTimes, if not "", is a
+// file of bench --step --json, by which losses are set against time too. An error about what the
+// files hold is one of package usage.
+func Make(paths []string, stepTimes string) (*Report, error) {
 	d, err := Load(paths)
 	if err != nil {
 		return nil, aboutData(err)
+	}
+	if stepTimes != "" {
+		if d.steps, err = readStepTimes(stepTimes); err != nil {
+			return nil, aboutData(err)
+		}
 	}
 	r, err := New(d)
 	return r, aboutData(err)
@@ -35,7 +41,7 @@ func aboutData(err error) error {
 
 // Leave writes the report of a run into its folder.
 func Leave(dir string) error {
-	r, err := Make([]string{dir})
+	r, err := Make([]string{dir}, "")
 	if err != nil {
 		return err
 	}

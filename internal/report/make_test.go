@@ -42,7 +42,7 @@ func TestChecks(t *testing.T) {
 // What is wrong with the runs is the user's to mend.
 func TestMakeOfNothing(t *testing.T) {
 	dir := t.TempDir()
-	if r, err := report.Make([]string{dir}); r != nil || !usage.Is(err) {
+	if r, err := report.Make([]string{dir}, ""); r != nil || !usage.Is(err) {
 		t.Errorf("Make: found %v and error %v", r, err)
 	}
 	if s, err := report.NewServer([]string{dir}); s != nil || !usage.Is(err) {

@@ -63,8 +63,14 @@ func New(d *Data) (*Report, error) {
 	r := &Report{data: d}
 	nameSeries(d.Runs)
 	_, colors := seriesColors(d.Runs)
-	if c := paretoChart(d.Runs, colors); c != nil {
-		r.shared = append(r.shared, c)
+	costs := []cost{paperFLOPs, allFLOPs}
+	if d.steps != nil {
+		costs = append(costs, d.steps.cost())
+	}
+	for _, by := range costs {
+		if c := costChart(d.Runs, colors, by); c != nil {
+			r.shared = append(r.shared, c)
+		}
 	}
 	if c := rateChart(d.Runs, colors); c != nil {
 		r.shared = append(r.shared, c)

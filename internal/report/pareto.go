@@ -10,22 +10,32 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
-// paretoChart is loss against FLOPs: a sign for each group, with its spread, a line through
-// each series, the dense families as interpolated. Nil with fewer than two finished runs.
+// paretoChart is loss against the FLOPs of the paper's count.
 func paretoChart(runs []*Run, colors map[string]ink) *chart {
+	return costChart(runs, colors, paperFLOPs)
+}
+
+// costChart is loss against what training costs: a sign for each group, with its spread, a line
+// through each series, the dense families as interpolated. Nil with fewer than two finished runs
+// whose cost is known.
+func costChart(runs []*Run, colors map[string]ink, by cost) *chart {
 	all := groups(runs)
 	n := 0
 	for _, g := range all {
-		n += len(g.runs)
+		g.flops = by.of(g.runs[0])
+		if g.flops > 0 {
+			n += len(g.runs)
+		}
 	}
 	if n < 2 {
 		return nil
 	}
+	all = slices.DeleteFunc(all, func(g *group) bool { return !(g.flops > 0) })
 	families := denseFamilies(all)
 	c := &chart{
-		about: about{name: "pareto", title: "Loss against FLOPs", wide: true, w: 820, h: 460, caption: "Final validation loss over the FLOPs of training by the paper's count (non-embedding, forward and backward). " +
+		about: about{name: by.name, title: by.title, wide: true, w: 820, h: 460, caption: "Final validation loss over " + by.caption + " " +
 			"Each sign is the mean over the seeds of one configuration, its bar their range; a line joins the sizes of a series."},
-		x:      axis{label: "training FLOPs", log: true, format: metric},
+		x:      by.axis,
 		y:      axis{label: "validation MLM loss, nats per masked token"},
 		levels: unigramLevels(runs),
 	}
@@ -48,31 +58,32 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 		s.points = append(s.points, point{g.flops, g.loss})
 		s.spread = append(s.spread, [2]float64{g.lo, g.hi})
 		s.tips = append(s.tips, g.tip())
-		end := ""
-		if len(families) == 1 && g.method != model.Dense {
-			if ratio := families[0].flopsFor(g.loss) / g.flops; finite(ratio) {
-				end = fmt.Sprintf("%.2f×", ratio)
-			}
-		}
-		s.ends = append(s.ends, end)
+		s.ends = append(s.ends, g.word(all, families))
 	}
 	moved := sideBySide(lines)
 	c.caption += single(all)
 	if moved {
 		c.caption += " Signs of equal FLOPs stand side by side, in the order of the legend."
 	}
-	if slices.ContainsFunc(lines, func(s curve) bool { return slices.ContainsFunc(s.ends, func(e string) bool { return e != "" }) }) {
-		c.caption += " Numbers: FLOPs of a dense model of equal loss over the run's own; above 1 the sparse run needs fewer."
+	if slices.ContainsFunc(lines, func(s curve) bool {
+		return slices.ContainsFunc(s.ends, func(e string) bool { return strings.HasSuffix(e, "×") })
+	}) {
+		c.caption += " Numbers: " + by.short + " of a dense model of equal loss over the run's own; above 1 the sparse run needs fewer."
 	}
-	joined := false
+	joined, ranged := false, false
 	for _, f := range families {
 		if len(f.family) > 1 {
 			lines = append(lines, f.curve(colors[f.series]))
+			ends := f.spread(all, colors[f.series])
+			lines, ranged = append(lines, ends...), ranged || len(ends) > 0
 			joined = true
 		}
 	}
 	if joined {
 		c.caption += " The dense line is interpolated between sizes, straight in the logarithms of both."
+	}
+	if ranged {
+		c.caption += " Thin lines are its range over seeds."
 	}
 	c.caption += between(all)
 	c.curves = lines
@@ -128,6 +139,30 @@ func between(all []*group) string {
 	return " The runs differ in these settings too: " + strings.Join(keys, ", ") + "."
 }
 
+func formatRatio(v float64) string { return fmt.Sprintf("%.2f×", v) }
+
+// word is what stands at a group's sign: the size of a dense one, the method of another and how
+// many times a dense model of equal loss costs. Where there are many signs it is the number alone.
+func (g *group) word(all []*group, families []named) string {
+	const many = 10
+	if g.method == model.Dense {
+		if len(all) > many {
+			return ""
+		}
+		return g.width()
+	}
+	var parts []string
+	if len(all) <= many {
+		parts = append(parts, g.method.String())
+	}
+	if len(families) == 1 {
+		if ratio := families[0].flopsFor(g.loss) / g.flops; finite(ratio) {
+			parts = append(parts, formatRatio(ratio))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
 // sideBySide moves series that begin at one number of FLOPs, as those of one sparsity do, a
 // few pixels apart, so that their bars do not hide each other. It says whether any were.
 func sideBySide(lines []curve) (moved bool) {
@@ -163,6 +198,30 @@ func (f named) curve(color ink) curve {
 	return s
 }
 
+// spread draws the lowest and the highest loss of each size of the family, as thin lines between
+// sizes of several seeds.
+func (f named) spread(all []*group, color ink) (out []curve) {
+	for _, end := range []func(*group) float64{func(g *group) float64 { return g.lo }, func(g *group) float64 { return g.hi }} {
+		s := curve{line: stroke{color: color, width: 1, alpha: 0.45}, marks: markNone}
+		joined, last := false, false
+		for _, g := range all {
+			if g.series != f.series || !slices.Contains(f.family, point{g.flops, g.loss}) {
+				continue
+			}
+			at := point{g.flops, end(g)}
+			if len(g.runs) == 1 {
+				at.y = math.NaN() // a range is not known
+			}
+			joined, last = joined || last && len(g.runs) > 1, len(g.runs) > 1
+			s.points = append(s.points, at)
+		}
+		if joined {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 func (g *group) tip() string {
 	var names []string
 	for _, r := range g.runs {
@@ -172,7 +231,7 @@ func (g *group) tip() string {
 	if len(g.runs) == 1 {
 		seeds = "one seed"
 	}
-	return fmt.Sprintf("%s: loss %.4f (%s) at %s FLOPs, %s", g.series, g.loss, seeds, metric(g.flops), strings.Join(names[:min(4, len(names))], ", "))
+	return fmt.Sprintf("%s: loss %.4f (%s) at %s, %s", g.series, g.loss, seeds, metric(g.flops), strings.Join(names[:min(4, len(names))], ", "))
 }
 
 func markOf(m model.Method) marker {

@@ -11,7 +11,7 @@ import (
 // A results.jsonl alone makes the picture that its folders would make, and no figure over
 // time.
 func TestResultsFile(t *testing.T) {
-	r, err := Make([]string{"../../bench/results/small-width-64.jsonl"})
+	r, err := Make([]string{"../../bench/results/small-width-64.jsonl"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,27 +20,37 @@ func (r *Report) WriteHTML(path string) error {
 }
 
 // WriteFigures writes each figure as NAME.svg and NAME.png to a folder, which it
-// makes where needed.
+// makes where needed; a wide one also for a narrow screen, as NAME-narrow.
 func (r *Report) WriteFigures(dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("make the folder of the figures: %w", err)
 	}
 	for _, f := range r.figures() {
 		a := f.meta()
-		svg, err := drawSVG(f, a.w, a.h, true)
-		if err != nil {
+		if err := writeFigure(f, filepath.Join(dir, a.name), a.w, a.h); err != nil {
 			return err
 		}
-		png, err := drawPNG(f, a.w, a.h)
-		if err != nil {
-			return err
-		}
-		path := filepath.Join(dir, a.name)
-		if err := errors.Join(writeFile(path+".svg", []byte(svg)), writeFile(path+".png", png)); err != nil {
-			return err
+		if a.wide {
+			w, h := f.narrow()
+			if err := writeFigure(f, filepath.Join(dir, a.name+"-narrow"), w, h); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// writeFigure writes a figure of a size as path.svg and path.png.
+func writeFigure(f figure, path string, w, h float64) error {
+	svg, err := drawSVG(f, w, h, true)
+	if err != nil {
+		return err
+	}
+	png, err := drawPNG(f, w, h)
+	if err != nil {
+		return err
+	}
+	return errors.Join(writeFile(path+".svg", []byte(svg)), writeFile(path+".png", png))
 }
 
 func writeFile(path string, content []byte) error {

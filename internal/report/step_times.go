@@ -1,0 +1,81 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+
+	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/train"
+)
+
+// stepTimes are the results of bench --step --json: seconds of a step by what it is.
+type stepTimes struct {
+	seconds  map[stepKind]float64
+	hardware string
+}
+
+// stepKind is what the time of a micro-batch depends on, as bench --step has it.
+type stepKind struct {
+	model     string
+	sparsity  float64
+	block     int // 0: dense
+	sequences int
+	seqLen    int
+}
+
+// readStepTimes reads a file of bench --step --json.
+func readStepTimes(path string) (*stepTimes, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, dataErrorf("%s: found %v, expected a readable file", path, err)
+	}
+	var rows []struct {
+		Model     string  `json:"model"`
+		Sparsity  float64 `json:"sparsity"`
+		Block     int     `json:"block"`
+		Sequences int     `json:"sequences"`
+		SeqLen    int     `json:"seq_len"`
+		Hardware  string  `json:"hardware"`
+		Median    float64 `json:"seconds_median"`
+	}
+	if err := json.Unmarshal(text, &rows); err != nil {
+		return nil, dataErrorf("%s: found %v, expected what bench --step --json prints", path, err)
+	}
+	t := &stepTimes{seconds: map[stepKind]float64{}}
+	for i, row := range rows {
+		if !(row.Median > 0) {
+			return nil, dataErrorf("%s: row %d: found seconds_median %v, expected a measured time", path, i+1, row.Median)
+		}
+		if i > 0 && row.Hardware != t.hardware {
+			return nil, dataErrorf("%s: row %d: found hardware %q beside %q, expected one", path, i+1, row.Hardware, t.hardware)
+		}
+		t.hardware = row.Hardware
+		t.seconds[stepKind{row.Model, row.Sparsity, row.Block, row.Sequences, row.SeqLen}] = row.Median
+	}
+	if len(rows) == 0 {
+		return nil, dataErrorf("%s: found no step, expected what bench --step --json prints", path)
+	}
+	return t, nil
+}
+
+// cost is the time of a run's steps on an idle machine, without evaluations and checkpoints.
+func (t *stepTimes) cost() cost {
+	return cost{
+		name: "pareto-time", title: "Loss against time", short: "time",
+		caption: fmt.Sprintf("the time of all steps: their number times the median of bench --step on an idle machine (%s), not the clock of the runs.", t.hardware),
+		axis:    axis{label: "training time, minutes", log: true, format: plain},
+		of: func(r *Run) float64 {
+			m, o, err := train.Shape(r.Config)
+			if err != nil {
+				return math.NaN()
+			}
+			kind := stepKind{fmt.Sprintf("%d layers of %d", m.Layers, m.Hidden), r.Config.Sparsity, r.Config.BlockSize, o.MicroBatch, o.SeqLen}
+			if r.Config.Method == model.Dense {
+				kind.sparsity, kind.block = 0, 0
+			}
+			return t.seconds[kind] * float64(r.Config.Accumulation) * float64(r.Final().Step) / 60
+		},
+	}
+}
