@@ -159,7 +159,7 @@ func TestReportBadInput(t *testing.T) {
 		{"unknown flag", []string{"report", run, "--output", "@"}, []string{"unknown flag --output"}},
 		{"no run", []string{"report", empty, "--out", "@"}, []string{empty, "expected a run folder or a sweep folder"}},
 		{"nothing there", []string{"report", filepath.Join(empty, "x"), "--out", "@"}, []string{"found no such folder"}},
-		{"a file", []string{"report", filepath.Join(in.dir, "file"), "--out", "@"}, []string{"found a file"}},
+		{"a file", []string{"report", filepath.Join(in.dir, "file"), "--out", "@"}, []string{"found no result"}},
 		{"broken metrics", []string{"report", broken, "--out", "@"}, []string{"metrics.jsonl:1", "found no kind"}},
 		{"no record", []string{"report", fresh, "--out", "@"}, []string{"found no record"}},
 		{"empty name", []string{"report", "", "--out", "@"}, []string{"found an empty name"}},
