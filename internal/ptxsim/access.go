@@ -219,6 +219,9 @@ func buildLd(x *building) exec {
 			m = w.loadScattered(&base, at, m, dst, size, shared)
 		}
 		v := w.window(at.space, base[bits.TrailingZeros32(m)&31]+at.off)
+		if narrow && v.data != nil && size == 4 && len(dst) == 1 {
+			m = v.loadWords(&base, at.off, m, &w.r[dst[0]], global)
+		}
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m) & 31
 			addr := base[l] + at.off
@@ -301,6 +304,9 @@ func buildSt(x *building) exec {
 		}
 		var value [16]byte
 		v := w.window(at.space, w.r[at.base][bits.TrailingZeros32(m)&31]+at.off)
+		if v.data != nil && size == 4 && len(src) == 1 {
+			m = v.storeWords(&w.r[at.base], at.off, m, &w.r[src[0]], global)
+		}
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m) & 31
 			addr := w.r[at.base][l] + at.off

@@ -60,11 +60,14 @@ func newBlockRun(st *launchState) *blockRun {
 	for id := 0; id*warpSize < threads; id++ {
 		w := m.warp(id, prog)
 		again := w.prog == prog
-		w.blk, w.id, w.all, w.prog, w.count = b, id, fullMask, prog, &b.count
+		same := again && w.shape == st.shape()
+		w.blk, w.id, w.all, w.prog, w.count, w.shape = b, id, fullMask, prog, &b.count, st.shape()
 		if left := threads - id*warpSize; left < warpSize {
 			w.all = 1<<left - 1
 		}
-		w.fill(again)
+		if !same {
+			w.fill(again)
+		}
 		b.warps = append(b.warps, w)
 	}
 	return b

@@ -43,6 +43,46 @@ func (v *window) bytes(addr uint64, n int, write bool) (data, state []byte) {
 	return data, state
 }
 
+// loadWords loads a word for each lane of m, up to one that is not as it should be, from which on it
+// returns the lanes.
+func (v *window) loadWords(base *[warpSize]uint64, off uint64, m uint32, rd *[warpSize]uint64, global *request) (left uint32) {
+	data, state := v.data, v.state[:len(v.data)]
+	n := global.n
+	for ; m != 0; m &= m - 1 {
+		l := bits.TrailingZeros32(m) & 31
+		addr := base[l] + off
+		at := addr & slotMask
+		if addr>>slotBits != v.slot || addr&3 != 0 || at+4 > uint64(len(data)) || binary.LittleEndian.Uint32(state[at:])&0x01010101 != 0x01010101 {
+			break
+		}
+		rd[l] = uint64(binary.LittleEndian.Uint32(data[at:]))
+		global.addr[n&31] = addr
+		n++
+	}
+	global.n = n
+	return m
+}
+
+// storeWords is loadWords for a store.
+func (v *window) storeWords(base *[warpSize]uint64, off uint64, m uint32, from *[warpSize]uint64, global *request) (left uint32) {
+	data, state := v.data, v.state[:len(v.data)]
+	n := global.n
+	for ; m != 0; m &= m - 1 {
+		l := bits.TrailingZeros32(m) & 31
+		addr := base[l] + off
+		at := addr & slotMask
+		if addr>>slotBits != v.slot || addr&3 != 0 || at+4 > uint64(len(data)) {
+			break
+		}
+		binary.LittleEndian.PutUint32(data[at:], uint32(from[l]))
+		binary.LittleEndian.PutUint32(state[at:], 0x01010101)
+		global.addr[n&31] = addr
+		n++
+	}
+	global.n = n
+	return m
+}
+
 // written reports that all bytes have been written.
 func written(state []byte) bool {
 	switch len(state) {

@@ -34,6 +34,15 @@ type launchState struct {
 	races       *blockRaces // nil if races between blocks are not looked for
 }
 
+// shape is what the special registers that are not of a block follow from.
+type shape struct {
+	grid, block Dim3
+	dynamic     int
+	workspace   Ptr
+}
+
+func (st *launchState) shape() shape { return shape{st.grid, st.block, st.dynamic, st.workspace} }
+
 // Launch runs a kernel to its end: grid blocks of block threads, sharedBytes of
 // dynamic shared memory, and the parameters in order, each as many bytes as it
 // is declared with (see U32, U64, F32, Addr).

@@ -36,6 +36,7 @@ type warp struct {
 	id    int
 	all   uint32 // lanes that the block has
 	prog  *program
+	shape shape              // of the launch
 	r     [][warpSize]uint64 // register, lane
 	p     []uint32           // predicate: a bit per lane
 	local []byte             // lane-major
