@@ -52,6 +52,9 @@ type Config struct {
 	// Valid: validation text or shards; repeatable (default: every 20th training
 	// document).
 	Valid []string `yaml:"valid"`
+	// Test: text or shards for the final figure: measured once, after the last step, and
+	// used for nothing else; repeatable (default: none).
+	Test []string `yaml:"test,omitempty" json:",omitempty"`
 	// Vocab: vocab.txt to use (default: the shards' own, or one trained on the text).
 	Vocab string `yaml:"vocab"`
 	// Cased: vocab, or the vocabulary to train, is for text as it stands, with capital

@@ -27,7 +27,10 @@ type Text struct {
 	// the validation set's token frequencies but no context: the mark that a
 	// model must beat to have learnt anything.
 	UnigramEntropy float64
-	Fingerprint    Fingerprint
+	// TestTokens and TestEntropy are the same of the test text, 0 without one.
+	TestTokens  int64
+	TestEntropy float64
+	Fingerprint Fingerprint
 }
 
 // Fingerprint tells texts apart by what they hold, in order. Each part is a SHA-256
@@ -36,6 +39,7 @@ type Fingerprint struct {
 	Train string `json:"train"`
 	Valid string `json:"valid"`
 	Vocab string `json:"vocab"`
+	Test  string `json:"test,omitempty"` // "": there is none
 }
 
 // demoSeed draws the demo corpus: the same text in all runs, so that runs with
@@ -47,9 +51,10 @@ type dataset struct {
 	vocab  *corpus.Vocab
 	train  *corpus.Dataset // nil where nothing is trained
 	valid  *corpus.Dataset
-	counts string // see countsOf
+	test   *corpus.Dataset // nil: there is none
+	counts string          // see countsOf
 	text   Text
-	shared string // warns of validation text that is trained on; "": there is none
+	shared string // warns of held-out text that is elsewhere too; "": there is none
 }
 
 // countsOf sums up a store's numbers of documents, sentences and occurrences of
@@ -75,8 +80,11 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, p
 			return nil, err
 		}
 	}
-	if len(c.Valid) > 0 { // a wrong name must not wait for the training text
-		if err := corpus.CheckPaths(c.Valid); err != nil {
+	for _, paths := range [][]string{c.Valid, c.Test} { // a wrong name must not wait for the training text
+		if len(paths) == 0 {
+			continue
+		}
+		if err := corpus.CheckPaths(paths); err != nil {
 			return nil, err
 		}
 	}
@@ -117,28 +125,40 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, p
 		return nil, err
 	}
 	d := &dataset{vocab: vocab, counts: countsOf(train), text: textOf(vocab, valid)}
-	d.text.Fingerprint = Fingerprint{train.Fingerprint(), valid.Fingerprint(), vocab.SHA256()}
-	d.shared = sharedText(valid, train)
+	d.text.Fingerprint = Fingerprint{Train: train.Fingerprint(), Valid: valid.Fingerprint(), Vocab: vocab.SHA256()}
+	d.shared = sharedText("valid", valid, train)
 	o := c.datasetOptions()
 	if d.train, err = corpus.NewDataset(train, vocab, o); err != nil {
 		return nil, err
 	}
 	d.text.TrainTokens, d.text.TrainExamples = train.Tokens(), d.train.Examples()
 	o.Seed = evalSeed
-	if d.valid, err = corpus.NewDataset(valid, vocab, o); err != nil {
+	if d.valid, err = corpus.NewDataset(valid, vocab, o); err != nil || len(c.Test) == 0 {
+		return d, err
+	}
+	test, _, err := corpus.Load(ctx, corpus.LoadOptions{Paths: c.Test, Vocab: vocab, Threads: c.Threads, Progress: progress})
+	if err != nil {
 		return nil, err
 	}
-	return d, nil
+	d.text.Fingerprint.Test, d.text.TestTokens, d.text.TestEntropy = test.Fingerprint(), test.Tokens(), corpus.UnigramEntropy(test)
+	if d.shared == "" { // one warning is enough
+		if d.shared = sharedText("test", test, train); d.shared == "" {
+			d.shared = sharedText("test", test, valid)
+		}
+	}
+	d.test, err = corpus.NewDataset(test, vocab, o)
+	return d, err
 }
 
-// sharedText warns of documents of the validation text that are trained on.
-func sharedText(valid, train *corpus.Store) string {
-	shared := valid.SharedWith(train)
+// sharedText warns of documents of a held-out text, of the setting key, that are in another
+// text too.
+func sharedText(key string, held, other *corpus.Store) string {
+	shared := held.SharedWith(other)
 	if shared.Documents == 0 {
 		return ""
 	}
-	return fmt.Sprintf("valid: %d of %d documents of the validation text, %.1f %% of its tokens, are in the training text too: the validation loss is not that of unseen text",
-		shared.Documents, valid.Documents(), 100*float64(shared.Tokens)/float64(valid.Tokens()))
+	return fmt.Sprintf("%s: %d of %d documents of the held-out text, %.1f %% of its tokens, are in %s too: its loss is not that of unseen text",
+		key, shared.Documents, held.Documents(), 100*float64(shared.Tokens)/float64(held.Tokens()), other.Name())
 }
 
 // vocabSizeGiven tells whether the configuration asks for a size of its own.

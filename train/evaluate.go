@@ -61,7 +61,7 @@ func Evaluate(ctx context.Context, path string, o EvalOptions, open Opener) (_ *
 	var d *dataset
 	if len(o.Corpus) > 0 {
 		d, err = loadEvalData(ctx, c.Config, o.Corpus, c.vocab, o.Loading)
-	} else if d, err = loadData(ctx, c.Config, c.vocab, c.saved.demo(), o.Loading); err == nil {
+	} else if d, err = loadData(ctx, c.Config.withoutTest(), c.vocab, c.saved.demo(), o.Loading); err == nil {
 		out.Warnings, err = c.saved.sameValid(d)
 	}
 	if err != nil {

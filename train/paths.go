@@ -10,8 +10,8 @@ import (
 // and evaluated from any folder.
 func (c *Config) resolvePaths() error {
 	var err error
-	c.Corpus, c.Valid = slices.Clone(c.Corpus), slices.Clone(c.Valid)
-	for _, list := range [][]string{c.Corpus, c.Valid} {
+	c.Corpus, c.Valid, c.Test = slices.Clone(c.Corpus), slices.Clone(c.Valid), slices.Clone(c.Test)
+	for _, list := range [][]string{c.Corpus, c.Valid, c.Test} {
 		for i := range list {
 			if list[i], err = filepath.Abs(list[i]); err != nil {
 				return fmt.Errorf("find the corpus: %w", err)

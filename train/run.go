@@ -160,6 +160,11 @@ func (r *runner) loop(ctx context.Context) error {
 				}
 			}
 		}
+		if last {
+			if err := r.evaluateTest(ctx); err != nil {
+				return err
+			}
+		}
 		if logging || evaluating {
 			if err := r.logCost(); err != nil {
 				return err

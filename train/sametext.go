@@ -21,6 +21,8 @@ func (f Fingerprint) Differs(g Fingerprint) string {
 		return "training text"
 	case f.Valid != g.Valid:
 		return "validation text"
+	case f.Test != "" && g.Test != "" && f.Test != g.Test:
+		return "test text"
 	}
 	return ""
 }
@@ -84,6 +86,8 @@ func (p resumePoint) sameText(plan *Plan) (warnings []string, err error) {
 	switch part := p.saved.Text.Differs(plan.Text.Fingerprint); part {
 	case "":
 		return nil, nil
+	case "test text":
+		return nil, usage.Errorf("test: found another text, or its documents in another order, in %s, expected the %s that the run began with", named(c.Test), part)
 	case "validation text":
 		if len(c.Valid) > 0 {
 			return nil, c.refuse("valid: found another text, or its documents in another order, in %s, expected the %s that the run began with", named(c.Valid), part)

@@ -160,8 +160,8 @@ func TestValidationTextThatIsTrainedOn(t *testing.T) {
 	corpus := write("corpus.txt", 0, 80)
 	for valid, want := range map[string]string{
 		write("other.txt", 80, 100): "",
-		write("part.txt", 75, 95):   "valid: 5 of 20 documents of the validation text, 25.0 % of its tokens,",
-		corpus:                      "valid: 80 of 80 documents of the validation text, 100.0 % of its tokens,",
+		write("part.txt", 75, 95):   "valid: 5 of 20 documents of the held-out text, 25.0 % of its tokens,",
+		corpus:                      "valid: 80 of 80 documents of the held-out text, 100.0 % of its tokens,",
 		"":                          "", // every 20th document is kept aside
 	} {
 		c := train.DefaultConfig()

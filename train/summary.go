@@ -11,6 +11,7 @@ type Summary struct {
 	FirstLoss      float64 // MLM loss of the first log line of the run's metrics
 	Train          TrainMetrics
 	Eval           EvalMetrics
+	Test           *EvalMetrics // on the test text, measured once; nil without one
 	UnigramEntropy float64
 	FLOPs          float64 // the paper's count of the whole run, on the blocks that exist
 	DenseFLOPs     float64 // of the dense model for the same steps

@@ -119,6 +119,9 @@ func printSummary(w io.Writer, s *train.Summary) {
 	if s.Best != nil {
 		fmt.Fprintf(w, "best            loss %.3f on masked tokens of the validation text, at step %d\n", s.Best.MLMLoss, s.Best.Step)
 	}
+	if s.Test != nil {
+		fmt.Fprintf(w, "test text       loss %.3f, accuracy %.1f %%, measured once, after the last step\n", s.Test.MLMLoss, 100*s.Test.MLMAccuracy)
+	}
 	fmt.Fprintf(w, "FLOPs           %.3g non-embedding, forward and backward", s.FLOPs)
 	if s.Sparse {
 		fmt.Fprintf(w, "; the dense model would take %.3g, %.1f times as many", s.DenseFLOPs, s.DenseFLOPs/s.FLOPs)

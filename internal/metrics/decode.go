@@ -29,6 +29,8 @@ func newRecord(kind string) Record {
 		return &Train{}
 	case "eval":
 		return &Eval{}
+	case "test":
+		return &Test{}
 	case "topology":
 		return &Topology{}
 	case "tensor":
@@ -59,7 +61,7 @@ func decodeJSON(line []byte) (Record, error) {
 	name, _ := kind.(string)
 	r := newRecord(name)
 	if r == nil {
-		return nil, malformed(fmt.Sprintf("kind %.40q", fmt.Sprint(kind)), "train, eval, topology, tensor, picture or cost")
+		return nil, malformed(fmt.Sprintf("kind %.40q", fmt.Sprint(kind)), "train, eval, test, topology, tensor, picture or cost")
 	}
 	key := next()
 	for _, c := range r.columns() {

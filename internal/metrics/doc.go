@@ -7,6 +7,7 @@
 //
 //	{"kind":"train","step","loss","mlm_loss","nsp_loss","lr","grad_norm","tokens_per_second","flops"}
 //	{"kind":"eval","step","mlm_loss","mlm_accuracy","nsp_loss","nsp_accuracy"}
+//	{"kind":"test","step","mlm_loss","mlm_accuracy","nsp_loss","nsp_accuracy"}
 //	{"kind":"topology","step","update","prune_ratio","pruned","explored_dof","removed_new_ratio",
 //	"turnover","mean_age","empty_rows","empty_cols","seconds"}
 //	{"kind":"tensor","step","tensor","pruned","explored_dof","removed_new_ratio","turnover","mean_age",

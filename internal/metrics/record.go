@@ -11,7 +11,7 @@ import (
 // ErrMalformed is wrapped by the errors about a line that is no record.
 var ErrMalformed = errors.New("malformed metrics")
 
-// Record is one line of metrics.jsonl: a [*Train], [*Eval], [*Topology],
+// Record is one line of metrics.jsonl: a [*Train], [*Eval], [*Test], [*Topology],
 // [*Tensor], [*Snapshot] or [*Cost].
 type Record interface {
 	// Kind is the value of the "kind" key.
@@ -126,6 +126,13 @@ func (r *Eval) columns() []column {
 		equal("nsp_accuracy", &r.NSPAccuracy),
 	}
 }
+
+// Test is the evaluation on the test text after the last step. Its columns are those of
+// an [Eval].
+type Test struct{ Eval }
+
+// Kind implements [Record].
+func (*Test) Kind() string { return "test" }
 
 // Topology is one update of the sparse topology, averaged over the tensors;
 // RemovedNewRatio is that of all pruned blocks together.

@@ -82,6 +82,9 @@ func cardsOf(r *Run) []card {
 			card{"masked tokens found", percent(math.Round(f.MLMAccuracy*1e4) / 1e4), "on the validation text"},
 			card{"next sentence", percent(math.Round(f.NSPAccuracy*1e4) / 1e4), fmt.Sprintf("loss %s", lossText(f.NSPLoss))})
 	}
+	if t := r.Test; t != nil {
+		out = append(out, card{"test MLM loss", lossText(t.MLMLoss), "measured once, after the last step"})
+	}
 	if flops := r.FLOPsAt(r.Steps()); flops > 0 {
 		note := "by the paper's count"
 		if l := r.Estimate; l != nil && c.Method != model.Dense {

@@ -25,9 +25,38 @@ const denseSeries = "dense"
 
 // ended says whether a run was trained to its end and has a final loss. It counts
 // with its last evaluation, and only after its last step.
-func (r *Run) ended() bool {
-	f := r.Final()
-	return f != nil && f.Step >= r.Config.MaxSteps && finite(f.MLMLoss)
+func (r *Run) ended() bool { return r.atItsEnd() && finite(r.loss()) }
+
+// loss is the final figure of a run that has a last evaluation.
+func (r *Run) loss() float64 {
+	if r.byTest && r.Test != nil {
+		return r.Test.MLMLoss
+	}
+	return r.Final().MLMLoss
+}
+
+// finalText chooses the text whose loss is the final figure of all runs: that of the test, which
+// nothing was chosen by, where all that are reported have measured one and the same, else that of
+// the validation. It returns the name of the text.
+func finalText(runs []*Run) string {
+	reported, test, of := false, true, map[string]bool{}
+	for _, r := range runs {
+		if !r.atItsEnd() || r.Candidate() {
+			continue
+		}
+		reported, test = true, test && r.Test != nil
+		if r.Text != nil {
+			of[r.Text.Test] = true
+		}
+	}
+	test = test && reported && len(of) <= 1
+	for _, r := range runs {
+		r.byTest = test
+	}
+	if test {
+		return "test"
+	}
+	return "validation"
 }
 
 // groups puts the runs that were trained to their end together, by series, then by
@@ -47,7 +76,7 @@ func groups(runs []*Run) []*group {
 		}
 		g := byKey[key]
 		if g == nil {
-			g = &group{series: seriesOf(r), method: c.Method, flops: r.FLOPsAt(r.Final().Step)}
+			g = &group{series: seriesOf(r), method: c.Method}
 			byKey[key] = g
 			all = append(all, g)
 		}
@@ -65,15 +94,16 @@ func groups(runs []*Run) []*group {
 // sum works out mean and spread.
 func (g *group) sum() {
 	slices.SortStableFunc(g.runs, func(a, b *Run) int { return cmp.Compare(a.Config.Seed, b.Config.Seed) })
-	g.loss, g.lo, g.hi = 0, math.Inf(1), math.Inf(-1)
+	g.flops, g.loss, g.lo, g.hi = 0, 0, math.Inf(1), math.Inf(-1)
 	for _, r := range g.runs {
-		loss := r.Final().MLMLoss
+		loss := r.loss()
 		g.loss += loss / float64(len(g.runs))
+		g.flops += r.FLOPsAt(r.Final().Step) / float64(len(g.runs)) // one number, but of runs that stopped early
 		g.lo, g.hi = min(g.lo, loss), max(g.hi, loss)
 	}
 	squares := 0.
 	for _, r := range g.runs {
-		d := r.Final().MLMLoss - g.loss
+		d := r.loss() - g.loss
 		squares += d * d
 	}
 	g.sd = math.Sqrt(squares / float64(len(g.runs)-1)) // of one run 0/0

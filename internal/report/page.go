@@ -50,6 +50,7 @@ type Report struct {
 	details     []*detail
 	perRun      [][]figure
 	groups      []*group
+	text        string // that of the final figures: see finalText
 	Comparisons []Comparison
 	Pairs       []Pair
 }
@@ -62,6 +63,7 @@ func New(d *Data) (*Report, error) {
 	}
 	r := &Report{data: d}
 	nameSeries(d.Runs)
+	r.text = finalText(d.Runs)
 	_, colors := seriesColors(d.Runs)
 	costs := []cost{paperFLOPs, allFLOPs}
 	if d.steps != nil {
@@ -104,6 +106,7 @@ type view struct {
 	Warnings []string
 	Cards    []card
 	Shared   []figureView
+	Text     string // of the final figures
 	Series   []seriesView
 	Pairs    []pairView
 	Compare  []Comparison
@@ -156,7 +159,7 @@ func (r *Report) HTML(out io.Writer, watch bool) error {
 		}
 	}
 	v.Cards, v.Warnings = r.cards(), append(slices.Clone(v.Warnings), r.tooShort()...)
-	v.Series, v.Pairs = r.seriesRows(), r.pairRows()
+	v.Series, v.Pairs, v.Text = r.seriesRows(), r.pairRows(), r.text
 	var err error
 	if v.Shared, err = drawAll(r.shared); err != nil {
 		return err

@@ -33,6 +33,8 @@ type runData struct {
 	MLMAccuracy *float64           `json:"mlm_accuracy"`
 	NSPLoss     *float64           `json:"nsp_loss"`
 	NSPAccuracy *float64           `json:"nsp_accuracy"`
+	TestLoss    *float64           `json:"test_mlm_loss"` // on the test text, after the last step
+	TestFound   *float64           `json:"test_mlm_accuracy"`
 	TrainLoss   *float64           `json:"train_loss"` // MLM and NSP, of the last log line
 	ExploredDOF *float64           `json:"explored_dof"`
 	RemovedNew  *float64           `json:"removed_new_ratio"`
@@ -67,6 +69,9 @@ func dataOf(r *Run) runData {
 	}
 	if f := r.Final(); f != nil {
 		d.MLMLoss, d.MLMAccuracy, d.NSPLoss, d.NSPAccuracy = &f.MLMLoss, &f.MLMAccuracy, &f.NSPLoss, &f.NSPAccuracy
+	}
+	if t := r.Test; t != nil && !r.broken() {
+		d.TestLoss, d.TestFound = &t.MLMLoss, &t.MLMAccuracy
 	}
 	if n := len(r.Train); n > 0 && !r.broken() {
 		d.TrainLoss = &r.Train[n-1].Record.Loss

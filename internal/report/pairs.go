@@ -82,7 +82,7 @@ func pairOf(a, b *group) (p Pair, ok bool) {
 		if i < 0 {
 			continue
 		}
-		d := x.Final().MLMLoss - b.runs[i].Final().MLMLoss
+		d := x.loss() - b.runs[i].loss()
 		p.Seeds, p.Differences = append(p.Seeds, x.Config.Seed), append(p.Differences, d)
 		if d < 0 {
 			p.Below++

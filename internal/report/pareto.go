@@ -19,6 +19,7 @@ func paretoChart(runs []*Run, colors map[string]ink) *chart {
 // through each series, the dense families as interpolated. Nil with fewer than two finished runs
 // whose cost is known.
 func costChart(runs []*Run, colors map[string]ink, by cost) *chart {
+	text := finalText(runs)
 	all := groups(runs)
 	n := 0
 	for _, g := range all {
@@ -33,10 +34,10 @@ func costChart(runs []*Run, colors map[string]ink, by cost) *chart {
 	all = slices.DeleteFunc(all, func(g *group) bool { return !(g.flops > 0) })
 	families := denseFamilies(all)
 	c := &chart{
-		about: about{name: by.name, title: by.title, wide: true, w: 820, h: 460, caption: "Final validation loss over " + by.caption + " " +
+		about: about{name: by.name, title: by.title, wide: true, w: 820, h: 460, caption: "Final loss on the " + text + " text over " + by.caption + " " +
 			"Each sign is the mean over the seeds of one configuration, its bar their range; a line joins the sizes of a series."},
 		x:      by.axis,
-		y:      axis{label: "validation MLM loss, nats per masked token"},
+		y:      axis{label: text + " MLM loss, nats per masked token"},
 		levels: unigramLevels(runs),
 	}
 	var lines []curve

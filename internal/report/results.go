@@ -79,6 +79,9 @@ func (d *Data) check(r *Run) {
 		wrong("status", "done", "an evaluation")
 		return
 	}
+	if r.Test != nil && r.result.TestMLMLoss != nil && !(math.Abs(*r.result.TestMLMLoss-r.Test.MLMLoss) <= 1e-9*math.Abs(r.Test.MLMLoss)) {
+		wrong("test_mlm_loss", *r.result.TestMLMLoss, r.Test.MLMLoss)
+	}
 	for _, v := range []struct {
 		key  string
 		said *float64

@@ -63,5 +63,8 @@ func runOfResult(path string, said sweep.Result) (*Run, error) {
 	r.Eval = []At[metrics.Eval]{{Record: metrics.Eval{
 		Step: said.Steps, MLMLoss: number(said.MLMLoss), MLMAccuracy: number(said.MLMAccuracy), NSPLoss: number(said.NSPLoss), NSPAccuracy: number(said.NSPAccuracy),
 	}}}
+	if said.TestMLMLoss != nil {
+		r.Test = &metrics.Eval{Step: said.Steps, MLMLoss: *said.TestMLMLoss, MLMAccuracy: number(said.TestMLMAccuracy)}
+	}
 	return r, nil
 }

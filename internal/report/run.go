@@ -30,6 +30,7 @@ type Run struct {
 
 	Train     []At[metrics.Train]
 	Eval      []At[metrics.Eval]
+	Test      *metrics.Eval // on the test text, after the last step; nil: there is none
 	Topology  []metrics.Topology
 	Tensors   []metrics.Tensor
 	Snapshots []metrics.Snapshot
@@ -38,6 +39,7 @@ type Run struct {
 
 	series   string // see nameSeries
 	rateless string // the same without the learning rate
+	byTest   bool   // the final figure is that of the test text, see finalText
 
 	result      *sweep.Result // what the sweep says of it; nil: nothing, or there is none
 	resultAlone bool          // it is read from a results.jsonl, without its folder
@@ -110,6 +112,8 @@ func (r *Run) take(records []metrics.Record) {
 			r.Train = append(r.Train, At[metrics.Train]{*rec, now})
 		case *metrics.Eval:
 			r.Eval = append(r.Eval, At[metrics.Eval]{*rec, now})
+		case *metrics.Test:
+			r.Test = &rec.Eval
 		case *metrics.Topology:
 			r.Topology = append(r.Topology, *rec)
 		case *metrics.Tensor:
@@ -243,6 +247,15 @@ func (r *Run) Final() *metrics.Eval {
 	return &r.Eval[len(r.Eval)-1].Record
 }
 
+// atItsEnd says whether the last evaluation is that after the last step: of max_steps, or of
+// a run that was done before.
+func (r *Run) atItsEnd() bool {
+	f := r.Final()
+	return f != nil && (f.Step >= r.Config.MaxSteps ||
+		r.Standing != nil && r.Standing.State == train.StateDone && f.Step == r.Standing.Step ||
+		r.result != nil && r.result.Status == sweep.Done && f.Step == r.result.Steps)
+}
+
 // onPlateau says that the run ended near the unigram entropy of its validation text.
 func (r *Run) onPlateau() bool {
 	return r.ended() && r.Unigram > 0 && train.OnPlateau(r.Final().MLMLoss, r.Unigram)
@@ -253,7 +266,7 @@ func (r *Run) Status() string {
 	switch {
 	case r.brokenSweep():
 		return r.result.Status
-	case r.Final() != nil && r.Final().Step >= r.Config.MaxSteps:
+	case r.atItsEnd():
 		return "done"
 	}
 	at := fmt.Sprintf("at step %d of %d", r.Steps(), r.Config.MaxSteps)

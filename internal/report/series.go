@@ -94,7 +94,7 @@ func seriesKeys(runs []*Run) (keys []string, texts bool) {
 		if r.Text != nil {
 			known[r.Text.Train] = true
 			// Of two texts the fingerprints tell, whatever their paths.
-			keys = slices.DeleteFunc(keys, func(k string) bool { return slices.Contains([]string{"corpus", "valid", "vocab"}, k) })
+			keys = slices.DeleteFunc(keys, func(k string) bool { return slices.Contains([]string{"corpus", "valid", "test", "vocab"}, k) })
 		}
 	}
 	size := modelSize

@@ -14,6 +14,7 @@ func (r *Run) key(c train.Config) (string, error) {
 	text := ""
 	if r.Text != nil {
 		c.Corpus, c.Valid, c.Vocab = nil, nil, ""
+		c.Test = nil
 		text = fmt.Sprint(*r.Text)
 	}
 	hash, err := c.Hash()
@@ -56,6 +57,8 @@ func incomparable(a, b *Run) string {
 		return "vocabulary"
 	case a.Text != nil && b.Text != nil && a.Text.Valid != b.Text.Valid:
 		return "validation text"
+	case a.Text != nil && b.Text != nil && a.Text.Test != "" && b.Text.Test != "" && a.Text.Test != b.Text.Test:
+		return "test text"
 	case a.Text != nil && b.Text != nil:
 		return ""
 	case !slices.Equal(x.Corpus, y.Corpus) || !slices.Equal(x.Valid, y.Valid) || x.Vocab != y.Vocab || x.VocabSize != y.VocabSize:

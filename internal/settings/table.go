@@ -69,6 +69,10 @@ var table = []Setting{
 	{Key: "valid", Field: "Valid", Group: Data, Default: []string(nil), Path: true,
 		Help:     "validation text or shards; repeatable (default: every 20th training document)",
 		Commands: SweepFile | Sweep},
+	{Key: "test", Field: "Test", Group: Data, Default: []string(nil), Path: true, OmitEmpty: true,
+		Help: "text or shards for the final figure: measured once, after the last step, and used for nothing else; " +
+			"repeatable (default: none)",
+		Commands: SweepFile | Sweep},
 	{Key: "vocab", Field: "Vocab", Group: Data, Default: "", Path: true,
 		Help:     "vocab.txt to use (default: the shards' own, or one trained on the text)",
 		Commands: SweepFile | Sweep | Import},

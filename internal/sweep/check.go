@@ -27,7 +27,7 @@ type Preview struct {
 	Jobs          int   // runs at a time
 	MemoryOfJobs  int64 // of that many of the largest
 	CheckpointSum int64 // bytes of one checkpoint of every run
-	// Warnings say what could not be checked, a line each.
+	// Warnings say what could not be checked, and what is not fair, a line each.
 	Warnings     []string
 	PlanWarnings []PlanWarning
 }
@@ -60,6 +60,16 @@ func (p *Preview) warnText(r *Run, plan *train.Plan) {
 			p.PlanWarnings = append(p.PlanWarnings, PlanWarning{Text: text, Run: r.Name, Runs: 1})
 		}
 	}
+}
+
+// warnTune says where rates are chosen on what is reported.
+func (s *Sweep) warnTune() []string {
+	for _, r := range s.Runs {
+		if r.Waits() && len(r.Config.Test) == 0 {
+			return []string{"tune: no test text given: learning rates are chosen on the validation text that is reported, though with a seed of their own; --test names a text for the final figure"}
+		}
+	}
+	return nil
 }
 
 // Check makes every check that can be made before the first run, and writes
@@ -119,7 +129,7 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 				return nil, ofRun(r, err)
 			}
 		}
-		key, err := json.Marshal([]any{c.Corpus, c.Valid, c.Vocab, c.VocabSize, c.SeqLen, c.MLMProbability, c.Precision, c.InitFrom, c.InitHeads})
+		key, err := json.Marshal([]any{c.Corpus, c.Valid, c.Test, c.Vocab, c.VocabSize, c.SeqLen, c.MLMProbability, c.Precision, c.InitFrom, c.InitHeads})
 		if err != nil {
 			return nil, err
 		}
@@ -137,6 +147,7 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 	if p.Warnings, err = s.checkTexts(configs, texts); err != nil {
 		return nil, err
 	}
+	p.Warnings = append(p.Warnings, s.warnTune()...)
 	slices.SortFunc(memory, func(a, b int64) int { return cmp.Compare(b, a) })
 	memory = memory[:min(len(memory), max(1, s.Jobs))]
 	p.Jobs = len(memory)

@@ -20,9 +20,8 @@ func (s *Sweep) best(c *choice) *Run {
 	return best
 }
 
-// choose makes the choices that can be made and are not yet: the best candidate
-// becomes a run of the grid, and those that wait get its learning rate. It returns
-// the candidates that it chose.
+// choose makes the choices that can be made and are not yet: the runs that wait get the
+// learning rate of the best candidate. It returns the candidates that it chose.
 func (s *Sweep) choose() []*Run {
 	var chosen []*Run
 	for _, r := range s.Runs {
@@ -32,7 +31,6 @@ func (s *Sweep) choose() []*Run {
 		if r.choice.best == nil {
 			best := s.best(r.choice)
 			r.choice.best = best
-			s.results[best.Name].Role = RoleRun
 			chosen = append(chosen, best)
 		}
 		if r.Waits() {

@@ -27,11 +27,11 @@ func TestBadSweeps(t *testing.T) {
 	}
 	out := filepath.Join(t.TempDir(), "out")
 	for name, c := range map[string]struct{ from, to, want string }{
-		"model":   {"layers: 1", "layers: 5000", "run dense-seed1-lr0.0003: "},
+		"model":   {"layers: 1", "layers: 5000", "run dense-seed3-lr0.0003: "},
 		"block":   {"sparsity: [0.5, 0.75]", "block_size: [8, 64]", "run dynamic-b64-random: "},
-		"waiting": {"{seed: [1, 2]}", "{block_size: [8, 3], seed: [1]}", "run dense-b3-seed1-lr0.0003: "},
+		"waiting": {"{seed: [1, 2]}", "{block_size: [8, 3], seed: [1]}", "run dense-b3-seed2-lr0.0003: "},
 		"updates": {"{updates: 4,", "{updates: 40,", "run dynamic-s0.5-random: updates: "},
-		"text":    {"text.txt", "none.txt", "run dense-seed1-lr0.0003: "},
+		"text":    {"text.txt", "none.txt", "run dense-seed3-lr0.0003: "},
 	} {
 		bad := write(name+".yaml", strings.Replace(strings.Replace(text, c.from, c.to, 1), "method: dense", "method: static", 1))
 		err := newSweep(t, bad, out, 1, &quiet{}).Do(context.Background())
@@ -84,14 +84,14 @@ func TestRunsThatDoNotEndWell(t *testing.T) {
 	}
 	s := newSweep(t, file, out, 1, watch)
 	err := s.Do(context.Background())
-	if !errors.Is(err, ErrFailed) || train.IsUsage(err) || !strings.Contains(err.Error(), "found 1 of 7") {
-		t.Fatalf("found %v, expected one failed run of 7", err)
+	if !errors.Is(err, ErrFailed) || train.IsUsage(err) || !strings.Contains(err.Error(), "found 1 of 8") {
+		t.Fatalf("found %v, expected one failed run of 8", err)
 	}
 	results := map[string]*Result{}
 	for _, r := range s.Results() {
 		results[r.Name] = r
 	}
-	d := results["dense-seed1-lr1000"]
+	d := results["dense-seed3-lr1000"]
 	if d == nil || d.Status != Diverged || d.MLMLoss != nil || d.Error == "" || d.Steps >= 12 {
 		t.Errorf("found %s after %d steps, error %q, loss %v, expected a diverged run", d.Status, d.Steps, d.Error, d.MLMLoss)
 	}

@@ -44,6 +44,8 @@ type tune struct {
 	line  int
 	rates axis
 	per   []string // keys of cross for whose values the rate is chosen separately
+	// seed is that of the runs that try the rates; no run of the group has it.
+	seed *settings.Given
 }
 
 // Fit says which groups' runs the learning-rate rule is fitted to.
@@ -228,6 +230,12 @@ func (r *reader) together(g *Group, own []settings.Given) error {
 	if line := given["learning_rate"]; line > 0 {
 		return r.y.Errorf(g.tune.line, "tune: found a learning_rate on line %d besides, expected it in one of them", line)
 	}
+	if err := r.ownSeed(g); err != nil {
+		return err
+	}
+	if slices.Contains(g.tune.per, "seed") {
+		return r.y.Errorf(g.tune.line, "tune: per: found seed, expected other keys: the rates are tried with a seed of their own")
+	}
 	if g.tune.per == nil {
 		for _, a := range g.cross {
 			if a.key != "seed" {
@@ -307,8 +315,12 @@ func (r *reader) tune(p strictyaml.Pair) (*tune, error) {
 			t.rates, err = r.axis(p)
 		case "per":
 			t.per, err = r.texts(p)
+		case "seed":
+			var seed settings.Given
+			seed, err = r.setting(p)
+			t.seed = &seed
 		default:
-			err = r.y.Errorf(p.Line, "tune: found unknown key %.80q, expected learning_rate or per", p.Key)
+			err = r.y.Errorf(p.Line, "tune: found unknown key %.80q, expected learning_rate, seed or per", p.Key)
 		}
 		if err != nil {
 			return nil, err

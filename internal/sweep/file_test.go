@@ -49,19 +49,19 @@ groups:
 	}
 }
 
-// The first value of every list that the rate is not chosen for makes the choice;
-// the seed never has a choice of its own unless the file says so.
+// The first value of every list that the rate is not chosen for makes the choice, with a seed that
+// no run of the grid has; all of these wait for it.
 func TestWhoTriesLearningRates(t *testing.T) {
 	const head = "groups:\n  - name: g\n    cross: {seed: [1, 2], sparsity: [0.5, 0.9], updates: [4, 8]}\n"
 	for _, c := range []struct{ tune, want string }{
 		{"    tune: {learning_rate: [0.1, 0.2], per: [sparsity]}\n",
-			"g-seed1-s0.5-n4-lr0.1, g-seed1-s0.5-n4-lr0.2, g-seed1-s0.5-n8 waits, g-seed1-s0.9-n4-lr0.1, g-seed1-s0.9-n4-lr0.2, g-seed1-s0.9-n8 waits, " +
+			"g-seed3-s0.5-n4-lr0.1, g-seed3-s0.5-n4-lr0.2, g-seed1-s0.5-n4 waits, g-seed1-s0.5-n8 waits, g-seed3-s0.9-n4-lr0.1, g-seed3-s0.9-n4-lr0.2, g-seed1-s0.9-n4 waits, g-seed1-s0.9-n8 waits, " +
 				"g-seed2-s0.5-n4 waits, g-seed2-s0.5-n8 waits, g-seed2-s0.9-n4 waits, g-seed2-s0.9-n8 waits"},
-		{"    tune: {learning_rate: [0.1]}\n",
-			"g-seed1-s0.5-n4-lr0.1, g-seed1-s0.5-n8-lr0.1, g-seed1-s0.9-n4-lr0.1, g-seed1-s0.9-n8-lr0.1, " +
+		{"    tune: {learning_rate: [0.1], seed: 7}\n",
+			"g-seed7-s0.5-n4-lr0.1, g-seed1-s0.5-n4 waits, g-seed7-s0.5-n8-lr0.1, g-seed1-s0.5-n8 waits, g-seed7-s0.9-n4-lr0.1, g-seed1-s0.9-n4 waits, g-seed7-s0.9-n8-lr0.1, g-seed1-s0.9-n8 waits, " +
 				"g-seed2-s0.5-n4 waits, g-seed2-s0.5-n8 waits, g-seed2-s0.9-n4 waits, g-seed2-s0.9-n8 waits"},
 		{"    tune: {learning_rate: [0.1], per: []}\n",
-			"g-seed1-s0.5-n4-lr0.1, g-seed1-s0.5-n8 waits, g-seed1-s0.9-n4 waits, g-seed1-s0.9-n8 waits, " +
+			"g-seed3-s0.5-n4-lr0.1, g-seed1-s0.5-n4 waits, g-seed1-s0.5-n8 waits, g-seed1-s0.9-n4 waits, g-seed1-s0.9-n8 waits, " +
 				"g-seed2-s0.5-n4 waits, g-seed2-s0.5-n8 waits, g-seed2-s0.9-n4 waits, g-seed2-s0.9-n8 waits"},
 	} {
 		if got := strings.Join(names(t, head+c.tune), ", "); got != c.want {
@@ -116,7 +116,11 @@ func TestBadFiles(t *testing.T) {
 		group + "  cross:\n    corpus: [[a], [b]]\n":                                     "f:4: corpus: found a list of lists",
 		group + "  cross: {seed: [1]}\n  set: {seed: 2}\n":                               "f:3: cross: found key seed, which set has on line 4",
 		group + "  tune: {}\n":                                                           "f:3: tune: no learning_rate given",
-		group + "  tune: {seed: [1]}\n":                                                  `f:3: tune: found unknown key "seed"`,
+		group + "  tune: {seed: [1]}\n":                                                  `f:3: seed: found`,
+		group + "  tune: {warmup: [1]}\n":                                                `f:3: tune: found unknown key "warmup"`,
+		group + "  tune: {learning_rate: [0.1], seed: 1}\n":                              "f:3: tune: seed: found 1, which runs of the group have",
+		group + "  cross: {seed: [4, 5]}\n  tune: {learning_rate: [0.1], seed: 5}\n":     "f:4: tune: seed: found 5, which runs of the group have",
+		group + "  cross: {seed: [4]}\n  tune: {learning_rate: [0.1], per: [seed]}\n":    "f:4: tune: per: found seed",
 		group + "  tune: {learning_rate: [0.1]}\n  set: {learning_rate: 1}\n":            "f:3: tune: found a learning_rate on line 4 besides",
 		group + "  tune: {learning_rate: [0.1]}\n  cross: {learning_rate: [1]}\n":        "f:3: tune: found a learning_rate on line 4 besides",
 		group + "  tune: {learning_rate: [0.1], per: [model]}\n":                         `f:3: tune: per: found "model"`,

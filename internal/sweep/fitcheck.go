@@ -12,7 +12,7 @@ import (
 
 // keyOf is what a best learning rate is the best of, as a text.
 func keyOf(c train.Config) (string, error) {
-	c.LearningRate, c.Seed = 0, 0
+	c.LearningRate, c.Seed, c.Test = 0, 0, nil
 	key, err := settings.Encode(&c)
 	return string(key), err
 }

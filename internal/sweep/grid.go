@@ -60,6 +60,9 @@ func (f *File) Runs(change func(*train.Config)) ([]*Run, error) {
 			if change != nil {
 				change(&r.Config)
 			}
+			if r.candidate {
+				r.Config.Test = nil // it is measured once, by the runs that are reported
+			}
 		}
 		out = append(out, runs...)
 	}
@@ -75,8 +78,8 @@ func (f *File) anchor(c *train.Config) {
 		}
 		return filepath.Join(f.folder, p)
 	}
-	c.Corpus, c.Valid = slices.Clone(c.Corpus), slices.Clone(c.Valid)
-	for _, list := range [][]string{c.Corpus, c.Valid} {
+	c.Corpus, c.Valid, c.Test = slices.Clone(c.Corpus), slices.Clone(c.Valid), slices.Clone(c.Test)
+	for _, list := range [][]string{c.Corpus, c.Valid, c.Test} {
 		for i := range list {
 			list[i] = path(list[i])
 		}
@@ -103,25 +106,20 @@ func (g *Group) runs(most int) ([]*Run, error) {
 				return nil, err
 			}
 		}
-		if g.tune == nil {
-			out = append(out, base)
-		} else if key, first := g.tune.place(g.cross, picked); first {
-			c := &choice{}
-			choices[key] = c
-			for _, rate := range g.tune.rates.values {
-				r := *base
-				r.Name += nameOf([]axis{g.tune.rates}, []settings.Given{rate})
-				r.choice, r.candidate = c, true
-				if err := rate.Apply(&r.Config); err != nil {
+		if g.tune != nil {
+			key := g.tune.place(g.cross, picked)
+			if choices[key] == nil { // the first combination of the choice
+				c := &choice{}
+				choices[key] = c
+				var err error
+				if c.candidates, err = g.candidates(base, picked, c); err != nil {
 					return nil, err
 				}
-				c.candidates = append(c.candidates, &r)
-				out = append(out, &r)
+				out = append(out, c.candidates...)
 			}
-		} else {
 			base.choice = choices[key]
-			out = append(out, base)
 		}
+		out = append(out, base)
 		if len(out) > most {
 			return nil, usage.Errorf("group %s: found more than %d runs in the sweep, expected at most that many", g.Name, maxRuns)
 		}
@@ -140,20 +138,16 @@ func (g *Group) pick(n int) []settings.Given {
 	return out
 }
 
-// place returns the choice that a combination belongs to, and whether it is the
-// one whose runs make the choice: that which has the first value of all lists
-// that the rate is not chosen separately for. It comes before all others of the
-// choice, since combinations are in lexical order.
-func (t *tune) place(cross []axis, picked []settings.Given) (key string, first bool) {
-	first = true
+// place returns the choice that a combination belongs to. The first combination of a choice, that
+// with the first value of all lists that the rate is not chosen separately for, is what its
+// candidates are.
+func (t *tune) place(cross []axis, picked []settings.Given) (key string) {
 	for i, a := range cross {
 		if t.separate(a.key) {
 			key += valueText(picked[i]) + "\x00"
-		} else if valueText(picked[i]) != valueText(a.values[0]) {
-			first = false
 		}
 	}
-	return key, first
+	return key
 }
 
 func (t *tune) separate(key string) bool { return slices.Contains(t.per, key) }

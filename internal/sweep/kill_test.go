@@ -142,8 +142,8 @@ func compareSweeps(t *testing.T, what, out, uninterrupted, want string) {
 		t.Errorf("%s: found\n%s\nexpected\n%s", what, got, want)
 	}
 	runs, err := os.ReadDir(filepath.Join(uninterrupted, RunsName))
-	if err != nil || len(runs) != 8 {
-		t.Fatalf("found %d runs (%v), expected 8", len(runs), err)
+	if err != nil || len(runs) != 9 {
+		t.Fatalf("found %d runs (%v), expected 9", len(runs), err)
 	}
 	for _, r := range runs {
 		a := withoutClock(t, filepath.Join(out, RunsName, r.Name(), metrics.FileName))

@@ -77,14 +77,14 @@ func TestProgressOfARunningSweep(t *testing.T) {
 		"dynamic-s0.5-random to do 0/12", "dynamic-s0.5-gradient to do 0/12", "dynamic-s0.75-random to do 0/12", "dynamic-s0.75-gradient to do 0/12",
 	}
 	expectLines(t, "before the sweep", standings(t, file, out), append([]string{
-		"dense-seed1-lr0.0003 to do 0/12", "dense-seed1-lr0.003 to do 0/12", "dense-seed1-lr0.03 to do 0/12", "dense-seed2 waits for a learning rate 0/12"}, left...)...)
+		"dense-seed3-lr0.0003 to do 0/12", "dense-seed3-lr0.003 to do 0/12", "dense-seed3-lr0.03 to do 0/12", "dense-seed1 waits for a learning rate 0/12", "dense-seed2 waits for a learning rate 0/12"}, left...)...)
 
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	if err := newSweep(t, file, out, 1, &quiet{stopAt: 12 + 8, stop: stop}).Do(ctx); !errors.Is(err, train.ErrStopped) {
 		t.Fatal(err)
 	}
-	half := filepath.Join(out, RunsName, "dense-seed1-lr0.003")
+	half := filepath.Join(out, RunsName, "dense-seed3-lr0.003")
 	for _, dir := range []string{out, half} {
 		lock, err := checkpoint.Lock(dir)
 		if err != nil {
@@ -103,10 +103,10 @@ func TestProgressOfARunningSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A run that has its folder and has written nothing.
-	if err := os.MkdirAll(filepath.Join(out, RunsName, "dense-seed1-lr0.03"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(out, RunsName, "dense-seed3-lr0.03"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(out, RunsName, "dense-seed1-lr0.03", checkpoint.LockName), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(out, RunsName, "dense-seed3-lr0.03", checkpoint.LockName), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(filepath.Dir(file), "text.txt")); err != nil {
@@ -114,21 +114,21 @@ func TestProgressOfARunningSweep(t *testing.T) {
 	}
 	// The run's folder is locked and says that it was stopped; then as it says while
 	// the run goes on.
-	expectLines(t, "stopped", standings(t, file, out)[1:2], "dense-seed1-lr0.003 stopped 8/12")
+	expectLines(t, "stopped", standings(t, file, out)[1:2], "dense-seed3-lr0.003 stopped 8/12")
 	stopped := read(t, half, train.StatusName)
 	running := strings.ReplaceAll(stopped, `"state": "stopped"`, `"state": "running"`)
 	if err := os.WriteFile(filepath.Join(half, train.StatusName), []byte(running), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	expectLines(t, "under way", standings(t, file, out), append([]string{
-		"dense-seed1-lr0.0003 done 12/12", "dense-seed1-lr0.003 running 8/12", "dense-seed1-lr0.03 to do 0/12", "dense-seed2 waits for a learning rate 0/12"}, left...)...)
+		"dense-seed3-lr0.0003 done 12/12", "dense-seed3-lr0.003 running 8/12", "dense-seed3-lr0.03 to do 0/12", "dense-seed1 waits for a learning rate 0/12", "dense-seed2 waits for a learning rate 0/12"}, left...)...)
 
 	// What the sweep would refuse is refused here too.
 	text := read(t, file)
 	for name, c := range map[string]struct{ from, to, want string }{
-		"layers":  {"layers: 1", "layers: 2", "run dense-seed1-lr0.0003: layers: found 2, expected 1"},
+		"layers":  {"layers: 1", "layers: 2", "run dense-seed3-lr0.0003: layers: found 2, expected 1"},
 		"updates": {"{updates: 4,", "{updates: 40,", "run dynamic-s0.5-random: updates: "},
-		"waiting": {"{seed: [1, 2]}", "{block_size: [8, 3], seed: [1]}", "run dense-b3-seed1-lr0.0003: "},
+		"waiting": {"{seed: [1, 2]}", "{block_size: [8, 3], seed: [1]}", "run dense-b3-seed2-lr0.0003: "},
 	} {
 		bad := filepath.Join(filepath.Dir(file), name+".yaml")
 		changed := strings.Replace(text, c.from, c.to, 1)
@@ -180,7 +180,7 @@ func TestProgressOfAFinishedSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectLines(t, "finished", standings(t, file, out),
-		"dense-seed1-lr0.0003 done 12/12", "dense-seed1-lr0.003 done 12/12", "dense-seed1-lr0.03 done 12/12", "dense-seed2 to do 0/12",
+		"dense-seed3-lr0.0003 done 12/12", "dense-seed3-lr0.003 done 12/12", "dense-seed3-lr0.03 done 12/12", "dense-seed1 done 12/12", "dense-seed2 to do 0/12",
 		"dynamic-s0.5-random failed 4/12", "dynamic-s0.5-gradient diverged 7/12", "dynamic-s0.75-random done 12/12", "dynamic-s0.75-gradient done 12/12")
 
 	// The steps of runs that count in epochs are known once the text has been read.
@@ -189,7 +189,7 @@ func TestProgressOfAFinishedSweep(t *testing.T) {
 	if err := os.WriteFile(epochs, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if found := standings(t, epochs, filepath.Join(t.TempDir(), "out")); found[0] != "dense-seed1-lr0.0003 to do 0/0" || found[3] != "dense-seed2 waits for a learning rate 0/0" {
+	if found := standings(t, epochs, filepath.Join(t.TempDir(), "out")); found[0] != "dense-seed3-lr0.0003 to do 0/0" || found[4] != "dense-seed2 waits for a learning rate 0/0" {
 		t.Errorf("found %q, expected no number of steps", found)
 	}
 	damaged := filepath.Join(out, RunsName, "dynamic-s0.75-random", metrics.FileName)

@@ -25,7 +25,7 @@ const (
 // The roles of a run.
 const (
 	RoleRun       = "run"       // one of the grid, with the chosen learning rate where one is chosen
-	RoleCandidate = "candidate" // it tried a learning rate that was not chosen, or not yet
+	RoleCandidate = "candidate" // it tried a learning rate for others
 )
 
 // Result is a line of results.jsonl. Nothing in it depends on the clock or on how
@@ -53,6 +53,10 @@ type Result struct {
 	NSPLoss     *float64 `json:"nsp_loss"`
 	NSPAccuracy *float64 `json:"nsp_accuracy"`
 	TrainLoss   *float64 `json:"train_loss"` // MLM and NSP together, of the last training record
+
+	// On the test text, measured once, after the last step; nil without one.
+	TestMLMLoss     *float64 `json:"test_mlm_loss,omitempty"`
+	TestMLMAccuracy *float64 `json:"test_mlm_accuracy,omitempty"`
 }
 
 // The files of a sweep's folder.

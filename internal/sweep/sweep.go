@@ -208,7 +208,7 @@ func (s *Sweep) make(ctx context.Context, r *Run, watch *runWatch) (*Result, Tim
 	timing.From, timing.To, timing.Seconds = watch.from, watch.done, time.Since(began).Seconds()
 	result := &Result{Name: r.Name, Group: r.Group, Role: RoleRun, Steps: watch.done}
 	if r.candidate {
-		result.Role = RoleCandidate // until it is chosen
+		result.Role = RoleCandidate
 	}
 	switch {
 	case err == nil:
@@ -217,6 +217,9 @@ func (s *Sweep) make(ctx context.Context, r *Run, watch *runWatch) (*Result, Tim
 		result.MLMLoss, result.MLMAccuracy = &e.MLMLoss, &e.MLMAccuracy
 		result.NSPLoss, result.NSPAccuracy = &e.NSPLoss, &e.NSPAccuracy
 		result.TrainLoss = &t.Loss
+		if test := summary.Test; test != nil {
+			result.TestMLMLoss, result.TestMLMAccuracy = &test.MLMLoss, &test.MLMAccuracy
+		}
 	case errors.Is(err, train.ErrStopped):
 		return nil, timing, ofRun(r, err)
 	case errors.Is(err, model.ErrNotFinite):

@@ -173,8 +173,8 @@ func TestSweep(t *testing.T) {
 		}
 		results = append(results, r)
 	}
-	if len(results) != 8 {
-		t.Fatalf("found %d results, expected 8:\n%s", len(results), text)
+	if len(results) != 9 {
+		t.Fatalf("found %d results, expected 9:\n%s", len(results), text)
 	}
 	best, bestLoss := "", math.Inf(1)
 	for i, r := range results {
@@ -198,18 +198,21 @@ func TestSweep(t *testing.T) {
 			t.Errorf("%s: found %v FLOPs, expected %v", r.Name, r.FLOPs, want)
 		}
 	}
-	// The best of the three candidates is the grid's run, and seed 2 got its rate.
+	// All three candidates, of a seed of their own, are none of the grid's runs, and seeds 1 and 2 got
+	// the rate of the best.
 	if !slices.Equal(watch.chosen, []string{best}) {
 		t.Errorf("found %v chosen, expected %s", watch.chosen, best)
 	}
-	for _, r := range results[:3] {
-		if want := map[bool]string{true: RoleRun, false: RoleCandidate}[r.Name == best]; r.Role != want {
+	for i, r := range results {
+		if want := map[bool]string{true: RoleCandidate, false: RoleRun}[i < 3]; r.Role != want || strings.Contains(r.Name, "seed3") != (i < 3) {
 			t.Errorf("%s: found role %s, expected %s", r.Name, r.Role, want)
 		}
 	}
-	waited, err := results[3].LearningRate()
-	if err != nil || results[3].Name != "dense-seed2" || !strings.HasSuffix(best, fmt.Sprintf("-lr%v", waited)) {
-		t.Errorf("found %s with learning rate %v (%v), expected that of %s", results[3].Name, waited, err, best)
+	for i, name := range []string{"dense-seed1", "dense-seed2"} {
+		waited, err := results[3+i].LearningRate()
+		if err != nil || results[3+i].Name != name || !strings.HasSuffix(best, fmt.Sprintf("-lr%v", waited)) {
+			t.Errorf("found %s with learning rate %v (%v), expected that of %s", results[3+i].Name, waited, err, best)
+		}
 	}
 
 	// A second time nothing is made again and nothing changes.
@@ -217,8 +220,8 @@ func TestSweep(t *testing.T) {
 	if err := newSweep(t, file, out, 1, again).Do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if len(again.made) != 0 || len(again.skipped) != 8 || read(t, out, ResultsName) != text {
-		t.Errorf("found %v made again, %d passed over, expected none and 8", again.made, len(again.skipped))
+	if len(again.made) != 0 || len(again.skipped) != 9 || read(t, out, ResultsName) != text {
+		t.Errorf("found %v made again, %d passed over, expected none and 9", again.made, len(again.skipped))
 	}
 	// Without results.jsonl they come from the run folders, and no step is made.
 	if err := os.Remove(filepath.Join(out, ResultsName)); err != nil {
@@ -274,8 +277,8 @@ func TestRegroupedSweep(t *testing.T) {
 	if err := newSweep(t, file, out, 1, again).Do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if again.steps != 0 || len(again.skipped) != 8 {
-		t.Errorf("found %d steps and %d runs passed over, expected none and 8", again.steps, len(again.skipped))
+	if again.steps != 0 || len(again.skipped) != 9 {
+		t.Errorf("found %d steps and %d runs passed over, expected none and 9", again.steps, len(again.skipped))
 	}
 	for line := range strings.Lines(read(t, out, ResultsName)) {
 		var r Result
@@ -306,7 +309,7 @@ func TestStoppedSweep(t *testing.T) {
 		if !errors.Is(err, train.ErrStopped) || errors.Is(err, ErrFailed) {
 			t.Fatalf("found %v, expected train.ErrStopped", err)
 		}
-		if stops++; stops > 96/7+2 {
+		if stops++; stops > 108/7+2 {
 			t.Fatalf("found a sweep that does not get on: %d stops", stops)
 		}
 	}
@@ -321,7 +324,7 @@ func TestStoppedWhileLoading(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	err := newSweep(t, file, out, 1, &quiet{loading: stop}).Do(ctx)
-	if !errors.Is(err, train.ErrStopped) || !strings.HasPrefix(err.Error(), "run dense-seed1-lr0.0003: ") || read(t, out, ResultsName) != "" {
+	if !errors.Is(err, train.ErrStopped) || !strings.HasPrefix(err.Error(), "run dense-seed3-lr0.0003: ") || read(t, out, ResultsName) != "" {
 		t.Errorf("found %v and results %q, expected train.ErrStopped and none", err, read(t, out, ResultsName))
 	}
 }

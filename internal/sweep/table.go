@@ -66,6 +66,9 @@ func writeGroups(w io.Writer, groups []string, results []*Result) error {
 				continue
 			}
 			counts[r.Status]++
+			if r.Role == RoleCandidate {
+				continue
+			}
 			if r.MLMLoss != nil && (best == nil || *r.MLMLoss < *best.MLMLoss) {
 				best = r
 			}

@@ -17,7 +17,7 @@ type texts map[string]train.Fingerprint
 
 // textOf names what runs read: those of one name read the same.
 func textOf(c train.Config) string {
-	return fmt.Sprintf("%q %q %q %q %d", c.Corpus, c.Valid, c.Vocab, c.InitFrom, c.VocabSize)
+	return fmt.Sprintf("%q %q %q %q %q %d", c.Corpus, c.Valid, c.Test, c.Vocab, c.InitFrom, c.VocabSize)
 }
 
 // samePaths tells whether a finished run read its text where c has it.
@@ -26,9 +26,9 @@ func samePaths(found *Result, c train.Config) (bool, error) {
 	if err := settings.Decode(found.Config, &was); err != nil {
 		return false, err
 	}
-	same := len(was.Corpus) == len(c.Corpus) && len(was.Valid) == len(c.Valid)
-	now := slices.Concat(c.Corpus, c.Valid, []string{c.Vocab})
-	for i, path := range slices.Concat(was.Corpus, was.Valid, []string{was.Vocab}) {
+	same := len(was.Corpus) == len(c.Corpus) && len(was.Valid) == len(c.Valid) && len(was.Test) == len(c.Test)
+	now := slices.Concat(c.Corpus, c.Valid, c.Test, []string{c.Vocab})
+	for i, path := range slices.Concat(was.Corpus, was.Valid, was.Test, []string{was.Vocab}) {
 		if !same || path == now[i] {
 			continue
 		}

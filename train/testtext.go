@@ -1,0 +1,36 @@
+package train
+
+import (
+	"context"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
+)
+
+// withoutTest is the configuration without its test text.
+func (c Config) withoutTest() Config {
+	c.Test = nil
+	return c
+}
+
+// evaluateTest measures the test text, all of it, after the last step: the one time that
+// it is looked at. As with other evaluations a signal does not cut it short.
+func (r *runner) evaluateTest(ctx context.Context) error {
+	if r.plan.data.test == nil {
+		return nil
+	}
+	before := time.Now()
+	found, err := evaluate(context.WithoutCancel(ctx), r.model, r.plan.data.test, 0)
+	if err != nil {
+		return wrap("measure the test text", err)
+	}
+	found.Step = r.done
+	if err := r.write(&metrics.Test{Eval: found}); err != nil {
+		return err
+	}
+	test := EvalMetrics(found)
+	r.summary.Test = &test
+	r.window.since = r.window.since.Add(time.Since(before))
+	r.cost.EvalSeconds += time.Since(before).Seconds()
+	return nil
+}
