@@ -2,9 +2,9 @@ package train
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
@@ -61,7 +61,7 @@ func (r *runner) stoppedEarly() string {
 // saveBest writes the checkpoint of the best evaluation, which is this step's, and then
 // removes the one before.
 func (r *runner) saveBest() error {
-	before := time.Now()
+	before := clock.Now()
 	path, err := r.saveTo(r.folder.Path(BestFolder))
 	if err != nil {
 		return err

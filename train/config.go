@@ -72,6 +72,11 @@ func (c *Config) checkNumbers() error {
 	if key, wrong := settings.OutOfRange(c); key != "" {
 		return usage.Errorf("%s: %s", key, wrong)
 	}
+	if c.MaxTime != "" {
+		if _, err := parseMaxTime(c.MaxTime); err != nil {
+			return err
+		}
+	}
 	if c.Epochs > 0 && settings.IsGiven(c, "max_steps") {
 		return usage.Errorf("epochs: found %s beside max_steps %d, expected one of them", settings.Number(c.Epochs), c.MaxSteps)
 	}

@@ -192,6 +192,9 @@ type Config struct {
 	// OnEvent: shell command that gets a JSON object on standard input at each evaluation,
 	// checkpoint and at the end (default: none).
 	OnEvent string `yaml:"on_event,omitempty" json:",omitempty"`
+	// MaxTime: end after this time as if stopped: the step is finished and saved, exit
+	// code 75; 23h50m, 90m or 11:50:00.
+	MaxTime string `yaml:"max_time,omitempty" json:",omitempty"`
 	// DryRun: check everything, print parameters, FLOPs, memory and disk, write nothing.
 	// Default false.
 	DryRun bool `yaml:"dry_run"`

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/train/internal/host"
 )
@@ -16,7 +17,7 @@ type cost struct {
 
 // logCost writes where the time has gone since the last such record.
 func (r *runner) logCost() error {
-	now := time.Now()
+	now := clock.Now()
 	r.cost.Step, r.cost.Seconds = r.done, now.Sub(r.cost.since).Seconds()
 	r.cost.HostBytes, r.cost.DeviceBytes = host.PeakBytes(), deviceBytes(r.model.Backend())
 	rec := r.cost.Cost

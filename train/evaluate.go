@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
@@ -125,7 +125,7 @@ func evaluate(ctx context.Context, m *model.Model, d *corpus.Dataset, batches in
 // others are, too, and an early stop as the last step is. A signal does not cut it short,
 // since the checkpoint that follows must hold a finished step with all of its records.
 func (r *runner) evaluate(ctx context.Context, last bool) error {
-	before, c := time.Now(), &r.plan.Config
+	before, c := clock.Now(), &r.plan.Config
 	measure := func(batches int) (metrics.Eval, error) {
 		return evaluate(context.WithoutCancel(ctx), r.model, r.plan.data.valid, batches)
 	}
@@ -153,7 +153,7 @@ func (r *runner) evaluate(ctx context.Context, last bool) error {
 		return err
 	}
 	r.watch.Evaluated(r.summary.Eval)
-	r.window.since = r.window.since.Add(time.Since(before))
-	r.cost.EvalSeconds += time.Since(before).Seconds()
+	r.window.since = r.window.since.Add(clock.Since(before))
+	r.cost.EvalSeconds += clock.Since(before).Seconds()
 	return nil
 }

@@ -60,7 +60,7 @@ func (r *runner) describe(device string) error {
 // ofRun is the configuration without what is of this process alone, not of a run that is
 // made from it: a folder from elsewhere starts no command and opens no port.
 func (c Config) ofRun() Config {
-	c.Resume, c.MetricsAddr, c.OnEvent = false, "", ""
+	c.Resume, c.MetricsAddr, c.OnEvent, c.MaxTime = false, "", "", ""
 	return c
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train/internal/feed"
@@ -46,12 +47,17 @@ func Run(ctx context.Context, c Config, open Opener, watch Observer) (*Summary, 
 	if watch == nil {
 		watch = NopObserver{}
 	}
-	r := &runner{watch: watch, began: time.Now(), disk: checkpoint.OS{}, seen: &seen{}}
+	r := &runner{watch: watch, began: clock.Now(), disk: checkpoint.OS{}, seen: &seen{}}
 	return r.run(ctx, c, open)
 }
 
 // run is Run on a runner that has its observer and its disk.
 func (r *runner) run(ctx context.Context, c Config, open Opener) (*Summary, error) {
+	ctx, cancel, err := WithMaxTime(ctx, c.MaxTime)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
 	if c.Resume {
 		return r.resume(ctx, c, open)
 	}
@@ -136,7 +142,7 @@ func (r *runner) loop(ctx context.Context) error {
 		Done: r.done, Steps: c.MaxSteps, Accumulation: c.Accumulation, BatchSize: c.BatchSize, SeqLen: c.SeqLen, MaxMasked: c.maxMasked(),
 	})
 	defer batches.Stop()
-	r.window.since = time.Now()
+	r.window.since = clock.Now()
 	r.cost.since = r.window.since
 	for r.done < c.MaxSteps && r.stoppedEarly() == "" {
 		if err := r.step(batches); err != nil {
@@ -194,9 +200,9 @@ func due(done, every int64) bool { return every > 0 && done%every == 0 }
 // step does one optimizer step and, where it is due, the topology update.
 func (r *runner) step(from *feed.Feed) error {
 	c := &r.plan.Config
-	before := time.Now()
+	before := clock.Now()
 	batches := from.Next()
-	r.cost.DataSeconds += time.Since(before).Seconds()
+	r.cost.DataSeconds += clock.Since(before).Seconds()
 	phase := r.plan.phaseFrom(r.done)
 	if phase == nil {
 		phase = r.enter
@@ -207,12 +213,12 @@ func (r *runner) step(from *feed.Feed) error {
 		LR:   learningRate(r.plan.Config.LearningRate, r.done, c.WarmupSteps, c.MaxSteps),
 		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Phase: phase, Next: from.Peek(),
 	}
-	before = time.Now()
+	before = clock.Now()
 	result, err := r.model.Step(args, batches)
 	if err != nil {
 		return fmt.Errorf("step %d: %w", r.done+1, err)
 	}
-	took := time.Since(before)
+	took := clock.Since(before)
 	r.done++
 	tokens := int64(len(batches) * c.BatchSize * c.SeqLen)
 	r.window.add(result, tokens)

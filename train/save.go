@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train/internal/state"
@@ -32,7 +33,7 @@ type savedState struct {
 
 // save writes a checkpoint of the steps done so far.
 func (r *runner) save() error {
-	before := time.Now()
+	before := clock.Now()
 	path, err := r.saveTo(r.checkpoints())
 	if err != nil {
 		return err
@@ -49,8 +50,8 @@ func (r *runner) save() error {
 // saved tells of a checkpoint and accounts for the time since before.
 func (r *runner) saved(path string, before time.Time) {
 	r.watch.Saved(path)
-	r.window.since = r.window.since.Add(time.Since(before))
-	r.cost.SaveSeconds += time.Since(before).Seconds()
+	r.window.since = r.window.since.Add(clock.Since(before))
+	r.cost.SaveSeconds += clock.Since(before).Seconds()
 }
 
 // saveTo writes a checkpoint into a folder of checkpoints.

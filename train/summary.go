@@ -1,8 +1,6 @@
 package train
 
-import (
-	"time"
-)
+import "github.com/sparsebert/sparsebert-gpu/internal/clock"
 
 // Summary is what a finished run comes to.
 type Summary struct {
@@ -35,6 +33,6 @@ func (r *runner) finish() *Summary {
 	s.AskedFLOPs = r.plan.AskedFLOPs(r.done)
 	s.Best, s.Reason = r.made.Best, r.stoppedEarly()
 	s.Sparse = s.FLOPs != s.DenseFLOPs
-	s.Seconds = time.Since(r.began).Seconds()
+	s.Seconds = clock.Since(r.began).Seconds()
 	return &s
 }

@@ -3,6 +3,7 @@ package train
 import (
 	"time"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
@@ -41,12 +42,12 @@ func (r *runner) windowRecord() metrics.Train {
 		MLMLoss: w.MLMLoss / n, NSPLoss: w.NSPLoss / n,
 		LR:              learningRate(r.plan.Config.LearningRate, r.done-1, c.WarmupSteps, c.MaxSteps),
 		GradNorm:        w.GradNorm / n,
-		TokensPerSecond: float64(w.Tokens) / time.Since(w.since).Seconds(),
+		TokensPerSecond: float64(w.Tokens) / clock.Since(w.since).Seconds(),
 		FLOPs:           r.plan.FLOPs(r.done),
 	}
 	r.seen.perWeight(r.weights, &rec)
 	if w.ran > 0 {
-		perStep := time.Since(w.since).Seconds() / float64(w.ran)
+		perStep := clock.Since(w.since).Seconds() / float64(w.ran)
 		rec.SecondsLeft = perStep * float64(c.MaxSteps-r.done)
 		if r.peak > 0 {
 			rec.MFU = (rec.FLOPs - r.plan.FLOPs(r.done-w.ran)) / float64(w.ran) / perStep / r.peak
@@ -65,7 +66,7 @@ func (r *runner) logWindow() error {
 		r.summary.FirstLoss = rec.MLMLoss
 	}
 	r.summary.Train = TrainMetrics(rec)
-	r.window = window{since: time.Now()}
+	r.window = window{since: clock.Now()}
 	if err := r.write(&rec); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
@@ -33,6 +34,7 @@ func main() {
 	stderr := &progress.Screen{File: os.Stderr}
 	ctx, stop := exit.OnSignal(context.Background(), stderr.Stopping, stderr.Lost)
 	defer stop()
+	defer clock.Watch()()
 	os.Exit(run(ctx, os.Args, os.Stdout, stderr))
 }
 

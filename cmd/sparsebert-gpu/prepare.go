@@ -7,6 +7,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/train"
@@ -37,6 +38,7 @@ func prepareAction(c *cli.Context) error {
 	if err := commandline.RequireRange(c, 0, settings.MaxThreads, "threads"); err != nil {
 		return err
 	}
+	exit.KeepWriting()
 	log := progress.NewLog(c.App.ErrWriter, c.Bool("quiet"), false)
 	size := c.Int("vocab-size")
 	if c.String("vocab") != "" && !c.IsSet("vocab-size") {

@@ -46,6 +46,12 @@ func ourselves(t *testing.T, args ...string) *exec.Cmd {
 func start(t *testing.T, dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	cmd := ourselves(t, args...)
+	return cmd, begin(t, cmd, dir)
+}
+
+// begin starts a command and waits until its run in dir has written a log line.
+func begin(t *testing.T, cmd *exec.Cmd, dir string) *bytes.Buffer {
+	t.Helper()
 	var out bytes.Buffer
 	cmd.Stderr = &out
 	if err := cmd.Start(); err != nil {
@@ -53,7 +59,7 @@ func start(t *testing.T, dir string, args ...string) (*exec.Cmd, *bytes.Buffer) 
 	}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl")); err == nil && len(text) > 0 {
-			return cmd, &out
+			return &out
 		}
 		if time.Now().After(deadline) {
 			_ = cmd.Process.Kill()
@@ -63,7 +69,9 @@ func start(t *testing.T, dir string, args ...string) (*exec.Cmd, *bytes.Buffer) 
 }
 
 func TestSignals(t *testing.T) {
-	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: exit.SIGINT, syscall.SIGTERM: exit.SIGTERM} {
+	for signal, want := range map[syscall.Signal]int{
+		syscall.SIGINT: exit.SIGINT, syscall.SIGTERM: exit.SIGTERM, syscall.SIGHUP: 129, syscall.SIGUSR1: 75,
+	} {
 		dir := filepath.Join(t.TempDir(), "run")
 		cmd, out := start(t, dir, quick(dir, "--max-steps", "1000000", "--updates", "1")...)
 		if err := cmd.Process.Signal(signal); err != nil {
@@ -80,6 +88,60 @@ func TestSignals(t *testing.T) {
 		if !strings.Contains(out.String(), fmt.Sprintf("after step %d", found.Step)) {
 			t.Errorf("%v: the message should name step %d: %s", signal, found.Step, out)
 		}
+	}
+}
+
+// Under nohup the end of the terminal is none of the run's business, as always.
+func TestHangupIgnored(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	cmd := ourselves(t, quick(dir, "--max-steps", "300", "--updates", "1")...)
+	cmd.Args = append([]string{"sh", "-c", `trap "" HUP; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/bin/sh"
+	begin(t, cmd, dir)
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("found %v, expected a run that comes to its end", err)
+	}
+}
+
+// Nobody reads what the run says: it goes on to its end, and its checkpoint is there.
+func TestOutputGone(t *testing.T) {
+	for _, stream := range []string{"stdout", "stderr", "both"} {
+		dir := filepath.Join(t.TempDir(), "run")
+		cmd := ourselves(t, quick(dir, "--max-steps", "60", "--updates", "1", "--quiet=false", "--logging-steps", "1")...)
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stream != "stderr" {
+			cmd.Stdout = write
+		}
+		if stream != "stdout" {
+			cmd.Stderr = write
+		}
+		read.Close()
+		err = cmd.Run()
+		write.Close()
+		if err != nil {
+			t.Errorf("%s: found %v, expected a run that comes to its end", stream, err)
+		}
+		if found, _, err := checkpoint.Resolve(dir); err != nil || found.Step != 60 {
+			t.Errorf("%s: found checkpoint %+v and error %v, expected that of step 60", stream, found, err)
+		}
+	}
+}
+
+// --max-time ends a run, and a sweep, as a scheduler would.
+func TestMaxTime(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	code, _, errs := invoke(quick(dir, "--max-steps", "1000000", "--updates", "1", "--max-time", "1500ms")...)
+	if found, _, err := checkpoint.Resolve(dir); code != exit.TryAgain || err != nil || !strings.Contains(errs, fmt.Sprintf("after step %d, saved: max_time is over", found.Step)) {
+		t.Errorf("found exit code %d, error %v and %q, expected %d and a run that is saved", code, err, errs, exit.TryAgain)
+	}
+	if code, _, errs := invoke("train", "--dry-run", "--max-time", "soon"); code != exit.Usage || !strings.Contains(errs, "23h50m") {
+		t.Errorf("found exit code %d and %q, expected %d and what a time is", code, errs, exit.Usage)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
@@ -91,9 +92,15 @@ func sweepAction(c *cli.Context) error {
 		}
 		return preview.Write(c.App.Writer)
 	}
+	ctx, cancel, err := train.WithMaxTime(c.Context, ours.MaxTime)
+	if err != nil {
+		return err
+	}
+	defer cancel()
 	watch := progress.NewSweep(log, c.App.ErrWriter, runs, ours)
 	s.Watch = watch
-	err = s.Do(c.Context)
+	exit.KeepWriting()
+	err = s.Do(ctx)
 	watch.Close()
 	if err == nil || errors.Is(err, sweep.ErrFailed) {
 		err = cmp.Or(err, s.WriteGroups(c.App.Writer))

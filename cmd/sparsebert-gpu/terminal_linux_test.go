@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 )
 
 // openTerminal makes a pseudo-terminal of 30 lines by 100 columns: what is
@@ -102,5 +104,35 @@ func TestTerminal(t *testing.T) {
 		if !strings.Contains(sent, want) {
 			t.Errorf("prepare: found %q, expected %q in it", sent, want)
 		}
+	}
+}
+
+// A terminal that goes away while a bar is drawn on it ends neither the run nor its saving.
+func TestTerminalGone(t *testing.T) {
+	in := newInputs(t)
+	dir := in.none("run")
+	screen, terminal := openTerminal(t)
+	cmd := ourselves(t, quick(dir, "--corpus", in.file("good.txt", goodText), "--vocab-size", "30", "--quiet=false", "--max-steps", "400", "--logging-steps", "10")...)
+	cmd.Stdout, cmd.Stderr = terminal, terminal
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	terminal.Close()
+	deadline := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
+	defer deadline.Stop()
+	var sent bytes.Buffer
+	for part := make([]byte, 4096); !strings.Contains(sent.String(), " left"); {
+		n, err := screen.Read(part)
+		if err != nil {
+			t.Fatalf("%v after %q", err, sent.String())
+		}
+		sent.Write(part[:n])
+	}
+	screen.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("found %v, expected a run that comes to its end", err)
+	}
+	if found, _, err := checkpoint.Resolve(dir); err != nil || found.Step != 400 {
+		t.Errorf("found checkpoint %+v and error %v, expected that of step 400", found, err)
 	}
 }

@@ -24,7 +24,8 @@ func trainCommand() *cli.Command {
 		Name:  "train",
 		Usage: "pre-train a BERT; with no flags: BERT-Tiny, s = 0.9, B = 16, on the built-in demo corpus",
 		Description: "The run folder gets config.yaml, environment.json, vocab.txt, metrics.jsonl, TensorBoard\n" +
-			"events, checkpoints and report.html. SIGINT and SIGTERM finish the step, save and exit; --resume goes on.\n" +
+			"events, checkpoints and report.html. SIGINT, SIGTERM, SIGHUP, SIGUSR1\n" +
+			"and --max-time finish the step, save and exit; --resume goes on.\n" +
 			"Every flag may also stand in the file of --config, or in the environment (SPARSEBERT_MAX_STEPS).",
 		Flags:  configFlags(train.DefaultConfig(), settings.All()),
 		Action: trainAction,
@@ -68,6 +69,7 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 	if err := device.UseHelper(c.Context, config.Device, func(note string) { log.Warn().Msg(note) }); err != nil {
 		return err
 	}
+	exit.KeepWriting()
 	if config.DryRun {
 		dry, err := train.DryRun(c.Context, config, devices.Open)
 		if err != nil {
@@ -99,7 +101,7 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 			return usage.Mark(err) // before the first step: nothing was written
 		}
 		var signal exit.Signal
-		if errors.As(err, &signal) && errors.Is(err, train.ErrStopped) {
+		if (errors.As(err, &signal) || errors.Is(err, train.ErrTimeUp)) && errors.Is(err, train.ErrStopped) {
 			log.Info().Str("resume", "sparsebert-gpu train --resume --output-dir "+watch.Dir()).Msg("stopped")
 		}
 		return err

@@ -1,5 +1,5 @@
 // Package exit holds the program's exit codes, which error has which, and what ends a run from
-// outside: SIGINT and SIGTERM.
+// outside: SIGINT, SIGTERM, SIGHUP and SIGUSR1.
 package exit
 
 import (
@@ -18,7 +18,9 @@ const (
 	Usage    = 2   // bad usage, configuration or data; nothing was written
 	Diverged = 3   // the loss or a gradient was NaN or Inf
 	Unsaved  = 4   // ended at once by a second signal: nothing was saved since the last checkpoint
-	SIGINT   = 130 // stopped by the signal after saving
+	TryAgain = 75  // stopped for a scheduler, after saving: by SIGUSR1 or --max-time
+	SIGHUP   = 129 // stopped by the signal after saving
+	SIGINT   = 130
 	SIGTERM  = 143
 )
 
@@ -29,6 +31,9 @@ func Code(err error) int {
 	}
 	if s, ok := errors.AsType[Signal](err); ok {
 		return s.Code
+	}
+	if errors.Is(err, train.ErrTimeUp) {
+		return TryAgain
 	}
 	if errors.Is(err, model.ErrNotFinite) {
 		return Diverged

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"testing"
 	"time"
@@ -32,6 +33,7 @@ func TestCode(t *testing.T) {
 		fmt.Errorf("a: %w", checkpoint.ErrInUse):                2,
 		fmt.Errorf("a: %w", checkpoint.ErrCorrupt):              2,
 		fmt.Errorf("a: %w", exit.Signal{"SIGINT", exit.SIGINT}): 130,
+		fmt.Errorf("%w: %w", train.ErrStopped, train.ErrTimeUp): 75,
 		// A signal decides, whatever else went wrong because of it.
 		errors.Join(usage.Errorf("x"), exit.Signal{"SIGTERM", exit.SIGTERM}): 143,
 	} {
@@ -47,6 +49,9 @@ const (
 	once     = "once"
 	same     = "the same twice"
 	twice    = "twice"
+	warned   = "warned, then asked"
+	hangup   = "a hangup"
+	nohup    = "a hangup that is ignored"
 )
 
 func TestMain(m *testing.M) {
@@ -54,15 +59,36 @@ func TestMain(m *testing.M) {
 	if n == "" {
 		os.Exit(m.Run())
 	}
+	if n == nohup {
+		signal.Ignore(syscall.SIGHUP)
+	}
 	ctx, stop := exit.OnSignal(context.Background(), func(signal string) { fmt.Println(signal) }, func(signal string) { fmt.Println(signal, "again") })
 	defer stop()
+	which := syscall.SIGTERM
 	send := func() {
-		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+		if err := syscall.Kill(os.Getpid(), which); err != nil {
 			panic(err)
 		}
 	}
+	switch n {
+	case warned:
+		which = syscall.SIGUSR1
+	case hangup:
+		which = syscall.SIGHUP
+	case nohup:
+		which = syscall.SIGHUP
+		send() // which nobody hears
+		which = syscall.SIGTERM
+	}
 	send()
 	<-ctx.Done()
+	if n == warned { // a scheduler that warns and then ends the program
+		send()
+		time.Sleep(exit.Same + exit.Same/4)
+		which = syscall.SIGTERM
+		send()
+		time.Sleep(exit.Same / 4)
+	}
 	if n == same {
 		send()
 		time.Sleep(exit.Same / 4) // in which the second one would end the process
@@ -87,9 +113,12 @@ func TestOnSignal(t *testing.T) {
 		code int
 		said string
 	}{
-		once:  {7, "SIGTERM\nstopped by SIGTERM\n"},
-		same:  {7, "SIGTERM\nstopped by SIGTERM\n"},
-		twice: {exit.Unsaved, "SIGTERM\nSIGTERM again\n"},
+		once:   {7, "SIGTERM\nstopped by SIGTERM\n"},
+		same:   {7, "SIGTERM\nstopped by SIGTERM\n"},
+		twice:  {exit.Unsaved, "SIGTERM\nSIGTERM again\n"},
+		warned: {7, "SIGUSR1\nSIGTERM\nstopped by SIGUSR1\n"},
+		hangup: {7, "SIGHUP\nstopped by SIGHUP\n"},
+		nohup:  {7, "SIGTERM\nstopped by SIGTERM\n"},
 	} {
 		cmd := exec.Command(self)
 		cmd.Env = append(os.Environ(), variable+"="+n)

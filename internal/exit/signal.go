@@ -10,7 +10,7 @@ import (
 
 // Signal is the cause with which a signal ends a context.
 type Signal struct {
-	Name string // SIGINT or SIGTERM
+	Name string // such as SIGTERM
 	Code int    // the exit code
 }
 
@@ -21,28 +21,40 @@ func (s Signal) Error() string { return "stopped by " + s.Name }
 // timeout(1) and container runtimes send one both to the process and to its group.
 const Same = 2 * time.Second
 
-// OnSignal returns a context that the first SIGINT or SIGTERM ends, with a [Signal] as its cause,
-// so that work in progress is finished and saved. A second signal after [Same] exits at once with
-// [Unsaved]. notify tells the user of the first by its name, lost of the second. stop releases the
-// signals.
+// asked are the signals by which a user asks the program to end: whoever does so twice will not
+// wait. The others tell of something that happens: the terminal is closed, the scheduler's time is
+// nearly up. What follows them is no second request.
+var asked = map[os.Signal]Signal{syscall.SIGINT: {"SIGINT", SIGINT}, syscall.SIGTERM: {"SIGTERM", SIGTERM}}
+
+// OnSignal returns a context that the first SIGINT, SIGTERM, SIGHUP or SIGUSR1 ends, with a [Signal]
+// as its cause, so that work in progress is finished and saved. A second SIGINT or SIGTERM after
+// [Same] exits at once with [Unsaved]. SIGHUP stays ignored where it is, as under nohup. notify
+// tells the user of the first by its name, lost of the second. stop releases the signals.
 func OnSignal(parent context.Context, notify, lost func(signal string)) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 2)
+	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	for s := range told {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
 	go func() {
-		var first Signal
-		var at time.Time
+		var first time.Time // when the user asked
 		for s := range signals {
-			now := Signal{"SIGINT", SIGINT}
-			if s == syscall.SIGTERM {
-				now = Signal{"SIGTERM", SIGTERM}
+			if now, ok := told[s]; ok {
+				if ctx.Err() == nil {
+					notify(now.Name)
+					cancel(now)
+				}
+				continue
 			}
-			switch {
-			case first.Code == 0:
-				first, at = now, time.Now()
-				notify(first.Name)
-				cancel(first)
-			case time.Since(at) >= Same:
+			switch now := asked[s]; {
+			case first.IsZero():
+				first = time.Now()
+				notify(now.Name)
+				cancel(now) // the cause stays that of the first signal
+			case time.Since(first) >= Same:
 				lost(now.Name)
 				os.Exit(Unsaved)
 			}

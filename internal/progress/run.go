@@ -11,6 +11,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -56,15 +57,15 @@ func left(began time.Time, from, done, total int64) (_ time.Duration, ok bool) {
 	if done <= from {
 		return 0, false
 	}
-	d := time.Duration(float64(time.Since(began)) / float64(done-from) * float64(total-done))
+	d := time.Duration(float64(clock.Since(began)) / float64(done-from) * float64(total-done))
 	return d.Round(time.Second), true
 }
 
 // addBar draws the bar of a run of which from steps are done.
 func (r *Run) addBar(from, steps int64) {
-	began := time.Now()
+	began := clock.Now()
 	state := func(s decor.Statistics) string {
-		text := fmt.Sprintf(" loss %.3f, %v", math.Float64frombits(r.loss.Load()), time.Since(began).Round(time.Second))
+		text := fmt.Sprintf(" loss %.3f, %v", math.Float64frombits(r.loss.Load()), clock.Since(began).Round(time.Second))
 		if left, ok := left(began, from, s.Current, s.Total); ok {
 			text += fmt.Sprintf(", %v left", left)
 		}
@@ -99,7 +100,7 @@ func (r *Run) Loading(stage string, done, total int64) { r.load.report(stage, do
 
 // Started implements train.Observer.
 func (r *Run) Started(p *train.Plan, dir string, from int64) {
-	r.dir, r.plan, r.from, r.began = dir, p, from, time.Now()
+	r.dir, r.plan, r.from, r.began = dir, p, from, clock.Now()
 	c := p.Config
 	e := r.log.Info().Str("model", c.Model).Stringer("method", c.Method)
 	if c.Method != model.Dense {
@@ -134,7 +135,7 @@ func (r *Run) Stepped(done, total int64, loss float64) {
 		r.bar.SetCurrent(done)
 	}
 	if r.plan != nil && r.plan.Config.Device == "sim" && done == r.from+1 && done < total {
-		took := time.Since(r.began)
+		took := clock.Since(r.began)
 		r.log.Info().Int64("step", done).Int64("steps", total).
 			Msgf("the simulator took %v for a step: the %d that are left take about %v, evaluations besides; --device cpu computes the same in a fraction of it",
 				took.Round(100*time.Millisecond), total-done, (took * time.Duration(total-done)).Round(time.Second))

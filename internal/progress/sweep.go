@@ -11,6 +11,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/internal/sweep"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -43,7 +44,7 @@ const barUnits = 1000
 // NewSweep shows a sweep of runs on w, which has bars if it is a [Screen] on a terminal and c does
 // not ask for quiet or JSON.
 func NewSweep(log zerolog.Logger, w io.Writer, runs []*sweep.Run, c train.Config) *Sweep {
-	watch := &Sweep{log: log, flops: map[string]float64{}, running: map[string]*mpb.Bar{}, runs: len(runs), began: time.Now(), told: time.Now()}
+	watch := &Sweep{log: log, flops: map[string]float64{}, running: map[string]*mpb.Bar{}, runs: len(runs), began: clock.Now(), told: clock.Now()}
 	for _, r := range runs {
 		flops, err := train.RunFLOPs(r.Config)
 		if err != nil {
@@ -72,7 +73,7 @@ func (w *Sweep) drawOn(out io.Writer, options ...mpb.ContainerOption) {
 
 // left says how much time is left. w.mu is held.
 func (w *Sweep) left() string {
-	spent := time.Since(w.began)
+	spent := clock.Since(w.began)
 	text := fmt.Sprintf("%.1f %%, %v", 100*w.done/w.all, spent.Round(time.Second))
 	if here := w.done - w.before; here > 0 && w.done < w.all {
 		left := time.Duration(float64(spent) * (w.all - w.done) / here)
@@ -104,8 +105,8 @@ func (w *Sweep) add(flops float64) {
 	if w.total != nil {
 		w.text.Store(fmt.Sprintf(" %d of %d runs, %s", w.finished, w.runs, w.left()))
 		w.total.SetCurrent(int64(barUnits * w.done / w.all))
-	} else if time.Since(w.told) >= sweepLineEvery {
-		w.told = time.Now()
+	} else if clock.Since(w.told) >= sweepLineEvery {
+		w.told = clock.Now()
 		w.log.Info().Int("finished", w.finished).Int("runs", w.runs).Str("progress", w.left()).Msg("sweep")
 	}
 }

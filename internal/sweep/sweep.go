@@ -13,6 +13,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
@@ -198,14 +199,14 @@ func (s *Sweep) next(ctx context.Context) *Run {
 
 // make makes one run, from wherever it stands. An error ends the sweep.
 func (s *Sweep) make(ctx context.Context, r *Run, watch *runWatch) (*Result, Timing, error) {
-	began := time.Now()
+	began := clock.Now()
 	timing := Timing{Name: r.Name, Started: began.UTC().Format(time.RFC3339)}
 	var summary *train.Summary
 	c, err := s.config(r)
 	if err == nil {
 		summary, err = train.Run(ctx, c, s.Open, watch)
 	}
-	timing.From, timing.To, timing.Seconds = watch.from, watch.done, time.Since(began).Seconds()
+	timing.From, timing.To, timing.Seconds = watch.from, watch.done, clock.Since(began).Seconds()
 	result := &Result{Name: r.Name, Group: r.Group, Role: RoleRun, Steps: watch.done}
 	if r.candidate {
 		result.Role = RoleCandidate
