@@ -46,8 +46,9 @@ type Config struct {
 	// false.
 	InitHeads bool `yaml:"init_heads"`
 
-	// Corpus: training text (file, folder, .gz, .zst) or a folder of shards; repeatable
-	// (default: built-in demo corpus).
+	// Corpus: training text (file, folder, @LIST of paths, - for standard input; plain,
+	// packed, JSON lines, Parquet) or a folder of shards; repeatable (default: built-in
+	// demo corpus).
 	Corpus []string `yaml:"corpus"`
 	// Valid: validation text or shards; repeatable (default: every 20th training
 	// document).
@@ -55,6 +56,13 @@ type Config struct {
 	// Test: text or shards for the final figure: measured once, after the last step, and
 	// used for nothing else; repeatable (default: none).
 	Test []string `yaml:"test,omitempty" json:",omitempty"`
+	// CorpusFormat: what a document and a sentence is in the text of corpus, valid and
+	// test (default: each file's own, by its content). Values: one of auto, prose,
+	// sentence-lines, wikitext, wikiextractor, jsonl, parquet.
+	CorpusFormat string `yaml:"corpus_format,omitempty" json:",omitempty"`
+	// TextField: field of JSON lines, or column of Parquet, that holds the text (default:
+	// text).
+	TextField string `yaml:"text_field,omitempty" json:",omitempty"`
 	// Vocab: vocab.txt to use (default: the shards' own, or one trained on the text).
 	Vocab string `yaml:"vocab"`
 	// Cased: vocab, or the vocabulary to train, is for text as it stands, with capital

@@ -54,7 +54,8 @@ type dataset struct {
 	test   *corpus.Dataset // nil: there is none
 	counts string          // see countsOf
 	text   Text
-	shared string // warns of held-out text that is elsewhere too; "": there is none
+	report corpus.Report // as what the training text was read
+	shared string        // warns of held-out text that is elsewhere too; "": there is none
 }
 
 // countsOf sums up a store's numbers of documents, sentences and occurrences of
@@ -89,6 +90,7 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, p
 		}
 	}
 	var train, valid *corpus.Store
+	var report corpus.Report
 	switch {
 	case len(c.Corpus) == 0:
 		if len(c.Valid) > 0 {
@@ -106,11 +108,15 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, p
 		}
 	default:
 		load := corpus.LoadOptions{Paths: c.Corpus, Vocab: vocab, VocabSize: c.VocabSize, Normalizer: c.normalizer(), Threads: c.Threads, Progress: progress}
+		if load.Reading, err = c.reading(); err != nil {
+			return nil, err
+		}
+		load.Report = &report
 		if train, vocab, err = corpus.Load(ctx, load); err != nil {
 			return nil, err
 		}
 		if len(c.Valid) > 0 {
-			load.Paths, load.Vocab = c.Valid, vocab
+			load.Paths, load.Vocab, load.Report = c.Valid, vocab, nil
 			if valid, _, err = corpus.Load(ctx, load); err != nil {
 				return nil, err
 			}
@@ -124,7 +130,7 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, p
 	if err := c.checkCased(vocab, train.Name()); err != nil {
 		return nil, err
 	}
-	d := &dataset{vocab: vocab, counts: countsOf(train), text: textOf(vocab, valid)}
+	d := &dataset{vocab: vocab, counts: countsOf(train), text: textOf(vocab, valid), report: report}
 	d.text.Fingerprint = Fingerprint{Train: train.Fingerprint(), Valid: valid.Fingerprint(), Vocab: vocab.SHA256()}
 	d.shared = sharedText("valid", valid, train)
 	o := c.datasetOptions()
@@ -136,7 +142,11 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, p
 	if d.valid, err = corpus.NewDataset(valid, vocab, o); err != nil || len(c.Test) == 0 {
 		return d, err
 	}
-	test, _, err := corpus.Load(ctx, corpus.LoadOptions{Paths: c.Test, Vocab: vocab, Threads: c.Threads, Progress: progress})
+	reading, err := c.reading()
+	if err != nil {
+		return nil, err
+	}
+	test, _, err := corpus.Load(ctx, corpus.LoadOptions{Paths: c.Test, Vocab: vocab, Threads: c.Threads, Progress: progress, Reading: reading})
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +169,12 @@ func sharedText(key string, held, other *corpus.Store) string {
 	}
 	return fmt.Sprintf("%s: %d of %d documents of the held-out text, %.1f %% of its tokens, are in %s too: its loss is not that of unseen text",
 		key, shared.Documents, held.Documents(), 100*float64(shared.Tokens)/float64(held.Tokens()), other.Name())
+}
+
+// reading says how the text of a configuration is read.
+func (c *Config) reading() (corpus.Reading, error) {
+	format, err := corpus.ParseFormat(c.CorpusFormat)
+	return corpus.Reading{Format: format, TextField: c.TextField}, err
 }
 
 // vocabSizeGiven tells whether the configuration asks for a size of its own.
@@ -194,7 +210,11 @@ func (c *Config) checkCased(v *corpus.Vocab, from string) error {
 
 // loadEvalData reads another corpus than the run's for evaluation.
 func loadEvalData(ctx context.Context, c Config, paths []string, vocab *corpus.Vocab, progress func(stage string, done, total int64)) (*dataset, error) {
-	store, _, err := corpus.Load(ctx, corpus.LoadOptions{Paths: paths, Vocab: vocab, Threads: c.Threads, Progress: progress})
+	reading, err := c.reading()
+	if err != nil {
+		return nil, err
+	}
+	store, _, err := corpus.Load(ctx, corpus.LoadOptions{Paths: paths, Vocab: vocab, Threads: c.Threads, Progress: progress, Reading: reading})
 	if err != nil {
 		return nil, err
 	}

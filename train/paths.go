@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // resolvePaths makes the paths of the data absolute, so that a run can be resumed
@@ -13,7 +14,7 @@ func (c *Config) resolvePaths() error {
 	c.Corpus, c.Valid, c.Test = slices.Clone(c.Corpus), slices.Clone(c.Valid), slices.Clone(c.Test)
 	for _, list := range [][]string{c.Corpus, c.Valid, c.Test} {
 		for i := range list {
-			if list[i], err = filepath.Abs(list[i]); err != nil {
+			if list[i], err = absoluteText(list[i]); err != nil {
 				return fmt.Errorf("find the corpus: %w", err)
 			}
 		}
@@ -28,6 +29,19 @@ func (c *Config) resolvePaths() error {
 		return fmt.Errorf("find the run to continue: %w", err)
 	}
 	return nil
+}
+
+// absoluteText is absolute for a path of text, which may be "-" for standard input, or
+// "@" with the path of a list.
+func absoluteText(path string) (string, error) {
+	if path == "-" {
+		return path, nil
+	}
+	if list, ok := strings.CutPrefix(path, "@"); ok {
+		list, err := absolute(list)
+		return "@" + list, err
+	}
+	return filepath.Abs(path)
 }
 
 // absolute makes a path that is not empty absolute.

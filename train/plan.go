@@ -32,11 +32,13 @@ type Plan struct {
 
 	// Warnings say, a line each, where the run will not be what was asked for: a
 	// density that whole blocks cannot have, updates that move nothing, rows, columns
-	// and heads without a block, validation text that is trained on.
+	// and heads without a block, text that was hardly meant so, validation text that is
+	// trained on.
 	Warnings []string
 
 	// Notes say, a line each, what a user should know of the run and need not change:
-	// what Warnings would say, had the settings not been the program's own.
+	// as what the text was read, and what Warnings would say, had the settings not been
+	// the program's own.
 	Notes []string
 
 	data *dataset
@@ -143,6 +145,8 @@ func (p *Plan) load(ctx context.Context, vocab *corpus.Vocab, from *initialWeigh
 	if from != nil {
 		p.Warnings = append(p.Warnings, from.notes...)
 	}
+	p.Notes = append(p.Notes, p.data.report.Lines()...)
+	p.Warnings = append(p.Warnings, p.data.report.Warnings()...)
 	if p.data.shared != "" {
 		p.Warnings = append(p.Warnings, p.data.shared)
 	}

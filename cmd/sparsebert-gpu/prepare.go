@@ -18,7 +18,9 @@ func prepareCommand() *cli.Command {
 		Name:  "prepare",
 		Usage: "turn text into token shards, with a WordPiece vocabulary that is trained or given",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "corpus", Aliases: []string{"c"}, Usage: "text (file, folder, .gz, .zst); repeatable"},
+			&cli.StringSliceFlag{Name: "corpus", Aliases: []string{"c"}, Usage: "text (file, folder, @LIST of paths, - for standard input; plain, packed, JSON lines, Parquet); repeatable"},
+			settingFlag("corpus_format"),
+			settingFlag("text_field"),
 			&cli.StringFlag{Name: "out", Aliases: []string{"o", "output-dir"}, Usage: "folder for the shards, new or empty"},
 			&cli.StringFlag{Name: "vocab", Usage: "vocab.txt to use (default: train one)"},
 			&cli.IntFlag{Name: "vocab-size", Aliases: []string{"V"}, Value: train.DefaultConfig().VocabSize, Usage: "size of the vocabulary to train; BERT's has 30522"},
@@ -48,14 +50,25 @@ func prepareAction(c *cli.Context) error {
 	if c.Bool("cased") {
 		text = corpus.CasedNormalizer()
 	}
+	format, err := corpus.ParseFormat(c.String("corpus-format"))
+	if err != nil {
+		return err
+	}
 	progress, done := progress.Stages(log, c.App.ErrWriter, c.Bool("quiet"))
 	result, err := corpus.Prepare(c.Context, corpus.PrepareOptions{
 		Corpus: commandline.Texts(c, "corpus"), Out: c.String("out"), VocabPath: c.String("vocab"), VocabSize: size, Normalizer: text,
 		Threads: c.Int("threads"), ShardTokens: c.Int("shard-tokens"), Progress: progress,
+		Reading: corpus.Reading{Format: format, TextField: c.String("text-field")},
 	})
 	done()
 	if err != nil {
 		return err
+	}
+	for _, line := range result.Report.Lines() {
+		log.Info().Msg(line)
+	}
+	for _, line := range result.Report.Warnings() {
+		log.Warn().Msg(line)
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "%d documents, %d sentences, %d tokens in %d shards; vocabulary %d; unigram entropy %.3f nats a token; %s\n",
 		result.Documents, result.Sentences, result.Tokens, result.Shards, result.VocabSize, result.UnigramEntropy, c.String("out"))

@@ -54,7 +54,7 @@ func DemoStore(seed uint64) (train, valid *Store, vocab *Vocab, err error) {
 		}
 	}
 	ctx := context.Background() // this takes a fraction of a second
-	words, err := countWords(ctx, sequence(part(docs[:demoTrainDocs])), Normalizer{}, 0)
+	words, err := countWords(ctx, sequence(part(docs[:demoTrainDocs])), nil, Normalizer{}, 0)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("counting the words of the demo corpus: %w", err)
 	}

@@ -50,6 +50,13 @@ func badData(path, found, expected string) *DataError {
 	return &DataError{Path: path, Offset: -1, Found: found, Expected: expected}
 }
 
+// badDataBecause is badData with a cause.
+func badDataBecause(path, found, expected string, err error) *DataError {
+	e := badData(path, found, expected)
+	e.Err = err
+	return e
+}
+
 // oneLine keeps a hostile file name or system message from breaking a line.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {

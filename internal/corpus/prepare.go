@@ -15,7 +15,7 @@ import (
 
 // PrepareOptions says what Prepare reads and writes.
 type PrepareOptions struct {
-	Corpus      []string // files or folders of text, see Files
+	Corpus      []string // files or folders of text, see listInputs
 	Out         string   // the folder to write; it must not exist or be empty
 	VocabPath   string   // a vocab.txt; "" trains one of VocabSize tokens
 	VocabSize   int      // with VocabPath: 0, or the size it must have
@@ -23,6 +23,7 @@ type PrepareOptions struct {
 	Threads     int      // 0: one per processor
 	ShardTokens int      // tokens in a shard, about; 0: 16 Mi; at most 1 Gi
 	Progress    Progress // stages "count words", "train vocabulary", "tokenize"; may be nil
+	Reading     Reading
 }
 
 // PrepareResult says what Prepare wrote.
@@ -34,6 +35,7 @@ type PrepareResult struct {
 	Shards         int
 	Bytes          int64   // of the shards
 	UnigramEntropy float64 // nats a token, see UnigramEntropy
+	Report         Report
 }
 
 // Prepare turns text into a folder of token shards: vocab.txt, shard-00000.bin
@@ -44,7 +46,7 @@ type PrepareResult struct {
 // the end, so Out is either whole or not there, whatever stops the program. An
 // error, or the end of ctx, removes the temporary folder too.
 //
-// A DataError reports what Files, ReadFile, LoadVocab and TrainVocab do, shards
+// A DataError reports what listInputs, ReadFile, LoadVocab and TrainVocab do, shards
 // in place of text, text without a token, a vocabulary of another size than
 // VocabSize, a ShardTokens out of range, and an Out that is not empty, no folder
 // or not writable: all but the text and the vocabulary before anything is read.
@@ -64,17 +66,17 @@ func Prepare(ctx context.Context, o PrepareOptions) (PrepareResult, error) {
 			return PrepareResult{}, badData(path, "token shards", "text")
 		}
 	}
-	files, err := Files(o.Corpus)
+	text, err := listInputs(o.Corpus)
 	if err != nil {
 		return PrepareResult{}, err
 	}
-	v, err := prepareVocab(ctx, o, files)
+	v, err := prepareVocab(ctx, o, text)
 	if err != nil {
 		return PrepareResult{}, err
 	}
 	var r PrepareResult
 	err = atomicdir.Write(ctx, o.Out, func(folder string) error {
-		r, err = writeShards(ctx, folder, o, files, v)
+		r, err = writeShards(ctx, folder, o, text, v)
 		return err
 	})
 	if err != nil {
@@ -95,9 +97,9 @@ func checkOut(path string) error {
 	return err
 }
 
-func prepareVocab(ctx context.Context, o PrepareOptions, files []string) (*Vocab, error) {
+func prepareVocab(ctx context.Context, o PrepareOptions, text *inputs) (*Vocab, error) {
 	if o.VocabPath == "" {
-		return trainVocab(ctx, files, vocabSpec{o.VocabSize, o.Normalizer}, o.Threads, o.Progress)
+		return trainVocab(ctx, text, LoadOptions{VocabSize: o.VocabSize, Normalizer: o.Normalizer, Threads: o.Threads, Progress: o.Progress, Reading: o.Reading})
 	}
 	v, err := LoadVocab(o.VocabPath)
 	if err != nil {
@@ -110,7 +112,7 @@ func prepareVocab(ctx context.Context, o PrepareOptions, files []string) (*Vocab
 }
 
 // writeShards writes the vocabulary, the shards and the index into folder.
-func writeShards(ctx context.Context, folder string, o PrepareOptions, files []string, v *Vocab) (PrepareResult, error) {
+func writeShards(ctx context.Context, folder string, o PrepareOptions, text *inputs, v *Vocab) (PrepareResult, error) {
 	vocabSum := sha256.Sum256(v.text())
 	x := shardIndex{
 		Format: indexFormat, Version: shardVersion, VocabSize: v.Size(), VocabSHA256: hex.EncodeToString(vocabSum[:]),
@@ -127,7 +129,8 @@ func writeShards(ctx context.Context, folder string, o PrepareOptions, files []s
 	if err != nil {
 		return r, err
 	}
-	counts, err := buildSections(ctx, readFiles(files, "tokenize", o.Progress), v, o.Threads, o.ShardTokens, func(sec *section) error {
+	build := sections{read: readFiles(text.files, o.Reading, "tokenize", o.Progress), files: text.files, vocab: v, threads: o.Threads, limit: o.ShardTokens, report: &r.Report}
+	build.emit = func(sec *section, _ place) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -138,13 +141,12 @@ func writeShards(ctx context.Context, folder string, o PrepareOptions, files []s
 			x.Shards = append(x.Shards, entry)
 			return err
 		})
-	})
+	}
+	counts, err := build.build(ctx)
 	if err != nil {
 		return r, err
 	}
-	if len(x.Shards) == 0 {
-		return r, badData(files[0], "text without a token", "text")
-	}
+	text.describe(&r.Report)
 	for _, s := range x.Shards {
 		x.Documents += s.Documents
 		x.Sentences += s.Sentences
@@ -154,12 +156,12 @@ func writeShards(ctx context.Context, folder string, o PrepareOptions, files []s
 	x.UnigramEntropy = unigramEntropy(counts, newStore("", v).unmaskable)
 	r.Documents, r.Sentences, r.Tokens = x.Documents, x.Sentences, x.Tokens
 	r.Shards, r.UnigramEntropy = len(x.Shards), x.UnigramEntropy
-	text, err := x.encode()
+	index, err := x.encode()
 	if err != nil {
 		return r, err
 	}
 	return r, atomicdir.WriteFile(filepath.Join(folder, indexFile), func(w io.Writer) error {
-		_, err := w.Write(text)
+		_, err := w.Write(index)
 		return err
 	})
 }

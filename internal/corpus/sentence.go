@@ -9,8 +9,9 @@ import (
 // splitSentences splits a paragraph of words with single spaces between them
 // into sentences, in one pass.
 //
-// A sentence ends behind a word that ends in . ! ? or an ellipsis, perhaps with
-// closing quotes and brackets behind it, if what follows starts with a capital
+// A sentence ends behind a word that ends in an ellipsis or in a character that
+// has Unicode's property Sentence_Terminal, such as . ! ? and the danda, perhaps
+// with closing quotes and brackets behind it, if what follows starts with a capital
 // letter, a digit or a letter that has no case, perhaps behind opening quotes
 // and brackets. Punctuation may stand apart as a word, as in WikiText; a
 // straight double quote that stands apart closes if an odd number of them has
@@ -20,8 +21,9 @@ import (
 //   - behind an initial ("J. Smith") or letters and stops in turn ("U.S.");
 //   - behind a number that is the sentence's first word ("1. Lobster").
 //
-// An ideographic 。！？ ends a sentence whatever follows, space or not. Every
-// sentence has a letter or a number: a paragraph without one gives none.
+// The stops of scripts that have no case (an ideographic 。！？, a danda, an Arabic
+// question mark) end a sentence whatever follows, space or not. Every sentence has
+// a letter or a number: a paragraph without one gives none.
 func splitSentences(paragraph string) []string {
 	starts := []int{0}
 	var (
@@ -36,13 +38,13 @@ func splitSentences(paragraph string) []string {
 		if space < at {
 			space = indexFrom(paragraph, at, ' ')
 		}
-		end := ideographicStop(paragraph, at, space)
+		end := caselessStop(paragraph, at, space)
 		word := paragraph[at:end]
 
 		quote := strings.Trim(word, `"`) == ""
 		closes := closesOnly(word) && (!quote || quoted)
 		if ended && !closes {
-			if endsIdeographic(ender) || opensSentence(paragraph[at:], ender) {
+			if endsCaseless(ender) || opensSentence(paragraph[at:], ender) {
 				starts = append(starts, at)
 				words, substance = 0, false
 			}
@@ -102,12 +104,8 @@ func isWordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r)
 // sentence's first word.
 func endsSentence(core string, first bool) bool {
 	last, _ := utf8.DecodeLastRuneInString(core)
-	switch last {
-	case '!', '?', '…', '。', '！', '？':
-		return true
-	case '.':
-	default:
-		return false
+	if last != '.' {
+		return last == '…' || isTerminal(last)
 	}
 	stem := strings.TrimRight(core, ".")
 	if len(core)-len(stem) > 1 || stem == "" {
@@ -147,21 +145,50 @@ func isInitials(stem string) bool {
 	}
 }
 
-const ideographicStops = "。！？"
+// isTerminal reports whether r has the property Sentence_Terminal.
+func isTerminal(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r == '.' || r == '!' || r == '?'
+	}
+	return unicode.Is(unicode.Sentence_Terminal, r)
+}
 
-// ideographicStop returns where the word at at ends: behind its first
-// ideographic stops and what closes behind them, at the latest at space.
-func ideographicStop(paragraph string, at, space int) int {
-	stop := strings.IndexAny(paragraph[at:space], ideographicStops)
+// isCaselessStop reports whether r ends sentences in a script without capitals,
+// where nothing else than it tells that one begins. That is so of all Sentence_Terminal
+// but those of Latin text and Armenian, and the full stops that stand in numbers too.
+func isCaselessStop(r rune) bool {
+	switch r {
+	case '‼', '‽', '⁇', '⁈', '⁉', '։', '⸮', '⸼', '⹓', '⹔', '．', '﹒':
+		return false
+	}
+	return r >= utf8.RuneSelf && isTerminal(r)
+}
+
+// caselessStop returns where the word at at ends: behind its first such stops and
+// what closes behind them, at the latest at space.
+func caselessStop(paragraph string, at, space int) int {
+	word := paragraph[at:space]
+	stop := -1
+	for i := range len(word) {
+		if word[i] >= utf8.RuneSelf { // ASCII has none
+			stop = strings.IndexFunc(word[i:], isCaselessStop) + i
+			if stop < i {
+				return space
+			}
+			break
+		}
+	}
 	if stop < 0 {
 		return space
 	}
-	return space - len(strings.TrimLeft(paragraph[at+stop:space], ideographicStops+closers))
+	return space - len(strings.TrimLeftFunc(word[stop:], func(r rune) bool {
+		return isCaselessStop(r) || strings.ContainsRune(closers, r)
+	}))
 }
 
-func endsIdeographic(word string) bool {
+func endsCaseless(word string) bool {
 	last, _ := utf8.DecodeLastRuneInString(word)
-	return strings.ContainsRune(ideographicStops, last)
+	return isCaselessStop(last)
 }
 
 // abbreviations holds the words, in lower case and without their full stop,

@@ -55,6 +55,16 @@ func TestSplitSentences(t *testing.T) {
 		{"ideographic stops", "你好。|^再见！|^是吗？|^是"},
 		{"ideographic stop and quote", "他说「你好。」|^她走了。"},
 		{"ideographic stop and space", "你好。|再见"},
+		{"danda", "यह एक वाक्य है।|वह नदी है॥|^वह है"},
+		{"Arabic question mark", "هل ذهب؟|نعم ذهب."},
+		{"Urdu full stop", "یہ ہے۔|وہ ہے۔"},
+		{"Armenian", "Սա է։|Նա է։|Այո"},
+		{"Ethiopic", "ሰላም።|ደህና።"},
+		{"Myanmar", "မင်္ဂလာပါ။|ကောင်းပါတယ်။"},
+		{"fullwidth stop in a number", "約３．５個"},
+		{"halfwidth ideographic stop", "ｱ｡|^ｲ"},
+		{"double marks", "Really‼|Yes⁈|Well"},
+		{"danda and quote", "“यह है।”|वह है।"},
 		{"unknown words", "[UNK] left .|[UNK] came ."},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

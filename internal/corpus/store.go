@@ -177,8 +177,8 @@ func (s *Store) Split(every int) (train, valid *Store, err error) {
 		return nil, nil, fmt.Errorf("splitting %s: found every = %d, expected at least 2", s.name, every)
 	}
 	if s.documents < 2*every {
-		return nil, nil, badData(s.name, fmt.Sprintf("%d documents", s.documents),
-			fmt.Sprintf("at least %d, to keep every %dth for validation", 2*every, every))
+		return nil, nil, badData(s.name, counted(s.documents, "document"),
+			fmt.Sprintf("at least %d, to keep every %dth for validation: blank lines between documents, or validation text of its own (--valid)", 2*every, every))
 	}
 	part := func() *Store {
 		return &Store{name: s.name, counts: make([]int64, len(s.counts)), unmaskable: s.unmaskable, mappings: s.mappings, sum: sha256.New()}

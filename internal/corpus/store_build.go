@@ -37,19 +37,32 @@ type docLen struct {
 	source        string
 	line          int
 	sents, tokens int
+
+	after  place // the place behind it
+	format Format
+	doubt  string
+	sample string // its first sentence, shortened
 }
 
 // tokenize turns docs into tokens of width bytes. ids is scratch, returned for
 // the next call. Sentences without a token, and documents without a sentence,
 // are left out.
-func tokenize(t *Tokenizer, width int, docs []Document, ids []int32) (tokenized, []int32) {
+func tokenize(t *Tokenizer, width int, field string, docs []rawDocument, ids []int32) (tokenized, []int32, error) {
 	out := tokenized{counts: map[int32]int64{}}
-	for _, d := range docs {
-		n := docLen{source: d.Source, line: d.Line}
-		for _, sentence := range d.Sentences {
+	for i := range docs {
+		d := &docs[i]
+		sentences, err := d.sentences(field)
+		if err != nil {
+			return out, ids, err
+		}
+		n := docLen{source: d.source, line: d.line, after: place{d.file, d.number + 1}, format: d.format}
+		for _, sentence := range sentences {
 			ids = t.Append(ids[:0], sentence)
 			if len(ids) == 0 {
 				continue
+			}
+			if n.sents == 0 {
+				n.sample, n.doubt = sampleOf(sentence), d.doubt
 			}
 			n.sents++
 			n.tokens += len(ids)
@@ -67,7 +80,7 @@ func tokenize(t *Tokenizer, width int, docs []Document, ids []int32) (tokenized,
 			out.docs = append(out.docs, n)
 		}
 	}
-	return out, ids
+	return out, ids, nil
 }
 
 // sectionBuilder gathers tokenized documents into sections of about limit
@@ -77,6 +90,9 @@ type sectionBuilder struct {
 	width, limit int
 	counts       []int64 // of all sections, [V]
 	emit         func(*section) error
+	census       *census // of the documents so far, those of cur included
+	report       *Report // likewise
+	after        place   // behind them
 
 	cur           section
 	sents, tokens int // of cur
@@ -105,6 +121,9 @@ func (b *sectionBuilder) add(t tokenized) error {
 		b.sents += d.sents
 		b.cur.docs = binary.LittleEndian.AppendUint32(b.cur.docs, uint32(b.sents))
 		b.cur.toks = append(b.cur.toks, toks[:d.tokens*b.width]...)
+		b.census.saw(d.after.File)
+		b.report.add(&d)
+		b.after = d.after
 		sents, toks = sents[d.sents:], toks[d.tokens*b.width:]
 		if b.tokens >= b.limit {
 			if err := b.finish(); err != nil {
@@ -125,40 +144,75 @@ func (b *sectionBuilder) finish() error {
 	return b.emit(&done)
 }
 
-// buildSections reads documents, tokenizes them in threads goroutines and hands
-// sections to emit in order. It returns the token counts, [V].
-func buildSections(ctx context.Context, read source, v *Vocab, threads, limit int, emit func(*section) error) ([]int64, error) {
-	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
+// sections says what buildSections makes of a text.
+type sections struct {
+	read    source
+	files   []*input // of read; none where it has no files
+	from    place
+	vocab   *Vocab
+	threads int // 0: one per processor
+	limit   int // tokens of a section, about
+
+	census *census // of what is before from; nil: nothing
+	report *Report // likewise, and filled
+
+	// emit takes each section with the place behind it.
+	emit func(sec *section, after place) error
+}
+
+// build reads documents, tokenizes them in threads goroutines and hands sections
+// to emit in order. It returns the token counts, [V], of the text from its place on.
+// It is a DataError if the text, or a file named as the corpus, has no sentence.
+func (s *sections) build(ctx context.Context) ([]int64, error) {
+	if s.threads <= 0 {
+		s.threads = runtime.GOMAXPROCS(0)
 	}
-	b := &sectionBuilder{width: tokenWidth(v.Size()), limit: limit, counts: make([]int64, v.Size()), emit: emit}
+	b := &sectionBuilder{width: tokenWidth(s.vocab.Size()), limit: s.limit, counts: make([]int64, s.vocab.Size()), census: s.census, report: s.report}
+	if b.census == nil {
+		b.census = newCensus(s.files)
+	}
+	if b.report == nil {
+		b.report = &Report{}
+	}
+	b.emit = func(sec *section) error { return s.emit(sec, b.after) }
 	b.reset()
-	t := NewTokenizer(v)
-	scratch := make([][]int32, threads)
-	err := inOrder(ctx, threads, read, func(worker int, docs []Document) (out tokenized) {
-		out, scratch[worker] = tokenize(t, b.width, docs, scratch[worker])
-		return out
+	t := NewTokenizer(s.vocab)
+	scratch := make([][]int32, s.threads)
+	err := inOrder(ctx, s.threads, s.from, s.read, func(worker int, docs []rawDocument) (out tokenized, err error) {
+		out, scratch[worker], err = tokenize(t, b.width, s.read.field, docs, scratch[worker])
+		return out, err
 	}, b.add)
 	if err != nil {
 		return nil, err
 	}
-	return b.counts, b.finish()
+	if err := b.finish(); err != nil {
+		return nil, err
+	}
+	if len(s.files) > 0 {
+		if b.report.NoText, err = b.census.end(); err != nil {
+			return nil, err
+		}
+	}
+	return b.counts, nil
 }
 
 // addSource tokenizes documents into the store's memory, behind what it holds.
-func (s *Store) addSource(ctx context.Context, read source, v *Vocab, threads int) error {
-	counts, err := buildSections(ctx, read, v, threads, defaultShardTokens, func(sec *section) error {
-		s.addRun(sec, 0, sec.documents())
-		s.sum.Write(sec.digests(0, sec.documents()))
-		return nil
-	})
+func (s *Store) addSource(ctx context.Context, read source, files []*input, v *Vocab, threads int) (Report, error) {
+	var report Report
+	build := sections{read: read, files: files, vocab: v, threads: threads, limit: defaultShardTokens, report: &report,
+		emit: func(sec *section, _ place) error {
+			s.addRun(sec, 0, sec.documents())
+			s.sum.Write(sec.digests(0, sec.documents()))
+			return nil
+		}}
+	counts, err := build.build(ctx)
 	if err != nil {
-		return err
+		return report, err
 	}
 	for id, n := range counts {
 		s.counts[id] += n
 	}
-	return nil
+	return report, nil
 }
 
 // NewStore tokenizes documents into memory with threads goroutines (0: one per
@@ -167,7 +221,7 @@ func (s *Store) addSource(ctx context.Context, read source, v *Vocab, threads in
 // documents without a sentence. It returns ctx's error once ctx is done.
 func NewStore(ctx context.Context, name string, documents iter.Seq[Document], v *Vocab, threads int) (*Store, error) {
 	s := newStore(name, v)
-	if err := s.addSource(ctx, sequence(documents), v, threads); err != nil {
+	if _, err := s.addSource(ctx, sequence(documents), nil, v, threads); err != nil {
 		return nil, fmt.Errorf("tokenizing %s: %w", name, err)
 	}
 	return s, nil
@@ -175,42 +229,17 @@ func NewStore(ctx context.Context, name string, documents iter.Seq[Document], v 
 
 // sequence is the source of documents that come from no file.
 func sequence(documents iter.Seq[Document]) source {
-	return func(ctx context.Context, yield func(Document) error) error {
+	return source{read: func(ctx context.Context, _ place, yield func(rawDocument) error) error {
+		number := int64(0)
 		for d := range documents {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if err := yield(d); err != nil {
+			if err := yield(rawDocument{number: number, source: d.Source, line: d.Line, format: Prose, ready: d.Sentences}); err != nil {
 				return err
 			}
+			number++
 		}
 		return nil
-	}
-}
-
-// countWords counts the words of documents, normalized by n, for TrainVocab, in threads
-// goroutines.
-func countWords(ctx context.Context, read source, n Normalizer, threads int) (*WordCounter, error) {
-	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	counters := make([]*WordCounter, threads)
-	for i := range counters {
-		counters[i] = NewWordCounter(n)
-	}
-	err := inOrder(ctx, threads, read, func(worker int, docs []Document) struct{} {
-		for _, d := range docs {
-			for _, sentence := range d.Sentences {
-				counters[worker].Add(sentence)
-			}
-		}
-		return struct{}{}
-	}, func(struct{}) error { return nil })
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range counters[1:] {
-		counters[0].Merge(c)
-	}
-	return counters[0], nil
+	}}
 }

@@ -9,7 +9,7 @@ import (
 
 // LoadOptions says what Load reads.
 type LoadOptions struct {
-	// Paths are files or folders of text (see Files), or folders that Prepare
+	// Paths are files or folders of text (see listInputs), or folders that Prepare
 	// wrote, in any mixture. The store has their documents in this order.
 	Paths []string
 	// Vocab is the vocabulary. If nil, it is that of the first folder of shards,
@@ -21,12 +21,14 @@ type LoadOptions struct {
 	Normalizer Normalizer
 	Threads    int // 0: one per processor; the result is the same for any number
 	Progress   Progress
+	Reading    Reading
+	Report     *Report // if not nil: set to what the text was read as
 }
 
 // Load reads a corpus and returns it with its vocabulary. Text is tokenized in
 // memory; shards are checked to the last byte and mapped.
 //
-// A DataError reports what Files, ReadFile and TrainVocab do; shards that are
+// A DataError reports what listInputs, ReadFile and TrainVocab do; shards that are
 // truncated or changed, of another format version or over another vocabulary;
 // and a corpus without a token. Load returns ctx's error, wrapped, once ctx is
 // done.
@@ -39,6 +41,7 @@ func Load(ctx context.Context, o LoadOptions) (*Store, *Vocab, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	var whole Report
 	for _, g := range groups {
 		if v == nil && g.shards != "" {
 			if v, err = shardVocab(g.shards); err != nil {
@@ -47,7 +50,7 @@ func Load(ctx context.Context, o LoadOptions) (*Store, *Vocab, error) {
 		}
 	}
 	if v == nil {
-		if v, err = trainVocab(ctx, groups[0].files, vocabSpec{o.VocabSize, o.Normalizer}, o.Threads, o.Progress); err != nil {
+		if v, err = trainVocab(ctx, groups[0].text, o); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -56,7 +59,10 @@ func Load(ctx context.Context, o LoadOptions) (*Store, *Vocab, error) {
 		if g.shards != "" {
 			err = s.addShards(ctx, g.shards, v, o.Threads, o.Progress)
 		} else {
-			err = s.addSource(ctx, readFiles(g.files, "tokenize", o.Progress), v, o.Threads)
+			var report Report
+			report, err = s.addSource(ctx, readFiles(g.text.files, o.Reading, "tokenize", o.Progress), g.text.files, v, o.Threads)
+			g.text.describe(&report)
+			whole.merge(report)
 		}
 		if err != nil {
 			_ = s.Close() // err is what to tell
@@ -65,6 +71,9 @@ func Load(ctx context.Context, o LoadOptions) (*Store, *Vocab, error) {
 	}
 	if s.tokens == 0 {
 		return nil, nil, badData(s.name, "text without a token", "text")
+	}
+	if o.Report != nil {
+		*o.Report = whole
 	}
 	return s, v, nil
 }
@@ -87,59 +96,59 @@ func CheckPaths(paths []string) error {
 // group is either one folder of shards or a run of text files.
 type group struct {
 	shards string
-	files  []string
+	text   *inputs
 }
 
 // groupPaths sorts paths into shards and text, keeping their order. Text alone
 // makes a single group.
 func groupPaths(paths []string) ([]group, error) {
+	paths, err := expandLists(paths)
+	if err != nil {
+		return nil, err
+	}
 	var groups []group
 	for _, path := range paths {
 		if isShards(path) {
 			groups = append(groups, group{shards: path})
 			continue
 		}
-		files, err := Files([]string{path})
-		if err != nil {
+		if n := len(groups); n == 0 || groups[n-1].shards != "" {
+			groups = append(groups, group{text: &inputs{}})
+		}
+		if err := groups[len(groups)-1].text.add(path); err != nil {
 			return nil, err
 		}
-		if n := len(groups); n > 0 && groups[n-1].shards == "" {
-			groups[n-1].files = append(groups[n-1].files, files...)
-		} else {
-			groups = append(groups, group{files: files})
+	}
+	for _, g := range groups {
+		if g.text != nil {
+			g.text.numbered()
 		}
 	}
 	return groups, nil
 }
 
 // nameFiles names the text of a corpus in an error.
-func nameFiles(files []string) string {
+func nameFiles(files []*input) string {
 	if len(files) == 1 {
-		return files[0]
+		return files[0].path
 	}
-	return fmt.Sprintf("%s and %d more files", files[0], len(files)-1)
+	return fmt.Sprintf("%s and %d more files", files[0].path, len(files)-1)
 }
 
-// vocabSpec says which vocabulary is trained.
-type vocabSpec struct {
-	size int
-	text Normalizer
-}
-
-// trainVocab trains a vocabulary on the text in files.
-func trainVocab(ctx context.Context, files []string, of vocabSpec, threads int, progress Progress) (*Vocab, error) {
-	words, err := countWords(ctx, readFiles(files, "count words", progress), of.text, threads)
+// trainVocab trains a vocabulary of o.VocabSize tokens on text.
+func trainVocab(ctx context.Context, text *inputs, o LoadOptions) (*Vocab, error) {
+	words, err := countWords(ctx, readFiles(text.files, o.Reading, "count words", o.Progress), text.files, o.Normalizer, o.Threads)
 	if err != nil {
 		return nil, loading("the words of the corpus", err)
 	}
-	progress.report("train vocabulary", 0, 1)
-	v, err := TrainVocab(ctx, words, of.size)
+	o.Progress.report("train vocabulary", 0, 1)
+	v, err := TrainVocab(ctx, words, o.VocabSize)
 	if bad := (*DataError)(nil); errors.As(err, &bad) {
-		bad.Path = fmt.Sprintf("%s: %s", bad.Path, nameFiles(files))
+		bad.Path = fmt.Sprintf("%s: %s", bad.Path, nameFiles(text.files))
 	}
 	if err != nil {
 		return nil, err
 	}
-	progress.report("train vocabulary", 1, 1)
+	o.Progress.report("train vocabulary", 1, 1)
 	return v, nil
 }

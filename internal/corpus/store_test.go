@@ -167,10 +167,11 @@ func TestWideTokens(t *testing.T) {
 func TestSectionsDoNotDependOnThreads(t *testing.T) {
 	docs, v := uniqueCorpus(t, 300)
 	build := func(threads, limit int) (out []section) {
-		_, err := buildSections(t.Context(), sequence(slices.Values(docs)), v, threads, limit, func(s *section) error {
+		build := sections{read: sequence(slices.Values(docs)), vocab: v, threads: threads, limit: limit, emit: func(s *section, _ place) error {
 			out = append(out, *s)
 			return nil
-		})
+		}}
+		_, err := build.build(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,19 +196,16 @@ func TestSectionsDoNotDependOnThreads(t *testing.T) {
 func TestPipelineStopsAtTheFirstError(t *testing.T) {
 	docs, v := uniqueCorpus(t, 600)
 	boom := errors.New("boom")
-	_, err := buildSections(t.Context(), sequence(slices.Values(docs)), v, 3, 1000, func(*section) error { return boom })
+	build := sections{read: sequence(slices.Values(docs)), vocab: v, threads: 3, limit: 1000, emit: func(*section, place) error { return boom }}
+	_, err := build.build(t.Context())
 	if !errors.Is(err, boom) {
 		t.Errorf("found error %v, want that of emit", err)
 	}
-	bad := func(ctx context.Context, yield func(Document) error) error {
-		for _, d := range docs[:100] {
-			if err := yield(d); err != nil {
-				return err
-			}
-		}
-		return boom
-	}
-	if _, err = buildSections(t.Context(), bad, v, 3, 1000, func(*section) error { return nil }); !errors.Is(err, boom) {
+	build.read = source{read: func(ctx context.Context, from place, yield func(rawDocument) error) error {
+		return errors.Join(sequence(slices.Values(docs[:100])).read(ctx, from, yield), boom)
+	}}
+	build.emit = func(*section, place) error { return nil }
+	if _, err = build.build(t.Context()); !errors.Is(err, boom) {
 		t.Errorf("found error %v, want that of the source", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -221,10 +219,11 @@ func TestSplit(t *testing.T) {
 	docs, v := uniqueCorpus(t, 103)
 	s := newStore("unique", v)
 	// Sections of a few documents, so that runs begin anywhere.
-	counts, err := buildSections(t.Context(), sequence(slices.Values(docs)), v, 2, 700, func(sec *section) error {
+	build := sections{read: sequence(slices.Values(docs)), vocab: v, threads: 2, limit: 700, emit: func(sec *section, _ place) error {
 		s.addRun(sec, 0, sec.documents())
 		return nil
-	})
+	}}
+	counts, err := build.build(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,23 +17,32 @@ import (
 )
 
 // documents reads text as a file named "f".
-func documents(t *testing.T, text string) ([]Document, error) {
+func documents(t *testing.T, text string, reading Reading) ([]Document, error) {
 	t.Helper()
 	var docs []Document
-	err := readFrom(t.Context(), "f", strings.NewReader(text), func(d Document) error {
+	err := readFrom(t.Context(), "f", strings.NewReader(text), reading, func(d Document) error {
 		docs = append(docs, d)
 		return nil
 	})
 	return docs, err
 }
 
-// readFrom is ReadFile on the file's bytes.
-func readFrom(ctx context.Context, name string, r io.Reader, yield func(Document) error) error {
+// openedAs opens a file of bytes.
+func openedAs(name string, r io.Reader, reading Reading) (*opened, error) {
 	f, err := fileformat.NewReader(name, textFile, r)
 	if err != nil {
-		return dataError(err)
+		return nil, dataError(err)
 	}
-	return readText(ctx, name, f, yield)
+	return recognized(&input{path: name}, f, reading)
+}
+
+// readFrom is ReadFile on the file's bytes.
+func readFrom(ctx context.Context, name string, r io.Reader, reading Reading, yield func(Document) error) error {
+	o, err := openedAs(name, r, reading)
+	if err != nil {
+		return err
+	}
+	return o.documents(ctx, reading, yield)
 }
 
 func TestDocuments(t *testing.T) {
@@ -41,29 +50,30 @@ func TestDocuments(t *testing.T) {
 	for _, c := range []struct {
 		rule, text string
 		want       []Document
+		format     Format
 	}{
-		{"one line", "Hello world.", []Document{doc(1, "Hello world.")}},
+		{"one line", "Hello world.", []Document{doc(1, "Hello world.")}, Auto},
 		{"blank lines split", "A one. B two.\n\nC three.\n \t \n\nD four.\n",
-			[]Document{doc(1, "A one.", "B two."), doc(3, "C three."), doc(6, "D four.")}},
-		{"lines of a paragraph join", "\n\nA sentence over\ntwo lines. And\none more.\n", []Document{doc(3, "A sentence over two lines.", "And one more.")}},
-		{"CR LF", "A one.\r\nB two.\r\n\r\nC three.\r\n", []Document{doc(1, "A one.", "B two."), doc(4, "C three.")}},
-		{"byte order mark", "\ufeffA one.", []Document{doc(1, "A one.")}},
-		{"paragraphs without letters go", "***\n\n\"\n\nA one.\n", []Document{doc(5, "A one.")}},
+			[]Document{doc(1, "A one.", "B two."), doc(3, "C three."), doc(6, "D four.")}, Auto},
+		{"lines of a paragraph join", "\n\nA sentence over\ntwo lines. And\none more.\n", []Document{doc(3, "A sentence over two lines.", "And one more.")}, Auto},
+		{"CR LF", "A one.\r\nB two.\r\n\r\nC three.\r\n", []Document{doc(1, "A one.", "B two."), doc(4, "C three.")}, Auto},
+		{"byte order mark", "\ufeffA one.", []Document{doc(1, "A one.")}, Auto},
+		{"paragraphs without letters go", "***\n\n\"\n\nA one.\n", []Document{doc(5, "A one.")}, Auto},
 		{"titles split, blank lines do not", " \n = Lobster = \n \n It is blue . It swims . \n \n It is red \n More . \n = Crab = \n \n Crab . \n",
-			[]Document{doc(2, "It is blue .", "It swims .", "It is red", "More ."), doc(8, "Crab .")}},
+			[]Document{doc(2, "It is blue .", "It swims .", "It is red", "More ."), doc(8, "Crab .")}, Auto},
 		{"section headings are dropped", " = A = \n \n One . \n \n = = B = = \n \n Two . \n = = = C = = = \n \n Three . \n",
-			[]Document{doc(1, "One .", "Two .", "Three .")}},
+			[]Document{doc(1, "One .", "Two .", "Three .")}, Auto},
 		{"text before the first title", "One .\n\nTwo .\n\n= T =\n\nThree .\n\nFour .\n",
-			[]Document{doc(1, "One ."), doc(3, "Two ."), doc(5, "Three .", "Four .")}},
-		{"a title without text", "= A =\n\n= B =\n\nOne .", []Document{doc(3, "One .")}},
-		{"a title at the end", "One .\n= A =", []Document{doc(1, "One .")}},
-		{"an equation is no title", "One .\n= 2 x =\nTwo .\n\nThree .", []Document{doc(1, "One . = 2 x = Two ."), doc(5, "Three .")}},
-		{"unbalanced signs are no heading", "= A\n\n= = B =\n\n= = C\n", []Document{doc(1, "= A"), doc(3, "= = B ="), doc(5, "= = C")}},
-		{"marks undone", "Red @-@ tipped , 1 @,@ 000 and 0 @.@ 7 .", []Document{doc(1, "Red-tipped , 1,000 and 0.7 .")}},
-		{"unknown words", "The <unk> of <unk>, here.", []Document{doc(1, "The [UNK] of [UNK] , here.")}},
+			[]Document{doc(1, "One ."), doc(3, "Two ."), doc(5, "Three .", "Four .")}, WikiText},
+		{"a title without text", "= A =\n\n= B =\n\nOne .", []Document{doc(3, "One .")}, Auto},
+		{"a title at the end", "One .\n= A =", []Document{doc(1, "One .")}, Auto},
+		{"an equation is no title", "One .\n= 2 x =\nTwo .\n\nThree .", []Document{doc(1, "One . = 2 x = Two ."), doc(5, "Three .")}, Auto},
+		{"unbalanced signs are no heading", "= A\n\n= = B =\n\n= = C\n", []Document{doc(1, "= A"), doc(3, "= = B ="), doc(5, "= = C")}, Auto},
+		{"marks undone", "Red @-@ tipped , 1 @,@ 000 and 0 @.@ 7 .", []Document{doc(1, "Red-tipped , 1,000 and 0.7 .")}, Auto},
+		{"unknown words", "The <unk> of <unk>, here.", []Document{doc(1, "The [UNK] of [UNK] , here.")}, Auto},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			got, err := documents(t, c.text)
+			got, err := documents(t, c.text, Reading{Format: c.format})
 			if err != nil || !reflect.DeepEqual(got, c.want) {
 				t.Errorf("%q:\n got %+v, %v\nwant %+v", c.text, got, err, c.want)
 			}
@@ -125,13 +135,13 @@ func TestTextErrors(t *testing.T) {
 		"U+FFFD is fine": {"a\ufffdb\n\xff", "f:2: found invalid UTF-8 (byte 0xff) at byte 6, expected UTF-8 text"},
 		"behind a BOM":   {"\ufeffa\n\xff", "f:2: found invalid UTF-8 (byte 0xff) at byte 5, expected UTF-8 text"},
 	} {
-		if _, err := documents(t, c.text); !errors.Is(err, ErrBadData) || err.Error() != c.want {
+		if _, err := documents(t, c.text, Reading{}); !errors.Is(err, ErrBadData) || err.Error() != c.want {
 			t.Errorf("%s:\n got %v\nwant %s", name, err, c.want)
 		}
 	}
 	broken := errors.New("broken\ndisk")
 	for _, r := range []io.Reader{iotest.ErrReader(broken), io.MultiReader(strings.NewReader(strings.Repeat("word ", 1<<17)), iotest.ErrReader(broken))} {
-		err := readFrom(t.Context(), "f", r, func(Document) error { return nil })
+		err := readFrom(t.Context(), "f", r, Reading{}, func(Document) error { return nil })
 		if !errors.Is(err, broken) || !errors.Is(err, ErrBadData) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("a broken reader gives %q", err)
 		}
@@ -140,7 +150,7 @@ func TestTextErrors(t *testing.T) {
 
 // A few control bytes, as old text files have them, are no binary data.
 func TestTextWithSomeControls(t *testing.T) {
-	docs, err := documents(t, "page one.\f\x1b[1mPage two.\x07\n")
+	docs, err := documents(t, "page one.\f\x1b[1mPage two.\x07\n", Reading{})
 	if err != nil || len(docs) != 1 {
 		t.Errorf("got %+v, %v", docs, err)
 	}
@@ -149,7 +159,7 @@ func TestTextWithSomeControls(t *testing.T) {
 func TestReadTextStops(t *testing.T) {
 	stop := errors.New("enough")
 	seen := 0
-	err := readFrom(t.Context(), "f", strings.NewReader("A.\n\nB.\n\nC."), func(Document) error {
+	err := readFrom(t.Context(), "f", strings.NewReader("A.\n\nB.\n\nC."), Reading{}, func(Document) error {
 		if seen++; seen == 2 {
 			return stop
 		}
@@ -159,7 +169,7 @@ func TestReadTextStops(t *testing.T) {
 		t.Errorf("stopped with %v after %d documents, want %v after 2", err, seen, stop)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	err = readFrom(ctx, "f", strings.NewReader(strings.Repeat("A line.\n\n", 10000)), func(Document) error {
+	err = readFrom(ctx, "f", strings.NewReader(strings.Repeat("A line.\n\n", 10000)), Reading{}, func(Document) error {
 		cancel()
 		return nil
 	})
@@ -171,7 +181,7 @@ func TestReadTextStops(t *testing.T) {
 // A line longer than any buffer comes whole.
 func TestLongLine(t *testing.T) {
 	line := strings.Repeat("wörd ", 200_000) + "end"
-	docs, err := documents(t, "short\n\n"+line+"\n\nshort again")
+	docs, err := documents(t, "short\n\n"+line+"\n\nshort again", Reading{})
 	if err != nil || len(docs) != 3 || docs[1].Sentences[0] != line || docs[2].Line != 5 {
 		t.Errorf("%d documents, %v", len(docs), err)
 	}
@@ -231,15 +241,15 @@ func FuzzReadDocuments(f *testing.F) {
 }
 
 // readDocuments calls yield for every document in the files under paths, in
-// order: Files says which they are, ReadFile what a document is. It stops at
+// order: listInputs says which they are, ReadFile what a document is. It stops at
 // the first error, yield's own included, and returns it unchanged.
 func readDocuments(ctx context.Context, paths []string, yield func(Document) error) error {
-	files, err := Files(paths)
+	list, err := listInputs(paths)
 	if err != nil {
 		return err
 	}
-	for _, file := range files {
-		if err := ReadFile(ctx, file, yield); err != nil {
+	for _, in := range list.files {
+		if err := readInput(ctx, in, Reading{}, yield); err != nil {
 			return err
 		}
 	}

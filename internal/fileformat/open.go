@@ -52,6 +52,9 @@ func (f *File) Close() error {
 	return errors.Join(errs...)
 }
 
+// OnClose lets Close call closer, too, behind all others.
+func (f *File) OnClose(closer func() error) { f.closers = append(f.closers, closer) }
+
 // Open opens the file at path for a reader of Unknown, as a rule text, and of the
 // formats in accept, and reads it through its compression. want is what the reader
 // expects, for errors: "a vocabulary file". A named pipe is opened too.

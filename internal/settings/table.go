@@ -3,6 +3,7 @@ package settings
 import (
 	"math"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -63,8 +64,8 @@ var table = []Setting{
 		Commands: SweepFile | Flops | Import},
 
 	{Key: "corpus", Field: "Corpus", Aliases: []string{"c"}, Group: Data, Default: []string(nil), Path: true,
-		Help: "training text (file, folder, .gz, .zst) or a folder of shards; repeatable " +
-			"(default: built-in demo corpus)",
+		Help: "training text (file, folder, @LIST of paths, - for standard input; plain, packed, JSON lines, Parquet) " +
+			"or a folder of shards; repeatable (default: built-in demo corpus)",
 		Commands: SweepFile | Sweep},
 	{Key: "valid", Field: "Valid", Group: Data, Default: []string(nil), Path: true,
 		Help:     "validation text or shards; repeatable (default: every 20th training document)",
@@ -72,6 +73,13 @@ var table = []Setting{
 	{Key: "test", Field: "Test", Group: Data, Default: []string(nil), Path: true, OmitEmpty: true,
 		Help: "text or shards for the final figure: measured once, after the last step, and used for nothing else; " +
 			"repeatable (default: none)",
+		Commands: SweepFile | Sweep},
+	{Key: "corpus_format", Field: "CorpusFormat", Group: Data, Default: "", Words: corpus.FormatNames(), OmitEmpty: true,
+		Help: "what a document and a sentence is in the text of corpus, valid and test " +
+			"(default: each file's own, by its content)",
+		Commands: SweepFile | Sweep},
+	{Key: "text_field", Field: "TextField", Group: Data, Default: "", OmitEmpty: true,
+		Help:     "field of JSON lines, or column of Parquet, that holds the text (default: " + corpus.DefaultTextField + ")",
 		Commands: SweepFile | Sweep},
 	{Key: "vocab", Field: "Vocab", Group: Data, Default: "", Path: true,
 		Help:     "vocab.txt to use (default: the shards' own, or one trained on the text)",
