@@ -22,6 +22,9 @@ type Capabilities struct {
 	// Peak is the number of FLOPs a second of the device's data sheet, of dense products
 	// in the precision of its activations; 0: not known.
 	Peak float64
+	// Criteria returns an error that names the criterion by which the device cannot do a
+	// topology update; nil: it can do all. UpdateTopology refuses by it.
+	Criteria func(u sparse.Update) error
 	// Valueless: values are not kept and nothing is computed, so that initial values
 	// need not be drawn.
 	Valueless bool

@@ -1,10 +1,6 @@
 package backend
 
-import (
-	"math"
-
-	"github.com/sparsebert/sparsebert-gpu/sparse"
-)
+import "github.com/sparsebert/sparsebert-gpu/sparse"
 
 func (c *checked) ZeroGrad(params []Param) {
 	a := c.begin("ZeroGrad")
@@ -55,6 +51,11 @@ func (c *checked) GrowScores(w Param) Buffer {
 func (c *checked) UpdateTopology(params []Param, u sparse.Update) {
 	a := c.begin("UpdateTopology")
 	a.distinct(params)
+	if can := c.optional.Criteria; can != nil && a.ok {
+		if err := can(u); err != nil {
+			a.fail("%w", err)
+		}
+	}
 	for _, p := range params {
 		if !a.ok {
 			return
@@ -63,10 +64,12 @@ func (c *checked) UpdateTopology(params []Param, u sparse.Update) {
 			continue
 		}
 		s := p.Spec()
-		if err := u.Check(); err != nil {
+		err := u.Check()
+		if err == nil {
+			err = u.CheckTensor(s.Index)
+		}
+		if err != nil {
 			a.fail("%s: topology update %d: %w", s.Name, u.Number, err)
-		} else if s.Index < 0 || int64(s.Index) > math.MaxUint32 {
-			a.fail("%s: topology update %d: %w: found tensor %d, expected 0 to %d", s.Name, u.Number, sparse.ErrArgument, s.Index, uint32(math.MaxUint32))
 		}
 	}
 	if a.ok {

@@ -81,7 +81,7 @@ func badUpdates() []badCall {
 		"ratio above 1":     func(u *sparse.Update, _ *backend.ParamSpec) { u.PruneRatio = 1.5 },
 		"ratio NaN":         func(u *sparse.Update, _ *backend.ParamSpec) { u.PruneRatio = math.NaN() },
 		"no such norm":      func(u *sparse.Update, _ *backend.ParamSpec) { u.Norm = 3 },
-		"no such growth":    func(u *sparse.Update, _ *backend.ParamSpec) { u.Growth = 3 },
+		"no such growth":    func(u *sparse.Update, _ *backend.ParamSpec) { u.Growth = 200 },
 		"a negative tensor": func(_ *sparse.Update, spec *backend.ParamSpec) { spec.Index = -1 },
 	} {
 		list = append(list, badCall{"UpdateTopology", name, false, func(b, _ backend.Backend) {

@@ -22,7 +22,7 @@ func (b *device) UpdateTopology(params []backend.Param, u sparse.Update) {
 		if q.topo == nil {
 			continue
 		}
-		if u.Growth == sparse.GrowGradient {
+		if u.Growth.Scores() {
 			q.growScores()
 		}
 		o.params = append(o.params, q)
@@ -46,7 +46,8 @@ func (o *topoOp) task(_, i int) {
 	if q.scores != nil {
 		scores = q.scores.f
 	}
-	change, err := q.topo.UpdateIn(&q.scratch, q.values.f, scores, o.update, q.spec.Index)
+	arrays := sparse.Arrays{Values: q.values.f, M: q.m.f, V: q.v.f, Scores: scores}
+	change, err := q.topo.UpdateIn(&q.scratch, arrays, o.update, q.spec.Index)
 	if err != nil {
 		o.errs[i] = err
 		return

@@ -106,7 +106,7 @@ func (b *device) Activation() backend.DType { return b.act }
 
 // Capabilities are what this device has besides.
 func (b *device) Capabilities() backend.Capabilities {
-	return backend.Capabilities{Recorder: b, SharedInput: b, Planner: b, Clock: b, Profile: b, Peak: peakFLOPs(b.drv.Describe(), b.act)}
+	return backend.Capabilities{Recorder: b, SharedInput: b, Planner: b, Clock: b, Profile: b, Peak: peakFLOPs(b.drv.Describe(), b.act), Criteria: criteria}
 }
 
 // Threads implements backend.Profile; it means nothing here.

@@ -31,6 +31,7 @@ type topologyManager struct {
 	capacity         int64 // of table, reports and list
 	table, reportsAt Ptr
 	listAt, updateAt Ptr
+	ages             ages
 }
 
 // topologySequence names the recorded launches of an update of a list.
@@ -80,7 +81,7 @@ func updated(params []backend.Param, u sparse.Update) []int32 {
 		if q.topo == nil {
 			continue
 		}
-		if u.Growth == sparse.GrowGradient {
+		if u.Growth.Scores() {
 			q.growScores()
 		}
 		list = append(list, int32(q.topo.table))
@@ -102,7 +103,9 @@ func (c operation) writeUpdate(list []int32, u sparse.Update) {
 		b.stage(c.op, m.listAt, bytesOf(list))
 		m.listed = append(m.listed[:0], list...)
 	}
-	b.stage(c.op, m.updateAt, bytesOf([]topologyUpdate{deviceUpdate(u)}))
+	d := deviceUpdate(u)
+	c.writeAges(&d, u.Ages)
+	b.stage(c.op, m.updateAt, bytesOf([]topologyUpdate{d}))
 	m.pending = true
 	for _, i := range list {
 		m.params[i].topo.updated = true

@@ -27,15 +27,18 @@ type (
 
 	// topologyUpdate is a sparse.Update.
 	topologyUpdate struct {
-		seed                                  uint64
-		ratio, ablate                         float64
-		number, step, norm, growth, regrow, _ int32
+		seed                                         uint64
+		ratio, ablate                                float64
+		startFactors, from, factors                  Ptr
+		births                                       int32
+		number, step, score, growth, regrow, protect int32
+		group                                        int32
 	}
 
 	// topologyReport is what the last update did to one tensor, or its first fault.
 	topologyReport struct {
 		fault, index, found, expected                                int32
-		number, norm                                                 int32
+		number, score                                                int32
 		pruned, removedNew, returned, explored, emptyRows, emptyCols int32
 		ablated                                                      int32
 		ages                                                         int64
@@ -69,11 +72,12 @@ func (t *topologyTensor) scratchArrays(s sparse.Shape, nnzb int, p Ptr) int64 {
 	return n
 }
 
-// deviceUpdate returns u as the kernels read it.
+// deviceUpdate returns u as the kernels read it, but for the ages.
 func deviceUpdate(u sparse.Update) topologyUpdate {
 	d := topologyUpdate{
-		seed: u.Seed, ratio: u.PruneRatio, ablate: u.Ablate,
-		number: int32(u.Number), step: int32(u.Step), norm: int32(u.Norm), growth: int32(u.Growth),
+		seed: u.Seed, ratio: u.PruneRatio, ablate: u.Ablate, number: int32(u.Number), step: int32(u.Step),
+		score: scoreKernel(u), growth: growKernels[u.Growth.Criterion().Name],
+		protect: int32(u.Protect), group: int32(u.Growth.Constraint().Rows),
 	}
 	if u.RegrowPruned {
 		d.regrow = 1

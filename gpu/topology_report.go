@@ -66,8 +66,8 @@ func (r *topologyReport) err(blockCols int) error {
 		what = fmt.Sprintf("position %d: found the growth score %v, expected a finite one", i, math.Float32frombits(uint32(found)))
 	case normNotFinite:
 		kind = sparse.ErrNotFinite
-		what = fmt.Sprintf("slot %d, block row %d, column %d: found the %s norm %v, expected a finite one",
-			i, int(uint32(expected))/blockCols, int(uint32(expected))%blockCols, sparse.Norm(r.norm), math.Float32frombits(uint32(found)))
+		what = fmt.Sprintf("slot %d, block row %d, column %d: found the %s %v, expected a finite one",
+			i, int(uint32(expected))/blockCols, int(uint32(expected))%blockCols, scoreNames[r.score], math.Float32frombits(uint32(found)))
 	case afterCommit:
 		what = fmt.Sprintf("after the commit: found %d different blocks, expected %d", found, expected)
 	default:

@@ -90,7 +90,7 @@ func (w *shadows) fill(list []*shadow, u sparse.Update, ties bool) {
 		w.b.WriteFloats(x.p.Values(), 0, x.values)
 		w.b.WriteFloats(x.p.M(), 0, x.m)
 		w.b.WriteFloats(x.p.V(), 0, x.v)
-		if u.Growth != sparse.GrowGradient {
+		if !u.Growth.Scores() {
 			continue
 		}
 		x.scores = make([]float32, x.topo.Positions())
@@ -108,7 +108,8 @@ func (w *shadows) fill(list []*shadow, u sparse.Update, ties bool) {
 func (w *shadows) expect(list []*shadow, u sparse.Update) {
 	w.t.Helper()
 	for _, x := range list {
-		change, err := x.topo.Update(x.values, x.scores, u, x.p.Spec().Index)
+		arrays := sparse.Arrays{Values: x.values, M: x.m, V: x.v, Scores: x.scores}
+		change, err := x.topo.UpdateIn(new(sparse.Scratch), arrays, u, x.p.Spec().Index)
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -167,15 +168,25 @@ func (w *shadows) same(what string, x backend.Buffer, want []float32) {
 // draw returns a random update of one of the growths, of any if none is given.
 func (w *shadows) draw(number int, growth ...sparse.Growth) sparse.Update {
 	if len(growth) == 0 {
-		growth = []sparse.Growth{sparse.GrowRandom, sparse.GrowGradient, sparse.GrowFanIn}
+		growth = []sparse.Growth{sparse.GrowRandom, sparse.GrowGradient, sparse.GrowFanIn, sparse.GrowGradientFanIn, pairs}
 	}
 	u := sparse.Update{
 		Seed: w.rand.Uint64(), Number: number, Step: int64(10 * number),
 		PruneRatio: []float64{0, 0.07, 0.29, 0.5, 1}[w.rand.IntN(5)], // 0.29*100 is below 29 in float64 alone
 		Norm:       sparse.Norm(w.rand.IntN(3)), Growth: growth[w.rand.IntN(len(growth))], RegrowPruned: w.rand.IntN(2) == 0,
 	}
-	if u.Growth == sparse.GrowFanIn {
+	u.Prune, u.Protect = sparse.Prune(w.rand.IntN(2)), max(0, w.rand.IntN(5)-2)
+	if u.Growth.Constraint().Rows == 1 {
 		u.Ablate = []float64{0, 0.3, 0.75, 1}[w.rand.IntN(4)]
+	}
+	if w.rand.IntN(2) == 0 {
+		u.Ages = &sparse.Ages{Start: make([]float32, 50)}
+		for i := range u.Ages.Start {
+			u.Ages.Start[i] = w.rand.Float32()
+		}
+		for i := 1 + w.rand.IntN(2); i < number; i += 1 + w.rand.IntN(2) {
+			u.Ages.From, u.Ages.Scale = append(u.Ages.From, int32(10*i)), append(u.Ages.Scale, 2*w.rand.Float32())
+		}
 	}
 	return u
 }

@@ -1,5 +1,5 @@
 // One topology update of each listed tensor by the rules of package sparse, whose
-// results it matches bit for bit: prunes the blocks with the smallest norms (which
+// results it matches bit for bit: prunes the blocks with the smallest scores (which
 // topology_norms wrote), grows as many, and rebuilds both views.
 // Assigned (=): rows, cols, born, new_at of the pruned slots; explored; row_ptr,
 // row_slot, col_ptr, col_slot; newborn; the tensor's report. A tensor with a fault, or
@@ -155,17 +155,17 @@ extern "C" __global__ void __launch_bounds__(1024)
   }
   if (failed(w, report)) return;
 
-  if (w.u.growth == GROW_FAN_IN) {
-    Rows rows = {w, block};
-    rows.share();
-    unsigned warp = threadIdx.x / 32;
-    for (unsigned row = warp; row < t.block_rows; row += blockDim.x / 32) {
-      unsigned n = rows.active(row);
-      if (n) choose(w, Warp{w.warps[warp]}, t.row_slot + t.row_ptr[row], n, row * t.block_cols, t.block_cols, rows.prunes(row), rows.grows(row));
-    }
+  Groups groups = {w, block};
+  groups.share();
+  if (groups.number() == 1) {
+    unsigned prunes = groups.prunes(0), grows = groups.grows(0);
+    choose(w, block, 0, t.nnzb, 0, (unsigned)t.block_rows * t.block_cols, prunes, grows);
   } else {
-    unsigned positions = (unsigned)t.block_rows * t.block_cols, k = pruned(w.u, t.nnzb, positions);
-    choose(w, block, 0, t.nnzb, 0, positions, k, k);
+    unsigned warp = threadIdx.x / 32;
+    for (unsigned g = warp; g < groups.number(); g += blockDim.x / 32) {
+      unsigned n = groups.active(g);
+      if (n) choose(w, Warp{w.warps[warp]}, t.row_slot + groups.first(g), n, groups.row(g) * t.block_cols, groups.positions(g), groups.prunes(g), groups.grows(g));
+    }
   }
   __syncthreads();
 
@@ -180,7 +180,7 @@ extern "C" __global__ void __launch_bounds__(1024)
 
   if (threadIdx.x == 0) {
     long long ages = (long long)w.u.step * t.nnzb - (long long)w.births;
-    *report = {NO_FAULT, 0, 0, 0, w.u.number, w.u.norm, (int)count, (int)w.removed_new, (int)w.returned, (int)w.explored,
+    *report = {NO_FAULT, 0, 0, 0, w.u.number, w.u.score, (int)count, (int)w.removed_new, (int)w.returned, (int)w.explored,
                (int)w.empty_rows, (int)w.empty_cols, (int)w.ablated, ages};
   }
 }

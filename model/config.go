@@ -106,8 +106,8 @@ func (c Config) check() error {
 	if !(c.Sparsity >= 0 && c.Sparsity < 1) {
 		return fmt.Errorf("%w: sparsity: found %v, expected 0 <= sparsity < 1", ErrConfig, c.Sparsity)
 	}
-	if c.Growth > sparse.GrowFanIn {
-		return fmt.Errorf("%w: growth: found number %d, expected 0 to %d", ErrConfig, c.Growth, sparse.GrowFanIn)
+	if !c.Growth.Known() {
+		return fmt.Errorf("%w: growth: found number %d, expected 0 to %d", ErrConfig, c.Growth, len(sparse.Growths())-1)
 	}
 	if c.Method == Partial && !restNames.Has(c.Rest) {
 		_, err := c.Rest.MarshalText()

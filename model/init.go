@@ -94,6 +94,27 @@ func drawer(t Tensor, c Config, seed uint64) func(e int) float32 {
 	}
 }
 
+// StartVariance returns the variance of the distribution of a weight's first values: that
+// of a normal that is cut at two standard deviations, or limit^2/3 of a uniform one, times
+// the square of the factor of rescaling. It is 0 for a tensor that starts with a constant.
+func StartVariance(t Tensor, c Config) float64 {
+	variance := 0.0
+	switch {
+	case t.Start == StartZero || t.Start == StartOne:
+		return 0
+	case t.Start == StartWeight && c.Init == Glorot:
+		variance = 6 / float64(t.Out+t.In) / 3
+	default:
+		// 1 - 4 phi(2) / (2 Phi(2) - 1) of initStd^2 is left of the cut normal's.
+		phi := math.Exp(-2) / math.Sqrt(2*math.Pi)
+		variance = initStd * initStd * (1 - 4*phi/erfSqrt2)
+	}
+	if c.InitRescale {
+		variance *= t.rescale() * t.rescale()
+	}
+	return variance
+}
+
 // truncatedNormal is the quantile function of a normal of standard deviation
 // initStd cut at +-2 initStd: sigma sqrt(2) erfinv((2u - 1) erf(sqrt 2)).
 func truncatedNormal(u float64) float64 {

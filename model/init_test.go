@@ -157,3 +157,30 @@ func TestLargeTensorIsDrawnByIndex(t *testing.T) {
 		t.Error("an element was not drawn")
 	}
 }
+
+// StartVariance is the variance of the values that a model starts with.
+func TestStartVariance(t *testing.T) {
+	for _, init := range []model.Init{model.TruncatedNormal, model.Glorot} {
+		for _, rescale := range []bool{false, true} {
+			c := smallConfig(model.Static, 4)
+			c.Init, c.InitRescale = init, rescale
+			table, err := model.Table(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, row := range table {
+				want, sum := model.StartVariance(row, c), 0.0
+				values := model.InitialValues(row, c, 3)
+				if row.Start != model.StartZero && row.Start != model.StartOne {
+					for _, x := range values {
+						sum += float64(x) * float64(x)
+					}
+				}
+				n := float64(len(values))
+				if got := sum / n; !(math.Abs(got-want) <= 6*want/math.Sqrt(n)) { // the fourth moments are below 3
+					t.Errorf("%s, %s, rescaled %v: found the variance %v of %v values, expected %v", row.Name, init, rescale, got, n, want)
+				}
+			}
+		}
+	}
+}

@@ -130,7 +130,7 @@ func newModel(b backend.Backend, c Config, o Options, plan bool) (*Model, error)
 
 // collectsGrowth tells whether updates need the growth scores of gradients.
 func collectsGrowth(c Config) bool {
-	return c.Method == Dynamic && c.Growth == sparse.GrowGradient
+	return c.Method == Dynamic && c.Growth.Scores()
 }
 
 // Config returns the configuration.

@@ -8,7 +8,7 @@ func startTopology(t Tensor, c Config, seed uint64) (*sparse.Topology, error) {
 	if !t.Sparse {
 		return nil, nil
 	}
-	if c.Growth == sparse.GrowFanIn {
+	if c.Growth.Balanced() {
 		return sparse.FanInTopology(t.Shape(), t.NNZ, seed, t.Index)
 	}
 	return sparse.StartTopology(t.Shape(), t.NNZ, seed, t.Index)

@@ -29,11 +29,11 @@ func (s *Scratch) ablate(t *Topology, u Update, k, tensor int) int {
 	// The rows that may go, the least salient first.
 	type row struct{ r, salient int }
 	var rows []row
-	threshold, _ := s.smallest(s.norms, k)
+	threshold, _ := s.smallest(s.prunable(t, u, t.RowSlot), k)
 	for r := range t.BlockRows() {
 		n, salient := t.rowLen(r), 0
 		for _, slot := range t.RowSlot[t.RowPtr[r]:t.RowPtr[r+1]] {
-			if s.norms[slot] > threshold {
+			if s.norms[slot] > threshold || u.protects(t.NewAt[slot]) {
 				salient++
 			}
 		}

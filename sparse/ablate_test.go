@@ -141,7 +141,7 @@ func TestAblationIsRefused(t *testing.T) {
 	}{
 		{sparse.GrowFanIn, -0.1, "found the share of ablation -0.1, expected 0 to 1"},
 		{sparse.GrowFanIn, 1.5, "found the share of ablation 1.5, expected 0 to 1"},
-		{sparse.GrowRandom, 0.3, "found the share of ablation 0.3 with growth random, expected it with fan-in alone"},
+		{sparse.GrowRandom, 0.3, "found the share of ablation 0.3 with growth random, expected it with a growth under fan-in"},
 	} {
 		_, err := topology.Update(make([]float32, 4), nil, sparse.Update{Number: 1, PruneRatio: 0.5, Growth: c.growth, Ablate: c.share}, 0)
 		if !errors.Is(err, sparse.ErrArgument) || !strings.Contains(err.Error(), c.want) {

@@ -33,7 +33,7 @@ func BenchmarkUpdate(b *testing.B) {
 				for b.Loop() {
 					number++
 					u := sparse.Update{Seed: 1, Number: number, Step: int64(number), PruneRatio: 0.5, Growth: growth}
-					if _, err := topology.UpdateIn(scratch, values, grow, u, 0); err != nil {
+					if _, err := topology.UpdateIn(scratch, sparse.Arrays{Values: values, Scores: grow}, u, 0); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -83,49 +83,66 @@
 //
 //	change, err := t.Update(values, scores, sparse.Update{..., Growth: sparse.GrowGradient}, tensor)
 //
+// [PruneSaliency] needs Adam's moments too, which [Topology.UpdateIn] takes.
+//
 // [UpdateSteps] says after which training steps updates come, [Schedule] how much they prune,
 // and [Stats] what they did.
+//
+// # The three choices of an update
+//
+// What is pruned, what grows and which block rows exchange blocks are chosen apart. Each choice is
+// a row of a table, and a row can be added: docs/criteria.md shows how.
+//
+//	what to prune    Prune, a PruneCriterion    a score of active blocks    norm, saliency
+//	what to grow     a GrowCriterion            a key of inactive positions random, gradient
+//	row constraint   a RowConstraint            rows that exchange blocks   none, fan-in
+//
+// A [Growth] is a grow criterion under a row constraint: random, gradient, fan-in (random under
+// fan-in) and gradient-fan-in.
 //
 // # The rules of an update
 //
 // They are a contract, not just an implementation. Every device must end with the same
 // topology, bit for bit, given the same values.
 //
-//  1. Norms. Each active block gets a float32 norm by [BlockNorm], whose order of summation is
-//     fixed. Subnormal numbers are kept.
-//  2. Count. k = floor(pr*nnzb), the product taken in float64. Unless RegrowPruned is set, k is
-//     at most the number of inactive positions.
-//  3. Prune. The k blocks with the smallest (norm, position) are pruned.
-//  4. Candidates. All positions that were inactive before the update; with RegrowPruned also
-//     those just pruned.
-//  5. Grow. Random growth takes the k candidates with the smallest (key, position), where key is
-//     Key(3, position, Number, tensor) of the next section: a uniform draw without replacement.
-//     Gradient growth takes the k with the largest score, the lower position on a tie; -0
-//     equals +0.
-//  6. Fan-in growth applies rules 3 to 5, with random growth, to each block row alone, so that a
-//     row keeps its number of blocks. Row r can replace m_r of them: with RegrowPruned all, else at
-//     most as many as it has inactive positions. M_r is the sum of m_q over the rows q < r, and M
-//     that over all rows. The tensor prunes K = min(floor(pr*nnzb), M) blocks, and row r of them
-//     k_r = floor((M_(r+1)*K+o)/M) - floor((M_r*K+o)/M), in integers,
-//     with o = Key(12, 0, Number, tensor) mod M. The k_r add up to K. Each is m_r*K/M, rounded down
+//  1. Scores. Each active block gets a float32 score of 0 or more: by the criterion norm its
+//     [BlockNorm], by saliency [BlockSaliency], whose orders of summation are fixed. With [Ages] it
+//     is multiplied by the factor of the block's birth, in float32. Subnormal numbers are kept.
+//  2. Groups. The row constraint cuts the block rows into groups: one of all rows, or of so many
+//     successive rows each. What follows is done in each group alone, so that a group keeps its
+//     number of blocks.
+//  3. Count. A block is protected if NewAt > 0 and Number - NewAt <= Protect. Group g can replace m_g
+//     blocks: all that are not protected, but without RegrowPruned at most as many as it has inactive
+//     positions. M_g is the sum of m_q over the groups q < g, and M that over all. The tensor prunes
+//     K = min(floor(pr*nnzb), M) blocks, the product taken in float64, and group g of them
+//     k_g = floor((M_(g+1)*K+o)/M) - floor((M_g*K+o)/M), in integers,
+//     with o = Key(12, 0, Number, tensor) mod M. The k_g add up to K. Each is m_g*K/M, rounded down
 //     or up, and just that on average over the updates: rows of a single block take part. With
 //     M = 0 nothing is pruned.
-//  7. Ablation. With a share Ablate above 0, in fan-in growth. A block is salient unless it is one of
-//     the K blocks of the tensor with the smallest (norm, position). Row r has n_r blocks, of which s_r
-//     are salient, and can hold c_r: the columns, less k_r unless RegrowPruned is set. Rows with
-//     n_r > 0 and s_r < Ablate*n_r (one float64 product) are ablated in the order of (s_r rising, r
-//     falling), as long as the c_q of the rows with blocks that stay add up to nnzb at least; so one
-//     row stays. An ablated row prunes all its blocks and grows none. What it had goes to the rows with
-//     blocks that stay: at the level L row r gets max(0, min(L, c_r)-n_r) of them besides its k_r. L is
-//     the largest level that takes no more than there are. What is left, R, goes to the C rows that
-//     would get one more at L+1, in their order: the i-th gets floor(((i+1)*R+o)/C) - floor((i*R+o)/C),
-//     with o = Key(12, 0, Number, tensor) mod C. So rows that were within one block of each other are
-//     so afterwards, as far as they have room, and a row without a block never gets one again.
+//  4. Prune. In each group the k_g blocks with the smallest (score, position) are pruned, of those
+//     that are not protected.
+//  5. Candidates. All positions that were inactive before the update; with RegrowPruned also
+//     those just pruned.
+//  6. Grow. In each group the k_g candidates with the smallest (key, position) grow. For random the
+//     key is Key(3, position, Number, tensor) of the next section: a uniform draw without
+//     replacement. For gradient it falls as the growth score rises; -0 equals +0.
+//  7. Ablation. With a share Ablate above 0, where each group is a block row. A block is salient
+//     unless it is one of the K blocks of the tensor with the smallest (score, position) that are not
+//     protected. Row r has n_r blocks, of which s_r are salient, and can hold c_r: the columns, less
+//     k_r unless RegrowPruned is set. Rows with n_r > 0 and s_r < Ablate*n_r (one float64 product) are
+//     ablated in the order of (s_r rising, r falling), as long as the c_q of the rows with blocks that
+//     stay add up to nnzb at least; so one row stays. An ablated row prunes all its blocks, protected
+//     or not, and grows none. What it had goes to the rows with blocks that stay: at the level L row r
+//     gets max(0, min(L, c_r)-n_r) of them besides its k_r. L is the largest level that takes no more
+//     than there are. What is left, R, goes to the C rows that would get one more at L+1, in their
+//     order: the i-th gets floor(((i+1)*R+o)/C) - floor((i*R+o)/C), with o = Key(12, 0, Number, tensor)
+//     mod C. So rows that were within one block of each other are so afterwards, as far as they have
+//     room, and a row without a block never gets one again.
 //  8. Commit. The pruned slots in ascending order receive the grown positions in ascending order,
 //     over the whole tensor. Born becomes Step, NewAt becomes Number, the explored bits of the new
 //     positions are set, and both views are rebuilt. The owner of values and moments sets those of
 //     the new slots to zero.
-//  9. A norm or score that is NaN or infinite is an error, and nothing changes. The scores of all
+//  9. A score that is NaN or infinite is an error, and nothing changes. The growth scores of all
 //     positions are looked at, active ones too.
 //
 // # Random draws
@@ -133,7 +150,7 @@
 // A draw has no state. Key(p, a, b, c) is made by Philox4x32-10 (Salmon et al., SC 2011) with
 // the seed as key, low word first, and {a, b, c, p} as counter: word 1 of the result above word 0,
 // as one number of 64 bits. p is 2 for starting topologies and equal norms of a dense weight, 3
-// for updates and [Choice], 12 for the rounding of fan-in growth and of ablation.
+// for updates and [Choice], 12 for the rounding of rules 3 and 7.
 //
 // # Accounting
 //

@@ -15,27 +15,33 @@ func (s Shape) fanIn(nnzb, r int) int {
 }
 
 // share fills s.prunes and s.grows with the number of blocks that the update prunes and
-// grows in each group of block rows that does not mix with others: the whole tensor, or
-// for GrowFanIn each block row, by rule 6 of the package comment. It returns their sum.
+// grows in each group of block rows that exchange blocks, by rule 3 of the package
+// comment. It returns their sum.
 func (s *Scratch) share(t *Topology, u Update, tensor int) int {
-	k := uint64(u.pruned(t.NNZ(), t.Positions()))
-	if u.Growth != GrowFanIn {
-		s.prunes, s.grows = append(s.prunes[:0], k), append(s.grows[:0], k)
-		return int(k)
-	}
-	s.prunes = resize(s.prunes, t.BlockRows())
+	step, groups := u.Growth.groups(t.Shape)
+	s.prunes = resize(s.prunes, groups)
 	all := uint64(0)
-	for r := range s.prunes {
-		s.prunes[r] = uint64(u.movable(t.rowLen(r), t.BlockCols()))
-		all += s.prunes[r]
+	for g := range s.prunes {
+		from, to := g*step, min((g+1)*step, t.BlockRows())
+		active := int(t.RowPtr[to] - t.RowPtr[from])
+		prunable := active
+		if u.Protect > 0 {
+			for _, slot := range t.RowSlot[t.RowPtr[from]:t.RowPtr[to]] {
+				if u.protects(t.NewAt[slot]) {
+					prunable--
+				}
+			}
+		}
+		s.prunes[g] = uint64(min(prunable, u.movable(active, (to-from)*t.BlockCols())))
+		all += s.prunes[g]
 	}
-	k = min(k, all)
+	k := min(u.wanted(t.NNZ()), all)
 	all = max(all, 1) // with 0 every share is 0
 	// Positions are below 2^31, so the products fit.
 	sum := philox.Key64(u.Seed, philox.FanInRounds, 0, uint32(u.Number), uint32(tensor)) % all
-	for r, m := range s.prunes {
+	for g, m := range s.prunes {
 		next := sum + m*k
-		s.prunes[r] = next/all - sum/all
+		s.prunes[g] = next/all - sum/all
 		sum = next
 	}
 	s.grows = append(s.grows[:0], s.prunes...)

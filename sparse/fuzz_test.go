@@ -64,14 +64,16 @@ func FuzzNewTopology(f *testing.F) {
 // they are refused and nothing changes, or every invariant holds and they are
 // those of the naive implementation.
 func FuzzUpdate(f *testing.F) {
-	f.Add(uint64(1), 4, 6, 5, 0.5, byte(0), byte(0), false, 0., []byte{})
-	f.Add(uint64(2), 8, 3, 24, 1.0, byte(1), byte(1), true, 0., []byte{0, 0, 0xc0, 0x7f})
-	f.Add(uint64(3), 1, 9, 1, math.NaN(), byte(2), byte(2), false, 0.5, []byte{1, 2, 3, 4, 0, 0, 0x80, 0xff})
-	f.Add(uint64(4), 7, 7, 49, 0.99, byte(0), byte(2), true, 1., []byte{0, 0, 0, 0x80, 0, 0, 0, 0})
-	f.Add(uint64(5), 5, 2, 10, 0.3, byte(3), byte(4), false, math.NaN(), []byte{})
-	f.Add(uint64(6), 9, 11, 40, 0.3, byte(0), byte(2), false, 0.7, []byte{})
-	f.Add(uint64(7), 9, 11, 40, 0.3, byte(0), byte(1), false, 0.7, []byte{})
-	f.Fuzz(func(t *testing.T, seed uint64, out, in, nnzb int, pr float64, norm, growth byte, regrow bool, ablate float64, data []byte) {
+	f.Add(uint64(1), 4, 6, 5, 0.5, byte(0), byte(0), false, 0., byte(0), 0, []byte{})
+	f.Add(uint64(2), 8, 3, 24, 1.0, byte(1), byte(1), true, 0., byte(0), 0, []byte{0, 0, 0xc0, 0x7f})
+	f.Add(uint64(3), 1, 9, 1, math.NaN(), byte(2), byte(2), false, 0.5, byte(0), 0, []byte{1, 2, 3, 4, 0, 0, 0x80, 0xff})
+	f.Add(uint64(4), 7, 7, 49, 0.99, byte(0), byte(2), true, 1., byte(0), 0, []byte{0, 0, 0, 0x80, 0, 0, 0, 0})
+	f.Add(uint64(5), 5, 2, 10, 0.3, byte(3), byte(4), false, math.NaN(), byte(0), 0, []byte{})
+	f.Add(uint64(6), 9, 11, 40, 0.3, byte(0), byte(2), false, 0.7, byte(0), 0, []byte{})
+	f.Add(uint64(7), 9, 11, 40, 0.3, byte(0), byte(1), false, 0.7, byte(0), 0, []byte{})
+	f.Add(uint64(8), 9, 11, 40, 0.3, byte(0), byte(3), false, 0.7, byte(1), 1, []byte{})
+	f.Add(uint64(9), 9, 11, 40, 1.0, byte(0), byte(4), false, 0., byte(0), 2, []byte{})
+	f.Fuzz(func(t *testing.T, seed uint64, out, in, nnzb int, pr float64, norm, growth byte, regrow bool, ablate float64, prune byte, protect int, data []byte) {
 		if out > 64 || in > 64 {
 			return
 		}
@@ -88,24 +90,27 @@ func FuzzUpdate(f *testing.F) {
 			}
 			return s.Float32()
 		}
-		values, grow := make([]float32, nnzb), make([]float32, out*in)
+		values, m, grow := make([]float32, nnzb), make([]float32, nnzb), make([]float32, out*in)
 		finite := true
 		for i := range values {
 			values[i] = next()
 			square := float32(values[i] * values[i])
-			finite = finite && values[i]-values[i] == 0 && (sparse.Norm(norm) != sparse.L2 || square-square == 0)
+			m[i] = float32(i%7) - 3
+			product := values[i] * m[i]
+			finite = finite && values[i]-values[i] == 0 && (prune == 1 || sparse.Norm(norm) != sparse.L2 || square-square == 0) && (prune != 1 || product-product == 0)
 		}
 		for i := range grow {
 			grow[i] = next()
-			finite = finite && (sparse.Growth(growth) != sparse.GrowGradient || grow[i]-grow[i] == 0)
+			finite = finite && (!sparse.Growth(growth).Scores() || grow[i]-grow[i] == 0)
 		}
-		good := finite && pr >= 0 && pr <= 1 && sparse.Norm(norm) <= sparse.LInf && sparse.Growth(growth) <= sparse.GrowFanIn &&
-			(ablate == 0 || ablate > 0 && ablate <= 1 && sparse.Growth(growth) == sparse.GrowFanIn)
+		good := finite && pr >= 0 && pr <= 1 && sparse.Norm(norm) <= sparse.LInf && sparse.Growth(growth) <= pairs && prune <= byte(sparse.PruneSaliency) && protect >= 0 && protect <= math.MaxInt32 &&
+			(ablate == 0 || ablate > 0 && ablate <= 1 && (sparse.Growth(growth) == sparse.GrowFanIn || sparse.Growth(growth) == sparse.GrowGradientFanIn))
 		for number := 1; number <= 2; number++ {
 			u := sparse.Update{Seed: seed, Number: number, Step: int64(number), PruneRatio: pr,
-				Norm: sparse.Norm(norm), Growth: sparse.Growth(growth), RegrowPruned: regrow, Ablate: ablate}
+				Norm: sparse.Norm(norm), Growth: sparse.Growth(growth), RegrowPruned: regrow, Ablate: ablate,
+				Prune: sparse.Prune(prune), Protect: protect}
 			before := topology.Clone()
-			_, err := topology.Update(values, grow, u, 1)
+			_, err := topology.UpdateIn(new(sparse.Scratch), sparse.Arrays{Values: values, M: m, V: m, Scores: grow}, u, 1)
 			if (err == nil) != good {
 				t.Fatalf("%+v: found error %v, want accepted %v", u, err, good)
 			}
@@ -118,7 +123,7 @@ func FuzzUpdate(f *testing.F) {
 			if err := topology.Check(); err != nil {
 				t.Fatal(err)
 			}
-			want, _ := naiveUpdate(before, values, grow, u, 1)
+			want, _ := naiveUpdate(before, sparse.Arrays{Values: values, M: m, Scores: grow}, u, 1)
 			want.Index()
 			if !topology.Equal(want) {
 				t.Fatalf("%+v:\ngot  %+v\nwant %+v", u, topology, want)

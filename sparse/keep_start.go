@@ -18,7 +18,7 @@ const inactive = math.MaxUint32 + 1
 //     the others.
 //
 // Of blocks with equal norms those are kept that StartTopology would draw first. A
-// block of zeros is a block. With from.Growth GrowFanIn the number in each block row
+// block of zeros is a block. With a from.Growth under a row constraint the number in each block row
 // follows source: blocks are taken from the rows that have most, or added to those that
 // have fewest, and chosen in the row by the same rules. Slots follow the positions in
 // ascending order, and all blocks count as starting blocks.
@@ -41,7 +41,7 @@ func (from NormSpec) keep(source *Matrix) (*Topology, error) {
 	if source.Shape != from.Shape {
 		return nil, fmt.Errorf("%w: found blocks of %+v, expected %+v", ErrArgument, source.Shape, from.Shape)
 	}
-	if from.Norm > LInf || from.Growth > GrowFanIn {
+	if from.Norm > LInf || !from.Growth.Known() {
 		return nil, fmt.Errorf("%w: found %s and %s, expected a norm and a growth that are known", ErrArgument, from.Norm, from.Growth)
 	}
 	ranks := make([]uint64, from.Positions())
@@ -58,7 +58,7 @@ func (from NormSpec) keep(source *Matrix) (*Topology, error) {
 		ranks[source.Position(slot)] = falling(norm)
 		counts[source.Rows[slot]]++
 	}
-	if from.Growth != GrowFanIn {
+	if !from.Growth.Balanced() {
 		return from.best(ranks, nil), nil
 	}
 	level(counts, from.NNZ, from.BlockCols())

@@ -5,7 +5,8 @@ import "github.com/sparsebert/sparsebert-gpu/internal/enum"
 // The texts that flags and files use, in the order of the constants.
 var (
 	normNames         = enum.New[Norm]("norm", ErrName, "l1", "l2", "linf")
-	growthNames       = enum.New[Growth]("growth", ErrName, "random", "gradient", "fan-in")
+	pruneNames        = pruneWords()
+	growthNames       = growthWords()
 	scheduleNames     = enum.New[Schedule]("schedule", ErrName, "cosine", "constant", "linear")
 	distributionNames = enum.New[Distribution]("distribution", ErrName, "uniform", "erk")
 	choiceNames       = enum.New[Choice]("choice", ErrName, "fixed", "random", "magnitude")
@@ -20,7 +21,16 @@ func (n Norm) MarshalText() ([]byte, error) { return normNames.Marshal(n) }
 // UnmarshalText reads what MarshalText writes. Error: ErrName.
 func (n *Norm) UnmarshalText(text []byte) error { return normNames.Unmarshal(n, text) }
 
-// String returns random, gradient or fan-in.
+// String returns the name of the criterion: norm, saliency.
+func (p Prune) String() string { return pruneNames.String(p) }
+
+// MarshalText returns what String does. Error: ErrName for a number of no criterion.
+func (p Prune) MarshalText() ([]byte, error) { return pruneNames.Marshal(p) }
+
+// UnmarshalText reads what MarshalText writes. Error: ErrName.
+func (p *Prune) UnmarshalText(text []byte) error { return pruneNames.Unmarshal(p, text) }
+
+// String returns the word of the growth: random, gradient, fan-in, gradient-fan-in.
 func (g Growth) String() string { return growthNames.String(g) }
 
 // MarshalText returns what String does. Error: ErrName for a number of no growth.

@@ -87,19 +87,3 @@ func (s Shape) denseNorms(dense []float32, n Norm) ([]float32, error) {
 	}
 	return norms, nil
 }
-
-// rank sets s.norms to the prune key of every slot: the norm's bits, then the
-// position. Keys are distinct.
-func (s *Scratch) rank(t *Topology, values []float32, n Norm) error {
-	s.norms = resize(s.norms, t.NNZ())
-	size := t.BlockSize()
-	for slot := range s.norms {
-		norm := BlockNorm(values[slot*size:(slot+1)*size], n)
-		if !finite(norm) {
-			return fmt.Errorf("%w: slot %d, block row %d, column %d: found the %s norm %v",
-				ErrNotFinite, slot, t.Rows[slot], t.Cols[slot], n, norm)
-		}
-		s.norms[slot] = uint64(math.Float32bits(norm))<<32 | uint64(t.Position(slot))
-	}
-	return nil
-}

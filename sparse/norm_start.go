@@ -10,7 +10,7 @@ type NormSpec struct {
 	Shape
 	NNZ    int    // blocks to keep
 	Norm   Norm   // the largest are kept
-	Growth Growth // GrowFanIn: as many in every block row
+	Growth Growth // with a row constraint: as many in every block row
 	Seed   uint64 // of the keys that decide between equal norms
 	Tensor int    // index of the weight among the parameters of its model
 }
@@ -19,9 +19,9 @@ type NormSpec struct {
 // row-major, that have the largest norms (BlockNorm): what is left of a dense
 // weight when it is pruned to a density. Of blocks with equal norms those are kept
 // that StartTopology would draw first, so that of a weight of zeros StartTopology
-// is left. Slots follow the positions in ascending order. With from.Growth
-// GrowFanIn each block row keeps the number of blocks that FanInTopology gives it,
-// chosen in the same way.
+// is left. Slots follow the positions in ascending order. With a
+// from.Growth under a row constraint each block row keeps the number of blocks that
+// FanInTopology gives it, chosen in the same way.
 //
 // Errors: ErrShape; ErrArgument when NNZ is not in 1..Positions, dense has not
 // Out*In elements, or a number is out of range; ErrNotFinite for a block whose
@@ -42,7 +42,7 @@ func (from NormSpec) topology(dense []float32) (*Topology, error) {
 	if len(dense) != shape.Out*shape.In {
 		return nil, fmt.Errorf("%w: found %d dense elements, expected %d", ErrArgument, len(dense), shape.Out*shape.In)
 	}
-	if from.Norm > LInf || from.Growth > GrowFanIn {
+	if from.Norm > LInf || !from.Growth.Known() {
 		return nil, fmt.Errorf("%w: found %s and %s, expected a norm and a growth that are known", ErrArgument, from.Norm, from.Growth)
 	}
 	norms, err := shape.denseNorms(dense, from.Norm)
@@ -53,7 +53,7 @@ func (from NormSpec) topology(dense []float32) (*Topology, error) {
 	for p, n := range norms {
 		ranks[p] = falling(n)
 	}
-	if from.Growth != GrowFanIn {
+	if !from.Growth.Balanced() {
 		return from.best(ranks, nil), nil
 	}
 	return from.best(ranks, shape.fanIns(from.NNZ)), nil

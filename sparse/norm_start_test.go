@@ -124,7 +124,7 @@ func TestNormTopologyRejects(t *testing.T) {
 		{"too many", spec(func(s *sparse.NormSpec) { s.NNZ = 5 }), good, sparse.ErrArgument},
 		{"short", spec(same), good[1:], sparse.ErrArgument},
 		{"norm", spec(func(s *sparse.NormSpec) { s.Norm = 3 }), good, sparse.ErrArgument},
-		{"growth", spec(func(s *sparse.NormSpec) { s.Growth = 3 }), good, sparse.ErrArgument},
+		{"growth", spec(func(s *sparse.NormSpec) { s.Growth = 200 }), good, sparse.ErrArgument},
 		{"tensor", spec(func(s *sparse.NormSpec) { s.Tensor = -1 }), good, sparse.ErrArgument},
 		{"NaN", spec(same), nan, sparse.ErrNotFinite},
 	} {

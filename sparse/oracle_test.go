@@ -13,33 +13,45 @@ import (
 // naiveUpdate is the update contract written a second time, from the package
 // comment and without the package's code: maps, whole sorts, no views. It
 // returns the expected topology (views left out) and change.
-func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, tensor int) (*sparse.Topology, sparse.Change) {
+func naiveUpdate(t *sparse.Topology, x sparse.Arrays, u sparse.Update, tensor int) (*sparse.Topology, sparse.Change) {
 	rows, cols := t.Out/t.Block, t.In/t.Block
-	size := t.Block * t.Block
 
 	holder := map[int]int{} // position -> slot
 	for slot := range t.Rows {
 		holder[int(t.Rows[slot])*cols+int(t.Cols[slot])] = slot
 	}
-	groups := [][]int{{}} // the positions of each group
-	if u.Growth == sparse.GrowFanIn {
-		groups = make([][]int, rows)
-	}
+	var groups [][]int // the positions of each group
+	together := map[sparse.Growth]int{sparse.GrowFanIn: 1, sparse.GrowGradientFanIn: 1, pairs: 2}[u.Growth]
 	for p := range rows * cols {
 		g := 0
-		if u.Growth == sparse.GrowFanIn {
-			g = p / cols
+		if together > 0 {
+			g = p / cols / together
+		}
+		if g == len(groups) {
+			groups = append(groups, nil)
 		}
 		groups[g] = append(groups[g], p)
 	}
-
-	// before tells whether the block at a comes before that at b when blocks are pruned.
-	before := func(a, b int) int {
-		na := naiveNorm(values[holder[a]*size:(holder[a]+1)*size], u.Norm)
-		nb := naiveNorm(values[holder[b]*size:(holder[b]+1)*size], u.Norm)
-		return cmp.Or(cmp.Compare(na, nb), cmp.Compare(a, b))
+	protected := func(p int) bool {
+		at := int(t.NewAt[holder[p]])
+		return at > 0 && u.Protect > 0 && at+u.Protect >= u.Number
 	}
-	counts := naiveCounts(groups, holder, u, tensor)
+
+	scores := make([]float32, len(t.Rows))
+	for slot := range scores {
+		scores[slot] = naiveScore(t, x, slot, u, tensor)
+	}
+	// before compares two blocks in the order in which they are pruned.
+	before := func(a, b int) int {
+		last := func(p int) int {
+			if protected(p) {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(cmp.Compare(last(a), last(b)), cmp.Compare(scores[holder[a]], scores[holder[b]]), cmp.Compare(a, b))
+	}
+	counts := naiveCounts(groups, holder, protected, u, tensor)
 	grows, ablated := naiveAblation(groups, holder, before, counts, u, tensor)
 	var slots, grown []int
 	for g, group := range groups {
@@ -60,8 +72,8 @@ func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, te
 			}
 		}
 		slices.SortFunc(candidates, func(a, b int) int {
-			if u.Growth == sparse.GrowGradient {
-				return cmp.Or(cmp.Compare(grow[b], grow[a]), cmp.Compare(a, b))
+			if u.Growth == sparse.GrowGradient || u.Growth == sparse.GrowGradientFanIn {
+				return cmp.Or(cmp.Compare(x.Scores[b], x.Scores[a]), cmp.Compare(a, b))
 			}
 			draw := func(p int) uint64 {
 				return philox.Key64(u.Seed, philox.Regrow, uint32(p), uint32(u.Number), uint32(tensor))
@@ -87,7 +99,7 @@ func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, te
 		after.Born[slot], after.NewAt[slot] = int32(u.Step), int32(u.Number)
 		after.Explored[grown[i]/64] |= 1 << (grown[i] % 64)
 	}
-	naiveNewborns(t, after, values, slots, u, &c.Stats)
+	naiveNewborns(t, after, scores, slots, u, &c.Stats)
 	c.Stats.Pruned, c.Stats.Ablated = len(slots), ablated
 	c.Stats.Active, c.Stats.Positions = len(t.Rows), rows*cols
 	usedRows, usedCols := map[int32]bool{}, map[int32]bool{}
@@ -107,9 +119,8 @@ func naiveUpdate(t *sparse.Topology, values, grow []float32, u sparse.Update, te
 
 // naiveNewborns sets what stats tell of earlier updates, from births: the norms are
 // divided in float64 and rounded once, which gives float32's quotient.
-func naiveNewborns(before, after *sparse.Topology, values []float32, pruned []int, u sparse.Update, stats *sparse.Stats) {
-	size := before.Block * before.Block
-	norm := func(slot int) float32 { return naiveNorm(values[slot*size:(slot+1)*size], u.Norm) }
+func naiveNewborns(before, after *sparse.Topology, scores []float32, pruned []int, u sparse.Update, stats *sparse.Stats) {
+	norm := func(slot int) float32 { return scores[slot] }
 	for _, slot := range pruned {
 		stats.Threshold = max(stats.Threshold, norm(slot))
 	}
@@ -136,15 +147,18 @@ func naiveNewborns(before, after *sparse.Topology, values []float32, pruned []in
 // naiveCounts returns how many blocks each group of positions prunes. Of the blocks
 // that can be replaced, in the order of the groups, every (M/K)-th is counted, from a
 // place that is drawn: an error that grows by K with each and is paid back by M.
-func naiveCounts(groups [][]int, holder map[int]int, u sparse.Update, tensor int) []int {
+func naiveCounts(groups [][]int, holder map[int]int, protected func(p int) bool, u sparse.Update, tensor int) []int {
 	all, movable := 0, make([]int, len(groups))
 	for g, group := range groups {
+		free := 0
 		for _, p := range group {
-			if _, active := holder[p]; active {
+			if _, active := holder[p]; !active {
+				free++
+			} else if !protected(p) {
 				movable[g]++
 			}
 		}
-		if free := len(group) - movable[g]; !u.RegrowPruned && free < movable[g] {
+		if !u.RegrowPruned && free < movable[g] {
 			movable[g] = free
 		}
 		all += movable[g]
@@ -249,6 +263,34 @@ func naiveAblation(rows [][]int, holder map[int]int, before func(a, b int) int, 
 		}
 	}
 	return grows, ablated
+}
+
+// naiveScore is the score of a block by the prune criteria of the package.
+func naiveScore(t *sparse.Topology, x sparse.Arrays, slot int, u sparse.Update, tensor int) float32 {
+	size := t.Block * t.Block
+	w := x.Values[slot*size : (slot+1)*size]
+	score := naiveNorm(w, u.Norm)
+	if u.Prune == sparse.PruneSaliency {
+		products := make([]float32, size)
+		for i := range products {
+			products[i] = float32(float64(w[i]) * float64(x.M[slot*size+i])) // exact in float64
+		}
+		score = naiveNorm(products, sparse.L1)
+	}
+	if u.Ages == nil {
+		return score
+	}
+	factor := float32(1)
+	if t.NewAt[slot] == 0 {
+		factor = u.Ages.Start[tensor]
+	} else {
+		for i, from := range u.Ages.From {
+			if i == 0 || from <= t.Born[slot] {
+				factor = u.Ages.Scale[i]
+			}
+		}
+	}
+	return float32(float64(score) * float64(factor))
 }
 
 // naiveNorm is BlockNorm written from its definition: each lane gathers its

@@ -4,18 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"github.com/sparsebert/sparsebert-gpu/internal/philox"
-)
-
-// Growth is the way in which new blocks are chosen.
-type Growth uint8
-
-// The ways to grow.
-const (
-	GrowRandom   Growth = iota // uniformly among the inactive positions
-	GrowGradient               // largest L1-pooled gradient (RigL)
-	GrowFanIn                  // at random with the same number of blocks in every block row
 )
 
 // Update is one topology update of a model.
@@ -24,14 +12,29 @@ type Update struct {
 	Number       int     // 1 for the first update
 	Step         int64   // optimizer steps finished; Born of the new blocks
 	PruneRatio   float64 // pr(t) of this update, 0 to 1
-	Norm         Norm    // the smallest are pruned
-	Growth       Growth
-	RegrowPruned bool // a block pruned now may return at once
+	Prune        Prune   // what is pruned
+	Norm         Norm    // by which norm, for PruneNorm
+	Growth       Growth  // what grows, and which block rows exchange blocks
+	RegrowPruned bool    // a block pruned now may return at once
 
 	// Ablate is the share of a block row's blocks, 0 to 1, of which fewer salient ones cost
-	// the row all its blocks (rule 7 of the package comment); 0: none. It needs GrowFanIn.
+	// the row all its blocks (rule 7 of the package comment); 0: none. It needs a growth under
+	// the row constraint fan-in.
 	// Source: SRigL's neuron ablation (Lasby et al., arXiv 2305.02299, section 3).
 	Ablate float64
+
+	// Protect is the number of updates that leave a newborn block where it is; 0: none. The
+	// start's blocks are not protected.
+	Protect int
+	// Ages are factors of the scores, by the ages of the blocks; nil: 1.
+	Ages *Ages
+}
+
+// Arrays are what an update reads of a tensor beside its topology. It changes none.
+type Arrays struct {
+	Values []float32 // [nnzb][B][B]
+	M, V   []float32 // Adam's moments, [nnzb][B][B]: where the prune criterion reads moments
+	Scores []float32 // growth scores, one finite number per position: where the growth reads them
 }
 
 // Change is what an update did to one tensor.
@@ -40,11 +43,8 @@ type Change struct {
 	Stats Stats
 }
 
-// pruned returns the number of blocks that the update prunes in a tensor whose
-// block rows mix.
-func (u Update) pruned(active, positions int) int {
-	return min(int(math.Floor(u.PruneRatio*float64(active))), u.movable(active, positions))
-}
+// wanted returns the number of blocks that the pruning ratio asks for.
+func (u Update) wanted(active int) uint64 { return uint64(math.Floor(u.PruneRatio * float64(active))) }
 
 // movable returns how many of the active blocks among positions an update can
 // replace.
@@ -57,11 +57,11 @@ func (u Update) movable(active, positions int) int {
 
 // Update prunes and regrows one tensor by the rules of the package comment.
 //
-// values are the tensor's [nnzb][B][B] values. scores is read for GrowGradient
-// only: one finite number per position, [positions]; RigL's is the L1 norm of the
-// block of the dense gradient. tensor is the index of the weight among the
-// parameters of its model, so that no two weights draw the same. Neither slice is
-// changed: the caller sets values and moments of the slots in Change to zero.
+// values and scores are those of Arrays; a criterion that reads moments needs UpdateIn.
+// scores is read where the growth reads scores only; RigL's is the L1 norm of the block
+// of the dense gradient. tensor is the index of the weight among the parameters of its
+// model, so that no two weights draw the same. Neither slice is changed: the caller sets
+// values and moments of the slots in Change to zero.
 //
 // The topology is checked before and after. Errors: ErrTopology and ErrShape
 // from Check; ErrArgument for a number out of range or a slice of another
@@ -69,25 +69,25 @@ func (u Update) movable(active, positions int) int {
 // unchanged. Only an error that says "after the commit" does not: it means a
 // fault of this package.
 func (t *Topology) Update(values, scores []float32, u Update, tensor int) (Change, error) {
-	return t.UpdateIn(new(Scratch), values, scores, u, tensor)
+	return t.UpdateIn(new(Scratch), Arrays{Values: values, Scores: scores}, u, tensor)
 }
 
-// UpdateIn is Update with memory to reuse. Change.Slots is part of s, and valid
-// until its next use.
-func (t *Topology) UpdateIn(s *Scratch, values, scores []float32, u Update, tensor int) (Change, error) {
+// UpdateIn is Update with all arrays, and with memory to reuse. Change.Slots is part of s,
+// and valid until its next use.
+func (t *Topology) UpdateIn(s *Scratch, x Arrays, u Update, tensor int) (Change, error) {
 	fail := func(err error) (Change, error) {
 		return Change{}, fmt.Errorf("topology update %d: %w", u.Number, err)
 	}
 	if err := t.check(s); err != nil {
 		return fail(err)
 	}
-	if err := u.check(t, values, scores, tensor); err != nil {
+	if err := u.check(t, x, tensor); err != nil {
 		return fail(err)
 	}
-	if err := s.rank(t, values, u.Norm); err != nil {
+	if err := s.rank(t, x, u, tensor); err != nil {
 		return fail(err)
 	}
-	ablated := s.choose(t, scores, u, tensor)
+	ablated := s.choose(t, x.Scores, u, tensor)
 	change := s.commit(t, u)
 	change.Stats.Ablated = ablated
 	if err := t.check(s); err != nil {
@@ -108,35 +108,55 @@ func (u Update) Check() error {
 		return fmt.Errorf("%w: found pruning ratio %v, expected 0 to 1", ErrArgument, u.PruneRatio)
 	case u.Norm > LInf:
 		return fmt.Errorf("%w: found %s, expected a norm that is known", ErrArgument, u.Norm)
-	case u.Growth > GrowFanIn:
+	case int(u.Prune) >= len(pruneTable):
+		return fmt.Errorf("%w: found %s, expected a prune criterion that is known", ErrArgument, u.Prune)
+	case !u.Growth.Known():
 		return fmt.Errorf("%w: found %s, expected a growth that is known", ErrArgument, u.Growth)
 	case !(u.Ablate >= 0 && u.Ablate <= 1):
 		return fmt.Errorf("%w: found the share of ablation %v, expected 0 to 1", ErrArgument, u.Ablate)
-	case u.Ablate > 0 && u.Growth != GrowFanIn:
-		return fmt.Errorf("%w: found the share of ablation %v with growth %s, expected it with %s alone", ErrArgument, u.Ablate, u.Growth, GrowFanIn)
+	case u.Ablate > 0 && !u.Growth.Ablatable():
+		return fmt.Errorf("%w: found the share of ablation %v with growth %s, expected it with a growth under %s", ErrArgument, u.Ablate, u.Growth, GrowFanIn)
+	case u.Protect < 0 || u.Protect > math.MaxInt32:
+		return fmt.Errorf("%w: found a protection of %d updates, expected 0 to %d", ErrArgument, u.Protect, math.MaxInt32)
 	}
-	return nil
+	return u.Ages.check()
 }
 
 // check is Check with the other arguments of an update.
-func (u Update) check(t *Topology, values, scores []float32, tensor int) error {
+func (u Update) check(t *Topology, x Arrays, tensor int) error {
 	if err := u.Check(); err != nil {
 		return err
 	}
-	if len(values) != t.NNZ()*t.BlockSize() {
-		return fmt.Errorf("%w: found %d values, expected %d", ErrArgument, len(values), t.NNZ()*t.BlockSize())
+	elements := t.NNZ() * t.BlockSize()
+	if len(x.Values) != elements {
+		return fmt.Errorf("%w: found %d values, expected %d", ErrArgument, len(x.Values), elements)
 	}
-	if u.Growth == GrowGradient {
-		if len(scores) != t.Positions() {
-			return fmt.Errorf("%w: found %d growth scores, expected %d", ErrArgument, len(scores), t.Positions())
+	if u.Prune.Criterion().Moments && (len(x.M) != elements || len(x.V) != elements) {
+		return fmt.Errorf("%w: found moments of %d and %d elements for %s, expected %d each", ErrArgument, len(x.M), len(x.V), u.Prune, elements)
+	}
+	if u.Growth.Scores() {
+		if len(x.Scores) != t.Positions() {
+			return fmt.Errorf("%w: found %d growth scores, expected %d", ErrArgument, len(x.Scores), t.Positions())
 		}
-		for p, score := range scores {
+		for p, score := range x.Scores {
 			if !finite(score) {
 				return fmt.Errorf("%w: position %d: found the growth score %v", ErrNotFinite, p, score)
 			}
 		}
 	}
-	return checkTensor(tensor)
+	return u.CheckTensor(tensor)
+}
+
+// CheckTensor returns an error (ErrArgument) where the update cannot be that of a tensor
+// of that index: it is out of range, or Ages have no factor of its start.
+func (u Update) CheckTensor(tensor int) error {
+	if err := checkTensor(tensor); err != nil {
+		return err
+	}
+	if u.Ages != nil && tensor >= len(u.Ages.Start) {
+		return fmt.Errorf("%w: found factors of the start for %d tensors, expected one for tensor %d", ErrArgument, len(u.Ages.Start), tensor)
+	}
+	return nil
 }
 
 func checkTensor(tensor int) error {
@@ -149,16 +169,17 @@ func checkTensor(tensor int) error {
 // choose fills s.slots with the slots to prune and s.grown with the positions to
 // grow, and returns the number of rows that lose all their blocks. s.active holds the
 // active positions, s.norms the prune keys. The update falls into groups of block rows
-// that do not mix: one of all rows, or each row.
+// that exchange blocks.
 func (s *Scratch) choose(t *Topology, scores []float32, u Update, tensor int) int {
 	k := s.share(t, u, tensor)
 	ablated := s.ablate(t, u, k, tensor)
 	cols := t.BlockCols()
-	step := t.BlockRows() / len(s.prunes)
+	step, _ := u.Growth.groups(t.Shape)
 	s.pruned = resize(s.pruned, words(t.NNZ()))
 	clear(s.pruned)
 	for g, k := range s.prunes {
-		s.prune(t.RowSlot[t.RowPtr[g*step]:t.RowPtr[(g+1)*step]], int(k))
+		to := min((g+1)*step, t.BlockRows())
+		s.prune(t, u, t.RowSlot[t.RowPtr[g*step]:t.RowPtr[to]], int(k))
 	}
 	s.slots = s.slots[:0]
 	for slot := range t.NNZ() {
@@ -170,28 +191,40 @@ func (s *Scratch) choose(t *Topology, scores []float32, u Update, tensor int) in
 		}
 	}
 	s.grown = s.grown[:0]
-	key := u.growKey(scores, tensor)
+	key := u.growKey(t, scores, tensor)
 	for g, k := range s.grows {
-		s.grow(g*step*cols, (g+1)*step*cols, int(k), key)
+		s.grow(g*step*cols, min((g+1)*step, t.BlockRows())*cols, int(k), key)
 	}
 	return ablated
 }
 
-// prune marks in s.pruned the k slots of the group with the smallest keys.
-func (s *Scratch) prune(group []int32, k int) {
+// prune marks in s.pruned the k slots of the group with the smallest keys. Where that is
+// the whole group, a row that is ablated, none is protected.
+func (s *Scratch) prune(t *Topology, u Update, group []int32, k int) {
 	if k == 0 {
 		return
 	}
-	s.keys = resize(s.keys, len(group))
-	for i, slot := range group {
-		s.keys[i] = s.norms[slot]
+	all := k == len(group)
+	threshold := uint64(math.MaxUint64)
+	if !all {
+		threshold, _ = s.smallest(s.prunable(t, u, group), k)
 	}
-	threshold, _ := s.smallest(s.keys, k)
 	for _, slot := range group {
-		if s.norms[slot] <= threshold {
+		if s.norms[slot] <= threshold && (all || !u.protects(t.NewAt[slot])) {
 			set(s.pruned, int(slot))
 		}
 	}
+}
+
+// prunable returns the keys of those slots of a group that are not protected.
+func (s *Scratch) prunable(t *Topology, u Update, group []int32) []uint64 {
+	s.keys = slices.Grow(s.keys[:0], len(group))
+	for _, slot := range group {
+		if !u.protects(t.NewAt[slot]) {
+			s.keys = append(s.keys, s.norms[slot])
+		}
+	}
+	return s.keys
 }
 
 // grow appends to s.grown the k candidates in [from, to) with the smallest keys,
@@ -225,26 +258,16 @@ func (s *Scratch) grow(from, to, k int, key func(p int) uint64) {
 }
 
 // growKey returns the key of a candidate, the smallest of which win.
-func (u Update) growKey(scores []float32, tensor int) func(p int) uint64 {
-	if u.Growth == GrowGradient {
-		return func(p int) uint64 { return descending(scores[p]) }
-	}
+func (u Update) growKey(t *Topology, scores []float32, tensor int) func(p int) uint64 {
+	criterion := u.Growth.Criterion()
+	c := Candidate{topology: t, update: &u, tensor: tensor}
 	return func(p int) uint64 {
-		return philox.Key64(u.Seed, philox.Regrow, uint32(p), uint32(u.Number), uint32(tensor))
+		c.Position = p
+		if criterion.Scores {
+			c.Score = scores[p]
+		}
+		return criterion.Key(&c)
 	}
-}
-
-// descending maps a finite score to a key that falls as the score rises. It
-// gives -0 and +0 one key.
-func descending(score float32) uint64 {
-	b := math.Float32bits(score)
-	if b<<1 == 0 {
-		b = 0
-	}
-	if b>>31 == 0 {
-		b = ^b &^ (1 << 31)
-	}
-	return uint64(b) << 32
 }
 
 // commit gives the pruned slots their new blocks and rebuilds the views.

@@ -13,10 +13,10 @@ import (
 
 // randomCase is one drawn update: small, and often degenerate.
 type randomCase struct {
-	topology     *sparse.Topology
-	values, grow []float32
-	update       sparse.Update
-	tensor       int
+	topology *sparse.Topology
+	arrays   sparse.Arrays
+	update   sparse.Update
+	tensor   int
 }
 
 // drawCase draws a case. Values and scores come from few levels in every other
@@ -30,17 +30,28 @@ func drawCase(t *testing.T, s *philox.Stream) randomCase {
 	if s.IntN(8) == 0 {
 		nnzb = positions
 	}
-	c := randomCase{tensor: s.IntN(70000)}
+	c := randomCase{tensor: s.IntN(40)}
 	c.update = sparse.Update{
 		Seed:         s.Uint64(),
 		Number:       1 + s.IntN(5),
 		Step:         int64(100 + s.IntN(1000)),
 		PruneRatio:   []float64{0, 1, 0.5, 0.25, s.Float64(), s.Float64()}[s.IntN(6)],
 		Norm:         sparse.Norm(s.IntN(3)),
-		Growth:       sparse.Growth(s.IntN(3)),
+		Growth:       append(shipped(), pairs)[s.IntN(5)],
+		Prune:        []sparse.Prune{sparse.PruneNorm, sparse.PruneNorm, sparse.PruneSaliency}[s.IntN(3)],
 		RegrowPruned: s.IntN(2) == 0,
+		Protect:      max(0, s.IntN(6)-2),
 	}
-	if c.update.Growth == sparse.GrowFanIn && s.IntN(2) == 0 {
+	if s.IntN(2) == 0 {
+		c.update.Ages = &sparse.Ages{Start: make([]float32, 40)}
+		for i := range c.update.Ages.Start {
+			c.update.Ages.Start[i] = s.Float32()
+		}
+		for from := int32(s.IntN(9)); from < 100; from += int32(1 + s.IntN(50)) {
+			c.update.Ages.From, c.update.Ages.Scale = append(c.update.Ages.From, from), append(c.update.Ages.Scale, 4*s.Float32())
+		}
+	}
+	if c.update.Growth.Constraint().Rows == 1 && s.IntN(2) == 0 {
 		c.update.Ablate = []float64{0.3, 0.5, 1, s.Float64()}[s.IntN(4)]
 	}
 	start := sparse.StartTopology
@@ -69,9 +80,10 @@ func drawCase(t *testing.T, s *philox.Stream) randomCase {
 		}
 		return x
 	}
-	c.values, c.grow = draw(nnzb*shape.BlockSize()), draw(positions)
+	n := nnzb * shape.BlockSize()
+	c.arrays = sparse.Arrays{Values: draw(n), M: draw(n), V: draw(n), Scores: draw(positions)}
 	if few {
-		c.grow[s.IntN(positions)] = float32(math.Copysign(0, -1))
+		c.arrays.Scores[s.IntN(positions)] = float32(math.Copysign(0, -1))
 	}
 	return c
 }
@@ -82,12 +94,12 @@ func TestUpdateEqualsTheNaiveOne(t *testing.T) {
 	seen := map[string]int{}
 	for i := range 6000 {
 		c := drawCase(t, &s)
-		values, grow := slices.Clone(c.values), slices.Clone(c.grow)
-		want, wantChange := naiveUpdate(c.topology, c.values, c.grow, c.update, c.tensor)
+		values, scores := slices.Clone(c.arrays.Values), slices.Clone(c.arrays.Scores)
+		want, wantChange := naiveUpdate(c.topology, c.arrays, c.update, c.tensor)
 		byRow, byCol := naiveViews(want)
 
 		got := c.topology.Clone()
-		change, err := got.UpdateIn(scratch, c.values, c.grow, c.update, c.tensor)
+		change, err := got.UpdateIn(scratch, c.arrays, c.update, c.tensor)
 		if err != nil {
 			t.Fatalf("case %d, %+v: %v", i, c.update, err)
 		}
@@ -108,7 +120,7 @@ func TestUpdateEqualsTheNaiveOne(t *testing.T) {
 		if change.Stats != wantChange.Stats {
 			t.Fatalf("case %d, %+v: stats %+v, want %+v", i, c.update, change.Stats, wantChange.Stats)
 		}
-		if !slices.Equal(values, c.values) || !slices.Equal(grow, c.grow) {
+		if !slices.Equal(values, c.arrays.Values) || !slices.Equal(scores, c.arrays.Scores) {
 			t.Fatalf("case %d: the update changed its inputs", i)
 		}
 		// What the cases must have covered.
@@ -220,7 +232,7 @@ func TestUpdateRefusesAndLeavesTheTopologyAlone(t *testing.T) {
 		{"negative ratio", sparse.ErrArgument, func(a *arguments) { a.update.PruneRatio = -0.1 }},
 		{"NaN ratio", sparse.ErrArgument, func(a *arguments) { a.update.PruneRatio = math.NaN() }},
 		{"unknown norm", sparse.ErrArgument, func(a *arguments) { a.update.Norm = 3 }},
-		{"unknown growth", sparse.ErrArgument, func(a *arguments) { a.update.Growth = 3 }},
+		{"unknown growth", sparse.ErrArgument, func(a *arguments) { a.update.Growth = 200 }},
 		{"negative tensor", sparse.ErrArgument, func(a *arguments) { a.tensor = -1 }},
 	}
 	for _, c := range cases {
@@ -311,7 +323,9 @@ func TestUpdateCheck(t *testing.T) {
 		func(u *sparse.Update) { u.PruneRatio = math.NaN() },
 		func(u *sparse.Update) { u.PruneRatio = 1.5 },
 		func(u *sparse.Update) { u.Norm = sparse.LInf + 1 },
-		func(u *sparse.Update) { u.Growth = sparse.GrowFanIn + 1 },
+		func(u *sparse.Update) { u.Growth = 200 },
+		func(u *sparse.Update) { u.Prune = 200 },
+		func(u *sparse.Update) { u.Protect = -1 },
 	} {
 		u := good
 		change(&u)

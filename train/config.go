@@ -7,7 +7,6 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/strictyaml"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
-	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
 //go:generate go run ../internal/settings/gen ..
@@ -80,7 +79,7 @@ func (c *Config) checkNumbers() error {
 	if c.Epochs > 0 && settings.IsGiven(c, "max_steps") {
 		return usage.Errorf("epochs: found %s beside max_steps %d, expected one of them", settings.Number(c.Epochs), c.MaxSteps)
 	}
-	if c.Method == model.Dynamic && c.Growth == sparse.GrowGradient && c.Accumulation > 1 && c.GrowthScore != scoreMicroBatch {
+	if c.Method == model.Dynamic && c.Growth.Scores() && c.Accumulation > 1 && c.GrowthScore != scoreMicroBatch {
 		return usage.Errorf("growth: found gradient with %d micro-batches in a step, expected 1, or growth_score %s: "+
 			"blocks are then scored by the sum of the micro-batches' gradient norms, which depends on how the batch is cut", c.Accumulation, scoreMicroBatch)
 	}

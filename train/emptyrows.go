@@ -66,7 +66,7 @@ func (p *Plan) mayBeEmpty(t model.Tensor) bool {
 		a := float64(p.Model.Heads)
 		expected += a * math.Pow(free, max(1, rows/a)*cols)
 	}
-	return expected > unlikely || p.Model.Growth == sparse.GrowFanIn && float64(t.NNZ) < rows
+	return expected > unlikely || p.Model.Growth.Balanced() && float64(t.NNZ) < rows
 }
 
 // emptyHeads adds the heads of a tensor of attention that its topology leaves without a

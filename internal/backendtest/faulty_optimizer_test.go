@@ -200,6 +200,9 @@ func topologyFaults() []fault {
 		changed("another norm", func(u *sparse.Update) { u.Norm = sparse.L1 }),
 		changed("another growth", func(u *sparse.Update) { u.Growth = sparse.GrowRandom }),
 		changed("never regrows", func(u *sparse.Update) { u.RegrowPruned = false }),
+		changed("another criterion", func(u *sparse.Update) { u.Prune = sparse.PruneNorm }),
+		changed("ages forgotten", func(u *sparse.Update) { u.Ages = nil }),
+		changed("newborns not protected", func(u *sparse.Update) { u.Protect = 0 }),
 		changed("never ablates", func(u *sparse.Update) { u.Ablate = 0 }),
 		changed("birth off by one", func(u *sparse.Update) { u.Step-- }),
 		update("forgets the last tensor", func(b backend.Backend, params []backend.Param, u sparse.Update) {

@@ -3,6 +3,7 @@ package backendtest
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -68,6 +69,9 @@ type updateCase struct {
 	regrow bool
 	ties   bool // values from a small set, so that norms are equal
 	ablate float64
+	prune  sparse.Prune
+	// aged: with factors for ages, and newborns protected for an update
+	aged bool
 }
 
 func (c updateCase) String() string {
@@ -75,19 +79,79 @@ func (c updateCase) String() string {
 	if c.ablate > 0 {
 		s += fmt.Sprintf("/ablate=%v", c.ablate)
 	}
+	if c.prune != sparse.PruneNorm {
+		s += "/prune=" + c.prune.String()
+	}
+	if c.aged {
+		s += "/aged"
+	}
 	return s
 }
 
+// updateCases go through the tables of package sparse. The shipped norms and growths meet
+// at several ratios; each other row of a table meets each row of the others once.
 func updateCases() []updateCase {
 	var list []updateCase
-	for _, growth := range []sparse.Growth{sparse.GrowRandom, sparse.GrowGradient, sparse.GrowFanIn} {
+	for _, growth := range sparse.Growths() {
 		for _, norm := range []sparse.Norm{sparse.L1, sparse.L2, sparse.LInf} {
 			for k, ratio := range []float64{0, 0.13, 0.5, 1} {
+				if growth > sparse.GrowFanIn && k != int(norm)+1 {
+					continue
+				}
 				list = append(list, updateCase{norm: norm, growth: growth, ratio: ratio, regrow: k%2 == int(norm)%2, ties: (k+int(growth))%2 == 0})
+			}
+		}
+		for i, prune := range sparse.Prunes() {
+			for _, aged := range []bool{false, true} {
+				if prune == sparse.PruneNorm && !aged {
+					continue
+				}
+				c := updateCase{norm: sparse.Norm(i % 3), growth: growth, ratio: []float64{0.3, 0.6}[i%2], regrow: (i+int(growth))%2 == 0, prune: prune, aged: aged}
+				if growth.Ablatable() && aged {
+					c.ablate = 0.4
+				}
+				list = append(list, c)
 			}
 		}
 	}
 	return list
+}
+
+// update is the update of that number of the parameters in list.
+func (c updateCase) update(number int, list []paramData) sparse.Update {
+	u := sparse.Update{Seed: 99, Number: number, Step: int64(10 * number), PruneRatio: c.ratio,
+		Prune: c.prune, Norm: c.norm, Growth: c.growth, RegrowPruned: c.regrow, Ablate: c.ablate}
+	if c.aged {
+		u.Protect = 1
+		u.Ages = &sparse.Ages{Start: make([]float32, list[len(list)-1].spec.Index+1), From: []int32{10, 20}, Scale: []float32{0.7, 1.9}}
+		for i := range u.Ages.Start {
+			u.Ages.Start[i] = 1 + float32(i)/8
+		}
+	}
+	return u
+}
+
+// refused tells whether the device says that it does not have a criterion of the update.
+// Then the update must be an error that names it.
+func (c updateCase) refused(r *harness, list []paramData) (refused bool, err error) {
+	can := r.b.Capabilities().Criteria
+	if can == nil {
+		return false, nil
+	}
+	u := c.update(1, list)
+	want := can(u)
+	if want == nil {
+		return false, nil
+	}
+	name := u.Growth.Criterion().Name
+	if !strings.Contains(want.Error(), name) && !strings.Contains(want.Error(), u.Prune.String()) {
+		return true, fmt.Errorf("Criteria: found error %q, expected one that names %s or %s", want, u.Prune, name)
+	}
+	r.b.UpdateTopology(r.paramList(list, "values", "m", "v"), u)
+	if err := r.b.Sync(); err == nil || !strings.Contains(err.Error(), want.Error()) {
+		return true, fmt.Errorf("UpdateTopology: found error %v, expected %v", err, want)
+	}
+	return true, nil
 }
 
 // topologyTensors are weights of every block size, from one block to all, and a
@@ -138,6 +202,10 @@ func tie(list []paramData) {
 // updates does two updates, and compares everything with sparse.Topology.Update
 // bit for bit. It returns what differs.
 func (c updateCase) updates(r *harness, list []paramData, scores [][2][]float32) error {
+	refused, err := c.refused(r, list)
+	if r.refused = refused; refused {
+		return err
+	}
 	params := r.paramList(list, "values", "m", "v")
 	want := make([]*sparse.Topology, len(list))
 	fields := make([][3][]float32, len(list))
@@ -153,10 +221,9 @@ func (c updateCase) updates(r *harness, list []paramData, scores [][2][]float32)
 		return err
 	}
 	for number := range 2 {
-		u := sparse.Update{Seed: 99, Number: number + 1, Step: int64(10 * (number + 1)), PruneRatio: c.ratio,
-			Norm: c.norm, Growth: c.growth, RegrowPruned: c.regrow, Ablate: c.ablate}
+		u := c.update(number+1, list)
 		for i, p := range params {
-			if c.growth == sparse.GrowGradient && want[i] != nil {
+			if c.growth.Scores() && want[i] != nil {
 				r.b.WriteFloats(r.b.GrowScores(p), 0, scores[i][number])
 			}
 		}
@@ -165,7 +232,8 @@ func (c updateCase) updates(r *harness, list []paramData, scores [][2][]float32)
 		for i, p := range params {
 			name := fmt.Sprintf("update %d, %s", number+1, list[i].spec.Name)
 			if want[i] != nil {
-				change, err := want[i].Update(fields[i][0], scores[i][number], u, list[i].spec.Index)
+				x := sparse.Arrays{Values: fields[i][0], M: fields[i][1], V: fields[i][2], Scores: scores[i][number]}
+				change, err := want[i].UpdateIn(new(sparse.Scratch), x, u, list[i].spec.Index)
 				if err != nil {
 					return fmt.Errorf("%s: %w", name, err)
 				}
@@ -179,7 +247,7 @@ func (c updateCase) updates(r *harness, list []paramData, scores [][2][]float32)
 				if err := sameTopology(name, r, p, want[i]); err != nil {
 					return err
 				}
-				if c.growth == sparse.GrowGradient {
+				if c.growth.Scores() {
 					if err := sameFloats(name+": growth scores", r, r.b.GrowScores(p), make([]float32, want[i].Positions())); err != nil {
 						return err
 					}
@@ -194,7 +262,7 @@ func (c updateCase) updates(r *harness, list []paramData, scores [][2][]float32)
 		if err := sameStats(fmt.Sprintf("update %d", number+1), r, params, stats); err != nil {
 			return err
 		}
-		if c.growth == sparse.GrowFanIn && c.ablate == 0 {
+		if c.growth == sparse.GrowFanIn && c.ablate == 0 && !c.aged {
 			if err := c.checkMoved(list, stats); err != nil {
 				return fmt.Errorf("update %d, %w", number+1, err)
 			}

@@ -23,6 +23,7 @@ type harness struct {
 	b       backend.Backend
 	tensors []*tensor
 	failure error // of the harness itself
+	refused bool  // the device refused the script with the error that it must give
 }
 
 // tensor is a buffer that a script uses.
@@ -45,7 +46,7 @@ func newHarness(b backend.Backend) *harness { return &harness{b: b} }
 func (r *harness) play(s script) error {
 	r.b.BeginStep(defaultStep())
 	s(r)
-	if r.failure != nil {
+	if r.failure != nil || r.refused {
 		return r.failure
 	}
 	if err := r.b.Sync(); err != nil {

@@ -194,7 +194,7 @@ func (c check) run(dev, other *lazy) error {
 		limit(want)
 	}
 	got := newHarness(b)
-	if err := got.play(s); err != nil {
+	if err := got.play(s); err != nil || got.refused {
 		return err
 	}
 	if err := got.compare(want); err != nil {

@@ -36,6 +36,9 @@ func (n Names[E]) String(e E) string {
 // Has tells whether e is one of the constants.
 func (n Names[E]) Has(e E) bool { return int(e) < len(n.words) }
 
+// Words returns the texts in the order of the constants.
+func (n Names[E]) Words() []string { return slices.Clone(n.words) }
+
 // Marshal returns the text of e, for MarshalText.
 func (n Names[E]) Marshal(e E) ([]byte, error) {
 	if !n.Has(e) {

@@ -202,7 +202,7 @@ func parseSparse(o object, c *model.Config) error {
 		want  string
 	}{
 		{"method", &c.Method, "dynamic or static"}, {"sparsity", &c.Sparsity, "a number"}, {"block_size", &c.BlockSize, "a whole number"},
-		{"distribution", &c.Distribution, "uniform or erk"}, {"growth", &c.Growth, "random, gradient or fan-in"},
+		{"distribution", &c.Distribution, "uniform or erk"}, {"growth", &c.Growth, "a growth"},
 	} {
 		if !o.has(v.key) {
 			return o.fail(v.key, v.want)

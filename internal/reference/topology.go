@@ -37,7 +37,7 @@ func (d *device) scores(p *param) *buffer {
 }
 
 // UpdateTopology prunes and regrows every sparse parameter by
-// sparse.Topology.Update, on the values and growth scores rounded to float32.
+// sparse.Topology.Update, on values, moments and growth scores rounded to float32.
 func (d *device) UpdateTopology(params []backend.Param, u sparse.Update) {
 	for _, p := range paramsOf(params) {
 		if p.topo != nil && d.err == nil {
@@ -47,11 +47,11 @@ func (d *device) UpdateTopology(params []backend.Param, u sparse.Update) {
 }
 
 func (d *device) update(p *param, u sparse.Update) {
-	var grow []float32
-	if u.Growth == sparse.GrowGradient {
-		grow = singles(d.scores(p).real)
+	x := sparse.Arrays{Values: singles(p.val.real), M: singles(p.m.real), V: singles(p.v.real)}
+	if u.Growth.Scores() {
+		x.Scores = singles(d.scores(p).real)
 	}
-	change, err := p.topo.Update(singles(p.val.real), grow, u, p.spec.Index)
+	change, err := p.topo.UpdateIn(new(sparse.Scratch), x, u, p.spec.Index)
 	if err != nil {
 		d.fail("UpdateTopology", "%s: %w", p.spec.Name, err)
 		return

@@ -86,8 +86,8 @@ func TestRunFindsFaults(t *testing.T) {
 	}{
 		"gradient":   {func(b backend.Backend) backend.Backend { return slantedGradient{b} }, "attention.self.query.weight"},
 		"NaN":        {func(b backend.Backend) backend.Backend { return noNumber{b} }, "error NaN"},
-		"topology":   {func(b backend.Backend) backend.Backend { return otherSeed{b} }, "growth random, norm l1, B = 1: DIFFERS"},
-		"old values": {func(b backend.Backend) backend.Backend { return oldValues{b} }, "growth fan-in, norm linf, B = 64: DIFFERS"},
+		"topology":   {func(b backend.Backend) backend.Backend { return otherSeed{b} }, "growth random, by l1, B = 1: DIFFERS"},
+		"old values": {func(b backend.Backend) backend.Backend { return oldValues{b} }, "growth fan-in, by linf, B = 64: DIFFERS"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

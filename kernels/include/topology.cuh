@@ -18,7 +18,7 @@ struct TopologyTensor {
   bf16 *forward, *backward; // [nnzb][B][B] or 0
   float *scores;           // [positions] or 0
 
-  // [nnzb] bits of the norm << 32 | position. topology_update sets bit 31 of the pruned
+  // [nnzb] bits of the score << 32 | position. topology_update sets bit 31 of the pruned
   // blocks that the update before had grown, for topology_stats.
   unsigned long long *norms;
   unsigned char *state;      // Mark bits per position, padded to 32
@@ -33,14 +33,21 @@ struct TopologyTensor {
 struct TopologyUpdate {
   unsigned long long seed;
   double ratio, ablate;
-  int number, step, norm, growth, regrow, reserved;
+  // sparse.Ages: factors of the start's blocks by tensor, 0 where there are none; then those
+  // of births after step from[i].
+  const float *start_factors;
+  const int *from;
+  const float *factors;
+  int births;
+  int number, step, score, growth, regrow, protect;
+  int group; // block rows that exchange blocks; 0: all
 };
 
 // TopologyReport is what an update did to one tensor, or why it did nothing: the
 // first fault stays.
 struct TopologyReport {
   int fault, index, found, expected; // fault 0: none
-  int number, norm;                  // of the update
+  int number, score;                 // of the update
   int pruned, removed_new, returned, explored, empty_rows, empty_cols, ablated;
   long long ages;
   // What topology_stats adds.
@@ -50,12 +57,12 @@ struct TopologyReport {
   int reserved;
 };
 
-static_assert(sizeof(TopologyTensor) == 184 && sizeof(TopologyUpdate) == 48 && sizeof(TopologyReport) == 104, "as in Go");
+static_assert(sizeof(TopologyTensor) == 184 && sizeof(TopologyUpdate) == 80 && sizeof(TopologyReport) == 104, "as in Go");
 
 // Constants of package sparse.
-enum { NORM_L1, NORM_L2, NORM_LINF };
+enum { SCORE_L1, SCORE_L2, SCORE_LINF, SCORE_SALIENCY };
 enum { NEWBORN_NORM_UNIT = 1 << 20, LARGEST_NEWBORN_NORM = 4096 };
-enum { GROW_RANDOM, GROW_GRADIENT, GROW_FAN_IN };
+enum { GROW_RANDOM, GROW_GRADIENT };
 
 // Fault says what is wrong, in the order in which faults are reported. gpu/
 // topology_report.go has the words.
@@ -109,10 +116,26 @@ __device__ inline unsigned active_before(const uint2 *groups, unsigned p) {
   return g.y + __popc(g.x & ((1u << p % 32) - 1));
 }
 
-// pruned is the number of blocks that an update prunes, as in package sparse.
-__device__ inline unsigned pruned(const TopologyUpdate &u, unsigned active, unsigned positions) {
-  unsigned k = (unsigned)floor(__dmul_rn(u.ratio, (double)active));
-  return u.regrow ? k : min(k, positions - active);
+// wanted is the number of blocks that the pruning ratio asks for.
+__device__ inline unsigned wanted(const TopologyUpdate &u, unsigned active) { return (unsigned)floor(__dmul_rn(u.ratio, (double)active)); }
+
+// protects tells whether an update leaves a block where it is that update new_at made.
+__device__ inline bool protects(const TopologyUpdate &u, int new_at) { return u.protect && new_at > 0 && u.number - new_at <= u.protect; }
+
+// age_factor is the factor of the block in a slot.
+__device__ inline float age_factor(const TopologyUpdate &u, const TopologyTensor &t, unsigned slot) {
+  if (t.new_at[slot] == 0) return u.start_factors[t.tensor];
+  if (u.births == 0) return 1;
+  int born = t.born[slot], i = 0, last = u.births - 1;
+  while (i < last) { // the last that is not after born
+    int middle = (i + last + 1) / 2;
+    if (u.from[middle] <= born) {
+      i = middle;
+    } else {
+      last = middle - 1;
+    }
+  }
+  return u.factors[i];
 }
 
 // descending maps a finite score to a key that falls as the score rises; -0 and

@@ -105,7 +105,7 @@ __device__ inline void report_fault(const Work &w, TopologyReport *r) {
     case SCORE_NOT_FINITE: found = __float_as_int(t.scores[i]); break;
     case NORM_NOT_FINITE: found = t.norms[i] >> 32, expected = (int)t.norms[i]; break;
   }
-  *r = {fault, (int)i, found, expected, w.u.number, w.u.norm};
+  *r = {fault, (int)i, found, expected, w.u.number, w.u.score};
 }
 
 // failed ends the update, for all threads, if a fault was noted.

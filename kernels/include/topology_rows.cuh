@@ -1,21 +1,26 @@
-// What topology_update selects, and how many blocks each block row prunes and grows.
+// What topology_update selects, and how many blocks each group of block rows prunes and
+// grows.
 #pragma once
 #include "topology_check.cuh"
 
-// Norms are the prune keys of all slots, or of those of a block row.
-struct Norms {
-  const unsigned long long *norms;
+// Scores are the prune keys of all slots, or of those of some block rows, but of
+// protected blocks.
+struct Scores {
+  const TopologyTensor &t;
+  const TopologyUpdate &u;
   const int *slots; // 0: all
-  unsigned char *state;
-  Mark mark;         // of those that are taken
-  int top = 32 + 31; // norms have no sign bit
+  bool all;         // protected ones too
+  Mark mark;        // of those that are taken
+  int top = 32 + 31; // scores have no sign bit
 
   __device__ bool get(unsigned i, Item &x) const {
-    unsigned long long key = norms[slots ? slots[i] : i];
+    unsigned slot = slots ? slots[i] : i;
+    if (!all && protects(u, t.new_at[slot])) return false;
+    unsigned long long key = t.norms[slot];
     x = {key >> 32, (unsigned)key};
     return true;
   }
-  __device__ void take(const Item &x) const { state[x.position] |= mark; }
+  __device__ void take(const Item &x) const { t.state[x.position] |= mark; }
 };
 
 // Candidates are the grow keys of the inactive positions from a first one on.
@@ -37,36 +42,63 @@ struct Candidates {
   __device__ void take(const Item &x) const { state[x.position] |= GROWN; }
 };
 
-// choose marks the blocks to prune of n slots, and those to grow among positions.
+// choose marks the blocks to prune of n slots, and those to grow among positions. Where
+// all go, of a row that is ablated, none is protected.
 template <class Team>
 __device__ inline void choose(Work &w, const Team &team, const int *slots, unsigned n, unsigned first, unsigned positions, unsigned prunes,
                               unsigned grows) {
   const float *scores = w.u.growth == GROW_GRADIENT ? w.t.scores : 0;
-  take_smallest(team, Norms{w.t.norms, slots, w.t.state, PRUNED}, n, prunes);
+  take_smallest(team, Scores{w.t, w.u, slots, prunes == n, PRUNED}, n, prunes);
   take_smallest(team, Candidates{w.u, w.t.tensor, scores, w.t.state, first, 32 + (scores ? 32 : 64)}, positions, grows);
 }
 
-// Rows share an update among block rows, by rules 6 and 7 of package sparse. Two numbers
-// are kept of each row that has a block: in t.grown and in t.newborn, which are free until
-// then, at the entry at which the row's part of the row view begins.
-struct Rows {
+// Groups share an update among the groups of block rows that exchange blocks, by rules 3
+// and 7 of package sparse. Two numbers are kept of each group that has a block: in t.grown
+// and in t.newborn, which are free until then, at the entry at which the group's part of
+// the row view begins.
+struct Groups {
   Work &w;
   const Block &block;
 
-  __device__ unsigned active(unsigned row) const { return w.t.row_ptr[row + 1] - w.t.row_ptr[row]; }
-  __device__ int &prunes(unsigned row) const { return w.t.grown[w.t.row_ptr[row]]; }
-  __device__ int &grows(unsigned row) const { return w.t.newborn[w.t.row_ptr[row]]; }
-  __device__ int &salient(unsigned row) const { return grows(row); } // until it is known who goes
+  __device__ unsigned rows() const { return w.u.group && w.u.group < w.t.block_rows ? w.u.group : w.t.block_rows; }
+  __device__ unsigned number() const { return (w.t.block_rows + rows() - 1) / rows(); }
+  __device__ unsigned row(unsigned g) const { return min(g * rows(), (unsigned)w.t.block_rows); } // the first
+  __device__ int first(unsigned g) const { return w.t.row_ptr[row(g)]; }
+  __device__ unsigned active(unsigned g) const { return first(g + 1) - first(g); }
+  __device__ unsigned positions(unsigned g) const { return (row(g + 1) - row(g)) * w.t.block_cols; }
+  __device__ int &prunes(unsigned g) const { return w.t.grown[first(g)]; }
+  __device__ int &grows(unsigned g) const { return w.t.newborn[first(g)]; }
+  __device__ int &counted(unsigned g) const { return grows(g); } // until it is known what grows
 
-  // each calls f(row, n, before) for all rows that have n blocks, more than none, where
-  // before is the sum of part(row, n) over those rows before it. It returns that of all.
+  // count sets counted to the number of the group's slots for which holds(slot).
+  template <class Holds>
+  __device__ void count(Holds holds) const {
+    if (number() == 1) {
+      unsigned sum = 0, total;
+      FOR_THREADS(slot, w.t.nnzb) sum += holds(slot);
+      block.scan(sum, total);
+      if (threadIdx.x == 0) counted(0) = total;
+    } else {
+      unsigned lane = threadIdx.x % 32;
+      for (unsigned g = threadIdx.x / 32; g < number(); g += blockDim.x / 32) {
+        unsigned n = active(g), sum = 0;
+        for (unsigned i = lane; i < n; i += 32) sum += holds(w.t.row_slot[first(g) + i]);
+        sum = __reduce_add_sync(~0u, sum);
+        if (n && lane == 0) counted(g) = sum;
+      }
+    }
+    __syncthreads();
+  }
+
+  // each calls f(g, n, before) for all groups that have n blocks, more than none, where
+  // before is the sum of part(g, n) over those groups before it. It returns that of all.
   template <class Part, class F>
   __device__ unsigned each(Part part, F f) const {
     unsigned before = 0, total;
-    for (unsigned base = 0; base < w.t.block_rows; base += blockDim.x) {
-      unsigned row = base + threadIdx.x, n = row < w.t.block_rows ? active(row) : 0, v = n ? part(row, n) : 0;
+    for (unsigned base = 0; base < number(); base += blockDim.x) {
+      unsigned g = base + threadIdx.x, n = g < number() ? active(g) : 0, v = n ? part(g, n) : 0;
       unsigned first = before + block.scan(v, total);
-      if (n) f(row, n, first);
+      if (n) f(g, n, first);
       before += total;
     }
     return before;
@@ -104,33 +136,34 @@ struct Rows {
   }
 
   __device__ void share() const {
-    auto movable = [&](unsigned, unsigned n) { return w.u.regrow ? n : min(n, w.t.block_cols - n); };
-    unsigned all = sum(movable), k = min(pruned(w.u, w.t.nnzb, (unsigned)w.t.block_rows * w.t.block_cols), all);
+    if (w.u.protect) count([&](unsigned slot) { return !protects(w.u, w.t.new_at[slot]); });
+    auto movable = [&](unsigned g, unsigned n) {
+      unsigned m = w.u.protect ? counted(g) : n;
+      return w.u.regrow ? m : min(m, positions(g) - n);
+    };
+    unsigned all = sum(movable), k = min(wanted(w.u, w.t.nnzb), all);
     Rounding r = rounding(k, all);
-    each(movable, [&](unsigned row, unsigned n, unsigned before) { prunes(row) = grows(row) = r.part(before, before + movable(row, n)); });
+    each(movable, [&](unsigned g, unsigned n, unsigned before) {
+      unsigned part = r.part(before, before + movable(g, n));
+      prunes(g) = grows(g) = part;
+    });
     __syncthreads();
     if (w.u.ablate > 0 && k) ablate(k);
   }
+
+  // What follows is for groups of one row.
 
   // room is the number of blocks that a row can hold after the update.
   __device__ unsigned room(unsigned row) const { return w.t.block_cols - (w.u.regrow ? 0 : prunes(row)); }
 
   __device__ void ablate(unsigned k) const {
-    take_smallest(block, Norms{w.t.norms, 0, w.t.state, SMALL}, w.t.nnzb, k);
+    take_smallest(block, Scores{w.t, w.u, 0, false, SMALL}, w.t.nnzb, k);
     __syncthreads();
-    unsigned lane = threadIdx.x % 32;
-    for (unsigned row = threadIdx.x / 32; row < w.t.block_rows; row += blockDim.x / 32) {
-      unsigned n = active(row), count = 0;
-      const int *slots = w.t.row_slot + w.t.row_ptr[row];
-      for (unsigned i = lane; i < n; i += 32) count += !(w.t.state[(unsigned)w.t.norms[slots[i]]] & SMALL);
-      count = __reduce_add_sync(~0u, count);
-      if (n && lane == 0) salient(row) = count;
-    }
-    __syncthreads();
+    count([&](unsigned slot) { return !(w.t.state[(unsigned)w.t.norms[slot]] & SMALL); });
     // Rows whose rank is below a bound go, the least salient first; ranks are distinct.
     unsigned rows = w.t.block_rows;
     auto goes = [&](unsigned row, unsigned n, unsigned bound) {
-      unsigned s = salient(row);
+      unsigned s = counted(row); // salient ones
       return (double)s < __dmul_rn(w.u.ablate, (double)n) && s * rows + (rows - 1 - row) < bound;
     };
     unsigned slack = sum([&](unsigned row, unsigned) { return room(row); }) - w.t.nnzb;
