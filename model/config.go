@@ -31,8 +31,8 @@ type Config struct {
 	Sparsity     float64             `json:"sparsity"` // s = 1 - d, over the sparse tensors together
 	BlockSize    int                 `json:"block_size"`
 	Distribution sparse.Distribution `json:"distribution"`
-	// Growth shapes the starting topology: GrowFanIn starts with the same number
-	// of blocks in every block row, the others uniformly at random.
+	// Growth shapes the starting topology: under a row constraint every block row starts
+	// with the same number of blocks, else they are drawn uniformly at random.
 	Growth sparse.Growth `json:"growth"`
 	// Rest is for method Partial, whose Sparsity is the fraction of the encoder's
 	// weights that is not trained, in blocks of BlockSize.

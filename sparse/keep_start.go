@@ -18,10 +18,10 @@ const inactive = math.MaxUint32 + 1
 //     the others.
 //
 // Of blocks with equal norms those are kept that StartTopology would draw first. A
-// block of zeros is a block. With a from.Growth under a row constraint the number in each block row
-// follows source: blocks are taken from the rows that have most, or added to those that
-// have fewest, and chosen in the row by the same rules. Slots follow the positions in
-// ascending order, and all blocks count as starting blocks.
+// block of zeros is a block. With a from.Growth under a row constraint the number in each
+// block row follows source: blocks are taken from the rows that have most, or added to
+// those that have fewest, and chosen in the row by the same rules. Slots follow the
+// positions in ascending order, and all blocks count as starting blocks.
 //
 // Errors: ErrShape; ErrArgument when NNZ is not in 1..Positions, source has another
 // shape, or a number is out of range; ErrNotFinite for a block of source whose norm is

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
@@ -41,10 +42,25 @@ func (p *Plan) optionsOn(b backend.Backend) model.Options {
 	return o
 }
 
+// canTrain returns an error when the run cannot be made on b, whatever its size.
+func (p *Plan) canTrain(b backend.Backend) error {
+	if err := model.CanTrain(b, p.Model); err != nil {
+		return err
+	}
+	can := b.Capabilities().Criteria
+	if can == nil || len(p.UpdateAt) == 0 {
+		return nil
+	}
+	if err := can(*p.update(p.UpdateAt[0])); err != nil {
+		return usage.Errorf("topology updates on device %s: %v; device cpu does all", b.Name(), err)
+	}
+	return nil
+}
+
 // build makes the model on a device, if training it fits, with the weights of
 // from, if that is not nil.
 func (p *Plan) build(b backend.Backend, from *initialWeights) (*model.Model, error) {
-	if err := model.CanTrain(b, p.Model); err != nil {
+	if err := p.canTrain(b); err != nil {
 		return nil, err
 	}
 	d, err := p.deviceMemory(b)

@@ -98,11 +98,22 @@ type Config struct {
 	// PruneSchedule: how the pruning ratio changes over the run. Values: one of cosine,
 	// constant, linear. Default cosine.
 	PruneSchedule sparse.Schedule `yaml:"prune_schedule"`
+	// PruneBy: score of a block, the smallest of which are pruned; norm: prune-norm;
+	// saliency: sum of |w m|, m Adam's first moment. Values: one of norm, saliency.
+	// Default norm.
+	PruneBy sparse.Prune `yaml:"prune_by,omitempty" json:",omitempty"`
+	// PruneAge: alpha: divide the score of a block by (v0 + sum of lr^2 since its
+	// birth)^(alpha/2), v0 the start's variance, 0 for newborns: what noise alone makes of
+	// a block of its age. Values: 0 to 2 (0: off). Default 0.
+	PruneAge float64 `yaml:"prune_age,omitempty" json:",omitempty"`
+	// ProtectNew: updates that leave a newborn block where it is. Values: 0 to 1073741824
+	// (0: off). Default 0.
+	ProtectNew int `yaml:"protect_new,omitempty" json:",omitempty"`
 	// PruneNorm: norm of a block by which it is pruned. Values: one of l1, l2, linf.
 	// Default l1.
 	PruneNorm sparse.Norm `yaml:"prune_norm"`
-	// Growth: how new blocks are chosen. Values: one of random, gradient, fan-in. Default
-	// random.
+	// Growth: how new blocks are chosen. Values: one of random, gradient, fan-in,
+	// gradient-fan-in. Default random.
 	Growth sparse.Growth `yaml:"growth"`
 	// GrowthScore: growth by gradient with accumulation scores a block by the sum of the
 	// norms of each micro-batch's gradient, as the dense gradient is never stored; that is

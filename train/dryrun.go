@@ -96,7 +96,7 @@ func (d *Dry) account(open Opener) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	if err := model.CanTrain(b, p.Model); err != nil {
+	if err := p.canTrain(b); err != nil {
 		return err
 	}
 	if err := p.checkHostMemory(b); err != nil {

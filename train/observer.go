@@ -127,6 +127,7 @@ type TopologyMetrics struct {
 	Survival4       *float64 // four
 	Survival8       *float64 // eight
 	NewbornNorm     *float64 // mean norm of the newborns over the largest norm pruned; nil: no such
+	AblatedRows     int64    // block rows that lost all their blocks to the others, over all tensors
 }
 
 // CostMetrics is where the time of the process went since the last one, and what memory is

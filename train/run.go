@@ -208,10 +208,14 @@ func (r *runner) step(from *feed.Feed) error {
 		phase = r.enter
 	}
 	r.enter = nil
+	update, err := r.plan.aged(r.plan.update(r.done + 1))
+	if err != nil {
+		return err
+	}
 	args := model.StepArgs{
 		Step: r.done,
 		LR:   learningRate(r.plan.Config.LearningRate, r.done, c.WarmupSteps, c.MaxSteps),
-		Adam: r.plan.adam(), Update: r.plan.update(r.done + 1), Phase: phase, Next: from.Peek(),
+		Adam: r.plan.adam(), Update: update, Phase: phase, Next: from.Peek(),
 	}
 	before = clock.Now()
 	result, err := r.model.Step(args, batches)

@@ -45,8 +45,9 @@ func (p *Plan) update(done int64) *sparse.Update {
 		u := &sparse.Update{
 			Seed: p.Config.Seed, Number: i + 1 + p.updateShift(), Step: done, PruneRatio: ratio,
 			Norm: p.Config.PruneNorm, Growth: p.Config.Growth, RegrowPruned: p.Config.RegrowPruned,
+			Prune: p.Config.PruneBy, Protect: p.Config.ProtectNew,
 		}
-		if u.Growth == sparse.GrowFanIn { // others have no use for it
+		if u.Growth.Ablatable() { // others have no use for it
 			u.Ablate = p.Config.AblateNeurons
 		}
 		return u

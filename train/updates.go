@@ -18,7 +18,7 @@ func (r *runner) logUpdate(u sparse.Update, stats []sparse.Stats, took time.Dura
 	}
 	rec.Active, rec.Positions = int64(mean.Active), int64(mean.Positions)
 	rec.NewbornShare, rec.RemovedNewDense, rec.StartShare = &mean.NewbornShare, &mean.RemovedNewDense, &mean.StartShare
-	rec.NewbornNorm = known(mean.NewbornNorm)
+	rec.NewbornNorm, rec.AblatedRows = known(mean.NewbornNorm), int64(mean.Ablated)
 	r.grown.survival(mean.Survivors, -1).write(&rec.Survival1, &rec.Survival2, &rec.Survival4, &rec.Survival8)
 	r.summary.ExploredDOF, r.summary.Updated = rec.ExploredDOF, true
 	if err := r.write(&rec); err != nil {
@@ -44,7 +44,7 @@ func (r *runner) logTensors(stats []sparse.Stats) error {
 			Step: r.done, Tensor: row.Name, Pruned: int64(s.Pruned), ExploredDOF: s.ExploredDOF(), RemovedNewRatio: known(s.RemovedNewRatio()),
 			Turnover: s.Turnover(), MeanAge: s.MeanAge, EmptyRows: int64(s.EmptyRows), EmptyCols: int64(s.EmptyCols),
 			Active: int64(s.Active), Positions: int64(s.Positions), NewbornShare: new(s.NewbornShare()), RemovedNewDense: new(s.RemovedNewDense()),
-			StartShare: new(s.StartShare()), NewbornNorm: known(s.NewbornNorm()),
+			StartShare: new(s.StartShare()), NewbornNorm: known(s.NewbornNorm()), AblatedRows: int64(s.Ablated),
 		}
 		r.grown.survival(s.Survivors, i).write(&rec.Survival1, &rec.Survival2, &rec.Survival4, &rec.Survival8)
 		if err := r.write(&rec); err != nil {

@@ -24,6 +24,7 @@ type Tensor struct {
 	Survival4       *float64 // four
 	Survival8       *float64 // eight
 	NewbornNorm     *float64 // mean norm of the newborns over the largest norm pruned; nil: no such
+	AblatedRows     int64    // block rows that lost all their blocks to the others
 }
 
 // Kind implements [Record].
@@ -37,7 +38,7 @@ func (r *Tensor) columns() []column {
 		updateFields{&r.Pruned, &r.ExploredDOF, &r.Turnover, &r.MeanAge, &r.RemovedNewRatio, &r.EmptyRows, &r.EmptyCols}.columns()...)
 	return append(all, newbornFields{
 		&r.Active, &r.Positions, &r.NewbornShare, &r.RemovedNewDense, &r.StartShare,
-		&r.Survival1, &r.Survival2, &r.Survival4, &r.Survival8, &r.NewbornNorm,
+		&r.Survival1, &r.Survival2, &r.Survival4, &r.Survival8, &r.NewbornNorm, &r.AblatedRows,
 	}.columns()...)
 }
 
@@ -67,6 +68,7 @@ type newbornFields struct {
 	newborn, dense, start          **float64
 	after1, after2, after4, after8 **float64
 	norm                           **float64
+	ablated                        *int64
 }
 
 func (f newbornFields) columns() []column {
@@ -81,6 +83,7 @@ func (f newbornFields) columns() []column {
 		equal("survival_4", f.after4),
 		equal("survival_8", f.after8),
 		equal("newborn_norm", f.norm),
+		equal("ablated_rows", f.ablated),
 	)
 }
 

@@ -160,6 +160,7 @@ type Topology struct {
 	Survival4       *float64 // four
 	Survival8       *float64 // eight
 	NewbornNorm     *float64 // mean norm of the newborns over the largest norm pruned; nil: no such
+	AblatedRows     int64    // block rows that lost all their blocks to the others, over all tensors
 }
 
 // Kind implements [Record].
@@ -173,7 +174,7 @@ func (r *Topology) columns() []column {
 		updateFields{&r.Pruned, &r.ExploredDOF, &r.Turnover, &r.MeanAge, &r.RemovedNewRatio, &r.EmptyRows, &r.EmptyCols}.columns()...)
 	return append(append(all, clocked("seconds", &r.Seconds)), newbornFields{
 		&r.Active, &r.Positions, &r.NewbornShare, &r.RemovedNewDense, &r.StartShare,
-		&r.Survival1, &r.Survival2, &r.Survival4, &r.Survival8, &r.NewbornNorm,
+		&r.Survival1, &r.Survival2, &r.Survival4, &r.Survival8, &r.NewbornNorm, &r.AblatedRows,
 	}.columns()...)
 }
 

@@ -71,6 +71,11 @@ func init() {
 			`{"kind":"cost","step":40}`,
 		},
 		{
+			&Tensor{Step: 30, Tensor: "w", Active: 5, AblatedRows: 2},
+			`{"kind":"tensor","step":30,"tensor":"w","pruned":0,"explored_dof":0,"removed_new_ratio":null,"turnover":0,"mean_age":0,"empty_rows":0,"empty_cols":0,"active":5,"ablated_rows":2}`,
+			`{"kind":"tensor","step":30,"tensor":"w","pruned":0,"explored_dof":0,"removed_new_ratio":null,"turnover":0,"mean_age":0,"empty_rows":0,"empty_cols":0,"active":5,"ablated_rows":2}`,
+		},
+		{
 			&Train{Step: 10, TokensPerWeight: 2.5, PredictionsPerWeight: 0.5, MFU: 0.25, SecondsLeft: 3},
 			`{"kind":"train","step":10,"loss":0,"mlm_loss":0,"nsp_loss":0,"lr":0,"grad_norm":0,"tokens_per_second":0,"flops":0,"tokens_per_weight":2.5,"predictions_per_weight":0.5,"mfu":0.25,"seconds_left":3}`,
 			`{"kind":"train","step":10,"loss":0,"mlm_loss":0,"nsp_loss":0,"lr":0,"grad_norm":0,"flops":0,"tokens_per_weight":2.5,"predictions_per_weight":0.5}`,

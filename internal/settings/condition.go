@@ -3,6 +3,8 @@ package settings
 import (
 	"fmt"
 	"strings"
+
+	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
 // Condition says when a run has a use for a setting.
@@ -34,6 +36,25 @@ func (c is) holds(config any) bool {
 
 func (c is) String() string {
 	return strings.ReplaceAll(c.key, "_", " ") + " " + joined(c.values, " or ")
+}
+
+// growth is the condition that the growth has a property.
+type growth func(g sparse.Growth) bool
+
+func (has growth) holds(config any) bool {
+	s, _ := Find("growth")
+	g, _ := s.Value(config).(sparse.Growth)
+	return has(g)
+}
+
+func (has growth) String() string {
+	var list []sparse.Growth
+	for _, g := range sparse.Growths() {
+		if has(g) {
+			list = append(list, g)
+		}
+	}
+	return "growth " + joined(list, " or ")
 }
 
 // given is the condition that a setting, a text, is not empty.

@@ -59,7 +59,8 @@ func TestOutOfRange(t *testing.T) {
 		"threads: found 5000, expected 1 to 4096 (0: one a core)":                                         func(c *train.Config) { c.Threads = 5000 },
 		"save_steps: found -2, expected 1 or more (0: a tenth of the run, -1: at the end only)":           func(c *train.Config) { c.SaveSteps = -2 },
 		"device: found \"tpu\", expected one of auto, cpu, cuda, sim":                                     func(c *train.Config) { c.Device = "tpu" },
-		"growth: found number 7, expected one of random, gradient, fan-in":                                func(c *train.Config) { c.Growth = 7 },
+		"growth: found number 7, expected one of random, gradient, fan-in, gradient-fan-in":               func(c *train.Config) { c.Growth = 7 },
+		"prune_by: found number 7, expected one of norm, saliency":                                        func(c *train.Config) { c.PruneBy = 7 },
 	} {
 		c := train.DefaultConfig()
 		if key, _ := settings.OutOfRange(&c); key != "" {
@@ -98,6 +99,7 @@ func TestUsedBy(t *testing.T) {
 		"sparsity": all[1:], "block_size": all[1:], "distribution": all[1:],
 		"growth": {static, dynamic, started}, "init_rescale": {static, dynamic, started}, "group_lasso": {static, dynamic, started},
 		"prune_ratio": {dynamic}, "prune_schedule": {dynamic}, "regrow_pruned": {dynamic}, "ablate_neurons": nil,
+		"prune_by": {dynamic}, "prune_age": {dynamic}, "protect_new": {dynamic},
 		"prune_norm":     {dynamic, started, magnitude},
 		"updates":        {dynamic, magnitude},
 		"partial_phases": {fixed, magnitude}, "partial_choice": {fixed, magnitude}, "partial_rest": {fixed, magnitude},

@@ -119,6 +119,19 @@ var table = []Setting{
 		Commands: SweepFile | Flops, RunName: "n"},
 	{Key: "prune_schedule", Field: "PruneSchedule", Group: Sparsity, Default: sparse.Cosine, Used: dynamic,
 		Help: "how the pruning ratio changes over the run", Commands: SweepFile | Flops},
+	{Key: "prune_by", Field: "PruneBy", Group: Sparsity, Default: sparse.PruneNorm, OmitEmpty: true, Used: dynamic,
+		Help: "score of a block, the smallest of which are pruned; norm: prune-norm; " +
+			"saliency: sum of |w m|, m Adam's first moment",
+		Commands: SweepFile, RunName: Alone},
+	{Key: "prune_age", Field: "PruneAge", Group: Sparsity, Default: 0., Range: &Range{Min: 0, Max: 2}, OmitEmpty: true, Used: dynamic,
+		Meanings: []Meaning{{0, "off"}},
+		Help: "alpha: divide the score of a block by (v0 + sum of lr^2 since its birth)^(alpha/2), v0 the start's variance, " +
+			"0 for newborns: what noise alone makes of a block of its age",
+		Commands: SweepFile},
+	{Key: "protect_new", Field: "ProtectNew", Group: Sparsity, Default: 0, Range: &Range{Min: 0, Max: 1 << 30}, OmitEmpty: true, Used: dynamic,
+		Meanings: []Meaning{{0, "off"}},
+		Help:     "updates that leave a newborn block where it is",
+		Commands: SweepFile},
 	{Key: "prune_norm", Field: "PruneNorm", Group: Sparsity, Default: sparse.L1,
 		Used: some{dynamic, all{blockSparse, given("init_from")},
 			all{partial, is{"partial_choice", []any{sparse.ChooseMagnitude}}}},
@@ -127,7 +140,7 @@ var table = []Setting{
 		Help: "how new blocks are chosen", Commands: SweepFile | Flops | Import, RunName: Alone},
 	{Key: "growth_score", Field: "GrowthScore", Group: Sparsity, Default: "", Running: true, OmitEmpty: true,
 		Words: []string{"micro-batch"},
-		Used:  all{dynamic, is{"growth", []any{sparse.GrowGradient}}},
+		Used:  all{dynamic, growth(sparse.Growth.Scores)},
 		Help: "growth by gradient with accumulation scores a block by the sum of the norms of each micro-batch's " +
 			"gradient, as the dense gradient is never stored; that is not the norm of the step's gradient and depends " +
 			"on how the batch is cut (default: such a run is refused)",
@@ -136,7 +149,7 @@ var table = []Setting{
 		Help: "let a block that was just pruned return at once", Commands: SweepFile | Flops},
 	{Key: "ablate_neurons", Field: "AblateNeurons", Group: Sparsity, Default: 0., Range: &Range{Min: 0, Max: 1}, OmitEmpty: true,
 		Meanings: []Meaning{{0, "off"}},
-		Used:     all{dynamic, is{"growth", []any{sparse.GrowFanIn}}},
+		Used:     all{dynamic, growth(sparse.Growth.Ablatable)},
 		Help: "a block row gives all its blocks to the others, for good, when fewer than this share of them are salient: " +
 			"not among the blocks of the weight that the ratio prunes",
 		Commands: SweepFile},
