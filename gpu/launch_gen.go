@@ -1890,10 +1890,11 @@ func (l *launcher) tanhGradBf16(c config, a tanhGradArgs) { l.launch("tanh_grad_
 func (l *launcher) tanhGradF32(c config, a tanhGradArgs) { l.launch("tanh_grad_f32", c, a) }
 
 // topologyNorms launches kernels/topology_norms.cu:
-// Norms of the active blocks of the listed tensors, for pruning: norms [nnzb] (=)
-// the bits of the float32 norm << 32 | position, summed in the order of
+// Scores of the active blocks of the listed tensors, for pruning: norms [nnzb] (=)
+// the bits of the float32 score << 32 | position, summed in the order of
 // sparse.BlockNorm: lane l of 32 takes elements l, l+32, ..., then lanes fold in
-// halves. L1, sum of squares without fused multiply-add, or largest bit pattern.
+// halves. L1, sum of squares without fused multiply-add, largest bit pattern, or
+// sum of |w m|; times the factor of the block's age.
 func (l *launcher) topologyNorms(c config, a topologyNormsArgs) { l.launch("topology_norms", c, a) }
 
 // topologyStats launches kernels/topology_stats.cu:
@@ -1904,7 +1905,7 @@ func (l *launcher) topologyStats(c config, a topologyStatsArgs) { l.launch("topo
 
 // topologyUpdate launches kernels/topology_update.cu:
 // One topology update of each listed tensor by the rules of package sparse, whose
-// results it matches bit for bit: prunes the blocks with the smallest norms (which
+// results it matches bit for bit: prunes the blocks with the smallest scores (which
 // topology_norms wrote), grows as many, and rebuilds both views.
 func (l *launcher) topologyUpdate(c config, a topologyStatsArgs) { l.launch("topology_update", c, a) }
 

@@ -160,7 +160,9 @@ func TestMethods(t *testing.T) {
 		func(c *train.Config) { c.Growth, c.GrowthScore = sparse.GrowGradient, "micro-batch" },
 		func(c *train.Config) { c.Growth = sparse.GrowFanIn; c.BlockSize = 4 },
 		func(c *train.Config) { c.Growth, c.BlockSize, c.AblateNeurons = sparse.GrowFanIn, 4, 0.6 },
-		func(c *train.Config) { c.Growth, c.GrowthScore, c.ProtectNew = sparse.GrowGradientFanIn, "micro-batch", 1 },
+		func(c *train.Config) {
+			c.Growth, c.GrowthScore, c.ProtectNew = sparse.GrowGradientFanIn, "micro-batch", 1
+		},
 		func(c *train.Config) { c.PruneBy, c.BlockSize, c.PruneAge = sparse.PruneSaliency, 4, 1 },
 		func(c *train.Config) { c.Distribution = sparse.ERK; c.PruneNorm = sparse.L2 },
 		func(c *train.Config) { c.BlockSize = 1; c.PruneNorm = sparse.LInf; c.PruneSchedule = sparse.Linear },

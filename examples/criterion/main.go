@@ -20,7 +20,9 @@ import (
 func init() {
 	_, err := sparse.AddPrune(sparse.PruneCriterion{
 		Name: "spread", Help: "the smallest spread of values",
-		Score: func(b *sparse.BlockState, _ *sparse.Update) float32 { return slices.Max(b.Values) - slices.Min(b.Values) },
+		Score: func(b *sparse.BlockState, _ *sparse.Update) float32 {
+			return slices.Max(b.Values) - slices.Min(b.Values)
+		},
 	})
 	check(err)
 	_, err = sparse.AddGrow(sparse.GrowCriterion{

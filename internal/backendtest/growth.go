@@ -145,7 +145,7 @@ func (c updateCase) refused(r *harness, list []paramData) (refused bool, err err
 	}
 	name := u.Growth.Criterion().Name
 	if !strings.Contains(want.Error(), name) && !strings.Contains(want.Error(), u.Prune.String()) {
-		return true, fmt.Errorf("Criteria: found error %q, expected one that names %s or %s", want, u.Prune, name)
+		return true, fmt.Errorf("criteria: found error %q, expected one that names %s or %s", want, u.Prune, name)
 	}
 	r.b.UpdateTopology(r.paramList(list, "values", "m", "v"), u)
 	if err := r.b.Sync(); err == nil || !strings.Contains(err.Error(), want.Error()) {

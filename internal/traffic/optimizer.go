@@ -83,8 +83,8 @@ func (m Machine) copies(c *Call, w weight) {
 	}
 }
 
-// UpdateTopology: the values for the norms; per block its keys and its entries in the
-// topology; the state of all positions, a byte each, marked and ranked for both
+// UpdateTopology: the values, and for saliency the moments, for the scores; per block its
+// keys and its entries in the topology; the state of all positions, a byte each, marked and ranked for both
 // views; zeroes in the newborn blocks. Which blocks move does not depend on a
 // formula: k is the most.
 func (m Machine) updateTopology(params []backend.Param, u sparse.Update) Call {
@@ -97,6 +97,9 @@ func (m Machine) updateTopology(params []backend.Param, u sparse.Update) Call {
 		nnz, positions, size := int64(w.nnz), int64(w.out/w.block)*int64(w.in/w.block), int64(w.block*w.block)
 		k := min(int64(u.PruneRatio*float64(nnz)), positions-nnz)
 		c.read("values", f32*nnz*size)
+		if u.Prune.Criterion().Moments {
+			c.read("moments", f32*nnz*size)
+		}
 		c.read("topology", 9*f32*nnz)
 		c.write("topology", 2*f32*nnz+4*f32*k)
 		c.scratch("keys", 8*nnz)
