@@ -57,6 +57,10 @@ func TestContinueFromEqualsUninterrupted(t *testing.T) {
 		"gradient growth": {func(c *train.Config) {
 			c.Growth, c.GrowthScore = sparse.GrowGradient, "micro-batch"
 		}, []int64{12}},
+		"criteria": {func(c *train.Config) {
+			c.Growth, c.GrowthScore, c.AblateNeurons = sparse.GrowGradientFanIn, "micro-batch", 0.3
+			c.PruneBy, c.PruneAge, c.ProtectNew = sparse.PruneSaliency, 0.7, 1
+		}, []int64{13}},
 		"fan-in": {func(c *train.Config) { c.Growth = sparse.GrowFanIn }, []int64{15}},
 		"dense":  {func(c *train.Config) { c.Method = model.Dense }, []int64{7}},
 		"partial": {func(c *train.Config) {

@@ -38,6 +38,7 @@ func simRun(t *testing.T, text string) train.Config {
 	c := smallRun(text, filepath.Join(t.TempDir(), "run"))
 	c.Layers, c.Hidden, c.FFN, c.GroupLasso, c.VocabSize = 1, 48, 48, 0.5, 60
 	c.BlockSize, c.Sparsity, c.Updates, c.Growth = 16, 0.5, 4, sparse.GrowGradient
+	c.PruneBy, c.PruneAge, c.ProtectNew = sparse.PruneSaliency, 0.5, 1
 	c.SeqLen, c.MaxSteps, c.LoggingSteps, c.EvalSteps, c.EvalBatches, c.FinalBatches = 16, simSteps, 2, 4, 1, 2
 	c.Device, c.GrowthScore = "sim", "micro-batch"
 	return c

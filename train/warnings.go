@@ -135,6 +135,9 @@ func (p *Plan) moves(tensors []model.Tensor) []int {
 
 // warnUpdates says which updates of a dynamic run do nothing.
 func (p *Plan) warnUpdates(tensors []model.Tensor, moved []int) {
+	if c := p.Config; c.AblateNeurons > 0 && !c.Growth.Ablatable() {
+		p.say("ablate_neurons: %g takes no row with growth %s, whose rows exchange blocks; fan-in and gradient-fan-in keep them apart", c.AblateNeurons, c.Growth)
+	}
 	c, updates := p.Config, p.toCome()
 	if len(p.UpdateAt) > 0 && len(updates) == 0 {
 		p.say("method dynamic without a topology update after step %d: the rest of the run is static bit for bit; more updates (now %d) or a larger max_steps (now %d) leave some", p.first(), c.Updates, c.MaxSteps)

@@ -35,7 +35,9 @@ func TestWarnings(t *testing.T) {
 			[]string{"density: 4 of 6"}},
 		"fan-in": {func(c *train.Config) { c.Growth, c.BlockSize, c.Sparsity, c.PruneRatio = sparse.GrowFanIn, 16, 0.9, 1 },
 			[]string{"density", "block rows and", "heads"}},
-		"erk": {func(c *train.Config) { c.Distribution, c.Sparsity = sparse.ERK, 0.8 }, nil},
+		"ablation":         {func(c *train.Config) { c.AblateNeurons = 0.3 }, []string{"ablate_neurons: 0.3 takes no row with growth random"}},
+		"ablation of rows": {func(c *train.Config) { c.AblateNeurons, c.Growth = 0.3, sparse.GrowFanIn }, nil},
+		"erk":              {func(c *train.Config) { c.Distribution, c.Sparsity = sparse.ERK, 0.8 }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := train.DefaultConfig()
