@@ -205,6 +205,12 @@ type Config struct {
 	EarlyStop int `yaml:"early_stop,omitempty" json:",omitempty"`
 	// LoggingSteps: steps between log lines. Values: 1 or more. Default 20.
 	LoggingSteps int64 `yaml:"logging_steps"`
+	// SaveTopology: keep where the active blocks are, and their ages, at the start and
+	// after each update, in topology/. Default false.
+	SaveTopology bool `yaml:"save_topology,omitempty" json:",omitempty"`
+	// TopologyLimit: MiB that these files take at most; where all are more, only every
+	// second, third, ... update has one. Values: 1 to 1073741824 (0: 1024). Default 0.
+	TopologyLimit int `yaml:"topology_limit,omitempty" json:",omitempty"`
 	// MetricsAddr: serve metrics for Prometheus at this address: a port, on loopback only,
 	// or host:port (default: nowhere).
 	MetricsAddr string `yaml:"metrics_addr,omitempty" json:",omitempty"`

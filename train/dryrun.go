@@ -82,6 +82,13 @@ func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
 		saves += min(2, (p.Config.MaxSteps+p.Config.EvalSteps-1)/p.Config.EvalSteps)
 	}
 	d.DiskBytes = saves * d.CheckpointBytes
+	bytes, every, err := p.topologyFiles()
+	if err != nil {
+		return nil, err
+	}
+	if every > 0 {
+		d.DiskBytes += bytes * p.savedTopologies(every)
+	}
 	return d, nil
 }
 

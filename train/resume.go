@@ -13,6 +13,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train/internal/folder"
+	"github.com/sparsebert/sparsebert-gpu/train/internal/history"
 	"github.com/sparsebert/sparsebert-gpu/train/internal/state"
 )
 
@@ -74,6 +75,9 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 		r.watch.Skipped(s.Path, s.Err)
 	}
 	if err := r.cutLog(); err != nil {
+		return nil, err
+	}
+	if err := history.Cut(r.folder.Path(TopologyFolder), r.done); err != nil {
 		return nil, err
 	}
 	if err := r.describe(b.Describe()); err != nil {

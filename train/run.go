@@ -31,12 +31,14 @@ type runner struct {
 	grown   grown
 	weights int64   // active weights of the encoder
 	peak    float64 // FLOP/s of the device at most; 0: not known
-	status  *Status
-	enter   *model.Phase // to begin with the next step, though it is in the middle
-	window  window
-	cost    cost
-	began   time.Time
-	summary Summary
+	// topologyEvery: of so many updates one has its topology saved; 0: none has.
+	topologyEvery int
+	status        *Status
+	enter         *model.Phase // to begin with the next step, though it is in the middle
+	window        window
+	cost          cost
+	began         time.Time
+	summary       Summary
 }
 
 // Run carries out a training run, from its first step or, with Config.Resume,
@@ -120,6 +122,9 @@ func (r *runner) train(ctx context.Context) (*Summary, error) {
 	if r.peak = r.plan.Config.Peak * 1e12; r.peak == 0 {
 		r.peak = r.model.Backend().Capabilities().Peak
 	}
+	if _, r.topologyEvery, err = r.plan.topologyFiles(); err != nil {
+		return nil, err
+	}
 	r.watch.Started(r.plan, r.folder.Dir, r.done)
 
 	err = r.loop(ctx)
@@ -142,6 +147,11 @@ func (r *runner) loop(ctx context.Context) error {
 		Done: r.done, Steps: c.MaxSteps, Accumulation: c.Accumulation, BatchSize: c.BatchSize, SeqLen: c.SeqLen, MaxMasked: c.maxMasked(),
 	})
 	defer batches.Stop()
+	if r.done == r.plan.first() {
+		if err := r.saveTopology(nil); err != nil {
+			return err
+		}
+	}
 	r.window.since = clock.Now()
 	r.cost.since = r.window.since
 	for r.done < c.MaxSteps && r.stoppedEarly() == "" {
@@ -237,6 +247,11 @@ func (r *runner) step(from *feed.Feed) error {
 	}
 	if err := r.logSnapshot(args.Update); err != nil {
 		return err
+	}
+	if args.Update != nil {
+		if err := r.saveTopology(args.Update); err != nil {
+			return err
+		}
 	}
 	r.watch.Stepped(r.done, c.MaxSteps, result.MLMLoss+result.NSPLoss)
 	return nil

@@ -2,8 +2,8 @@ package train
 
 import (
 	"context"
-	"time"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 )
 
@@ -19,7 +19,7 @@ func (r *runner) evaluateTest(ctx context.Context) error {
 	if r.plan.data.test == nil {
 		return nil
 	}
-	before := time.Now()
+	before := clock.Now()
 	found, err := evaluate(context.WithoutCancel(ctx), r.model, r.plan.data.test, 0)
 	if err != nil {
 		return wrap("measure the test text", err)
@@ -30,7 +30,7 @@ func (r *runner) evaluateTest(ctx context.Context) error {
 	}
 	test := EvalMetrics(found)
 	r.summary.Test = &test
-	r.window.since = r.window.since.Add(time.Since(before))
-	r.cost.EvalSeconds += time.Since(before).Seconds()
+	r.window.since = r.window.since.Add(clock.Since(before))
+	r.cost.EvalSeconds += clock.Since(before).Seconds()
 	return nil
 }

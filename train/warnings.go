@@ -40,7 +40,7 @@ func (p *Plan) warn(from *initialWeights) error {
 		p.Notes = []string{"the demo's blocks are coarse for so small a model: " + strings.Join(p.Warnings, "; ")}
 		p.Warnings = nil
 	}
-	return err
+	return errors.Join(err, p.warnTopology())
 }
 
 // asItComes tells whether every setting that determines the numbers, but for the seed,
