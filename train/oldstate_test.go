@@ -45,6 +45,7 @@ func TestStateWithoutNewSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.resolveEvalBatches()
 	if key, was, is, differs := settings.Differs(&c, &got.Config); differs {
 		t.Errorf("%s: found %s, expected %s", key, is, was)
 	}

@@ -103,15 +103,23 @@ func runCharts(runs []*Run) []figure {
 		trainChart(runs, of, about{name: "learning-rate", title: "Learning rate"}, axis{label: "learning rate", zero: true}, func(m metrics.Train) float64 { return m.LR }),
 		trainChart(runs, of, about{name: "gradient-norm", title: "Gradient norm"}, axis{label: "L2 norm before clipping, mean of a log window", log: true, format: metric}, func(m metrics.Train) float64 { return m.GradNorm }),
 		trainChart(runs, of, about{name: "speed", title: "Speed"}, axis{label: "tokens per second", zero: true, format: metric}, func(m metrics.Train) float64 { return m.TokensPerSecond }),
+		trainChart(runs, of, about{name: "utilization", title: "Model FLOP utilization", caption: "The model's FLOPs a second over what the device can do at most."},
+			axis{label: "fraction of the device's peak", zero: true, format: percent}, func(m metrics.Train) float64 { return aboveZero(m.MFU) }),
+		trainChart(runs, of, about{name: "predictions", title: "Masked predictions per weight", caption: "Since the start, over the active weights of the encoder."},
+			axis{label: "predictions per active weight", zero: true, format: metric}, func(m metrics.Train) float64 { return aboveZero(m.PredictionsPerWeight) }),
 		topologyChart(runs, of, about{name: "explored-dof", title: "Explored degrees of freedom", caption: "The fraction of the dense weights that were active at any time, mean over tensors."},
 			axis{label: "fraction of the dense weights ever active", zero: true, format: percent}, func(m metrics.Topology) float64 { return m.ExploredDOF }),
 		topologyChart(runs, of, about{name: "removed-new", title: "Removed new blocks", caption: "The fraction of the pruned blocks that the update before had grown: exploration that came to nothing. Of all weights together."},
 			axis{label: "fraction of the pruned blocks", zero: true, format: percent}, removedNewOf),
+		topologyChart(runs, of, about{name: "removed-new-dense", title: "Removed new blocks, of the dense weights", caption: "The same blocks as a fraction of all blocks of the dense weights, as the paper plots them."},
+			axis{label: "fraction of the dense weights", zero: true, format: percent}, func(m metrics.Topology) float64 { return valueOf(m.RemovedNewDense) }),
+		topologyChart(runs, of, about{name: "newborn-norm", title: "Norm of newborn blocks", caption: "The mean norm of the blocks that the update before had grown, over the largest that the update pruned: below 1 they had no time to grow."},
+			axis{label: "norm over the pruning threshold", zero: true, format: metric}, func(m metrics.Topology) float64 { return valueOf(m.NewbornNorm) }),
 		topologyChart(runs, of, about{name: "turnover", title: "Turnover", caption: "The fraction of the active blocks that an update replaced."},
 			axis{label: "fraction of the active blocks", zero: true, format: percent}, func(m metrics.Topology) float64 { return m.Turnover }),
 		topologyChart(runs, of, about{name: "mean-age", title: "Age of the active blocks"}, axis{label: "mean age, steps", zero: true, format: metric}, func(m metrics.Topology) float64 { return m.MeanAge }),
 	}
-	charts = append(charts, courseChart(runs))
+	charts = append(charts, courseChart(runs), survivalChart(runs))
 	var out []figure
 	for _, c := range charts {
 		if c == nil || c.empty() {
@@ -175,7 +183,9 @@ func lossChart(runs []*Run, of map[*Run]look, name, title string, x axis, at fun
 func trainChart(runs []*Run, of map[*Run]look, a about, y axis, value func(metrics.Train) float64) *chart {
 	return stepChart(runs, of, a, y, func(r *Run) (points []point) {
 		for _, t := range r.Train {
-			points = append(points, point{float64(t.Record.Step), value(t.Record)})
+			if v := value(t.Record); finite(v) {
+				points = append(points, point{float64(t.Record.Step), v})
+			}
 		}
 		return points
 	})

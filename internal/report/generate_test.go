@@ -89,7 +89,8 @@ func (m made) write(tb testing.TB, dir string, logging int64) sweep.Result {
 		if c.Method == model.Dynamic && step%max(1, c.MaxSteps/80) == 0 && step < c.MaxSteps {
 			update++
 			put(&metrics.Topology{Step: step, Update: update, PruneRatio: 0.25 * (1 + math.Cos(math.Pi*done)), Pruned: 100,
-				ExploredDOF: 1 - 0.9*math.Exp(-3*done), RemovedNewRatio: new(0.4 * (1 - done)), Turnover: 0.25 * (1 + math.Cos(math.Pi*done)), MeanAge: float64(step) / 2, Seconds: 0.1})
+				ExploredDOF: 1 - 0.9*math.Exp(-3*done), RemovedNewRatio: new(0.4 * (1 - done)), Turnover: 0.25 * (1 + math.Cos(math.Pi*done)), MeanAge: float64(step) / 2, Seconds: 0.1,
+				Active: 400, Positions: 4000, NewbornShare: new(0.25), RemovedNewDense: new(0.01), StartShare: new(1 - done), Survival1: new(0.6), NewbornNorm: new(0.5 + done)})
 			for layer := range shape.Layers {
 				put(&metrics.Tensor{Step: step, Tensor: fmt.Sprintf("bert.encoder.layer.%d.output.dense.weight", layer), Pruned: 10, ExploredDOF: done, RemovedNewRatio: new(1 - done)})
 			}
@@ -97,7 +98,8 @@ func (m made) write(tb testing.TB, dir string, logging int64) sweep.Result {
 		if step%logging == 0 || step == c.MaxSteps {
 			noisy := loss + 0.2*draw.NormFloat64()*math.Exp(-done)
 			put(&metrics.Train{Step: step, Loss: noisy + 0.3, MLMLoss: noisy, NSPLoss: 0.3, LR: c.LearningRate * (1 - done), GradNorm: math.Exp(draw.NormFloat64()),
-				TokensPerSecond: 1e5 * (1 + 0.1*draw.Float64()), FLOPs: perStep * float64(step)})
+				TokensPerSecond: 1e5 * (1 + 0.1*draw.Float64()), FLOPs: perStep * float64(step),
+				PredictionsPerWeight: done, MFU: 0.4})
 		}
 		if step%max(1, c.MaxSteps/20) == 0 || step == c.MaxSteps {
 			last = &metrics.Eval{Step: step, MLMLoss: loss - 6*math.Exp(-8), MLMAccuracy: 0.5 * done, NSPLoss: 0.3, NSPAccuracy: 0.9}

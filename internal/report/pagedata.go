@@ -38,10 +38,18 @@ type runData struct {
 	TrainLoss   *float64           `json:"train_loss"` // MLM and NSP, of the last log line
 	ExploredDOF *float64           `json:"explored_dof"`
 	RemovedNew  *float64           `json:"removed_new_ratio"`
-	Seconds     float64            `json:"seconds"`
-	HostBytes   int64              `json:"host_bytes"` // 0: not known
-	DeviceBytes int64              `json:"device_bytes"`
-	Time        []TimePart         `json:"time"`
+	// Of the last topology update.
+	NewbornShare *float64 `json:"newborn_share"`
+	StartShare   *float64 `json:"start_share"`
+	Survival8    *float64 `json:"survival_8"`
+	NewbornNorm  *float64 `json:"newborn_norm"`
+	// Of the last log line.
+	PredictionsPerWeight *float64   `json:"predictions_per_weight"`
+	MFU                  *float64   `json:"mfu"`
+	Seconds              float64    `json:"seconds"`
+	HostBytes            int64      `json:"host_bytes"` // 0: not known
+	DeviceBytes          int64      `json:"device_bytes"`
+	Time                 []TimePart `json:"time"`
 }
 
 // dataOf is a run for programs.
@@ -74,10 +82,13 @@ func dataOf(r *Run) runData {
 		d.TestLoss, d.TestFound = &t.MLMLoss, &t.MLMAccuracy
 	}
 	if n := len(r.Train); n > 0 && !r.broken() {
-		d.TrainLoss = &r.Train[n-1].Record.Loss
+		last := &r.Train[n-1].Record
+		d.TrainLoss, d.MFU, d.PredictionsPerWeight = &last.Loss, known(aboveZero(last.MFU)), known(aboveZero(last.PredictionsPerWeight))
 	}
 	if n := len(r.Topology); n > 0 {
-		d.ExploredDOF, d.RemovedNew = &r.Topology[n-1].ExploredDOF, known(removedNewOf(r.Topology[n-1]))
+		last := &r.Topology[n-1]
+		d.ExploredDOF, d.RemovedNew = &last.ExploredDOF, known(removedNewOf(*last))
+		d.NewbornShare, d.StartShare, d.Survival8, d.NewbornNorm = last.NewbornShare, last.StartShare, last.Survival8, last.NewbornNorm
 	}
 	return d
 }

@@ -102,7 +102,7 @@ func TestSweepOfHundredRuns(t *testing.T) {
 			t.Errorf("%v: found loss %v, FLOPs %v, steps %v, status %v, expected %+v", got["name"], got["mlm_loss"], got["flops"], got["steps"], got["status"], want)
 		}
 	}
-	for _, name := range []string{"pareto", "loss", "loss-flops", "loss-time", "learning-rate", "explored-dof", "removed-new", "run1-flops", "run1-time", "run1-memory", "run1-layer-explored-time"} {
+	for _, name := range []string{"pareto", "loss", "loss-flops", "loss-time", "learning-rate", "explored-dof", "removed-new", "removed-new-dense", "newborn-norm", "utilization", "predictions", "run1-flops", "run1-time", "run1-memory", "run1-layer-explored-time"} {
 		if !slices.Contains(d.Figures, name) {
 			t.Errorf("found no figure %s in %q", name, d.Figures)
 		}
