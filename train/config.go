@@ -49,7 +49,11 @@ func ReadConfigFile(path string, c *Config) error {
 	if err != nil {
 		return err
 	}
-	return parseConfig(path, data, c)
+	if err := parseConfig(path, data, c); err != nil {
+		return err
+	}
+	c.pin, err = readPin(path, *c)
+	return err
 }
 
 // parseConfig is ReadConfigFile on bytes; name stands for the file in errors.

@@ -180,6 +180,10 @@ type Config struct {
 	// Peak: TFLOP/s that the device could do at most, for model FLOP utilization. Values:
 	// 0.000000001 to 1000000 (0: of the GPU's data sheet, where that is known). Default 0.
 	Peak float64 `yaml:"peak,omitempty" json:",omitempty"`
+	// CPUPath: instructions of the cpu device: two machines give the same bits on one path
+	// only; go is on all (default: the fastest that the machine has). Values: one of go,
+	// avx2, avx512, avx512-bcst.
+	CPUPath string `yaml:"cpu_path,omitempty" json:",omitempty"`
 	// OutputDir: run folder (default: a new one under runs/).
 	OutputDir string `yaml:"output_dir"`
 	// Resume: go on with the run in output-dir. Default false.
@@ -231,4 +235,6 @@ type Config struct {
 	// Given has the keys of the settings that the user gave: a value that equals the
 	// default counts. Whoever reads flags or files fills it; it is in no file.
 	Given []string `yaml:"-" json:"-"`
+
+	pin *pin // of the run whose config.yaml was read; nil: none
 }

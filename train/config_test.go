@@ -16,8 +16,8 @@ func TestSettingsAreTheConfig(t *testing.T) {
 	var c Config
 	v := reflect.ValueOf(&c).Elem()
 	all := settings.All()
-	if len(all)+1 != v.NumField() || v.Type().Field(len(all)).Name != "Given" {
-		t.Fatalf("found %d settings and %d fields, expected as many and Given", len(all), v.NumField())
+	if len(all)+2 != v.NumField() || v.Type().Field(len(all)).Name != "Given" || v.Type().Field(len(all)+1).Name != "pin" {
+		t.Fatalf("found %d settings and %d fields, expected as many, Given and pin", len(all), v.NumField())
 	}
 	for i, s := range all {
 		f := v.Type().Field(i)

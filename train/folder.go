@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/version"
@@ -68,8 +67,9 @@ func (c Config) ofRun() Config {
 type Environment struct {
 	Started   string   `json:"started"`
 	Command   []string `json:"command"`
-	Version   string   `json:"version"` // of the program
-	Revision  string   `json:"revision"`
+	Version   string   `json:"version"`  // of the program
+	Revision  string   `json:"revision"` // the commit, "" where the build does not know it
+	Modified  bool     `json:"modified"` // files differed from the commit
 	GoVersion string   `json:"go_version"`
 	System    string   `json:"system"`
 	CPU       string   `json:"cpu"`
@@ -84,13 +84,7 @@ func environment(device string) Environment {
 		GoVersion: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH,
 		CPU: host.CPUName(), Cores: runtime.NumCPU(), Device: device, Version: version.Number,
 	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				e.Revision = s.Value
-			}
-		}
-	}
+	e.Revision, e.Modified = version.Build()
 	return e
 }
 
@@ -98,7 +92,7 @@ func environment(device string) Environment {
 func ReadRunConfig(dir string) (Config, error) {
 	c := DefaultConfig()
 	err := ReadConfigFile(filepath.Join(dir, ConfigName), &c)
-	c.resolveEvalBatches() // which old files may not have
-	c.Given = nil          // the file has every setting, whoever gave it
+	c.resolveEvalBatches()    // which old files may not have
+	c.Given, c.pin = nil, nil // the file has every setting, whoever gave it
 	return c, err
 }

@@ -14,6 +14,7 @@ import (
 func TestStateWithoutNewSettings(t *testing.T) {
 	c := DefaultConfig()
 	c.Seed = 77
+	c.resolveEvalBatches() // as in every checkpoint
 	m, err := c.resolveModel(c.VocabSize, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -128,6 +128,10 @@ func (p *Plan) load(ctx context.Context, vocab *corpus.Vocab, from *initialWeigh
 		return err
 	}
 	p.Text = p.data.text
+	other, err := p.Config.pin.sameText(p.Config, p.Text.Fingerprint)
+	if err != nil {
+		return err
+	}
 	if from != nil {
 		if err := from.checkVocab(p.data.vocab); err != nil {
 			return err
@@ -147,6 +151,9 @@ func (p *Plan) load(ctx context.Context, vocab *corpus.Vocab, from *initialWeigh
 	}
 	p.Notes = append(p.Notes, p.data.report.Lines()...)
 	p.Warnings = append(p.Warnings, p.data.report.Warnings()...)
+	if other != "" {
+		p.Warnings = append(p.Warnings, other)
+	}
 	if p.data.shared != "" {
 		p.Warnings = append(p.Warnings, p.data.shared)
 	}

@@ -100,6 +100,9 @@ func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, er
 	if err := r.describe(b.Describe()); err != nil {
 		return nil, err
 	}
+	for _, text := range c.pin.sameBuild(environment(b.Describe())) {
+		r.watch.Warned(text)
+	}
 	return r.train(ctx)
 }
 

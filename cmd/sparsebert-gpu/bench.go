@@ -41,6 +41,7 @@ func benchFlags() []cli.Flag {
 		list("shape", "INxOUT of the weight, or a model whose three shapes are meant (default: 768x3072)"),
 		precision,
 		threads,
+		settingFlag("cpu_path"),
 		&cli.IntFlag{Name: "repeats", Value: 11, Usage: "samples of each product, or steps"},
 		&cli.BoolFlag{Name: "dense", Value: true, Usage: "time the dense product too"},
 		&cli.BoolFlag{Name: "crossover", Usage: "from which sparsity on sparse is faster than dense here"},
@@ -61,6 +62,10 @@ func benchAction(c *cli.Context) error {
 	}
 	// First of all, since the helper's defaults are others.
 	if err := useHelper(c, c.String("device")); err != nil {
+		return err
+	}
+	devices, err := devices.OnPath(c.String("cpu-path"))
+	if err != nil {
 		return err
 	}
 	plan, err := benchRequest(c).Plan()

@@ -23,6 +23,7 @@ func evalCommand() *cli.Command {
 			settingFlag("device"),
 			&cli.StringFlag{Name: "precision", Usage: "fp32|bf16 (default: as in training; fp32 on the cpu)"},
 			settingFlag("threads"),
+			settingFlag("cpu_path"),
 			jsonFlag(),
 		},
 		Action: evalAction,
@@ -40,6 +41,10 @@ func evalAction(c *cli.Context) error {
 		return err
 	}
 	if err := useHelper(c, c.String("device")); err != nil {
+		return err
+	}
+	devices, err := devices.OnPath(c.String("cpu-path"))
+	if err != nil {
 		return err
 	}
 	result, err := evaluate.Run(c.Context, evaluate.Options{

@@ -66,6 +66,10 @@ func sweepAction(c *cli.Context) error {
 			return err
 		}
 	}
+	devices, err := devices.OnPath(ours.CPUPath)
+	if err != nil {
+		return err
+	}
 	jobs := c.Int("jobs")
 	runs, err := file.Runs(func(run *train.Config) { override(c, run, ours, jobs) })
 	if err != nil {

@@ -70,6 +70,10 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 		return err
 	}
 	exit.KeepWriting()
+	devices, err := devices.OnPath(config.CPUPath)
+	if err != nil {
+		return err
+	}
 	if config.DryRun {
 		dry, err := train.DryRun(c.Context, config, devices.Open)
 		if err != nil {

@@ -20,6 +20,7 @@ func verifyCommand() *cli.Command {
 			settingFlag("device"),
 			settingFlag("precision"),
 			settingFlag("threads"),
+			settingFlag("cpu_path"),
 			&cli.IntSliceFlag{Name: "block-size", Aliases: []string{"B"}, Usage: "block sizes to check; 0 is dense; repeatable (default: 0 and all of 1, 4, 8, 16, 32, 64)"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of weights and batch"},
 			&cli.BoolFlag{Name: "verbose", Usage: "a line for each tensor"},
@@ -33,6 +34,10 @@ func verifyAction(c *cli.Context) error {
 		return err
 	}
 	if err := useHelper(c, c.String("device")); err != nil {
+		return err
+	}
+	devices, err := devices.OnPath(c.String("cpu-path"))
+	if err != nil {
 		return err
 	}
 	return verify.Run(c.Context, c.App.Writer, verify.Options{

@@ -2,6 +2,7 @@ package cost_test
 
 import (
 	"bytes"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -72,7 +73,7 @@ func TestWriteDry(t *testing.T) {
 		if (err == nil) != (says == "") || err != nil && !strings.HasPrefix(err.Error(), says) {
 			t.Errorf("%d bytes free: found error %v, expected %q", free, err, says)
 		}
-		for _, want := range []string{"PARAMETERS", "run: 6 steps of 4 sequences of 32 tokens, 2 topology updates", "disk: " + cost.Mebibytes(d.CheckpointBytes) + " a checkpoint"} {
+		for _, want := range []string{"PARAMETERS", "run: 6 steps of 4 sequences of 32 tokens, 2 topology updates", "     768 tokens, 256 in each of 3 phases; " + fmt.Sprintf("%.3g masked predictions for each of the %d active encoder weights", 768*0.15/float64(d.Estimate.EncoderActive), d.Estimate.EncoderActive), "disk: " + cost.Mebibytes(d.CheckpointBytes) + " a checkpoint"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("found %q, expected %q in it", out.String(), want)
 			}

@@ -19,6 +19,7 @@ func WriteDry(w io.Writer, d *train.Dry) error {
 		c.MaxSteps, c.BatchSize*c.Accumulation, c.SeqLen, len(d.Plan.UpdateAt), c.LearningRate)
 	fmt.Fprintf(w, "     %.3g FLOPs by the paper's count, %.2f epochs of %d examples\n",
 		d.Plan.FLOPs(c.MaxSteps), sequences/float64(d.Plan.Text.TrainExamples), d.Plan.Text.TrainExamples)
+	writeTokens(w, d)
 	fmt.Fprintf(w, "disk: %s a checkpoint, %s at most in %s", Mebibytes(d.CheckpointBytes), Mebibytes(d.DiskBytes), d.Dir)
 	if d.FreeBytes >= 0 {
 		fmt.Fprintf(w, " (%s free)", Mebibytes(d.FreeBytes))
@@ -43,4 +44,19 @@ func WriteDry(w io.Writer, d *train.Dry) error {
 		return fmt.Errorf("disk: found %s free, expected %s", Mebibytes(d.FreeBytes), Mebibytes(d.DiskBytes))
 	}
 	return nil
+}
+
+// writeTokens writes how much the run reads, of which the length of a phase and the masked
+// predictions for each active weight of the encoder decide whether exploration can pay.
+func writeTokens(w io.Writer, d *train.Dry) {
+	c := d.Plan.Config
+	tokens := float64(c.BatchSize*c.Accumulation) * float64(c.MaxSteps) * float64(c.SeqLen)
+	fmt.Fprintf(w, "     %.4g tokens", tokens)
+	if phases := len(d.Plan.UpdateAt) + 1; phases > 1 {
+		fmt.Fprintf(w, ", %.4g in each of %d phases", tokens/float64(phases), phases)
+	}
+	if weights := d.Estimate.EncoderActive; weights > 0 {
+		fmt.Fprintf(w, "; %.3g masked predictions for each of the %d active encoder weights", tokens*c.MLMProbability/float64(weights), weights)
+	}
+	fmt.Fprintln(w)
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sparsebert/sparsebert-gpu/cpu"
 	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
@@ -58,6 +59,30 @@ func TestOpen(t *testing.T) {
 }
 
 // The simulator's driver can be another, and gets the threads.
+// A path that is asked for is taken, or refused by name.
+func TestOpenOnAPath(t *testing.T) {
+	for _, p := range cpu.Paths() {
+		o, err := Opener{}.OnPath(p.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := o.Open("cpu", "fp32", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "instructions " + p.String() + ","; !strings.Contains(b.Describe(), want) {
+			t.Errorf("%s: found %q, expected %q in it", p, b.Describe(), want)
+		}
+		b.Close()
+	}
+	if o, err := (Opener{}).OnPath(""); err != nil || o.CPUPath != cpu.Auto {
+		t.Errorf("no path: found %v and %v, expected the fastest", o.CPUPath, err)
+	}
+	if _, err := (Opener{}).OnPath("abacus"); !usage.Is(err) || !strings.Contains(err.Error(), "cpu_path: found abacus, expected one that this machine and build have: go") {
+		t.Errorf("found %v", err)
+	}
+}
+
 func TestOpenAnotherSimulator(t *testing.T) {
 	var asked simdriver.Options
 	own := simdriver.New(simdriver.Options{Threads: 1})

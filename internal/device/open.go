@@ -74,6 +74,23 @@ func Unknown(name string) error {
 	return usage.Errorf("device: found %q, expected one of auto, cpu, cuda, sim%s", name, how)
 }
 
+// OnPath is an opener of the CPU's instruction path of a name, "" for the fastest. An error is
+// one of package usage.
+func (o Opener) OnPath(name string) (Opener, error) {
+	if name == "" {
+		return o, nil
+	}
+	var have []string
+	for _, p := range cpu.Paths() {
+		if p.String() == name {
+			o.CPUPath = p
+			return o, nil
+		}
+		have = append(have, p.String())
+	}
+	return o, usage.Errorf("cpu_path: found %s, expected one that this machine and build have: %s", name, strings.Join(have, ", "))
+}
+
 // CPU opens the CPU.
 func (o Opener) CPU(s Settings) (*cpu.Backend, error) {
 	if s.Precision != "fp32" {

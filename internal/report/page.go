@@ -177,7 +177,7 @@ func (r *Report) HTML(out io.Writer, watch bool) error {
 		}
 		if e := d.run.Environment; e != nil {
 			one.Environment = [][2]string{
-				{"started", e.Started}, {"command", strings.Join(e.Command, " ")}, {"version", e.Version}, {"revision", e.Revision},
+				{"started", e.Started}, {"command", strings.Join(e.Command, " ")}, {"version", e.Version}, {"revision", e.Revision}, {"modified", fmt.Sprint(e.Modified)},
 				{"go", e.GoVersion}, {"system", e.System}, {"processor", e.CPU}, {"cores", fmt.Sprint(e.Cores)}, {"device", e.Device},
 			}
 		}

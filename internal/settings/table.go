@@ -208,6 +208,11 @@ var table = []Setting{
 		Range:    &Range{Min: 1e-9, Max: 1e6}, // below, the utilization could be infinite
 		Meanings: []Meaning{{0, "of the GPU's data sheet, where that is known"}},
 		Help:     "TFLOP/s that the device could do at most, for model FLOP utilization", Commands: SweepFile},
+	{Key: "cpu_path", Field: "CPUPath", Group: Running, Default: "", Running: true, OmitEmpty: true,
+		Words: []string{"go", "avx2", "avx512", "avx512-bcst"}, Used: is{"device", []any{"auto", "cpu"}},
+		Help: "instructions of the cpu device: two machines give the same bits on one path only; go is on all " +
+			"(default: the fastest that the machine has)",
+		Commands: Sweep | Device},
 	{Key: "output_dir", Field: "OutputDir", Aliases: []string{"out", "o"}, Group: Running, Default: "", Running: true,
 		Help: "run folder (default: a new one under runs/)"},
 	{Key: "resume", Field: "Resume", Aliases: []string{"r"}, Group: Running, Default: false, Running: true,

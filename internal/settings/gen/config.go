@@ -33,6 +33,8 @@ const given = `
 	// Given has the keys of the settings that the user gave: a value that equals the
 	// default counts. Whoever reads flags or files fills it; it is in no file.
 	Given []string ` + "`yaml:\"-\" json:\"-\"`" + `
+
+	pin *pin // of the run whose config.yaml was read; nil: none
 }
 `
 
