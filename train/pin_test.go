@@ -19,8 +19,8 @@ type told struct {
 
 func (o *told) Warned(text string)                       { o.lines = append(o.lines, text) }
 func (o *told) Started(p *train.Plan, _ string, _ int64) { o.lines = append(o.lines, p.Warnings...) }
-func (o *told) about(words string) bool                  { return slices.ContainsFunc(o.lines, has(words)) }
-func has(words string) func(line string) bool {
+func (o *told) about(words string) bool                  { return slices.ContainsFunc(o.lines, saying(words)) }
+func saying(words string) func(line string) bool {
 	return func(line string) bool { return strings.Contains(line, words) }
 }
 func replaced(t *testing.T, path string, pairs ...string) {
