@@ -30,9 +30,10 @@ type Optimizer interface {
 	// on, zeroed; UpdateTopology zeroes it again.
 	GrowScores(w Param) Buffer
 	// UpdateTopology prunes and regrows every given sparse parameter as
-	// sparse.Topology.Update defines, zeroes values and moments of newborn
+	// sparse.Topology.UpdateIn defines, zeroes values and moments of newborn
 	// blocks and rebuilds both views. Gradients stay as they are. Dense parameters
-	// are skipped. The result is bit-identical on every backend.
+	// are skipped. The result is bit-identical on every backend. A criterion that the
+	// device lacks is an error that names it; Capabilities.Criteria tells beforehand.
 	UpdateTopology(params []Param, u sparse.Update)
 	// UpdateStats waits and returns, for each given sparse parameter, the
 	// statistics of the last UpdateTopology. When there was none, or SetTopology

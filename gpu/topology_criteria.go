@@ -44,22 +44,27 @@ type ages struct {
 	capacity int64 // bytes
 }
 
-// writeAges copies the factors of an update to the device, and sets their addresses.
+// leastAges is room for the ages of two thousand updates: as all updates take it, a plan
+// of memory knows of it.
+const leastAges = 1 << 14
+
+// writeAges copies the factors of an update, if there are any, to the device, and sets
+// their addresses.
 func (c operation) writeAges(d *topologyUpdate, a *sparse.Ages) {
-	if a == nil {
-		return
+	var data []byte
+	if a != nil {
+		data = slices.Concat(bytesOf(a.From), bytesOf(a.Start), bytesOf(a.Scale))
 	}
 	b, m := c.b, &c.b.topo.ages
-	data := slices.Concat(bytesOf(a.From), bytesOf(a.Start), bytesOf(a.Scale))
-	if n := int64(len(data)); n > m.capacity {
-		m.capacity = max(n, 2*m.capacity, 1<<14)
+	if n := max(int64(len(data)), leastAges); n > m.capacity {
+		m.capacity = max(n, 2*m.capacity)
 		p := b.take(c.op, "topology ages", m.capacity)
 		if m.at != 0 && c.ok() {
 			b.release(c.op, m.at)
 		}
 		m.at = p
 	}
-	if !c.ok() {
+	if a == nil || !c.ok() {
 		return
 	}
 	b.stage(c.op, m.at, data)

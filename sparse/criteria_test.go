@@ -20,6 +20,9 @@ var pairs = func() sparse.Growth {
 	return g
 }()
 
+// gradientPairs is what AddRows adds besides.
+var gradientPairs = pairs + 1
+
 // shipped returns the growths of the package.
 func shipped() []sparse.Growth {
 	return []sparse.Growth{sparse.GrowRandom, sparse.GrowGradient, sparse.GrowFanIn, sparse.GrowGradientFanIn}

@@ -103,7 +103,7 @@ func FuzzUpdate(f *testing.F) {
 			grow[i] = next()
 			finite = finite && (!sparse.Growth(growth).Scores() || grow[i]-grow[i] == 0)
 		}
-		good := finite && pr >= 0 && pr <= 1 && sparse.Norm(norm) <= sparse.LInf && sparse.Growth(growth) <= pairs && prune <= byte(sparse.PruneSaliency) && protect >= 0 && protect <= math.MaxInt32 &&
+		good := finite && pr >= 0 && pr <= 1 && sparse.Norm(norm) <= sparse.LInf && sparse.Growth(growth) <= gradientPairs && prune <= byte(sparse.PruneSaliency) && protect >= 0 && protect <= math.MaxInt32 &&
 			(ablate == 0 || ablate > 0 && ablate <= 1 && (sparse.Growth(growth) == sparse.GrowFanIn || sparse.Growth(growth) == sparse.GrowGradientFanIn))
 		for number := 1; number <= 2; number++ {
 			u := sparse.Update{Seed: seed, Number: number, Step: int64(number), PruneRatio: pr,

@@ -21,7 +21,7 @@ func naiveUpdate(t *sparse.Topology, x sparse.Arrays, u sparse.Update, tensor in
 		holder[int(t.Rows[slot])*cols+int(t.Cols[slot])] = slot
 	}
 	var groups [][]int // the positions of each group
-	together := map[sparse.Growth]int{sparse.GrowFanIn: 1, sparse.GrowGradientFanIn: 1, pairs: 2}[u.Growth]
+	together := map[sparse.Growth]int{sparse.GrowFanIn: 1, sparse.GrowGradientFanIn: 1, pairs: 2, gradientPairs: 2}[u.Growth]
 	for p := range rows * cols {
 		g := 0
 		if together > 0 {
@@ -72,7 +72,7 @@ func naiveUpdate(t *sparse.Topology, x sparse.Arrays, u sparse.Update, tensor in
 			}
 		}
 		slices.SortFunc(candidates, func(a, b int) int {
-			if u.Growth == sparse.GrowGradient || u.Growth == sparse.GrowGradientFanIn {
+			if u.Growth == sparse.GrowGradient || u.Growth == sparse.GrowGradientFanIn || u.Growth == gradientPairs {
 				return cmp.Or(cmp.Compare(x.Scores[b], x.Scores[a]), cmp.Compare(a, b))
 			}
 			draw := func(p int) uint64 {

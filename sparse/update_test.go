@@ -37,7 +37,7 @@ func drawCase(t *testing.T, s *philox.Stream) randomCase {
 		Step:         int64(100 + s.IntN(1000)),
 		PruneRatio:   []float64{0, 1, 0.5, 0.25, s.Float64(), s.Float64()}[s.IntN(6)],
 		Norm:         sparse.Norm(s.IntN(3)),
-		Growth:       append(shipped(), pairs)[s.IntN(5)],
+		Growth:       append(shipped(), pairs, gradientPairs)[s.IntN(6)],
 		Prune:        []sparse.Prune{sparse.PruneNorm, sparse.PruneNorm, sparse.PruneSaliency}[s.IntN(3)],
 		RegrowPruned: s.IntN(2) == 0,
 		Protect:      max(0, s.IntN(6)-2),
