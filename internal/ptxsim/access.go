@@ -248,6 +248,7 @@ func buildLd(x *building) exec {
 		}
 		w.count.GlobalLoadBytes += int64(global.n * n * size)
 		w.count.GlobalLoadSectors += global.sectors()
+		w.touchAll(global, n*size, false)
 		w.count.SharedConflicts += shared.conflicts(n * size)
 	}
 }
@@ -335,6 +336,7 @@ func buildSt(x *building) exec {
 		}
 		w.count.GlobalStoreBytes += int64(global.n * n * size)
 		w.count.GlobalStoreSectors += global.sectors()
+		w.touchAll(global, n*size, true)
 		w.count.SharedConflicts += shared.conflicts(n * size)
 	}
 }

@@ -109,6 +109,7 @@ func buildCp(x *building) exec {
 			w.async.pending = append(w.async.pending, c)
 		}
 		w.count.GlobalLoadSectors += from.sectors()
+		w.touchAll(from, n, false)
 		w.count.SharedConflicts += to.conflicts(n)
 	}
 }

@@ -174,6 +174,8 @@ func (w *warp) atomic(lane int, sp space, addr uint64, t typ, reads bool, f func
 		w.count.SharedAtomics++
 	} else {
 		w.count.GlobalAtomics++
+		w.touch(addr, t.bytes(), false)
+		w.touch(addr, t.bytes(), true)
 	}
 	return old, true
 }

@@ -18,6 +18,9 @@ type blockRun struct {
 	barriers [16]barrier
 	steps    int64 // instructions of its warps since its start
 	count    Counters
+
+	times  blockTimes // with Options.Latencies
+	phases map[uint64]*phaseTime
 }
 
 // barrier is one of a block's 16.
@@ -70,6 +73,7 @@ func newBlockRun(st *launchState) *blockRun {
 		}
 		b.warps = append(b.warps, w)
 	}
+	b.timers(prog)
 	return b
 }
 
@@ -191,6 +195,7 @@ func (b *blockRun) resume(budget int64) (done bool, err error) {
 
 // ended finds barriers that some threads still expect others at.
 func (b *blockRun) ended() error {
+	b.timed()
 	for i, r := range b.barriers {
 		if r.arrived > 0 {
 			w := b.warps[0]
@@ -279,6 +284,7 @@ func (b *blockRun) complete(id int) {
 			v.finish(v.w, total)
 		}
 	}
+	b.timeBarrier(r)
 	for _, o := range r.warps {
 		o.status = warpReady
 	}

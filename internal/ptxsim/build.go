@@ -19,6 +19,8 @@ type building struct {
 	after    exec // second part, for calls
 	exited   bool // see op
 	flow     flow
+	predUses []int // predicates that it reads, and writes
+	predDefs []int
 	last     [4]int    // destination and operands of the usual shapes
 	compared *lanesOp  // by compare, without the predicate; nil: not on whole registers
 	lanes    []lanesOp // what does the same on whole registers; nil: nothing
@@ -144,7 +146,9 @@ func (x *building) srcOperand(o operand, t typ, wider bool) int {
 func (x *building) pred(o operand) (p int, neg bool) {
 	switch {
 	case o.kind == opReg && o.sym.typ.kind == kindPred:
-		return x.predReg(o.sym), o.neg
+		p := x.predReg(o.sym)
+		x.predUses = append(x.predUses, p)
+		return p, o.neg
 	case o.kind == opInt && o.imm == 0:
 		return predFalse, o.neg
 	case o.kind == opInt:
@@ -160,10 +164,12 @@ func (x *building) dstPred(o operand) int {
 		x.prog.preds++
 		return x.prog.preds - 1
 	}
+	before := len(x.predUses)
 	p, neg := x.pred(o)
 	if p < firstPred || neg {
 		x.bad("a destination is not a predicate register")
 	}
+	x.predUses, x.predDefs = x.predUses[:before], append(x.predDefs, p)
 	return p
 }
 

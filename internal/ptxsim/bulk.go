@@ -73,9 +73,11 @@ func (w *warp) bulkCopy(lane int, to space, dst uint64, from space, src uint64, 
 		markWritten(state)
 	}
 	if from == spaceGlobal {
+		w.touch(src, n, false)
 		w.count.GlobalLoadBytes += int64(n)
 		w.count.GlobalLoadSectors += int64(n+31) / 32
 	} else {
+		w.touch(dst, n, true)
 		w.count.GlobalStoreBytes += int64(n)
 		w.count.GlobalStoreSectors += int64(n+31) / 32
 	}

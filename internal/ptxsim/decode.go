@@ -305,7 +305,7 @@ func (d *decoder) function(f *function, kernel bool) {
 		}
 		x.flow.keeps = guard >= 0
 		x.flow.falls = guard >= 0 || !slices.Contains(leaving, in.op)
-		d.emit(op{exec: exec, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), lanes: x.lanes, exited: x.exited}, x.flow)
+		d.emitCost(op{exec: exec, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), lanes: x.lanes, exited: x.exited}, x.flow, costOf(&in, x))
 		if x.after != nil {
 			d.emit(op{exec: x.after, guard: -1, class: x.class, line: in.line, text: in.text()}, flow{falls: true})
 		}
@@ -325,7 +325,7 @@ var steering = []string{"bra", "call", "ret", "exit", "bar", "barrier", "shfl", 
 var leaving = []string{"bra", "brx", "ret", "exit", "trap"}
 
 func (d *decoder) emit(o op, f flow) {
-	d.prog.code, d.flows = append(d.prog.code, o), append(d.flows, f)
+	d.emitCost(o, f, opCost{unit: ControlUnit, issues: 1})
 }
 
 // newReg returns a new register, or its place.

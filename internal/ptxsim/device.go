@@ -10,11 +10,12 @@ import (
 
 // Options are the limits of a device; zero values mean the defaults.
 type Options struct {
-	MemoryBytes     int64 // global memory; default 4 GiB
-	SharedBytes     int   // shared memory of a block, static and dynamic; default 232448, as on an H100
-	Threads         int   // goroutines that run blocks; default GOMAXPROCS
-	BlockRaces      bool  // find races between blocks in global memory, in kernels without global atomics and fences; on one goroutine, with 8 bytes more for each byte touched
-	MaxInstructions int64 // warp instructions that one block may execute before ErrDeadlock; default 1 << 33
+	MemoryBytes     int64      // global memory; default 4 GiB
+	SharedBytes     int        // shared memory of a block, static and dynamic; default 232448, as on an H100
+	Threads         int        // goroutines that run blocks; default GOMAXPROCS
+	BlockRaces      bool       // find races between blocks in global memory, in kernels without global atomics and fences; on one goroutine, with 8 bytes more for each byte touched
+	MaxInstructions int64      // warp instructions that one block may execute before ErrDeadlock; default 1 << 33
+	Latencies       *Latencies // makes launches tell their time (Device.Timing), with the same results and counters; slower
 }
 
 // Device holds global memory and runs kernels, one at a time. Its methods may
@@ -26,6 +27,7 @@ type Device struct {
 	slots   []*allocation
 	used    int64
 	symbols map[*Module]map[*symbol]Ptr
+	timing  *Timing // of the latest launch
 
 	memoryMu sync.Mutex
 	memory   []*blockMemory // that no launch uses

@@ -54,6 +54,11 @@
 // truth than hardware; div.approx of divisors above 2^126 does not underflow to
 // 0 here. mma adds in float32 in ascending k (see buildMma). Integer division
 // by 0 gives all ones, a remainder by 0 the dividend.
+//
+// # Time
+//
+// With Options.Latencies a launch also tells how many cycles each thread block takes when it is
+// alone, and which units its instructions occupy (Timing). Results and counters stay the same.
 package ptxsim
 
 //go:generate go run ./gen -dir .

@@ -32,6 +32,10 @@ type launchState struct {
 	ctx         context.Context
 	workspace   Ptr         // of a kernel that synchronizes its grid
 	races       *blockRaces // nil if races between blocks are not looked for
+
+	timing       *Timing // nil without Options.Latencies, and so is touched
+	touched      *touched
+	longestBlock int
 }
 
 // shape is what the special registers that are not of a block follow from.
@@ -76,6 +80,7 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 
 	blocks := st.grid.count()
 	workers := min(d.opt.Threads, blocks)
+	st.startTiming(blocks)
 	if k.prog.cooperative {
 		p, err := d.alloc(workspaceBytes, "the workspace of the grid")
 		if err != nil {
@@ -123,6 +128,7 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 		d.giveMemory(b.memory)
 		mu.Lock()
 		total.add(&b.count)
+		st.addTimes(b)
 		mu.Unlock()
 	}
 	for range workers - 1 {
@@ -130,6 +136,7 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 	}
 	work()
 	wg.Wait()
+	st.endTiming(&total, first)
 	return total, first
 }
 

@@ -34,7 +34,7 @@ func (s mbarrierState) pack() uint64 {
 
 // mbarrier changes the mbarrier at addr for one lane and returns what it was before.
 func (w *warp) mbarrier(lane int, sp space, addr uint64, f func(s *mbarrierState)) (before uint64, ok bool) {
-	valid := true
+	valid, ended := true, false
 	before, ok = w.atomic(lane, sp, addr, b64, true, func(old uint64) uint64 {
 		s := unpackMbarrier(old)
 		valid = s.expected > 0
@@ -42,10 +42,12 @@ func (w *warp) mbarrier(lane int, sp space, addr uint64, f func(s *mbarrierState
 		if s.pending == 0 && s.tx == 0 {
 			s.pending, s.phase = s.expected, s.phase^1
 			w.blk.orderAll()
+			ended = true
 		}
 		valid = valid && s.pending >= 0
 		return s.pack()
 	})
+	w.timePhase(addr, ended)
 	if ok && !valid {
 		w.fail(lane, ErrDivergent, "the mbarrier at %#x is not initialized or has more arrivals in a phase than it expects", addr)
 	}
@@ -179,6 +181,7 @@ func (x *building) mbarrierWait(sp space) exec {
 			}
 			if load(data, 8)>>63 != w.r[state][l]>>shift&1 {
 				done |= 1 << l
+				w.timeWaited(w.r[at.base][l] + at.off)
 			}
 		}
 		w.setPredicate(p, m, done)

@@ -59,6 +59,8 @@ func (st *launchState) runOrdered(blocks int) (Counters, error) {
 	for _, b := range append(idle, active...) {
 		d.giveMemory(b.memory)
 		total.add(&b.count)
+		st.addTimes(b)
 	}
+	st.endTiming(&total, failed)
 	return total, failed
 }

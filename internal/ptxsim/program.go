@@ -29,6 +29,7 @@ const (
 type program struct {
 	kernel, file string
 	code         []op
+	costs        []opCost // of the code, for time
 	entry        int
 	regs, preds  int
 	fresh        []int // registers that a block finds zero: what may be read before it is written

@@ -95,6 +95,7 @@ func (w *warp) loadSpan(at place, m uint32, dst []int, size int, k accessKind) b
 	if s.counted && !s.shared {
 		w.count.GlobalLoadBytes += int64(bits.OnesCount32(m) * n)
 		w.count.GlobalLoadSectors += s.sectors()
+		w.touch(s.addr, len(s.data), false)
 	}
 	if s.stride == 0 {
 		for i, d := range dst {
@@ -136,6 +137,7 @@ func (w *warp) storeSpan(at place, m uint32, src []int, size int, k accessKind) 
 		fillBytes(s.state, stateWritten)
 		w.count.GlobalStoreBytes += int64(len(s.data))
 		w.count.GlobalStoreSectors += s.sectors()
+		w.touch(s.addr, len(s.data), true)
 	}
 	if m == fullMask && gathered(w, src, s.data, size) {
 		return true

@@ -56,6 +56,7 @@ type warp struct {
 	async      asyncCopies
 	steps      int64
 	fault      *Fault
+	timer      *warpTimer // nil without Options.Latencies
 
 	shuffles map[shuffleKey]*shuffled // that were needed so far
 
@@ -106,6 +107,9 @@ func (w *warp) reset(ctaid Dim3) {
 	w.status, w.fault, w.carry = warpReady, nil, 0
 	w.spins, w.yielded, w.steps = false, false, 0
 	w.async = asyncCopies{pending: w.async.pending[:0]}
+	if w.timer != nil {
+		w.timer.reset()
+	}
 }
 
 func (w *warp) setAll(reg int, v uint64) {
@@ -125,7 +129,7 @@ func (w *warp) run(budget int) {
 			}
 		}
 		o := &code[w.pc]
-		if s := o.straight; s != nil && budget >= s.n && w.pc+s.n <= w.nextPC {
+		if s := o.straight; s != nil && w.timer == nil && budget >= s.n && w.pc+s.n <= w.nextPC {
 			w.follow(s)
 			w.steps += int64(s.n - 1)
 			budget -= s.n - 1
@@ -140,12 +144,19 @@ func (w *warp) run(budget int) {
 			}
 			m &= g
 			if m == 0 {
+				if w.timer != nil {
+					w.timer.skipped(w, o, w.pc-1)
+				}
 				continue
 			}
 		}
 		w.count.Warp[o.class]++
 		w.count.Thread[o.class] += lanes(m)
-		o.exec(w, m)
+		if w.timer == nil {
+			o.exec(w, m)
+		} else {
+			w.execTimed(o, m)
+		}
 		if w.status != warpReady || w.fault != nil || w.yielded {
 			w.yielded = false
 			return
