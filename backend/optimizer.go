@@ -16,10 +16,12 @@ type Optimizer interface {
 	//	W -= LR ( (m/(1-beta1^a)) / (sqrt(v/(1-beta2^a)) + eps) + decay W )
 	//
 	// The age a is Step+1 for a dense tensor and Step+1-Born for a block of a
-	// sparse one, so that a newborn block starts like a new tensor. Group Lasso
-	// (paper, appendix on regularization) then shrinks each block of a sparse
-	// tensor by W -= LR lambda sqrt(B^2) wstd W / sqrt(sum W^2 + 1e-6). When
-	// norm[0] is not finite nothing changes. A block born after Step is an error.
+	// sparse one, so that a newborn block starts like a new tensor; with GlobalClock
+	// it is Step+1 for all. In a sparse tensor LR is multiplied by SparseRate, in
+	// float32. Group Lasso (paper, appendix on regularization) then shrinks each
+	// block of a sparse tensor by W -= LR lambda sqrt(B^2) wstd W / sqrt(sum W^2 +
+	// 1e-6). When norm[0] is not finite nothing changes. A block born after Step is
+	// an error.
 	AdamW(params []Param, norm Buffer, c AdamConfig)
 
 	// BlockGradL1 adds to the parameter's growth scores, float32 [positions],
@@ -41,6 +43,15 @@ type Optimizer interface {
 	UpdateStats(params []Param) ([]sparse.Stats, error)
 }
 
+// Rate returns the learning rate of a tensor, lr times SparseRate where it is
+// block-sparse.
+func (c AdamConfig) Rate(lr float32, sparse bool) float32 {
+	if sparse && c.SparseRate != 0 {
+		return lr * c.SparseRate
+	}
+	return lr
+}
+
 // AdamConfig holds the constants of the optimizer.
 type AdamConfig struct {
 	Beta1, Beta2, Eps float32
@@ -48,4 +59,6 @@ type AdamConfig struct {
 	GroupLasso        float32 // lambda_group; 0: off
 	GroupLassoStd     float32 // wstd of the rule
 	MaxGradNorm       float32 // 0: no clipping
+	SparseRate        float32 // factor on LR in block-sparse tensors; 0 counts as 1
+	GlobalClock       bool    // the bias correction of every block counts from the run's start
 }

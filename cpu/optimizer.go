@@ -120,7 +120,7 @@ func (o *adamOp) task(w, i int) {
 	memo, a := &o.b.work[w].memo, &o.b.work[w].adam
 	*a = kernel.AdamStep{
 		G: o.factor, B1: o.config.Beta1, R1: 1 - o.config.Beta1, B2: o.config.Beta2, R2: 1 - o.config.Beta2,
-		Eps: o.config.Eps, LR: o.lr,
+		Eps: o.config.Eps, LR: o.config.Rate(o.lr, q.topo != nil),
 	}
 	if q.spec.Decay {
 		a.Decay = o.config.WeightDecay
@@ -144,12 +144,16 @@ func (o *adamOp) task(w, i int) {
 		for hi < p.hi && born[hi/size] == born[lo/size] {
 			hi += size
 		}
-		o.correct(memo, a, o.step+1-int64(born[lo/size]))
+		age := o.step + 1
+		if !o.config.GlobalClock {
+			age -= int64(born[lo/size])
+		}
+		o.correct(memo, a, age)
 		o.b.k.Adam(q.values.f[lo:hi], q.grad.f[lo:hi], q.m.f[lo:hi], q.v.f[lo:hi], a)
 		lo = hi
 	}
 	if o.config.GroupLasso != 0 {
-		shrink := float64(o.lr) * float64(o.config.GroupLasso) * float64(q.topo.Block) * float64(o.config.GroupLassoStd)
+		shrink := float64(a.LR) * float64(o.config.GroupLasso) * float64(q.topo.Block) * float64(o.config.GroupLassoStd)
 		for lo := p.lo; lo < p.hi; lo += size {
 			block := q.values.f[lo : lo+size]
 			f := float32(shrink / math.Sqrt(o.b.k.SumSq(block)+1e-6))

@@ -24,7 +24,7 @@ type (
 
 // kernelParams holds the parameters of every kernel, in order.
 var kernelParams = map[string][]kernelParam{
-	"adamw":                    {{"tensors", 8}, {"chunks", 8}, {"norm", 8}, {"step", 8}, {"logBeta1", 8}, {"logBeta2", 8}, {"beta1", 4}, {"beta2", 4}, {"eps", 4}, {"weightDecay", 4}, {"lasso", 4}, {"maxNorm", 4}},
+	"adamw":                    {{"tensors", 8}, {"chunks", 8}, {"norm", 8}, {"step", 8}, {"logBeta1", 8}, {"logBeta2", 8}, {"beta1", 4}, {"beta2", 4}, {"eps", 4}, {"weightDecay", 4}, {"lasso", 4}, {"maxNorm", 4}, {"sparseRate", 4}, {"globalClock", 4}},
 	"add_norm_bf16":            {{"y", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"residual", 8}, {"sub", 8}, {"gamma", 8}, {"beta", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"tokens", 4}, {"h", 4}},
 	"add_norm_f32":             {{"y", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"residual", 8}, {"sub", 8}, {"gamma", 8}, {"beta", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"tokens", 4}, {"h", 4}},
 	"add_norm_grad_bf16":       {{"dresidual", 8}, {"dsub", 8}, {"dy", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"gamma", 8}, {"partial", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"tokens", 4}, {"h", 4}},
@@ -242,12 +242,13 @@ func boolWord(b bool) uint64 {
 
 // adamwArgs are the parameters of adamw.
 type adamwArgs struct {
-	tensors                                        ptrTensor
-	chunks                                         ptrInt2
-	norm                                           ptrF32
-	step                                           ptrStepScalars
-	logBeta1, logBeta2                             float64
-	beta1, beta2, eps, weightDecay, lasso, maxNorm float32
+	tensors                                                    ptrTensor
+	chunks                                                     ptrInt2
+	norm                                                       ptrF32
+	step                                                       ptrStepScalars
+	logBeta1, logBeta2                                         float64
+	beta1, beta2, eps, weightDecay, lasso, maxNorm, sparseRate float32
+	globalClock                                                int32
 }
 
 func (adamwArgs) fits(kernel string) bool {
@@ -259,7 +260,7 @@ func (adamwArgs) fits(kernel string) bool {
 }
 
 func (a adamwArgs) encode() []uint64 {
-	return []uint64{uint64(a.tensors), uint64(a.chunks), uint64(a.norm), uint64(a.step), math.Float64bits(a.logBeta1), math.Float64bits(a.logBeta2), uint64(math.Float32bits(a.beta1)), uint64(math.Float32bits(a.beta2)), uint64(math.Float32bits(a.eps)), uint64(math.Float32bits(a.weightDecay)), uint64(math.Float32bits(a.lasso)), uint64(math.Float32bits(a.maxNorm))}
+	return []uint64{uint64(a.tensors), uint64(a.chunks), uint64(a.norm), uint64(a.step), math.Float64bits(a.logBeta1), math.Float64bits(a.logBeta2), uint64(math.Float32bits(a.beta1)), uint64(math.Float32bits(a.beta2)), uint64(math.Float32bits(a.eps)), uint64(math.Float32bits(a.weightDecay)), uint64(math.Float32bits(a.lasso)), uint64(math.Float32bits(a.maxNorm)), uint64(math.Float32bits(a.sparseRate)), uint64(uint32(a.globalClock))}
 }
 
 // addNormArgs are the parameters of add_norm_bf16, add_norm_f32.
@@ -1390,7 +1391,8 @@ func (l *launcher) tanhGrad(c config, a tanhGradArgs) { l.launch("tanh_grad_"+l.
 // One step of AdamW over all tensors, unless norm [1] is not finite. With g the gradient times min(1, max_norm/norm):
 // m = beta1 m + (1-beta1) g,  v = beta2 v + (1-beta2) g^2,
 // W -= lr ( (m/(1-beta1^a)) / (sqrt(v/(1-beta2^a)) + eps) + weight_decay W ),
-// a = step + 1, less the birth of the block in a block-sparse tensor, whose blocks then shrink by lasso = lambda wstd:
+// a = step + 1, less the birth of the block in a block-sparse tensor unless global_clock is set. There lr is multiplied by sparse_rate,
+// and the blocks then shrink by lasso = lambda wstd:
 // W -= lr lasso B W / sqrt(sum W^2 + 1e-6).
 func (l *launcher) adamw(c config, a adamwArgs) { l.launch("adamw", c, a) }
 

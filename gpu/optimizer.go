@@ -123,11 +123,16 @@ func (b *device) AdamW(params []backend.Param, norm backend.Buffer, cfg backend.
 	if !c.ok() || t.n == 0 {
 		return
 	}
-	b.k.adamw(t.launch(), adamwArgs{
+	args := adamwArgs{
 		tensors: t.tensors, chunks: t.chunks, norm: ptrF32(n.p), step: b.scalars(),
 		logBeta1: math.Log(float64(cfg.Beta1)), logBeta2: math.Log(float64(cfg.Beta2)), beta1: cfg.Beta1, beta2: cfg.Beta2, eps: cfg.Eps,
 		weightDecay: cfg.WeightDecay, lasso: cfg.GroupLasso * cfg.GroupLassoStd, maxNorm: cfg.MaxGradNorm,
-	})
+		sparseRate: cfg.Rate(1, true),
+	}
+	if cfg.GlobalClock {
+		args.globalClock = 1
+	}
+	b.k.adamw(t.launch(), args)
 	for _, p := range params {
 		b.follow(ownParam(p))
 	}

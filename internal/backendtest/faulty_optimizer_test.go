@@ -78,6 +78,8 @@ func optimizerFaults() []fault {
 		config("no clipping", func(c *backend.AdamConfig) { c.MaxGradNorm = 0 }),
 		config("no decay", func(c *backend.AdamConfig) { c.WeightDecay = 0 }),
 		config("no Group Lasso", func(c *backend.AdamConfig) { c.GroupLasso = 0 }),
+		config("rate of sparse tensors ignored", func(c *backend.AdamConfig) { c.SparseRate = 0 }),
+		config("own clocks always", func(c *backend.AdamConfig) { c.GlobalClock = false }),
 		config("epsilon ten times too large", func(c *backend.AdamConfig) { c.Eps *= 10 }),
 		adam("moments swapped", func(b backend.Backend, params []backend.Param, norm backend.Buffer, c backend.AdamConfig) {
 			b.AdamW(params, norm, c)

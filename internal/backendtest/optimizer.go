@@ -98,8 +98,11 @@ func adamCases() []adamCase {
 	clip.MaxGradNorm = 1
 	lasso.GroupLasso, lasso.GroupLassoStd = 4, 0.02
 	all := backend.AdamConfig{Beta1: 0.8, Beta2: 0.98, Eps: 1e-8, WeightDecay: 0.1, GroupLasso: 2, GroupLassoStd: 0.05, MaxGradNorm: 3}
+	slow, clock := all, base
+	slow.SparseRate = 0.375
+	clock.GlobalClock = true
 	var list []adamCase
-	for _, c := range []backend.AdamConfig{base, decay, clip, lasso, all} {
+	for _, c := range []backend.AdamConfig{base, decay, clip, lasso, all, slow, clock} {
 		for _, step := range []int64{0, 6, 100000} {
 			list = append(list, adamCase{norm: 7.5, step: step, config: c}, adamCase{norm: 0.75, step: step, config: c})
 		}
@@ -171,7 +174,11 @@ func adamChecks() []check {
 func boundAdam(ref *harness, col column, c adamCase, p paramData) {
 	name, n := p.spec.Name, len(p.values)
 	w, m, v := ref.value(name+".values"), ref.value(name+".m"), ref.value(name+".v")
-	b1, b2, lr := float64(c.config.Beta1), float64(c.config.Beta2), float64(defaultStep().LR)
+	b1, b2 := float64(c.config.Beta1), float64(c.config.Beta2)
+	lr := float64(defaultStep().LR)
+	if p.spec.Topology != nil && c.config.SparseRate != 0 {
+		lr *= float64(c.config.SparseRate) // its rounding is within that of the weight
+	}
 	clip := 1.0
 	if max := float64(c.config.MaxGradNorm); max > 0 && float64(c.norm) > max {
 		clip = max / float64(c.norm)
@@ -187,7 +194,7 @@ func boundAdam(ref *harness, col column, c adamCase, p paramData) {
 	em, ev, ew := make([]float64, n), make([]float64, n), make([]float64, n)
 	for k := range n {
 		age := float64(c.step + 1)
-		if t := p.spec.Topology; t != nil {
+		if t := p.spec.Topology; t != nil && !c.config.GlobalClock {
 			age -= float64(t.Born[k/block])
 		}
 		g, old := clip*float64(p.grad[k]), math.Abs(float64(p.values[k]))
@@ -213,7 +220,11 @@ func boundAdam(ref *harness, col column, c adamCase, p paramData) {
 // shrinkage w -> w (1 - f), given the shrunk weights. As f is below 1, the
 // magnitude of the weight before is |w| / (1-f).
 func boundLasso(col column, c adamCase, w, e []float64) {
-	lambda := float64(defaultStep().LR) * float64(c.config.GroupLasso) * float64(c.config.GroupLassoStd) * math.Sqrt(float64(len(w)))
+	rate := 1.0
+	if c.config.SparseRate != 0 {
+		rate = float64(c.config.SparseRate)
+	}
+	lambda := float64(defaultStep().LR) * rate * float64(c.config.GroupLasso) * float64(c.config.GroupLassoStd) * math.Sqrt(float64(len(w)))
 	after := 0.0
 	for _, x := range w {
 		after += x * x

@@ -66,7 +66,7 @@ func (d *device) AdamW(params []backend.Param, norm backend.Buffer, c backend.Ad
 		slot := 0
 		for r := range p.tiles() {
 			age := d.step.Step + 1
-			if p.topo != nil {
+			if p.topo != nil && !c.GlobalClock {
 				age -= int64(p.topo.Born[slot])
 			}
 			d.adam(p, r.at, r.at+r.rows*r.cols, float64(age), clip, c)
@@ -86,6 +86,7 @@ func (d *device) adam(p *param, from, to int, age, clip float64, c backend.AdamC
 	if p.spec.Decay {
 		decay = float64(c.WeightDecay)
 	}
+	lr := d.rate(p.topo != nil, c)
 	for k := from; k < to; k++ {
 		if !p.trains(k) {
 			continue
@@ -94,8 +95,17 @@ func (d *device) adam(p *param, from, to int, age, clip float64, c backend.AdamC
 		p.m.real[k] = beta1*p.m.real[k] + (1-beta1)*g
 		p.v.real[k] = beta2*p.v.real[k] + (1-beta2)*g*g
 		step := p.m.real[k] / unbias1 / (math.Sqrt(p.v.real[k]/unbias2) + float64(c.Eps))
-		p.val.real[k] -= float64(d.step.LR) * (step + decay*p.val.real[k])
+		p.val.real[k] -= lr * (step + decay*p.val.real[k])
 	}
+}
+
+// rate is the learning rate of a tensor.
+func (d *device) rate(sparse bool, c backend.AdamConfig) float64 {
+	lr := float64(d.step.LR)
+	if sparse && c.SparseRate != 0 {
+		lr *= float64(c.SparseRate)
+	}
+	return lr
 }
 
 // groupLasso shrinks one block of size x size weights towards zero.
@@ -104,7 +114,7 @@ func (d *device) groupLasso(w []float64, size int, c backend.AdamConfig) {
 	for _, v := range w {
 		squares += v * v
 	}
-	shrink := float64(d.step.LR) * float64(c.GroupLasso) * float64(size) * float64(c.GroupLassoStd) / math.Sqrt(squares+groupLassoEps)
+	shrink := d.rate(true, c) * float64(c.GroupLasso) * float64(size) * float64(c.GroupLassoStd) / math.Sqrt(squares+groupLassoEps)
 	for k := range w {
 		w[k] -= shrink * w[k]
 	}

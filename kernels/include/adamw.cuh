@@ -7,7 +7,8 @@
 
 struct AdamArgs {
   double log_beta1, log_beta2; // natural logarithms
-  float beta1, beta2, eps, weight_decay, lasso, max_norm;
+  float beta1, beta2, eps, weight_decay, lasso, max_norm, sparse_rate;
+  int global_clock; // the ages of all blocks are those of the run
 };
 
 // adam_correction is 1/(1-beta1^age) and 1/(1-beta2^age), which float32 could not
@@ -16,11 +17,11 @@ __device__ inline float2 adam_correction(const AdamArgs &a, const Tensor &t, lon
   long long age = step + 1;
   if (t.born) {
     int born = t.born[slot];
-    age -= born;
-    if (age < 1) {
+    if (age <= born) {
       report(t.bad, slot, born);
-      age = 1;
+      age = born + 1;
     }
+    if (!a.global_clock) age -= born;
   }
   return make_float2((float)(-1.0 / expm1((double)age * a.log_beta1)), (float)(-1.0 / expm1((double)age * a.log_beta2)));
 }
@@ -105,7 +106,7 @@ __device__ inline void adamw_chunk(const Tensor *tensors, const int2 *chunks, co
   Chunk c(tensors, chunks);
   const Tensor t = *c.t;
   float clip = a.max_norm > 0 && size > a.max_norm ? a.max_norm / size : 1;
-  float lr = step->lr, decay = t.decay ? a.weight_decay : 0;
+  float lr = t.block ? step->lr * a.sparse_rate : step->lr, decay = t.decay ? a.weight_decay : 0;
   float4 w[chunk_vectors], g[chunk_vectors], m[chunk_vectors], v[chunk_vectors];
 #pragma unroll
   for (int i = 0; i < chunk_vectors; i++) {
