@@ -23,8 +23,11 @@ type Config struct {
 	TypeVocab    int     `json:"type_vocab_size"`         // segments
 	Dropout      float64 `json:"dropout"`                 // of hidden states and of attention probabilities
 
-	Init        Init `json:"init"`         // of weight matrices
-	InitRescale bool `json:"init_rescale"` // sparse tensors start multiplied by 1/sqrt(density)
+	Init Init `json:"init"` // of weight matrices
+	// InitStd is the standard deviation of the truncated normal before it is cut at two
+	// of them; 0 counts as 0.02.
+	InitStd     float64 `json:"init_std,omitempty"`
+	InitRescale bool    `json:"init_rescale"` // sparse tensors start multiplied by 1/sqrt(density)
 
 	// The rest is ignored when Method is Dense.
 	Method       Method              `json:"method"`
@@ -91,6 +94,9 @@ func (c Config) check() error {
 	}
 	if !(c.Dropout >= 0 && float32(c.Dropout) < 1) { // devices have it as a float32
 		return fmt.Errorf("%w: dropout: found %v, expected 0 <= dropout < 1, also when rounded to float32", ErrConfig, c.Dropout)
+	}
+	if !(c.InitStd >= 0 && c.InitStd <= math.MaxFloat32) {
+		return fmt.Errorf("%w: initial standard deviation: found %v, expected 0 or more", ErrConfig, c.InitStd)
 	}
 	if _, err := c.Init.MarshalText(); err != nil {
 		return err

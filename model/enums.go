@@ -94,3 +94,45 @@ func (i Init) MarshalText() ([]byte, error) { return initNames.Marshal(i) }
 
 // UnmarshalText reads what MarshalText writes. Error: ErrConfig.
 func (i *Init) UnmarshalText(text []byte) error { return initNames.Unmarshal(i, text) }
+
+// LRSchedule says how the learning rate changes after warm-up.
+type LRSchedule uint8
+
+// The schedules of the learning rate.
+const (
+	LRLinear   LRSchedule = iota // to 0 at the end (paper, training recipe)
+	LRCosine                     // to 0 along half a cosine
+	LRConstant                   // not at all
+	LRWSD                        // constant, and to 0 over the last tenth of the run (warmup, stable, decay)
+)
+
+var lrScheduleNames = enum.New[LRSchedule]("lr_schedule", ErrConfig, "linear", "cosine", "constant", "wsd")
+
+// String returns linear, cosine, constant or wsd.
+func (s LRSchedule) String() string { return lrScheduleNames.String(s) }
+
+// MarshalText writes what String returns. Error: ErrConfig.
+func (s LRSchedule) MarshalText() ([]byte, error) { return lrScheduleNames.Marshal(s) }
+
+// UnmarshalText reads what MarshalText writes. Error: ErrConfig.
+func (s *LRSchedule) UnmarshalText(text []byte) error { return lrScheduleNames.Unmarshal(s, text) }
+
+// Clock says from when Adam's bias correction of a newborn block counts.
+type Clock uint8
+
+// The clocks.
+const (
+	OwnClock    Clock = iota // from its birth
+	GlobalClock              // from the start of the run
+)
+
+var clockNames = enum.New[Clock]("newborn_clock", ErrConfig, "own", "global")
+
+// String returns own or global.
+func (c Clock) String() string { return clockNames.String(c) }
+
+// MarshalText writes what String returns. Error: ErrConfig.
+func (c Clock) MarshalText() ([]byte, error) { return clockNames.Marshal(c) }
+
+// UnmarshalText reads what MarshalText writes. Error: ErrConfig.
+func (c *Clock) UnmarshalText(text []byte) error { return clockNames.Unmarshal(c, text) }

@@ -10,9 +10,17 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-// initStd is the standard deviation of the normal that is cut at two standard
-// deviations; what is left has 0.88 of it.
+// initStd is the default of Config.InitStd: what is left of the normal that is cut at two
+// standard deviations has 0.88 of it.
 const initStd = 0.02
+
+// initStd is InitStd, its default for 0.
+func (c Config) initStd() float64 {
+	if c.InitStd == 0 {
+		return initStd
+	}
+	return c.InitStd
+}
 
 // initialChunk is the number of values that are made at a time.
 const initialChunk = 1 << 20
@@ -78,7 +86,7 @@ func drawer(t Tensor, c Config, seed uint64) func(e int) float32 {
 	if t.Start == StartOne {
 		return func(int) float32 { return 1 }
 	}
-	quantile := truncatedNormal
+	quantile := truncatedNormal(c.initStd())
 	if t.Start == StartWeight && c.Init == Glorot {
 		limit := math.Sqrt(6 / float64(t.Out+t.In))
 		quantile = func(u float64) float64 { return limit * (2*u - 1) }
@@ -105,9 +113,10 @@ func StartVariance(t Tensor, c Config) float64 {
 	case t.Start == StartWeight && c.Init == Glorot:
 		variance = 6 / float64(t.Out+t.In) / 3
 	default:
-		// 1 - 4 phi(2) / (2 Phi(2) - 1) of initStd^2 is left of the cut normal's.
+		// 1 - 4 phi(2) / (2 Phi(2) - 1) of its square is left of the cut normal's.
 		phi := math.Exp(-2) / math.Sqrt(2*math.Pi)
-		variance = initStd * initStd * (1 - 4*phi/erfSqrt2)
+		std := c.initStd()
+		variance = std * std * (1 - 4*phi/erfSqrt2)
 	}
 	if c.InitRescale {
 		variance *= t.rescale() * t.rescale()
@@ -115,10 +124,14 @@ func StartVariance(t Tensor, c Config) float64 {
 	return variance
 }
 
-// truncatedNormal is the quantile function of a normal of standard deviation
-// initStd cut at +-2 initStd: sigma sqrt(2) erfinv((2u - 1) erf(sqrt 2)).
-func truncatedNormal(u float64) float64 {
-	return initStd * math.Sqrt2 * math.Erfinv((2*u-1)*erfSqrt2)
+// truncatedNormal returns the quantile function of a normal of standard deviation sigma
+// cut at +-2 sigma: sigma sqrt(2) erfinv((2u - 1) erf(sqrt 2)).
+func truncatedNormal(sigma float64) func(u float64) float64 {
+	wide := sigma * math.Sqrt2
+	if sigma == initStd {
+		wide = initStd * math.Sqrt2 // a constant is rounded once: the bits of every run by default
+	}
+	return func(u float64) float64 { return wide * math.Erfinv((2*u-1)*erfSqrt2) }
 }
 
 var erfSqrt2 = math.Erf(math.Sqrt2)

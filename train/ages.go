@@ -1,6 +1,9 @@
 package train
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -21,17 +24,8 @@ func (p *Plan) aged(u *sparse.Update) (*sparse.Update, error) {
 	if c.PruneBy == sparse.PruneNorm {
 		norm = c.PruneNorm
 	}
-	var from []int32     // steps after which there were updates
-	var before []float64 // sum of lr^2 until then
-	sum := 0.0
-	for step, next := int64(0), 0; step < u.Step; step++ {
-		if next < len(p.UpdateAt) && p.UpdateAt[next] == step {
-			from, before = append(from, int32(step)), append(before, sum)
-			next++
-		}
-		lr := learningRate(c.LearningRate, step, c.WarmupSteps, c.MaxSteps)
-		sum += lr * lr
-	}
+	b := p.births(u.Step)
+	from, before, sum := b.Steps, b.RateSquares, b.Sum
 	ages := &sparse.Ages{From: from, Scale: make([]float32, len(from))}
 	for i := range from {
 		ages.Scale[i] = sparse.AgeFactor(c.PruneAge, sum-before[i], norm)
@@ -44,4 +38,36 @@ func (p *Plan) aged(u *sparse.Update) (*sparse.Update, error) {
 	}
 	u.Ages = ages
 	return u, nil
+}
+
+// Births are the steps after which blocks were activated, ascending, with the sums of the
+// squared learning rates of block-sparse weights in the steps before each, and in all.
+type Births struct {
+	Steps       []int32   `json:"steps"`
+	RateSquares []float64 `json:"rate_squares"`
+	Sum         float64   `json:"sum"`
+}
+
+// births returns those of the topology updates before step `until`, and what came before
+// a run that goes on with a checkpoint.
+func (p *Plan) births(until int64) Births {
+	b, first := Births{}, p.first()
+	if p.Origin != nil {
+		b = p.Origin.Births
+		b.Steps, b.RateSquares = slices.Clone(b.Steps), slices.Clone(b.RateSquares)
+	}
+	for step, to := first, p.toCome(); step < until; step++ {
+		if len(to) > 0 && to[0] == step {
+			b.add(step)
+			to = to[1:]
+		}
+		lr := p.Config.rate(step) * cmp.Or(p.Config.LRSparseScale, lrSparseScale)
+		b.Sum += lr * lr
+	}
+	return b
+}
+
+// add notes that blocks are activated after a step, up to which the sum goes.
+func (b *Births) add(step int64) {
+	b.Steps, b.RateSquares = append(b.Steps, int32(step)), append(b.RateSquares, b.Sum)
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
@@ -8,21 +9,41 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
-// Adam's constants (paper, training recipe).
+// What 0 stands for (paper, training recipe).
 const (
 	adamBeta1     = 0.9
 	adamBeta2     = 0.999
 	adamEpsilon   = 1e-6
-	groupLassoStd = 0.02
+	initStd       = 0.02
+	lrSparseScale = 1.
+	updateEnd     = 1.
 )
+
+// unset makes settings 0 that are what 0 stands for, as files of programs that did not
+// have them say it.
+func (c *Config) unset() {
+	for _, s := range []struct {
+		value *float64
+		is    float64
+	}{
+		{&c.AdamBeta1, adamBeta1}, {&c.AdamBeta2, adamBeta2}, {&c.AdamEpsilon, adamEpsilon}, {&c.InitStd, initStd},
+		{&c.LRSparseScale, lrSparseScale}, {&c.UpdateEnd, updateEnd},
+	} {
+		if *s.value == s.is {
+			*s.value = 0
+		}
+	}
+}
 
 // adam returns the optimizer's constants.
 func (p *Plan) adam() backend.AdamConfig {
+	c := &p.Config
 	return backend.AdamConfig{
-		Beta1: adamBeta1, Beta2: adamBeta2, Eps: adamEpsilon,
-		WeightDecay: float32(p.Config.WeightDecay),
-		GroupLasso:  float32(p.Config.GroupLasso), GroupLassoStd: groupLassoStd,
-		MaxGradNorm: float32(p.Config.MaxGradNorm),
+		Beta1: float32(cmp.Or(c.AdamBeta1, adamBeta1)), Beta2: float32(cmp.Or(c.AdamBeta2, adamBeta2)), Eps: float32(cmp.Or(c.AdamEpsilon, adamEpsilon)),
+		WeightDecay: float32(c.WeightDecay),
+		GroupLasso:  float32(c.GroupLasso), GroupLassoStd: float32(cmp.Or(c.InitStd, initStd)),
+		MaxGradNorm: float32(c.MaxGradNorm),
+		SparseRate:  float32(c.LRSparseScale), GlobalClock: c.NewbornClock == model.GlobalClock,
 	}
 }
 

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
@@ -89,6 +90,9 @@ func (c *Config) checkNumbers() error {
 	}
 	if err := c.checkBest(); err != nil {
 		return err
+	}
+	if c.Method == model.Dynamic && c.UpdateStart >= cmp.Or(c.UpdateEnd, updateEnd) {
+		return usage.Errorf("update_start: found %s, expected less than update_end %s", settings.Number(c.UpdateStart), settings.Number(c.UpdateEnd))
 	}
 	if c.WarmupSteps > c.MaxSteps && c.Epochs == 0 {
 		return usage.Errorf("warmup_steps: found %d, expected at most max_steps %d", c.WarmupSteps, c.MaxSteps)

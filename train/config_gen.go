@@ -30,6 +30,9 @@ type Config struct {
 	// Init: initial distribution of weight matrices. Values: one of truncated-normal,
 	// glorot. Default truncated-normal.
 	Init model.Init `yaml:"init"`
+	// InitStd: standard deviation of the truncated normal before it is cut at two of them,
+	// and wstd of group-lasso. Values: 0.000000001 to 10 (0: 0.02). Default 0.
+	InitStd float64 `yaml:"init_std,omitempty" json:",omitempty"`
 	// Rescale: divide the initial standard deviation of sparse weights by the root of the
 	// density. Default false.
 	Rescale bool `yaml:"init_rescale"`
@@ -95,6 +98,12 @@ type Config struct {
 	// B = 1, of at least 100 steps each; where partial alternates 160, likewise). Default
 	// 0.
 	Updates int `yaml:"updates"`
+	// UpdateStart: part of the run before the first phase of updates; phases and
+	// prune-schedule then take the rest. Values: 0 or more and below 1. Default 0.
+	UpdateStart float64 `yaml:"update_start,omitempty" json:",omitempty"`
+	// UpdateEnd: part of the run after which the topology stays; phases and prune-schedule
+	// then end there. Values: above 0, at most 1 (0: 1: the end). Default 0.
+	UpdateEnd float64 `yaml:"update_end,omitempty" json:",omitempty"`
 	// PruneSchedule: how the pruning ratio changes over the run. Values: one of cosine,
 	// constant, linear. Default cosine.
 	PruneSchedule sparse.Schedule `yaml:"prune_schedule"`
@@ -158,6 +167,26 @@ type Config struct {
 	// WarmupSteps: steps of linear warm-up. Values: 0 to 2147483648 (-1: a tenth of the
 	// run, at most 10000). Default -1.
 	WarmupSteps int64 `yaml:"warmup_steps"`
+	// LRSchedule: the rate after warm-up: linear and cosine fall to 0 at the end; constant
+	// stays; wsd stays and falls linearly to 0 over the last tenth of the run. Values: one
+	// of linear, cosine, constant, wsd. Default linear.
+	LRSchedule model.LRSchedule `yaml:"lr_schedule,omitempty" json:",omitempty"`
+	// LRSparseScale: factor on the learning rate of block-sparse weights alone. Values:
+	// 0.000001 to 1000 (0: 1). Default 0.
+	LRSparseScale float64 `yaml:"lr_sparse_scale,omitempty" json:",omitempty"`
+	// AdamBeta1: decay of Adam's first moment. Values: above 0, at most 0.999999 (0: 0.9).
+	// Default 0.
+	AdamBeta1 float64 `yaml:"adam_beta1,omitempty" json:",omitempty"`
+	// AdamBeta2: decay of Adam's second moment. Values: above 0, at most 0.999999 (0:
+	// 0.999). Default 0.
+	AdamBeta2 float64 `yaml:"adam_beta2,omitempty" json:",omitempty"`
+	// AdamEpsilon: added to the root of Adam's second moment. Values:
+	// 0.000000000000000000000000000001 to 1 (0: 0.000001). Default 0.
+	AdamEpsilon float64 `yaml:"adam_epsilon,omitempty" json:",omitempty"`
+	// NewbornClock: what Adam's bias correction of a newborn block counts: the steps since
+	// its birth, or all steps of the run, by which its first steps are smaller. Values:
+	// one of own, global. Default own.
+	NewbornClock model.Clock `yaml:"newborn_clock,omitempty" json:",omitempty"`
 	// WeightDecay: decoupled weight decay (not on biases and LayerNorm). Values: 0 to
 	// 1000. Default 0.01.
 	WeightDecay float64 `yaml:"weight_decay"`
@@ -195,6 +224,8 @@ type Config struct {
 	SaveTotalLimit int `yaml:"save_total_limit"`
 	// EvalSteps: steps between evaluations. Values: 1 or more (0: at the end). Default 0.
 	EvalSteps int64 `yaml:"eval_steps"`
+	// EvalOnStart: evaluate before the first step, too. Default false.
+	EvalOnStart bool `yaml:"eval_on_start,omitempty" json:",omitempty"`
 	// EvalBatches: batches of an evaluation during training. Values: 1 or more (-1: 16, on
 	// sim 1, 0: the whole set). Default -1.
 	EvalBatches int `yaml:"eval_batches"`

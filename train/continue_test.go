@@ -61,8 +61,9 @@ func TestContinueFromEqualsUninterrupted(t *testing.T) {
 			c.Growth, c.GrowthScore, c.AblateNeurons = sparse.GrowGradientFanIn, "micro-batch", 0.3
 			c.PruneBy, c.PruneAge, c.ProtectNew = sparse.PruneSaliency, 0.7, 1
 		}, []int64{13}},
-		"fan-in": {func(c *train.Config) { c.Growth = sparse.GrowFanIn }, []int64{15}},
-		"dense":  {func(c *train.Config) { c.Method = model.Dense }, []int64{7}},
+		"age-fair norm": {func(c *train.Config) { c.PruneAge, c.LRSchedule, c.LRSparseScale = 1, model.LRCosine, 0.5 }, []int64{11, 13}},
+		"fan-in":        {func(c *train.Config) { c.Growth = sparse.GrowFanIn }, []int64{15}},
+		"dense":         {func(c *train.Config) { c.Method = model.Dense }, []int64{7}},
 		"partial": {func(c *train.Config) {
 			c.Method, c.PartialPhases, c.PartialChoice, c.Updates = model.Partial, model.PhasesAlternate, sparse.ChooseRandom, 4
 		}, []int64{6, 8}},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
@@ -147,6 +148,22 @@ func (r *runner) evaluate(ctx context.Context, last bool) error {
 			return err
 		}
 	}
+	return r.evaluated(rec, before)
+}
+
+// evaluateStart measures the model before its first step. It is no evaluation that could
+// be the best.
+func (r *runner) evaluateStart(ctx context.Context) error {
+	before := clock.Now()
+	rec, err := evaluate(context.WithoutCancel(ctx), r.model, r.plan.data.valid, r.plan.Config.EvalBatches)
+	if err != nil {
+		return err
+	}
+	return r.evaluated(rec, before)
+}
+
+// evaluated writes what an evaluation measured that began at a time.
+func (r *runner) evaluated(rec metrics.Eval, before time.Time) error {
 	rec.Step = r.done
 	r.summary.Eval = EvalMetrics(rec)
 	if err := r.write(&rec); err != nil {

@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
@@ -100,6 +101,9 @@ func (p *Plan) keepBlocks(table []model.Tensor, w *Weights) {
 	}
 	if grown > 0 {
 		p.Origin.Updates++
+		if b := &p.Origin.Births; !slices.Contains(b.Steps, int32(p.Origin.Step)) {
+			b.add(p.Origin.Step)
+		}
 		p.added = added
 		p.Kept = append(p.Kept, fmt.Sprintf("%d blocks are added, drawn by seed %d; they begin at zero, as those of a topology update", grown, p.Config.Seed))
 	}

@@ -32,7 +32,7 @@ func (c *Config) resolveModel(vocabSize int, from *model.Config) (model.Config, 
 	}
 	m.Dropout = c.Dropout
 	m.VocabSize = vocabSize
-	m.Method, m.Init, m.InitRescale = c.Method, c.Init, c.Rescale
+	m.Method, m.Init, m.InitStd, m.InitRescale = c.Method, c.Init, c.InitStd, c.Rescale
 	m.Sparsity, m.BlockSize, m.Distribution = c.Sparsity, c.BlockSize, c.Distribution
 	m.Growth, m.Rest = c.Growth, c.PartialRest
 	if err := m.Validate(); err != nil {

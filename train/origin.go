@@ -21,6 +21,8 @@ type Origin struct {
 	// Updates is the number of topology updates before the run's own. The blocks that
 	// it adds to the checkpoint's count as one.
 	Updates int `json:"updates"`
+	// Births are those of the checkpoint's blocks.
+	Births Births `json:"births"`
 	// The counts of all steps before.
 	FLOPs      float64 `json:"flops"`
 	DenseFLOPs float64 `json:"dense_flops"`
@@ -73,6 +75,10 @@ func (p *Plan) originOf(w *Weights) error {
 		return err
 	}
 	p.before = before
+	births := before.births(w.Step)
+	if slices.Contains(before.UpdateAt, w.Step) {
+		births.add(w.Step)
+	}
 	where, err := absolute(w.Path)
 	if err != nil {
 		return err
@@ -80,8 +86,8 @@ func (p *Plan) originOf(w *Weights) error {
 	p.Origin = &Origin{
 		Checkpoint: where, Step: w.Step, Text: w.saved.Text,
 		Weights: w.found.Files[state.ModelFile].SHA256, Optimizer: w.found.Files[state.OptimizerFile].SHA256,
-		Updates: before.updatesBy(w.Step),
-		FLOPs:   before.FLOPs(w.Step), DenseFLOPs: before.DenseFLOPs(w.Step), AskedFLOPs: before.AskedFLOPs(w.Step),
+		Updates: before.updatesBy(w.Step), Births: births,
+		FLOPs: before.FLOPs(w.Step), DenseFLOPs: before.DenseFLOPs(w.Step), AskedFLOPs: before.AskedFLOPs(w.Step),
 	}
 	return nil
 }

@@ -6,10 +6,8 @@ import (
 	"math"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
-	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
-	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
 // Plan is a configuration worked out: every default in its place, the data
@@ -193,6 +191,7 @@ func (c *Config) keepEvalBatches(began Config) {
 // resolve works out everything but the data: examples are what an epoch has.
 func (p *Plan) resolve(vocabSize, examples int) error {
 	c := &p.Config
+	c.unset()
 	var err error
 	if p.Model, err = c.resolveModel(vocabSize, p.sizes); err != nil {
 		return err
@@ -222,16 +221,9 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 		c.LearningRate = model.DefaultLearningRate(p.Model)
 	}
 	if p.Model.Method == model.Dynamic {
-		if c.Updates == 0 {
-			c.Updates = defaultPhases(c.MaxSteps, c.BlockSize)
+		if p.UpdateAt, err = c.updateSteps(); err != nil {
+			return err
 		}
-		if p.UpdateAt, err = sparse.UpdateSteps(c.MaxSteps, c.Updates); err != nil {
-			return usage.Errorf("updates: %v", err)
-		}
-	}
-	// What was worked out must stand in a file: a vocabulary that was given has any size.
-	if key, wrong := settings.OutOfRange(c); key != "" {
-		return usage.Errorf("%s: %s", key, wrong)
 	}
 	return p.resolvePhases()
 }

@@ -157,6 +157,11 @@ func (r *runner) loop(ctx context.Context) error {
 	}
 	r.window.since = clock.Now()
 	r.cost.since = r.window.since
+	if c.EvalOnStart && r.done == r.plan.first() {
+		if err := r.evaluateStart(ctx); err != nil {
+			return err
+		}
+	}
 	for r.done < c.MaxSteps && r.stoppedEarly() == "" {
 		if err := r.step(batches); err != nil {
 			return err
@@ -227,7 +232,7 @@ func (r *runner) step(from *feed.Feed) error {
 	}
 	args := model.StepArgs{
 		Step: r.done,
-		LR:   learningRate(r.plan.Config.LearningRate, r.done, c.WarmupSteps, c.MaxSteps),
+		LR:   c.rate(r.done),
 		Adam: r.plan.adam(), Update: update, Phase: phase, Next: from.Peek(),
 	}
 	before = clock.Now()

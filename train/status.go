@@ -158,7 +158,10 @@ func (r *runner) leave(err error) error {
 }
 
 // cutLog drops the log's records of steps that are to be done again, and that of
-// a window that is still open.
+// a window that is still open. A run that starts over has none.
 func (r *runner) cutLog() error {
+	if first := r.plan.first(); r.done == first {
+		return metrics.CutTo(r.folder.Path(metrics.FileName), first-1, first-1)
+	}
 	return metrics.CutTo(r.folder.Path(metrics.FileName), r.done, r.done-r.window.Steps)
 }

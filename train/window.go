@@ -40,7 +40,7 @@ func (r *runner) windowRecord() metrics.Train {
 		Step:    r.done,
 		Loss:    (w.MLMLoss + w.NSPLoss) / n,
 		MLMLoss: w.MLMLoss / n, NSPLoss: w.NSPLoss / n,
-		LR:              learningRate(r.plan.Config.LearningRate, r.done-1, c.WarmupSteps, c.MaxSteps),
+		LR:              c.rate(r.done - 1),
 		GradNorm:        w.GradNorm / n,
 		TokensPerSecond: float64(w.Tokens) / clock.Since(w.since).Seconds(),
 		FLOPs:           r.plan.FLOPs(r.done),

@@ -102,9 +102,6 @@ func determining(config any, use func(s Setting, text string)) error {
 		if err != nil {
 			return err
 		}
-		if s.OmitEmpty && text == `""` { // as in programs that did not have it
-			continue
-		}
 		use(s, text)
 	}
 	return nil
