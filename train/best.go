@@ -66,6 +66,9 @@ func (r *runner) saveBest() error {
 	if err != nil {
 		return err
 	}
+	if err := r.reportAt(StateRunning, "", r.status.Step); err != nil { // from here a run is not resumed
+		return err
+	}
 	if err := checkpoint.Prune(r.disk, r.folder.Path(BestFolder), 1); err != nil {
 		return fmt.Errorf("remove the best checkpoint before: %w", err)
 	}

@@ -3,6 +3,7 @@ package train_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -149,5 +150,35 @@ func TestBestNeedsEvaluations(t *testing.T) {
 		if _, err := os.Stat(c.OutputDir); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: found a run folder (%v), expected none", key, err)
 		}
+	}
+}
+
+// bestWatch reads how its run stands when it saves.
+type bestWatch struct {
+	train.NopObserver
+	t    *testing.T
+	dir  string
+	best int
+}
+
+func (w *bestWatch) Saved(path string) {
+	if filepath.Base(filepath.Dir(path)) == train.BestFolder {
+		w.best++
+		if s := status(w.t, w.dir, train.StateRunning, 0); s.Best == nil || filepath.Base(path) != fmt.Sprintf("step-%d", s.Best.Step) {
+			w.t.Errorf("found the best %+v in the status after saving %s", s.Best, path)
+		}
+	}
+}
+
+// The status tells of a best checkpoint at once, and that a run would not be resumed from it.
+func TestStatusOfTheBest(t *testing.T) {
+	c := risingRun(smallCorpus(t), filepath.Join(t.TempDir(), "run"))
+	c.SaveBest, c.MaxSteps, c.WarmupSteps, c.Updates, c.SaveSteps = true, 7, 7, 2, 100
+	w := &bestWatch{t: t, dir: c.OutputDir}
+	if _, err := train.Run(t.Context(), c, openCPU, w); err != nil {
+		t.Fatal(err)
+	}
+	if w.best == 0 {
+		t.Error("found no best checkpoint")
 	}
 }

@@ -38,6 +38,9 @@ func (r *runner) save() error {
 	if err != nil {
 		return err
 	}
+	if err := r.report(StateRunning, ""); err != nil {
+		return err
+	}
 	if keep := r.plan.Config.SaveTotalLimit; keep > 0 {
 		if err := checkpoint.Prune(r.disk, r.checkpoints(), keep); err != nil {
 			return fmt.Errorf("remove old checkpoints: %w", err)
@@ -76,7 +79,7 @@ func (r *runner) saveTo(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return path, r.report(StateRunning, "")
+	return path, nil
 }
 
 // checkpoints is the folder of the run's checkpoints.

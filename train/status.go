@@ -121,11 +121,14 @@ func (r *runner) begin(env Environment) error {
 }
 
 // report writes how the run stands.
-func (r *runner) report(state, reason string) error {
+func (r *runner) report(state, reason string) error { return r.reportAt(state, reason, r.done) }
+
+// reportAt is report with the number of finished steps that a resumed run would have.
+func (r *runner) reportAt(state, reason string, step int64) error {
 	s, now := r.status, time.Now().UTC().Format(time.RFC3339)
-	s.State, s.Step, s.Reason, s.Best, s.Updated = state, r.done, reason, r.made.Best, now
+	s.State, s.Step, s.Reason, s.Best, s.Updated = state, step, reason, r.made.Best, now
 	p := &s.Processes[len(s.Processes)-1]
-	p.To, p.State, p.Reason = r.done, state, reason
+	p.To, p.State, p.Reason = step, state, reason
 	if state != StateRunning {
 		p.Ended = now
 	}
