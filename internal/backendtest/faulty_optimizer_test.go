@@ -142,6 +142,7 @@ type (
 		f func(b backend.Backend, params []backend.Param, u sparse.Update)
 	}
 	statsFault       struct{ backend.Backend }
+	survivorsFault   struct{ backend.Backend }
 	setTopologyFault struct {
 		backend.Backend
 		f func(b backend.Backend, p backend.Param, t *sparse.Topology)
@@ -165,6 +166,15 @@ func (f statsFault) UpdateStats(params []backend.Param) ([]sparse.Stats, error) 
 		}
 	}
 	return list, nil
+}
+
+// UpdateStats forgets the blocks that were grown eight updates ago.
+func (f survivorsFault) UpdateStats(params []backend.Param) ([]sparse.Stats, error) {
+	list, err := f.Backend.UpdateStats(params)
+	for i := range list {
+		list[i].Survivors[3] = 0
+	}
+	return list, err
 }
 
 func (f setTopologyFault) SetTopology(p backend.Param, t *sparse.Topology) { f.f(f.Backend, p, t) }
@@ -223,6 +233,7 @@ func topologyFaults() []fault {
 			}
 		}),
 		{"UpdateTopology", "statistics of now", func(b backend.Backend) backend.Backend { return statsFault{b} }},
+		{"UpdateTopology", "no survivors of eight updates ago", func(b backend.Backend) backend.Backend { return survivorsFault{b} }},
 		set("ignored", func(backend.Backend, backend.Param, *sparse.Topology) {}),
 		set("history lost", func(b backend.Backend, p backend.Param, t *sparse.Topology) {
 			t = t.Clone()

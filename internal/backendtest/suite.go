@@ -165,7 +165,7 @@ func groups() []group {
 		{op: "AdamW", checks: adamChecks()},
 		{op: "Restrict", checks: restrictChecks(), lacks: noRestricter},
 		{op: "BlockGradL1", checks: blockGradChecks()},
-		{op: "UpdateTopology", checks: append(updateTopologyChecks(), fanInChecks()...)},
+		{op: "UpdateTopology", checks: slices.Concat(updateTopologyChecks(), fanInChecks(), newbornChecks())},
 		{op: "NaN", checks: nanChecks()},
 		{op: "Values", checks: valueChecks()},
 		{op: "Wrapper", checks: wrapperChecks()},
