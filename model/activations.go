@@ -54,9 +54,12 @@ type activations struct {
 	transY               backend.Buffer // [M, H] after its LayerNorm
 	transMean, transRstd backend.Buffer // [M]
 	logits               backend.Buffer // [M, V], replaced by their gradient
-	cls, pooled          backend.Buffer // [MicroBatch, H]
-	gradPooled           backend.Buffer // [MicroBatch, H]
-	nspLogits            backend.Buffer // [MicroBatch, 2], replaced by their gradient
+
+	// Those of next sentence prediction are nil with Config.NoNSP, as nspLabels,
+	// clsRows and nspStats are.
+	cls, pooled backend.Buffer // [MicroBatch, H]
+	gradPooled  backend.Buffer // [MicroBatch, H]
+	nspLogits   backend.Buffer // [MicroBatch, 2], replaced by their gradient
 
 	gradY, gradSub backend.Buffer // [T, H]
 
@@ -78,8 +81,10 @@ func newActivations(c Config, o Options, dtype backend.DType, alloc allocator) *
 	a.lengths = input("lengths", o.MicroBatch)
 	a.maskedPos = input("masked positions", m)
 	a.maskedLabels = input("masked labels", m)
-	a.nspLabels = input("next-sentence labels", o.MicroBatch)
-	a.clsRows = input("[CLS] rows", o.MicroBatch)
+	if !c.NoNSP {
+		a.nspLabels = input("next-sentence labels", o.MicroBatch)
+		a.clsRows = input("[CLS] rows", o.MicroBatch)
+	}
 
 	act := func(name string, n int) backend.Buffer { return alloc(partActivations, name, dtype, n) }
 	acc := func(name string, n int) backend.Buffer { return alloc(partActivations, name, backend.F32, n) }
@@ -110,21 +115,28 @@ func newActivations(c Config, o Options, dtype backend.DType, alloc allocator) *
 	a.transMean = alloc(partHeads, "MLM transform means", backend.F32, m)
 	a.transRstd = alloc(partHeads, "MLM transform deviations", backend.F32, m)
 	a.logits = head("MLM logits", m*c.VocabSize)
-	a.cls, a.pooled = head("[CLS] hidden states", bh), head("pooled", bh)
-	a.gradPooled = head("pooled gradient", bh)
-	a.nspLogits = head("next-sentence logits", 2*o.MicroBatch)
+	if !c.NoNSP {
+		a.cls, a.pooled = head("[CLS] hidden states", bh), head("pooled", bh)
+		a.gradPooled = head("pooled gradient", bh)
+		a.nspLogits = head("next-sentence logits", 2*o.MicroBatch)
+	}
 
 	a.gradY = alloc(partBackward, "hidden gradient", dtype, th)
 	a.gradSub = alloc(partBackward, "sublayer gradient", dtype, th)
 
 	a.mlmStats = alloc(partStatistics, "MLM statistics", backend.F32, 3)
-	a.nspStats = alloc(partStatistics, "next-sentence statistics", backend.F32, 3)
+	if !c.NoNSP {
+		a.nspStats = alloc(partStatistics, "next-sentence statistics", backend.F32, 3)
+	}
 	a.gradNorm = alloc(partStatistics, "gradient norm", backend.F32, 1)
 	return a
 }
 
 // writeConstants fills the buffers that never change.
 func (a *activations) writeConstants(b backend.Backend, o Options) {
+	if a.clsRows == nil {
+		return
+	}
 	rows := make([]int32, o.MicroBatch)
 	for i := range rows {
 		rows[i] = int32(i * o.SeqLen)

@@ -20,18 +20,19 @@ type Batch struct {
 	// MaskedPos are indices into the Size*S tokens, MaskedLabels the tokens that
 	// stood there: [Size*N], both -1 where unused.
 	MaskedPos, MaskedLabels []int32
-	NSPLabels               []int32 // [Size] 0: B follows A; 1: it does not; -1: ignored
+	NSPLabels               []int32 // [Size] 0: B follows A; 1: it does not; -1: ignored, as all are with NoNSP
 }
 
-// counts returns the number of used masked positions and of labeled pairs.
-func (b Batch) counts() (masked, pairs int) {
+// counts returns the number of masked positions and of labeled pairs that a model of
+// configuration c predicts.
+func (b Batch) counts(c Config) (masked, pairs int) {
 	for _, l := range b.MaskedLabels {
 		if l >= 0 {
 			masked++
 		}
 	}
 	for _, l := range b.NSPLabels {
-		if l >= 0 {
+		if l >= 0 && !c.NoNSP {
 			pairs++
 		}
 	}

@@ -22,6 +22,8 @@ type Config struct {
 	MaxPositions int     `json:"max_position_embeddings"` // the longest sequence
 	TypeVocab    int     `json:"type_vocab_size"`         // segments
 	Dropout      float64 `json:"dropout"`                 // of hidden states and of attention probabilities
+	// NoNSP leaves out next sentence prediction: pooler, its head, and their loss.
+	NoNSP bool `json:"no_nsp,omitempty"`
 
 	Init Init `json:"init"` // of weight matrices
 	// InitStd is the standard deviation of the truncated normal before it is cut at two

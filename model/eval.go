@@ -36,7 +36,9 @@ func (m *Model) Eval(batch Batch) (EvalSums, error) {
 	m.record(sequence{what: "evaluation", size: batch.Size, rows: rows}, func() {
 		m.encode(batch.Size)
 		m.mlmHead(rows, false)
-		m.nspHead(batch.Size, false)
+		if !m.cfg.NoNSP {
+			m.nspHead(batch.Size, false)
+		}
 	})
 	s, err := m.readStats()
 	if err != nil {
@@ -47,15 +49,18 @@ func (m *Model) Eval(batch Batch) (EvalSums, error) {
 
 // Logits runs the model forward without dropout, as Eval does, and returns the
 // scores before the softmax: mlm [M, V] over the batch's used masked slots in
-// their order, nsp [Size, 2]. They are as precise as the backend keeps them.
+// their order, nsp [Size, 2], nil with NoNSP. They are as precise as the backend keeps them.
 // Errors are Eval's.
 func (m *Model) Logits(batch Batch) (mlm, nsp []float64, err error) {
 	if _, err := m.Eval(batch); err != nil {
 		return nil, nil, err
 	}
-	masked, _ := batch.counts() // whose rows come first
+	masked, _ := batch.counts(m.cfg) // whose rows come first
 	if mlm, err = m.read(m.act.logits, masked*m.cfg.VocabSize); err != nil {
 		return nil, nil, fmt.Errorf("reading the MLM logits: %w", err)
+	}
+	if m.cfg.NoNSP {
+		return mlm, nil, nil
 	}
 	if nsp, err = m.read(m.act.nspLogits, 2*batch.Size); err != nil {
 		return nil, nil, fmt.Errorf("reading the NSP logits: %w", err)

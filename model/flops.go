@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 // FLOPPart is one line of the estimate of arithmetic: floating-point operations
 // of training on one sequence, forward and backward, a multiply-add counted as 2.
 type FLOPPart struct {
@@ -80,6 +82,9 @@ func flopParts(c Config, table []Tensor, o Options) []FLOPPart {
 	order := []string{
 		FLOPsAttentionWeights, FLOPsFFNWeights, FLOPsAttentionScores, FLOPsEmbedding,
 		FLOPsPooler, FLOPsMLMTransform, FLOPsMLMDecoder, FLOPsNSPHead,
+	}
+	if c.NoNSP {
+		order = slices.DeleteFunc(order, func(name string) bool { return name == FLOPsPooler || name == FLOPsNSPHead })
 	}
 	parts := make(map[string]*FLOPPart, len(order))
 	for _, name := range order {

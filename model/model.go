@@ -112,7 +112,7 @@ func newModel(b backend.Backend, c Config, o Options, plan bool) (*Model, error)
 			initialize(b, m.params[i], t, topo, c, o.Seed)
 		}
 	}
-	if m.net, err = newNetwork(table, m.params, c.Layers); err != nil {
+	if m.net, err = newNetwork(table, m.params, c); err != nil {
 		return nil, err
 	}
 	m.act = newActivations(c, o, b.Activation(), func(_, name string, dt backend.DType, n int) backend.Buffer {

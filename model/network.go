@@ -34,11 +34,11 @@ type network struct {
 	transform      linear
 	transformNorm  norm
 	decoderBias    backend.Param
-	nsp            linear
+	nsp            linear // with pooler: none with Config.NoNSP
 }
 
 // newNetwork looks the parameters up by table name.
-func newNetwork(table []Tensor, params []backend.Param, layers int) (network, error) {
+func newNetwork(table []Tensor, params []backend.Param, c Config) (network, error) {
 	byName := make(map[string]backend.Param, len(table))
 	for i, t := range table {
 		byName[t.Name] = params[i]
@@ -59,13 +59,14 @@ func newNetwork(table []Tensor, params []backend.Param, layers int) (network, er
 		pos:           get("bert.embeddings.position_embeddings.weight"),
 		typ:           get("bert.embeddings.token_type_embeddings.weight"),
 		embNorm:       nrm("bert.embeddings.LayerNorm"),
-		pooler:        lin("bert.pooler.dense"),
 		transform:     lin("cls.predictions.transform.dense"),
 		transformNorm: nrm("cls.predictions.transform.LayerNorm"),
 		decoderBias:   get("cls.predictions.bias"),
-		nsp:           lin("cls.seq_relationship"),
 	}
-	for l := range layers {
+	if !c.NoNSP {
+		n.pooler, n.nsp = lin("bert.pooler.dense"), lin("cls.seq_relationship")
+	}
+	for l := range c.Layers {
 		p := fmt.Sprintf("bert.encoder.layer.%d.", l)
 		n.layers = append(n.layers, layer{
 			query:    lin(p + "attention.self.query"),

@@ -10,7 +10,9 @@ import (
 // zeroStats starts the sums of losses and right predictions again.
 func (m *Model) zeroStats() {
 	m.b.Zero(m.act.mlmStats, 3)
-	m.b.Zero(m.act.nspStats, 3)
+	if !m.cfg.NoNSP {
+		m.b.Zero(m.act.nspStats, 3)
+	}
 }
 
 // readStats waits and reads what the losses have summed up since zeroStats.
@@ -19,9 +21,11 @@ func (m *Model) readStats() (EvalSums, error) {
 	if err != nil {
 		return EvalSums{}, fmt.Errorf("reading the MLM loss: %w", err)
 	}
-	nsp, err := m.read(m.act.nspStats, 3)
-	if err != nil {
-		return EvalSums{}, fmt.Errorf("reading the NSP loss: %w", err)
+	nsp := make([]float64, 3)
+	if !m.cfg.NoNSP {
+		if nsp, err = m.read(m.act.nspStats, 3); err != nil {
+			return EvalSums{}, fmt.Errorf("reading the NSP loss: %w", err)
+		}
 	}
 	return EvalSums{
 		MLMLossSum: mlm[0], Masked: int(mlm[1]), MLMCorrect: int(mlm[2]),

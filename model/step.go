@@ -32,7 +32,7 @@ type StepArgs struct {
 
 // StepResult is what a step measured, before its parameter update.
 type StepResult struct {
-	MLMLoss, NSPLoss         float64 // mean cross-entropy in nats; 0 when there is nothing to predict
+	MLMLoss, NSPLoss         float64 // mean cross-entropy in nats; 0 when there is nothing to predict, as with NoNSP
 	MLMAccuracy, NSPAccuracy float64 // fraction of correct predictions
 	Masked, Pairs            int     // positions and pairs that were predicted
 	GradNorm                 float64 // L2 norm of the whole gradient before clipping
@@ -108,7 +108,7 @@ func (m *Model) accumulate(s backend.StepScalars, micro []Batch, next *Batch) (S
 		if err := batch.validate(m.cfg, m.opt); err != nil {
 			return r, fmt.Errorf("micro-batch %d: %w", i, err)
 		}
-		masked, pairs := batch.counts()
+		masked, pairs := batch.counts(m.cfg)
 		r.Masked += masked
 		r.Pairs += pairs
 	}
@@ -147,10 +147,14 @@ func (m *Model) gradients(q sequence) {
 	}
 	m.encode(q.size)
 	m.mlmHead(q.rows, true)
-	m.nspHead(q.size, true)
+	if !m.cfg.NoNSP {
+		m.nspHead(q.size, true)
+	}
 	m.b.Zero(m.act.gradY, q.size*m.opt.SeqLen*m.cfg.Hidden)
 	m.mlmHeadGrad(q.rows)
-	m.nspHeadGrad(q.size)
+	if !m.cfg.NoNSP {
+		m.nspHeadGrad(q.size)
+	}
 	m.encodeGrad(q.size)
 	if q.last {
 		m.b.GradNorm(m.act.gradNorm, m.params)

@@ -95,7 +95,8 @@ func (t Tensor) Dims() []int {
 	return []int{t.Out, t.In}
 }
 
-// Table returns the parameters in order: embeddings, layers, pooler, heads. The
+// Table returns the parameters in order: embeddings, layers, pooler, heads, of which
+// those of next sentence prediction, the pooler too, are left out with NoNSP. The
 // decoder of the MLM head is the token embedding and has no row of its own. The
 // number of active blocks comes from the configured distribution at the
 // configured density. The error wraps ErrConfig.
@@ -128,14 +129,18 @@ func Table(c Config) ([]Tensor, error) {
 		t.norm(prefix+"output.LayerNorm", Norm, h)
 	}
 	t.layer = -1
-	t.part = Pooler
-	t.dense("bert.pooler.dense", h, h)
+	if !c.NoNSP {
+		t.part = Pooler
+		t.dense("bert.pooler.dense", h, h)
+	}
 	t.part = MLMHead
 	t.vector("cls.predictions.bias", MLMHead, c.VocabSize, StartZero)
 	t.dense("cls.predictions.transform.dense", h, h)
 	t.norm("cls.predictions.transform.LayerNorm", MLMHead, h)
-	t.part = NSPHead
-	t.dense("cls.seq_relationship", 2, h)
+	if !c.NoNSP {
+		t.part = NSPHead
+		t.dense("cls.seq_relationship", 2, h)
+	}
 
 	if err := distribute(t.rows, c); err != nil {
 		return nil, err

@@ -26,7 +26,9 @@ func (m *Model) upload(batch Batch) int {
 	b.WriteInts(a.ids, 0, batch.IDs)
 	b.WriteInts(a.segments, 0, batch.Segments)
 	b.WriteInts(a.lengths, 0, batch.Lengths)
-	b.WriteInts(a.nspLabels, 0, batch.NSPLabels)
+	if !m.cfg.NoNSP {
+		b.WriteInts(a.nspLabels, 0, batch.NSPLabels)
+	}
 
 	n := 0
 	for i, p := range batch.MaskedPos {

@@ -77,6 +77,10 @@ type Config struct {
 	VocabSize int `yaml:"vocab_size"`
 	// SeqLen: sequence length in tokens. Values: 8 to 32768. Default 128.
 	SeqLen int `yaml:"seq_len"`
+	// NoNSP: masked tokens alone, without next sentence prediction: sequences of one
+	// segment, filled from consecutive sentences; no pooler and no NSP head (default:
+	// both, as the paper has it). Default false.
+	NoNSP bool `yaml:"no_nsp,omitempty" json:",omitempty"`
 	// MLMProbability: fraction of tokens to mask. Values: above 0 and below 1. Default
 	// 0.15.
 	MLMProbability float64 `yaml:"mlm_probability"`

@@ -232,5 +232,5 @@ func textOf(v *corpus.Vocab, valid *corpus.Store) Text {
 
 // datasetOptions says how a run makes examples.
 func (c *Config) datasetOptions() corpus.DatasetOptions {
-	return corpus.DatasetOptions{SeqLen: c.SeqLen, MLMProbability: c.MLMProbability, Seed: c.Seed}
+	return corpus.DatasetOptions{SeqLen: c.SeqLen, MLMProbability: c.MLMProbability, Seed: c.Seed, NoNSP: c.NoNSP}
 }

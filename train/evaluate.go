@@ -107,10 +107,10 @@ func evaluate(ctx context.Context, m *model.Model, d *corpus.Dataset, batches in
 			break
 		}
 	}
-	if sum.Masked == 0 || sum.Pairs == 0 {
+	if sum.Masked == 0 || sum.Pairs == 0 && !m.Config().NoNSP {
 		return metrics.Eval{}, usage.Errorf("validation set: found %d masked tokens in %d pairs, expected at least one of each", sum.Masked, sum.Pairs)
 	}
-	masked, pairs := float64(sum.Masked), float64(sum.Pairs)
+	masked, pairs := float64(sum.Masked), float64(max(sum.Pairs, 1))
 	e := metrics.Eval{
 		MLMLoss: sum.MLMLossSum / masked, MLMAccuracy: float64(sum.MLMCorrect) / masked,
 		NSPLoss: sum.NSPLossSum / pairs, NSPAccuracy: float64(sum.NSPCorrect) / pairs,

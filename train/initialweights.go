@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
@@ -32,25 +33,65 @@ type initialWeights struct {
 	continued *Weights
 }
 
-// openInitialWeights opens the folder that path means. With initHeads heads may be missing.
-func openInitialWeights(path string, initHeads bool) (*initialWeights, error) {
-	if !huggingface.IsFolder(path) {
-		w, err := OpenWeights(path)
-		if err != nil {
-			return nil, fmt.Errorf("%w (nor is it a Hugging Face folder: it has no config.json)", err)
-		}
-		return &initialWeights{path: path, config: w.Model, vocab: w.vocab, weights: w}, nil
-	}
-	s, err := huggingface.Open(path)
+// openInitialWeights opens the folder that c.InitFrom means. With InitHeads heads may be
+// missing; with NoNSP those of next sentence prediction do not count.
+func (c *Config) openInitialWeights() (*initialWeights, error) {
+	w, err := readInitialWeights(c.InitFrom)
 	if err != nil {
 		return nil, err
 	}
-	if len(s.Missing) > 0 && !initHeads {
-		err := usage.Errorf("%s: found no tensor %s%s, expected those of BertForPreTraining, or --init-heads, which starts heads that are missing at random",
-			path, s.Missing[0], andMore(len(s.Missing)-1))
-		return nil, errors.Join(err, s.Close())
+	if c.NoNSP {
+		of, err := nspParameters(w.config)
+		if err != nil {
+			return nil, errors.Join(err, w.weights.Close())
+		}
+		had := slices.ContainsFunc(of, func(name string) bool { return !slices.Contains(w.missing, name) })
+		w.missing = slices.DeleteFunc(w.missing, func(name string) bool { return slices.Contains(of, name) })
+		if had {
+			w.notes = append(w.notes, "no_nsp: the pooler and the NSP head of "+w.path+" are left out")
+		}
 	}
-	return &initialWeights{path: path, config: s.Config, vocab: s.Vocab, missing: s.Missing, notes: s.Notes, padded: s.Vocab == nil, weights: s}, nil
+	if len(w.missing) > 0 && !c.InitHeads {
+		err := usage.Errorf("%s: found no tensor %s%s, expected those of BertForPreTraining, or --init-heads, which starts heads that are missing at random, or --no-nsp, which needs no pooler and no NSP head",
+			w.path, w.missing[0], andMore(len(w.missing)-1))
+		return nil, errors.Join(err, w.weights.Close())
+	}
+	return w, nil
+}
+
+// readInitialWeights opens a Hugging Face folder or a checkpoint.
+func readInitialWeights(path string) (*initialWeights, error) {
+	if huggingface.IsFolder(path) {
+		s, err := huggingface.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		return &initialWeights{path: path, config: s.Config, vocab: s.Vocab, missing: s.Missing, notes: s.Notes, padded: s.Vocab == nil, weights: s}, nil
+	}
+	w, err := OpenWeights(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w (nor is it a Hugging Face folder: it has no config.json)", err)
+	}
+	out := &initialWeights{path: path, config: w.Model, vocab: w.vocab, weights: w}
+	if w.Model.NoNSP {
+		if out.missing, err = nspParameters(w.Model); err != nil {
+			return nil, errors.Join(err, w.Close())
+		}
+	}
+	return out, nil
+}
+
+// nspParameters names the parameters of next sentence prediction in a model of some sizes.
+func nspParameters(c model.Config) ([]string, error) {
+	c.NoNSP = false
+	table, err := model.Table(c)
+	var names []string
+	for _, row := range table {
+		if row.Part == model.Pooler || row.Part == model.NSPHead {
+			names = append(names, row.Name)
+		}
+	}
+	return names, err
 }
 
 // andMore says that there are n more of something.
@@ -73,7 +114,7 @@ func (c *Config) initialWeights() (*initialWeights, error) {
 		}
 		return nil, nil
 	}
-	return openInitialWeights(c.InitFrom, c.InitHeads)
+	return c.openInitialWeights()
 }
 
 // vocabulary returns the tokens that a run is in: the configuration's, which must
@@ -142,6 +183,9 @@ func normSpec(row model.Tensor, c Config) sparse.NormSpec {
 // that the weights have, or those of the largest norm where they are dense or have
 // blocks of another size. Both are nil for a parameter that is missing.
 func (w *initialWeights) parameter(row model.Tensor, c Config) ([]float32, *sparse.Topology, error) {
+	if slices.Contains(w.missing, row.Name) {
+		return nil, nil, nil
+	}
 	if w.hasBlocks(row) {
 		m, err := w.weights.Sparse(row)
 		if err != nil {

@@ -3,7 +3,6 @@ package train
 import (
 	"cmp"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
@@ -38,8 +37,9 @@ func (c *Config) resolveModel(vocabSize int, from *model.Config) (model.Config, 
 	if err := m.Validate(); err != nil {
 		return m, err
 	}
-	if m.TypeVocab < segments {
-		return m, usage.Errorf("%s: found type_vocab_size %d, expected at least %d: next sentence prediction tells two segments apart", c.InitFrom, m.TypeVocab, segments)
+	m.NoNSP = c.NoNSP
+	if m.TypeVocab < segments && !c.NoNSP {
+		return m, usage.Errorf("%s: found type_vocab_size %d, expected at least %d, or no_nsp: next sentence prediction tells two segments apart", c.InitFrom, m.TypeVocab, segments)
 	}
 	if c.SeqLen > m.MaxPositions {
 		return m, usage.Errorf("seq_len: found %d, expected at most the model's %d positions", c.SeqLen, m.MaxPositions)
@@ -94,4 +94,4 @@ func (c *Config) resolvedSizes() (model.Config, error) {
 }
 
 // maxMasked is the number of masked slots of a sequence.
-func (c *Config) maxMasked() int { return corpus.MaxMasked(c.SeqLen, c.MLMProbability) }
+func (c *Config) maxMasked() int { return c.datasetOptions().MaxMasked() }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
@@ -57,6 +58,10 @@ func (c *Config) continued() (*initialWeights, error) {
 	w, err := openWeights(c.ContinueFrom, true)
 	if err != nil {
 		return nil, err
+	}
+	if w.Model.NoNSP != c.NoNSP {
+		err := usage.Errorf("no_nsp: found %t, expected %t as in %s, whose parameters it continues", c.NoNSP, w.Model.NoNSP, w.Path)
+		return nil, errors.Join(err, w.Close())
 	}
 	return &initialWeights{path: w.Path, config: w.Model, vocab: w.vocab, weights: w, continued: w}, nil
 }

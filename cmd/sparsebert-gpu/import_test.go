@@ -119,3 +119,36 @@ func TestCasedFolder(t *testing.T) {
 		t.Error("found no \"lowercase\": false in tokenizer.json")
 	}
 }
+
+// Weights with one segment type are of use without next sentence prediction: they are
+// imported, evaluated, trained on and exported.
+func TestOneSegment(t *testing.T) {
+	_, folder := exported(t, "--method", "dense")
+	reshape(t, folder, "bert.embeddings.token_type_embeddings.weight", 1)
+	editJSON(t, filepath.Join(folder, "config.json"), map[string]any{"type_vocab_size": 1})
+	in := newInputs(t)
+	text := in.file("good.txt", goodText)
+	imported, run, out := in.none("imported"), in.none("run"), in.none("out")
+	done(t, "import", "--from", folder, "--out", imported, "--no-nsp")
+	said := done(t, "eval", "--checkpoint", imported, "--corpus", text, "--device", "cpu")
+	if strings.Contains(said, "next sentence") || !strings.Contains(said, "masked tokens") {
+		t.Errorf("found %q, expected masked tokens alone", said)
+	}
+	said = done(t, "eval", "--checkpoint", imported, "--corpus", text, "--device", "cpu", "--json")
+	if !strings.Contains(said, `"nsp_loss": null`) || !strings.Contains(said, `"nsp_accuracy": null`) {
+		t.Errorf("found %q, expected null for what is not there", said)
+	}
+	summary := done(t, quick(run, "--init-from", folder, "--no-nsp", "--corpus", text, "--layers", "0", "--hidden", "0", "--heads", "0", "--ffn", "0")...)
+	if strings.Contains(summary, "next sentence") {
+		t.Errorf("found %q, expected masked tokens alone", summary)
+	}
+	done(t, "inspect", "--checkpoint", run)
+	done(t, "report", run, "--out", in.none("report"))
+	done(t, "export", "--checkpoint", run, "--out", out)
+	if config := string(read(t, out, "config.json")); !strings.Contains(config, `"BertForMaskedLM"`) || !strings.Contains(config, `"type_vocab_size": 1`) {
+		t.Errorf("found %q, expected BertForMaskedLM with one segment type", config)
+	}
+	if card := string(read(t, out, "README.md")); !strings.Contains(card, "BertForMaskedLM") || strings.Contains(card, "NSP") {
+		t.Errorf("found the model card %q, expected nothing of NSP", card)
+	}
+}

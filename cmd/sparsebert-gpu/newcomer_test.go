@@ -106,7 +106,7 @@ func TestExportNamesUntrainedPositions(t *testing.T) {
 func TestSummaryOfAShortRun(t *testing.T) {
 	for loss, short := range map[float64]bool{5: true, 4.78: true, 4.76: false, 3: false} {
 		var out bytes.Buffer
-		printSummary(&out, &train.Summary{Eval: train.EvalMetrics{MLMLoss: loss}, UnigramEntropy: 4.871})
+		printSummary(&out, &train.Summary{Eval: train.EvalMetrics{MLMLoss: loss}, UnigramEntropy: 4.871}, false)
 		if strings.Contains(out.String(), "too short to compare") != short {
 			t.Errorf("a loss of %v: found %q, expected it to be called short: %v", loss, out.String(), short)
 		}

@@ -110,18 +110,20 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 		}
 		return err
 	}
-	printSummary(c.App.Writer, summary)
+	printSummary(c.App.Writer, summary, config.NoNSP)
 	return nil
 }
 
 // printSummary writes the closing lines of a finished run.
-func printSummary(w io.Writer, s *train.Summary) {
+func printSummary(w io.Writer, s *train.Summary, noNSP bool) {
 	fmt.Fprintf(w, "\nmasked tokens   loss %.3f on the training text (at first %.3f), %.3f on the validation text\n", s.Train.MLMLoss, s.FirstLoss, s.Eval.MLMLoss)
 	fmt.Fprintf(w, "                perplexity %.1f, accuracy %.1f %%; knowing only word frequencies would give a loss of %.3f\n", s.Eval.Perplexity(), 100*s.Eval.MLMAccuracy, s.UnigramEntropy)
 	if train.OnPlateau(s.Eval.MLMLoss, s.UnigramEntropy) {
 		fmt.Fprintf(w, "                too short to compare: within %g of that loss methods differ by noise; train longer, or at a higher rate\n", train.PlateauMargin)
 	}
-	fmt.Fprintf(w, "next sentence   loss %.3f, accuracy %.1f %% on the validation text\n", s.Eval.NSPLoss, 100*s.Eval.NSPAccuracy)
+	if !noNSP {
+		fmt.Fprintf(w, "next sentence   loss %.3f, accuracy %.1f %% on the validation text\n", s.Eval.NSPLoss, 100*s.Eval.NSPAccuracy)
+	}
 	if s.Best != nil {
 		fmt.Fprintf(w, "best            loss %.3f on masked tokens of the validation text, at step %d\n", s.Best.MLMLoss, s.Best.Step)
 	}

@@ -14,7 +14,22 @@ type DatasetOptions struct {
 	SeqLen         int     // S, tokens of a sequence with [CLS], [SEP] and padding; at least 5
 	MLMProbability float64 // fraction of the tokens to mask, in (0, 1)
 	Seed           uint64
+	// NoNSP makes examples of one part, [CLS] A [SEP], without a label: A is a run of
+	// consecutive sentences of a document, as many as fit.
+	NoNSP bool
 }
+
+// specials returns how many tokens of a sequence are [CLS] and [SEP].
+func (o DatasetOptions) specials() int {
+	if o.NoNSP {
+		return 2
+	}
+	return 3
+}
+
+// MaxMasked returns the most tokens that are masked in a sequence: max(1,
+// round(p*(S-3))), as [CLS] and the two [SEP] do not count; with NoNSP, S-2.
+func (o DatasetOptions) MaxMasked() int { return maskBudget(o.SeqLen-o.specials(), o.MLMProbability) }
 
 // Dataset makes pre-training examples (Devlin et al. 2019: masked language
 // model and next sentence prediction) from a store. The store's documents are
@@ -53,11 +68,11 @@ func NewDataset(s *Store, v *Vocab, o DatasetOptions) (*Dataset, error) {
 	if v.Size() <= len(specialTokens) {
 		return nil, badData(s.name, "a vocabulary of special tokens alone", "words too, to mask with")
 	}
-	if s.documents < 2 {
+	if s.documents < 2 && !o.NoNSP {
 		return nil, badData(s.name, counted(s.documents, "document"),
 			"at least 2: half of the sentence pairs join two documents (a blank line or a WikiText title starts one)")
 	}
-	if least := o.SeqLen - 3; s.tokens < int64(least) {
+	if least := o.SeqLen - o.specials(); s.tokens < int64(least) {
 		return nil, badData(s.name, counted(int(s.tokens), "token"), fmt.Sprintf("at least %d, one sequence of %d", least, o.SeqLen))
 	}
 	if int64(s.sentences) > math.MaxUint32 {
@@ -73,7 +88,7 @@ func NewDataset(s *Store, v *Vocab, o DatasetOptions) (*Dataset, error) {
 	for id := range d.continues {
 		d.continues[id] = v.Continuation(int32(id))
 	}
-	d.segments = cutSegments(s, o.SeqLen-3, d.continues)
+	d.segments = cutSegments(s, o.SeqLen-o.specials(), d.continues)
 	if n := int64(len(d.segments)); n > math.MaxUint32 {
 		return nil, badData(s.name, fmt.Sprintf("%d segments", n-1), fmt.Sprintf("fewer than %d", uint32(math.MaxUint32)))
 	}

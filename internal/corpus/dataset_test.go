@@ -104,10 +104,15 @@ func TestMaxMasked(t *testing.T) {
 	for _, c := range []struct {
 		seqLen int
 		p      float64
+		noNSP  bool
 		want   int
-	}{{128, 0.15, 19}, {512, 0.15, 76}, {5, 0.15, 1}, {5, 0.9, 2}, {23, 0.15, 3}} {
-		if got := MaxMasked(c.seqLen, c.p); got != c.want {
-			t.Errorf("MaxMasked(%d, %v) = %d, want %d", c.seqLen, c.p, got, c.want)
+	}{
+		{128, 0.15, false, 19}, {512, 0.15, false, 76}, {5, 0.15, false, 1}, {5, 0.9, false, 2}, {23, 0.15, false, 3},
+		{512, 0.15, true, 77}, {5, 0.9, true, 3}, {3, 0.15, true, 1},
+	} {
+		o := DatasetOptions{SeqLen: c.seqLen, MLMProbability: c.p, NoNSP: c.noNSP}
+		if got := o.MaxMasked(); got != c.want {
+			t.Errorf("%+v: found %d, expected %d", o, got, c.want)
 		}
 	}
 }

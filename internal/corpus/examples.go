@@ -16,7 +16,8 @@ const (
 const unused = -1
 
 // Batch is a number of examples, in row-major arrays. A sequence is
-// [CLS] A [SEP] B [SEP], then [PAD] up to SeqLen.
+// [CLS] A [SEP] B [SEP], or [CLS] A [SEP] where there are no pairs, then [PAD] up to
+// SeqLen.
 type Batch struct {
 	Size, SeqLen, MaxMasked int
 
@@ -25,7 +26,7 @@ type Batch struct {
 	Lengths      []int32 // [Size] tokens before the padding
 	MaskedPos    []int32 // [Size, MaxMasked] index into IDs of each token to predict, ascending; -1: unused
 	MaskedLabels []int32 // [Size, MaxMasked] its id before masking; -1: unused
-	NSPLabels    []int32 // [Size] IsNext or NotNext
+	NSPLabels    []int32 // [Size] IsNext or NotNext; -1: none
 	Masked       int     // entries of MaskedPos in use
 
 	scratch scratch
@@ -48,10 +49,6 @@ func NewBatch(size, seqLen, maxMasked int) *Batch {
 		scratch: scratch{units: make([]int32, 0, seqLen), words: make([]int32, 0, seqLen), chosen: make([]bool, seqLen)},
 	}
 }
-
-// MaxMasked returns the most tokens that are masked in a sequence of seqLen:
-// max(1, round(p*(seqLen-3))), as [CLS] and the two [SEP] do not count.
-func MaxMasked(seqLen int, p float64) int { return maskBudget(seqLen-3, p) }
 
 // maskBudget returns how many of n tokens to mask, at most.
 func maskBudget(n int, p float64) int { return max(1, int(math.Round(p*float64(n)))) }
@@ -119,6 +116,10 @@ func (d *Dataset) clear(dst *Batch, row int) {
 // fill makes the example w in a row of dst.
 func (d *Dataset) fill(dst *Batch, row int, w drawing) {
 	d.clear(dst, row)
+	if d.o.NoNSP {
+		d.fillSingle(dst, row, w)
+		return
+	}
 	draw := philox.NewStream(w.seed, w.pair, w.example, w.pairC)
 	p := d.drawPair(&dst.scratch, int(w.example), &draw)
 	s := dst.SeqLen
@@ -136,4 +137,18 @@ func (d *Dataset) fill(dst *Batch, row int, w drawing) {
 	dst.NSPLabels[row] = p.label
 	draw = philox.NewStream(w.seed, w.mask, w.example, w.maskC)
 	d.maskWords(dst, row, ids, b, &draw)
+}
+
+// fillSingle makes the example w of one part, a whole segment, in a row of dst.
+func (d *Dataset) fillSingle(dst *Batch, row int, w drawing) {
+	s := dst.SeqLen
+	units, _ := d.segmentUnits(dst.scratch.units[:0], int(w.example))
+	dst.scratch.units = units
+	g := d.segments[w.example]
+	ids := append(dst.IDs[row*s:row*s:(row+1)*s], d.cls)
+	ids = d.store.appendFrom(ids, int(g.sentence), int(g.skip), int(units[len(units)-1]))
+	ids = append(ids, d.sep)
+	dst.Lengths[row] = int32(len(ids))
+	draw := philox.NewStream(w.seed, w.mask, w.example, w.maskC)
+	d.maskWords(dst, row, ids, len(ids), &draw)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // maskWords masks whole words of a row of dst. ids is the row's sequence,
-// aliasing dst.IDs; its part B begins at b.
+// aliasing dst.IDs; its part B begins at b, its end where it has none.
 //
 // Words are taken in random order; one that would exceed the budget of
 // maskBudget tokens is passed over, and a shorter one behind it may still be
@@ -18,7 +18,7 @@ func (d *Dataset) maskWords(dst *Batch, row int, ids []int32, b int, draw *philo
 	s := &dst.scratch
 	s.words = d.wordsOf(s.words[:0], ids, 1, b-1)
 	s.words = d.wordsOf(s.words, ids, b, len(ids)-1)
-	budget := min(maskBudget(len(ids)-3, d.o.MLMProbability), dst.MaxMasked)
+	budget := min(maskBudget(len(ids)-d.o.specials(), d.o.MLMProbability), dst.MaxMasked)
 	clear(s.chosen)
 	for i := range s.words {
 		if budget == 0 {

@@ -20,7 +20,7 @@ func dataset(t testing.TB, documents, seqLen int, seed uint64) (*Dataset, *check
 }
 
 func (d *Dataset) newBatch(size int) *Batch {
-	return NewBatch(size, d.o.SeqLen, MaxMasked(d.o.SeqLen, d.o.MLMProbability))
+	return NewBatch(size, d.o.SeqLen, d.o.MaxMasked())
 }
 
 // within reports whether k of n successes of probability p are within five

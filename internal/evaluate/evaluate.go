@@ -35,7 +35,7 @@ type Result struct {
 	MLMLoss        float64 `json:"mlm_loss"`
 	Perplexity     float64 `json:"perplexity"`
 	MLMAccuracy    float64 `json:"mlm_accuracy"`
-	NSPLoss        float64 `json:"nsp_loss"`
+	NSPLoss        float64 `json:"nsp_loss"` // null, as NSPAccuracy, of a model without that head
 	NSPAccuracy    float64 `json:"nsp_accuracy"`
 	UnigramEntropy float64 `json:"unigram_entropy"`
 	Tokens         int64   `json:"tokens"`
@@ -50,7 +50,8 @@ func (r Result) MarshalJSON() ([]byte, error) {
 		MLMLoss    *float64 `json:"mlm_loss"`
 		Perplexity *float64 `json:"perplexity"`
 		NSPLoss    *float64 `json:"nsp_loss"`
-	}{plain(r), finite(r.MLMLoss), finite(r.Perplexity), finite(r.NSPLoss)}
+		NSPAcc     *float64 `json:"nsp_accuracy"`
+	}{plain(r), finite(r.MLMLoss), finite(r.Perplexity), finite(r.NSPLoss), finite(r.NSPAccuracy)}
 	return json.Marshal(out)
 }
 
@@ -77,6 +78,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	e := measured.Metrics
+	if measured.Config.NoNSP {
+		e.NSPLoss, e.NSPAccuracy = math.NaN(), math.NaN()
+	}
 	return &Result{
 		Checkpoint: measured.Path, Step: measured.Step,
 		MLMLoss: e.MLMLoss, Perplexity: e.Perplexity(), MLMAccuracy: e.MLMAccuracy,
@@ -98,10 +102,13 @@ func (o Options) change(config *train.Config) {
 
 // Write writes the result for people.
 func (r *Result) Write(w io.Writer) error {
+	pairs := ""
+	if !math.IsNaN(r.NSPAccuracy) {
+		pairs = fmt.Sprintf("next sentence   loss %.4f, accuracy %.2f %%\n", r.NSPLoss, 100*r.NSPAccuracy)
+	}
 	_, err := fmt.Fprintf(w, `checkpoint      %s (step %d)
 masked tokens   loss %.4f, perplexity %.2f, accuracy %.2f %%
-next sentence   loss %.4f, accuracy %.2f %%
-corpus          %d tokens, unigram entropy %.3f
-`, r.Checkpoint, r.Step, r.MLMLoss, r.Perplexity, 100*r.MLMAccuracy, r.NSPLoss, 100*r.NSPAccuracy, r.Tokens, r.UnigramEntropy)
+%scorpus          %d tokens, unigram entropy %.3f
+`, r.Checkpoint, r.Step, r.MLMLoss, r.Perplexity, 100*r.MLMAccuracy, pairs, r.Tokens, r.UnigramEntropy)
 	return err
 }

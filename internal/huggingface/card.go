@@ -17,7 +17,7 @@ type Facts struct {
 	SeqLen         int
 	LearningRate   float64
 	Seed           uint64
-	TrainLoss      float64 // MLM + NSP at the last log line
+	TrainLoss      float64 // MLM + NSP, or MLM alone, at the last log line
 	Evaluated      int64   // the step of the evaluation
 	MLMLoss        float64
 	MLMAccuracy    float64
@@ -48,7 +48,11 @@ func (c Content) card(table []model.Tensor) string {
 		line("A BERT whose encoder weights were block-sparse from the first step of pre-training to the last, in a pattern that moved.")
 	}
 	if c.Format == FormatHF {
-		line("\n```python\nfrom transformers import BertForPreTraining, BertTokenizerFast\n\nmodel = BertForPreTraining.from_pretrained(\"this folder\")\ntokenizer = BertTokenizerFast.from_pretrained(\"this folder\")\n```")
+		class := preTraining
+		if c.Config.NoNSP {
+			class = maskedOnly
+		}
+		line("\n```python\nfrom transformers import %s, BertTokenizerFast\n\nmodel = %s.from_pretrained(\"this folder\")\ntokenizer = BertTokenizerFast.from_pretrained(\"this folder\")\n```", class, class)
 		if c.Config.Method.BlockSparse() {
 			line("\nThe tensors are dense, with zeros in the inactive blocks.")
 		}
@@ -86,9 +90,17 @@ func (c Content) card(table []model.Tensor) string {
 			line("| trained positions | the first %d of %d; those beyond are %s |", f.SeqLen, c.Config.MaxPositions, untrained)
 		}
 		line("| peak learning rate, seed | %.4g, %d |", f.LearningRate, f.Seed)
-		line("| training loss (MLM + NSP) | %.4f |", f.TrainLoss)
+		losses := "MLM + NSP"
+		if c.Config.NoNSP {
+			losses = "MLM alone"
+		}
+		line("| training loss (%s) | %.4f |", losses, f.TrainLoss)
 	}
-	if f.Evaluated > 0 {
+	switch {
+	case f.Evaluated == 0:
+	case c.Config.NoNSP:
+		line("| validation at step %d | MLM loss %.4f, accuracy %.2f %% |", f.Evaluated, f.MLMLoss, 100*f.MLMAccuracy)
+	default:
 		line("| validation at step %d | MLM loss %.4f, accuracy %.2f %%; NSP loss %.4f, accuracy %.2f %% |", f.Evaluated, f.MLMLoss, 100*f.MLMAccuracy, f.NSPLoss, 100*f.NSPAccuracy)
 	}
 	if f.FLOPs > 0 {

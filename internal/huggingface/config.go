@@ -55,6 +55,7 @@ const (
 	activation       = "gelu"
 	positionType     = "absolute"
 	preTraining      = "BertForPreTraining"
+	maskedOnly       = "BertForMaskedLM" // without next sentence prediction
 )
 
 // encodeConfig returns config.json.
@@ -64,6 +65,9 @@ func encodeConfig(c model.Config, pad int32, format Format) ([]byte, error) {
 		AttentionDropout: c.Dropout, HiddenDropout: c.Dropout, InitializerRange: initializerRange, LayerNormEps: layerNormEps,
 		HiddenSize: c.Hidden, IntermediateSize: c.FFN, MaxPositions: c.MaxPositions, Heads: c.Heads, Layers: c.Layers,
 		PadTokenID: pad, TieWords: true, TypeVocabSize: c.TypeVocab, VocabSize: c.VocabSize,
+	}
+	if c.NoNSP {
+		out.Architectures = []string{maskedOnly}
 	}
 	if format == FormatSparse {
 		// Names that no class of transformers has, so that none takes the folder for its own.
@@ -78,7 +82,7 @@ func encodeConfig(c model.Config, pad int32, format Format) ([]byte, error) {
 
 // architectures are the classes whose weights are a BERT's encoder with none, some
 // or all of the pre-training heads.
-var architectures = []string{preTraining, "BertModel", "BertForMaskedLM", "BertForNextSentencePrediction"}
+var architectures = []string{preTraining, "BertModel", maskedOnly, "BertForNextSentencePrediction"}
 
 // ParseConfig reads the text of a config.json; file stands in errors. The result
 // is a dense model, or in the compact format one with the topology's numbers.

@@ -29,7 +29,11 @@ func Find(in *train.Inspection, name string) (*train.InspectedTensor, error) {
 func WriteTable(w io.Writer, in *train.Inspection) {
 	fmt.Fprintf(w, "%s: step %d, %s, method %s\n", in.Path, in.Step, in.Config.Model, in.Config.Method)
 	if in.Summary.Eval.Step > 0 {
-		fmt.Fprintf(w, "validation at step %d: MLM loss %.4f, NSP accuracy %.1f %%\n", in.Summary.Eval.Step, in.Summary.Eval.MLMLoss, 100*in.Summary.Eval.NSPAccuracy)
+		fmt.Fprintf(w, "validation at step %d: MLM loss %.4f", in.Summary.Eval.Step, in.Summary.Eval.MLMLoss)
+		if !in.Model.NoNSP {
+			fmt.Fprintf(w, ", NSP accuracy %.1f %%", 100*in.Summary.Eval.NSPAccuracy)
+		}
+		fmt.Fprintln(w)
 	}
 	fmt.Fprintf(w, "\n%-60s %14s %10s %10s %6s %9s %9s %9s\n", "tensor", "shape", "mean", "std", "block", "sparsity", "explored", "mean age")
 	for _, t := range in.Tensors {

@@ -211,7 +211,8 @@ func (n *network) encoder(x *gorgonia.Node) *gorgonia.Node {
 	return x
 }
 
-// losses builds the whole of BERT and returns the two mean losses.
+// losses builds the whole of BERT and returns the two mean losses; with NoNSP the
+// second is nil.
 func (n *network) losses() (mlm, nsp *gorgonia.Node) {
 	x := n.encoder(n.embed())
 
@@ -224,6 +225,9 @@ func (n *network) losses() (mlm, nsp *gorgonia.Node) {
 	decoder := n.transpose(n.weight("bert.embeddings.word_embeddings.weight"))
 	mlm = n.crossEntropy(n.addRow(n.matmul(t, decoder), n.weight(head+"bias")), n.in.Batch.MaskedLabels)
 
+	if n.in.Config.NoNSP {
+		return mlm, nil
+	}
 	first := make([]int, n.in.Batch.Size)
 	for i := range first {
 		first[i] = i * n.in.SeqLen

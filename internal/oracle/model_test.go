@@ -8,6 +8,8 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/cpu"
+	"github.com/sparsebert/sparsebert-gpu/gpu"
+	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
 	"github.com/sparsebert/sparsebert-gpu/internal/oracle"
 	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 	"github.com/sparsebert/sparsebert-gpu/model"
@@ -165,6 +167,55 @@ func TestCPUAgreesWithOracle(t *testing.T) {
 		}
 		checkGradients(t, diffs, 1e-5)
 	})
+}
+
+// Without next sentence prediction, on the reference, the CPU and the simulated GPU: the
+// loss is that of the masked tokens alone, and no gradient comes from elsewhere.
+func TestMaskedTokensAlone(t *testing.T) {
+	for name, device := range map[string]struct {
+		open func() (backend.Backend, error)
+		loss float64
+		grad float64
+	}{
+		"reference": {func() (backend.Backend, error) { return reference.New(), nil }, 1e-6, 1e-6}, // read as float32
+		"cpu":       {func() (backend.Backend, error) { return cpu.New(cpu.Options{}) }, 1e-6, 1e-5},
+		"sim": {func() (backend.Backend, error) {
+			return gpu.New(simdriver.New(simdriver.Options{}), gpu.Options{Activation: backend.F32})
+		}, 1e-6, 1e-5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, err := device.open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			c := oracle.SmallCase(model.Dynamic, 16, seed)
+			c.Config.NoNSP = true
+			m, got, want := solve(t, b, c, randomized)
+			checkLosses(t, got, want, device.loss)
+			if got.NSPLoss != 0 || got.Pairs != 0 || got.Loss() != got.MLMLoss || len(m.Table()) != len(want.Grads) {
+				t.Errorf("found %+v and %d parameters, expected no pair and %d", got, len(m.Table()), len(want.Grads))
+			}
+			for _, row := range m.Table() {
+				if row.Part == model.Pooler || row.Part == model.NSPHead {
+					t.Errorf("found the parameter %s, expected none of next sentence prediction", row.Name)
+				}
+			}
+			grads, err := oracle.Gradients(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			diffs, err := oracle.Compare(m.Config(), want.Grads, grads)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkGradients(t, diffs, device.grad)
+			sums, err := m.Eval(c.Batch)
+			if err != nil || sums.Pairs != 0 || !(math.Abs(sums.MLMLossSum/float64(sums.Masked)-want.MLMLoss) <= device.loss*want.MLMLoss) {
+				t.Errorf("evaluation: found %+v and error %v, expected a mean loss of %v", sums, err, want.MLMLoss)
+			}
+		})
+	}
 }
 
 // Two micro-batches of 2 and 3 sequences are the batch of 5.

@@ -33,7 +33,7 @@ type Input struct {
 
 // Result is what Run computes.
 type Result struct {
-	MLMLoss float64 // mean cross-entropy over the masked positions with a label, in nats; 0 when there is none
+	MLMLoss float64 // mean cross-entropy over the masked positions with a label, in nats; 0 when there is none, or no such head
 	NSPLoss float64 // mean cross-entropy over the labeled pairs, in nats; 0 when there is none
 	Loss    float64 // MLMLoss + NSPLoss
 	// Grads is the derivative of Loss by each tensor, [Out, In] row-major and
@@ -72,23 +72,30 @@ func Run(in Input) (res Result, err error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("oracle: differentiating: %w", err)
 	}
-	values, err := evaluate(n.g, append(gorgonia.Nodes{n.mlm, n.nsp, n.loss}, grads...))
+	losses, targets := gorgonia.Nodes{n.mlm}, []*float64{&res.MLMLoss}
+	if n.nsp != nil {
+		losses, targets = append(losses, n.nsp, n.loss), append(targets, &res.NSPLoss, &res.Loss)
+	}
+	values, err := evaluate(n.g, append(losses, grads...))
 	if err != nil {
 		return Result{}, err
 	}
 
-	for i, to := range []*float64{&res.MLMLoss, &res.NSPLoss, &res.Loss} {
+	for i, to := range targets {
 		var ok bool
 		if *to, ok = values[i].Data().(float64); !ok {
 			return Result{}, fmt.Errorf("oracle: a loss came back as %T, expected one float64", values[i].Data())
 		}
 	}
+	if n.nsp == nil {
+		res.Loss = res.MLMLoss
+	}
 	res.Grads = make(map[string][]float64, len(n.table))
 	for i, t := range n.table {
-		d, ok := values[3+i].(*tensor.Dense)
+		d, ok := values[len(targets)+i].(*tensor.Dense)
 		if !ok || !d.Shape().Eq(tensor.Shape{t.Out, t.In}) {
 			return Result{}, fmt.Errorf("oracle: the gradient of %s came back as %T of shape %v, expected a matrix [%d, %d]",
-				t.Name, values[3+i], values[3+i].Shape(), t.Out, t.In)
+				t.Name, values[len(targets)+i], values[len(targets)+i].Shape(), t.Out, t.In)
 		}
 		res.Grads[t.Name] = rowMajor(d)
 	}
@@ -106,7 +113,10 @@ func build(in Input) (*network, error) {
 	}
 	n := newNetwork(in, table)
 	n.mlm, n.nsp = n.losses()
-	n.loss = n.add(n.mlm, n.nsp)
+	n.loss = n.mlm
+	if n.nsp != nil {
+		n.loss = n.add(n.mlm, n.nsp)
+	}
 	return n, n.err
 }
 

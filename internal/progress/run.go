@@ -159,8 +159,11 @@ func (r *Run) Logged(m train.TrainMetrics) {
 			e = e.Stringer("left", left)
 		}
 	}
-	e = e.Str("mlm_loss", fmt.Sprintf("%.4f", m.MLMLoss)).Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss)).
-		Str("lr", fmt.Sprintf("%.2e", m.LR)).Str("grad_norm", fmt.Sprintf("%.2f", m.GradNorm)).
+	e = e.Str("mlm_loss", fmt.Sprintf("%.4f", m.MLMLoss))
+	if !r.alone() {
+		e = e.Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss))
+	}
+	e = e.Str("lr", fmt.Sprintf("%.2e", m.LR)).Str("grad_norm", fmt.Sprintf("%.2f", m.GradNorm)).
 		Str("tokens_per_second", fmt.Sprintf("%.0f", m.TokensPerSecond))
 	if m.MFU > 0 {
 		e = e.Str("mfu", fmt.Sprintf("%.3f", m.MFU))
@@ -183,10 +186,15 @@ func (r *Run) Updated(m train.TopologyMetrics) {
 
 // Evaluated implements train.Observer.
 func (r *Run) Evaluated(m train.EvalMetrics) {
-	r.at(m.Step).
-		Str("mlm_loss", fmt.Sprintf("%.4f", m.MLMLoss)).Str("mlm_accuracy", fmt.Sprintf("%.3f", m.MLMAccuracy)).
-		Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss)).Str("nsp_accuracy", fmt.Sprintf("%.3f", m.NSPAccuracy)).Msg("eval")
+	e := r.at(m.Step).Str("mlm_loss", fmt.Sprintf("%.4f", m.MLMLoss)).Str("mlm_accuracy", fmt.Sprintf("%.3f", m.MLMAccuracy))
+	if !r.alone() {
+		e = e.Str("nsp_loss", fmt.Sprintf("%.4f", m.NSPLoss)).Str("nsp_accuracy", fmt.Sprintf("%.3f", m.NSPAccuracy))
+	}
+	e.Msg("eval")
 }
+
+// alone tells whether masked tokens are all that the run predicts.
+func (r *Run) alone() bool { return r.plan != nil && r.plan.Config.NoNSP }
 
 // Spent implements train.Observer.
 func (*Run) Spent(train.CostMetrics) {}

@@ -79,8 +79,10 @@ func cardsOf(r *Run) []card {
 	if f := r.Final(); f != nil {
 		out = append(out,
 			card{"validation MLM loss", lossText(f.MLMLoss), fmt.Sprintf("perplexity %.4g", math.Exp(f.MLMLoss)) + besideUnigram(r)},
-			card{"masked tokens found", percent(math.Round(f.MLMAccuracy*1e4) / 1e4), "on the validation text"},
-			card{"next sentence", percent(math.Round(f.NSPAccuracy*1e4) / 1e4), fmt.Sprintf("loss %s", lossText(f.NSPLoss))})
+			card{"masked tokens found", percent(math.Round(f.MLMAccuracy*1e4) / 1e4), "on the validation text"})
+		if !c.NoNSP {
+			out = append(out, card{"next sentence", percent(math.Round(f.NSPAccuracy*1e4) / 1e4), fmt.Sprintf("loss %s", lossText(f.NSPLoss))})
+		}
 	}
 	if t := r.Test; t != nil {
 		out = append(out, card{"test MLM loss", lossText(t.MLMLoss), "measured once, after the last step"})

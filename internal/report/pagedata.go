@@ -76,7 +76,7 @@ func dataOf(r *Run) runData {
 		}
 	}
 	if f := r.Final(); f != nil {
-		d.MLMLoss, d.MLMAccuracy, d.NSPLoss, d.NSPAccuracy = &f.MLMLoss, &f.MLMAccuracy, &f.NSPLoss, &f.NSPAccuracy
+		d.MLMLoss, d.MLMAccuracy, d.NSPLoss, d.NSPAccuracy = &f.MLMLoss, &f.MLMAccuracy, known(f.NSPLoss), known(f.NSPAccuracy)
 	}
 	if t := r.Test; t != nil && !r.broken() {
 		d.TestLoss, d.TestFound = &t.MLMLoss, &t.MLMAccuracy

@@ -109,8 +109,14 @@ func (r *Run) take(records []metrics.Record) {
 			if rec.TokensPerSecond > 0 && tokens > 0 {
 				now += tokens / rec.TokensPerSecond
 			}
+			if r.Config.NoNSP {
+				rec.NSPLoss = math.NaN() // there is none
+			}
 			r.Train = append(r.Train, At[metrics.Train]{*rec, now})
 		case *metrics.Eval:
+			if r.Config.NoNSP {
+				rec.NSPLoss, rec.NSPAccuracy = math.NaN(), math.NaN()
+			}
 			r.Eval = append(r.Eval, At[metrics.Eval]{*rec, now})
 		case *metrics.Test:
 			r.Test = &rec.Eval

@@ -98,6 +98,10 @@ var table = []Setting{
 	{Key: "seq_len", Field: "SeqLen", Aliases: []string{"S"}, Group: Data, Default: 128,
 		Range: &Range{Min: 8, Max: 1 << 15},
 		Help:  "sequence length in tokens", Commands: SweepFile | Flops},
+	{Key: "no_nsp", Field: "NoNSP", Group: Data, Default: false, OmitEmpty: true,
+		Help: "masked tokens alone, without next sentence prediction: sequences of one segment, filled from " +
+			"consecutive sentences; no pooler and no NSP head (default: both, as the paper has it)",
+		Commands: SweepFile | Flops | Import},
 	{Key: "mlm_probability", Field: "MLMProbability", Group: Data, Default: 0.15,
 		Range: &Range{Min: 0, Max: 1, OpenMin: true, OpenMax: true},
 		Help:  "fraction of tokens to mask", Commands: SweepFile | Flops},

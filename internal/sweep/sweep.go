@@ -216,7 +216,9 @@ func (s *Sweep) make(ctx context.Context, r *Run, watch *runWatch) (*Result, Tim
 		result.Status, result.Steps = Done, summary.Steps
 		e, t := summary.Eval, summary.Train
 		result.MLMLoss, result.MLMAccuracy = &e.MLMLoss, &e.MLMAccuracy
-		result.NSPLoss, result.NSPAccuracy = &e.NSPLoss, &e.NSPAccuracy
+		if !c.NoNSP {
+			result.NSPLoss, result.NSPAccuracy = &e.NSPLoss, &e.NSPAccuracy
+		}
 		result.TrainLoss = &t.Loss
 		if test := summary.Test; test != nil {
 			result.TestMLMLoss, result.TestMLMAccuracy = &test.MLMLoss, &test.MLMAccuracy
