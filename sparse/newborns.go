@@ -27,9 +27,9 @@ func (s Stats) RemovedNewDense() float64 { return ratio(s.RemovedNew, s.Position
 // start on. As nnzb stays, it is also the fraction of the start's blocks that are left.
 func (s Stats) StartShare() float64 { return ratio(s.StartAlive, s.Active) }
 
-// NewbornNorm returns the mean norm of the newborns over the pruning threshold, the
-// largest norm that the update pruned: below 1 the newborns are pruned. NaN where there
-// was no newborn, or no block above 0 was pruned.
+// NewbornNorm returns the mean norm, or other score, of the newborns over the pruning
+// threshold, the largest that the update pruned: below 1 the newborns are pruned. NaN where
+// there was no newborn, or no block above 0 was pruned.
 func (s Stats) NewbornNorm() float64 {
 	if s.Newborn == 0 || s.Threshold == 0 {
 		return math.NaN()

@@ -44,6 +44,7 @@ var helps = map[string]string{
 	"topology_mean_age":          "Steps since an active block was born, mean.",
 	"topology_empty_rows":        "Block rows without an active block.",
 	"topology_empty_cols":        "Block columns without an active block.",
+	"topology_ablated_rows":      "Block rows from which the update took all blocks, by neuron ablation.",
 	"topology_seconds":           "Seconds of the whole step of the last update.",
 	"topology_active":            "Active blocks.",
 	"topology_positions":         "Blocks of the dense weights.",
