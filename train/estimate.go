@@ -2,6 +2,7 @@ package train
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/model"
@@ -91,6 +92,7 @@ func (p *Plan) countFLOPs() error {
 	sequences := float64(p.Config.BatchSize * p.Config.Accumulation)
 	p.perStep, p.densePerStep = sequences*l.NonEmbeddingFLOPs, sequences*l.DenseNonEmbeddingFLOPs
 	p.askedPerStep, p.offDensity = sequences*l.AskedNonEmbeddingFLOPs, l.OffDensity()
+	p.executedPerStep, p.growthPerUpdate = sequences*l.ExecutedFLOPs, sequences*l.GrowthFLOPs
 	return nil
 }
 
@@ -135,6 +137,28 @@ func (p *Plan) DenseFLOPs(done int64) float64 {
 		return o.DenseFLOPs + p.densePerStep*float64(done-o.Step)
 	}
 	return p.densePerStep * float64(done)
+}
+
+// GrowthFLOPs returns those of the dense gradients that growth by gradient needs at the
+// topology updates of the first `done` steps, 2 per multiply-add. The paper's count does
+// not have them. Other growth needs none.
+func (p *Plan) GrowthFLOPs(done int64) float64 {
+	n, _ := slices.BinarySearch(p.UpdateAt, done+1)
+	before, _ := slices.BinarySearch(p.UpdateAt, p.first()+1)
+	flops := p.growthPerUpdate * float64(n-before)
+	if p.Origin != nil {
+		flops += p.Origin.GrowthFLOPs
+	}
+	return flops
+}
+
+// ExecutedFLOPs returns all that a device is told to do in the first `done` steps:
+// embeddings, heads, attention scores made again and the dense gradients of growth too.
+func (p *Plan) ExecutedFLOPs(done int64) float64 {
+	if o := p.Origin; o != nil {
+		return o.ExecutedFLOPs + p.executedPerStep*float64(done-o.Step) + p.GrowthFLOPs(done) - o.GrowthFLOPs
+	}
+	return p.executedPerStep*float64(done) + p.GrowthFLOPs(done)
 }
 
 // RunFLOPs returns the paper's count of a whole run, without any data. A run that

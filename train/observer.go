@@ -87,6 +87,7 @@ type TrainMetrics struct {
 	PredictionsPerWeight float64 // masked positions so far, over the same
 	MFU                  float64 // model FLOP utilization: FLOPs a second over the device's peak
 	SecondsLeft          float64 // until the last step, at the speed since the last log line
+	GrowthFLOPs          float64 // of dense gradients for growth by gradient so far, which FLOPs has not
 }
 
 // EvalMetrics is an evaluation on the validation text: an "eval" record of

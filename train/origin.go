@@ -28,6 +28,9 @@ type Origin struct {
 	FLOPs      float64 `json:"flops"`
 	DenseFLOPs float64 `json:"dense_flops"`
 	AskedFLOPs float64 `json:"asked_flops"`
+	// What Plan.ExecutedFLOPs and GrowthFLOPs count.
+	ExecutedFLOPs float64 `json:"executed_flops"`
+	GrowthFLOPs   float64 `json:"growth_flops"`
 }
 
 // ContinuedConfig returns the configuration of a run that goes on with a run, or with a
@@ -93,6 +96,7 @@ func (p *Plan) originOf(w *Weights) error {
 		Weights: w.found.Files[state.ModelFile].SHA256, Optimizer: w.found.Files[state.OptimizerFile].SHA256,
 		Updates: before.updatesBy(w.Step), Births: births,
 		FLOPs: before.FLOPs(w.Step), DenseFLOPs: before.DenseFLOPs(w.Step), AskedFLOPs: before.AskedFLOPs(w.Step),
+		ExecutedFLOPs: before.ExecutedFLOPs(w.Step), GrowthFLOPs: before.GrowthFLOPs(w.Step),
 	}
 	return nil
 }

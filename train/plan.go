@@ -54,6 +54,8 @@ type Plan struct {
 	added []int
 	// The paper's count of one step's FLOPs, of this model and of the dense one.
 	perStep, densePerStep float64
+	// All that is executed in a step, and what growth by gradient adds at an update.
+	executedPerStep, growthPerUpdate float64
 	// askedPerStep counts every weight at the density asked for; offDensity tells
 	// whether that differs.
 	askedPerStep float64

@@ -14,6 +14,8 @@ type Summary struct {
 	FLOPs          float64 // the paper's count of the whole run, on the blocks that exist
 	DenseFLOPs     float64 // of the dense model for the same steps
 	AskedFLOPs     float64 // FLOPs, had every weight the density asked for
+	ExecutedFLOPs  float64 // all that was executed, embeddings, heads and growth too
+	GrowthFLOPs    float64 // of them, the dense gradients of growth by gradient
 	ExploredDOF    float64
 	Best           *Best   // nil without save_best or early_stop
 	Reason         string  // why it ended before its last step; "": it did not
@@ -31,6 +33,7 @@ func (r *runner) finish() *Summary {
 	s.FLOPs = r.plan.FLOPs(r.done)
 	s.DenseFLOPs = r.plan.DenseFLOPs(r.done)
 	s.AskedFLOPs = r.plan.AskedFLOPs(r.done)
+	s.ExecutedFLOPs, s.GrowthFLOPs = r.plan.ExecutedFLOPs(r.done), r.plan.GrowthFLOPs(r.done)
 	s.Best, s.Reason = r.made.Best, r.stoppedEarly()
 	s.Sparse = s.FLOPs != s.DenseFLOPs
 	s.Seconds = clock.Since(r.began).Seconds()

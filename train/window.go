@@ -43,7 +43,7 @@ func (r *runner) windowRecord() metrics.Train {
 		LR:              c.rate(r.done - 1),
 		GradNorm:        w.GradNorm / n,
 		TokensPerSecond: float64(w.Tokens) / clock.Since(w.since).Seconds(),
-		FLOPs:           r.plan.FLOPs(r.done),
+		FLOPs:           r.plan.FLOPs(r.done), GrowthFLOPs: r.plan.GrowthFLOPs(r.done),
 	}
 	r.seen.perWeight(r.weights, &rec)
 	if w.ran > 0 {

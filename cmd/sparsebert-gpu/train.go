@@ -137,6 +137,9 @@ func printSummary(w io.Writer, s *train.Summary, noNSP bool) {
 	if asked := fmt.Sprintf("%.3g", s.AskedFLOPs); asked != fmt.Sprintf("%.3g", s.FLOPs) {
 		fmt.Fprintf(w, "\n                %s at the density asked for, which whole blocks do not have", asked)
 	}
+	if s.GrowthFLOPs > 0 {
+		fmt.Fprintf(w, "\n                %.3g more for the dense gradients of growth at the updates, %.1f %%", s.GrowthFLOPs, 100*s.GrowthFLOPs/s.FLOPs)
+	}
 	fmt.Fprintln(w)
 	if s.Updated {
 		fmt.Fprintf(w, "topology        %.1f %% of the dense weights were active at some time (explored DOF)\n", 100*s.ExploredDOF)

@@ -19,6 +19,9 @@ func WriteDry(w io.Writer, d *train.Dry) error {
 		c.MaxSteps, c.BatchSize*c.Accumulation, c.SeqLen, len(d.Plan.UpdateAt), c.LearningRate)
 	fmt.Fprintf(w, "     %.3g FLOPs by the paper's count, %.2f epochs of %d examples\n",
 		d.Plan.FLOPs(c.MaxSteps), sequences/float64(d.Plan.Text.TrainExamples), d.Plan.Text.TrainExamples)
+	if growth := d.Plan.GrowthFLOPs(c.MaxSteps); growth > 0 {
+		fmt.Fprintf(w, "     %.3g more for the dense gradients of growth at the updates, %.1f %%\n", growth, 100*growth/d.Plan.FLOPs(c.MaxSteps))
+	}
 	writeTokens(w, d)
 	fmt.Fprintf(w, "disk: %s a checkpoint, %s at most in %s", Mebibytes(d.CheckpointBytes), Mebibytes(d.DiskBytes), d.Dir)
 	if d.FreeBytes >= 0 {

@@ -36,6 +36,9 @@ func Write(w io.Writer, e model.CostEstimate) error {
 		row("  at the density asked for", sci(e.AskedNonEmbeddingFLOPs), "", "")
 	}
 	row("everything", "", sci(e.ExecutedFLOPs), sci(e.DenseExecutedFLOPs))
+	if e.GrowthFLOPs > 0 {
+		row("  and at an update, for growth", "", sci(e.GrowthFLOPs), "")
+	}
 	row("")
 	row(fmt.Sprintf("MEMORY FOR MICRO-BATCHES OF %d", e.MicroBatch), "this model", "dense")
 	for _, p := range e.Memory {

@@ -76,6 +76,7 @@ type Train struct {
 	PredictionsPerWeight float64 // masked positions so far, over the same
 	MFU                  float64 // model FLOP utilization: FLOPs a second over the device's peak
 	SecondsLeft          float64 // until the last step, at the speed since the last record
+	GrowthFLOPs          float64 // of dense gradients for growth so far, which FLOPs has not
 }
 
 // Kind implements [Record].
@@ -99,6 +100,7 @@ func (r *Train) columns() []column {
 		equal("predictions_per_weight", &r.PredictionsPerWeight),
 		clocked("mfu", &r.MFU),
 		clocked("seconds_left", &r.SecondsLeft),
+		equal("growth_flops", &r.GrowthFLOPs),
 	)...)
 }
 

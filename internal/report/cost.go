@@ -26,13 +26,13 @@ var (
 	}
 	allFLOPs = cost{
 		name: "pareto-all", title: "Loss against all FLOPs", short: "FLOPs",
-		caption: "all FLOPs of training that are executed: those of embeddings and heads too, which the paper's count leaves out. At small widths they are most of a sparse model's work.",
+		caption: "all FLOPs of training that are executed: those of embeddings and heads too, and the dense gradients of growth, which the paper's count leaves out. At small widths they are most of a sparse model's work.",
 		axis:    axis{label: "training FLOPs, all that are executed", log: true, format: metric},
 		of: func(r *Run) float64 {
 			if r.Estimate == nil {
 				return math.NaN()
 			}
-			return r.Estimate.ExecutedFLOPs * r.sequencesPerStep() * float64(r.Final().Step)
+			return r.sequencesPerStep() * (r.Estimate.ExecutedFLOPs*float64(r.Final().Step) + r.Estimate.GrowthFLOPs*float64(len(r.Topology)))
 		},
 	}
 )

@@ -47,6 +47,10 @@ type Result struct {
 	Steps          int64    `json:"steps"`  // finished optimizer steps
 	Tokens         int64    `json:"tokens"` // of the training examples of these steps, padding included
 	FLOPs          float64  `json:"flops"`  // of these steps: the paper's count, forward and backward
+	// All FLOPs that these steps executed, embeddings, heads and growth too, and of them
+	// those of the dense gradients of growth by gradient. 0 in results of older versions.
+	ExecutedFLOPs float64 `json:"executed_flops,omitempty"`
+	GrowthFLOPs   float64 `json:"growth_flops,omitempty"`
 
 	MLMLoss     *float64 `json:"mlm_loss"` // nats, on the validation text
 	MLMAccuracy *float64 `json:"mlm_accuracy"`

@@ -236,6 +236,7 @@ func (s *Sweep) make(ctx context.Context, r *Run, watch *runWatch) (*Result, Tim
 		c = watch.plan.Config
 		result.Text, result.UnigramEntropy = &watch.plan.Text.Fingerprint, &watch.plan.Text.UnigramEntropy
 		result.FLOPs = watch.plan.FLOPs(result.Steps)
+		result.ExecutedFLOPs, result.GrowthFLOPs = watch.plan.ExecutedFLOPs(result.Steps), watch.plan.GrowthFLOPs(result.Steps)
 		result.Tokens = result.Steps * int64(c.BatchSize*c.Accumulation) * int64(c.SeqLen)
 	}
 	result.Config, err = settings.Encode(&c)

@@ -197,6 +197,11 @@ func TestSweep(t *testing.T) {
 		if want := 24 * 3 * (2*32*d*8*32*32 + 4*32*32*32); r.FLOPs != want {
 			t.Errorf("%s: found %v FLOPs, expected %v", r.Name, r.FLOPs, want)
 		}
+		// 3 updates of 2 sequences with the weight gradient at every position.
+		growth := map[bool]float64{true: 3 * 2 * 2 * 32 * 8 * 32 * 32}[strings.Contains(r.Name, "gradient")]
+		if r.GrowthFLOPs != growth || !(r.ExecutedFLOPs > r.FLOPs+growth) || r.UnigramEntropy == nil {
+			t.Errorf("%s: found %v FLOPs of growth, %v executed, unigram entropy %v, expected %v, more than both, and one", r.Name, r.GrowthFLOPs, r.ExecutedFLOPs, r.UnigramEntropy, growth)
+		}
 	}
 	// All three candidates, of a seed of their own, are none of the grid's runs, and seeds 1 and 2 got
 	// the rate of the best.
