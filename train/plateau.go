@@ -6,5 +6,8 @@ package train
 const PlateauMargin = 0.1
 
 // OnPlateau tells whether a validation MLM loss is not yet PlateauMargin below the unigram
-// entropy of the text; both are in nats.
-func OnPlateau(loss, unigramEntropy float64) bool { return !(loss < unigramEntropy-PlateauMargin) }
+// entropy of the text; both are in nats. Of a text without entropy, one word over and over,
+// it is false.
+func OnPlateau(loss, unigramEntropy float64) bool {
+	return unigramEntropy > 0 && !(loss < unigramEntropy-PlateauMargin)
+}

@@ -20,9 +20,6 @@ type group struct {
 	sd     float64 // of the sample; NaN of one run
 }
 
-// denseSeries is the kind of the dense models.
-const denseSeries = "dense"
-
 // ended says whether a run was trained to its end and has a final loss. It counts
 // with its last evaluation, and only after its last step.
 func (r *Run) ended() bool { return r.atItsEnd() && finite(r.loss()) }
