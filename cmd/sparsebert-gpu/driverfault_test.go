@@ -191,7 +191,7 @@ func newFaultyRuns(t *testing.T, precision, growth string) *faultyRuns {
 	in := newInputs(t)
 	r := &faultyRuns{t: t, dir: t.TempDir(), busy: map[int]bool{}, args: []string{
 		"train", "--device", "sim", "--precision", precision, "--quiet",
-		"--corpus", in.file("good.txt", goodText[:40*32]), "--valid", in.file("valid.txt", goodText[:2*32]), "--vocab-size", "30",
+		"--corpus", in.file("good.txt", goodText[:40*32]), "--valid", in.file("valid.txt", strings.ReplaceAll(goodText[:2*32], "ran", "sat")), "--vocab-size", "30",
 		"--layers", "1", "--hidden", "32", "--heads", "1", "--ffn", "32", "--block-size", "16", "--sparsity", "0.25", "--prune-ratio", "1", "--growth", growth,
 		"--seq-len", "8", "--batch-size", "2", "--max-steps", "2", "--updates", "2", "--save-steps", "1",
 	}}

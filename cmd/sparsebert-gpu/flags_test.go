@@ -72,7 +72,7 @@ func TestFlagsOfOtherCommands(t *testing.T) {
 // it is given.
 func TestWordsOfEnumerations(t *testing.T) {
 	for key, words := range map[string]string{
-		"method": "dynamic, static, dense, partial", "growth": "random, gradient, fan-in", "init": "truncated-normal, glorot",
+		"method": "dynamic, static, dense, partial", "growth": "random, gradient, fan-in, gradient-fan-in", "init": "truncated-normal, glorot",
 		"partial_rest": "frozen, zero",
 	} {
 		s, _ := settings.Find(key)
