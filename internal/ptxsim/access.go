@@ -56,7 +56,7 @@ func (w *warp) accessValue(lane int, sp space, addr uint64, n int, k accessKind,
 			data = p[addr : addr+uint64(n)]
 		}
 	default:
-		data, state, bad = w.global(addr, n, k.write(), value)
+		data, state, bad = w.global(lane, addr, n, k, value)
 		if bad == nil && sp == spaceConst {
 			if a, _ := w.blk.launch.dev.find(addr); !a.readOnly {
 				data, bad = nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes at %s, which is not constant memory", n, a.label)}
@@ -131,7 +131,7 @@ var memoryClass = map[space]Class{
 
 // cacheHints are modifiers without effect here.
 var cacheHints = []string{
-	"ca", "cg", "cs", "lu", "cv", "wb", "wt", "nc", "weak", "cta", "cluster", "gpu", "sys",
+	"ca", "cg", "cs", "lu", "cv", "wb", "wt", "nc", "weak",
 	"L1::evict_normal", "L1::evict_unchanged", "L1::evict_first", "L1::evict_last", "L1::no_allocate",
 	"L2::evict_normal", "L2::evict_first", "L2::evict_last", "L2::64B", "L2::128B", "L2::256B",
 }
@@ -144,8 +144,8 @@ func (x *building) policy(n int) []operand {
 }
 
 // memory reads the modifiers that ld and st share: the space, the hints, the
-// number of elements, whether the access is strong, and the type.
-func (x *building) memory() (sp space, t typ, n int, strong bool) {
+// number of elements, the kind of access that a load is, and the type.
+func (x *building) memory() (sp space, t typ, n int, k accessKind, order ordering) {
 	t = x.typ(func(t typ) bool { return t.kind != kindPred && t.bits >= 8 && t.kind != kindHalf2 })
 	n = 1
 	switch x.opt("v2", "v4") {
@@ -157,9 +157,15 @@ func (x *building) memory() (sp space, t typ, n int, strong bool) {
 	if n*t.bytes() > 16 {
 		x.bad("more than 16 bytes")
 	}
-	strong = x.opt("volatile", "relaxed", "acquire", "release") != ""
+	switch strong := slices.ContainsFunc(x.mods, func(m string) bool { return m == "relaxed" || m == "acquire" || m == "release" }); {
+	case x.has("volatile"):
+		k = volatileRead
+	case strong:
+		k = strongRead
+	}
+	order = x.ordering()
 	sp = spaces[x.opt("global", "shared", "shared::cta", "local", "const", "param")]
-	if strong && (sp == spaceGlobal || sp == spaceGeneric) {
+	if k.strong() && (sp == spaceGlobal || sp == spaceGeneric) {
 		x.prog.ordered = true
 	}
 	for x.opt(cacheHints...) != "" {
@@ -168,7 +174,7 @@ func (x *building) memory() (sp space, t typ, n int, strong bool) {
 		x.in.args = x.policy(2)
 	}
 	x.class = memoryClass[sp]
-	return sp, t, n, strong
+	return sp, t, n, k, order
 }
 
 // vector returns the n operands of a memory instruction's value.
@@ -184,7 +190,7 @@ func (x *building) vector(i, n int) []operand {
 }
 
 func buildLd(x *building) exec {
-	sp, t, n, strong := x.memory()
+	sp, t, n, k, order := x.memory()
 	x.nargs(2, 2)
 	at := x.place(1, sp)
 	if sp == spaceParam && at.space == spaceParam && x.returnsToCaller() {
@@ -200,10 +206,6 @@ func buildLd(x *building) exec {
 			e = o.sym.typ.mask()
 		}
 		extend = append(extend, e)
-	}
-	k := plainRead
-	if strong {
-		k = strongRead
 	}
 	if at.space == spaceParam && sp == spaceParam && x.in.args[1].sym != nil && x.in.args[1].sym.space == spaceParam {
 		return loadParameters(x.addr[x.in.args[1].sym]+at.off, dst, t, extend)
@@ -242,6 +244,9 @@ func buildLd(x *building) exec {
 			switch sp {
 			case spaceGlobal:
 				global.put(addr)
+				if k.strong() {
+					w.synchronize(addr, order, true, false)
+				}
 			case spaceShared:
 				shared.put(addr)
 			}
@@ -280,7 +285,7 @@ func (d *decoder) returnsToCaller() bool {
 }
 
 func buildSt(x *building) exec {
-	sp, t, n, strong := x.memory()
+	sp, t, n, k, order := x.memory()
 	x.nargs(2, 2)
 	at := x.place(0, sp)
 	if sp == spaceConst || at.space == spaceParam {
@@ -291,10 +296,7 @@ func buildSt(x *building) exec {
 	for _, o := range x.vector(1, n) {
 		src = append(src, x.srcOperand(o, t, true))
 	}
-	k := plainWrite
-	if strong {
-		k = strongWrite
-	}
+	k |= plainWrite
 	return func(w *warp, m uint32) {
 		if w.storeSpan(at, m, src, size, k) {
 			return
@@ -330,6 +332,9 @@ func buildSt(x *building) exec {
 			switch sp {
 			case spaceGlobal:
 				global.put(addr)
+				if k.strong() {
+					w.synchronize(addr, order, false, true)
+				}
 			case spaceShared:
 				shared.put(addr)
 			}

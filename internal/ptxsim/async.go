@@ -87,7 +87,7 @@ func buildCp(x *building) exec {
 				data, _ := window.bytes(addr, n, false)
 				if data == nil || take < n {
 					var bad *violation
-					if data, _, bad = w.global(addr, take, false, nil); bad != nil {
+					if data, _, bad = w.global(l, addr, take, plainRead, nil); bad != nil {
 						w.fail(l, bad.kind, "%s", bad.detail)
 						return
 					}

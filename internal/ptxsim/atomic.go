@@ -103,8 +103,7 @@ func buildAtom(x *building) exec {
 	if n > 1 && (t.integer() || n*t.bytes() > 16) {
 		x.bad("a vector of %d is not supported for type %v", n, t)
 	}
-	x.opt("relaxed", "acquire", "release", "acq_rel")
-	x.opt("cta", "cluster", "gpu", "sys")
+	order := x.ordering()
 	sp := spaces[x.opt("global", "shared", "shared::cta")]
 	operands := 1
 	if name == "cas" {
@@ -140,6 +139,7 @@ func buildAtom(x *building) exec {
 	}
 	return func(w *warp, m uint32) {
 		base, vc := w.r[at.base], w.r[c]
+		w.swaps = name == "cas"
 		for i := range b {
 			vb := w.r[b[i]]
 			for left := m; left != 0; left &= left - 1 {
@@ -149,9 +149,13 @@ func buildAtom(x *building) exec {
 				if !ok {
 					return
 				}
+				if at.space != spaceShared {
+					w.synchronize(addr, order, true, true)
+				}
 				w.r[d[i]][l] = old
 			}
 		}
+		w.swaps = false
 	}
 }
 

@@ -95,7 +95,7 @@ func (x *building) warpBarrier() exec {
 	x.nargs(1, 1)
 	mask := x.src(0, b32)
 	return func(w *warp, _ uint32) {
-		w.members(mask, func(uint32) { w.blk.shared.advance(w) })
+		w.members(mask, func(uint32) { w.blk.advance(w) })
 	}
 }
 
@@ -117,5 +117,5 @@ func buildFence(x *building) exec {
 	if scope != "cta" {
 		x.prog.ordered = true
 	}
-	return func(*warp, uint32) {}
+	return func(w *warp, _ uint32) { w.fence(scope == "cta") }
 }

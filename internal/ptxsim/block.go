@@ -21,6 +21,7 @@ type blockRun struct {
 
 	times  blockTimes // with Options.Latencies
 	phases map[uint64]*phaseTime
+	race   *Fault // in global memory; nil: none so far
 }
 
 // barrier is one of a block's 16.
@@ -32,6 +33,8 @@ type barrier struct {
 	thread   int     // one that waits, for errors
 	pc       int
 	votes    []vote
+	known    times   // what comes before the arrivals, in the block
+	past     history // and in others
 }
 
 // vote is what a warp brings to bar.red.
@@ -145,7 +148,7 @@ func (b *blockRun) start(i int) {
 		w.reset(ctaid)
 	}
 	b.orderAll()
-	b.steps = 0
+	b.steps, b.race = 0, nil
 }
 
 // resume executes about so many instructions more; done says that the block has ended.
@@ -170,6 +173,9 @@ func (b *blockRun) resume(budget int64) (done bool, err error) {
 			}
 		}
 		if ended == len(b.warps) {
+			if b.race != nil {
+				return true, b.race
+			}
 			return true, b.ended()
 		}
 		if !ran {
@@ -242,6 +248,10 @@ func (b *blockRun) arrive(w *warp, id, expected int, wait bool, sum barrierSum, 
 	r.arrived += warpSize
 	r.expected, r.whole, r.pc, r.thread = expected, whole, w.pc-1, w.id*warpSize
 	r.votes = append(r.votes, vote{w, finish, sum})
+	r.arrivedWith(w)
+	if !wait {
+		b.release(w)
+	}
 	if wait {
 		w.status = warpAtBarrier
 		r.warps = append(r.warps, w)
@@ -285,11 +295,9 @@ func (b *blockRun) complete(id int) {
 		}
 	}
 	b.timeBarrier(r)
+	b.meet(r)
 	for _, o := range r.warps {
 		o.status = warpReady
 	}
 	b.barriers[id] = barrier{warps: r.warps[:0], votes: r.votes[:0]}
-	// A barrier of a part of the block also counts as one of the whole: that can
-	// hide a race between the others, and never invents one.
-	b.orderAll()
 }

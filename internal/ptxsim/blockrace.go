@@ -2,57 +2,134 @@ package ptxsim
 
 import "fmt"
 
-// owner remembers which blocks of a launch touched a byte of global memory:
-// linear block + 1, 0 for none, manyBlocks for several readers.
-type owner struct{ writer, reader uint32 }
-
-const manyBlocks = 1<<32 - 1
-
-// blockRaces finds races between the blocks of a launch, which run one after
-// another on one goroutine. It belongs to kernels without atomics and fences on global
-// memory: their blocks have no way to wait for each other, so whatever one
-// writes no other may touch.
+// blockRaces finds races in global memory, between the threads of a block and between the
+// blocks of a launch: two threads touch a byte, one of them writes something else than is
+// there, they are not both strong, and nothing orders them (order.go, acquire.go). All runs
+// on one goroutine.
 type blockRaces struct {
-	owners [][]owner // slot, byte
+	traces  map[uint64]*[traceBytes]trace // by address / traceBytes
+	objects map[uint64]*syncObject        // by address
 }
 
-// check records an access of n bytes of slot memory at addr by a block, a write of
-// value if that is not nil.
-func (r *blockRaces) check(d *Device, addr uint64, n int, write bool, value []byte, block int) *violation {
-	a, off := d.find(addr)
-	slot := addr >> slotBits
-	if r.owners[slot] == nil {
-		r.owners[slot] = make([]owner, len(a.data))
+const traceBytes = 1 << 10
+
+// trace is who touched a byte last. The entries are those of the block's shadow.
+type trace struct {
+	write, read           uint32
+	writeBlock, readBlock int32 // linear block + 1, 0 for none, manyBlocks for several readers
+	swapped               bool  // compare and swap wrote it: a plain read before one is how such loops begin
+}
+
+const manyBlocks = -1
+
+func newBlockRaces() *blockRaces {
+	return &blockRaces{traces: map[uint64]*[traceBytes]trace{}, objects: map[uint64]*syncObject{}}
+}
+
+// forget is for when a block's time begins anew.
+func (r *blockRaces) forget() {
+	clear(r.traces)
+	clear(r.objects)
+}
+
+// follows says whether all that entry e of a block stands for comes before the next access of w's lane.
+func (w *warp) follows(block int32, e uint32, lane int) bool {
+	switch {
+	case block == 0:
+		return true
+	case block == manyBlocks:
+		return len(w.past) > 0 // those that it knows of may be the ones
+	case int(block) == w.blk.index+1:
+		return w.before(e, lane)
 	}
-	me := uint32(block) + 1
-	for i := range r.owners[slot][off : off+uint64(n)] {
-		o := &r.owners[slot][off+uint64(i)]
-		switch {
-		case o.writer != 0 && o.writer != me && value != nil && value[i] == a.data[off+uint64(i)]:
-		case o.writer != 0 && o.writer != me:
-			return &violation{ErrRace, fmt.Sprintf("global memory at %s+%d, which block %d of this launch wrote", a.label, off+uint64(i), o.writer-1)}
-		case write && o.reader == manyBlocks:
-			return &violation{ErrRace, fmt.Sprintf("global memory at %s+%d, which several blocks of this launch read", a.label, off+uint64(i))}
-		case write && o.reader != 0 && o.reader != me:
-			return &violation{ErrRace, fmt.Sprintf("global memory at %s+%d, which block %d of this launch read", a.label, off+uint64(i), o.reader-1)}
-		case write:
-			o.writer = me
-		case o.reader == 0:
-			o.reader = me
-		case o.reader != me:
-			o.reader = manyBlocks
+	t := w.past[int(block)-1]
+	if t == nil {
+		return false
+	}
+	if e&kindMask != byBlock {
+		return t[e>>entryWarp&31] >= entryTime(e)
+	}
+	for _, known := range t {
+		if known >= entryTime(e) {
+			return true
 		}
+	}
+	return false
+}
+
+// check records an access of the bytes data of slot memory at addr, a write of value if that is not nil.
+func (r *blockRaces) check(w *warp, lane int, addr uint64, data []byte, k accessKind, value []byte) *violation {
+	var page *[traceBytes]trace
+	for i := range data {
+		at := addr + uint64(i)
+		if page == nil || at%traceBytes == 0 {
+			if page = r.traces[at/traceBytes]; page == nil {
+				page = new([traceBytes]trace)
+				r.traces[at/traceBytes] = page
+			}
+		}
+		t := &page[at%traceBytes]
+		if t.writeBlock != 0 && !(k.strong() && t.write&strongly != 0) && !(t.swapped && !k.write()) && !w.follows(t.writeBlock, t.write&^kindMask, lane) {
+			if k.write() && value != nil && value[i] == data[i] {
+				continue
+			}
+			return w.raceWith(at, t.writeBlock, t.write&^kindMask, "wrote")
+		}
+		if k.write() && !w.swaps && !w.follows(t.readBlock, t.read, lane) {
+			return w.raceWith(at, t.readBlock, t.read, "read")
+		}
+		w.trace(t, lane, k)
 	}
 	return nil
 }
 
-// global returns n bytes of global or constant memory after all checks, for a write of
-// value if that is not nil.
-func (w *warp) global(addr uint64, n int, write bool, value []byte) (data, state []byte, bad *violation) {
+// trace enters an access that races with nothing.
+func (w *warp) trace(t *trace, lane int, k accessKind) {
+	me, block := w.order.now<<entryStamp|uint32(w.id<<entryWarp|lane), int32(w.blk.index+1)
+	switch {
+	case k.write():
+		t.write, t.writeBlock, t.swapped = me, block, w.swaps
+		if k.strong() {
+			t.write |= strongly
+		}
+	case k.strong():
+	case t.readBlock == block:
+		w.record(nil, &t.read, lane, plainRead)
+	case w.follows(t.readBlock, t.read, lane):
+		t.read, t.readBlock = me, block
+	default:
+		t.readBlock = manyBlocks
+	}
+}
+
+func (w *warp) raceWith(addr uint64, block int32, e uint32, what string) *violation {
+	a, off := w.blk.launch.dev.find(addr)
+	who := ""
+	switch {
+	case block == manyBlocks:
+		who = "several blocks of this launch"
+	case int(block) != w.blk.index+1:
+		who = fmt.Sprintf("block %d of this launch", block-1)
+	case e&kindMask == byBlock:
+		who = "several threads of the block"
+	case e&kindMask == byWarp:
+		who = fmt.Sprintf("several threads of warp %d", e&entryThread>>entryWarp)
+	default:
+		who = fmt.Sprintf("thread %d", e&entryThread)
+	}
+	return &violation{ErrRace, fmt.Sprintf("global memory at %s+%d, which %s %s, with nothing that orders them", a.label, off, who, what)}
+}
+
+// global returns n bytes of global or constant memory after all checks of one lane's access, for a
+// write of value if that is not nil.
+func (w *warp) global(lane int, addr uint64, n int, k accessKind, value []byte) (data, state []byte, bad *violation) {
 	st := w.blk.launch
-	data, state, bad = st.dev.check(addr, n, write)
-	if bad == nil && st.races != nil {
-		bad = st.races.check(st.dev, addr, n, write, value, w.blk.index)
+	data, state, bad = st.dev.check(addr, n, k.write())
+	// What a race leads to may say more: it is reported when the block has ended without another fault.
+	if b := w.blk; bad == nil && st.races != nil && b.race == nil {
+		if race := st.races.check(w, lane, addr, data, k, value); race != nil {
+			b.race = w.newFault(w.pc-1, lane, race.kind, race.detail)
+		}
 	}
 	return data, state, bad
 }

@@ -94,12 +94,12 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 			a.freed, a.data, a.state = true, nil, nil
 		}()
 	}
-	switch {
-	case k.prog.ordered:
-		return st.runOrdered(blocks)
-	case d.opt.BlockRaces:
+	if d.opt.BlockRaces {
 		workers = 1
-		st.races = &blockRaces{owners: make([][]owner, len(d.slots))}
+		st.races = newBlockRaces()
+	}
+	if k.prog.ordered {
+		return st.runOrdered(blocks)
 	}
 	var (
 		next, stopAt atomic.Int64

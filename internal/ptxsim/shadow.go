@@ -81,29 +81,6 @@ func (s *shadow) tick() (anew bool) {
 	return true
 }
 
-// orderAll makes all that the block did come before all that it does now.
-func (b *blockRun) orderAll() {
-	s := &b.shared.shadow
-	s.tick()
-	for _, w := range b.warps {
-		w.order.now = s.time
-		for i := range w.order.known {
-			w.order.known[i] = s.time - 1
-		}
-		w.order.limit = s.time << entryStamp
-	}
-}
-
-// advance orders the accesses of a warp's threads: those of now come before the next ones.
-func (s *shadow) advance(w *warp) {
-	if s.tick() {
-		for _, o := range w.blk.warps {
-			o.order = clock{now: s.time, limit: s.time << entryStamp}
-		}
-	}
-	w.order.known[w.id], w.order.now = s.time-1, s.time
-}
-
 // before says whether all of what read entry e stands for comes before the next access of w's lane.
 func (w *warp) before(e uint32, lane int) bool {
 	if e < w.order.limit {

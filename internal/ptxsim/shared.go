@@ -79,12 +79,14 @@ type accessKind uint8
 const (
 	plainRead accessKind = iota
 	plainWrite
-	strongRead // volatile, relaxed, acquire: does not race with strong writes
+	strongRead // relaxed, acquire: does not race with strong writes
 	strongWrite
+	volatileRead // strong in global memory and plain in shared memory, where a barrier is expected
+	volatileWrite
 )
 
 func (k accessKind) write() bool  { return k&1 != 0 }
-func (k accessKind) strong() bool { return k&2 != 0 }
+func (k accessKind) strong() bool { return k >= strongRead }
 
 // access is one thread's access of shared memory.
 type access struct {
@@ -104,6 +106,9 @@ func (s *shared) check(addr uint64, n int, by access) (data, state []byte, bad *
 		if bad := s.checkState(addr, state, by.kind); bad != nil {
 			return nil, nil, bad
 		}
+	}
+	if by.kind >= volatileRead {
+		by.kind &= 1
 	}
 	if at, other, what := s.touch(int(addr), data, by); what != "" {
 		return nil, nil, &violation{ErrRace, fmt.Sprintf("shared memory at %s, which %s %s since the last barrier", describe(s.vars, uint64(at)), other, what)}

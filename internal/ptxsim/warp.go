@@ -43,20 +43,25 @@ type warp struct {
 	state []byte             // of local
 	count *Counters
 
-	pc, nextPC int // nextPC: smallest pc of waiting
-	active     uint32
-	live       uint32
-	waiting    []group
-	parked     []group
-	status     warpState
-	order      clock  // of its accesses to shared memory
-	spins      bool   // has used up its turn while some lanes waited for theirs
-	yielded    bool   // gives the other warps a turn
-	carry      uint32 // condition code flag of each lane
-	async      asyncCopies
-	steps      int64
-	fault      *Fault
-	timer      *warpTimer // nil without Options.Latencies
+	pc, nextPC  int // nextPC: smallest pc of waiting
+	active      uint32
+	live        uint32
+	waiting     []group
+	parked      []group
+	status      warpState
+	order       clock   // of its accesses
+	past        history // what it has acquired of other blocks
+	heard       history // what it will have acquired with a fence
+	fenced      history // what its relaxed writes tell of; nil: nothing
+	fencedBlock bool    // in the scope of the block only
+	spins       bool    // has used up its turn while some lanes waited for theirs
+	swaps       bool    // executes a compare and swap
+	yielded     bool    // gives the other warps a turn
+	carry       uint32  // condition code flag of each lane
+	async       asyncCopies
+	steps       int64
+	fault       *Fault
+	timer       *warpTimer // nil without Options.Latencies
 
 	shuffles map[shuffleKey]*shuffled // that were needed so far
 
@@ -106,6 +111,7 @@ func (w *warp) reset(ctaid Dim3) {
 	w.waiting, w.parked = w.waiting[:0], w.parked[:0]
 	w.status, w.fault, w.carry = warpReady, nil, 0
 	w.spins, w.yielded, w.steps = false, false, 0
+	w.past, w.heard, w.fenced = nil, nil, nil
 	w.async = asyncCopies{pending: w.async.pending[:0]}
 	if w.timer != nil {
 		w.timer.reset()
@@ -338,11 +344,14 @@ func (w *warp) fail(lane int, kind error, format string, args ...any) {
 }
 
 func (w *warp) failAt(pc, lane int, kind error, format string, args ...any) {
-	if w.fault != nil {
-		return
+	if w.fault == nil {
+		w.fault = w.newFault(pc, lane, kind, fmt.Sprintf(format, args...))
 	}
-	w.fault = &Fault{
+}
+
+func (w *warp) newFault(pc, lane int, kind error, detail string) *Fault {
+	return &Fault{
 		Kind: kind, Kernel: w.prog.kernel, File: w.prog.file, Line: w.prog.code[pc].line,
-		Block: w.blk.ctaid, Thread: w.blk.tid(w.id*warpSize + lane), Detail: fmt.Sprintf(format, args...),
+		Block: w.blk.ctaid, Thread: w.blk.tid(w.id*warpSize + lane), Detail: detail,
 	}
 }
