@@ -27,7 +27,7 @@ type Options struct {
 	SharedBytes     int   // shared memory of a block, static and dynamic; default 232448, as on an H100
 	Multiprocessors int   // what launches are told of; default 132
 	Threads         int   // goroutines that run the blocks of a launch; default GOMAXPROCS
-	BlockRaces      bool  // find races between blocks in global memory; slower, on one goroutine
+	BlockRaces      bool  // find races in global memory, within a block and between blocks; slower, on one goroutine
 	MaxInstructions int64 // warp instructions of one block before a launch fails; default 1 << 33
 }
 

@@ -70,18 +70,18 @@ func (w *warp) accessValue(lane int, sp space, addr uint64, n int, k accessKind,
 }
 
 func (w *warp) localBytes(lane int, addr uint64, n int, k accessKind) (data, state []byte, bad *violation) {
-	size := uint64(w.prog.localSize)
-	if addr > size || addr+uint64(n) > size || len(w.state) == 0 {
-		return nil, nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes of local memory at %s", n, describe(w.prog.localVars, addr))}
+	vars := w.prog.localVars
+	i, off := addr/localSpan-1, addr%localSpan
+	if i >= uint64(len(vars)) || off+uint64(n) > uint64(vars[i].size) {
+		return nil, nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes of local memory at %s", n, describe(vars, addr))}
 	}
-	from := uint64(lane)*size + addr
+	from := uint64(lane*w.prog.localSize+vars[i].store) + off
 	data, state = w.local[from:from+uint64(n)], w.state[from:from+uint64(n)]
-	for i, st := range state {
-		switch {
-		case st&stateValid == 0:
-			return nil, nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes of local memory at %s", n, describe(w.prog.localVars, addr))}
-		case !k.write() && st&stateWritten == 0:
-			return nil, nil, &violation{ErrUninitialized, "local memory at " + describe(w.prog.localVars, addr+uint64(i))}
+	if !k.write() {
+		for i, st := range state {
+			if st&stateWritten == 0 {
+				return nil, nil, &violation{ErrUninitialized, "local memory at " + describe(vars, addr+uint64(i))}
+			}
 		}
 	}
 	return data, state, nil

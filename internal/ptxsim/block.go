@@ -117,10 +117,7 @@ func (m *blockMemory) warp(id int, prog *program) *warp {
 	}
 	w.r = w.r[:prog.regs]
 	w.p = slices.Grow(w.p[:0], prog.preds)[:prog.preds]
-	n := 0
-	if len(prog.localVars) > 0 {
-		n = warpSize * prog.localSize
-	}
+	n := warpSize * prog.localSize
 	w.local, w.state = slices.Grow(w.local[:0], n)[:n], slices.Grow(w.state[:0], n)[:n]
 	return w
 }

@@ -141,7 +141,7 @@ func buildCall(x *building) exec {
 			if o.sym.size != formals[i].size {
 				x.bad("%s has %d bytes, %s of %s has %d", o.sym.name, o.sym.size, formals[i].name, f.name, formals[i].size)
 			}
-			out = append(out, localCopy{int(x.addr[o.sym]), int(x.addr[formals[i]]), o.sym.size})
+			out = append(out, localCopy{x.stored(o.sym), x.stored(formals[i]), o.sym.size})
 		}
 		return out
 	}
@@ -163,6 +163,11 @@ func buildCall(x *building) exec {
 		}
 		w.branch(entry, m)
 	}
+}
+
+// stored returns where the bytes of a local variable are among those of its thread.
+func (d *decoder) stored(y *symbol) int {
+	return d.prog.localVars[d.addr[y]/localSpan-1].store
 }
 
 // localCopy pairs an argument with its place in the callee.

@@ -75,7 +75,7 @@ func decodeProgram(m *Module, fn *function, kernel bool) (*program, error) {
 
 func newDecoder(m *Module, fn *function) *decoder {
 	return &decoder{
-		mod: m, prog: &program{kernel: fn.name, file: m.name, preds: firstPred, localSize: localBase},
+		mod: m, prog: &program{kernel: fn.name, file: m.name, preds: firstPred},
 		regs: map[*symbol]int{}, preds: map[*symbol]int{}, addr: map[*symbol]uint64{}, lits: map[uint64]int{}, addrs: map[*symbol]int{},
 		specs: map[string]int{}, entries: map[*function]int{}, returns: map[*function]int{},
 	}
@@ -161,10 +161,9 @@ func (d *decoder) callee(in *inst) *function {
 	return nil
 }
 
-const (
-	localBase  = 64
-	localGuard = 32
-)
+// Each local variable has addresses of its own, far from those of the others, so that an index far
+// out of bounds does not land in one of them.
+const localSpan = 1 << 21
 
 // layout gives every shared, local and parameter variable its address.
 func (d *decoder) layout(order []*function, kernel bool) {
@@ -177,15 +176,15 @@ func (d *decoder) layout(order []*function, kernel bool) {
 		}
 		at = alignUp(at, max(y.align, 128))
 		d.addr[y] = uint64(at)
-		p.sharedVars = append(p.sharedVars, variable{y.name, at, y.size})
+		p.sharedVars = append(p.sharedVars, variable{name: y.name, off: at, size: y.size})
 		p.sharedStatic = alignUp(p.sharedStatic, y.align) + y.size
-		at = alignUp(at+y.size, 128) + sharedGuard
+		at = alignUp(at+y.size, 128) + sharedGap(at, y.size)
 	}
 	local := func(y *symbol) {
-		off := alignUp(p.localSize, max(y.align, 16))
+		off := localSpan * (len(p.localVars) + 1)
 		d.addr[y] = uint64(off)
-		p.localVars = append(p.localVars, variable{y.name, off, y.size})
-		p.localSize = alignUp(off+y.size, 16) + localGuard
+		p.localVars = append(p.localVars, variable{name: y.name, off: off, size: y.size, store: p.localSize})
+		p.localSize = alignUp(p.localSize+y.size, 16)
 	}
 	var modShared []*symbol
 	for _, y := range d.mod.top.names {
@@ -233,7 +232,7 @@ func (d *decoder) layout(order []*function, kernel bool) {
 			}
 		}
 	}
-	if p.localSize > 1<<20 || at > 1<<30 {
+	if p.localSize > 1<<20 || len(p.localVars) > 1000 || at > 1<<30 {
 		d.fail(order[len(order)-1].line, "variables of %s are too large: %d bytes local, %d bytes shared", p.kernel, p.localSize, p.sharedStatic)
 	}
 	p.dynamicAt = alignUp(at, dynAlign)

@@ -13,7 +13,7 @@ type Options struct {
 	MemoryBytes     int64      // global memory; default 4 GiB
 	SharedBytes     int        // shared memory of a block, static and dynamic; default 232448, as on an H100
 	Threads         int        // goroutines that run blocks; default GOMAXPROCS
-	BlockRaces      bool       // find races between blocks in global memory, in kernels without global atomics and fences; on one goroutine, with 8 bytes more for each byte touched
+	BlockRaces      bool       // find races in global memory, within a block and between blocks; slow, on one goroutine, with 20 bytes more for each byte touched
 	MaxInstructions int64      // warp instructions that one block may execute before ErrDeadlock; default 1 << 33
 	Latencies       *Latencies // makes launches tell their time (Device.Timing), with the same results and counters; slower
 }

@@ -36,15 +36,18 @@
 //
 // Every access to memory: bounds, alignment, use after Free, writes to constant
 // memory, and reads of bytes that nothing wrote. Allocations lie 1 TiB apart;
-// shared and local variables have gaps between them. In shared memory a race is
-// an error: two threads touch a byte between two barriers, one of them
-// writes something else than is there, and they are not both atomic or volatile; bar.warp.sync orders the threads of its
-// warp. The target of a cp.async is out of reach from its issue to
+// shared variables have gaps between them, and each local variable has addresses far from
+// those of the others. In shared memory a race is an error: two threads touch a byte, one of
+// them writes something else than is there, they are not both atomic, relaxed, acquire or
+// release, and no barrier orders them: one at which both their warps were, or a bar.warp.sync
+// for two threads of a warp. Volatile accesses of shared memory count as plain ones. The target of a cp.async is out of reach from its issue to
 // its thread's wait, and for other threads to the barrier after that. A barrier
 // that some thread of the block that has not exited does not reach, an exited or
 // missing lane in a membermask, and a matrix instruction in an incomplete warp are errors.
-// Options.BlockRaces also finds races between blocks in global memory, in kernels
-// without global atomics and fences, at the price of parallelism.
+// Options.BlockRaces also finds races in global memory, within a block and between blocks, at
+// the price of speed: accesses are in order by barriers, and by acquire and release in their
+// scope, fences included (order.go, acquire.go). Volatile accesses count as relaxed ones
+// there, and an atomic as an acquire.
 //
 // # Arithmetic
 //

@@ -75,7 +75,7 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 	}
 	st.sharedVars = k.prog.sharedVars
 	if sharedBytes > 0 {
-		st.sharedVars = append(st.sharedVars[:len(st.sharedVars):len(st.sharedVars)], variable{"dynamic shared memory", k.prog.dynamicAt, sharedBytes})
+		st.sharedVars = append(st.sharedVars[:len(st.sharedVars):len(st.sharedVars)], variable{name: "dynamic shared memory", off: k.prog.dynamicAt, size: sharedBytes})
 	}
 
 	blocks := st.grid.count()

@@ -13,6 +13,15 @@ const (
 	sharedGuard = 128
 )
 
+// sharedGap is the gap behind a variable of so many bytes at an address: as long as the variable, so that
+// an index twice too large is found, as far as there is room below what descriptors of wgmma reach.
+func sharedGap(at, size int) int {
+	if at+size > 64<<10 {
+		return sharedGuard
+	}
+	return max(sharedGuard, min(alignUp(size, sharedGuard), 4096))
+}
+
 // States of a byte of shared or local memory.
 const (
 	stateWritten = 1 << iota // has a value
@@ -24,6 +33,7 @@ const (
 type variable struct {
 	name      string
 	off, size int
+	store     int // where the bytes of a local variable are among those of its thread
 }
 
 func describe(vars []variable, addr uint64) string {

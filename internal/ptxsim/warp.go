@@ -100,12 +100,6 @@ func (w *warp) reset(ctaid Dim3) {
 		}
 	}
 	clear(w.state)
-	for _, v := range w.prog.localVars {
-		for l := range warpSize {
-			at := l*w.prog.localSize + v.off
-			fill(w.state[at:at+v.size], stateValid)
-		}
-	}
 	w.pc, w.nextPC = w.prog.entry, math.MaxInt
 	w.active, w.live = w.all, w.all
 	w.waiting, w.parked = w.waiting[:0], w.parked[:0]
