@@ -306,7 +306,10 @@ func buildSt(x *building) exec {
 			m = w.storeScattered(at, m, src, size, shared)
 		}
 		var value [16]byte
-		v := w.window(at.space, w.r[at.base][bits.TrailingZeros32(m)&31]+at.off)
+		var v window
+		if w.blk.sources.pending == 0 {
+			v = w.window(at.space, w.r[at.base][bits.TrailingZeros32(m)&31]+at.off)
+		}
 		if v.data != nil && size == 4 && len(src) == 1 {
 			m = v.storeWords(&w.r[at.base], at.off, m, &w.r[src[0]], global)
 		}

@@ -17,6 +17,8 @@ type asyncCopy struct {
 	lane, group int
 	dst         uint64
 	n           int
+	src         uint64 // in global memory, of which take bytes are read
+	take        int
 	data        [16]byte
 }
 
@@ -93,6 +95,7 @@ func buildCp(x *building) exec {
 					}
 				}
 				copy(c.data[:], data)
+				c.src, c.take = addr, take
 				from.put(addr)
 				w.count.GlobalLoadBytes += int64(take)
 			}
@@ -106,6 +109,7 @@ func buildCp(x *building) exec {
 				binary.LittleEndian.PutUint32(state, binary.LittleEndian.Uint32(state)|0x01010101*statePending)
 			}
 			to.put(c.dst)
+			w.blk.sources.add(c.src, c.take)
 			w.async.pending = append(w.async.pending, c)
 		}
 		w.count.GlobalLoadSectors += from.sectors()
@@ -123,6 +127,7 @@ func (w *warp) landCopies(m uint32, keep int, all bool) {
 			left = append(left, c)
 			continue
 		}
+		w.blk.sources.done()
 		s := w.blk.shared
 		for state := s.state[c.dst : c.dst+uint64(c.n)]; len(state) > 0; state = state[4:] {
 			binary.LittleEndian.PutUint32(state, binary.LittleEndian.Uint32(state)&^(0x01010101*statePending))

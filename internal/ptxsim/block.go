@@ -18,10 +18,11 @@ type blockRun struct {
 	barriers [16]barrier
 	steps    int64 // instructions of its warps since its start
 	count    Counters
+	sources  copySources
+	race     *Fault // in global memory; nil: none so far
 
 	times  blockTimes // with Options.Latencies
 	phases map[uint64]*phaseTime
-	race   *Fault // in global memory; nil: none so far
 }
 
 // barrier is one of a block's 16.
@@ -146,6 +147,7 @@ func (b *blockRun) start(i int) {
 	}
 	b.orderAll()
 	b.steps, b.race = 0, nil
+	b.sources = copySources{around: b.sources.around[:0]}
 }
 
 // resume executes about so many instructions more; done says that the block has ended.

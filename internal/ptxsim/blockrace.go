@@ -125,6 +125,9 @@ func (w *warp) raceWith(addr uint64, block int32, e uint32, what string) *violat
 func (w *warp) global(lane int, addr uint64, n int, k accessKind, value []byte) (data, state []byte, bad *violation) {
 	st := w.blk.launch
 	data, state, bad = st.dev.check(addr, n, k.write())
+	if bad == nil && k.write() && w.blk.sources.pending > 0 {
+		bad = w.blk.copied(addr, data, value)
+	}
 	// What a race leads to may say more: it is reported when the block has ended without another fault.
 	if b := w.blk; bad == nil && st.races != nil && b.race == nil {
 		if race := st.races.check(w, lane, addr, data, k, value); race != nil {

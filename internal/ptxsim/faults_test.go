@@ -55,6 +55,7 @@ func TestPlantedFaults(t *testing.T) {
 		{"cp.async waited for the wrong group", 1, shared + "cp.async.ca.shared.global [%d6], [%d0], 4; cp.async.commit_group; cp.async.ca.shared.global [%d6+4], [%d0], 4; cp.async.commit_group; cp.async.wait_group 1; ld.shared.u32 %r1, [%d6];\nld.shared.u32 %r1, [%d6+4];", ErrUninitialized, 10, 0, "under way"},
 		{"cp.async of another thread without barrier", 2, shared + "cp.async.ca.shared.global [%d5], [%d0], 4; cp.async.wait_all; xor.b32 %r1, %r30, 1; mad.wide.u32 %d4, %r1, 4, %d6;\nld.shared.u32 %r2, [%d4];", ErrRace, 10, 0, "thread 1 wrote"},
 		{"cp.async over data that is being read", 32, shared + "st.shared.u32 [%d5], 1; bar.sync 0; ld.shared.u32 %r1, [%d5]; xor.b32 %r1, %r30, 1; mad.wide.u32 %d4, %r1, 4, %d6;\ncp.async.ca.shared.global [%d4], [%d0], 4;", ErrRace, 10, 0, "thread 1 read"},
+		{"cp.async of a source that is overwritten", 1, shared + "cp.async.ca.shared.global [%d6], [%d0], 4;\nst.global.u32 [%d0], 9; cp.async.wait_all;", ErrRace, 10, 0, "thread 0 copies"},
 		{"cp.async past the source", 1, shared + "\ncp.async.cg.shared.global [%d6], [%d0+64], 16;", ErrOutOfBounds, 10, 0, "out+64"},
 		{"barrier in one branch of a warp", 32, "setp.lt.u32 %p1, %r31, 5;\n@%p1 bar.sync 0;", ErrDivergent, 10, 5, "differs between the lanes"},
 		{"two barriers for one warp", 32, "setp.lt.u32 %p1, %r31, 5; @%p1 bra A; bar.sync 0; bra.uni B;\nA: bar.sync 0;\nB: add.s32 %r1, %r1, 1;", ErrDivergent, 9, 5, "line 10"},
@@ -101,19 +102,20 @@ func TestPlantedFaults(t *testing.T) {
 func TestNoFalseAlarms(t *testing.T) {
 	const shared = ".shared .align 16 .b8 buf[256]; mov.u64 %d6, buf; mov.u32 %r30, %tid.x; mad.wide.u32 %d5, %r30, 4, %d6; xor.b32 %r1, %r30, 33; mad.wide.u32 %d4, %r1, 4, %d6; xor.b32 %r1, %r30, 1; mad.wide.u32 %d3, %r1, 4, %d6;"
 	for name, body := range map[string]string{
-		"the same value from all":        "st.shared.u32 [%d6], 7; bar.sync 0; ld.shared.u32 %r2, [%d6]; st.global.u32 [%d0], %r2;",
-		"exchange of what nothing wrote": "setp.eq.u32 %p1, %r30, 0; @%p1 atom.shared.exch.b32 %r2, [%d6], 1; bar.sync 0; ld.shared.u32 %r2, [%d6];",
-		"barrier after lanes exited":     "setp.ge.u32 %p1, %r30, 40; @%p1 exit; st.shared.u32 [%d5], 1; bar.sync 0; ld.shared.u32 %r2, [%d6+156];",
-		"barrier after a warp exited":    "setp.ge.u32 %p1, %r30, 32; @%p1 exit; st.shared.u32 [%d5], 1; bar.sync 0; ld.shared.u32 %r2, [%d6+124];",
-		"barrier before a warp exits":    "setp.lt.u32 %p1, %r30, 32; @%p1 bra B; mov.u32 %r3, 0; L: add.s32 %r3, %r3, 1; setp.lt.u32 %p2, %r3, 40000; @%p2 bra L; bra.uni E; B: bar.sync 0; E:",
-		"barriers":                       "st.shared.u32 [%d5], 1; bar.sync 0; ld.shared.u32 %r2, [%d4]; bar.sync 0; st.shared.u32 [%d5], 2;",
-		"warp barriers":                  "st.shared.u32 [%d5], 1; bar.warp.sync -1; ld.shared.u32 %r2, [%d3]; bar.warp.sync -1; st.shared.u32 [%d5], 2;",
-		"atomics":                        "setp.eq.u32 %p1, %r30, 0; @%p1 st.shared.u32 [%d6], 0; bar.sync 0; red.shared.add.u32 [%d6], 1; atom.shared.max.u32 %r2, [%d6], 3; bar.sync 0; ld.shared.u32 %r2, [%d6];",
-		"relaxed flags":                  "setp.eq.u32 %p1, %r30, 0; @%p1 st.relaxed.cta.shared.u32 [%d6], 0; bar.sync 0; st.relaxed.cta.shared.u32 [%d6], 1; ld.relaxed.cta.shared.u32 %r2, [%d6];",
-		"cp.async":                       "cp.async.ca.shared.global [%d5], [%d0], 4; cp.async.wait_all; bar.sync 0; ld.shared.u32 %r2, [%d4];",
-		"zero filling":                   "cp.async.ca.shared.global [%d5], [%d0+62], 4, 0; cp.async.wait_all; bar.sync 0; ld.shared.u32 %r2, [%d4]; setp.ne.u32 %p1, %r2, 0; @%p1 trap;",
-		"arrive":                         "setp.ge.u32 %p1, %r30, 32; @%p1 bra C; st.shared.u32 [%d5], 1; bar.arrive 1, 64; bra.uni D; C: bar.sync 1, 64; ld.shared.u32 %r2, [%d4]; D: bar.sync 0;",
-		"barriers in a loop of branches": "mov.u32 %r3, 0; L: setp.lt.u32 %p1, %r30, 7; @%p1 bra A; add.s32 %r4, %r3, 1; bra.uni J; A: add.s32 %r4, %r3, 2; J: bar.sync 0; add.s32 %r3, %r3, 1; setp.lt.u32 %p1, %r3, 5; @%p1 bra L;",
+		"the same value from all":           "st.shared.u32 [%d6], 7; bar.sync 0; ld.shared.u32 %r2, [%d6]; st.global.u32 [%d0], %r2;",
+		"exchange of what nothing wrote":    "setp.eq.u32 %p1, %r30, 0; @%p1 atom.shared.exch.b32 %r2, [%d6], 1; bar.sync 0; ld.shared.u32 %r2, [%d6];",
+		"barrier after lanes exited":        "setp.ge.u32 %p1, %r30, 40; @%p1 exit; st.shared.u32 [%d5], 1; bar.sync 0; ld.shared.u32 %r2, [%d6+156];",
+		"barrier after a warp exited":       "setp.ge.u32 %p1, %r30, 32; @%p1 exit; st.shared.u32 [%d5], 1; bar.sync 0; ld.shared.u32 %r2, [%d6+124];",
+		"barrier before a warp exits":       "setp.lt.u32 %p1, %r30, 32; @%p1 bra B; mov.u32 %r3, 0; L: add.s32 %r3, %r3, 1; setp.lt.u32 %p2, %r3, 40000; @%p2 bra L; bra.uni E; B: bar.sync 0; E:",
+		"barriers":                          "st.shared.u32 [%d5], 1; bar.sync 0; ld.shared.u32 %r2, [%d4]; bar.sync 0; st.shared.u32 [%d5], 2;",
+		"warp barriers":                     "st.shared.u32 [%d5], 1; bar.warp.sync -1; ld.shared.u32 %r2, [%d3]; bar.warp.sync -1; st.shared.u32 [%d5], 2;",
+		"atomics":                           "setp.eq.u32 %p1, %r30, 0; @%p1 st.shared.u32 [%d6], 0; bar.sync 0; red.shared.add.u32 [%d6], 1; atom.shared.max.u32 %r2, [%d6], 3; bar.sync 0; ld.shared.u32 %r2, [%d6];",
+		"relaxed flags":                     "setp.eq.u32 %p1, %r30, 0; @%p1 st.relaxed.cta.shared.u32 [%d6], 0; bar.sync 0; st.relaxed.cta.shared.u32 [%d6], 1; ld.relaxed.cta.shared.u32 %r2, [%d6];",
+		"cp.async of what is written again": "cp.async.ca.shared.global [%d5], [%d0], 4; st.global.u32 [%d0], 0; cp.async.wait_all;",
+		"cp.async":                          "cp.async.ca.shared.global [%d5], [%d0], 4; cp.async.wait_all; bar.sync 0; ld.shared.u32 %r2, [%d4];",
+		"zero filling":                      "cp.async.ca.shared.global [%d5], [%d0+62], 4, 0; cp.async.wait_all; bar.sync 0; ld.shared.u32 %r2, [%d4]; setp.ne.u32 %p1, %r2, 0; @%p1 trap;",
+		"arrive":                            "setp.ge.u32 %p1, %r30, 32; @%p1 bra C; st.shared.u32 [%d5], 1; bar.arrive 1, 64; bra.uni D; C: bar.sync 1, 64; ld.shared.u32 %r2, [%d4]; D: bar.sync 0;",
+		"barriers in a loop of branches":    "mov.u32 %r3, 0; L: setp.lt.u32 %p1, %r30, 7; @%p1 bra A; add.s32 %r4, %r3, 1; bra.uni J; A: add.s32 %r4, %r3, 2; J: bar.sync 0; add.s32 %r3, %r3, 1; setp.lt.u32 %p1, %r3, 5; @%p1 bra L;",
 	} {
 		if name == "zero filling" {
 			body = strings.Replace(body, "+62", "+60", 1)

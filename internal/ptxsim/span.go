@@ -76,6 +76,9 @@ func (w *warp) span(at place, base *[warpSize]uint64, m uint32, size int, write 
 	}
 	s.data, s.state = a.data[off:off+n], a.state[off:off+n]
 	s.counted = !(a.readOnly && sp != spaceGlobal)
+	if write && w.blk.sources.near(addr, int(n)) {
+		return s, false
+	}
 	return s, write || uniformBytes(s.state, 1, 1)
 }
 
