@@ -59,8 +59,13 @@ func decodeModule(m *Module) error {
 // decodeProgram decodes a function twice: once to see which registers there are, and again when they have their places.
 func decodeProgram(m *Module, fn *function, kernel bool) (*program, error) {
 	d := newDecoder(m, fn)
-	if err := d.decode(fn, kernel); err != nil || len(d.entries) > 1 {
+	if err := d.decode(fn, kernel); err != nil {
 		return d.prog, err
+	}
+	undefined := undefinedUses(d.prog.code, d.flows, d.named, d.filled())
+	if len(d.entries) > 1 {
+		d.prog.finish(d, undefined)
+		return d.prog, nil
 	}
 	places, count, fresh := allocate(d.flows, d.named, d.filled())
 	d = newDecoder(m, fn)
@@ -68,9 +73,17 @@ func decodeProgram(m *Module, fn *function, kernel bool) (*program, error) {
 	err := d.decode(fn, kernel)
 	d.prog.regs, d.prog.fresh = count, fresh
 	if err == nil {
-		d.prog.straighten(d.flows, d.entries)
+		d.prog.finish(d, undefined)
 	}
 	return d.prog, err
+}
+
+// finish does what needs the whole code; undefined are the instructions of undefinedUses.
+func (p *program) finish(d *decoder, undefined []int) {
+	for _, at := range undefined {
+		p.code[at].exec = undefinedUse
+	}
+	p.straighten(d.flows, d.entries)
 }
 
 func newDecoder(m *Module, fn *function) *decoder {

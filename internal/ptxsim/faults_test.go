@@ -56,6 +56,8 @@ func TestPlantedFaults(t *testing.T) {
 		{"cp.async of another thread without barrier", 2, shared + "cp.async.ca.shared.global [%d5], [%d0], 4; cp.async.wait_all; xor.b32 %r1, %r30, 1; mad.wide.u32 %d4, %r1, 4, %d6;\nld.shared.u32 %r2, [%d4];", ErrRace, 10, 0, "thread 1 wrote"},
 		{"cp.async over data that is being read", 32, shared + "st.shared.u32 [%d5], 1; bar.sync 0; ld.shared.u32 %r1, [%d5]; xor.b32 %r1, %r30, 1; mad.wide.u32 %d4, %r1, 4, %d6;\ncp.async.ca.shared.global [%d4], [%d0], 4;", ErrRace, 10, 0, "thread 1 read"},
 		{"cp.async of a source that is overwritten", 1, shared + "cp.async.ca.shared.global [%d6], [%d0], 4;\nst.global.u32 [%d0], 9; cp.async.wait_all;", ErrRace, 10, 0, "thread 0 copies"},
+		{"output of a register that nothing writes", 1, "add.s32 %r2, %r1, 1;\nst.global.u32 [%d0], %r2;", ErrUninitialized, 10, 0, "nothing writes"},
+		{"address of a register that nothing writes", 1, "mul.wide.u32 %d4, %r1, 4; add.s64 %d5, %d4, %d0;\nld.global.u32 %r2, [%d5];", ErrUninitialized, 10, 0, "nothing writes"},
 		{"cp.async past the source", 1, shared + "\ncp.async.cg.shared.global [%d6], [%d0+64], 16;", ErrOutOfBounds, 10, 0, "out+64"},
 		{"barrier in one branch of a warp", 32, "setp.lt.u32 %p1, %r31, 5;\n@%p1 bar.sync 0;", ErrDivergent, 10, 5, "differs between the lanes"},
 		{"two barriers for one warp", 32, "setp.lt.u32 %p1, %r31, 5; @%p1 bra A; bar.sync 0; bra.uni B;\nA: bar.sync 0;\nB: add.s32 %r1, %r1, 1;", ErrDivergent, 9, 5, "line 10"},
