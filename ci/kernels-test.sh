@@ -76,9 +76,20 @@ plant "a stale launcher" "launch_gen.go: stale" "sed -i 's/n int32/n uint32/' gp
 plant "a missing launcher" "launch_gen.go: stale" "rm gpu/launch_gen.go"
 
 # ptxas: a spill fails where it must, and is shown elsewhere.
-report "$scratch/made" >"$scratch/log" || fail "found a spill where there is none: $(cat "$scratch/log")"
+assembled() { assemble_all "$1" && report "$1"; }
+assembled "$scratch/made" >"$scratch/log" || fail "found a spill where there is none: $(cat "$scratch/log")"
 grep -qE '^dsd_a .* 0 .* 0 ' "$scratch/log" || fail "found no row of dsd_a in $(cat "$scratch/log")"
 grep -qE '^b_sm90a .* - .* 0 ' "$scratch/log" || fail "found no row of b_sm90a in $(cat "$scratch/log")"
+
+# The table of registers.
+registers "$scratch/made" >"$small/kernels/registers.txt"
+grep -qE '^dsd_a [1-9][0-9]* [1-9][0-9]*$' "$small/kernels/registers.txt" || fail "found no registers of dsd_a: $(cat "$small/kernels/registers.txt")"
+grep -qE '^b_sm90a - [1-9][0-9]*$' "$small/kernels/registers.txt" || fail "found no registers of b_sm90a: $(cat "$small/kernels/registers.txt")"
+same_registers "$small" "$scratch/made" >"$scratch/log" || fail "found a fault in the table where there is none: $(cat "$scratch/log")"
+sed -i 's/^dsd_a [0-9]*/dsd_a 77/' "$small/kernels/registers.txt"
+if same_registers "$small" "$scratch/made" >"$scratch/log"; then fail "did not find a stale number of registers"; fi
+rm "$small/kernels/registers.txt"
+if same_registers "$small" "$scratch/made" >"$scratch/log" 2>&1; then fail "did not find a missing table"; fi
 cat >"$small/kernels/slow.cu" <<'KERNEL'
 // Keeps 128 numbers in at most 64 registers.
 extern "C" __global__ void __launch_bounds__(1024) slow(float *y) {
@@ -93,13 +104,13 @@ KERNEL
 sed 's/void __launch_bounds__(1024) slow/void __launch_bounds__(1024) sdd_slow/' "$small/kernels/slow.cu" >"$small/kernels/sdd_slow.cu"
 compile "$small" || fail "cannot make a slow kernel: $(cat "$scratch/log")"
 made
-if report "$scratch/made" >"$scratch/log"; then fail "did not find a spill"; fi
+if assembled "$scratch/made" >"$scratch/log"; then fail "did not find a spill"; fi
 grep -q '^sdd_slow: spills on sm_80 sm_90a' "$scratch/log" || fail "found $(cat "$scratch/log"), expected a spill of sdd_slow"
 rm "$scratch/made/ptx/sdd_slow.ptx"
-report "$scratch/made" >"$scratch/log" || fail "found a fault in a spill that is allowed: $(cat "$scratch/log")"
+assembled "$scratch/made" >"$scratch/log" || fail "found a fault in a spill that is allowed: $(cat "$scratch/log")"
 grep -qE '^slow .* [1-9][0-9]* .* [1-9]' "$scratch/log" || fail "found no spilled bytes in the row of slow: $(cat "$scratch/log")"
 sed -i 's/mul\.f32/mul.f33/' "$scratch/made/ptx/slow.ptx"
-if report "$scratch/made" >/dev/null; then fail "did not find PTX that cannot be assembled"; fi
+if assembled "$scratch/made" >/dev/null; then fail "did not find PTX that cannot be assembled"; fi
 : >"$scratch/empty"
 if figures "$scratch/empty" >/dev/null; then fail "took nothing for a report of ptxas"; fi
 echo "kernels.sh: self-test passed"

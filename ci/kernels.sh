@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes the committed PTX and launchers again with the pinned nvcc and compares;
-# assembles the PTX and reports registers and spills; checks the nvidia build.
+# Makes the committed PTX, launchers and table of registers again with the pinned nvcc
+# and ptxas and compares; reports registers and spills; checks the nvidia build.
 # The tree is not touched.
-#   kernels.sh --write      writes PTX and launchers into the tree, for kernels that changed
+#   kernels.sh --write      writes PTX, launchers and the table into the tree, for kernels that changed
 #   kernels.sh --self-test  proves that each kind of fault is found
 set -euo pipefail
 . "$(dirname "$0")/arguments.sh"
@@ -71,9 +71,9 @@ figures() {
     END { print registers + 0, spill + 0, shared + 0, stack + 0; exit !found }' "$1"
 }
 
-# report FOLDER assembles FOLDER/ptx for every GPU that it runs on and prints a row a kernel.
-report() {
-  local bad=0 file name target of row numbers spilled
+# assemble_all FOLDER assembles FOLDER/ptx for every GPU that it runs on.
+assemble_all() {
+  local file name target
   mkdir -p "$1/asm"
   for file in "$1"/ptx/*.ptx; do
     name=$(basename "$file" .ptx)
@@ -81,7 +81,37 @@ report() {
       if [[ $name == *_sm90a && $target != sm_90a ]]; then continue; fi
       echo "$1 $target $name"
     done
-  done | xargs -P "$jobs" -L 1 bash -c 'assemble "$@"' assemble || return 1
+  done | xargs -P "$jobs" -L 1 bash -c 'assemble "$@"' assemble
+}
+
+# registers FOLDER prints kernels/registers.txt from what assemble_all left in FOLDER.
+registers() {
+  local file name target row count
+  echo "# Registers of a thread, as ptxas of CUDA $(ptxas --version | sed -n 's/.*release \([0-9.]*\),.*/\1/p') assigns them. Made by ci/kernels.sh --write."
+  echo "# kernel $targets"
+  for file in "$1"/ptx/*.ptx; do
+    name=$(basename "$file" .ptx) row=''
+    for target in $targets; do
+      count=-
+      if [ -f "$1/asm/$name.$target" ]; then count=$(figures "$1/asm/$name.$target" | cut -d ' ' -f 1); fi
+      row+=" $count"
+    done
+    echo "$name$row"
+  done
+}
+
+# same_registers TREE FOLDER compares TREE's table with what assemble_all left in FOLDER.
+same_registers() {
+  registers "$2" >"$2/registers.txt"
+  diff "$1/kernels/registers.txt" "$2/registers.txt" >"$2/diff" && return
+  echo "kernels/registers.txt: stale: < found, > expected"
+  head -n 6 "$2/diff"
+  return 1
+}
+
+# report FOLDER prints a row a kernel of what assemble_all left in FOLDER.
+report() {
+  local bad=0 file name target of row numbers spilled
   of=$(for target in $targets; do printf ' | %-6s %4s %6s %6s %6s' "$target" regs spill shared stack; done)
   printf '%-24s%s\n' kernel "$of"
   for file in "$1"/ptx/*.ptx; do
@@ -115,12 +145,17 @@ case ${1:-} in
 --write)
   toolkit
   make -s -C kernels -j"$jobs" -O
-  echo "kernels: PTX and launchers are as the sources say" ;;
+  cp -r kernels/ptx "$scratch/ptx"
+  assemble_all "$scratch" || die "ptxas: see above"
+  registers "$scratch" >"$scratch/registers.txt"
+  cmp -s "$scratch/registers.txt" kernels/registers.txt || cp "$scratch/registers.txt" kernels/registers.txt
+  echo "kernels: PTX, launchers and registers are as the sources say" ;;
 '')
   toolkit
   make_into "$scratch"
   same . "$scratch" || die "the committed files are not what the sources make; ci/kernels.sh --write makes them"
-  report "$scratch" || die "ptxas: see above"
+  assemble_all "$scratch" && report "$scratch" || die "ptxas: see above"
+  same_registers . "$scratch" || die "the table is not what ptxas says; ci/kernels.sh --write makes it"
   export CGO_ENABLED=1
   go vet -tags nvidia ./...
   go build -tags nvidia -o "$scratch/bin/" ./...

@@ -55,3 +55,18 @@ func TestUnknown(t *testing.T) {
 		}
 	}
 }
+
+// Every kernel has its registers in the table, which ci/kernels.sh compares with ptxas.
+func TestRegisters(t *testing.T) {
+	for _, name := range kernels.Names() {
+		for _, major := range []int{8, 9} {
+			n, err := kernels.Registers(name, major)
+			if only90 := strings.HasSuffix(name, "_sm90a") && major == 8; (err != nil) != only90 || !only90 && (n < 8 || n > 255) {
+				t.Errorf("%s, compute capability %d: found %d registers and error %v", name, major, n, err)
+			}
+		}
+	}
+	if _, err := kernels.Registers("no_such", 8); err == nil {
+		t.Error("found registers of no kernel, expected an error")
+	}
+}

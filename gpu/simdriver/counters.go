@@ -76,9 +76,10 @@ func (d *Driver) Counters() map[string]Counters {
 	return maps.Clone(d.counters)
 }
 
-// ResetCounters sets all counters to 0.
+// ResetCounters sets all counters to 0 and forgets all launches.
 func (d *Driver) ResetCounters() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	clear(d.counters)
+	d.launches = nil
 }

@@ -29,6 +29,10 @@ type Options struct {
 	Threads         int   // goroutines that run the blocks of a launch; default GOMAXPROCS
 	BlockRaces      bool  // find races in global memory, within a block and between blocks; slower, on one goroutine
 	MaxInstructions int64 // warp instructions of one block before a launch fails; default 1 << 33
+	SharedPerSM     int   // shared memory of a multiprocessor; default 228 KiB
+	Major           int   // compute capability, with 0 behind the point; default 9
+
+	Latencies *Latencies // makes launches tell their time, see Launches; slower
 }
 
 // Driver is a simulated GPU with its memory. See the package's comment.
@@ -48,6 +52,7 @@ type Driver struct {
 	lastGraph gpu.Graph
 	capture   *capture // nil if no stream is captured
 	counters  map[string]Counters
+	launches  []Launch // with Options.Latencies
 }
 
 var _ gpu.Driver = (*Driver)(nil)
@@ -70,12 +75,14 @@ func New(opt Options) *Driver {
 	opt.MemoryBytes = cmp.Or(opt.MemoryBytes, memoryBytes)
 	opt.SharedBytes = cmp.Or(opt.SharedBytes, sharedBytes)
 	opt.Multiprocessors = cmp.Or(opt.Multiprocessors, multiprocessors)
+	opt.SharedPerSM = cmp.Or(opt.SharedPerSM, sharedPerSM)
+	opt.Major = cmp.Or(opt.Major, 9)
 	opt.Threads = cmp.Or(max(opt.Threads, 0), runtime.GOMAXPROCS(0))
 	return &Driver{
 		opt: opt,
 		dev: ptxsim.NewDevice(ptxsim.Options{
 			MemoryBytes: opt.MemoryBytes, SharedBytes: opt.SharedBytes, Threads: opt.Threads,
-			BlockRaces: opt.BlockRaces, MaxInstructions: opt.MaxInstructions,
+			BlockRaces: opt.BlockRaces, MaxInstructions: opt.MaxInstructions, Latencies: (*ptxsim.Latencies)(opt.Latencies),
 		}),
 		memory:   map[gpu.Ptr]int64{},
 		pinned:   map[*byte]int{},
@@ -125,11 +132,11 @@ func (d *Driver) Describe() string {
 	return fmt.Sprintf("PTX simulator, %d MiB, %d threads", d.opt.MemoryBytes>>20, d.opt.Threads)
 }
 
-// Properties returns an H100's numbers, with the options' memory.
+// Properties returns an H100's numbers, with what the options say.
 func (d *Driver) Properties() gpu.Properties {
 	return gpu.Properties{
-		Major: 9, Minor: 0, Multiprocessors: d.opt.Multiprocessors,
-		SharedBytes: d.opt.SharedBytes, SharedPerSM: sharedPerSM, MemoryBytes: d.opt.MemoryBytes,
+		Major: d.opt.Major, Minor: 0, Multiprocessors: d.opt.Multiprocessors,
+		SharedBytes: d.opt.SharedBytes, SharedPerSM: d.opt.SharedPerSM, MemoryBytes: d.opt.MemoryBytes,
 	}
 }
 

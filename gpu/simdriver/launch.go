@@ -145,6 +145,7 @@ func (d *Driver) launch(s gpu.Stream, f gpu.Function, grid, block gpu.Dim3, shar
 			total.Launches++
 			accumulate(reflect.ValueOf(&total.Work).Elem(), reflect.ValueOf(Work(c)))
 			d.counters[k.Name()] = total
+			d.note(k, grid, block, shared, c)
 			return nil
 		})
 	})

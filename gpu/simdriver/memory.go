@@ -190,6 +190,7 @@ func (d *Driver) CopyOut(s gpu.Stream, dst []byte, src gpu.Ptr) error {
 // Copy copies n bytes within the device; bytes that nothing wrote are an error.
 func (d *Driver) Copy(s gpu.Stream, dst, src gpu.Ptr, n int64) error {
 	return d.enqueue("copy on device", s, n, func() error {
+		d.noteBytes("copy", n, true)
 		return d.dev.Copy(ptxsim.Ptr(dst), ptxsim.Ptr(src), int(n))
 	})
 }
@@ -197,6 +198,7 @@ func (d *Driver) Copy(s gpu.Stream, dst, src gpu.Ptr, n int64) error {
 // Memset sets n bytes to v.
 func (d *Driver) Memset(s gpu.Stream, dst gpu.Ptr, v byte, n int64) error {
 	return d.enqueue("set memory", s, n, func() error {
+		d.noteBytes("memset", n, false)
 		return d.dev.Memset(ptxsim.Ptr(dst), v, int(n))
 	})
 }
