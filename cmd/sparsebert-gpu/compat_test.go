@@ -232,8 +232,9 @@ func TestOldSweepIsReadFromItsRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	done(t, "sweep", "sweep.yaml", "--out", "sweep", "--threads", "1", "--device", "cpu")
-	// Only the fingerprints of the text and its unigram entropy are new.
-	got := regexp.MustCompile(`"text":\{[^}]*\},|"unigram_entropy":[^,]*,`).ReplaceAll(read(t, "sweep/results.jsonl"), nil)
+	// Only the fingerprints of the text, its unigram entropy and the count of all executed FLOPs are
+	// new.
+	got := regexp.MustCompile(`"text":\{[^}]*\},|"unigram_entropy":[^,]*,|"executed_flops":[^,]*,`).ReplaceAll(read(t, "sweep/results.jsonl"), nil)
 	if !bytes.Equal(got, want) {
 		t.Errorf("found the results %s, expected %s", got, want)
 	}
