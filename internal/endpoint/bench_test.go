@@ -12,19 +12,21 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
-// BenchmarkScrapes times a run without the endpoint and one that is scraped 10,000 times, in
-// turn, five times each. It reports the seconds of a run: the median of each, and the
-// largest difference between two runs without the endpoint, which is the noise.
+// BenchmarkScrapes times the steps of a run without the endpoint and of one that is scraped
+// 10,000 times, in turn, five times each. It reports the median step of each, and by how much
+// the medians of single runs without the endpoint differ, which is the noise.
 func BenchmarkScrapes(b *testing.B) {
 	const scrapes, rounds = 10000, 5
 	c := train.DefaultConfig()
-	c.MaxSteps, c.Threads, c.FinalBatches = 300, 1, 1
-	var times [2][]float64
+	c.MaxSteps, c.Threads, c.EvalBatches, c.FinalBatches = 400, 1, 1, 1
+	var all [2]stepTimes
+	var medians []float64
 	for b.Loop() {
 		for range rounds {
 			for scraped := range 2 {
 				c.OutputDir = filepath.Join(b.TempDir(), "run")
-				watch, stop := train.Observers{}, func() {}
+				var own stepTimes
+				watch, stop := train.Observers{&own}, func() {}
 				if scraped == 1 {
 					e, err := endpoint.Listen("0")
 					if err != nil {
@@ -32,20 +34,40 @@ func BenchmarkScrapes(b *testing.B) {
 					}
 					watch, stop = append(watch, e), scrapeEvenly(b, e, scrapes)
 				}
-				s, err := train.Run(b.Context(), c, open, watch)
-				if err != nil {
+				if _, err := train.Run(b.Context(), c, open, watch); err != nil {
 					b.Fatal(err)
 				}
 				stop()
-				times[scraped] = append(times[scraped], s.Seconds)
+				all[scraped].ms = append(all[scraped].ms, own.ms...)
+				if scraped == 0 {
+					medians = append(medians, own.median())
+				}
 			}
 		}
 	}
-	for i, name := range []string{"plain-s", "scraped-s"} {
-		slices.Sort(times[i])
-		b.ReportMetric(times[i][len(times[i])/2], name)
+	b.ReportMetric(all[0].median(), "plain-ms/step")
+	b.ReportMetric(all[1].median(), "scraped-ms/step")
+	b.ReportMetric(slices.Max(medians)-slices.Min(medians), "noise-ms/step")
+}
+
+// stepTimes collects the milliseconds from each step to the next.
+type stepTimes struct {
+	train.NopObserver
+	last time.Time
+	ms   []float64
+}
+
+func (s *stepTimes) Stepped(int64, int64, float64) {
+	now := time.Now()
+	if !s.last.IsZero() {
+		s.ms = append(s.ms, now.Sub(s.last).Seconds()*1e3)
 	}
-	b.ReportMetric(times[0][len(times[0])-1]-times[0][0], "noise-s")
+	s.last = now
+}
+
+func (s *stepTimes) median() float64 {
+	sorted := slices.Sorted(slices.Values(s.ms))
+	return sorted[len(sorted)/2]
 }
 
 // scrapeEvenly scrapes as often as given while a run goes on, as fast as one client gets
