@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 
@@ -33,6 +35,10 @@ func prepareCommand() *cli.Command {
 	}
 }
 
+// prepareMemory is what prepare's memory is collected for, in bytes: without it garbage
+// could double what a large text takes.
+const prepareMemory = 800 << 20
+
 func prepareAction(c *cli.Context) error {
 	if err := commandline.Require(c, "corpus", "out"); err != nil {
 		return err
@@ -54,11 +60,14 @@ func prepareAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // GOMEMLIMIT would be the user's
+		debug.SetMemoryLimit(prepareMemory)
+	}
 	progress, done := progress.Stages(log, c.App.ErrWriter, c.Bool("quiet"))
 	result, err := corpus.Prepare(c.Context, corpus.PrepareOptions{
 		Corpus: commandline.Texts(c, "corpus"), Out: c.String("out"), VocabPath: c.String("vocab"), VocabSize: size, Normalizer: text,
 		Threads: c.Int("threads"), ShardTokens: c.Int("shard-tokens"), Progress: progress,
-		Reading: corpus.Reading{Format: format, TextField: c.String("text-field")},
+		Reading: corpus.Reading{Format: format, TextField: c.String("text-field")}, Tell: func(line string) { log.Info().Msg(line) },
 	})
 	done()
 	if err != nil {

@@ -64,7 +64,6 @@ const temporaryName = ".new-folder-*"
 // returns fill's error as it is, and the cause of ctx's end. Call [Check] first.
 func Write(ctx context.Context, out string, fill func(folder string) error) (err error) {
 	out, near := resolve(out)
-	parent := filepath.Dir(out)
 	temporary, err := os.MkdirTemp(near, temporaryName)
 	if err != nil {
 		return fmt.Errorf("making a temporary folder beside %s: %w", out, err)
@@ -85,6 +84,12 @@ func Write(ctx context.Context, out string, fill func(folder string) error) (err
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	return place(folder, out)
+}
+
+// place syncs the folder and renames it to out.
+func place(folder, out string) error {
+	parent := filepath.Dir(out)
 	if err := sync(folder); err != nil {
 		return err
 	}

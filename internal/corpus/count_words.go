@@ -2,48 +2,77 @@ package corpus
 
 import "context"
 
+// counting says how the words of a text are counted.
+type counting struct {
+	read    source
+	files   []*input // of read; none where it has no files
+	threads int      // 0: one per processor
+
+	// What has been counted, from the text's beginning up to a place.
+	words  *WordCounter
+	census *census
+	from   place
+
+	// save keeps what has been counted up to a place; it is called when every bytes of
+	// text more have been. nil: nothing is kept.
+	save  func(after place) error
+	every int64
+}
+
 // countedChunk are the words of a chunk.
 type countedChunk struct {
 	words *WordCounter
 	files []int // with a sentence, ascending
 	after place
+	bytes int64
 }
 
 // countWords counts the words of documents, normalized by n, for TrainVocab, in threads
 // goroutines.
 func countWords(ctx context.Context, read source, files []*input, n Normalizer, threads int) (*WordCounter, error) {
-	words, seen := NewWordCounter(n), newCensus(files)
-	err := inOrder(ctx, threads, place{}, read, func(_ int, docs []rawDocument) (countedChunk, error) {
-		c := countedChunk{words: NewWordCounter(n)}
+	c := counting{read: read, files: files, threads: threads, words: NewWordCounter(n), census: newCensus(files)}
+	return c.words, c.count(ctx)
+}
+
+// count counts the words of the text from its place on. The counts depend on the text
+// alone, wherever counting was taken up: chunks are merged in their order, and the
+// rarest words of very many go at places that the text determines. It is a DataError if
+// a file that was named as the corpus, or the whole text, has no sentence.
+func (c *counting) count(ctx context.Context) error {
+	unsaved := int64(0)
+	err := inOrder(ctx, c.threads, c.from, c.read, func(_ int, docs []rawDocument) (countedChunk, error) {
+		out := countedChunk{words: NewWordCounter(c.words.text)}
 		for i := range docs {
 			d := &docs[i]
-			sentences, err := d.sentences(read.field)
+			sentences, err := d.sentences(c.read.field)
 			if err != nil {
-				return c, err
+				return out, err
 			}
 			for _, sentence := range sentences {
-				c.words.Add(sentence)
+				out.words.Add(sentence)
 			}
-			if n := len(c.files); len(sentences) > 0 && (n == 0 || c.files[n-1] != d.file) {
-				c.files = append(c.files, d.file)
+			if n := len(out.files); len(sentences) > 0 && (n == 0 || out.files[n-1] != d.file) {
+				out.files = append(out.files, d.file)
 			}
-			c.after = place{d.file, d.number + 1}
+			out.after = place{d.file, d.number + 1}
+			out.bytes += int64(d.size())
 		}
-		return c, nil
-	}, func(c countedChunk) error {
-		words.Merge(c.words)
-		for _, file := range c.files {
-			seen.saw(file)
+		return out, nil
+	}, func(chunk countedChunk) error {
+		c.words.Merge(chunk.words)
+		c.words.prune(mostWords, keptWords)
+		for _, file := range chunk.files {
+			c.census.saw(file)
 		}
-		return nil
+		if unsaved += chunk.bytes; c.save == nil || unsaved < c.every {
+			return nil
+		}
+		unsaved = 0
+		return c.save(chunk.after)
 	})
-	if err != nil {
-		return nil, err
+	if err != nil || len(c.files) == 0 {
+		return err
 	}
-	if len(files) > 0 {
-		if _, err := seen.end(); err != nil {
-			return nil, err
-		}
-	}
-	return words, nil
+	_, err = c.census.end()
+	return err
 }

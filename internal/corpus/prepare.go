@@ -2,13 +2,8 @@ package corpus
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"path/filepath"
-	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/atomicdir"
 )
@@ -24,6 +19,9 @@ type PrepareOptions struct {
 	ShardTokens int      // tokens in a shard, about; 0: 16 Mi; at most 1 Gi
 	Progress    Progress // stages "count words", "train vocabulary", "tokenize"; may be nil
 	Reading     Reading
+	Tell        func(string) // of work that is kept or gone on with; may be nil
+
+	keep keeping // zero: from 256 MiB of files on, words each GiB of text
 }
 
 // PrepareResult says what Prepare wrote.
@@ -44,7 +42,9 @@ type PrepareResult struct {
 //
 // All is written in a temporary folder beside Out, synced to disk and renamed at
 // the end, so Out is either whole or not there, whatever stops the program. An
-// error, or the end of ctx, removes the temporary folder too.
+// error, or the end of ctx, removes the temporary folder too. That of a large text
+// stays, after a kill as well, and the next Prepare of the same text and options goes
+// on from it; the shards are the same.
 //
 // A DataError reports what listInputs, ReadFile, LoadVocab and TrainVocab do, shards
 // in place of text, text without a token, a vocabulary of another size than
@@ -58,6 +58,9 @@ func Prepare(ctx context.Context, o PrepareOptions) (PrepareResult, error) {
 	if o.ShardTokens == 0 {
 		o.ShardTokens = defaultShardTokens
 	}
+	if o.keep == (keeping{}) {
+		o.keep = keeping{256 << 20, 1 << 30}
+	}
 	if err := checkOut(o.Out); err != nil {
 		return PrepareResult{}, err
 	}
@@ -70,15 +73,25 @@ func Prepare(ctx context.Context, o PrepareOptions) (PrepareResult, error) {
 	if err != nil {
 		return PrepareResult{}, err
 	}
-	v, err := prepareVocab(ctx, o, text)
+	p := &preparation{o: o, text: text}
+	if p.given, err = givenVocab(o); err != nil {
+		return PrepareResult{}, err
+	}
+	fresh, err := newState(o, text, p.given)
 	if err != nil {
 		return PrepareResult{}, err
 	}
+	p.state = fresh
 	var r PrepareResult
-	err = atomicdir.Write(ctx, o.Out, func(folder string) error {
-		r, err = writeShards(ctx, folder, o, text, v)
-		return err
-	})
+	if text.keepable(o.keep.from) {
+		r, err = p.continued(ctx)
+	} else {
+		err = atomicdir.Write(ctx, o.Out, func(folder string) error {
+			p.folder = folder
+			r, err = p.run(ctx)
+			return err
+		})
+	}
 	if err != nil {
 		if errors.Is(err, ErrBadData) {
 			return PrepareResult{}, err
@@ -86,6 +99,54 @@ func Prepare(ctx context.Context, o PrepareOptions) (PrepareResult, error) {
 		return PrepareResult{}, fmt.Errorf("preparing %s: %w", o.Out, err)
 	}
 	return r, nil
+}
+
+// keeping says of which text Prepare keeps what is done when it is stopped.
+type keeping struct {
+	from  int64 // bytes of files
+	words int64 // bytes of text between two times that the words counted are kept
+}
+
+// keepable tells whether work on the text is worth keeping, and can be gone on with.
+func (l *inputs) keepable(from int64) bool {
+	size := int64(0)
+	for _, in := range l.files {
+		if in.spool != nil {
+			return false
+		}
+		size += in.size
+	}
+	return size >= from
+}
+
+// continued prepares in a folder that stays when it is stopped.
+func (p *preparation) continued(ctx context.Context) (PrepareResult, error) {
+	partial, err := atomicdir.Continue(p.o.Out)
+	if e, ok := errors.AsType[*atomicdir.Error](err); ok {
+		return PrepareResult{}, badDataBecause(e.Path, e.Found, e.Expected, e.Err)
+	}
+	if err != nil {
+		return PrepareResult{}, err
+	}
+	p.folder, p.kept = partial.Folder, partial.State
+	fresh := *p.state
+	if p.state = loadState(p.kept, p.state); !p.whole() {
+		p.state = &fresh
+	}
+	if p.o.Tell != nil && (p.state.Words != "" || len(p.state.Shards) > 0) {
+		p.o.Tell("going on from what an earlier run left in " + partial.Where())
+	}
+	r, err := p.run(ctx)
+	if err == nil {
+		return r, partial.Finish(ctx)
+	}
+	if p.state.Words == "" && len(p.state.Shards) == 0 {
+		return r, errors.Join(err, partial.Discard())
+	}
+	if p.o.Tell != nil {
+		p.o.Tell("what is done is kept in " + partial.Where() + "; the same command goes on from there")
+	}
+	return r, errors.Join(err, partial.Keep())
 }
 
 // checkOut is atomicdir.Check with a DataError.
@@ -97,9 +158,10 @@ func checkOut(path string) error {
 	return err
 }
 
-func prepareVocab(ctx context.Context, o PrepareOptions, text *inputs) (*Vocab, error) {
+// givenVocab returns the vocabulary that the options name, nil if one is to be trained.
+func givenVocab(o PrepareOptions) (*Vocab, error) {
 	if o.VocabPath == "" {
-		return trainVocab(ctx, text, LoadOptions{VocabSize: o.VocabSize, Normalizer: o.Normalizer, Threads: o.Threads, Progress: o.Progress, Reading: o.Reading})
+		return nil, nil
 	}
 	v, err := LoadVocab(o.VocabPath)
 	if err != nil {
@@ -109,59 +171,4 @@ func prepareVocab(ctx context.Context, o PrepareOptions, text *inputs) (*Vocab, 
 		return nil, badData(o.VocabPath, fmt.Sprintf("%d tokens", v.Size()), fmt.Sprintf("%d, the vocabulary size asked for", o.VocabSize))
 	}
 	return v.WithNormalizer(o.Normalizer), nil
-}
-
-// writeShards writes the vocabulary, the shards and the index into folder.
-func writeShards(ctx context.Context, folder string, o PrepareOptions, text *inputs, v *Vocab) (PrepareResult, error) {
-	vocabSum := sha256.Sum256(v.text())
-	x := shardIndex{
-		Format: indexFormat, Version: shardVersion, VocabSize: v.Size(), VocabSHA256: hex.EncodeToString(vocabSum[:]),
-		Sources: slices.Clone(o.Corpus),
-	}
-	if n := v.Normalizer(); n != (Normalizer{}) {
-		x.Normalizer = &n
-	}
-	r := PrepareResult{VocabSize: v.Size()}
-	err := atomicdir.WriteFile(filepath.Join(folder, vocabFile), func(w io.Writer) error {
-		_, err := v.WriteTo(w)
-		return err
-	})
-	if err != nil {
-		return r, err
-	}
-	build := sections{read: readFiles(text.files, o.Reading, "tokenize", o.Progress), files: text.files, vocab: v, threads: o.Threads, limit: o.ShardTokens, report: &r.Report}
-	build.emit = func(sec *section, _ place) error {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		name := shardFile(len(x.Shards))
-		return atomicdir.WriteFile(filepath.Join(folder, name), func(w io.Writer) error {
-			entry, err := writeShard(w, sec, v.Size(), vocabSum)
-			entry.File = name
-			x.Shards = append(x.Shards, entry)
-			return err
-		})
-	}
-	counts, err := build.build(ctx)
-	if err != nil {
-		return r, err
-	}
-	text.describe(&r.Report)
-	for _, s := range x.Shards {
-		x.Documents += s.Documents
-		x.Sentences += s.Sentences
-		x.Tokens += s.Tokens
-		r.Bytes += s.Bytes
-	}
-	x.UnigramEntropy = unigramEntropy(counts, newStore("", v).unmaskable)
-	r.Documents, r.Sentences, r.Tokens = x.Documents, x.Sentences, x.Tokens
-	r.Shards, r.UnigramEntropy = len(x.Shards), x.UnigramEntropy
-	index, err := x.encode()
-	if err != nil {
-		return r, err
-	}
-	return r, atomicdir.WriteFile(filepath.Join(folder, indexFile), func(w io.Writer) error {
-		_, err := w.Write(index)
-		return err
-	})
 }

@@ -141,14 +141,26 @@ func trainVocab(ctx context.Context, text *inputs, o LoadOptions) (*Vocab, error
 	if err != nil {
 		return nil, loading("the words of the corpus", err)
 	}
-	o.Progress.report("train vocabulary", 0, 1)
-	v, err := TrainVocab(ctx, words, o.VocabSize)
+	return o.trainOn(ctx, words, text.files)
+}
+
+// trainOn trains a vocabulary on the words of files, which the counter does not keep.
+func (o *LoadOptions) trainOn(ctx context.Context, words *WordCounter, files []*input) (*Vocab, error) {
+	const stage = "train vocabulary"
+	counted, n := words.sorted(), words.text
+	*words = *NewWordCounter(n) // its memory is needed
+	o.Progress.report(stage, 0, int64(max(1, o.VocabSize)))
+	most := 0 // it may begin again with more characters
+	v, err := trainCounted(ctx, counted, n, o.VocabSize, func(made int) {
+		most = max(most, made)
+		o.Progress.report(stage, int64(most), int64(o.VocabSize))
+	})
 	if bad := (*DataError)(nil); errors.As(err, &bad) {
-		bad.Path = fmt.Sprintf("%s: %s", bad.Path, nameFiles(text.files))
+		bad.Path = fmt.Sprintf("%s: %s", bad.Path, nameFiles(files))
 	}
 	if err != nil {
 		return nil, err
 	}
-	o.Progress.report("train vocabulary", 1, 1)
+	o.Progress.report(stage, int64(v.Size()), int64(v.Size()))
 	return v, nil
 }

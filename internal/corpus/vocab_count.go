@@ -58,6 +58,37 @@ func (c *WordCounter) add(word string, count int64) {
 	c.counts[i] += count
 }
 
+// Of a very large text not every word is kept: beyond mostWords different ones the
+// rarest go, so that at most keptWords remain. A word that has gone and comes again
+// counts from there on. A vocabulary has far fewer tokens, made of the frequent words.
+const (
+	mostWords = 1 << 21
+	keptWords = 1 << 20
+)
+
+// prune drops the rarest words where there are more than most, so that at most keep
+// remain, and all of one count or none; only if all are equally rare, the first ones in
+// the order of their bytes remain.
+func (c *WordCounter) prune(most, keep int) {
+	if len(c.counts) <= most {
+		return
+	}
+	byCount := slices.Sorted(slices.Values(c.counts))
+	rarest := byCount[len(byCount)-keep-1] // this count and those below it go
+	kept := &WordCounter{text: c.text, index: make(map[string]int, keep)}
+	for word, i := range c.index {
+		if c.counts[i] > rarest {
+			kept.add(word, c.counts[i])
+		}
+	}
+	if len(kept.counts) == 0 {
+		for _, w := range c.sorted()[:keep] {
+			kept.add(w.word, w.count)
+		}
+	}
+	*c = *kept
+}
+
 // wordCount is a word and how often it occurs.
 type wordCount struct {
 	word  string

@@ -17,6 +17,7 @@ type merger struct {
 	counts []int64   // each word's count
 	pairs  map[tokenPair]*pairUse
 	queue  pairQueue
+	made   func(tokens int) // told from time to time how far it is; may be nil
 }
 
 // tokenPair is two neighboring tokens of a word, by id.
@@ -95,6 +96,9 @@ func (m *merger) grow(ctx context.Context, size int) error {
 		if step%256 == 0 {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
+			}
+			if m.made != nil {
+				m.made(len(m.tokens))
 			}
 		}
 		if !m.merge() {

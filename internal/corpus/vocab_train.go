@@ -10,9 +10,9 @@ import (
 )
 
 // TrainVocab makes a WordPiece vocabulary of exactly size tokens, with the counter's
-// normalizer, from the words counted: [PAD] [UNK] [CLS] [SEP] [MASK], then single characters in the order
-// of their bytes, those that start words before those ("##c") that continue
-// them, then merged tokens in the order of their making.
+// normalizer, from the words counted: [PAD] [UNK] [CLS] [SEP] [MASK], then single
+// characters in the order of their bytes, those that start words before those ("##c")
+// that continue them, then merged tokens in the order of their making.
 //
 // A merge joins the two neighboring tokens that stand side by side most often
 // in the words (byte-pair encoding; ties go to the smaller left token, then to
@@ -29,8 +29,13 @@ import (
 // words, or if size is below 6 or above what the words can give, which the
 // error states. TrainVocab returns ctx's cause, wrapped, once ctx is done.
 func TrainVocab(ctx context.Context, words *WordCounter, size int) (*Vocab, error) {
+	return trainCounted(ctx, words.sorted(), words.text, size, nil)
+}
+
+// trainCounted is TrainVocab on sorted words. made is told how many tokens there are
+// from time to time; it may be nil.
+func trainCounted(ctx context.Context, counted []wordCount, n Normalizer, size int, made func(int)) (*Vocab, error) {
 	const least = len(specialTokens) + 1
-	counted := words.sorted()
 	if len(counted) == 0 {
 		return nil, badData("corpus", "no word", "text to train a vocabulary on")
 	}
@@ -43,6 +48,7 @@ func TrainVocab(ctx context.Context, words *WordCounter, size int) (*Vocab, erro
 	for {
 		tokens, all := alphabet(counted, limit)
 		m := newMerger(counted, tokens)
+		m.made = made
 		if err := m.grow(ctx, size); err != nil {
 			return nil, fmt.Errorf("training a vocabulary: %w", err)
 		}
@@ -52,7 +58,7 @@ func TrainVocab(ctx context.Context, words *WordCounter, size int) (*Vocab, erro
 			if err != nil {
 				return nil, err
 			}
-			return v.WithNormalizer(words.text), nil
+			return v.WithNormalizer(n), nil
 		case all:
 			return nil, badData("vocabulary", fmt.Sprintf("size %d", size),
 				fmt.Sprintf("from %d to %d, the most that this text gives", least, made))

@@ -3,6 +3,7 @@ package progress
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -24,6 +25,7 @@ func Stages(log zerolog.Logger, w io.Writer, quiet bool) (report func(stage stri
 	s.SetBar(bars)
 	var bar *mpb.Bar
 	var current string
+	var left timeLeft
 	end := func() {
 		if bar != nil && !bar.Completed() {
 			bar.SetTotal(-1, true)
@@ -33,8 +35,9 @@ func Stages(log zerolog.Logger, w io.Writer, quiet bool) (report func(stage stri
 		if stage != current {
 			end()
 			current = stage
+			left.begin(n)
 			name := decor.Name(stage+" ", decor.WC{W: 28, C: decor.DindentRight})
-			bar = bars.AddBar(total, mpb.PrependDecorators(name), mpb.AppendDecorators(decor.Percentage()))
+			bar = bars.AddBar(total, mpb.PrependDecorators(name), mpb.AppendDecorators(decor.Percentage(), decor.Any(func(s decor.Statistics) string { return left.of(s.Current, s.Total) })))
 		}
 		bar.SetTotal(max(total, n), false)
 		bar.SetCurrent(n)
@@ -57,6 +60,7 @@ type stageLog struct {
 	log   zerolog.Logger
 	stage string
 	shown time.Time
+	left  timeLeft
 }
 
 func newStageLog(log zerolog.Logger) *stageLog { return &stageLog{log: log} }
@@ -71,8 +75,32 @@ func (l *stageLog) report(stage string, done, total int64) {
 	first := stage != l.stage
 	l.stage, l.shown = stage, time.Now()
 	e := l.log.Info()
-	if !first && total > 0 {
+	if first {
+		l.left.begin(done)
+	}
+	if total > 0 && (!first || done > 0) {
 		e = e.Str("done", fmt.Sprintf("%d %%", 100*done/total))
+		if left := l.left.of(done, total); left != "" {
+			e = e.Str("time", strings.TrimSpace(left))
+		}
 	}
 	e.Msg(stage)
+}
+
+// timeLeft estimates the time that a stage goes on, by its pace so far.
+type timeLeft struct {
+	began time.Time
+	first int64 // done when it began: a stage may go on from an earlier run
+}
+
+func (t *timeLeft) begin(done int64) { t.began, t.first = time.Now(), done }
+
+// of says how long the rest takes, " 1m10s left"; "" where there is no pace yet.
+func (t *timeLeft) of(done, total int64) string {
+	took := time.Since(t.began)
+	if done <= t.first || done >= total || took < time.Second {
+		return ""
+	}
+	rest := time.Duration(float64(took) * float64(total-done) / float64(done-t.first))
+	return " " + rest.Round(time.Second).String() + " left"
 }

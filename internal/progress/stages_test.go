@@ -1,0 +1,20 @@
+package progress
+
+import (
+	"testing"
+	"time"
+)
+
+// The pace is that since the stage began, wherever it began.
+func TestTimeLeft(t *testing.T) {
+	left := timeLeft{began: time.Now().Add(-10 * time.Second), first: 50}
+	for done, want := range map[int64]string{50: "", 75: " 10s left", 91: " 2s left", 99: " 0s left", 100: ""} {
+		if got := left.of(done, 100); got != want {
+			t.Errorf("%d of 100: found %q, expected %q", done, got, want)
+		}
+	}
+	left.begin(0)
+	if got := left.of(10, 100); got != "" {
+		t.Errorf("at once: found %q, expected nothing", got)
+	}
+}
