@@ -48,7 +48,7 @@ func (c *Config) openInitialWeights() (*initialWeights, error) {
 		had := slices.ContainsFunc(of, func(name string) bool { return !slices.Contains(w.missing, name) })
 		w.missing = slices.DeleteFunc(w.missing, func(name string) bool { return slices.Contains(of, name) })
 		if had {
-			w.notes = append(w.notes, "no_nsp: the pooler and the NSP head of "+w.path+" are left out")
+			w.notes = append(w.notes, w.leftOut())
 		}
 	}
 	if len(w.missing) > 0 && !c.InitHeads {
@@ -57,6 +57,11 @@ func (c *Config) openInitialWeights() (*initialWeights, error) {
 		return nil, errors.Join(err, w.weights.Close())
 	}
 	return w, nil
+}
+
+// leftOut says that next sentence prediction is not made use of.
+func (w *initialWeights) leftOut() string {
+	return "no_nsp: the pooler and the NSP head of " + w.path + " are left out"
 }
 
 // readInitialWeights opens a Hugging Face folder or a checkpoint.

@@ -88,7 +88,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		DisableSliceFlagSeparator: true,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run prints and exits
 		Commands: []*cli.Command{
-			trainCommand(), sweepCommand(), reportCommand(), evalCommand(), prepareCommand(), flopsCommand(), inspectCommand(),
+			trainCommand(), sweepCommand(), reportCommand(), evalCommand(), fillMaskCommand(), prepareCommand(), flopsCommand(), inspectCommand(),
 			exportCommand(), importCommand(), benchCommand(), verifyCommand(),
 		},
 		Action: func(c *cli.Context) error {

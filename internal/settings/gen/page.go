@@ -26,7 +26,7 @@ in quotes, or as ` + "`!!binary`" + ` in base64. An unknown variable ` + "`SPARS
 those that Kubernetes makes of a service of that name.
 
 The column *also* names what else has the setting: ` + "`sweep`" + ` as a flag, a sweep's *file*, ` + "`flops`" + `,
-` + "`import`" + `, and the commands that run on a *device* (` + "`eval`, `bench`, `verify`" + `).
+` + "`import`" + `, and the commands that run on a *device* (` + "`eval`, `fill-mask`, `bench`,\n`verify`" + `).
 `
 
 // page returns the text of docs/settings.md.
