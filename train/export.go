@@ -46,6 +46,9 @@ func (w *Weights) facts() (huggingface.Facts, error) {
 		TrainLoss: s.Train.Loss, ExploredDOF: s.ExploredDOF,
 		Evaluated: s.Eval.Step, MLMLoss: s.Eval.MLMLoss, MLMAccuracy: s.Eval.MLMAccuracy, NSPLoss: s.Eval.NSPLoss, NSPAccuracy: s.Eval.NSPAccuracy,
 	}
+	if t := s.Test; t != nil {
+		f.TestLoss, f.TestAccuracy = t.MLMLoss, t.MLMAccuracy
+	}
 	var names []string
 	for _, path := range c.Corpus {
 		names = append(names, filepath.Base(path))

@@ -23,6 +23,8 @@ type Facts struct {
 	MLMAccuracy    float64
 	NSPLoss        float64
 	NSPAccuracy    float64
+	TestLoss       float64 // MLM, on the test text
+	TestAccuracy   float64
 	FLOPs          float64 // non-embedding, forward and backward
 	DenseFLOPs     float64
 	ExploredDOF    float64
@@ -102,6 +104,9 @@ func (c Content) card(table []model.Tensor) string {
 		line("| validation at step %d | MLM loss %.4f, accuracy %.2f %% |", f.Evaluated, f.MLMLoss, 100*f.MLMAccuracy)
 	default:
 		line("| validation at step %d | MLM loss %.4f, accuracy %.2f %%; NSP loss %.4f, accuracy %.2f %% |", f.Evaluated, f.MLMLoss, 100*f.MLMAccuracy, f.NSPLoss, 100*f.NSPAccuracy)
+	}
+	if f.TestLoss > 0 {
+		line("| test text, measured once | MLM loss %.4f, accuracy %.2f %% |", f.TestLoss, 100*f.TestAccuracy)
 	}
 	if f.FLOPs > 0 {
 		line("| FLOPs, non-embedding, forward and backward | %.4g |", f.FLOPs)

@@ -5,8 +5,8 @@
 // runs, in the order in which they stand in results.jsonl. [Sweep] makes each of
 // them exactly as `train --resume` would, in a run folder of its own under runs/,
 // so that nothing but the run folders and results.jsonl is needed to go on after an
-// interruption. A group may leave its learning rate open: then some of its runs try each
-// candidate, and the others wait for the best by final validation loss (paper,
+// interruption. A group may leave its learning rate open: then runs with a seed of their
+// own try each candidate, and the group's wait for the best by final validation loss (paper,
 // appendix on learning rates). [FitRule] fits the paper's learning-rate rule to
 // what the runs found.
 //
