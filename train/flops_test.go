@@ -70,6 +70,9 @@ func TestFLOPsOfGrowth(t *testing.T) {
 		if p, err = train.NewPlan(t.Context(), next, nil); err != nil {
 			t.Fatal(err)
 		}
+		if p.LastUpdate() != len(at)+1 {
+			t.Errorf("%s, continued: found the last update to be number %d, expected %d", growth, p.LastUpdate(), len(at)+1)
+		}
 		if got := p.GrowthFLOPs(40); !same(got, want+update) || !same(p.ExecutedFLOPs(40), s.ExecutedFLOPs*40/30-want/3+update) {
 			t.Errorf("%s, continued with an update: found %v FLOPs of growth, %v executed, expected %v, %v", growth, got, p.ExecutedFLOPs(40), want+update, s.ExecutedFLOPs*40/30-want/3+update)
 		}

@@ -117,6 +117,10 @@ func (p *Plan) updatesBy(done int64) int {
 	return n + p.updateShift()
 }
 
+// LastUpdate returns the number of the run's last topology update, 0 where there is none:
+// how many there are, those that a continued run has behind it among them.
+func (p *Plan) LastUpdate() int { return len(p.UpdateAt) + p.updateShift() }
+
 // updateShift is what the numbers of a continued run's updates are above their places
 // in UpdateAt.
 func (p *Plan) updateShift() int {

@@ -175,7 +175,7 @@ func (r *Run) Logged(m train.TrainMetrics) {
 func (r *Run) Updated(m train.TopologyMetrics) {
 	e := r.at(m.Step).Int64("update", m.Update)
 	if r.plan != nil {
-		e = e.Int("updates", len(r.plan.UpdateAt))
+		e = e.Int("updates", r.plan.LastUpdate())
 	}
 	e = e.Int64("pruned", m.Pruned).Str("explored_dof", fmt.Sprintf("%.3f", m.ExploredDOF))
 	if m.RemovedNewRatio != nil {
