@@ -46,7 +46,7 @@ func prepareAction(c *cli.Context) error {
 	if err := commandline.RequireRange(c, 0, settings.MaxThreads, "threads"); err != nil {
 		return err
 	}
-	exit.KeepWriting()
+	stdout := exit.KeepWriting(c.App.Writer)
 	log := progress.NewLog(c.App.ErrWriter, c.Bool("quiet"), false)
 	size := c.Int("vocab-size")
 	if c.String("vocab") != "" && !c.IsSet("vocab-size") {
@@ -79,7 +79,7 @@ func prepareAction(c *cli.Context) error {
 	for _, line := range result.Report.Warnings() {
 		log.Warn().Msg(line)
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "%d documents, %d sentences, %d tokens in %d shards; vocabulary %d; unigram entropy %.3f nats a token; %s\n",
+	_, err = fmt.Fprintf(stdout, "%d documents, %d sentences, %d tokens in %d shards; vocabulary %d; unigram entropy %.3f nats a token; %s\n",
 		result.Documents, result.Sentences, result.Tokens, result.Shards, result.VocabSize, result.UnigramEntropy, c.String("out"))
 	return err
 }

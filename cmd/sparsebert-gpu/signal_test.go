@@ -133,6 +133,26 @@ func TestOutputGone(t *testing.T) {
 	}
 }
 
+// What is prepared is prepared, whether or not its last line can be written.
+func TestPrepareOutputGone(t *testing.T) {
+	in := newInputs(t)
+	out := in.none("shards")
+	cmd := ourselves(t, "prepare", "--corpus", in.file("good.txt", goodText), "--vocab-size", "30", "--out", out)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = write, write
+	read.Close()
+	defer write.Close()
+	if err := cmd.Run(); err != nil {
+		t.Errorf("found %v, expected shards", err)
+	}
+	if _, err := os.Stat(filepath.Join(out, "index.json")); err != nil {
+		t.Error(err)
+	}
+}
+
 // --max-time ends a run, and a sweep, as a scheduler would.
 func TestMaxTime(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")

@@ -101,13 +101,13 @@ func sweepAction(c *cli.Context) error {
 		return err
 	}
 	defer cancel()
+	stdout := exit.KeepWriting(c.App.Writer)
 	watch := progress.NewSweep(log, c.App.ErrWriter, runs, ours)
 	s.Watch = watch
-	exit.KeepWriting()
 	err = s.Do(ctx)
 	watch.Close()
 	if err == nil || errors.Is(err, sweep.ErrFailed) {
-		err = cmp.Or(err, s.WriteGroups(c.App.Writer))
+		err = cmp.Or(err, s.WriteGroups(stdout))
 	}
 	if err != nil && ours.JSONLogs {
 		err = loggedError{err, log}

@@ -69,7 +69,7 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 	if err := device.UseHelper(c.Context, config.Device, func(note string) { log.Warn().Msg(note) }); err != nil {
 		return err
 	}
-	exit.KeepWriting()
+	stdout := exit.KeepWriting(c.App.Writer)
 	devices, err := devices.OnPath(config.CPUPath)
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 		}
 		return err
 	}
-	printSummary(c.App.Writer, summary, config.NoNSP)
+	printSummary(stdout, summary, config.NoNSP)
 	return nil
 }
 

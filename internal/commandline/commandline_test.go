@@ -196,15 +196,16 @@ func TestVariablesOfKubernetes(t *testing.T) {
 
 // Numbers are decimal and texts stay as they are, in flags and in the environment.
 func TestVerbatim(t *testing.T) {
-	t.Setenv("TEST_SEED", "010")
+	t.Setenv("TEST_SEED", "010\n") // as from a file
+	t.Setenv("TEST_RATE", " 010.5")
 	t.Setenv("TEST_LIST", "of the environment")
 	var got string
 	run := func(args ...string) error {
 		app := &cli.App{Writer: io.Discard, ErrWriter: io.Discard, DisableSliceFlagSeparator: true, Flags: commandline.Verbatim([]cli.Flag{
-			&cli.IntFlag{Name: "a", Aliases: []string{"x"}, Value: 3}, &cli.Int64Flag{Name: "b", Value: 4}, &cli.Uint64Flag{Name: "c", EnvVars: []string{"TEST_SEED"}},
+			&cli.Float64Flag{Name: "f", Value: 0.5, EnvVars: []string{"TEST_RATE"}}, &cli.IntFlag{Name: "a", Aliases: []string{"x"}, Value: 3}, &cli.Int64Flag{Name: "b", Value: 4}, &cli.Uint64Flag{Name: "c", EnvVars: []string{"TEST_SEED"}},
 			&cli.StringSliceFlag{Name: "d", Aliases: []string{"y"}, EnvVars: []string{"TEST_LIST"}}, &cli.IntSliceFlag{Name: "e", Aliases: []string{"z"}},
 		}), Action: func(c *cli.Context) error {
-			got = fmt.Sprintf("%d %d %d %q %d %v %v", c.Int("a"), c.Int64("b"), c.Uint64("c"), commandline.Texts(c, "d"), commandline.Ints(c, "e"), c.IsSet("a"), c.IsSet("b"))
+			got = fmt.Sprintf("%v %d %d %d %q %d %v %v", c.Float64("f"), c.Int("a"), c.Int64("b"), c.Uint64("c"), commandline.Texts(c, "d"), commandline.Ints(c, "e"), c.IsSet("a"), c.IsSet("b"))
 			return nil
 		}}
 		return app.Run(append([]string{"p"}, args...))
@@ -212,7 +213,7 @@ func TestVerbatim(t *testing.T) {
 	if err := run("-x", "010", "-y", " a ", "-y", "b,c", "-y", "caf\xe9", "--e", "016", "--e", "08"); err != nil {
 		t.Fatal(err)
 	}
-	if want := `10 4 10 [" a " "b,c" "caf\xe9"] [16 8] true false`; got != want {
+	if want := `10.5 10 4 10 [" a " "b,c" "caf\xe9"] [16 8] true false`; got != want {
 		t.Errorf("found %s, expected %s", got, want)
 	}
 	if err := run(); err != nil || !strings.Contains(got, `["of the environment"]`) {
@@ -221,6 +222,9 @@ func TestVerbatim(t *testing.T) {
 	for _, value := range []string{"0x10", "1e3", "99999999999999999999", "-"} {
 		if err := run("--a", value); err == nil {
 			t.Errorf("found no error for %q", value)
+		}
+		if err := run("--f", value); (err == nil) != (value[0] == '9' || value == "1e3") {
+			t.Errorf("a number: found error %v for %q", err, value)
 		}
 	}
 }

@@ -85,8 +85,6 @@ func valueKind(name string, flags []cli.Flag) string {
 			}
 		case *cli.BoolFlag:
 			return "true or false"
-		case *cli.Float64Flag:
-			return "a number"
 		}
 	}
 	return anyValue

@@ -2,6 +2,8 @@ package commandline
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -9,9 +11,9 @@ import (
 )
 
 // Verbatim returns flags that take their values as they are written, also from the environment:
-// whole numbers in decimal, where the parser of flags would take 010 for eight and refuse 08, and
+// numbers in decimal, where the parser of flags would take 010 for eight and refuse 08, and
 // lists of texts with all their bytes, which a path may have. Single values are asked for as before,
-// with cli.Context's Int, Int64 and Uint64; lists with Texts and Ints.
+// with cli.Context's Int, Int64, Uint64 and Float64; lists with Texts and Ints.
 func Verbatim(flags []cli.Flag) []cli.Flag {
 	out := make([]cli.Flag, len(flags))
 	for i, f := range flags {
@@ -26,6 +28,9 @@ func Verbatim(flags []cli.Flag) []cli.Flag {
 		case *cli.Uint64Flag:
 			g.Name, g.Aliases, g.Usage, g.Category, g.EnvVars = f.Name, f.Aliases, f.Usage, f.Category, f.EnvVars
 			g.Value = &wholeNumber{text: fmt.Sprint(f.Value), unsigned: true}
+		case *cli.Float64Flag:
+			g.Name, g.Aliases, g.Usage, g.Category, g.EnvVars = f.Name, f.Aliases, f.Usage, f.Category, f.EnvVars
+			g.Value = &number{text: fmt.Sprint(f.Value)}
 		case *cli.StringSliceFlag:
 			out[i] = newListFlag(f.Name, f.Aliases, f.Usage, f.Category, f.EnvVars, nil)
 			continue
@@ -47,8 +52,10 @@ type wholeNumber struct {
 	unsigned bool
 }
 
-// Set implements cli.Generic.
+// Set implements cli.Generic. White space round the number is none of it: a variable that was read
+// from a file ends with the file's line end.
 func (w *wholeNumber) Set(text string) error {
+	text = strings.TrimSpace(text)
 	if w.unsigned {
 		v, err := decimal.Uint(text)
 		w.text = fmt.Sprint(v)
@@ -72,3 +79,22 @@ func (w *wholeNumber) Expected() string {
 	}
 	return "a whole number"
 }
+
+// number is the value of a flag: a number that may have a point.
+type number struct{ text string }
+
+// Set implements cli.Generic.
+func (n *number) Set(text string) error {
+	v, err := decimal.Float(strings.TrimSpace(text))
+	n.text = strconv.FormatFloat(v, 'g', -1, 64)
+	return err
+}
+
+// Get implements flag.Getter.
+func (n *number) Get() any { return n.text }
+
+// String implements cli.Generic.
+func (n *number) String() string { return n.text }
+
+// Expected says what the value may be.
+func (n *number) Expected() string { return "a number" }

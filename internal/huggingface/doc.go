@@ -18,5 +18,7 @@
 //
 // Names are taken as transformers has had them over the years: with or without
 // the prefix "bert.", LayerNorm's weight and bias also as gamma and beta, a
-// decoder of its own where it equals the token embedding.
+// decoder of its own where it equals the token embedding; and as PyTorch's wrappers
+// change them ("module.", "_orig_mod."). Tables may have more rows than there are
+// tokens. The tokenizer says itself whether it is cased.
 package huggingface

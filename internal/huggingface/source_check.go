@@ -98,9 +98,11 @@ func expectedType(want checkpoint.DType) string {
 // checkTies takes out of s.at the decoder's tensors, which must be the token
 // embedding and the prediction bias again.
 func (s *Source) checkTies() error {
-	if bias, ok := s.at[decoderBias]; ok && s.at[predictionBias].file == nil {
-		s.at[predictionBias] = bias
-		delete(s.at, decoderBias)
+	for copied, original := range map[string]string{decoderBias: predictionBias, decoderWeight: wordEmbeddings} {
+		if at, ok := s.at[copied]; ok && s.at[original].file == nil { // of two that are one, files have one
+			s.at[original] = at
+			delete(s.at, copied)
+		}
 	}
 	for _, tie := range [][2]string{{decoderWeight, wordEmbeddings}, {decoderBias, predictionBias}} {
 		copied, ok := s.at[tie[0]]

@@ -131,6 +131,9 @@ func TestOtherFoldersOfTheSameWeights(t *testing.T) {
 				}
 			})
 		},
+		"the decoder's weight alone": func(dir string) {
+			rewrite(t, dir, weightsFile, func(f *checkpoint.File) { tensor(t, f, wordEmbeddings).Name = decoderWeight })
+		},
 		"the decoder's bias alone": func(dir string) {
 			rewrite(t, dir, weightsFile, func(f *checkpoint.File) { tensor(t, f, predictionBias).Name = decoderBias })
 		},
