@@ -23,14 +23,16 @@ const (
 
 // Options are the limits of the simulated device; zero values mean the defaults.
 type Options struct {
-	MemoryBytes     int64 // global memory; default 4 GiB
-	SharedBytes     int   // shared memory of a block, static and dynamic; default 232448, as on an H100
-	Multiprocessors int   // what launches are told of; default 132
-	Threads         int   // goroutines that run the blocks of a launch; default GOMAXPROCS
-	BlockRaces      bool  // find races in global memory, within a block and between blocks; slower, on one goroutine
-	MaxInstructions int64 // warp instructions of one block before a launch fails; default 1 << 33
-	SharedPerSM     int   // shared memory of a multiprocessor; default 228 KiB
-	Major           int   // compute capability, with 0 behind the point; default 9
+	MemoryBytes     int64  // global memory; default 4 GiB
+	SharedBytes     int    // shared memory of a block, static and dynamic; default 232448, as on an H100
+	Multiprocessors int    // what launches are told of; default 132
+	Threads         int    // goroutines that run the blocks of a launch; default GOMAXPROCS
+	BlockRaces      bool   // find races in global memory, within a block and between blocks; slower, on one goroutine
+	MaxInstructions int64  // warp instructions of one block before a launch fails; default 1 << 33
+	Seed            uint64 // of a random order of blocks, warps and their turns; default 0: always the same order
+	Perturb         uint64 // seed of errors as PTX allows them in approximations and sums of matrix products; default 0: none
+	SharedPerSM     int    // shared memory of a multiprocessor; default 228 KiB
+	Major           int    // compute capability, with 0 behind the point; default 9
 
 	Latencies *Latencies // makes launches tell their time, see Launches; slower
 }
@@ -82,7 +84,8 @@ func New(opt Options) *Driver {
 		opt: opt,
 		dev: ptxsim.NewDevice(ptxsim.Options{
 			MemoryBytes: opt.MemoryBytes, SharedBytes: opt.SharedBytes, Threads: opt.Threads,
-			BlockRaces: opt.BlockRaces, MaxInstructions: opt.MaxInstructions, Latencies: (*ptxsim.Latencies)(opt.Latencies),
+			BlockRaces: opt.BlockRaces, MaxInstructions: opt.MaxInstructions, Seed: opt.Seed, Perturb: opt.Perturb,
+			Latencies: (*ptxsim.Latencies)(opt.Latencies),
 		}),
 		memory:   map[gpu.Ptr]int64{},
 		pinned:   map[*byte]int{},

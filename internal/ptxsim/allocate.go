@@ -197,3 +197,18 @@ func basicBlocks(code []flow) []int {
 	slices.Sort(list)
 	return list
 }
+
+// filled says which registers are filled before the start: constants and special ones.
+func (d *decoder) filled() []bool {
+	filled := make([]bool, d.named)
+	for _, c := range d.prog.consts {
+		filled[c.reg] = true
+	}
+	for _, s := range d.prog.specials {
+		filled[s.reg] = true
+	}
+	for _, r := range d.prog.scratch { // a place of its own
+		filled[r] = true
+	}
+	return filled
+}

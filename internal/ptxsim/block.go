@@ -3,23 +3,27 @@ package ptxsim
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 )
 
 // blockRun executes blocks of one launch, one after another.
 type blockRun struct {
-	launch   *launchState
-	symbols  map[*symbol]Ptr
-	ctaid    Dim3
-	index    int // linear ctaid
-	warps    []*warp
-	shared   *shared
-	memory   *blockMemory
-	barriers [16]barrier
-	steps    int64 // instructions of its warps since its start
-	count    Counters
-	sources  copySources
-	race     *Fault // in global memory; nil: none so far
+	launch    *launchState
+	symbols   map[*symbol]Ptr
+	ctaid     Dim3
+	index     int // linear ctaid
+	warps     []*warp
+	shared    *shared
+	memory    *blockMemory
+	barriers  [16]barrier
+	steps     int64 // instructions of its warps since its start
+	count     Counters
+	sources   copySources
+	perturbed bool       // with Options.Perturb
+	random    *rand.Rand // of the order of turns; nil: that of the warps
+	shuffled  []*warp
+	race      *Fault // in global memory; nil: none so far
 
 	times  blockTimes // with Options.Latencies
 	phases map[uint64]*phaseTime
@@ -59,7 +63,7 @@ const spinInstructions = 1 << 8
 // the memory of an earlier one where there is enough.
 func newBlockRun(st *launchState) *blockRun {
 	prog := st.kernel.prog
-	b := &blockRun{launch: st, symbols: st.symbols}
+	b := &blockRun{launch: st, symbols: st.symbols, perturbed: st.dev.opt.Perturb != 0}
 	m := st.dev.takeMemory()
 	b.shared = m.forShared(st.sharedVars)
 	b.memory = m
@@ -154,7 +158,7 @@ func (b *blockRun) start(i int) {
 func (b *blockRun) resume(budget int64) (done bool, err error) {
 	for until := b.steps + min(budget, math.MaxInt64-b.steps); b.steps < until; {
 		ran, ended := false, 0
-		for _, w := range b.warps {
+		for _, w := range b.turns() {
 			if w.status == warpReady {
 				ran = true
 				before := w.steps

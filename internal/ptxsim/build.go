@@ -16,6 +16,7 @@ type building struct {
 	mods     []string
 	class    Class
 	guard    int
+	other    exec // with Options.Perturb; nil: the same
 	after    exec // second part, for calls
 	exited   bool // see op
 	flow     flow

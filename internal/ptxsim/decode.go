@@ -78,14 +78,6 @@ func decodeProgram(m *Module, fn *function, kernel bool) (*program, error) {
 	return d.prog, err
 }
 
-// finish does what needs the whole code; undefined are the instructions of undefinedUses.
-func (p *program) finish(d *decoder, undefined []int) {
-	for _, at := range undefined {
-		p.code[at].exec = undefinedUse
-	}
-	p.straighten(d.flows, d.entries)
-}
-
 func newDecoder(m *Module, fn *function) *decoder {
 	return &decoder{
 		mod: m, prog: &program{kernel: fn.name, file: m.name, preds: firstPred},
@@ -114,21 +106,6 @@ func (d *decoder) decode(fn *function, kernel bool) error {
 		d.prog.regs = d.named
 	}
 	return d.err
-}
-
-// filled says which registers are filled before the start: constants and special ones.
-func (d *decoder) filled() []bool {
-	filled := make([]bool, d.named)
-	for _, c := range d.prog.consts {
-		filled[c.reg] = true
-	}
-	for _, s := range d.prog.specials {
-		filled[s.reg] = true
-	}
-	for _, r := range d.prog.scratch { // a place of its own
-		filled[r] = true
-	}
-	return filled
 }
 
 func (d *decoder) fail(line int, format string, args ...any) {
@@ -317,7 +294,7 @@ func (d *decoder) function(f *function, kernel bool) {
 		}
 		x.flow.keeps = guard >= 0
 		x.flow.falls = guard >= 0 || !slices.Contains(leaving, in.op)
-		d.emitCost(op{exec: exec, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), lanes: x.lanes, exited: x.exited}, x.flow, costOf(&in, x))
+		d.emitCost(op{exec: exec, other: x.other, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), lanes: x.lanes, exited: x.exited}, x.flow, costOf(&in, x))
 		if x.after != nil {
 			d.emit(op{exec: x.after, guard: -1, class: x.class, line: in.line, text: in.text()}, flow{falls: true})
 		}

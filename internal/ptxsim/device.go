@@ -15,6 +15,8 @@ type Options struct {
 	Threads         int        // goroutines that run blocks; default GOMAXPROCS
 	BlockRaces      bool       // find races in global memory, within a block and between blocks; slow, on one goroutine, with 20 bytes more for each byte touched
 	MaxInstructions int64      // warp instructions that one block may execute before ErrDeadlock; default 1 << 33
+	Seed            uint64     // of a random order of blocks, warps and their turns, on one goroutine; default 0: always the same order
+	Perturb         uint64     // seed of errors as PTX allows them in .approx functions, and of orders of sums in mma; default 0: none
 	Latencies       *Latencies // makes launches tell their time (Device.Timing), with the same results and counters; slower
 }
 

@@ -1,6 +1,9 @@
 package ptxsim
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 func isFloating(t typ) bool { return t == f32 || t == f64 }
 
@@ -159,9 +162,14 @@ func buildFloatDiv(x *building, t typ) exec {
 		}
 		return e
 	}
+	approx := slices.Contains(x.mods, "full") || slices.Contains(x.mods, "approx")
 	o := x.exactMods(t, append([]string{"full"}, directions...)...)
 	if o.mode == "rn" {
-		return x.asFloat(x.op2(t, func(a, b uint64) uint64 { return o.out(o.in(a) / o.in(b)) }), o, lanesFloatDiv)
+		e := x.asFloat(x.op2(t, func(a, b uint64) uint64 { return o.out(o.in(a) / o.in(b)) }), o, lanesFloatDiv)
+		if approx {
+			x.perturbDiv(o)
+		}
+		return e
 	}
 	return x.op2(t, func(a, b uint64) uint64 { return o.out(div32(o.in(a), o.in(b), o.mode)) })
 }
@@ -182,12 +190,16 @@ func buildRcp(x *building) exec {
 		x.need("ftz")
 		return x.approx64(func(v float64) float64 { return 1 / v })
 	}
+	approx := slices.Contains(x.mods, "approx")
 	o := x.exactMods(t, directions...)
 	switch {
 	case t == f64:
 		return x.op1(t, func(a uint64) uint64 { return bits64(div64(1, fromF64(a), o.mode)) })
 	case o.mode == "rn":
 		e := x.op1(t, func(a uint64) uint64 { return o.out(1 / o.in(a)) })
+		if approx {
+			x.perturb1(o, func(v float64) float64 { return 1 / v })
+		}
 		x.last = [4]int{x.last[0], x.constant(0x3F800000), x.last[1]}
 		return x.asFloat(e, o, lanesFloatDiv)
 	}
@@ -208,12 +220,17 @@ func (x *building) approx64(f func(v float64) float64) exec {
 
 func buildSqrt(x *building) exec {
 	t := x.typ(isFloating)
+	approx := slices.Contains(x.mods, "approx")
 	o := x.exactMods(t, directions...)
 	switch {
 	case t == f64:
 		return x.op1(t, func(a uint64) uint64 { return bits64(sqrt64(fromF64(a), o.mode)) })
 	case o.mode == "rn":
-		return x.asFloat(x.op1(t, func(a uint64) uint64 { return o.out(float32(math.Sqrt(float64(o.in(a))))) }), o, lanesFloatSqrt)
+		e := x.asFloat(x.op1(t, func(a uint64) uint64 { return o.out(float32(math.Sqrt(float64(o.in(a))))) }), o, lanesFloatSqrt)
+		if approx {
+			x.perturb1(o, math.Sqrt)
+		}
+		return e
 	}
 	return x.op1(t, func(a uint64) uint64 {
 		v := float64(o.in(a))
@@ -253,6 +270,7 @@ func buildApprox(x *building) exec {
 	o := floatMods{ftz: x.has("ftz")}
 	f := approximations[x.in.op]
 	e := x.op1(t, func(a uint64) uint64 { return o.out(float32(f(float64(o.in(a))))) })
+	x.perturb1(o, f)
 	switch x.in.op {
 	case "rsqrt":
 		return x.asFloat(e, o, lanesFloatRsqrt)
@@ -349,40 +367,4 @@ func buildFloatSign(x *building, t typ, f func(v, sign uint64) uint64) exec {
 		x.wholeLast(lanesXorNumber, sign)
 	}
 	return e
-}
-
-// buildCopysign: b with the sign of a.
-func buildCopysign(x *building) exec {
-	x.class = Float
-	t := x.typ(isFloating)
-	sign := uint64(1) << (t.bits - 1)
-	return x.op2(t, func(a, b uint64) uint64 { return b&^sign | a&sign })
-}
-
-func buildTestp(x *building) exec {
-	t := x.typ(isFloating)
-	x.class = Float
-	x.nargs(2, 2)
-	smallest := 0x1p-126
-	if t == f64 {
-		smallest = 0x1p-1022
-	}
-	test := map[string]func(v float64) bool{
-		"finite":     func(v float64) bool { return !math.IsInf(v, 0) && v == v },
-		"infinite":   func(v float64) bool { return math.IsInf(v, 0) },
-		"number":     func(v float64) bool { return v == v },
-		"notanumber": func(v float64) bool { return v != v },
-		"normal":     func(v float64) bool { return (v == 0 || math.Abs(v) >= smallest) && !math.IsInf(v, 0) },
-		"subnormal":  func(v float64) bool { return v != 0 && math.Abs(v) < smallest },
-	}[x.need("finite", "infinite", "number", "notanumber", "normal", "subnormal")]
-	d, a := x.dstPred(x.in.args[0]), x.src(1, t)
-	return func(w *warp, m uint32) {
-		p := uint32(0)
-		for l := range warpSize {
-			if test(decodeFloat(w.r[a][l], t)) {
-				p |= 1 << l
-			}
-		}
-		w.setPredicate(d, m, p)
-	}
 }

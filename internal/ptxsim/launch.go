@@ -59,6 +59,8 @@ func (st *launchState) shape() shape { return shape{st.grid, st.block, st.dynami
 // same byte of global memory and one of them writes it without atomics, which
 // Options.BlockRaces checks.
 //
+// With Options.Seed the order is random, and only kernels that do not depend on it give the same results.
+//
 // The error is a *Fault of the first block, in order, that met one (blocks
 // after it may or may not have run), or wraps ErrLaunch, or is ctx's. Counters
 // are complete only where there is no error.
@@ -97,6 +99,9 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 	if d.opt.BlockRaces {
 		workers = 1
 		st.races = newBlockRaces()
+	}
+	if d.opt.Seed != 0 {
+		return st.runShuffled(blocks)
 	}
 	if k.prog.ordered {
 		return st.runOrdered(blocks)

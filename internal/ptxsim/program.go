@@ -5,7 +5,8 @@ import "strings"
 // op is one decoded instruction.
 type op struct {
 	exec   func(w *warp, m uint32)
-	guard  int // predicate, -1 if none
+	other  func(w *warp, m uint32) // with Options.Perturb; nil: the same
+	guard  int                     // predicate, -1 if none
 	neg    bool
 	class  Class
 	line   int

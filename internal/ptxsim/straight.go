@@ -66,3 +66,11 @@ func (w *warp) follow(s *straight) {
 	runLanes(&s.code[0], &w.r[0], &w.p[0], m)
 	w.pc += s.n
 }
+
+// finish does what needs the whole code; undefined are the instructions of undefinedUses.
+func (p *program) finish(d *decoder, undefined []int) {
+	for _, at := range undefined {
+		p.code[at].exec = undefinedUse
+	}
+	p.straighten(d.flows, d.entries)
+}

@@ -129,7 +129,7 @@ func (w *warp) run(budget int) {
 			}
 		}
 		o := &code[w.pc]
-		if s := o.straight; s != nil && w.timer == nil && budget >= s.n && w.pc+s.n <= w.nextPC {
+		if s := o.straight; s != nil && w.timer == nil && !w.blk.perturbed && budget >= s.n && w.pc+s.n <= w.nextPC {
 			w.follow(s)
 			w.steps += int64(s.n - 1)
 			budget -= s.n - 1
@@ -152,7 +152,9 @@ func (w *warp) run(budget int) {
 		}
 		w.count.Warp[o.class]++
 		w.count.Thread[o.class] += lanes(m)
-		if w.timer == nil {
+		if w.blk.perturbed && o.other != nil {
+			o.other(w, m)
+		} else if w.timer == nil {
 			o.exec(w, m)
 		} else {
 			w.execTimed(o, m)
@@ -167,6 +169,9 @@ func (w *warp) run(budget int) {
 
 // slice returns how many instructions the warp may execute in its turn.
 func (w *warp) slice() int {
+	if r := w.blk.random; r != nil {
+		return 1 + r.IntN(shuffledSlice)
+	}
 	if w.spins {
 		return spinInstructions
 	}
