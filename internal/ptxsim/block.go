@@ -251,8 +251,8 @@ func (b *blockRun) arrive(w *warp, id, expected int, wait bool, sum barrierSum, 
 	r.arrived += warpSize
 	r.expected, r.whole, r.pc, r.thread = expected, whole, w.pc-1, w.id*warpSize
 	r.votes = append(r.votes, vote{w, finish, sum})
-	r.arrivedWith(w)
 	if !wait {
+		r.arrivedWith(w)
 		b.release(w)
 	}
 	if wait {

@@ -46,17 +46,22 @@ func (b *blockRun) orderAll() {
 	if s.tick() {
 		b.forget()
 	}
-	var all history
-	for _, w := range b.warps {
-		all = all.joined(w.past)
+	all := clock{now: s.time, limit: s.time << entryStamp}
+	for i := range all.known {
+		all.known[i] = s.time - 1
 	}
 	for _, w := range b.warps {
-		w.order.now = s.time
-		for i := range w.order.known {
-			w.order.known[i] = s.time - 1
-		}
-		w.order.limit = s.time << entryStamp
-		w.past = all
+		w.order = all
+	}
+	if b.launch.races == nil {
+		return
+	}
+	var past history
+	for _, w := range b.warps {
+		past = past.joined(w.past)
+	}
+	for _, w := range b.warps {
+		w.past = past
 	}
 }
 
@@ -94,6 +99,13 @@ func (r *barrier) arrivedWith(w *warp) {
 
 // meet orders what came before the arrivals at a barrier before what the warps that waited do now.
 func (b *blockRun) meet(r *barrier) {
+	if r.whole && len(r.warps)*warpSize == b.threads() {
+		b.orderAll()
+		return
+	}
+	for _, w := range r.warps { // they have done nothing since they arrived
+		r.arrivedWith(w)
+	}
 	s := &b.shared.shadow
 	if s.tick() {
 		b.forget()
