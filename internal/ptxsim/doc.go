@@ -49,6 +49,11 @@
 // scope, fences included (order.go, acquire.go). Volatile accesses count as relaxed ones
 // there, and an atomic as an acquire.
 //
+// Two modes change what PTX leaves open, by a seed: Options.Seed the order of blocks, warps
+// and their turns, Options.Perturb the errors of the .approx functions of float32 and the
+// order of the sums of mma. A kernel whose results differ by more than its tolerance depends
+// on it.
+//
 // # Arithmetic
 //
 // The clocks count the instructions of the thread's warp. Rounding, .ftz, .sat, shifts beyond the width and NaN are as the PTX manual
