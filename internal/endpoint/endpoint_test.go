@@ -36,6 +36,9 @@ func scrape(t *testing.T, e *endpoint.Endpoint) (numbers map[string]float64, hel
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusServiceUnavailable { // others are being answered
+		return scrape(t, e)
+	}
 	text, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Security-Policy") == "" {
 		t.Fatalf("found %s, headers %v, %v", answer.Status, answer.Header, err)
