@@ -23,6 +23,7 @@ var helps = map[string]string{
 	"train_grad_norm":              "L2 norm of all gradients before clipping.",
 	"train_tokens_per_second":      "Tokens a second, padding included.",
 	"train_flops":                  "FLOPs since the start by the paper's count.",
+	"train_growth_flops":           "FLOPs since the start of dense gradients for growth, which the paper's count leaves out.",
 	"train_tokens_per_weight":      "Tokens since the start over the active weights of the encoder.",
 	"train_predictions_per_weight": "Masked positions since the start over the active weights of the encoder.",
 	"train_mfu":                    "Model FLOP utilization: FLOPs a second over the device's peak.",

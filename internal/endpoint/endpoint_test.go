@@ -72,7 +72,7 @@ func TestEveryNumberIsServed(t *testing.T) {
 	}
 	one := new(1.5)
 	e.Stepped(7, 9, 1.25)
-	e.Logged(train.TrainMetrics{Step: 7, TokensPerWeight: 1, PredictionsPerWeight: 1, MFU: 1, SecondsLeft: 1})
+	e.Logged(train.TrainMetrics{Step: 7, GrowthFLOPs: 1, TokensPerWeight: 1, PredictionsPerWeight: 1, MFU: 1, SecondsLeft: 1})
 	e.Updated(train.TopologyMetrics{Step: 6, AblatedRows: 1, RemovedNewRatio: one, Active: 1, Positions: 1, NewbornShare: one, RemovedNewDense: one, StartShare: one,
 		Survival1: one, Survival2: one, Survival4: one, Survival8: one, NewbornNorm: one})
 	e.Evaluated(train.EvalMetrics{Step: 5, MLMLoss: 2.5})
