@@ -1,6 +1,13 @@
 package corpus
 
-import "context"
+import (
+	"context"
+	"sync"
+)
+
+// countChunk is how much text, in bytes, is counted at a time: more than is tokenized,
+// as each chunk's words are merged.
+const countChunk = 1 << 20
 
 // counting says how the words of a text are counted.
 type counting struct {
@@ -39,9 +46,13 @@ func countWords(ctx context.Context, read source, files []*input, n Normalizer, 
 // rarest words of very many go at places that the text determines. It is a DataError if
 // a file that was named as the corpus, or the whole text, has no sentence.
 func (c *counting) count(ctx context.Context) error {
+	if c.read.chunk == 0 {
+		c.read.chunk = countChunk
+	}
+	counters := sync.Pool{New: func() any { return NewWordCounter(c.words.text) }}
 	unsaved := int64(0)
 	err := inOrder(ctx, c.threads, c.from, c.read, func(_ int, docs []rawDocument) (countedChunk, error) {
-		out := countedChunk{words: NewWordCounter(c.words.text)}
+		out := countedChunk{words: counters.Get().(*WordCounter)}
 		for i := range docs {
 			d := &docs[i]
 			sentences, err := d.sentences(c.read.field)
@@ -60,6 +71,8 @@ func (c *counting) count(ctx context.Context) error {
 		return out, nil
 	}, func(chunk countedChunk) error {
 		c.words.Merge(chunk.words)
+		chunk.words.clear()
+		counters.Put(chunk.words)
 		c.words.prune(mostWords, keptWords)
 		for _, file := range chunk.files {
 			c.census.saw(file)

@@ -107,6 +107,9 @@ type keeping struct {
 	words int64 // bytes of text between two times that the words counted are kept
 }
 
+// countChunk is the constant of that name, less where words are kept more often.
+func (o *PrepareOptions) countChunk() int { return int(min(countChunk, o.keep.words)) }
+
 // keepable tells whether work on the text is worth keeping, and can be gone on with.
 func (l *inputs) keepable(from int64) bool {
 	size := int64(0)

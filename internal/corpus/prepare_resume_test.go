@@ -51,7 +51,7 @@ func TestPrepareGoesOn(t *testing.T) {
 		return PrepareOptions{Corpus: []string{text}, Out: filepath.Join(dir, name), VocabSize: 300, Threads: 1, ShardTokens: 10_000, keep: keeping{1, 100_000}}
 	}
 	o := options("whole")
-	o.keep = keeping{1 << 40, 1}
+	o.keep = keeping{1 << 40, 100_000}
 	whole, err := Prepare(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +155,7 @@ func TestPrepareStartsOver(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		got := o.Out
-		o.Out, o.keep = filepath.Join(dir, "fresh"), keeping{1 << 40, 1}
+		o.Out, o.keep = filepath.Join(dir, "fresh"), keeping{1 << 40, 50_000}
 		if _, err := Prepare(t.Context(), o); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -210,4 +210,24 @@ func TestRareWordsGo(t *testing.T) {
 	if _, err := decodeWords(encodeWords(c)[:5], Normalizer{}); err == nil {
 		t.Error("cut words are taken")
 	}
+}
+
+// What is kept is read back, or refused; no size that it states is believed.
+func FuzzWords(f *testing.F) {
+	c := NewWordCounter(Normalizer{})
+	c.add("word", 3)
+	c.add("é", 1<<40)
+	for _, seed := range []string{"", string(encodeWords(c)), "\x00\x01", "\xff\xff\xff\xff\x0fa", "\x80"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := decodeWords(data, Normalizer{})
+		if err != nil {
+			return
+		}
+		back, err := decodeWords(encodeWords(c), Normalizer{})
+		if err != nil || len(back.counts) != len(c.counts) {
+			t.Fatalf("%d words became %d, error %v", len(c.counts), len(back.counts), err)
+		}
+	})
 }

@@ -60,7 +60,7 @@ func newState(o PrepareOptions, text *inputs, vocab *Vocab) (*prepareState, erro
 		Normalizer       Normalizer
 		Reading          Reading
 		MostWords, Chunk int
-	}{stateVersion, given, o.VocabSize, o.ShardTokens, o.Normalizer, o.Reading, mostWords, chunkBytes})
+	}{stateVersion, given, o.VocabSize, o.ShardTokens, o.Normalizer, o.Reading, mostWords, o.countChunk()})
 	if err != nil {
 		return nil, fmt.Errorf("encoding the options of prepare: %w", err)
 	}

@@ -48,6 +48,7 @@ func (p *preparation) vocab(ctx context.Context) (*Vocab, error) {
 		read: readFiles(p.text.files, p.o.Reading, "count words", p.o.Progress), files: p.text.files, threads: p.o.Threads,
 		words: NewWordCounter(p.o.Normalizer), census: newCensus(p.text.files), every: p.o.keep.words,
 	}
+	c.read.chunk = p.o.countChunk()
 	if p.kept != "" {
 		p.state.loadWords(p.kept, &c)
 		c.save = func(after place) error { return p.state.saveWords(p.kept, c.words, c.census, after) }

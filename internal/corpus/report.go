@@ -122,7 +122,7 @@ func (r *Report) Warnings() []string {
 	for _, p := range r.Parts {
 		switch {
 		case p.Documents >= 10 && p.perDocument() < 1.2:
-			remedy := "are documents really separated by blank lines, or is every line a document of its own?"
+			remedy := "do blank lines stand between sentences, rather than documents?"
 			if p.Format == JSONLines || p.Format == Parquet {
 				remedy = "does each row hold a document, or a sentence only?"
 			}

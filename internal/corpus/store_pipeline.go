@@ -28,6 +28,7 @@ type place struct {
 type source struct {
 	read  func(ctx context.Context, from place, yield func(rawDocument) error) error
 	field string // see Reading
+	chunk int    // bytes of text that one call of work gets at least; 0: chunkBytes
 }
 
 // readFiles is the source of the documents in files.
@@ -115,6 +116,10 @@ func inOrder[T any](ctx context.Context, threads int, from place, read source, w
 			}
 		})
 	}
+	least := read.chunk
+	if least == 0 {
+		least = chunkBytes
+	}
 	var readErr error
 	wg.Go(func() {
 		defer close(order)
@@ -139,7 +144,7 @@ func inOrder[T any](ctx context.Context, threads int, from place, read source, w
 		}
 		readErr = read.read(ctx, from, func(d rawDocument) error {
 			next.docs = append(next.docs, d)
-			if next.bytes += d.size(); next.bytes < chunkBytes {
+			if next.bytes += d.size(); next.bytes < least {
 				return nil
 			}
 			return flush()

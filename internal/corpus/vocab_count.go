@@ -48,6 +48,12 @@ func (c *WordCounter) Merge(o *WordCounter) {
 	}
 }
 
+// clear takes all words from c and keeps its memory.
+func (c *WordCounter) clear() {
+	clear(c.index)
+	c.counts = c.counts[:0]
+}
+
 func (c *WordCounter) add(word string, count int64) {
 	i, ok := c.index[word]
 	if !ok {
