@@ -2,6 +2,7 @@ package train_test
 
 import (
 	"math"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -216,5 +217,38 @@ func TestTopologyLimit(t *testing.T) {
 	files := readTopologies(t, c.OutputDir)
 	if len(files) != 3 || files[0]["step"][0] != 0 || files[1]["update"][0] != 4 || files[2]["update"][0] != 8 {
 		t.Errorf("found %d files, expected those of the start and of updates 4 and 8", len(files))
+	}
+}
+
+// A dry run accounts for the files of topologies and for the best checkpoint.
+func TestDiskOfTopologiesAndTheBest(t *testing.T) {
+	c := exploringRun(t, smallCorpus(t), "cpu")
+	c.SaveTopology = false
+	without, err := train.DryRun(t.Context(), c, openDevice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SaveTopology, c.SaveBest, c.EvalSteps = true, true, 31
+	with, err := train.DryRun(t.Context(), c, openDevice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trained(t, c, 0)
+	var took int64
+	for _, pattern := range []string{"topology/*", "best/*/*.safetensors"} {
+		files, err := filepath.Glob(filepath.Join(c.OutputDir, pattern))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: found no file (%v)", pattern, err)
+		}
+		for _, f := range files {
+			info, err := os.Stat(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			took += info.Size()
+		}
+	}
+	if more := with.DiskBytes - without.DiskBytes; took > more {
+		t.Errorf("found %d bytes more in the dry run, expected at least the %d that they took", more, took)
 	}
 }
