@@ -135,27 +135,31 @@ func (a *argument) scalar() ([]byte, error) {
 	return binary.LittleEndian.AppendUint64(nil, uint64(v))[:e.size], err
 }
 
+// machine is what a case runs on: ptxsim alone, or the driver over it.
+type machine interface {
+	// load reads PTX and finds a kernel; it returns the sizes of its parameters.
+	load(name, text, kernel string) ([]int, error)
+	alloc(n int, label string, content []byte) (address []byte, err error)
+	launch(t testing.TB, c *kernelCase, args [][]byte) error
+	copyOut(dst, address []byte) error
+}
+
 // run launches the case and compares what it leaves with what is expected. A case
 // without arguments and expectation is only loaded where its kernel has parameters.
-func (c *kernelCase) run(t testing.TB, dir string, opt ptxsim.Options) error {
+func (c *kernelCase) run(t testing.TB, dir string, on machine) error {
 	text, err := os.ReadFile(filepath.Join(dir, "ptx", c.PTX))
 	if err != nil {
 		return err
 	}
-	m, err := ptxsim.Parse(c.PTX, string(text))
+	sizes, err := on.load(c.PTX, string(text), c.Kernel)
 	if err != nil {
 		return err
 	}
-	k := m.Kernel(c.Kernel)
-	if k == nil {
-		return fmt.Errorf("kernels %v, expected %s", m.Kernels(), c.Kernel)
-	}
-	if len(c.Args) == 0 && len(k.ParamSizes()) > 0 && len(c.Expect) == 0 {
+	if len(c.Args) == 0 && len(sizes) > 0 && len(c.Expect) == 0 {
 		return nil
 	}
-	d := ptxsim.NewDevice(opt)
 	var args [][]byte
-	buffers := map[string]ptxsim.Ptr{}
+	buffers := map[string][]byte{}
 	for i := range c.Args {
 		a := &c.Args[i]
 		if a.Scalar != "" {
@@ -166,28 +170,22 @@ func (c *kernelCase) run(t testing.TB, dir string, opt ptxsim.Options) error {
 			args = append(args, v)
 			continue
 		}
-		p, err := d.Alloc(a.N*elements[a.DType].size, a.Name)
-		if err != nil {
-			return err
-		}
 		v, err := a.content(dir)
 		if err != nil {
 			return err
 		}
-		if v != nil {
-			if err := d.CopyIn(p, v); err != nil {
-				return err
-			}
+		p, err := on.alloc(a.N*elements[a.DType].size, a.Name, v)
+		if err != nil {
+			return err
 		}
 		buffers[a.Name] = p
-		args = append(args, ptxsim.Addr(p))
+		args = append(args, p)
 	}
-	grid, block := ptxsim.Dim3{X: c.Grid[0], Y: c.Grid[1], Z: c.Grid[2]}, ptxsim.Dim3{X: c.Block[0], Y: c.Block[1], Z: c.Block[2]}
-	if _, err := d.Launch(t.Context(), k, grid, block, c.Shared, args...); err != nil {
+	if err := on.launch(t, c, args); err != nil {
 		return err
 	}
 	for _, e := range c.Expect {
-		if err := c.compare(d, buffers[e.Arg], e, dir); err != nil {
+		if err := c.compare(func(dst []byte) error { return on.copyOut(dst, buffers[e.Arg]) }, e, dir); err != nil {
 			return fmt.Errorf("%s: %w", e.Arg, err)
 		}
 	}
@@ -195,7 +193,7 @@ func (c *kernelCase) run(t testing.TB, dir string, opt ptxsim.Options) error {
 }
 
 // compare reads a buffer and compares it with the file of expected values.
-func (c *kernelCase) compare(d *ptxsim.Device, p ptxsim.Ptr, e expectation, dir string) error {
+func (c *kernelCase) compare(read func(dst []byte) error, e expectation, dir string) error {
 	want, err := os.ReadFile(filepath.Join(dir, "data", e.File))
 	if err != nil {
 		return err
@@ -207,7 +205,7 @@ func (c *kernelCase) compare(d *ptxsim.Device, p ptxsim.Ptr, e expectation, dir 
 		}
 	}
 	got := make([]byte, e.Count*el.size)
-	if err := d.CopyOut(got, p); err != nil {
+	if err := read(got); err != nil {
 		return err
 	}
 	for i := range e.Count {

@@ -284,34 +284,28 @@ func radix(t testing.TB) speedCase {
 		t.Fatal(err)
 	}
 	text = vshr.ReplaceAll(text, []byte("{ .reg .u32 shifted; shr.u32 shifted, $2, $3; add.u32 $1, shifted, $4; }"))
-	m, err := ptxsim.Parse(c.PTX, string(text))
-	if err != nil {
+	d := newDevice(ptxsim.Options{Threads: 1})
+	if _, err := d.load(c.PTX, string(text), c.Kernel); err != nil {
 		t.Fatal(err)
 	}
-	d := ptxsim.NewDevice(ptxsim.Options{Threads: 1})
 	var args [][]byte
-	buffers := map[string]ptxsim.Ptr{}
+	buffers := map[string][]byte{}
 	for i := range c.Args {
 		a := &c.Args[i]
-		p, err := d.Alloc(a.N*elements[a.DType].size, a.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
 		v, err := a.content(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v != nil {
-			if err := d.CopyIn(p, v); err != nil {
-				t.Fatal(err)
-			}
+		p, err := d.alloc(a.N*elements[a.DType].size, a.Name, v)
+		if err != nil {
+			t.Fatal(err)
 		}
-		buffers[a.Name], args = p, append(args, ptxsim.Addr(p))
+		buffers[a.Name], args = p, append(args, p)
 	}
 	var count ptxsim.Counters
 	return speedCase{
 		run: func() {
-			n, err := d.Launch(t.Context(), m.Kernel(c.Kernel), ptxsim.Dim3{X: c.Grid[0], Y: c.Grid[1], Z: c.Grid[2]},
+			n, err := d.Launch(t.Context(), d.kernel, ptxsim.Dim3{X: c.Grid[0], Y: c.Grid[1], Z: c.Grid[2]},
 				ptxsim.Dim3{X: c.Block[0], Y: c.Block[1], Z: c.Block[2]}, c.Shared, args...)
 			if err != nil {
 				t.Fatal(err)
@@ -325,12 +319,12 @@ func radix(t testing.TB) speedCase {
 		},
 		results: func() ([]byte, ptxsim.Counters) {
 			for _, e := range c.Expect {
-				if err := c.compare(d, buffers[e.Arg], e, dir); err != nil {
+				if err := c.compare(func(dst []byte) error { return d.copyOut(dst, buffers[e.Arg]) }, e, dir); err != nil {
 					t.Fatal(err)
 				}
 			}
 			out := make([]byte, 4*c.Expect[0].Count)
-			if err := d.CopyOut(out, buffers[c.Expect[0].Arg]); err != nil {
+			if err := d.copyOut(out, buffers[c.Expect[0].Arg]); err != nil {
 				t.Fatal(err)
 			}
 			return out, count
