@@ -104,10 +104,12 @@ func (x *building) warpBarrier() exec {
 func buildFence(x *building) exec {
 	x.class = Barrier
 	if x.in.op == "fence" && x.has("proxy") { // all copies are complete when they are issued
-		x.need("async", "async.global", "alias")
-		x.opt("shared::cta", "global")
+		kind, sp := x.need("async", "alias"), x.opt("shared::cta", "shared::cluster", "global")
 		x.nargs(0, 0)
-		return func(*warp, uint32) {}
+		if kind == "alias" || sp == "global" {
+			return func(*warp, uint32) {}
+		}
+		return func(w *warp, _ uint32) { w.fenceProxy() }
 	}
 	if x.in.op == "fence" {
 		x.opt("sc", "acq_rel")

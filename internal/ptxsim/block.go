@@ -22,6 +22,7 @@ type blockRun struct {
 	sources   copySources
 	perturbed bool       // with Options.Perturb
 	random    *rand.Rand // of the order of turns; nil: that of the warps
+	began     uint32     // the time of shared memory when the block began
 	shuffled  []*warp
 	race      *Fault // in global memory; nil: none so far
 
@@ -150,6 +151,7 @@ func (b *blockRun) start(i int) {
 		w.reset(ctaid)
 	}
 	b.orderAll()
+	b.began = b.shared.time
 	b.steps, b.race = 0, nil
 	b.sources = copySources{around: b.sources.around[:0]}
 }

@@ -61,16 +61,24 @@ func (w *warp) bulkCopy(lane int, to space, dst uint64, from space, src uint64, 
 		return false
 	}
 	for i := uint64(0); i < uint64(n); i += 16 {
-		data, _, _ := w.access(lane, from, src+i, 16, plainRead)
+		data, _, at := w.access(lane, from, src+i, 16, plainRead)
 		if data == nil {
 			return false
 		}
-		out, state, _ := w.accessValue(lane, to, dst+i, 16, plainWrite, data)
+		for k := uint64(0); at == spaceShared && k < 16; k += 4 {
+			if !w.readsAsync(lane, (src+i+k)&^windowMask) {
+				return false
+			}
+		}
+		out, state, at := w.accessValue(lane, to, dst+i, 16, plainWrite, data)
 		if out == nil {
 			return false
 		}
 		copy(out, data)
 		markWritten(state)
+		if at == spaceShared {
+			w.blk.shared.writtenAsync((dst+i)&^windowMask, 16)
+		}
 	}
 	if from == spaceGlobal {
 		w.touch(src, n, false)

@@ -40,10 +40,13 @@
 // those of the others. In shared memory a race is an error: two threads touch a byte, one of
 // them writes something else than is there, they are not both atomic, relaxed, acquire or
 // release, and no barrier orders them: one at which both their warps were, or a bar.warp.sync
-// for two threads of a warp. Volatile accesses of shared memory count as plain ones. The target of a cp.async is out of reach from its issue to
-// its thread's wait, and for other threads to the barrier after that. A barrier
-// that some thread of the block that has not exited does not reach, an exited or
+// for two threads of a warp. Volatile accesses of shared memory count as plain ones. The
+// target of a cp.async is out of reach from its issue to its thread's wait, and for other
+// threads to the barrier after that; its source must stay as it is until the wait. What wgmma
+// and bulk copies read of shared memory must have a fence.proxy.async behind the write. A
+// barrier that some thread of the block that has not exited does not reach, an exited or
 // missing lane in a membermask, and a matrix instruction in an incomplete warp are errors.
+// So are an address and a value for global memory from a register that nothing writes.
 // Options.BlockRaces also finds races in global memory, within a block and between blocks, at
 // the price of speed: accesses are in order by barriers, and by acquire and release in their
 // scope, fences included (order.go, acquire.go). Volatile accesses count as relaxed ones

@@ -31,11 +31,15 @@ mbarrier.arrive.expect_tx.shared.b64 %d2, [bar], 16; bra.uni M; N: mbarrier.arri
 cp.async.bulk.commit_group; cp.async.bulk.wait_group.read 0; ld.global.u32 %r2, [%d0+28]; setp.ne.u32 %p2, %r2, 7; @%p2 trap; E:`},
 		"small copies arrive": {body: init + "st.global.u32 [%d0], 9; mbarrier.arrive.shared.b64 %d2, [bar]; " +
 			"W: mbarrier.try_wait.shared.b64 %p1, [bar], %d2; @!%p1 bra W; cp.async.ca.shared.global [%r28], [%d0], 4; cp.async.mbarrier.arrive.noinc.shared.b64 [bar]; V: mbarrier.test_wait.parity.shared.b64 %p1, [bar], 1; @!%p1 bra V; xor.b32 %r1, %r30, 33; mad.lo.u32 %r1, %r1, 4, %r29; ld.shared.u32 %r2, [%r1];"},
-		"not initialized":   {withBarrier + "st.shared.u64 [bar], 0; mbarrier.arrive.shared.b64 %d2, [bar];", ErrDivergent, "not initialized"},
-		"too many arrivals": {init + "mbarrier.arrive.shared.b64 %d2, [bar], 65;", ErrDivergent, "more arrivals"},
-		"odd size":          {init + "@%p7 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r29], [%d0], 8, [bar];", ErrMisaligned, "multiple of 16"},
-		"past the end":      {init + "@%p7 cp.async.bulk.global.shared::cta.bulk_group [%d0+240], [%r29], 32;", ErrUninitialized, "buf+0"},
-		"too few arrivals":  {init + "@%p7 bra E; mbarrier.arrive.shared.b64 %d2, [bar];" + wait + "E:", ErrDeadlock, "goes on"},
+		"not initialized":                          {withBarrier + "st.shared.u64 [bar], 0; mbarrier.arrive.shared.b64 %d2, [bar];", ErrDivergent, "not initialized"},
+		"too many arrivals":                        {init + "mbarrier.arrive.shared.b64 %d2, [bar], 65;", ErrDivergent, "more arrivals"},
+		"copy back behind the writers' fences":     {body: init + "st.shared.u32 [%r28], %r30; fence.proxy.async.shared::cta; bar.sync 0; @%p7 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r29], 32;"},
+		"copy back without a fence":                {init + "st.shared.u32 [%r28], %r30; bar.sync 0; @%p7 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r29], 32;", ErrRace, "without a fence.proxy.async"},
+		"copy back behind a write after the fence": {init + "fence.proxy.async; st.shared.u32 [%r28], %r30; bar.sync 0; @%p7 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r29], 32;", ErrRace, "without a fence.proxy.async"},
+		"copy back behind a fence of another kind": {init + "st.shared.u32 [%r28], %r30; fence.proxy.async.global; bar.sync 0; @%p7 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r29], 32;", ErrRace, "without a fence.proxy.async"},
+		"odd size":         {init + "@%p7 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r29], [%d0], 8, [bar];", ErrMisaligned, "multiple of 16"},
+		"past the end":     {init + "@%p7 cp.async.bulk.global.shared::cta.bulk_group [%d0+240], [%r29], 32;", ErrUninitialized, "buf+0"},
+		"too few arrivals": {init + "@%p7 bra E; mbarrier.arrive.shared.b64 %d2, [bar];" + wait + "E:", ErrDeadlock, "goes on"},
 	} {
 		d := NewDevice(Options{MaxInstructions: 1 << 18})
 		out := reserve(t, d, "out", 256)

@@ -68,8 +68,9 @@ func (b *blockRun) orderAll() {
 // forget is for when time begins anew.
 func (b *blockRun) forget() {
 	s := &b.shared.shadow
+	b.began = s.time
 	for _, o := range b.warps {
-		o.order = clock{now: s.time, limit: s.time << entryStamp}
+		o.order, o.proxied = clock{now: s.time, limit: s.time << entryStamp}, times{}
 	}
 	if r := b.launch.races; r != nil {
 		r.forget()

@@ -54,6 +54,7 @@ type warp struct {
 	heard       history // what it will have acquired with a fence
 	fenced      history // what its relaxed writes tell of; nil: nothing
 	fencedBlock bool    // in the scope of the block only
+	proxied     times   // which writes to shared memory its last fence.proxy.async covers
 	spins       bool    // has used up its turn while some lanes waited for theirs
 	swaps       bool    // executes a compare and swap
 	yielded     bool    // gives the other warps a turn
@@ -105,7 +106,7 @@ func (w *warp) reset(ctaid Dim3) {
 	w.waiting, w.parked = w.waiting[:0], w.parked[:0]
 	w.status, w.fault, w.carry = warpReady, nil, 0
 	w.spins, w.yielded, w.steps = false, false, 0
-	w.past, w.heard, w.fenced = nil, nil, nil
+	w.past, w.heard, w.fenced, w.proxied = nil, nil, nil, times{}
 	w.async = asyncCopies{pending: w.async.pending[:0]}
 	if w.timer != nil {
 		w.timer.reset()

@@ -175,7 +175,7 @@ func (w *warp) element(s matrixSource, o, k int) float32 {
 	}
 	addr ^= addr >> 3 & (width - 16) & 0x70
 	data, _, _ := w.access(0, spaceShared, addr, int(size), plainRead)
-	if data == nil {
+	if data == nil || !w.readsAsync(0, addr) {
 		return 0
 	}
 	v := load(data, int(size))

@@ -1,0 +1,45 @@
+package ptxsim
+
+// wgmma and bulk copies read shared memory by another way, the asynchronous proxy, which sees what
+// other instructions wrote only after a fence.proxy.async. It does no harm who executes it: the
+// writer behind its write, or the reader when it knows of the write.
+
+// byAsync is set in the entry of a write that came by the asynchronous proxy.
+const byAsync = 1 << (entryKind + 1)
+
+// fenceProxy lets the asynchronous proxy see the warp's writes so far, and lets the warp's asynchronous
+// reads see all writes that it knows of.
+func (w *warp) fenceProxy() {
+	w.proxied = w.order.known
+	w.proxied[w.id] = w.order.now
+	w.blk.release(w)
+}
+
+// writtenAsync marks n bytes of shared memory from addr on, which a bulk copy has written.
+func (s *shadow) writtenAsync(addr uint64, n int) {
+	for word := addr / 4; word < (addr+uint64(n))/4; word++ {
+		if s.writes[word] != split {
+			s.writes[word] |= byAsync
+			continue
+		}
+		for i := range 4 {
+			s.byteWrites[4*word+uint64(i)] |= byAsync
+		}
+	}
+}
+
+// readsAsync judges a read of the word at addr of shared memory by the asynchronous proxy.
+func (w *warp) readsAsync(lane int, addr uint64) bool {
+	s := w.blk.shared
+	e := s.writes[addr/4]
+	if e == split {
+		e = s.byteWrites[addr&^3]
+	}
+	by := int(e>>entryWarp) & 31
+	t := entryTime(e)
+	if e&byAsync != 0 || by >= len(w.blk.warps) || t < w.blk.began || t <= w.proxied[by] || t <= w.blk.warps[by].proxied[by] {
+		return true
+	}
+	w.fail(lane, ErrRace, "an asynchronous read of shared memory at %s, which thread %d wrote, without a fence.proxy.async between", describe(s.vars, addr), e&entryThread)
+	return false
+}
