@@ -257,7 +257,7 @@ type Config struct {
 	// checkpoint and at the end (default: none).
 	OnEvent string `yaml:"on_event,omitempty" json:",omitempty"`
 	// MaxTime: end after this time as if stopped: the step is finished and saved, exit
-	// code 75; 23h50m, 90m or 11:50:00.
+	// code 75; 23h50m, 90m, 11:50:00 or seconds.
 	MaxTime string `yaml:"max_time,omitempty" json:",omitempty"`
 	// DryRun: check everything, print parameters, FLOPs, memory and disk, write nothing.
 	// Default false.

@@ -18,9 +18,13 @@ var ErrTimeUp = errors.New("max_time is over")
 // them or not.
 var clockTime = regexp.MustCompile(`^(?:([0-9]{1,4})-)?([0-9]{1,4}):([0-5]?[0-9]):([0-5]?[0-9])$`)
 
-// parseMaxTime reads a max_time: 23h50m, 90m, 11:50:00, 1-12:00:00.
+// parseMaxTime reads a max_time: 23h50m, 90m, 11:50:00, 1-12:00:00, or a number of
+// seconds.
 func parseMaxTime(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
+	if err != nil {
+		d, err = time.ParseDuration(text + "s")
+	}
 	if m := clockTime.FindStringSubmatch(text); m != nil {
 		err = nil
 		for i, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {
@@ -29,7 +33,7 @@ func parseMaxTime(text string) (time.Duration, error) {
 		}
 	}
 	if err != nil || d <= 0 {
-		return 0, usage.Errorf("max_time: found %.80q, expected a time above 0, such as 23h50m, 90m or 11:50:00", text)
+		return 0, usage.Errorf("max_time: found %.80q, expected a time above 0, such as 23h50m, 90m, 11:50:00 or a number of seconds", text)
 	}
 	return d, nil
 }

@@ -14,13 +14,13 @@ import (
 func TestParseMaxTime(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"23h50m": 23*time.Hour + 50*time.Minute, "90m": 90 * time.Minute, "1.5h": 90 * time.Minute, "11:50:00": 11*time.Hour + 50*time.Minute,
-		"1-12:00:00": 36 * time.Hour, "0:0:30": 30 * time.Second, "100:00:08": 100*time.Hour + 8*time.Second,
+		"1-12:00:00": 36 * time.Hour, "0:0:30": 30 * time.Second, "100:00:08": 100*time.Hour + 8*time.Second, "90": 90 * time.Second, "1.5": 1500 * time.Millisecond,
 	} {
 		if got, err := parseMaxTime(text); err != nil || got != want {
 			t.Errorf("%q: found %v and error %v, expected %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"90", "0s", "-1h", "1:00", "1:60:00", "one hour", "00:00:00", "1-00", "99999999999h"} {
+	for _, text := range []string{"0", "0s", "-5", "5 m", "-1h", "1:00", "1:60:00", "one hour", "00:00:00", "1-00", "99999999999h"} {
 		if got, err := parseMaxTime(text); !IsUsage(err) {
 			t.Errorf("%q: found %v and error %v, expected an error of usage", text, got, err)
 		}

@@ -293,7 +293,7 @@ var table = []Setting{
 		Help: "shell command that gets a JSON object on standard input at each evaluation, checkpoint and at the end " +
 			"(default: none)"},
 	{Key: "max_time", Field: "MaxTime", Group: Running, Default: "", Running: true, OmitEmpty: true,
-		Help:     "end after this time as if stopped: the step is finished and saved, exit code 75; 23h50m, 90m or 11:50:00",
+		Help:     "end after this time as if stopped: the step is finished and saved, exit code 75; 23h50m, 90m, 11:50:00 or seconds",
 		Commands: Sweep},
 	{Key: "dry_run", Field: "DryRun", Group: Running, Default: false, Running: true,
 		Help: "check everything, print parameters, FLOPs, memory and disk, write nothing"},
