@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
@@ -73,10 +74,9 @@ func countsOf(s *corpus.Store) string {
 func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, progress func(stage string, done, total int64)) (*dataset, error) {
 	var err error
 	if vocab == nil && c.Vocab != "" {
-		if vocab, err = corpus.LoadVocab(c.Vocab); err != nil {
+		if vocab, err = c.loadVocab(); err != nil {
 			return nil, err
 		}
-		vocab = vocab.WithNormalizer(c.normalizer())
 		if err := c.checkVocabSize(vocab, c.Vocab); err != nil {
 			return nil, err
 		}
@@ -189,6 +189,15 @@ func (c *Config) checkVocabSize(v *corpus.Vocab, from string) error {
 		return usage.Errorf("%s: found a vocabulary of %d tokens, expected the vocab_size %d", from, v.Size(), c.VocabSize)
 	}
 	return nil
+}
+
+// loadVocab reads the configuration's vocabulary, with its own normalizer if it has one.
+func (c *Config) loadVocab() (*corpus.Vocab, error) {
+	v, own, err := huggingface.LoadVocab(c.Vocab)
+	if err != nil || own {
+		return v, err
+	}
+	return v.WithNormalizer(c.normalizer()), nil
 }
 
 // normalizer is that of a vocabulary that has none of its own.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
@@ -51,7 +52,7 @@ func Evaluate(ctx context.Context, path string, o EvalOptions, open Opener) (_ *
 	}
 	defer func() { err = errors.Join(err, m.Backend().Close()) }()
 	if o.Vocab != "" {
-		v, err := corpus.LoadVocab(o.Vocab)
+		v, _, err := huggingface.LoadVocab(o.Vocab)
 		if err != nil {
 			return out, err
 		}

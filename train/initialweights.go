@@ -128,14 +128,12 @@ func (w *initialWeights) vocabulary(c Config) (*corpus.Vocab, error) {
 	v := w.vocab
 	if c.Vocab != "" {
 		var err error
-		if v, err = corpus.LoadVocab(c.Vocab); err != nil {
+		if v, err = c.loadVocab(); err != nil {
 			return nil, err
 		}
-		n := c.normalizer()
 		if w.vocab != nil {
-			n = w.vocab.Normalizer()
+			v = v.WithNormalizer(w.vocab.Normalizer())
 		}
-		v = v.WithNormalizer(n)
 		w.fit(v.Size())
 		if err := w.checkVocab(v); err != nil {
 			return nil, err

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
@@ -133,7 +133,7 @@ func (p resumePoint) sameVocab(c Config) error {
 	if err != nil || path == "" || path == p.saved.Config.Vocab {
 		return err
 	}
-	v, err := corpus.LoadVocab(path)
+	v, _, err := huggingface.LoadVocab(path)
 	if err != nil {
 		return err
 	}

@@ -152,3 +152,36 @@ func TestOneSegment(t *testing.T) {
 		t.Errorf("found the model card %q, expected nothing of NSP", card)
 	}
 }
+
+// A vocabulary is read from a tokenizer.json too, which says itself that it is cased.
+func TestVocabFromTokenizer(t *testing.T) {
+	_, folder := exported(t, "--method", "dense")
+	tokenizer := filepath.Join(folder, "tokenizer.json")
+	in := newInputs(t)
+	text := in.file("good.txt", goodText)
+	run := in.none("run")
+	done(t, quick(run, "--corpus", text, "--vocab", tokenizer)...)
+	if want, got := read(t, folder, "vocab.txt"), read(t, run, "vocab.txt"); string(want) != string(got) {
+		t.Errorf("found another vocabulary than that of %s", tokenizer)
+	}
+	done(t, "eval", "--checkpoint", run, "--vocab", tokenizer, "--device", "cpu")
+
+	editJSON(t, tokenizer, map[string]any{"normalizer": map[string]any{"type": "BertNormalizer", "lowercase": false}})
+	shards := in.none("shards")
+	done(t, "prepare", "--corpus", text, "--vocab", tokenizer, "--out", shards)
+	if index := string(read(t, shards, "index.json")); !strings.Contains(index, `"cased": true`) {
+		t.Errorf("found %q, expected shards of cased text", index)
+	}
+	for says, args := range map[string][]string{
+		"BertNormalizer":  {"--vocab", in.file("other.json", `{"model": {"type": "BPE"}}`)},
+		"Git LFS pointer": {"--vocab", in.file("lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")},
+		"tokens without":  {"--vocab", in.file("words", "a\nb\n")},
+	} {
+		for _, command := range [][]string{{"prepare", "--out", in.none("out")}, {"train", "--dry-run"}} {
+			code, _, errs := invoke(append(append(command, "--corpus", text), args...)...)
+			if code != exit.Usage || !strings.Contains(errs, says) {
+				t.Errorf("%v: found exit code %d and %q, expected %d and %q", command, code, errs, exit.Usage, says)
+			}
+		}
+	}
+}

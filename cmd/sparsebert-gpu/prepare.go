@@ -10,8 +10,10 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
+	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -24,7 +26,7 @@ func prepareCommand() *cli.Command {
 			settingFlag("corpus_format"),
 			settingFlag("text_field"),
 			&cli.StringFlag{Name: "out", Aliases: []string{"o", "output-dir"}, Usage: "folder for the shards, new or empty"},
-			&cli.StringFlag{Name: "vocab", Usage: "vocab.txt to use (default: train one)"},
+			&cli.StringFlag{Name: "vocab", Usage: "vocab.txt or tokenizer.json to use (default: train one)"},
 			&cli.IntFlag{Name: "vocab-size", Aliases: []string{"V"}, Value: train.DefaultConfig().VocabSize, Usage: "size of the vocabulary to train; BERT's has 30522"},
 			&cli.BoolFlag{Name: "cased", Usage: "keep capital letters and accents (default: lower case without accents)"},
 			settingFlag("threads"),
@@ -56,6 +58,13 @@ func prepareAction(c *cli.Context) error {
 	if c.Bool("cased") {
 		text = corpus.CasedNormalizer()
 	}
+	vocab, err := prepareVocab(c.String("vocab"), text)
+	if err != nil {
+		return err
+	}
+	if vocab != nil {
+		text = vocab.Normalizer()
+	}
 	format, err := corpus.ParseFormat(c.String("corpus-format"))
 	if err != nil {
 		return err
@@ -65,7 +74,7 @@ func prepareAction(c *cli.Context) error {
 	}
 	progress, done := progress.Stages(log, c.App.ErrWriter, c.Bool("quiet"))
 	result, err := corpus.Prepare(c.Context, corpus.PrepareOptions{
-		Corpus: commandline.Texts(c, "corpus"), Out: c.String("out"), VocabPath: c.String("vocab"), VocabSize: size, Normalizer: text,
+		Corpus: commandline.Texts(c, "corpus"), Out: c.String("out"), VocabPath: c.String("vocab"), Vocab: vocab, VocabSize: size, Normalizer: text,
 		Threads: c.Int("threads"), ShardTokens: c.Int("shard-tokens"), Progress: progress,
 		Reading: corpus.Reading{Format: format, TextField: c.String("text-field")}, Tell: func(line string) { log.Info().Msg(line) },
 	})
@@ -82,4 +91,22 @@ func prepareAction(c *cli.Context) error {
 	_, err = fmt.Fprintf(stdout, "%d documents, %d sentences, %d tokens in %d shards; vocabulary %d; unigram entropy %.3f nats a token; %s\n",
 		result.Documents, result.Sentences, result.Tokens, result.Shards, result.VocabSize, result.UnigramEntropy, c.String("out"))
 	return err
+}
+
+// prepareVocab reads the vocabulary that is given, nil where none is; text is its normalizer if it
+// has none of its own.
+func prepareVocab(path string, text corpus.Normalizer) (*corpus.Vocab, error) {
+	if path == "" {
+		return nil, nil
+	}
+	v, own, err := huggingface.LoadVocab(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !own:
+		return v.WithNormalizer(text), nil
+	case text.Cased && !v.Normalizer().Cased:
+		return nil, usage.Errorf("cased: found %s, for text that is %s, expected a cased vocabulary", path, v.Normalizer())
+	}
+	return v, nil
 }

@@ -10,11 +10,13 @@ import (
 
 // PrepareOptions says what Prepare reads and writes.
 type PrepareOptions struct {
-	Corpus      []string // files or folders of text, see listInputs
-	Out         string   // the folder to write; it must not exist or be empty
-	VocabPath   string   // a vocab.txt; "" trains one of VocabSize tokens
-	VocabSize   int      // with VocabPath: 0, or the size it must have
-	Normalizer  Normalizer
+	Corpus     []string // files or folders of text, see listInputs
+	Out        string   // the folder to write; it must not exist or be empty
+	VocabPath  string   // a vocab.txt; "" trains one of VocabSize tokens
+	VocabSize  int      // with VocabPath: 0, or the size it must have
+	Normalizer Normalizer
+	// Vocab, where it is not nil, is what VocabPath has; Normalizer is its own then.
+	Vocab       *Vocab
 	Threads     int      // 0: one per processor
 	ShardTokens int      // tokens in a shard, about; 0: 16 Mi; at most 1 Gi
 	Progress    Progress // stages "count words", "train vocabulary", "tokenize"; may be nil
@@ -166,12 +168,16 @@ func givenVocab(o PrepareOptions) (*Vocab, error) {
 	if o.VocabPath == "" {
 		return nil, nil
 	}
-	v, err := LoadVocab(o.VocabPath)
-	if err != nil {
-		return nil, err
+	v := o.Vocab
+	if v == nil {
+		var err error
+		if v, err = LoadVocab(o.VocabPath); err != nil {
+			return nil, err
+		}
+		v = v.WithNormalizer(o.Normalizer)
 	}
 	if o.VocabSize != 0 && o.VocabSize != v.Size() {
 		return nil, badData(o.VocabPath, fmt.Sprintf("%d tokens", v.Size()), fmt.Sprintf("%d, the vocabulary size asked for", o.VocabSize))
 	}
-	return v.WithNormalizer(o.Normalizer), nil
+	return v, nil
 }

@@ -1,11 +1,13 @@
 package huggingface
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/fileformat"
 )
 
 // Tokenizer is what a tokenizer.json says.
@@ -48,6 +50,34 @@ func ParseTokenizer(file string, text []byte) (*Tokenizer, error) {
 	}
 	t.Vocab = v.WithNormalizer(t.keys.over(normalizerKeys{}))
 	return t, nil
+}
+
+// LoadVocab reads a vocabulary from a vocab.txt or from a tokenizer.json, which is told by
+// its content. own: the file says itself how text is normalized. Errors are those of
+// corpus.LoadVocab and ParseTokenizer.
+func LoadVocab(path string) (v *corpus.Vocab, own bool, err error) {
+	f, err := fileformat.Open(path, "a vocabulary file")
+	if err != nil {
+		v, err = corpus.LoadVocab(path) // which says so in its own words
+		return v, false, err
+	}
+	head := bytes.TrimSpace(f.Head)
+	if err := f.Close(); err != nil {
+		return nil, false, err
+	}
+	if !bytes.HasPrefix(head, []byte("{")) {
+		v, err = corpus.LoadVocab(path)
+		return v, false, err
+	}
+	text, err := readFile(path)
+	if err != nil {
+		return nil, false, err
+	}
+	t, err := ParseTokenizer(path, text)
+	if err != nil {
+		return nil, false, err
+	}
+	return t.Vocab, true, nil
 }
 
 // parseModel reads the tokens of the model.
