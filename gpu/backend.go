@@ -18,8 +18,19 @@ type Options struct {
 	// Debug waits after every launch, so that a fault names its kernel. It implies
 	// NoGraphs.
 	Debug bool
+	// Sample makes launches of few tokens stand for those of many, for estimates.
+	Sample Sample
+	// Launched, if not nil, is told of each launch of a kernel before it is queued.
+	Launched func(kernel string, grid, block Dim3, shared int)
 	// NoGraphs runs recorded sequences call by call, with the same results.
 	NoGraphs bool
+}
+
+// Sample makes launches stand for larger ones: kernels, tiles and thread blocks are chosen as for Times as
+// many tokens as there are, but tokens are split into Ranges ranges at the most. Zero: as it is.
+type Sample struct {
+	Times  float64
+	Ranges int
 }
 
 // Backend is the GPU backend: the operations of backend.Backend, whose arguments are
@@ -79,7 +90,7 @@ func New(drv Driver, o Options) (*Backend, error) {
 		drv: drv, prop: drv.Properties(), k: newLauncher(drv, 0, o.Activation), act: o.Activation, live: map[Ptr]allocation{},
 		recorded: map[any]*recording{}, direct: o.Debug || o.NoGraphs, options: o,
 	}
-	d.k.debug = o.Debug
+	d.k.debug, d.k.launched = o.Debug, o.Launched
 	err := d.startStaging()
 	for _, start := range []func() error{d.startStep, d.startTopology} {
 		if err == nil {

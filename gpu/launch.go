@@ -31,13 +31,14 @@ type arguments interface {
 // configuration and the parameters of one kernel each. The first error stays in err, and later
 // launches do nothing, so that a sequence of them is checked once at its end.
 type launcher struct {
-	drv    Driver
-	stream Stream
-	fn     map[string]Function // those that are loaded
-	err    error
-	debug  bool   // wait for each launch, so that a fault names its kernel
-	queued int    // launches
-	act    string // the end of the names of kernels for the dtype of activations
+	drv      Driver
+	stream   Stream
+	fn       map[string]Function // those that are loaded
+	err      error
+	debug    bool                                              // wait for each launch, so that a fault names its kernel
+	queued   int                                               // launches
+	launched func(kernel string, grid, block Dim3, shared int) // nil: nobody is told
+	act      string                                            // the end of the names of kernels for the dtype of activations
 }
 
 func newLauncher(drv Driver, stream Stream, act backend.DType) *launcher {
@@ -96,6 +97,9 @@ func (l *launcher) try(kernel string, c config, a arguments) error {
 		return err
 	}
 	l.queued++
+	if l.launched != nil {
+		l.launched(kernel, c.grid, c.block, c.shared)
+	}
 	args := a.encode()
 	err := l.drv.Launch(l.stream, l.fn[kernel], c.grid, c.block, c.shared, args)
 	if err == nil && l.debug {

@@ -16,7 +16,7 @@ func (p *param) weight() launch.Weight {
 
 // traits is what the choice depends on of the device.
 func (b *device) traits() launch.Device {
-	return launch.Device{Multiprocessors: b.prop.Multiprocessors, SharedBytes: b.prop.SharedBytes, SharedPerSM: b.prop.SharedPerSM}
+	return launch.Device{Multiprocessors: b.prop.Multiprocessors, SharedBytes: b.prop.SharedBytes, SharedPerSM: b.prop.SharedPerSM, Sample: launch.Sample(b.options.Sample)}
 }
 
 // blockSize returns the block size for kernels: 0 when dense.

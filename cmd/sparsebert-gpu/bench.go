@@ -53,6 +53,8 @@ func benchFlags() []cli.Flag {
 		&cli.IntFlag{Name: "vocab-size", Aliases: []string{"V"}, Value: bertVocab, Usage: "with --step: size of the vocabulary"},
 		&cli.Float64Flag{Name: "bandwidth", Value: 4800, Usage: "with --step on sim: GB/s of global memory that floor times assume"},
 		&cli.Float64Flag{Name: "peak", Value: 989, Usage: "with --step on sim: bf16 TFLOP/s of the matrix units that they assume"},
+		&cli.StringFlag{Name: "model-gpu", Usage: "on sim: estimate times on a100|h100|h200 from the counts"},
+		&cli.StringFlag{Name: "measured", Usage: "with --model-gpu: figures of hardware to compare with, from bench --json"},
 	}
 }
 
@@ -88,6 +90,7 @@ func benchRequest(c *cli.Context) bench.Request {
 	r := bench.Request{
 		Device: c.String("device"), Step: c.Bool("step"), Crossover: c.Bool("crossover"), NoDense: !c.Bool("dense"), Repeats: c.Int("repeats"),
 		Lists: map[string][]string{}, VocabSize: c.Int("vocab-size"), Bandwidth: c.Float64("bandwidth"), Peak: c.Float64("peak"),
+		ModelGPU: c.String("model-gpu"), Measured: c.String("measured"),
 	}
 	for _, name := range bench.ListFlags() {
 		if c.IsSet(name) {

@@ -139,3 +139,26 @@ func TestBenchStepBadInput(t *testing.T) {
 		t.Run(bad.name, func(t *testing.T) { bad.check(t) })
 	}
 }
+
+// A step on the simulator with a GPU to estimate for has the estimate of the step and of each operation, with its bound.
+func TestBenchStepEstimated(t *testing.T) {
+	code, out, errs := invoke(tinyStep("sim", "--model-gpu", "a100", "--json")...)
+	if code != exit.Done || errs != "" {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	var all []bench.EstimatedStep
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 1 || all[0].GPU != "A100 SXM 80 GB" || all[0].Version < 1 || !(all[0].Seconds > 0) || len(all[0].Ops) < 20 || len(all[0].Update) != 1 {
+		t.Fatalf("found %+v", all)
+	}
+	for _, o := range all[0].Ops {
+		if o.Bound == "" || !(o.Seconds > 0) {
+			t.Errorf("found %+v, expected a time and a bound", o)
+		}
+	}
+	if code, _, errs := invoke(tinyStep("cpu", "--model-gpu", "h200")...); code != exit.Usage || !strings.Contains(errs, "--model-gpu: found it with the device cpu") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+}

@@ -39,6 +39,7 @@ type Counted struct {
 	BytesFloor int64   `json:"bytes_floor"`
 	Kernels    []Count `json:"kernels"` // by name
 	Total      Count   `json:"total"`
+	*Estimated         // with a GPU to estimate for
 }
 
 // Simulate runs a case once and counts. A launch cannot be ended: ctx is looked

@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 
+	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
 )
 
@@ -81,6 +82,13 @@ func timeProduct(ctx context.Context, open device.Opener, s device.Settings, one
 // countProducts counts what every case does on the simulator. It returns []Counted.
 func (p *Plan) countProducts(ctx context.Context, open device.Opener, w io.Writer) (any, error) {
 	all := []Counted{}
+	gpuModel, figures, err := p.ruler()
+	if err != nil {
+		return nil, err
+	}
+	if gpuModel != nil {
+		open = simulatorOf(open, *gpuModel)
+	}
 	var table *countTable
 	if w != nil {
 		table = &countTable{w: w}
@@ -92,6 +100,11 @@ func (p *Plan) countProducts(ctx context.Context, open device.Opener, w io.Write
 				return nil, err
 			}
 			r, err := Simulate(ctx, b, simCounter{d}, one)
+			if err == nil && gpuModel != nil {
+				if r.Estimated, err = estimateProduct(*gpuModel, d.(*simdriver.Driver).Launches()); err == nil {
+					r.Compared = figures.product(one, r.Precision, gpuModel.Label, r.Estimated.Seconds)
+				}
+			}
 			if e := b.Close(); err == nil {
 				err = e
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
+	"github.com/sparsebert/sparsebert-gpu/internal/estimate"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
@@ -39,6 +40,8 @@ type Request struct {
 	VocabSize int                 // of the steps' models
 	Bandwidth float64             // GB/s of global memory that floors of counted steps assume
 	Peak      float64             // TFLOP/s of matrix units that they assume
+	ModelGPU  string              // of the device sim: the GPU to estimate times for; "": none
+	Measured  string              // file of figures from hardware beside which estimates are printed
 }
 
 // Plan is a request that was checked, with all that is to be measured.
@@ -95,6 +98,14 @@ func (r Request) checkModes() error {
 			return usage.Errorf("bench: --%s: found %v, expected above 0", x.name, x.value)
 		}
 	}
+	if sim := device.Resolve(r.Device) == "sim"; r.ModelGPU != "" && !sim {
+		return usage.Errorf("bench: --model-gpu: found it with the device %s, expected sim, whose counts estimates come from", device.Resolve(r.Device))
+	} else if r.Measured != "" && r.ModelGPU == "" {
+		return usage.Errorf("bench: --measured: found it without --model-gpu, expected the GPU to estimate for")
+	}
+	if _, _, err := (&Plan{request: r}).ruler(); err != nil {
+		return err
+	}
 	if r.Crossover && (device.Resolve(r.Device) == "sim" || r.NoDense) {
 		with := "--dense=false"
 		if !r.NoDense {
@@ -103,6 +114,19 @@ func (r Request) checkModes() error {
 		return usage.Errorf("bench: --crossover: found it with %s, expected a device that can be timed and the dense product beside", with)
 	}
 	return nil
+}
+
+// ruler is the GPU to estimate for and the figures to set beside; nil: none is.
+func (p *Plan) ruler() (*estimate.GPU, measured, error) {
+	if p.request.ModelGPU == "" {
+		return nil, nil, nil
+	}
+	g, err := estimate.Find(p.request.ModelGPU)
+	if err != nil {
+		return nil, nil, usage.Errorf("bench: --model-gpu: %w", err)
+	}
+	figures, err := readMeasured(p.request.Measured)
+	return &g, figures, err
 }
 
 // Run measures everything on devices that open opens, or counts it on the device sim. It writes

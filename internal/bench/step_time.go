@@ -14,14 +14,20 @@ import (
 )
 
 // runSteps measures every step with every setup, or counts it for the device sim. It returns a
-// slice of MeasuredStep or of CountedStep.
+// slice of MeasuredStep, CountedStep or, with a GPU to estimate for, EstimatedStep.
 func (p *Plan) runSteps(ctx context.Context, open device.Opener, w io.Writer) (any, error) {
+	gpuModel, figures, err := p.ruler()
+	if err != nil {
+		return nil, err
+	}
 	var all []any
 	for _, s := range p.setups {
 		for _, step := range p.steps {
 			var done interface{ write(w io.Writer) }
 			var err error
-			if s.Device == "sim" {
+			if gpuModel != nil {
+				done, err = estimateStep(ctx, *gpuModel, s, step, figures)
+			} else if s.Device == "sim" {
 				done, err = p.countStep(s, step)
 			} else {
 				done, err = p.measureStep(ctx, open, s, step)

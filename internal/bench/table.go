@@ -91,6 +91,9 @@ func (t *countTable) row(r Counted) {
 		fmt.Fprintf(t.w, "%s  %-18s %8d %12d %10d %11s %11s %11s %7.3f %10d\n", caseColumns(r.Case), k.Name, k.Launches, k.WarpInstructions, k.MatrixInstructions,
 			megabytes(k.LoadBytes), megabytes(k.StoreBytes), megabytes(r.BytesFloor), k.FloorRatio, k.BankConflicts)
 	}
+	if r.Estimated != nil {
+		r.Estimated.write(t.w)
+	}
 }
 
 // span writes a time with three digits or four.

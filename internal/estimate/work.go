@@ -78,26 +78,33 @@ func Of(l simdriver.Launch, registers int) Launch {
 
 func threads(d gpu.Dim3) int { return d.X * max(d.Y, 1) * max(d.Z, 1) }
 
+// Combine returns p times w plus q times o, number by number; nothing is below 0.
+func (w Work) Combine(p float64, o Work, q float64) (r Work) {
+	to, a, b := r.fields(), w.fields(), o.fields()
+	for i := range to {
+		*to[i] = max(0, p**a[i]+q**b[i])
+	}
+	return r
+}
+
 // Line is the work at x of the straight line through the work at two points, for each number of its
 // own; nothing is below 0. Where the points are one it is the mean of both.
-func Line(x0 float64, w0 Work, x1 float64, w1 Work, x float64) (w Work) {
-	to, a, b := w.fields(), w0.fields(), w1.fields()
-	for i := range to {
-		if x0 == x1 {
-			*to[i] = (*a[i] + *b[i]) / 2
-		} else {
-			*to[i] = max(0, *a[i]+(*b[i]-*a[i])*(x-x0)/(x1-x0))
-		}
+func Line(x0 float64, w0 Work, x1 float64, w1 Work, x float64) Work {
+	if x0 == x1 {
+		return w0.Combine(0.5, w1, 0.5)
 	}
-	return w
+	q := (x - x0) / (x1 - x0)
+	return w0.Combine(1-q, w1, q)
 }
 
 // Scale multiplies what adds up over blocks; what one block or warp has stays.
-func (w Work) Scale(by float64) Work {
-	kept := w
-	for _, f := range w.fields() {
-		*f *= by
-	}
-	w.Longest, w.LongestIssued, w.GlobalChain, w.SharedChain = kept.Longest, kept.LongestIssued, kept.GlobalChain, kept.SharedChain
+func (w Work) Scale(by float64) Work { return w.Combine(by, Work{}, 0).WithPath(w, 1) }
+
+// WithPath is w with what the longest block and warp of o have, times by.
+func (w Work) WithPath(o Work, by float64) Work {
+	w.Longest, w.LongestIssued, w.GlobalChain, w.SharedChain = by*o.Longest, by*o.LongestIssued, by*o.GlobalChain, by*o.SharedChain
 	return w
 }
+
+// Special is the instructions of the special-function unit.
+func (w *Work) Special() float64 { return w.Issued[ptxsim.SpecialUnit] }

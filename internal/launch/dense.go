@@ -31,7 +31,7 @@ func denseGradient(d Device, w Weight, t int) Plan {
 // many tiles are split: as few as keep nearly all multiprocessors, with two thread
 // blocks each, busy to the end. Every range costs a partial result.
 func denseSplits(d Device, tiles, t int) int {
-	slots, most := 2*d.Multiprocessors, max(1, min(16, t/(8*denseDepth)))
+	slots, most := 2*d.Multiprocessors, max(1, min(16, d.tokens(t)/(8*denseDepth)))
 	best, least := 1, 0.0
 	for n := 1; n <= most; n++ {
 		rounds := ceil(tiles*n, slots)
@@ -40,5 +40,5 @@ func denseSplits(d Device, tiles, t int) int {
 			best, least = n, time
 		}
 	}
-	return best
+	return d.limited(best, d.Ranges)
 }

@@ -105,7 +105,7 @@ func outerPairs(d Device, t int, w Weight) (s outerShape, ok bool) {
 // splits is as many ranges of at least 64 tokens as fill the device beside so many
 // thread blocks.
 func splits(d Device, groups, t int) int {
-	return max(1, min(d.Multiprocessors/groups, ceil(t, 64)))
+	return d.limited(max(1, min(d.Multiprocessors/groups, ceil(d.tokens(t), 64))), d.Ranges)
 }
 
 // columnSums is the bytes of the column sums of so many block rows.

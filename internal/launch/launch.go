@@ -2,6 +2,7 @@ package launch
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
 )
@@ -11,6 +12,32 @@ type Device struct {
 	Multiprocessors int
 	SharedBytes     int // most shared memory of a thread block, opted in for
 	SharedPerSM     int // shared memory of a multiprocessor
+	Sample              // of a larger launch
+}
+
+// Sample makes launches of a few tokens stand for those of many: kernels, tiles and thread blocks are
+// chosen as for Times as many tokens as there are. Where tokens are then split into ranges, or rows among a
+// number of thread blocks that the device's size limits, there are so many Ranges, or thread blocks
+// twice as many: a launch of few tokens could not fill more. Zero: as it is.
+type Sample struct {
+	Times  float64
+	Ranges int
+}
+
+// tokens is for how many tokens a launch of t is chosen.
+func (s Sample) tokens(t int) int {
+	if s.Times == 0 {
+		return t
+	}
+	return max(t, int(math.Round(float64(t)*s.Times)))
+}
+
+// limited is a number of ranges or thread blocks, of a sample that has more than it may.
+func (s Sample) limited(n, most int) int {
+	if s.Ranges == 0 || n <= 1 {
+		return n
+	}
+	return min(n, most)
 }
 
 // Dim3 is the size of a grid or of a thread block. Y and Z of 0 mean 1.

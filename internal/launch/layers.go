@@ -14,9 +14,13 @@ const (
 // leave room for, up to 8 a thread block, and two blocks to a multiprocessor. Each
 // block leaves partial sums. False: not even one warp has room.
 func LayerNormGrad(d Device, t, h int) (Launch, bool) {
-	warps := min(RowThreads/32, d.SharedBytes/(8*h), t)
+	warps := min(RowThreads/32, d.SharedBytes/(8*h), d.tokens(t))
 	if warps == 0 {
 		return Launch{}, false
 	}
-	return Launch{Grid: Grid(t, warps, 2*d.Multiprocessors), Block: Dim3{X: 32 * warps}, Shared: warps * 8 * h}, true
+	most := 2 * d.Multiprocessors
+	if ceil(d.tokens(t), warps) > most { // all are taken, so a sample has fewer
+		most = d.limited(most, 2*d.Ranges)
+	}
+	return Launch{Grid: Grid(t, warps, most), Block: Dim3{X: 32 * warps}, Shared: warps * 8 * h}, true
 }

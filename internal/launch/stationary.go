@@ -66,12 +66,12 @@ func inputStationary(d Device, t, k, n, block int) (s stationaryShape, ok bool) 
 	default:
 		return s, false
 	}
-	for s.tile > 16 && t <= s.tile/2 {
+	for s.tile > 16 && d.tokens(t) <= s.tile/2 {
 		s.tile /= 2
 	}
 	s.shared = s.tile * row
-	tiles, items := ceil(t, s.tile), n/min(block, 32)
-	s.grid = Dim3{X: tiles, Y: max(1, min(items, d.Multiprocessors/tiles))}
+	items := n / min(block, 32)
+	s.grid = Dim3{X: ceil(t, s.tile), Y: max(1, min(items, d.Multiprocessors/ceil(d.tokens(t), s.tile)))}
 	s.block.X = min(s.block.X, 32*max(4, items/s.grid.Y))
 	return s, true
 }
@@ -89,7 +89,7 @@ const (
 // their longest, do not fit.
 func outputStationary(d Device, t, k, n, block, nnz int) (s stationaryShape, ok bool) {
 	s.outputs = true
-	tiles, all := ceil(t, outputTile), ceil(n, outputTile)
+	tiles, all := ceil(d.tokens(t), outputTile), ceil(n, outputTile)
 	warps := min(outputWarps, all)
 	if parts := min(all, d.Multiprocessors/tiles); parts > 1 {
 		warps = min(warps, ceil(all, parts))
@@ -105,6 +105,6 @@ func outputStationary(d Device, t, k, n, block, nnz int) (s stationaryShape, ok 
 		return s, false
 	}
 	s.block = Dim3{X: 32 * warps}
-	s.grid = Dim3{X: tiles, Y: ceil(all, warps)}
+	s.grid = Dim3{X: ceil(t, outputTile), Y: ceil(all, warps)}
 	return s, true
 }

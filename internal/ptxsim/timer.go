@@ -19,6 +19,7 @@ type warpTimer struct {
 	lat         *Latencies
 	prog        *program
 	now         int64   // when the next instruction may be issued
+	horizon     int64   // the latest issue since the last branch, barrier or wait
 	at          int64   // when the present one was
 	last        int64   // the latest result
 	r, p        []known // registers and predicates
@@ -67,9 +68,29 @@ func (t *warpTimer) begin(w *warp, o *op, pc int) {
 	if c.unit != NoUnit {
 		at = max(at, t.now)
 	}
+	if c.ends() {
+		at = max(at, t.horizon)
+	}
 	t.at, t.after = at, after
 	t.conflicts, t.sectors = w.count.SharedConflicts, w.count.GlobalLoadSectors+w.count.GlobalStoreSectors
 	t.sharedAtoms = w.count.SharedAtomics
+}
+
+// ends says that no instruction is moved across this one: that all before it have been issued.
+func (c *opCost) ends() bool {
+	return c.unit == ControlUnit || c.effect == waitCopies || c.effect == waitAllCopies
+}
+
+// issue takes so many issue slots for the present instruction. Within a stretch without branches, barriers and
+// waits one that waits for its operands does not hold up the next: ptxas puts that first.
+func (t *warpTimer) issue(c *opCost, slots int64) {
+	if c.ends() {
+		t.now = max(t.now, t.at+slots)
+	} else {
+		t.now += slots
+	}
+	t.horizon = max(t.horizon, t.at+slots)
+	t.last = max(t.last, t.horizon)
 }
 
 // skipped is an instruction whose guard holds for no lane: it is issued and does nothing.
@@ -79,8 +100,7 @@ func (t *warpTimer) skipped(w *warp, o *op, pc int) {
 	if c.unit == NoUnit {
 		return
 	}
-	t.now = t.at + 1
-	t.last = max(t.last, t.now)
+	t.issue(c, 1)
 	t.issued[c.unit]++
 	if o.class == Control {
 		t.behind.include(t.after)
@@ -95,7 +115,7 @@ func (t *warpTimer) end(w *warp, o *op, pc int) {
 		t.define(c, t.at, t.after)
 		return
 	}
-	t.now = max(t.now, t.at+c.issues)
+	t.issue(c, c.issues)
 	t.issued[c.unit] += c.issues
 	conflicts := w.count.SharedConflicts - t.conflicts
 	sectors := w.count.GlobalLoadSectors + w.count.GlobalStoreSectors - t.sectors
@@ -125,7 +145,6 @@ func (t *warpTimer) end(w *warp, o *op, pc int) {
 		t.flops[c.kind] += c.flops
 	}
 	t.define(c, ready, after)
-	t.last = max(t.last, t.now)
 }
 
 // define gives the results of an instruction their time.

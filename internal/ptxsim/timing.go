@@ -30,8 +30,10 @@ type BlockTiming struct {
 }
 
 // Timing is what a launch of a device with Options.Latencies came to in time. Each warp has a clock.
-// An instruction is issued one cycle after the one before it, or when its operands are ready if that
-// is later; its result is ready after the latency of its class. Loads of shared memory take a cycle
+// An instruction takes an issue slot of a cycle and is issued when its operands are ready; its result is
+// ready after the latency of its class. One that waits for operands does not hold up those behind it, up to
+// the next branch, barrier or wait, which all before it must have been issued for: so ptxas orders the
+// instructions of a stretch by their data. Loads of shared memory take a cycle
 // more for each conflict and each lane's atomic, those of global memory half a cycle for each sector. A barrier lets its
 // warps go on when the last one has come; cp.async is complete at the wait for it, and an mbarrier's
 // phase when its last arrival is. Warps do not hinder each other: what they share is for whoever
