@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
@@ -226,6 +227,10 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 		if p.UpdateAt, err = c.updateSteps(); err != nil {
 			return err
 		}
+	}
+	// What was worked out must stand in a file: a vocabulary that was given has any size.
+	if key, wrong := settings.OutOfRange(c); key != "" {
+		return usage.Errorf("%s: %s", key, wrong)
 	}
 	return p.resolvePhases()
 }
