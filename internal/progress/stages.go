@@ -81,7 +81,7 @@ func (l *stageLog) report(stage string, done, total int64) {
 	if total > 0 && (!first || done > 0) {
 		e = e.Str("done", fmt.Sprintf("%d %%", 100*done/total))
 		if left := l.left.of(done, total); left != "" {
-			e = e.Str("time", strings.TrimSpace(left))
+			e = e.Str("left", strings.TrimSuffix(strings.TrimSpace(left), " left"))
 		}
 	}
 	e.Msg(stage)
