@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -69,25 +70,32 @@ func begin(t *testing.T, cmd *exec.Cmd, dir string) *bytes.Buffer {
 }
 
 func TestSignals(t *testing.T) {
-	for signal, want := range map[syscall.Signal]int{
+	for sent, want := range map[syscall.Signal]int{
 		syscall.SIGINT: exit.SIGINT, syscall.SIGTERM: exit.SIGTERM, syscall.SIGHUP: 129, syscall.SIGUSR1: 75,
 	} {
-		dir := filepath.Join(t.TempDir(), "run")
-		cmd, out := start(t, dir, quick(dir, "--max-steps", "1000000", "--updates", "1")...)
-		if err := cmd.Process.Signal(signal); err != nil {
-			t.Fatal(err)
-		}
-		_ = cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); code != want {
-			t.Errorf("%v: exit code %d, expected %d: %s", signal, code, want, out)
-		}
-		found, skipped, err := checkpoint.Resolve(dir)
-		if err != nil || len(skipped) > 0 || found.Step < 1 {
-			t.Fatalf("%v: found checkpoint %+v, skipped %v, error %v", signal, found, skipped, err)
-		}
-		if !strings.Contains(out.String(), fmt.Sprintf("after step %d", found.Step)) {
-			t.Errorf("%v: the message should name step %d: %s", signal, found.Step, out)
-		}
+		t.Run(sent.String(), func(t *testing.T) {
+			if signal.Ignored(sent) { // under nohup, and so would the run
+				t.Skipf("the tests were started with %v ignored", sent)
+			}
+			dir := filepath.Join(t.TempDir(), "run")
+			cmd, out := start(t, dir, quick(dir, "--max-steps", "1000000", "--updates", "1")...)
+			if err := cmd.Process.Signal(sent); err != nil {
+				t.Fatal(err)
+			}
+			late := time.AfterFunc(5*time.Minute, func() { _ = cmd.Process.Kill() }) // a run that does not hear
+			_ = cmd.Wait()
+			late.Stop()
+			if code := cmd.ProcessState.ExitCode(); code != want {
+				t.Errorf("exit code %d, expected %d: %s", code, want, out)
+			}
+			found, skipped, err := checkpoint.Resolve(dir)
+			if err != nil || len(skipped) > 0 || found.Step < 1 {
+				t.Fatalf("found checkpoint %+v, skipped %v, error %v", found, skipped, err)
+			}
+			if !strings.Contains(out.String(), fmt.Sprintf("after step %d", found.Step)) {
+				t.Errorf("the message should name step %d: %s", found.Step, out)
+			}
+		})
 	}
 }
 
