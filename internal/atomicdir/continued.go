@@ -33,7 +33,7 @@ func Continue(out string) (*Partial, error) {
 			return nil, fmt.Errorf("making a temporary folder for %s: %w", out, err)
 		}
 	}
-	p.lock = flock.New(filepath.Join(p.root, "lock"))
+	p.lock = flock.New(filepath.Join(p.root, "lock"), flock.SetPermissions(0o666))
 	switch mine, err := p.lock.TryLock(); {
 	case err != nil:
 		return nil, fmt.Errorf("locking the temporary folder of %s: %w", out, err)

@@ -50,10 +50,10 @@ func readFiles(files []*input, reading Reading, stage string, progress Progress)
 			}
 			err = o.read(ctx, reading.field(), func(d rawDocument) error {
 				begun = true
-				progress.report(stage, before+min(in.done.Load(), in.size), total)
 				if d.file == from.File && d.number < from.Document {
 					return nil
 				}
+				progress.report(stage, before+min(in.done.Load(), in.size), total)
 				return yield(d)
 			})
 			if cerr := o.close(); err == nil && cerr != nil {
