@@ -18,6 +18,8 @@ func evalCommand() *cli.Command {
 		Flags: []cli.Flag{
 			checkpointFlag(),
 			&cli.StringSliceFlag{Name: "corpus", Aliases: []string{"c"}, Usage: "text or shards; repeatable (default: the run's validation set)"},
+			settingFlag("corpus_format"),
+			settingFlag("text_field"),
 			&cli.StringFlag{Name: "vocab", Usage: "vocab.txt; must be the checkpoint's"},
 			&cli.IntFlag{Name: "batches", Usage: "at most this many batches (0: all)"},
 			settingFlag("device"),
@@ -48,7 +50,7 @@ func evalAction(c *cli.Context) error {
 		return err
 	}
 	result, err := evaluate.Run(c.Context, evaluate.Options{
-		Checkpoint: c.String("checkpoint"), Corpus: commandline.Texts(c, "corpus"), Vocab: c.String("vocab"), Batches: c.Int("batches"),
+		Checkpoint: c.String("checkpoint"), Format: c.String("corpus-format"), TextField: c.String("text-field"), Corpus: commandline.Texts(c, "corpus"), Vocab: c.String("vocab"), Batches: c.Int("batches"),
 		Device: c.String("device"), Precision: c.String("precision"), Threads: c.Int("threads"),
 		Open: devices.Open, Log: progress.NewLog(c.App.ErrWriter, false, false),
 	})

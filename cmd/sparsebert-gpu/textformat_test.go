@@ -64,6 +64,13 @@ func TestRunInsideItsText(t *testing.T) {
 	if code, _, stderr := invoke("train", "--resume", "--quiet", "-o", run); code != 0 {
 		t.Errorf("resumed: exit code %d, %s", code, stderr)
 	}
+	other := filepath.Join(t.TempDir(), "rows")
+	if err := os.WriteFile(other, []byte(strings.Repeat(`{"body": "The dog of x ran. It ran to x on and on, and then the dog ran to the dog of x."}`+"\n", 60)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, stdout, stderr := invoke("eval", "--checkpoint", run, "-c", other, "--text-field", "body", "--corpus-format", "jsonl", "--batches", "2"); code != 0 || !strings.Contains(stdout, "masked tokens") {
+		t.Errorf("evaluated on rows: exit code %d, %s%s", code, stdout, stderr)
+	}
 	for _, shards := range []string{"s1", "s2"} {
 		code, _, stderr := invoke("prepare", "-V", "60", "-c", dir, "-o", filepath.Join(dir, shards))
 		if code != 0 || !strings.Contains(stderr, "left out: "+run) {

@@ -19,6 +19,8 @@ import (
 type Options struct {
 	Checkpoint string   // step-N folder, or a run folder: its newest good one
 	Corpus     []string // text or shards; none: the run's validation set
+	Format     string   // of another text than the run's, as corpus_format; "": each file's own
+	TextField  string   // of another text, as text_field; "": the run's
 	Vocab      string   // vocab.txt, which must be the checkpoint's; "": not compared
 	Batches    int      // at most so many; 0: all
 	Device     string   // auto, cpu, cuda or sim
@@ -92,6 +94,12 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 // change puts what is asked for into the configuration that the run had.
 func (o Options) change(config *train.Config) {
 	config.Device, config.Threads = o.Device, o.Threads
+	if len(o.Corpus) > 0 {
+		config.CorpusFormat = o.Format
+		if o.TextField != "" {
+			config.TextField = o.TextField
+		}
+	}
 	switch {
 	case o.Precision != "":
 		config.Precision = o.Precision
