@@ -106,8 +106,8 @@ func TestExtrapolatedStep(t *testing.T) {
 	r.Lists["batch-size"], r.Lists["seq-len"] = []string{"12"}, []string{"64"}
 	one, table := runEstimate(t, r)
 	check, _ := one["check"].(map[string]any)
-	if e, ok := check["error"].(float64); !ok || !(math.Abs(e) < 0.1) || check["sequences"] != 3.0 || !strings.Contains(table, "extrapolated from 1 and 4 sequences") {
-		t.Errorf("found check %v, expected 3 sequences within 10 %%", check)
+	if e, ok := check["error"].(float64); !ok || !(math.Abs(e) < 0.1) || check["sequences"] != 6.0 || !strings.Contains(table, "extrapolated from 1 and 4 sequences") {
+		t.Errorf("found check %v, expected 6 sequences within 10 %%", check)
 	}
 	r.Lists["batch-size"] = []string{"4"}
 	four, _ := runEstimate(t, r)

@@ -55,10 +55,7 @@ func extrapolate(kernel string, sequences, blocks, before float64, a, b *point) 
 		w.Blocks = blocks
 		return w
 	case reduces(kernel) && a.before != b.before:
-		w := estimate.Line(a.before, a.work, b.before, b.work, before)
-		w = w.Combine(blocks/max(w.Blocks, 1), estimate.Work{}, 0).WithPath(w, 1)
-		w.Blocks = blocks
-		return w
+		return reduction(blocks, before, a, b)
 	}
 	each, eachA, eachB := sequences/blocks, a.sequences/a.blocks, b.sequences/b.blocks
 	if math.Abs(eachA-eachB) < 1e-3*eachA {
@@ -76,6 +73,20 @@ func extrapolate(kernel string, sequences, blocks, before float64, a, b *point) 
 		// More tokens than the samples have make more thread blocks, which read the same weights.
 		w.Distinct = estimate.Line(a.sequences, a.work, b.sequences, b.work, sequences).Distinct
 	}
+	return w
+}
+
+// reduction is extrapolate for a kernel that adds up what so many thread blocks before it left. Bytes go along
+// the line. Instructions and time go with the partial results, from the sample that has more: with a few, loops
+// that take several at once are not entered.
+func reduction(blocks, before float64, a, b *point) estimate.Work {
+	if a.before > b.before {
+		a, b = b, a
+	}
+	times := before / b.before
+	w := b.work.Scale(times*blocks/b.blocks).WithPath(b.work, times)
+	line := estimate.Line(a.before, a.work, b.before, b.work, before)
+	w.Sectors, w.Distinct, w.Blocks = line.Sectors*blocks/b.blocks, line.Distinct*blocks/b.blocks, blocks
 	return w
 }
 

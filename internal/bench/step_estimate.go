@@ -53,14 +53,14 @@ type Check struct {
 }
 
 // The samples: sequences, and the most ranges into which tokens are split.
-var stepSamples = [3][2]int{{1, 2}, {4, 4}, {3, 2}}
+var stepSamples = [3][2]int{{1, 2}, {4, 4}, {6, 3}}
 
 // constantOps do not depend on the number of sequences: the first sample is enough.
 var constantOps = []string{"AdamW", "ZeroGrad", "GradNorm", "UpdateTopology"}
 
-// estimateStep estimates a step on g. It runs one layer of the model on the simulator, with one, four and three
+// estimateStep estimates a step on g. It runs one layer of the model on the simulator, with one, four and six
 // sequences and the launch decisions of the whole step, lays a straight line through the counts of the
-// first two, and checks it with the third. A step of four sequences or fewer is run as it is, one layer of it.
+// first two, and checks it with the third. A step of six sequences or fewer is run as it is, one layer of it.
 func estimateStep(ctx context.Context, g estimate.GPU, s device.Settings, step Step, figures measured) (EstimatedStep, error) {
 	r := EstimatedStep{StepCase: stepCaseOf(s, step), Version: estimate.Version, GPU: g.Label, Ops: []OperationEstimate{}, Update: []OperationEstimate{}}
 	run := stepRunner{g, s}
@@ -69,7 +69,7 @@ func estimateStep(ctx context.Context, g estimate.GPU, s device.Settings, step S
 		return r, err
 	}
 	sizes := stepSamples[:]
-	if full := step.Options.MicroBatch; full <= stepSamples[1][0] {
+	if full := step.Options.MicroBatch; full <= stepSamples[2][0] {
 		sizes = [][2]int{{full, 0}}
 	}
 	var samples []*sample

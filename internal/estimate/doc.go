@@ -33,9 +33,9 @@
 //
 // Bound names the largest of the bounds. Where path is larger than all it says why: "dependent loads" if
 // the chain of loads makes half of the longest block or more, "serial" if one warp does half of all
-// work or more, "few blocks" if multiprocessors have nothing to do, "latency" otherwise: too few warps
-// to hide what each waits for. "few blocks" is also the bound where a multiprocessor's own unit
-// is and others have nothing to do.
+// work or more, "few blocks" if a quarter of the multiprocessors or more has nothing to do, "latency"
+// otherwise: too few warps to hide what each waits for. "few blocks" is also the bound where a
+// multiprocessor's own unit is and so many others have nothing to do.
 //
 // # What is frozen
 //

@@ -121,7 +121,7 @@ func (g *GPU) terms(l Launch, part float64) ([]Term, error) {
 
 // bound names what decides the time.
 func (g *GPU) bound(l Launch, e Estimate, worst Term, issued float64) string {
-	idle := e.Busy < g.Multiprocessors
+	idle := 4*e.Busy <= 3*g.Multiprocessors
 	loads := l.GlobalChain*float64(g.Latencies.Global) + l.SharedChain*float64(g.Latencies.Shared)
 	switch {
 	case e.Path <= worst.Seconds && worst.own && idle:
