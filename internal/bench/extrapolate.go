@@ -76,17 +76,21 @@ func extrapolate(kernel string, sequences, blocks, before float64, a, b *point) 
 	return w
 }
 
-// reduction is extrapolate for a kernel that adds up what so many thread blocks before it left. Bytes go along
-// the line. Instructions and time go with the partial results, from the sample that has more: with a few, loops
-// that take several at once are not entered.
+// reduction is extrapolate for a kernel that adds up what so many thread blocks before it left: along the line.
+// Where the sample with fewer partial results takes longer, since its loops do not take several at once,
+// instructions and time go with their number from the other sample.
 func reduction(blocks, before float64, a, b *point) estimate.Work {
 	if a.before > b.before {
 		a, b = b, a
 	}
-	times := before / b.before
-	w := b.work.Scale(times*blocks/b.blocks).WithPath(b.work, times)
 	line := estimate.Line(a.before, a.work, b.before, b.work, before)
-	w.Sectors, w.Distinct, w.Blocks = line.Sectors*blocks/b.blocks, line.Distinct*blocks/b.blocks, blocks
+	w := line.Scale(blocks / b.blocks)
+	if a.work.Longest > b.work.Longest {
+		times := before / b.before
+		w = b.work.Scale(times*blocks/b.blocks).WithPath(b.work, times)
+		w.Sectors, w.Distinct = line.Sectors*blocks/b.blocks, line.Distinct*blocks/b.blocks
+	}
+	w.Blocks = blocks
 	return w
 }
 

@@ -45,4 +45,8 @@ func TestExtrapolate(t *testing.T) {
 	if got := extrapolate("sdd_reduce", 256, 8, 22, a, b); got.Sectors != 10+2*22 || got.Distinct != 10+2*22 || math.Abs(got.Longest-600*5.5) > 1e-6 || math.Abs(got.Cycles-4800*5.5) > 1e-6 {
 		t.Errorf("reduction: found %+v, expected 54 sectors and 3300 cycles", got)
 	}
+	a.work.Longest, a.work.Cycles = 500, 4000
+	if got := extrapolate("add_norm_reduce", 256, 8, 22, a, b); got.Sectors != 10+2*22 || math.Abs(got.Longest-1500) > 1e-6 || math.Abs(got.Cycles-12000) > 1e-6 {
+		t.Errorf("reduction along the line: found %+v, expected 54 sectors and 1500 cycles", got)
+	}
 }
