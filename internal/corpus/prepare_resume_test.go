@@ -48,7 +48,7 @@ func TestPrepareGoesOn(t *testing.T) {
 	const files = 40
 	text, dir := manyFiles(t, files), t.TempDir()
 	options := func(name string) PrepareOptions {
-		return PrepareOptions{Corpus: []string{text}, Out: filepath.Join(dir, name), VocabSize: 300, Threads: 1, ShardTokens: 10_000, keep: keeping{1, 100_000}}
+		return PrepareOptions{Corpus: []string{text}, Out: filepath.Join(dir, name), VocabSize: 300, Threads: 1, ShardTokens: 20_000, keep: keeping{1, 100_000}}
 	}
 	o := options("whole")
 	o.keep = keeping{1 << 40, 100_000}
@@ -120,7 +120,7 @@ func TestPrepareGoesOn(t *testing.T) {
 // files that have not changed.
 func TestPrepareStartsOver(t *testing.T) {
 	for name, change := range map[string]func(o *PrepareOptions, text string) error{
-		"other options": func(o *PrepareOptions, _ string) error { o.ShardTokens = 4000; return nil },
+		"other options": func(o *PrepareOptions, _ string) error { o.ShardTokens = 30_000; return nil },
 		"another size":  func(o *PrepareOptions, _ string) error { o.VocabSize = 110; return nil },
 		"first file": func(_ *PrepareOptions, text string) error {
 			return os.WriteFile(filepath.Join(text, "001.txt"), []byte("Other text. It is short.\n"), 0o666)
@@ -136,7 +136,7 @@ func TestPrepareStartsOver(t *testing.T) {
 		},
 	} {
 		text, dir := manyFiles(t, 20), t.TempDir()
-		o := PrepareOptions{Corpus: []string{text}, Out: filepath.Join(dir, "out"), VocabSize: 120, Threads: 1, ShardTokens: 3000, keep: keeping{1, 50_000}}
+		o := PrepareOptions{Corpus: []string{text}, Out: filepath.Join(dir, "out"), VocabSize: 120, Threads: 1, ShardTokens: 25_000, keep: keeping{1, 50_000}}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		o.Progress = func(stage string, done, total int64) {
 			if stage == "tokenize" && 10*done > 8*total {
