@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
 	"github.com/sparsebert/sparsebert-gpu/internal/ptxsim"
 )
 
@@ -42,6 +43,9 @@ type Estimate struct {
 	Tail      float64 `json:"tail"` // part of the last wave that is filled
 	Busy      int     `json:"busy_multiprocessors"`
 	Busiest   float64 `json:"busiest_instructions"` // machine instructions of the busiest multiprocessor
+
+	BusiestUnits map[string]float64 `json:"busiest_units"` // the same by unit
+	LongestWarp  map[string]float64 `json:"longest_warp"`  // instructions of the warp that takes longest, by class
 }
 
 // Estimate applies the formula. It fails where a thread block does not fit the GPU, or where the GPU has no such
@@ -78,6 +82,17 @@ func (g *GPU) Estimate(l Launch) (Estimate, error) {
 		}
 	}
 	e.Busiest, e.Path, e.Longest = part*issued, path/g.Clock, l.Longest/g.Clock
+	e.BusiestUnits, e.LongestWarp = map[string]float64{}, map[string]float64{}
+	for u, n := range l.Issued {
+		if n > 0 {
+			e.BusiestUnits[ptxsim.Unit(u).String()] = part * n
+		}
+	}
+	for i, name := range simdriver.Classes() {
+		if n := l.LongestWarp[i]; n > 0 {
+			e.LongestWarp[name] = n
+		}
+	}
 	if e.Terms, err = g.terms(l, part); err != nil {
 		return Estimate{}, err
 	}

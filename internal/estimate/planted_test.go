@@ -122,6 +122,10 @@ func TestOneBlock(t *testing.T) {
 	if !(all.Seconds <= 1.01*one.Seconds && one.Seconds <= 1.01*all.Seconds) {
 		t.Errorf("found %.4g s for one block and %.4g for 132, expected the same", one.Seconds, all.Seconds)
 	}
+	// 32 warps of 4 fma a turn each; and the longest warp's by class.
+	if n := one.BusiestUnits["float"]; n != 32*4*100 || one.LongestWarp["float"] != 4*100 {
+		t.Errorf("found %v float instructions on the busiest multiprocessor and %v of the longest warp, expected 12800 and 400", n, one.LongestWarp)
+	}
 	if more := run(t, g, "work", 133, 1024, 100, 64); !(more.Seconds >= 1.5*all.Seconds) {
 		t.Errorf("found %.4g s for 133 blocks and %.4g for 132, expected much more: one multiprocessor has two", more.Seconds, all.Seconds)
 	}

@@ -9,6 +9,9 @@ import (
 // sector is bytes.
 const sector = 32
 
+// warpClasses is the number of classes of instructions.
+const warpClasses = len(simdriver.Launch{}.LongestWarp)
+
 // Work is what a launch does, summed over its blocks, as numbers that a straight line can be laid through.
 type Work struct {
 	Blocks        float64
@@ -22,6 +25,7 @@ type Work struct {
 	Cycles        float64                     // of all blocks, each alone
 	Longest       float64                     // of the longest block
 	LongestIssued float64                     // instructions of the warp that takes longest
+	LongestWarp   [warpClasses]float64        // the same by class
 	GlobalChain   float64                     // most loads of a warp of which each needs the one before
 	SharedChain   float64
 }
@@ -36,6 +40,9 @@ func (w *Work) fields() []*float64 {
 	}
 	for i := range w.Flops {
 		f = append(f, &w.Flops[i])
+	}
+	for i := range w.LongestWarp {
+		f = append(f, &w.LongestWarp[i])
 	}
 	return f
 }
@@ -70,7 +77,8 @@ func Of(l simdriver.Launch, registers int) Launch {
 	w.Sectors = float64(l.GlobalLoadSectors + l.GlobalStoreSectors + l.GlobalAtomics)
 	w.Distinct = float64(l.LoadedSectors + l.StoredSectors)
 	w.Longest, w.GlobalChain, w.SharedChain = float64(l.LongestCycles), float64(l.GlobalChain), float64(l.SharedChain)
-	for _, n := range l.LongestWarp {
+	for i, n := range l.LongestWarp {
+		w.LongestWarp[i] = float64(n)
 		w.LongestIssued += float64(n)
 	}
 	return r
@@ -103,6 +111,9 @@ func (w Work) Scale(by float64) Work { return w.Combine(by, Work{}, 0).WithPath(
 // WithPath is w with what the longest block and warp of o have, times by.
 func (w Work) WithPath(o Work, by float64) Work {
 	w.Longest, w.LongestIssued, w.GlobalChain, w.SharedChain = by*o.Longest, by*o.LongestIssued, by*o.GlobalChain, by*o.SharedChain
+	for i := range w.LongestWarp {
+		w.LongestWarp[i] = by * o.LongestWarp[i]
+	}
 	return w
 }
 
