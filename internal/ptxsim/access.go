@@ -35,6 +35,9 @@ func (w *warp) accessValue(lane int, sp space, addr uint64, n int, k accessKind,
 		if sp = w.spaceOf(addr); sp == spaceShared || sp == spaceLocal || sp == spaceParam {
 			addr &^= windowMask
 		}
+		if sp == spaceShared && addr>>rankShift != 0 {
+			sp = spaceCluster
+		}
 	}
 	if addr&uint64(n-1) != 0 {
 		w.fail(lane, ErrMisaligned, "%d bytes at %v address %#x", n, sp, addr)
@@ -42,6 +45,10 @@ func (w *warp) accessValue(lane int, sp space, addr uint64, n int, k accessKind,
 	}
 	var bad *violation
 	switch sp {
+	case spaceCluster:
+		if data, state, bad = w.clusterBytes(addr, n, access{k, w, lane, value}); w.blk.own(addr) {
+			sp = spaceShared
+		}
 	case spaceShared:
 		data, state, bad = w.blk.shared.check(addr, n, access{k, w, lane, value})
 	case spaceLocal:
@@ -118,7 +125,7 @@ func (x *building) place(i int, sp space) place {
 		x.bad("variable %s needs a generic address", o.sym.name)
 	case sp == spaceParam && !o.sym.kernel && o.sym.space == spaceParam:
 		return place{spaceLocal, x.address(o.sym, 0), o.imm}
-	case o.sym.space != sp:
+	case o.sym.space != sp && !(sp == spaceCluster && o.sym.space == spaceShared):
 		x.bad("variable %s is in %v memory, expected %v", o.sym.name, o.sym.space, sp)
 	}
 	return place{sp, x.address(o.sym, 0), o.imm}
@@ -126,7 +133,7 @@ func (x *building) place(i int, sp space) place {
 
 // classes of the memory instructions on each space.
 var memoryClass = map[space]Class{
-	spaceGeneric: Global, spaceGlobal: Global, spaceShared: Shared, spaceLocal: Local, spaceConst: Move, spaceParam: Move,
+	spaceGeneric: Global, spaceGlobal: Global, spaceShared: Shared, spaceLocal: Local, spaceConst: Move, spaceParam: Move, spaceCluster: Shared,
 }
 
 // cacheHints are modifiers without effect here.
@@ -164,7 +171,7 @@ func (x *building) memory() (sp space, t typ, n int, k accessKind, order orderin
 		k = strongRead
 	}
 	order = x.ordering()
-	sp = spaces[x.opt("global", "shared", "shared::cta", "local", "const", "param")]
+	sp = spaces[x.opt("global", "shared", "shared::cta", "shared::cluster", "local", "const", "param")]
 	if k.strong() && (sp == spaceGlobal || sp == spaceGeneric) {
 		x.prog.ordered = true
 	}

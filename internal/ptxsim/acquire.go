@@ -92,7 +92,7 @@ func (w *warp) synchronize(addr uint64, o ordering, reads, writes bool) {
 // fence orders what the warp has heard of so far before what it does next, and lets its next writes
 // tell of what it did so far.
 func (w *warp) fence(block bool) {
-	if w.blk.launch.races == nil {
+	if !w.blk.launch.histories {
 		return
 	}
 	w.learn(w.heard, block)

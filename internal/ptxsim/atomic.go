@@ -104,7 +104,7 @@ func buildAtom(x *building) exec {
 		x.bad("a vector of %d is not supported for type %v", n, t)
 	}
 	order := x.ordering()
-	sp := spaces[x.opt("global", "shared", "shared::cta")]
+	sp := spaces[x.opt("global", "shared", "shared::cta", "shared::cluster")]
 	operands := 1
 	if name == "cas" {
 		operands = 2
@@ -134,7 +134,7 @@ func buildAtom(x *building) exec {
 	if name == "cas" {
 		c = x.src(first+2, t)
 	}
-	if sp != spaceShared {
+	if sp != spaceShared && sp != spaceCluster {
 		x.prog.ordered = true
 	}
 	return func(w *warp, m uint32) {
@@ -149,7 +149,7 @@ func buildAtom(x *building) exec {
 				if !ok {
 					return
 				}
-				if at.space != spaceShared {
+				if at.space != spaceShared && at.space != spaceCluster {
 					w.synchronize(addr, order, true, true)
 				}
 				w.r[d[i]][l] = old
@@ -174,7 +174,7 @@ func (w *warp) atomic(lane int, sp space, addr uint64, t typ, reads bool, f func
 	old = load(data, t.bytes())
 	store(data, t.bytes(), f(old))
 	markWritten(state)
-	if sp == spaceShared {
+	if sp == spaceShared || sp == spaceCluster {
 		w.count.SharedAtomics++
 	} else {
 		w.count.GlobalAtomics++

@@ -13,6 +13,9 @@ func buildBar(x *building) exec {
 	if x.in.op == "bar" && x.has("warp") {
 		return x.warpBarrier()
 	}
+	if x.in.op == "barrier" && x.has("cluster") {
+		return x.clusterBarrier()
+	}
 	switch x.need("sync", "arrive", "red") {
 	case "arrive":
 		x.nargs(2, 2)
@@ -110,6 +113,12 @@ func buildFence(x *building) exec {
 			return func(*warp, uint32) {}
 		}
 		return func(w *warp, _ uint32) { w.fenceProxy() }
+	}
+	if x.in.op == "fence" && x.has("mbarrier_init") {
+		x.need("release")
+		x.need("cluster")
+		x.nargs(0, 0)
+		return func(w *warp, _ uint32) { w.fence(false) }
 	}
 	if x.in.op == "fence" {
 		x.opt("sc", "acq_rel")

@@ -13,6 +13,10 @@ type blockRun struct {
 	symbols   map[*symbol]Ptr
 	ctaid     Dim3
 	index     int // linear ctaid
+	cluster   *cluster
+	rank      int                // in its cluster
+	over      bool               // has ended
+	told      map[uint64]history // by mbarrier: what comes before the arrivals of other blocks
 	warps     []*warp
 	shared    *shared
 	memory    *blockMemory
@@ -144,7 +148,9 @@ func (b *blockRun) run(i int) error {
 // start makes b the block with linear index i, at its beginning.
 func (b *blockRun) start(i int) {
 	ctaid := b.launch.grid.at(i)
-	b.ctaid, b.index = ctaid, i
+	b.ctaid, b.index, b.over = ctaid, i, false
+	clear(b.told)
+	b.shared.uncross()
 	copy(b.shared.state, b.shared.initial)
 	b.barriers = [16]barrier{}
 	for _, w := range b.warps {
@@ -174,6 +180,7 @@ func (b *blockRun) resume(budget int64) (done bool, err error) {
 				ended++
 				if ran {
 					b.exited()
+					b.cluster.complete()
 				}
 			}
 		}
@@ -182,6 +189,9 @@ func (b *blockRun) resume(budget int64) (done bool, err error) {
 				return true, b.race
 			}
 			return true, b.ended()
+		}
+		if !ran && b.atCluster() {
+			return false, nil
 		}
 		if !ran {
 			return false, b.stuck()
@@ -214,7 +224,12 @@ func (b *blockRun) ended() error {
 			return w.fault
 		}
 	}
-	return nil
+	return b.leave()
+}
+
+// atCluster says that a warp waits at the cluster's barrier.
+func (b *blockRun) atCluster() bool {
+	return slices.ContainsFunc(b.warps, func(w *warp) bool { return w.status == warpAtCluster })
 }
 
 // stuck reports a barrier that cannot complete.

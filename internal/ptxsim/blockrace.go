@@ -69,18 +69,27 @@ func (r *blockRaces) check(w *warp, lane int, addr uint64, data []byte, k access
 			}
 		}
 		t := &page[at%traceBytes]
-		if t.writeBlock != 0 && !(k.strong() && t.write&strongly != 0) && !(t.swapped && !k.write()) && !w.follows(t.writeBlock, t.write&^kindMask, lane) {
-			if k.write() && value != nil && value[i] == data[i] {
-				continue
-			}
-			return w.raceWith(at, t.writeBlock, t.write&^kindMask, "wrote")
+		if block, e, what := w.judge(t, lane, k, k.write() && value != nil && value[i] == data[i]); what != "" {
+			return w.raceWith(at, block, e, what)
 		}
-		if k.write() && !w.swaps && !w.follows(t.readBlock, t.read, lane) {
-			return w.raceWith(at, t.readBlock, t.read, "read")
-		}
-		w.trace(t, lane, k)
 	}
 	return nil
+}
+
+// judge enters an access of a byte, which is of the same value if it writes what is there already. what is not
+// empty where it races with what entry e of a block stands for.
+func (w *warp) judge(t *trace, lane int, k accessKind, same bool) (block int32, e uint32, what string) {
+	switch {
+	case t.writeBlock != 0 && !(k.strong() && t.write&strongly != 0) && !(t.swapped && !k.write()) && !w.follows(t.writeBlock, t.write&^kindMask, lane):
+		if same {
+			return 0, 0, ""
+		}
+		return t.writeBlock, t.write &^ kindMask, "wrote"
+	case k.write() && !w.swaps && !w.follows(t.readBlock, t.read, lane):
+		return t.readBlock, t.read, "read"
+	}
+	w.trace(t, lane, k)
+	return 0, 0, ""
 }
 
 // trace enters an access that races with nothing.
@@ -104,20 +113,22 @@ func (w *warp) trace(t *trace, lane int, k accessKind) {
 
 func (w *warp) raceWith(addr uint64, block int32, e uint32, what string) *violation {
 	a, off := w.blk.launch.dev.find(addr)
-	who := ""
+	return &violation{ErrRace, fmt.Sprintf("global memory at %s+%d, which %s %s, with nothing that orders them", a.label, off, w.who(block, e), what)}
+}
+
+// who names those that entry e of a block stands for.
+func (w *warp) who(block int32, e uint32) string {
 	switch {
 	case block == manyBlocks:
-		who = "several blocks of this launch"
+		return "several blocks of this launch"
 	case int(block) != w.blk.index+1:
-		who = fmt.Sprintf("block %d of this launch", block-1)
+		return fmt.Sprintf("block %d of this launch", block-1)
 	case e&kindMask == byBlock:
-		who = "several threads of the block"
+		return "several threads of the block"
 	case e&kindMask == byWarp:
-		who = fmt.Sprintf("several threads of warp %d", e&entryThread>>entryWarp)
-	default:
-		who = fmt.Sprintf("thread %d", e&entryThread)
+		return fmt.Sprintf("several threads of warp %d", e&entryThread>>entryWarp)
 	}
-	return &violation{ErrRace, fmt.Sprintf("global memory at %s+%d, which %s %s, with nothing that orders them", a.label, off, who, what)}
+	return fmt.Sprintf("thread %d", e&entryThread)
 }
 
 // global returns n bytes of global or constant memory after all checks of one lane's access, for a

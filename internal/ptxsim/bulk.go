@@ -18,73 +18,130 @@ func (x *building) buildBulk() exec {
 	}
 	to := x.need("shared::cluster", "shared::cta", "global")
 	from := x.need("global", "shared::cta")
-	if (to == "global") == (from == "global") {
+	if to == "global" && from == "global" || from == "shared::cta" && to == "shared::cta" {
 		x.bad("a copy from %s to %s is not supported", from, to)
 	}
-	src, dst := spaceGlobal, spaceShared
+	src, dst := spaces[from], spaces[to]
 	args := 4
 	if to == "global" {
-		src, dst, args = spaceShared, spaceGlobal, 3
+		args = 3
 		x.need("bulk_group")
 	} else {
 		x.need("mbarrier::complete_tx::bytes")
 	}
+	many := to == "shared::cluster" && from == "global" && x.has("multicast::cluster")
 	if x.has("L2::cache_hint") {
-		x.in.args = x.policy(args)
+		x.in.args = x.policy(len(x.in.args) - 1)
 	}
-	x.nargs(args, args)
+	x.nargs(args+toInt(many), args+toInt(many))
 	a, b, size := x.place(0, dst), x.place(1, src), x.src(2, u32)
 	var bar place
 	if args == 4 {
-		bar = x.place(3, spaceShared)
+		bar = x.place(3, dst)
+	}
+	ranks := 0
+	if many {
+		ranks = x.src(4, types["b16"])
 	}
 	return func(w *warp, m uint32) {
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m)
-			n := int(w.r[size][l])
-			if !w.bulkCopy(l, a.space, w.r[a.base][l]+a.off, b.space, w.r[b.base][l]+b.off, n) {
-				return
-			}
-			if args == 4 {
-				if _, ok := w.mbarrier(l, bar.space, w.r[bar.base][l]+bar.off, func(s *mbarrierState) { s.tx -= int64(n) }); !ok {
+			c := bulkCopy{a.space, w.r[a.base][l] + a.off, b.space, w.r[b.base][l] + b.off, int(w.r[size][l])}
+			if args == 3 {
+				if !w.bulkCopy(l, c) {
 					return
 				}
+				continue
+			}
+			done := w.r[bar.base][l] + bar.off
+			if !many {
+				if !w.bulkCopy(l, c) || !w.completed(l, bar.space, done, c.n) {
+					return
+				}
+				continue
+			}
+			if !w.eachRank(l, w.r[ranks][l], func(at func(addr uint64) uint64) bool {
+				to := c
+				to.dst = at(c.dst)
+				return w.bulkCopy(l, to) && w.completed(l, spaceCluster, at(done), c.n)
+			}) {
+				return
 			}
 		}
 	}
 }
 
-// bulkCopy copies n bytes, a multiple of 16, for one lane.
-func (w *warp) bulkCopy(lane int, to space, dst uint64, from space, src uint64, n int) bool {
+// completed tells the mbarrier at addr that n bytes have come.
+func (w *warp) completed(lane int, sp space, addr uint64, n int) bool {
+	_, ok := w.mbarrier(lane, sp, addr, func(s *mbarrierState) { s.tx -= int64(n) })
+	return ok
+}
+
+// eachRank calls f for the blocks of the cluster that a mask names, with what makes an address of the block's
+// shared memory that in the other's.
+func (w *warp) eachRank(lane int, mask uint64, f func(at func(addr uint64) uint64) bool) bool {
+	if n := len(w.blk.cluster.blocks); mask>>n != 0 || mask == 0 {
+		w.fail(lane, ErrOutOfBounds, "a multicast to the ranks of mask %#x in a cluster of %d blocks", mask, n)
+		return false
+	}
+	for ; mask != 0; mask &= mask - 1 {
+		rank := uint64(bits.TrailingZeros64(mask)) + 1
+		if !f(func(addr uint64) uint64 { return addr&(1<<rankShift-1) | rank<<rankShift }) {
+			return false
+		}
+	}
+	return true
+}
+
+func toInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// bulkCopy is a copy of n bytes.
+type bulkCopy struct {
+	to   space
+	dst  uint64
+	from space
+	src  uint64
+	n    int
+}
+
+// bulkCopy copies a multiple of 16 bytes for one lane.
+func (w *warp) bulkCopy(lane int, c bulkCopy) bool {
+	src, dst, n := c.src, c.dst, c.n
 	if n%16 != 0 {
 		w.fail(lane, ErrMisaligned, "a bulk copy of %d bytes, expected a multiple of 16", n)
 		return false
 	}
 	for i := uint64(0); i < uint64(n); i += 16 {
-		data, _, at := w.access(lane, from, src+i, 16, plainRead)
+		data, _, at := w.access(lane, c.from, src+i, 16, plainRead)
 		if data == nil {
 			return false
 		}
 		for k := uint64(0); at == spaceShared && k < 16; k += 4 {
-			if !w.readsAsync(lane, (src+i+k)&^windowMask) {
+			if !w.readsAsync(lane, (src+i+k)&(1<<rankShift-1)) {
 				return false
 			}
 		}
-		out, state, at := w.accessValue(lane, to, dst+i, 16, plainWrite, data)
+		out, state, at := w.accessValue(lane, c.to, dst+i, 16, plainWrite, data)
 		if out == nil {
 			return false
 		}
 		copy(out, data)
 		markWritten(state)
 		if at == spaceShared {
-			w.blk.shared.writtenAsync((dst+i)&^windowMask, 16)
+			w.blk.shared.writtenAsync((dst+i)&(1<<rankShift-1), 16)
 		}
 	}
-	if from == spaceGlobal {
+	switch {
+	case c.from == spaceGlobal:
 		w.touch(src, n, false)
 		w.count.GlobalLoadBytes += int64(n)
 		w.count.GlobalLoadSectors += int64(n+31) / 32
-	} else {
+	case c.to == spaceGlobal:
 		w.touch(dst, n, true)
 		w.count.GlobalStoreBytes += int64(n)
 		w.count.GlobalStoreSectors += int64(n+31) / 32

@@ -332,8 +332,8 @@ func buildCvta(x *building) exec {
 	x.class = Convert
 	t := x.typ(func(t typ) bool { return t == types["u64"] })
 	to := x.has("to")
-	sp := spaces[x.need("global", "shared", "shared::cta", "local", "const", "param")]
-	window := map[space]uint64{spaceShared: sharedWindow, spaceLocal: localWindow, spaceParam: paramWindow}[sp]
+	sp := spaces[x.need("global", "shared", "shared::cta", "shared::cluster", "local", "const", "param")]
+	window := map[space]uint64{spaceShared: sharedWindow, spaceCluster: sharedWindow, spaceLocal: localWindow, spaceParam: paramWindow}[sp]
 	if to {
 		window = -window
 	}
@@ -342,14 +342,14 @@ func buildCvta(x *building) exec {
 
 func buildIsspacep(x *building) exec {
 	x.class = Convert
-	sp := spaces[x.need("global", "shared", "shared::cta", "local", "const", "param")]
+	sp := spaces[x.need("global", "shared", "shared::cta", "shared::cluster", "local", "const", "param")]
 	x.nargs(2, 2)
 	d, a := x.dstPred(x.in.args[0]), x.src(1, b64)
 	return func(w *warp, m uint32) {
 		p := uint32(0)
 		for l := m; l != 0; l &= l - 1 {
 			i := bits.TrailingZeros32(l)
-			if w.spaceOf(w.r[a][i]) == sp {
+			if at := w.spaceOf(w.r[a][i]); at == sp && (at != spaceShared || w.blk.own(w.r[a][i]&^windowMask)) || at == spaceShared && sp == spaceCluster {
 				p |= 1 << i
 			}
 		}

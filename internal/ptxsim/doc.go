@@ -15,8 +15,9 @@
 // .func without recursion; loads, stores and atomics of integers and floats;
 // barriers, shuffles, votes, match, redux; cp.async, ldmatrix, and mma.sync of bf16,
 // f16 and tf32. Of sm_90: mbarrier, cp.async.bulk without tensor maps, wgmma of bf16,
-// f16 and tf32 with float32 accumulators, stmatrix, elect.sync. Cache hints have no
-// effect. Left out on purpose and refused by name are fp8, integer and float64 matrix
+// f16 and tf32 with float32 accumulators, stmatrix, elect.sync, and clusters of a size that
+// the kernel gives: shared memory of their other blocks (mapa), barrier.cluster, remote
+// arrivals and multicast. Cache hints have no effect. Left out on purpose and refused by name are fp8, integer and float64 matrix
 // products, wmma, video instructions, indirect calls, recursion and printf. Anything
 // else is an error of Parse.
 //
@@ -43,7 +44,10 @@
 // for two threads of a warp. Volatile accesses of shared memory count as plain ones. The
 // target of a cp.async is out of reach from its issue to its thread's wait, and for other
 // threads to the barrier after that; its source must stay as it is until the wait. What wgmma
-// and bulk copies read of shared memory must have a fence.proxy.async behind the write. A
+// and bulk copies read of shared memory must have a fence.proxy.async behind the write.
+// The same holds for shared memory of other blocks of the cluster, where barrier.cluster and
+// mbarriers order (release and acquire through other memory only with Options.BlockRaces); a block must be known to have begun before another touches its shared
+// memory, and must know of the last access before it ends. A
 // barrier that some thread of the block that has not exited does not reach, an exited or
 // missing lane in a membermask, and a matrix instruction in an incomplete warp are errors.
 // So are an address and a value for global memory from a register that nothing writes.

@@ -25,6 +25,8 @@ type launchState struct {
 	dev         *Device
 	kernel      *Kernel
 	grid, block Dim3
+	cluster     Dim3
+	histories   bool // warps know what they have acquired of other blocks
 	dynamic     int
 	params      []byte
 	symbols     map[*symbol]Ptr
@@ -81,7 +83,8 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 	}
 
 	blocks := st.grid.count()
-	workers := min(d.opt.Threads, blocks)
+	clusters := st.clusters().count()
+	workers := min(d.opt.Threads, clusters)
 	st.startTiming(blocks)
 	if k.prog.cooperative {
 		p, err := d.alloc(workspaceBytes, "the workspace of the grid")
@@ -101,10 +104,10 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 		st.races = newBlockRaces()
 	}
 	if d.opt.Seed != 0 {
-		return st.runShuffled(blocks)
+		return st.runShuffled(clusters)
 	}
 	if k.prog.ordered {
-		return st.runOrdered(blocks)
+		return st.runOrdered(clusters)
 	}
 	var (
 		next, stopAt atomic.Int64
@@ -113,15 +116,15 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 		total        Counters
 		first        error
 	)
-	stopAt.Store(int64(blocks))
+	stopAt.Store(int64(clusters))
 	work := func() {
-		b := newBlockRun(st)
+		c := newCluster(st)
 		for {
 			i := next.Add(1) - 1
 			if i >= stopAt.Load() {
 				break
 			}
-			if err := b.run(int(i)); err != nil {
+			if err := c.run(int(i)); err != nil {
 				mu.Lock()
 				if i < stopAt.Load() {
 					stopAt.Store(i)
@@ -130,10 +133,8 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 				mu.Unlock()
 			}
 		}
-		d.giveMemory(b.memory)
 		mu.Lock()
-		total.add(&b.count)
-		st.addTimes(b)
+		c.end(&total)
 		mu.Unlock()
 	}
 	for range workers - 1 {
@@ -178,6 +179,9 @@ func (st *launchState) check(args [][]byte) error {
 		if st.block != want.normal() {
 			return fmt.Errorf("%w: block %v, expected %v (.reqntid)", ErrLaunch, st.block, want.normal())
 		}
+	}
+	if err := st.checkCluster(); err != nil {
+		return err
 	}
 	if n := prog.sharedStatic + st.dynamic; st.dynamic < 0 || n > st.dev.opt.SharedBytes {
 		return fmt.Errorf("%w: %d static and %d dynamic bytes of shared memory, expected at most %d", ErrLaunch, prog.sharedStatic, st.dynamic, st.dev.opt.SharedBytes)

@@ -35,19 +35,24 @@ func (s mbarrierState) pack() uint64 {
 // mbarrier changes the mbarrier at addr for one lane and returns what it was before.
 func (w *warp) mbarrier(lane int, sp space, addr uint64, f func(s *mbarrierState)) (before uint64, ok bool) {
 	valid, ended := true, false
+	target, at := w.blockOf(sp, addr)
 	before, ok = w.atomic(lane, sp, addr, b64, true, func(old uint64) uint64 {
 		s := unpackMbarrier(old)
 		valid = s.expected > 0
 		f(&s)
+		if target != w.blk {
+			target.tell(at, w.snapshot())
+		}
 		if s.pending == 0 && s.tx == 0 {
 			s.pending, s.phase = s.expected, s.phase^1
-			w.blk.orderAll()
+			target.hear(at)
+			target.orderAll()
 			ended = true
 		}
 		valid = valid && s.pending >= 0
 		return s.pack()
 	})
-	w.timePhase(addr, ended)
+	w.timePhase(target, at, ended)
 	if ok && !valid {
 		w.fail(lane, ErrDivergent, "the mbarrier at %#x is not initialized or has more arrivals in a phase than it expects", addr)
 	}
@@ -58,7 +63,7 @@ func (w *warp) mbarrier(lane int, sp space, addr uint64, f func(s *mbarrierState
 func buildMbarrier(x *building) exec {
 	x.class = Barrier
 	x.typ(func(t typ) bool { return t == b64 })
-	sp := spaces[x.opt("shared", "shared::cta")]
+	sp := spaces[x.opt("shared", "shared::cta", "shared::cluster")]
 	switch x.need("init", "inval", "arrive", "arrive_drop", "expect_tx", "test_wait", "try_wait") {
 	case "init":
 		return x.mbarrierInit(sp)
@@ -72,7 +77,7 @@ func buildMbarrier(x *building) exec {
 		return x.mbarrierArrive(sp, true)
 	case "expect_tx":
 		x.opt("relaxed")
-		x.opt("cta")
+		x.opt("cta", "cluster")
 		x.nargs(2, 2)
 		at, n := x.place(0, sp), x.src(1, u32)
 		return func(w *warp, m uint32) {
@@ -126,6 +131,9 @@ func (x *building) mbarrierArrive(sp space, drop bool) exec {
 		lo = 3
 	}
 	n := x.nargs(lo, 3)
+	if sp == spaceCluster && x.in.args[0].kind != opSink {
+		x.bad("the mbarrier of another block gives no state, expected _")
+	}
 	d, at := x.dst(0, b64), x.place(1, sp)
 	count := x.constant(1)
 	if n == 3 {
@@ -158,6 +166,9 @@ func (x *building) mbarrierArrive(sp space, drop bool) exec {
 func (x *building) mbarrierWait(sp space) exec {
 	parity := x.has("parity")
 	try := x.in.mods[0] == "try_wait"
+	if sp == spaceCluster {
+		x.bad("only an mbarrier of the block can be waited for")
+	}
 	x.opt("acquire", "relaxed")
 	x.opt("cta", "cluster")
 	hi := 3

@@ -53,7 +53,7 @@ func (b *blockRun) orderAll() {
 	for _, w := range b.warps {
 		w.order = all
 	}
-	if b.launch.races == nil {
+	if !b.launch.histories {
 		return
 	}
 	var past history
@@ -74,6 +74,9 @@ func (b *blockRun) forget() {
 	}
 	if r := b.launch.races; r != nil {
 		r.forget()
+	}
+	for _, o := range b.cluster.blocks {
+		clear(o.shared.traces)
 	}
 }
 

@@ -11,55 +11,53 @@ const (
 	residentBlocks = 16 * processors
 )
 
-// runOrdered runs all blocks, and returns their counters.
-func (st *launchState) runOrdered(blocks int) (Counters, error) {
+// runOrdered runs all clusters, and returns their counters.
+func (st *launchState) runOrdered(clusters int) (Counters, error) {
 	d := st.dev
 	turn := min(turnInstructions, max(d.opt.MaxInstructions/8, 1))
 	var (
 		total  Counters
-		active []*blockRun
-		idle   []*blockRun
+		active []*cluster
+		idle   []*cluster
 		next   int
 	)
 	begin := func() {
 		if len(idle) == 0 {
-			idle = append(idle, newBlockRun(st))
+			idle = append(idle, newCluster(st))
 		}
-		b := idle[len(idle)-1]
+		c := idle[len(idle)-1]
 		idle = idle[:len(idle)-1]
-		b.start(next)
+		c.start(next)
 		next++
-		active = append(active, b)
+		active = append(active, c)
 	}
 	var failed error
-	for failed == nil && (next < blocks || len(active) > 0) {
+	for failed == nil && (next < clusters || len(active) > 0) {
 		most, now := 1, turn
 		if len(active) > 0 { // one waits, or is very long
-			most, now = residentBlocks, min(turn, sliceInstructions)
+			most, now = max(1, residentBlocks/st.cluster.count()), min(turn, sliceInstructions)
 		}
-		for next < blocks && len(active) < most {
+		for next < clusters && len(active) < most {
 			begin()
 		}
 		still := active[:0]
-		for i, b := range active {
-			done, err := b.resume(now)
+		for i, c := range active {
+			done, err := c.resume(now)
 			if err != nil {
 				failed = err
 				still = append(still, active[i:]...)
 				break
 			}
 			if done {
-				idle = append(idle, b)
+				idle = append(idle, c)
 			} else {
-				still = append(still, b)
+				still = append(still, c)
 			}
 		}
 		active = still
 	}
-	for _, b := range append(idle, active...) {
-		d.giveMemory(b.memory)
-		total.add(&b.count)
-		st.addTimes(b)
+	for _, c := range append(idle, active...) {
+		c.end(&total)
 	}
 	st.endTiming(&total, failed)
 	return total, failed

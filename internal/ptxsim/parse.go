@@ -58,8 +58,10 @@ type function struct {
 	maxTid  []int // .maxntid, nil if absent
 	reqTid  []int // .reqntid, nil if absent
 	cluster []int // .reqnctapercluster, nil if absent
-	vars    []*symbol
-	scope   *scope
+
+	explicitCluster bool
+	vars            []*symbol
+	scope           *scope
 }
 
 const (

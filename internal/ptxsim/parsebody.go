@@ -97,7 +97,10 @@ func (p *parser) attributes(fn *function) {
 		case ".maxclusterrank":
 			p.pos++
 			p.integer("a number", 1, 1<<16)
-		case ".noreturn", ".explicitcluster":
+		case ".explicitcluster":
+			p.pos++
+			fn.explicitCluster = true
+		case ".noreturn":
 			p.pos++
 		case ".pragma":
 			p.pos += 2

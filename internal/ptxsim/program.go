@@ -64,7 +64,9 @@ type special struct {
 }
 
 // ofBlock says so of a special register.
-func ofBlock(name string) bool { return strings.HasPrefix(name, "%ctaid") || name == "%smid" }
+func ofBlock(name string) bool {
+	return strings.HasPrefix(name, "%ctaid") || strings.HasPrefix(name, "%cluster") || name == "%smid"
+}
 
 func dim(d Dim3, axis byte) uint64 {
 	switch axis {
@@ -89,6 +91,14 @@ func specialRegister(name string) func(w *warp, ctaid Dim3, lane int) uint64 {
 			return func(_ *warp, c Dim3, _ int) uint64 { return dim(c, axis) }
 		case "%nctaid":
 			return func(w *warp, _ Dim3, _ int) uint64 { return dim(w.blk.launch.grid, axis) }
+		case "%clusterid":
+			return func(w *warp, c Dim3, _ int) uint64 { return dim(c, axis) / dim(w.blk.launch.cluster, axis) }
+		case "%nclusterid":
+			return func(w *warp, _ Dim3, _ int) uint64 { return dim(w.blk.launch.clusters(), axis) }
+		case "%cluster_ctaid":
+			return func(w *warp, c Dim3, _ int) uint64 { return dim(c, axis) % dim(w.blk.launch.cluster, axis) }
+		case "%cluster_nctaid":
+			return func(w *warp, _ Dim3, _ int) uint64 { return dim(w.blk.launch.cluster, axis) }
 		}
 		return nil
 	}
@@ -115,6 +125,10 @@ func specialRegister(name string) func(w *warp, ctaid Dim3, lane int) uint64 {
 		return func(w *warp, _ Dim3, _ int) uint64 { return uint64(w.blk.launch.workspace) >> 32 }
 	case "%envreg2":
 		return func(w *warp, _ Dim3, _ int) uint64 { return uint64(w.blk.launch.workspace) & u32.mask() }
+	case "%cluster_ctarank":
+		return func(w *warp, _ Dim3, _ int) uint64 { return uint64(w.blk.rank) }
+	case "%cluster_nctarank":
+		return func(w *warp, _ Dim3, _ int) uint64 { return uint64(w.blk.launch.cluster.count()) }
 	case "%smid":
 		return func(w *warp, _ Dim3, _ int) uint64 { return uint64(w.blk.index % processors) }
 	case "%nsmid":

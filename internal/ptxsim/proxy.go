@@ -35,6 +35,9 @@ func (w *warp) readsAsync(lane int, addr uint64) bool {
 	if e == split {
 		e = s.byteWrites[addr&^3]
 	}
+	if e == split { // another block has touched it: not judged
+		return true
+	}
 	by := int(e>>entryWarp) & 31
 	t := entryTime(e)
 	if e&byAsync != 0 || by >= len(w.blk.warps) || t < w.blk.began || t <= w.proxied[by] || t <= w.blk.warps[by].proxied[by] {

@@ -20,6 +20,7 @@ type shadow struct {
 	writes, reads         []uint32 // by word
 	byteWrites, byteReads []uint32 // by byte, of split words; nil until there is one
 	time                  uint32
+	traces                []trace // by byte, whose entry is split: other blocks of the cluster have touched it; nil: none
 }
 
 // An entry is, from the lowest bits: lane, warp, who (of a read) or whether the write was
@@ -194,6 +195,13 @@ func (s *shadow) touchBytes(addr int, data []byte, by access, off int) (at int, 
 	}
 	for i := range data {
 		write, read := &s.byteWrites[addr+i], &s.byteReads[addr+i]
+		if *write == split {
+			same := by.kind.write() && by.value != nil && by.value[i] == data[i]
+			if block, e, what := by.warp.judge(&s.traces[addr+i], by.lane, by.kind, same); what != "" {
+				return addr + i, by.warp.who(block, e), what
+			}
+			continue
+		}
 		if other, what = by.warp.conflict(*write, *read, by.lane, by.kind); what != "" {
 			if by.differs(data, i, i+1, what) >= 0 {
 				return addr + i, other, what

@@ -12,42 +12,40 @@ const (
 	shuffledTurn, shuffledSlice = 1 << 12, 1 << 8
 )
 
-// runShuffled runs all blocks on one goroutine, and returns their counters.
-func (st *launchState) runShuffled(blocks int) (Counters, error) {
+// runShuffled runs all clusters on one goroutine, and returns their counters.
+func (st *launchState) runShuffled(clusters int) (Counters, error) {
 	d := st.dev
-	random := rand.New(rand.NewPCG(d.opt.Seed, uint64(blocks)))
-	order := random.Perm(blocks)
-	var active []*blockRun
-	for range min(blocks, shuffledBlocks) {
-		b := newBlockRun(st)
-		b.random = random
-		active = append(active, b)
+	random := rand.New(rand.NewPCG(d.opt.Seed, uint64(clusters)))
+	order := random.Perm(clusters)
+	var active []*cluster
+	for range min(clusters, max(1, shuffledBlocks/st.cluster.count())) {
+		c := newCluster(st)
+		c.shuffle(random)
+		active = append(active, c)
 	}
 	runs := active
-	for _, b := range active {
-		b.start(order[0])
+	for _, c := range active {
+		c.start(order[0])
 		order = order[1:]
 	}
 	var failed error
 	for failed == nil && len(active) > 0 {
 		i := random.IntN(len(active))
-		b := active[i]
-		done, err := b.resume(1 + random.Int64N(shuffledTurn))
+		c := active[i]
+		done, err := c.resume(1 + random.Int64N(shuffledTurn))
 		switch {
 		case err != nil:
 			failed = err
 		case done && len(order) > 0:
-			b.start(order[0])
+			c.start(order[0])
 			order = order[1:]
 		case done:
-			active = append(append([]*blockRun{}, active[:i]...), active[i+1:]...)
+			active = append(append([]*cluster{}, active[:i]...), active[i+1:]...)
 		}
 	}
 	var total Counters
-	for _, b := range runs {
-		d.giveMemory(b.memory)
-		total.add(&b.count)
-		st.addTimes(b)
+	for _, c := range runs {
+		c.end(&total)
 	}
 	st.endTiming(&total, failed)
 	return total, failed

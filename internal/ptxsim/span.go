@@ -66,7 +66,7 @@ func (w *warp) span(at place, base *[warpSize]uint64, m uint32, size int, write 
 			return s, uniformBytes(s.state, stateValid|statePending, stateValid)
 		}
 		return s, uniformBytes(s.state, stateValid|statePending|stateWritten, stateValid|stateWritten)
-	case spaceLocal, spaceParam:
+	case spaceLocal, spaceParam, spaceCluster:
 		return s, false
 	}
 	st := w.blk.launch

@@ -215,16 +215,15 @@ func (b *blockRun) timers(prog *program) {
 // phaseTime is when an mbarrier's latest arrival of this phase was, and when its last phase ended.
 type phaseTime struct{ arrival, ended int64 }
 
-// timePhase notes an arrival at the mbarrier at addr, after so many cycles; ended says that it ended the phase.
-func (w *warp) timePhase(addr uint64, ended bool) {
+// timePhase notes an arrival at the mbarrier at addr of a block's shared memory, after so many cycles; ended says that it ended the phase.
+func (w *warp) timePhase(b *blockRun, addr uint64, ended bool) {
 	if w.timer == nil {
 		return
 	}
-	addr &^= windowMask
-	p := w.blk.phases[addr]
+	p := b.phases[addr]
 	if p == nil {
 		p = new(phaseTime)
-		w.blk.phases[addr] = p
+		b.phases[addr] = p
 	}
 	at := w.timer.at
 	if w.prog.code[w.pc-1].class == Async {

@@ -62,14 +62,15 @@ const (
 	spaceConst
 	spaceParam
 	spaceReg
+	spaceCluster // shared memory of the blocks of a cluster
 )
 
 var spaces = map[string]space{
-	"global": spaceGlobal, "shared": spaceShared, "shared::cta": spaceShared, "local": spaceLocal, "const": spaceConst, "param": spaceParam,
+	"global": spaceGlobal, "shared": spaceShared, "shared::cta": spaceShared, "shared::cluster": spaceCluster, "local": spaceLocal, "const": spaceConst, "param": spaceParam,
 }
 
 func (s space) String() string {
-	return [...]string{"generic", "global", "shared", "local", "const", "param", "reg"}[s]
+	return [...]string{"generic", "global", "shared", "local", "const", "param", "reg", "shared::cluster"}[s]
 }
 
 // symbol is a declared register or variable.

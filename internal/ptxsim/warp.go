@@ -22,6 +22,7 @@ type warpState uint8
 const (
 	warpReady warpState = iota
 	warpAtBarrier
+	warpAtCluster
 	warpDone
 )
 
@@ -54,6 +55,8 @@ type warp struct {
 	heard       history // what it will have acquired with a fence
 	fenced      history // what its relaxed writes tell of; nil: nothing
 	fencedBlock bool    // in the scope of the block only
+	arrived     bool    // at the cluster's barrier, and has not waited
+	phase       int64   // of that barrier, in which it arrived
 	proxied     times   // which writes to shared memory its last fence.proxy.async covers
 	spins       bool    // has used up its turn while some lanes waited for theirs
 	swaps       bool    // executes a compare and swap
@@ -104,7 +107,7 @@ func (w *warp) reset(ctaid Dim3) {
 	w.pc, w.nextPC = w.prog.entry, math.MaxInt
 	w.active, w.live = w.all, w.all
 	w.waiting, w.parked = w.waiting[:0], w.parked[:0]
-	w.status, w.fault, w.carry = warpReady, nil, 0
+	w.status, w.fault, w.carry, w.arrived = warpReady, nil, 0, false
 	w.spins, w.yielded, w.steps = false, false, 0
 	w.past, w.heard, w.fenced, w.proxied = nil, nil, nil, times{}
 	w.async = asyncCopies{pending: w.async.pending[:0]}

@@ -21,7 +21,6 @@ var knownCases = map[string]string{
 	"n_bfs": "bfs_p.bin: no such file", "n_cub_lookback": "tiledesc.bin: no such file", "t_atomic_mix": "i32min3.bin: no such file",
 
 	// Hopper
-	"n90_cluster":  "barrier.cluster",
 	"t90_tma_copy": "expected a literal", "t90_tma_mm": "expected a literal", "t90_tma_mm_ws": "expected a literal",
 
 	// blocks and lanes that wait for each other, bytes that are copied and not used, volatile accesses as synchronization
