@@ -110,8 +110,11 @@ type place struct {
 
 // place reads address operand i for an instruction on space sp.
 func (x *building) place(i int, sp space) place {
-	o := x.in.args[i]
-	if o.kind != opAddress {
+	return x.placeOf(x.in.args[i], i, sp)
+}
+
+func (x *building) placeOf(o operand, i int, sp space) place {
+	if o.kind != opAddress || o.sub != nil {
 		x.bad("operand %d is not an address", i+1)
 	}
 	switch {

@@ -107,6 +107,9 @@ func (x *building) warpBarrier() exec {
 func buildFence(x *building) exec {
 	x.class = Barrier
 	if x.in.op == "fence" && x.has("proxy") { // all copies are complete when they are issued
+		if x.has("tensormap::generic") {
+			return x.fenceTensormap()
+		}
 		kind, sp := x.need("async", "alias"), x.opt("shared::cta", "shared::cluster", "global")
 		x.nargs(0, 0)
 		if kind == "alias" || sp == "global" {

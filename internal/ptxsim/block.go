@@ -135,16 +135,6 @@ func (m *blockMemory) warp(id int, prog *program) *warp {
 // tid returns the coordinates of a linear thread.
 func (b *blockRun) tid(i int) Dim3 { return b.launch.block.at(i) }
 
-// run executes the block with linear index i.
-func (b *blockRun) run(i int) error {
-	b.start(i)
-	for {
-		if done, err := b.resume(math.MaxInt64); done || err != nil {
-			return err
-		}
-	}
-}
-
 // start makes b the block with linear index i, at its beginning.
 func (b *blockRun) start(i int) {
 	ctaid := b.launch.grid.at(i)

@@ -272,6 +272,6 @@ func init() {
 		"ld": buildLd, "ldu": buildLd, "st": buildSt, "atom": buildAtom, "red": buildAtom,
 		"bar": buildBar, "barrier": buildBar, "membar": buildFence, "fence": buildFence,
 		"shfl": buildShfl, "vote": buildVote, "match": buildMatch, "redux": buildRedux, "activemask": buildActivemask,
-		"cp": buildCp, "ldmatrix": buildLdmatrix, "mma": buildMma, "wgmma": buildWgmma, "stmatrix": buildStmatrix, "elect": buildElect, "mapa": buildMapa, "getctarank": buildGetctarank, "setmaxnreg": buildSetmaxnreg,
+		"cp": buildCp, "ldmatrix": buildLdmatrix, "mma": buildMma, "wgmma": buildWgmma, "stmatrix": buildStmatrix, "elect": buildElect, "tensormap": buildTensormap, "mapa": buildMapa, "getctarank": buildGetctarank, "setmaxnreg": buildSetmaxnreg,
 	}
 }

@@ -16,6 +16,9 @@ func (x *building) buildBulk() exec {
 		x.nargs(1, 1)
 		return func(*warp, uint32) {}
 	}
+	if x.has("tensor") {
+		return x.buildTensor()
+	}
 	to := x.need("shared::cluster", "shared::cta", "global")
 	from := x.need("global", "shared::cta")
 	if to == "global" && from == "global" || from == "shared::cta" && to == "shared::cta" {

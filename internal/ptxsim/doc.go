@@ -14,10 +14,12 @@
 // conversions of float64, float32, f16 and bf16; control flow, brx.idx and calls of
 // .func without recursion; loads, stores and atomics of integers and floats;
 // barriers, shuffles, votes, match, redux; cp.async, ldmatrix, and mma.sync of bf16,
-// f16 and tf32. Of sm_90: mbarrier, cp.async.bulk without tensor maps, wgmma of bf16,
+// f16 and tf32. Of sm_90: mbarrier, cp.async.bulk, also of boxes of a tensor
+// by a tensor map of the simulator's own encoding (TensorMap, tensormap.replace), wgmma of bf16,
 // f16 and tf32 with float32 accumulators, stmatrix, elect.sync, and clusters of a size that
 // the kernel gives: shared memory of their other blocks (mapa), barrier.cluster, remote
-// arrivals and multicast. Cache hints have no effect. Left out on purpose and refused by name are fp8, integer and float64 matrix
+// arrivals and multicast. Cache hints have no effect.
+// Left out on purpose and refused by name are fp8, integer and float64 matrix
 // products, wmma, video instructions, indirect calls, recursion and printf. Anything
 // else is an error of Parse.
 //

@@ -157,7 +157,7 @@ func (p *parser) list(end string, depth int) []operand {
 	return out
 }
 
-// address reads base, base+offset, base-offset or an absolute address up to ].
+// address reads base, base+offset, base-offset or an absolute address, and the coordinates of a tensor, up to ].
 func (p *parser) address() operand {
 	o := operand{kind: opAddress}
 	if t := p.peek(); t.kind == tokWord {
@@ -167,12 +167,19 @@ func (p *parser) address() operand {
 			p.fail(t.line, "%s is not declared", t.text)
 		}
 		p.accept("+")
-		if p.peek().text == "]" {
-			p.pos++
-			return o
+		if n := p.peek().text; n == "]" || n == "," {
+			return p.addressEnd(o)
 		}
 	}
 	o.imm = p.integerExpression()
+	return p.addressEnd(o)
+}
+
+// addressEnd reads the coordinates of a tensor, if there are some, and the closing bracket.
+func (p *parser) addressEnd(o operand) operand {
+	if p.accept(",") {
+		o.sub = []operand{p.operand(1)}
+	}
 	p.expect("]")
 	return o
 }

@@ -160,6 +160,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(kernelText("t: .branchtargets A, B; brx.idx %r1, t; A: @%p1 bar.sync 0; B: addc.cc.u32 %r1, %r2, %r3; mov.u64 %d1, out;"))
 	f.Add(kernelText("mbarrier.try_wait.parity.shared.b64 %p1, [%r1], 0; set.gt.bf16x2.bf16x2 %r1, %r2, %r3; cp.async.bulk.wait_group.read 0;"))
 	f.Add(kernelText("wgmma.mma_async.sync.aligned.m64n8k16.f32.f16.f16 {%r1,%r2,%r3,%r4}, %d1, %d2, %p1, 1, -1, 0, 1;") + "\n.section .debug { L: .b8 1 }")
+	f.Add(".entry k() { .reg .b64 %d<2>; .reg .b32 %r<4>; cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%d0 + 64, {%r1, %r2}], [%r3]; }")
 	f.Add(".global .u32 g; .global .u64 p[2] = {generic(g)+4, g-1}; .entry k() .reqnctapercluster 2 { red.global.add.v2.f32 [g], {0f00000000, 1.5}; }")
 	f.Fuzz(func(t *testing.T, text string) {
 		m, err := Parse("fuzz", text)

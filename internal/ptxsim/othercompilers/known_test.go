@@ -20,9 +20,6 @@ var knownCases = map[string]string{
 	// their input is not among the files
 	"n_bfs": "bfs_p.bin: no such file", "n_cub_lookback": "tiledesc.bin: no such file", "t_atomic_mix": "i32min3.bin: no such file",
 
-	// Hopper
-	"t90_tma_copy": "expected a literal", "t90_tma_mm": "expected a literal", "t90_tma_mm_ws": "expected a literal",
-
 	// blocks and lanes that wait for each other, bytes that are copied and not used, volatile accesses as synchronization
 	"n_cub_merge_sort": "uninitialized", "n_pad_copy": "uninitialized",
 }
