@@ -129,13 +129,13 @@ func TestBadCommandLine(t *testing.T) {
 
 func TestBadNumbers(t *testing.T) {
 	for _, bad := range []badInput{
-		{"NaN rate", quick("@", "--lr", "NaN"), []string{"learning_rate", "NaN"}},
+		{"NaN rate", quick("@", "--lr", "NaN"), []string{`--lr: found "NaN", expected a number`}},
 		{"negative rate", quick("@", "--lr=-1"), []string{"learning_rate", "-1"}},
-		{"infinite decay", quick("@", "--weight_decay", "Inf"), []string{"weight_decay", "Inf"}},
+		{"infinite decay", quick("@", "--weight_decay", "Inf"), []string{`--weight-decay: found "Inf", expected a number`}},
 		{"negative decay", quick("@", "--wd=-1"), []string{"weight_decay", "-1"}},
 		{"negative clip", quick("@", "--clip=-1"), []string{"max_grad_norm", "-1"}},
 		{"dropout", quick("@", "--dropout", "1"), []string{"dropout", "1"}},
-		{"masking", quick("@", "--mlm-probability", "NaN"), []string{"mlm_probability", "NaN"}},
+		{"masking", quick("@", "--mlm-probability", "NaN"), []string{`--mlm-probability: found "NaN", expected a number`}},
 		{"pruning", quick("@", "--prune-ratio", "1.5"), []string{"prune_ratio", "1.5"}},
 		{"too many steps", quick("@", "--max-steps", "99999999999"), []string{"max_steps: found 99999999999, expected 1 to 2147483648"}},
 		{"heads", quick("@", "--heads", "3"), []string{"heads", "3"}},
@@ -158,7 +158,7 @@ func TestBadEnvironment(t *testing.T) {
 		says            []string
 	}{
 		{"SPARSEBERT_LEARNING_RATE", "fast", []string{"SPARSEBERT_LEARNING_RATE", `"fast"`, "a number"}},
-		{"SPARSEBERT_LEARNING_RATE", "NaN", []string{"learning_rate", "NaN"}},
+		{"SPARSEBERT_LEARNING_RATE", "NaN", []string{"SPARSEBERT_LEARNING_RATE", `"NaN"`, "a number"}},
 		{"SPARSEBERT_UPDATES", "2.5", []string{"SPARSEBERT_UPDATES", `"2.5"`, "a whole number"}},
 		{"SPARSEBERT_SPARSTY", "0.5", []string{"SPARSEBERT_SPARSTY"}},
 		{"SPARSEBERT_LR", "0.5", []string{"SPARSEBERT_LR"}},

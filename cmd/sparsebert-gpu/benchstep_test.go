@@ -125,7 +125,7 @@ func TestBenchStepBadInput(t *testing.T) {
 		{"model of a product", quickBench("--model", "tiny"), []string{"--model: found it without --step"}},
 		{"bandwidth of a product", quickBench("--bandwidth", "1"), []string{"--bandwidth: found it without --step"}},
 		{"bandwidth", tinyStep("sim", "--bandwidth", "0"), []string{"--bandwidth: found 0"}},
-		{"NaN peak", tinyStep("sim", "--peak", "NaN"), []string{"--peak: found NaN"}},
+		{"NaN peak", tinyStep("sim", "--peak", "NaN"), []string{`--peak: found "NaN", expected a number`}},
 		{"model", tinyStep("sim", "--model", "huge"), []string{`"huge"`}},
 		{"batch", tinyStep("sim", "--batch-size", "x"), []string{`--batch-size: found "x", expected a whole number`}},
 		{"no batch", tinyStep("sim", "--batch-size", "0"), []string{"batch_size: found 0"}},

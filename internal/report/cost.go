@@ -28,14 +28,31 @@ var (
 		name: "pareto-all", title: "Loss against all FLOPs", short: "FLOPs",
 		caption: "all FLOPs of training that are executed: those of embeddings and heads too, and the dense gradients of growth, which the paper's count leaves out. At small widths they are most of a sparse model's work.",
 		axis:    axis{label: "training FLOPs, all that are executed", log: true, format: metric},
-		of: func(r *Run) float64 {
-			if r.Estimate == nil {
-				return math.NaN()
-			}
-			return r.sequencesPerStep() * (r.Estimate.ExecutedFLOPs*float64(r.Final().Step) + r.Estimate.GrowthFLOPs*float64(len(r.Topology)))
-		},
+		of:      func(r *Run) float64 { return r.executedFLOPsAt(r.Final().Step) },
 	}
 )
+
+// executedFLOPsAt is all that was executed up to a step, NaN where it is not known.
+func (r *Run) executedFLOPsAt(step int64) float64 {
+	switch {
+	case r.resultAlone && r.result.ExecutedFLOPs > 0:
+		return r.result.ExecutedFLOPs
+	case r.Estimate == nil:
+		return math.NaN()
+	}
+	return r.sequencesPerStep() * (r.Estimate.ExecutedFLOPs*float64(step) + r.growthFLOPsAt(step))
+}
+
+// growthFLOPsAt are those of a sequence for the dense gradients of growth.
+func (r *Run) growthFLOPsAt(step int64) float64 {
+	updates := 0
+	for i := range r.Topology {
+		if r.Topology[i].Step <= step {
+			updates++
+		}
+	}
+	return r.Estimate.GrowthFLOPs * float64(updates)
+}
 
 // width is the size of a group's model in two numbers, as 2 x 64, or its name.
 func (g *group) width() string {

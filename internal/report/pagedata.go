@@ -29,7 +29,9 @@ type runData struct {
 	Tokens      float64            `json:"tokens"`
 	FLOPs       *float64           `json:"flops"`
 	AskedFLOPs  *float64           `json:"asked_flops"` // at the density asked for; null: the same, or not known
-	MLMLoss     *float64           `json:"mlm_loss"`    // of the last evaluation, with the next three
+	Executed    *float64           `json:"executed_flops"`
+	Growth      *float64           `json:"growth_flops,omitempty"` // of these, for the dense gradients of growth
+	MLMLoss     *float64           `json:"mlm_loss"`               // of the last evaluation, with the next three
 	MLMAccuracy *float64           `json:"mlm_accuracy"`
 	NSPLoss     *float64           `json:"nsp_loss"`
 	NSPAccuracy *float64           `json:"nsp_accuracy"`
@@ -59,6 +61,10 @@ func dataOf(r *Run) runData {
 		Seconds: r.Seconds(), HostBytes: r.Cost.HostBytes, DeviceBytes: r.Cost.DeviceBytes, Time: r.timeParts(),
 	}
 	d.FLOPs, d.AskedFLOPs = known(r.FLOPsAt(r.Steps())), known(r.AskedFLOPsAt(r.Steps()))
+	d.Executed = known(r.executedFLOPsAt(r.Steps()))
+	if r.Estimate != nil && r.Estimate.GrowthFLOPs > 0 {
+		d.Growth = known(r.sequencesPerStep() * r.growthFLOPsAt(r.Steps()))
+	}
 	if r.Unigram > 0 {
 		d.Unigram = &r.Unigram
 	}
