@@ -255,10 +255,13 @@ func buildLd(x *building) exec {
 			case spaceGlobal:
 				global.put(addr)
 				if k.strong() {
-					w.synchronize(addr, order, true, false)
+					w.synchronize(spaceGlobal, addr, order, true, false)
 				}
-			case spaceShared:
+			case spaceShared, spaceCluster:
 				shared.put(addr)
+				if k == strongRead {
+					w.synchronize(at.space, addr, order, true, false)
+				}
 			}
 		}
 		w.count.GlobalLoadBytes += int64(global.n * n * size)
@@ -346,10 +349,13 @@ func buildSt(x *building) exec {
 			case spaceGlobal:
 				global.put(addr)
 				if k.strong() {
-					w.synchronize(addr, order, false, true)
+					w.synchronize(spaceGlobal, addr, order, false, true)
 				}
-			case spaceShared:
+			case spaceShared, spaceCluster:
 				shared.put(addr)
+				if k == strongWrite {
+					w.synchronize(at.space, addr, order, false, true)
+				}
 			}
 		}
 		w.count.GlobalStoreBytes += int64(global.n * n * size)

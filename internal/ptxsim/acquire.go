@@ -47,15 +47,22 @@ func (w *warp) learn(h history, block bool) {
 
 // synchronize is what an access of the place at addr does beside reading and writing. A relaxed read
 // acquires with the next fence, and a relaxed write releases what came before the last one.
-func (w *warp) synchronize(addr uint64, o ordering, reads, writes bool) {
-	r := w.blk.launch.races
-	if r == nil {
+func (w *warp) synchronize(sp space, addr uint64, o ordering, reads, writes bool) {
+	objects, many := w.blk.launch.objects, len(w.blk.cluster.blocks) > 1
+	switch {
+	case many && (sp == spaceShared || sp == spaceCluster || sp == spaceGeneric && addr&windowMask == sharedWindow):
+		b, at := w.blockOf(sp, addr)
+		objects, addr = w.blk.cluster.objects, at|uint64(b.rank)<<rankShift
+	case sp == spaceShared || sp == spaceCluster: // judged by barriers
 		return
 	}
-	at := r.objects[addr]
+	if objects == nil {
+		return
+	}
+	at := objects[addr]
 	if at == nil {
 		at = new(syncObject)
-		r.objects[addr] = at
+		objects[addr] = at
 	}
 	if reads {
 		h := at.all

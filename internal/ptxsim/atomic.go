@@ -149,9 +149,7 @@ func buildAtom(x *building) exec {
 				if !ok {
 					return
 				}
-				if at.space != spaceShared && at.space != spaceCluster {
-					w.synchronize(addr, order, true, true)
-				}
+				w.synchronize(at.space, addr, order, true, true)
 				w.r[d[i]][l] = old
 			}
 		}

@@ -7,8 +7,7 @@ import "fmt"
 // there, they are not both strong, and nothing orders them (order.go, acquire.go). All runs
 // on one goroutine.
 type blockRaces struct {
-	traces  map[uint64]*[traceBytes]trace // by address / traceBytes
-	objects map[uint64]*syncObject        // by address
+	traces map[uint64]*[traceBytes]trace // by address / traceBytes
 }
 
 const traceBytes = 1 << 10
@@ -23,13 +22,12 @@ type trace struct {
 const manyBlocks = -1
 
 func newBlockRaces() *blockRaces {
-	return &blockRaces{traces: map[uint64]*[traceBytes]trace{}, objects: map[uint64]*syncObject{}}
+	return &blockRaces{traces: map[uint64]*[traceBytes]trace{}}
 }
 
 // forget is for when a block's time begins anew.
 func (r *blockRaces) forget() {
 	clear(r.traces)
-	clear(r.objects)
 }
 
 // follows says whether all that entry e of a block stands for comes before the next access of w's lane.

@@ -10,14 +10,15 @@ import (
 // time, reach each other's shared memory and meet at barrier.cluster. A kernel without a cluster
 // directive has clusters of one block.
 type cluster struct {
-	launch *launchState
-	blocks []*blockRun // by rank
-	phase  int64       // of barrier.cluster
-	told   history     // what comes before the arrivals of this phase
-	last   history     // and of the one before
-	ended  int64       // when the last warp of that one arrived, in the time of its timer
-	latest int64       // and of this one so far
-	random *rand.Rand  // of the order of turns; nil: that of the ranks
+	launch  *launchState
+	blocks  []*blockRun            // by rank
+	phase   int64                  // of barrier.cluster
+	told    history                // what comes before the arrivals of this phase
+	last    history                // and of the one before
+	ended   int64                  // when the last warp of that one arrived, in the time of its timer
+	latest  int64                  // and of this one so far
+	objects map[uint64]*syncObject // by address of its shared memory; nil with one block
+	random  *rand.Rand             // of the order of turns; nil: that of the ranks
 }
 
 // maxCluster is the most blocks of a cluster, as on an H100 with the non-portable size allowed.
@@ -25,6 +26,9 @@ const maxCluster = 16
 
 func newCluster(st *launchState) *cluster {
 	c := &cluster{launch: st}
+	if st.cluster.count() > 1 {
+		c.objects = map[uint64]*syncObject{}
+	}
 	for rank := range st.cluster.count() {
 		b := newBlockRun(st)
 		b.cluster, b.rank = c, rank
@@ -69,6 +73,7 @@ func (c *cluster) run(i int) error {
 
 // start makes c the cluster with linear index i, at its beginning.
 func (c *cluster) start(i int) {
+	clear(c.objects)
 	c.phase, c.told, c.last, c.latest = 0, nil, nil, 0
 	at, n, g := c.launch.clusters().at(i), c.launch.cluster, c.launch.grid
 	for rank, b := range c.blocks {

@@ -60,6 +60,12 @@ func TestCluster(t *testing.T) {
 			"W: mbarrier.try_wait.parity.acquire.cluster.shared.b64 %p1, [bar], 0; @!%p1 bra W; ld.shared.u32 %r1, [%r28];" + right + clusterSync, nil, ""},
 		"remote arrivals before the write": {"@%p7 mbarrier.init.shared.b64 [bar], 64; " + clusterSync + toOther + "st.shared::cluster.u32 [%r25], %r27;" +
 			"W: mbarrier.try_wait.parity.acquire.cluster.shared.b64 %p1, [bar], 0; @!%p1 bra W; ld.shared.u32 %r1, [%r28];" + clusterSync, ErrRace, ""},
+		"flag in global memory": {own + "bar.sync 0; barrier.cluster.arrive.relaxed; barrier.cluster.wait; mov.u32 %r3, %ctaid.x; mul.wide.u32 %d2, %r3, 4; add.u64 %d2, %d2, %d0; xor.b32 %r3, %r3, 1; mul.wide.u32 %d3, %r3, 4; add.u64 %d3, %d3, %d0;" +
+			"@%p7 st.release.cluster.global.u32 [%d2], 1; A: ld.acquire.cluster.global.u32 %r2, [%d3]; setp.eq.u32 %p1, %r2, 0; @%p1 bra A;" + read + right + clusterSync, nil, ""},
+		"flag in the other's memory": {"@%p7 st.shared.u32 [%r24], 0;" + own + clusterSync + "st.shared.u32 [%r28], %r27; bar.sync 0; @%p7 st.release.cluster.shared::cluster.u32 [%r23], 1;" +
+			"A: ld.acquire.cluster.shared.u32 %r2, [%r24]; setp.eq.u32 %p1, %r2, 0; @%p1 bra A;" + read + right + clusterSync, nil, ""},
+		"relaxed flag": {"@%p7 st.shared.u32 [%r24], 0;" + own + clusterSync + "st.shared.u32 [%r28], %r27; bar.sync 0; @%p7 st.relaxed.cluster.shared::cluster.u32 [%r23], 1;" +
+			"A: ld.acquire.cluster.shared.u32 %r2, [%r24]; setp.eq.u32 %p1, %r2, 0; @%p1 bra A;" + read + right + clusterSync, ErrRace, "buf+"},
 		"multicast":               {strings.Replace(multicast, "MASK", "3", 1) + "ld.shared.u32 %r1, [buf+252]; setp.ne.u32 %p2, %r1, 9; @%p2 trap;" + clusterSync, nil, ""},
 		"multicast to one":        {strings.Replace(multicast, "MASK", "1", 1) + clusterSync, ErrDeadlock, "goes on"},
 		"multicast to nobody":     {strings.Replace(multicast, "MASK", "4", 1) + clusterSync, ErrOutOfBounds, "multicast"},

@@ -48,7 +48,7 @@
 // threads to the barrier after that; its source must stay as it is until the wait. What wgmma
 // and bulk copies read of shared memory must have a fence.proxy.async behind the write.
 // The same holds for shared memory of other blocks of the cluster, where barrier.cluster and
-// mbarriers order (release and acquire through other memory only with Options.BlockRaces); a block must be known to have begun before another touches its shared
+// mbarriers order, and release and acquire; a block must be known to have begun before another touches its shared
 // memory, and must know of the last access before it ends. A
 // barrier that some thread of the block that has not exited does not reach, an exited or
 // missing lane in a membermask, and a matrix instruction in an incomplete warp are errors.

@@ -20,7 +20,7 @@ type window struct {
 // instructions on space sp; its data is nil when the long way must be taken.
 func (w *warp) window(sp space, addr uint64) window {
 	st := w.blk.launch
-	if sp != spaceGlobal && (sp != spaceGeneric || addr&windowMask != 0) || st.races != nil {
+	if sp != spaceGlobal && (sp != spaceGeneric || addr&windowMask != 0) || st.objects != nil {
 		return window{}
 	}
 	a, _ := st.dev.find(addr)

@@ -32,8 +32,9 @@ type launchState struct {
 	symbols     map[*symbol]Ptr
 	sharedVars  []variable
 	ctx         context.Context
-	workspace   Ptr         // of a kernel that synchronizes its grid
-	races       *blockRaces // nil if races between blocks are not looked for
+	workspace   Ptr                    // of a kernel that synchronizes its grid
+	objects     map[uint64]*syncObject // in global memory, by address; nil if nothing needs them
+	races       *blockRaces            // nil if races between blocks are not looked for
 
 	timing       *Timing // nil without Options.Latencies, and so is touched
 	touched      *touched
@@ -102,6 +103,9 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 	if d.opt.BlockRaces {
 		workers = 1
 		st.races = newBlockRaces()
+	}
+	if st.histories && (d.opt.BlockRaces || d.opt.Seed != 0 || k.prog.ordered) { // all on one goroutine
+		st.objects = map[uint64]*syncObject{}
 	}
 	if d.opt.Seed != 0 {
 		return st.runShuffled(clusters)

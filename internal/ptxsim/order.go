@@ -75,6 +75,8 @@ func (b *blockRun) forget() {
 	if r := b.launch.races; r != nil {
 		r.forget()
 	}
+	clear(b.launch.objects)
+	clear(b.cluster.objects)
 	for _, o := range b.cluster.blocks {
 		clear(o.shared.traces)
 	}

@@ -92,7 +92,7 @@ func (w *warp) loadSpan(at place, m uint32, dst []int, size int, k accessKind) b
 	n := len(dst) * size
 	base := &w.r[at.base]
 	s, ok := w.span(at, base, m, n, false)
-	if !ok || s.shared && !w.readSpan(&s, m, n, k) {
+	if !ok || s.shared && !w.readSpan(&s, m, n, k) || k.strong() && w.blk.launch.objects != nil {
 		return false
 	}
 	if s.counted && !s.shared {
@@ -131,7 +131,7 @@ func (w *warp) loadSpan(at place, m uint32, dst []int, size int, k accessKind) b
 func (w *warp) storeSpan(at place, m uint32, src []int, size int, k accessKind) bool {
 	n := len(src) * size
 	s, ok := w.span(at, &w.r[at.base], m, n, true)
-	if !ok || s.shared && !w.writeSpan(&s, m, n, k) {
+	if !ok || s.shared && !w.writeSpan(&s, m, n, k) || k.strong() && w.blk.launch.objects != nil {
 		return false
 	}
 	if s.shared {
