@@ -22,7 +22,7 @@ mov.u32 %r24, bar; mapa.shared::cluster.u32 %r23, %r24, %r26;` + body)
 const (
 	clusterSync = " barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned; "
 	toOther     = "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%r23];"
-	multicast   = `@!%p7 bra N; mbarrier.init.shared.b64 [bar], 1; mbarrier.arrive.expect_tx.shared.b64 _, [bar], 256; fence.mbarrier_init.release.cluster; N: @%p7 st.global.u32 [%d0+252], 9;` + clusterSync + `
+	multicast   = `@!%p7 bra N; mbarrier.init.shared.b64 [bar], 1; mbarrier.arrive.expect_tx.shared.b64 _, [bar], 256; fence.mbarrier_init.release.cluster; N:` + clusterSync + `
 setp.ne.u32 %p6, %r27, 0; @%p6 bra W; @!%p7 bra W; cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [buf], [%d0], 256, [bar], MASK;
 W: mbarrier.try_wait.parity.shared.b64 %p1, [bar], 0; @!%p1 bra W;`
 )
@@ -76,7 +76,9 @@ func TestCluster(t *testing.T) {
 		for _, seed := range []uint64{0, 1, 2} {
 			d := NewDevice(Options{MaxInstructions: 1 << 18, Seed: seed})
 			out := reserve(t, d, "out", 256)
-			if err := d.CopyIn(out, make([]byte, 256)); err != nil {
+			words := make([]byte, 256)
+			words[252] = 9 // what a bulk copy of them brings
+			if err := d.CopyIn(out, words); err != nil {
 				t.Fatal(err)
 			}
 			_, err := d.Launch(t.Context(), k, Dim3{X: 4}, Dim3{X: 64}, 0, Addr(out))
