@@ -10,28 +10,30 @@ one_of --write --self-test -- "$@"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# A line each: rows under bench/results, figure of the report, picture under docs/results.
+# A line each: rows under bench/results, figure of the report, picture under docs/results, step times where it needs some.
 pictures() {
   cat <<'P'
 small-width-64.jsonl pareto width-64
 small-width-64.jsonl pareto-narrow width-64-narrow
 small-width-64.jsonl pareto-all width-64-all
+small-width-64.jsonl pareto-time width-64-time small-width-64-steps.json
 P
 }
 
 CGO_ENABLED=0 go build -o "$scratch/sparsebert-gpu" ./cmd/sparsebert-gpu
 
-# make ROWS FIGURE FILE draws one picture.
+# make ROWS FIGURE FILE [TIMES] draws one picture.
 make() {
-  "$scratch/sparsebert-gpu" report "$1" --out "$scratch/page.html" --figures "$scratch/figures" >/dev/null
+  rm -rf "$scratch/figures"
+  "$scratch/sparsebert-gpu" report "$1" ${4:+--step-times "$4"} --out "$scratch/page.html" --figures "$scratch/figures" >/dev/null
   cp "$scratch/figures/$2.svg" "$3"
 }
 
 # same RESULTS DOCS compares the pictures in one folder with what the rows in another make.
 same() {
-  local ok=0 rows figure picture
-  while read -r rows figure picture; do
-    make "$1/$rows" "$figure" "$scratch/made.svg"
+  local ok=0 rows figure picture times
+  while read -r rows figure picture times; do
+    make "$1/$rows" "$figure" "$scratch/made.svg" "${times:+$1/$times}"
     if ! cmp -s "$scratch/made.svg" "$2/$picture.svg"; then
       echo "pictures.sh: $2/$picture.svg: found another picture than $rows makes; run ci/pictures.sh --write" >&2
       ok=1
@@ -42,7 +44,9 @@ same() {
 
 case "${1:-}" in
 --write)
-  while read -r rows figure picture; do make "bench/results/$rows" "$figure" "docs/results/$picture.svg"; done < <(pictures) ;;
+  while read -r rows figure picture times; do
+    make "bench/results/$rows" "$figure" "docs/results/$picture.svg" "${times:+bench/results/$times}"
+  done < <(pictures) ;;
 --self-test)
   cp -r bench/results "$scratch/results"
   sed -i '0,/"mlm_loss":3/s//"mlm_loss":4/' "$scratch/results/small-width-64.jsonl"
