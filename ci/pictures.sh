@@ -16,6 +16,7 @@ pictures() {
 small-width-64.jsonl pareto width-64
 small-width-64.jsonl pareto-narrow width-64-narrow
 small-width-64.jsonl pareto-all width-64-all
+width-64-dynamic-seed1 topology-course width-64-topology
 small-width-64.jsonl pareto-time width-64-time small-width-64-steps.json
 P
 }

@@ -17,7 +17,7 @@ type updateLine struct {
 // another number of runs than one has updates.
 func courseChart(runs []*Run) *chart {
 	return updatesChart(runs, about{name: "topology-course", title: "The topology over time", caption: "Of the dense weights: those that were active at any time. " +
-		"Of the active blocks before an update: those of the start, and the newborns, which the update before had grown. Of the pruned blocks: the newborns, for which exploration came to nothing."},
+		"Of the active blocks: the newborns, which the last update had grown, before an update, and those of the start after it. Of the pruned blocks: the newborns, for which exploration came to nothing."},
 		[]updateLine{
 			{"ever active", func(t *metrics.Topology) float64 { return t.ExploredDOF }},
 			{"newborns among the pruned", func(t *metrics.Topology) float64 { return removedNewOf(*t) }},
