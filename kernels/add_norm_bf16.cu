@@ -4,7 +4,7 @@
 // width is a multiple of 8. launch: grid any, block a multiple of 32; a warp a row; see norm.cuh.
 #include "norm.cuh"
 
-extern "C" __global__ void __launch_bounds__(256) add_norm_bf16(bf16 *y, bf16 *z, float *mean, float *rstd, const bf16 *residual,
+extern "C" __global__ void __launch_bounds__(256, 2) add_norm_bf16(bf16 *y, bf16 *z, float *mean, float *rstd, const bf16 *residual,
                                                                 const bf16 *sub, const float *gamma, const float *beta,
                                                                 const StepScalars *step, float rate, int site, int tokens, int h) {
   add_norm(Norm<bf16>{y, z, mean, rstd, residual, sub, gamma, beta, tokens, h}, keep_of(step, rate, site));

@@ -4,7 +4,7 @@
 // width is a multiple of 8. launch: grid any, block a multiple of 32; a warp a row; see norm.cuh.
 #include "norm.cuh"
 
-extern "C" __global__ void __launch_bounds__(256) add_norm_f32(float *y, float *z, float *mean, float *rstd, const float *residual,
+extern "C" __global__ void __launch_bounds__(256, 2) add_norm_f32(float *y, float *z, float *mean, float *rstd, const float *residual,
                                                                const float *sub, const float *gamma, const float *beta,
                                                                const StepScalars *step, float rate, int site, int tokens, int h) {
   add_norm(Norm<float>{y, z, mean, rstd, residual, sub, gamma, beta, tokens, h}, keep_of(step, rate, site));

@@ -13,14 +13,25 @@ struct Keep {
   float factor;   // of the survivors
 
   __device__ bool on() const { return least != 0; }
-  __device__ bool word(unsigned w) const { return w >= least; }
+  __device__ uint4 words(unsigned a) const { return philox(seed, PHILOX_DROPOUT, a, step, place); }
   // draw decides on the elements 4a to 4a + 3: bits 0 to 3.
   __device__ unsigned draw(unsigned a) const {
-    uint4 w = philox(seed, PHILOX_DROPOUT, a, step, place);
-    return word(w.x) | word(w.y) << 1 | word(w.z) << 2 | word(w.w) << 3;
+    uint4 w = words(a);
+    unsigned bits = 0;
+    keep_bit<0>(bits, w.x);
+    keep_bit<1>(bits, w.y);
+    keep_bit<2>(bits, w.z);
+    keep_bit<3>(bits, w.w);
+    return bits;
   }
   // one decides on element i.
   __device__ unsigned one(unsigned long long i) const { return draw((unsigned)(i / 4)) >> (i % 4) & 1; }
+
+  // keep_bit sets bit B where w is a survivor's word: a comparison and an OR under its predicate.
+  template <int B>
+  __device__ void keep_bit(unsigned &bits, unsigned w) const {
+    asm("{\n\t.reg .pred p;\n\tsetp.ge.u32 p, %1, %2;\n\t@p or.b32 %0, %0, %3;\n\t}" : "+r"(bits) : "r"(w), "r"(least), "n"(1 << B));
+  }
 
   // drop applies the dropout to v, the elements from i on: one, or a multiple of
   // 4 where i is one too.
@@ -32,9 +43,11 @@ struct Keep {
     } else {
 #pragma unroll
       for (int j = 0; j < W; j += 4) {
-        unsigned bits = draw((unsigned)(i / 4) + j / 4);
-#pragma unroll
-        for (int k = 0; k < 4; k++) v[j + k] = bits >> k & 1 ? v[j + k] * factor : 0.0f;
+        uint4 w = words((unsigned)(i / 4) + j / 4);
+        v[j] = w.x >= least ? v[j] * factor : 0.0f;
+        v[j + 1] = w.y >= least ? v[j + 1] * factor : 0.0f;
+        v[j + 2] = w.z >= least ? v[j + 2] * factor : 0.0f;
+        v[j + 3] = w.w >= least ? v[j + 3] * factor : 0.0f;
       }
     }
   }

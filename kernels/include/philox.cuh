@@ -5,14 +5,31 @@
 // Purposes of draws, as internal/philox numbers them.
 enum PhiloxPurpose : unsigned { PHILOX_REGROW = 3, PHILOX_DROPOUT = 4, PHILOX_FAN_IN_ROUNDS = 12 };
 
-// philox returns the four words at counter {a, b, c, purpose} under seed.
+// multiply_wide splits a 32 x 32 -> 64 bit product into its halves, which are registers of their own: written with
+// shifts, PTX has five instructions for what is one.
+__device__ inline void multiply_wide(unsigned &low, unsigned &high, unsigned factor, unsigned x) {
+  asm("{\n\t.reg .b64 p;\n\tmul.wide.u32 p, %2, %3;\n\tmov.b64 {%0, %1}, p;\n\t}" : "=r"(low), "=r"(high) : "r"(x), "r"(factor));
+}
+
+// xor3 is a ^ b ^ c in one instruction.
+__device__ inline unsigned xor3(unsigned a, unsigned b, unsigned c) {
+  unsigned d;
+  asm("lop3.b32 %0, %1, %2, %3, 0x96;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+  return d;
+}
+
+// philox returns the four words at counter {a, b, c, purpose} under seed. What
+// depends on b, c and seed alone the compiler takes out of loops over a: two of
+// the twenty products, and the keys of the rounds.
 __device__ inline uint4 philox(unsigned long long seed, unsigned purpose, unsigned a, unsigned b, unsigned c) {
   unsigned k0 = (unsigned)seed, k1 = (unsigned)(seed >> 32);
   uint4 x = {a, b, c, purpose};
 #pragma unroll
   for (int round = 0; round < 10; round++) {
-    unsigned long long p0 = 0xD2511F53ull * x.x, p1 = 0xCD9E8D57ull * x.z;
-    x = {(unsigned)(p1 >> 32) ^ x.y ^ k0, (unsigned)p1, (unsigned)(p0 >> 32) ^ x.w ^ k1, (unsigned)p0};
+    unsigned low0, high0, low1, high1;
+    multiply_wide(low0, high0, 0xD2511F53u, x.x);
+    multiply_wide(low1, high1, 0xCD9E8D57u, x.z);
+    x = {xor3(high1, x.y, k0), low1, xor3(high0, x.w, k1), low0};
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
