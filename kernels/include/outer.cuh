@@ -14,9 +14,9 @@
 // sdd_reduce adds them up in order.
 //
 // The column sums of dy (the bias gradient) come from the same stages. A block
-// row is summed by one thread block: when dy is a, the one that has its first
-// active block, or whose entries an empty row falls into; when dy is b, row r by
-// thread block r mod gridDim.x. Rows that are not in its stages are summed
+// row is summed by one thread block of those along x: when dy is a, by the one that
+// has its first active block; when dy is b, or without an active block, row r by
+// thread block r mod gridDim.x. What is then not in its stages all its threads sum
 // straight from global memory.
 //
 //   launch: grid (ceil(nnzb/blocks), ranges) where each thread block takes
@@ -51,6 +51,7 @@ struct OuterTables {
   int place[most];
   int of_a[most], of_b[most]; // block columns by rank
   int counts[2];            // different ones in a and in b
+  int missing;              // block rows whose bias is summed from global memory
   // Where each 16 bytes of a stage's row come from: the element of a's row or,
   // below 0, ~ that of b's.
   int source[2 * most * (B / 8)];
@@ -184,36 +185,85 @@ __device__ inline void outer_column_sums(const char *stage, int stride, int colu
   }
 }
 
-// outer_bias writes or adds the sums of the block rows that this thread block
-// answers for. sums holds those of its stages, by rank.
+// outer_missing_row sums the columns of a block row that is not in the stages, from
+// global memory, with all threads: each takes 8 columns of every so many tokens; then
+// lanes add up in a tree, and warps in order. scratch is outer_warps * B floats.
 template <int B>
-__device__ inline void outer_bias(const OuterArgs &g, const OuterTables<B> &t, const float *sums, int first, int n, int begin, int end) {
+__device__ inline void outer_missing_row(const bf16 *dy, int out, int r, int begin, int end, float *scratch, float *to, bool add) {
+  constexpr int across = B / 8, step = outer_warps * 32 / across;
+  int lane = threadIdx.x % 32, column = threadIdx.x % across * 8;
+  const bf16 *from = dy + (size_t)r * B + column;
+  float sum[8] = {};
+#pragma unroll 4
+  for (int token = begin + threadIdx.x / across; token < end; token += step) {
+    uint4 v = *reinterpret_cast<const uint4 *>(from + (size_t)token * out);
+    unsigned w[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      sum[2 * i] += low(w[i]);
+      sum[2 * i + 1] += high(w[i]);
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < 8; i++)
+#pragma unroll
+    for (int d = 16; d >= across; d /= 2) sum[i] += __shfl_down_sync(~0u, sum[i], d);
+  __syncthreads(); // scratch is free
+  if (lane < across)
+#pragma unroll
+    for (int i = 0; i < 8; i++) scratch[threadIdx.x / 32 * B + column + i] = sum[i];
+  __syncthreads();
+  if (threadIdx.x < B) {
+    float all = 0;
+#pragma unroll
+    for (int w = 0; w < outer_warps; w++) all += scratch[w * B + threadIdx.x];
+    float *p = to + r * B + threadIdx.x;
+    *p = add ? *p + all : all;
+  }
+}
+
+// outer_bias writes or adds the sums of the block rows that this thread block
+// answers for. sums holds those of its stages, by rank; scratch is outer_warps * B floats.
+template <int B>
+__device__ inline void outer_bias(const OuterArgs &g, OuterTables<B> &t, const float *sums, float *scratch, int first, int begin, int end) {
+  constexpr int at_once = 192; // rows; source is that long at least
+  int *missing = t.source, &count = t.missing;
   bool add = gridDim.y == 1;
   int out = g.swapped ? g.smaller : g.larger;
   const bf16 *dy = g.swapped ? g.b : g.a;
   const int *of = g.swapped ? t.of_b : t.of_a;
   int known = t.counts[g.swapped];
   float *to = add ? g.bias : g.partial_bias + (size_t)blockIdx.y * out;
-  for (int r = 0; r < out / B; r++) {
-    bool mine;
-    if (g.swapped) {
-      mine = r % g.groups == g.group;
-    } else {
-      int owner = min(g.ptr[r], g.nnzb - 1);
-      mine = owner >= first && owner < first + n;
+  // Of a row that the thread block before ends with, the first active block is there.
+  int begun = !g.swapped && known > 0 && g.ptr[of[0]] < first;
+  for (int c = threadIdx.x + begun * B; c < known * B; c += blockDim.x) {
+    int r = of[c / B];
+    if (g.swapped && r % g.groups != g.group) continue;
+    float *p = to + r * B + c % B;
+    *p = add ? *p + sums[c] : sums[c];
+  }
+  for (int base = g.group; base < out / B; base += g.groups * at_once) {
+    if (threadIdx.x == 0) count = 0;
+    __syncthreads();
+    int r = base + threadIdx.x * g.groups;
+    if (threadIdx.x < at_once && r < out / B) {
+      bool here = false;
+      if (g.swapped) {
+        int at = 0, beyond = known;
+        while (at < beyond) {
+          int middle = (at + beyond) / 2;
+          if (of[middle] < r) at = middle + 1;
+          else beyond = middle;
+        }
+        here = at < known && of[at] == r;
+      } else {
+        here = g.ptr[r] < g.ptr[r + 1];
+      }
+      if (!here) missing[atomicAdd(&count, 1)] = r;
     }
-    if (!mine) continue;
-    int rank = 0;
-    while (rank < known && of[rank] != r) rank++;
-    for (int c = threadIdx.x; c < B; c += blockDim.x) {
-      float sum = 0;
-      if (rank < known)
-        sum = sums[rank * B + c];
-      else
-        for (int token = begin; token < end; token++) sum += load(dy + (size_t)token * out + r * B + c);
-      float *p = to + r * B + c;
-      *p = add ? *p + sum : sum;
-    }
+    __syncthreads();
+    for (int i = 0; i < count; i++) outer_missing_row<B>(dy, out, missing[i], begin, end, scratch, to, add);
+    __syncthreads();
   }
 }
 
@@ -311,5 +361,5 @@ __device__ inline void outer_product(const OuterArgs &g) {
   outer_store<B>(g, t, mine, count, acc);
   if (!g.bias) return;
   __syncthreads();
-  outer_bias<B>(g, t, sums, first, n, begin, end);
+  outer_bias<B>(g, t, sums, reinterpret_cast<float *>(ring), first, begin, end);
 }
