@@ -137,10 +137,13 @@ def competitors(torch, args, case):
     x, y = [rand(tokens, in_) for _ in range(sets)], [rand(tokens, out) for _ in range(sets)]
 
     w = [rand(out, in_) for _ in range(sets)]
+    # The bias gradient goes with a weight gradient, as sparsebert-gpu makes and times it.
+    bias = torch.zeros(out, device="cuda")
+    column_sums = lambda i: torch.sum(y[i], 0, dtype=torch.float32, out=bias)
     dense = {
         "dsd": lambda i: lambda: torch.matmul(x[i], w[i].T, out=y[i]),
         "dds": lambda i: lambda: torch.matmul(y[i], w[i], out=x[i]),
-        "sdd": lambda i: lambda: torch.matmul(y[i].T, x[i], out=w[i]),
+        "sdd": lambda i: lambda: (torch.matmul(y[i].T, x[i], out=w[i]), column_sums(i)),
     }[op]
     yield Torch(torch, "cuBLAS dense", [dense(i) for i in range(sets)])
 
@@ -153,7 +156,7 @@ def competitors(torch, args, case):
             from torch.sparse._triton_ops import sampled_addmm
 
             grads = [bsr(torch, mask, v, False) for v in values]
-            run = lambda i: lambda: sampled_addmm(grads[i], y[i].T, x[i], beta=0.0, out=grads[i], skip_checks=True)
+            run = lambda i: lambda: (sampled_addmm(grads[i], y[i].T, x[i], beta=0.0, out=grads[i], skip_checks=True), column_sums(i))
             run(0)()
             want = (y[0].T.float() @ x[0].float()).view(out // block, block, in_ // block, block).transpose(1, 2)[mask]
             agree(torch, grads[0].values(), want)

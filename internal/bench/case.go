@@ -91,7 +91,7 @@ func (c Case) FloorBytes(activation int) int64 {
 	case DDS:
 		return a*(c.activations()+values) + 4*(2*nnz+int64(s.BlockCols())+1)
 	default:
-		return a*c.activations() + 2*4*values + 4*2*nnz
+		return a*c.activations() + 2*4*(values+int64(c.Out)) + 4*2*nnz
 	}
 }
 
@@ -99,7 +99,7 @@ func (c Case) FloorBytes(activation int) int64 {
 func (c Case) denseBytes(activation int) int64 {
 	values := int64(c.In) * int64(c.Out)
 	if c.Op == SDD {
-		return int64(activation)*c.activations() + 2*4*values
+		return int64(activation)*c.activations() + 2*4*(values+int64(c.Out))
 	}
 	return int64(activation) * (c.activations() + values)
 }

@@ -23,8 +23,8 @@ func TestFloor(t *testing.T) {
 		{bench.DSD, 2, 2*25600 + 2*3072 + 4*(12+12+11)},
 		{bench.DDS, 4, 4*25600 + 4*3072 + 4*(12+12+7)}, // 6 block columns
 		{bench.DDS, 2, 2*25600 + 2*3072 + 4*(12+12+7)},
-		{bench.SDD, 4, 4*25600 + 2*4*3072 + 4*(12+12)}, // the gradient is read and written
-		{bench.SDD, 2, 2*25600 + 2*4*3072 + 4*(12+12)},
+		{bench.SDD, 4, 4*25600 + 2*4*(3072+160) + 4*(12+12)}, // the gradients are read and written
+		{bench.SDD, 2, 2*25600 + 2*4*(3072+160) + 4*(12+12)},
 	} {
 		one := base
 		one.Op = c.op

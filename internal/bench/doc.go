@@ -25,9 +25,10 @@
 //
 //	dsd  a T I + a T O + a nnzb B^2 + 4 (2 nnzb + O/B + 1)    x, y, weights, row view with columns
 //	dds  a T O + a T I + a nnzb B^2 + 4 (2 nnzb + I/B + 1)    dy, dx, weights, column view with rows
-//	sdd  a T O + a T I + 2 * 4 nnzb B^2 + 4 * 2 nnzb          dy, x, float32 gradient read and written, rows and columns
+//	sdd  a T O + a T I + 2 * 4 (nnzb B^2 + O) + 4 * 2 nnzb    dy, x, float32 gradients of weight and bias read and written, rows and columns
 //
-// (The gradient is added to, hence read too.) The floor over the time is the
+// (Gradients are added to, hence read too. A weight gradient is timed together with that of
+// the bias, the column sums of dy, as training needs both.) The floor over the time is the
 // rate in GB/s; that over what a plain copy reaches on the device in the same
 // run is the fraction of the floor: 1 would be a product as fast as memory. eps
 // is the time of a useful operation over that of an operation of the dense

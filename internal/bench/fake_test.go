@@ -105,7 +105,10 @@ func (f *fake) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend.D
 	f.product("dds", w, dy, dx, t)
 }
 
-func (f *fake) SDD(w, _ backend.Param, dy, x backend.Buffer, t int) {
+func (f *fake) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
+	if bias == nil || bias.Spec().Out*bias.Spec().In != w.Spec().Out {
+		f.fails = errors.New("bias")
+	}
 	f.product("sdd", w, dy, x, t)
 }
 

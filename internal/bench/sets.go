@@ -21,6 +21,7 @@ type sets struct {
 	x, y  []backend.Buffer
 	w     []backend.Param // block-sparse, each with a topology of its own
 	dense []backend.Param
+	bias  backend.Param // whose gradient a weight gradient makes too, as in training; nil for the other products
 }
 
 // rotation is how many sets of so many bytes pass twice the cache before one
@@ -42,6 +43,9 @@ func newSets(d Device, c Case, cache int64, dense bool) (*sets, error) {
 		s.y = append(s.y, s.buffer(fmt.Sprintf("y %d", i), c.Tokens*c.Out))
 		s.w = append(s.w, s.param(fmt.Sprintf("weight %d", i), t))
 	}
+	if c.Op == SDD {
+		s.bias = d.NewParam(backend.ParamSpec{Name: "bias", Out: 1, In: c.Out})
+	}
 	if dense {
 		for i := range min(len(s.x), rotation(cache, c.denseBytes(size))) {
 			s.dense = append(s.dense, s.param(fmt.Sprintf("dense weight %d", i), nil))
@@ -57,6 +61,9 @@ func Need(c Case, activation int, cache int64, dense bool) int64 {
 	n := rotation(cache, c.FloorBytes(activation))
 	values := int64(c.NNZ()) * int64(c.Shape().BlockSize())
 	need := int64(n) * (int64(activation)*c.activations() + 16*values)
+	if c.Op == SDD {
+		need += 16 * int64(c.Out)
+	}
 	if dense {
 		need += int64(min(n, rotation(cache, c.denseBytes(activation)))) * 16 * int64(c.In) * int64(c.Out)
 	}
@@ -104,6 +111,6 @@ func (s *sets) run(weights []backend.Param, i int) {
 	case DDS:
 		s.d.DDS(x, y, w, t, backend.Assign, nil)
 	default:
-		s.d.SDD(w, nil, y, x, t)
+		s.d.SDD(w, s.bias, y, x, t)
 	}
 }

@@ -63,7 +63,8 @@ func (p peer) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend.DD
 	sgemm(C.CblasNoTrans, C.CblasNoTrans, t, in, out, p.Floats(dy), out, p.Floats(w.Values()), in, 0, p.Floats(dx), in)
 }
 
-// SDD adds dy^T x to the gradient [out, in].
+// SDD adds dy^T x to the gradient [out, in] and, with bias, the column sums of dy to its
+// gradient [out].
 func (p peer) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 	if w.Sparse() {
 		p.Backend.SDD(w, bias, dy, x, t)
@@ -71,6 +72,20 @@ func (p peer) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 	}
 	out, in := w.Spec().Out, w.Spec().In
 	sgemm(C.CblasTrans, C.CblasNoTrans, out, in, t, p.Floats(dy), out, p.Floats(x), in, 1, p.Floats(w.Grad()), in)
+	if bias != nil {
+		C.cblas_sgemv(C.CblasRowMajor, C.CblasTrans, C.blasint(t), C.blasint(out), 1, (*C.float)(&p.Floats(dy)[0]), C.blasint(out),
+			(*C.float)(&ones(t)[0]), 1, 1, (*C.float)(&p.Floats(bias.Grad())[0]), 1)
+	}
+}
+
+var someOnes []float32
+
+// ones returns a vector of n ones.
+func ones(n int) []float32 {
+	for len(someOnes) < n {
+		someOnes = append(someOnes, 1)
+	}
+	return someOnes[:n]
 }
 
 func sgemm(ta, tb C.enum_CBLAS_TRANSPOSE, m, n, k int, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
@@ -96,7 +111,7 @@ func (p peer) check() error {
 		p.WriteFloats(b, 0, x)
 		return b
 	}
-	w := p.NewParam(backend.ParamSpec{Name: "weight", Out: out, In: in})
+	w, bias := p.NewParam(backend.ParamSpec{Name: "weight", Out: out, In: in}), p.NewParam(backend.ParamSpec{Name: "bias", Out: 1, In: out})
 	copy(p.Floats(w.Values()), p.Floats(fill(out*in)))
 	x, y := fill(t*in), fill(t*out)
 	for _, c := range []struct {
@@ -106,10 +121,12 @@ func (p peer) check() error {
 	}{
 		{"dsd", t * out, func(d backend.Products, r backend.Buffer) { d.DSD(r, nil, x, w, nil, t) }},
 		{"dds", t * in, func(d backend.Products, r backend.Buffer) { d.DDS(r, y, w, t, backend.Assign, nil) }},
-		{"sdd", out * in, func(d backend.Products, r backend.Buffer) {
+		{"sdd", out*in + out, func(d backend.Products, r backend.Buffer) {
 			clear(p.Floats(w.Grad()))
-			d.SDD(w, nil, y, x, t)
+			clear(p.Floats(bias.Grad()))
+			d.SDD(w, bias, y, x, t)
 			copy(p.Floats(r), p.Floats(w.Grad()))
+			copy(p.Floats(r)[out*in:], p.Floats(bias.Grad()))
 		}},
 	} {
 		want, got := p.Alloc("ours", backend.F32, c.n), p.Alloc("OpenBLAS's", backend.F32, c.n)
