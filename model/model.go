@@ -23,6 +23,18 @@ type Options struct {
 	// Recompute keeps of each encoder layer only its output, and runs the layer
 	// forward again in the backward pass. The results are the same to the bit.
 	Recompute bool
+
+	// Replicas is R, the number of shards that a step's micro-batches fall into, a power
+	// of two; 0 is 1. Each replica adds the gradients of its micro-batches in order, and
+	// the replicas are combined in a fixed binary tree. What is computed depends on R in
+	// the last bits, and not on how many processes share the replicas.
+	Replicas int
+	// Group joins W processes that train one model, W a divisor of Replicas; nil: this
+	// one alone. The process of rank i has the replicas i R/W to (i+1) R/W - 1. Step and
+	// Gradients are then called by all, each with the micro-batches of its own replicas;
+	// their results are those of the whole step, the same in all processes. A model does
+	// not close the group.
+	Group Communicator
 }
 
 // validate checks o for a model of configuration c.
@@ -62,6 +74,8 @@ type Model struct {
 	net      network
 	act      *activations
 
+	replicas *replicas // nil: one
+
 	// grow: this backward pass also collects growth scores.
 	grow bool
 	// Host staging of the masked slots that the MLM head runs on.
@@ -86,6 +100,11 @@ func newModel(b backend.Backend, c Config, o Options, plan bool) (*Model, error)
 		return nil, err
 	}
 	m := &Model{b: b, cfg: c, opt: o, table: table, params: make([]backend.Param, len(table))}
+	if !plan { // which is the same with replicas
+		if m.replicas, err = newReplicas(o); err != nil {
+			return nil, err
+		}
+	}
 	start := topologies{plan: plan}
 	for i, t := range table {
 		topo, err := start.of(t, c, o.Seed)

@@ -45,8 +45,9 @@ func (r StepResult) Loss() float64 { return r.MLMLoss + r.NSPLoss }
 
 // Step does one optimizer step on the mean loss over all micro-batches: forward
 // and backward for each, clipping by the global norm, AdamW, and the topology
-// update if one is due. It waits once, before the parameters change, for losses
-// and norm; an error of the device after that is returned by a later call.
+// update if one is due. It waits once, with replicas after each of them, before the
+// parameters change, for losses and norm; an error of the device after that is
+// returned by a later call.
 //
 // Errors wrap ErrBatch, ErrConfig (an update of a model whose topology does not
 // move, or with another growth than the model's; a phase of another method than
@@ -104,39 +105,59 @@ func (m *Model) accumulate(s backend.StepScalars, micro []Batch, next *Batch) (S
 	if len(micro) < 1 || len(micro) > math.MaxUint16 {
 		return r, fmt.Errorf("%w: found %d micro-batches, expected 1 to %d", ErrBatch, len(micro), math.MaxUint16)
 	}
-	for i, batch := range micro {
-		if err := batch.validate(m.cfg, m.opt); err != nil {
-			return r, fmt.Errorf("micro-batch %d: %w", i, err)
-		}
-		masked, pairs := batch.counts(m.cfg)
-		r.Masked += masked
-		r.Pairs += pairs
+	if m.replicas != nil {
+		return m.accumulateReplicas(s, micro, next)
+	}
+	var err error
+	if r.Masked, r.Pairs, err = m.count(micro); err != nil {
+		return r, err
 	}
 	s.MLMScale, s.NSPScale = reciprocal(r.Masked), reciprocal(r.Pairs)
 
 	for i, batch := range micro {
 		s.Micro = i
-		m.b.BeginStep(s)
-		rows := m.upload(batch)
-		q := sequence{what: "gradients", size: batch.Size, rows: rows, first: i == 0, last: i == len(micro)-1, grow: m.grow}
-		m.record(q, func() { m.gradients(q) })
+		m.forwardBackward(s, batch, i == 0, i == len(micro)-1)
 	}
-	if next != nil && next.validate(m.cfg, m.opt) == nil { // else the next step says what is wrong
-		m.prefetch(*next)
-	}
+	m.prefetchNext(next)
 
 	e, err := m.readStats()
 	if err != nil {
 		return r, err
 	}
-	r.MLMLoss, r.MLMAccuracy = mean(e.MLMLossSum, r.Masked), mean(float64(e.MLMCorrect), r.Masked)
-	r.NSPLoss, r.NSPAccuracy = mean(e.NSPLossSum, r.Pairs), mean(float64(e.NSPCorrect), r.Pairs)
+	r.setLosses(e)
 	norm, err := m.read(m.act.gradNorm, 1)
 	if err != nil {
 		return r, fmt.Errorf("reading the gradient norm: %w", err)
 	}
 	r.GradNorm = norm[0]
 	return r, nil
+}
+
+// count checks the micro-batches and counts what there is to predict in them.
+func (m *Model) count(micro []Batch) (masked, pairs int, err error) {
+	for i, batch := range micro {
+		if err := batch.validate(m.cfg, m.opt); err != nil {
+			return 0, 0, fmt.Errorf("micro-batch %d: %w", i, err)
+		}
+		a, b := batch.counts(m.cfg)
+		masked, pairs = masked+a, pairs+b
+	}
+	return masked, pairs, nil
+}
+
+// forwardBackward queues a micro-batch: the first, or the last, of those whose losses and
+// gradients are summed up on the device.
+func (m *Model) forwardBackward(s backend.StepScalars, batch Batch, first, last bool) {
+	m.b.BeginStep(s)
+	rows := m.upload(batch)
+	q := sequence{what: "gradients", size: batch.Size, rows: rows, first: first, last: last, grow: m.grow}
+	m.record(q, func() { m.gradients(q) })
+}
+
+// setLosses sets the means of what the replicas and micro-batches have summed up.
+func (r *StepResult) setLosses(e EvalSums) {
+	r.MLMLoss, r.MLMAccuracy = mean(e.MLMLossSum, r.Masked), mean(float64(e.MLMCorrect), r.Masked)
+	r.NSPLoss, r.NSPAccuracy = mean(e.NSPLossSum, r.Pairs), mean(float64(e.NSPCorrect), r.Pairs)
 }
 
 // gradients queues forward and backward of one micro-batch.
@@ -156,7 +177,7 @@ func (m *Model) gradients(q sequence) {
 		m.nspHeadGrad(q.size)
 	}
 	m.encodeGrad(q.size)
-	if q.last {
+	if q.last && (m.replicas == nil || len(m.partials) > 0) { // with replicas: to clear what is not trained
 		m.b.GradNorm(m.act.gradNorm, m.params)
 	}
 }

@@ -7,9 +7,13 @@ type uploaded struct {
 	rows int
 }
 
-// prefetch uploads the micro-batch of the next step.
-func (m *Model) prefetch(batch Batch) {
-	rows := m.upload(batch)
+// prefetchNext uploads the micro-batch of the next step, unless it is nil. If something is
+// wrong with it, the next step says what.
+func (m *Model) prefetchNext(batch *Batch) {
+	if batch == nil || batch.validate(m.cfg, m.opt) != nil {
+		return
+	}
+	rows := m.upload(*batch)
 	m.prefetched = uploaded{&batch.IDs[0], batch.Size, rows}
 }
 

@@ -33,6 +33,9 @@ func (c *Config) unset() {
 			*s.value = 0
 		}
 	}
+	if c.Replicas == 1 {
+		c.Replicas = 0
+	}
 }
 
 // adam returns the optimizer's constants.
@@ -52,6 +55,7 @@ func (p *Plan) options() model.Options {
 	return model.Options{
 		MicroBatch: p.Config.BatchSize, SeqLen: p.Config.SeqLen,
 		MaxMasked: p.Config.maxMasked(), Seed: p.Config.Seed, Recompute: p.Config.Checkpointing,
+		Replicas: p.Config.Replicas,
 	}
 }
 

@@ -3,6 +3,7 @@ package train
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/strictyaml"
@@ -87,6 +88,11 @@ func (c *Config) checkNumbers() error {
 	if c.Method == model.Dynamic && c.Growth.Scores() && c.Accumulation > 1 && c.GrowthScore != scoreMicroBatch {
 		return usage.Errorf("growth: found gradient with %d micro-batches in a step, expected 1, or growth_score %s: "+
 			"blocks are then scored by the sum of the micro-batches' gradient norms, which depends on how the batch is cut", c.Accumulation, scoreMicroBatch)
+	}
+	if r := max(1, c.Replicas); bits.OnesCount(uint(r)) != 1 {
+		return usage.Errorf("replicas: found %d, expected a power of two", r)
+	} else if c.Accumulation%r != 0 {
+		return usage.Errorf("gradient_accumulation_steps: found %d, expected a multiple of replicas %d, which take as many of a step's micro-batches each", c.Accumulation, r)
 	}
 	if err := c.checkBest(); err != nil {
 		return err

@@ -163,6 +163,10 @@ type Config struct {
 	BatchSize int `yaml:"batch_size"`
 	// Accumulation: micro-batches in a step. Values: 1 to 32768. Default 1.
 	Accumulation int `yaml:"gradient_accumulation_steps"`
+	// Replicas: a power of two: a step's micro-batches fall into so many shards, whose
+	// gradients are added in a fixed binary tree, so that other numbers of processes
+	// compute the same bits. Values: 1 to 32768 (0: 1). Default 0.
+	Replicas int `yaml:"replicas,omitempty" json:",omitempty"`
 	// Checkpointing: keep only the output of each encoder layer and run it again for the
 	// backward pass: less memory, same results, a third more products. Default false.
 	Checkpointing bool `yaml:"gradient_checkpointing"`

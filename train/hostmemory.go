@@ -6,6 +6,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train/internal/host"
 )
 
@@ -38,14 +39,18 @@ func (p *Plan) hostBytes(micro int, checkpointing bool) (int64, error) {
 	other := *p
 	other.Config.BatchSize, other.Config.Checkpointing = micro, checkpointing
 	e, err := other.estimateCost()
-	return e.MemoryBytes, err
+	if err != nil {
+		return 0, err
+	}
+	replicas, err := model.ReplicaBytes(p.Model, p.options())
+	return e.MemoryBytes + replicas, err
 }
 
 // hostRemedy says which micro-batch would fit.
 func (p *Plan) hostRemedy(free int64) (string, error) {
 	batch := p.Config.BatchSize * p.Config.Accumulation
 	for micro := p.Config.BatchSize; micro >= 1; micro-- {
-		if batch%micro != 0 || batch/micro > settings.MaxAccumulation {
+		if batch%micro != 0 || batch/micro > settings.MaxAccumulation || batch/micro%max(1, p.Config.Replicas) != 0 {
 			continue
 		}
 		needed, err := p.hostBytes(micro, p.Config.Checkpointing)

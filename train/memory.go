@@ -85,7 +85,7 @@ func (p *Plan) largest(b backend.Backend, free int64, checkpointing bool) (int, 
 	batch := p.Config.BatchSize * p.Config.Accumulation
 	var sizes []int // ascending
 	for n := 1; n <= p.Config.BatchSize; n++ {
-		if batch%n == 0 && batch/n <= settings.MaxAccumulation {
+		if batch%n == 0 && batch/n <= settings.MaxAccumulation && batch/n%max(1, p.Config.Replicas) == 0 {
 			sizes = append(sizes, n)
 		}
 	}

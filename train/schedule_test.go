@@ -95,6 +95,7 @@ func TestDefaultsThatAreGiven(t *testing.T) {
 	plain := DefaultConfig()
 	given := plain
 	given.AdamBeta1, given.AdamBeta2, given.AdamEpsilon, given.InitStd, given.LRSparseScale, given.UpdateEnd = 0.9, 0.999, 1e-6, 0.02, 1, 1
+	given.Replicas = 1
 	a, err := shapeOf(plain)
 	if err != nil {
 		t.Fatal(err)

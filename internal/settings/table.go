@@ -190,6 +190,11 @@ var table = []Setting{
 		Range: &Range{Min: 1, Max: 1 << 20}, Help: "sequences in a micro-batch", Commands: SweepFile | Flops},
 	{Key: "gradient_accumulation_steps", Field: "Accumulation", Aliases: []string{"accum"}, Group: Optim, Default: 1,
 		Range: &Range{Min: 1, Max: MaxAccumulation}, Help: "micro-batches in a step", Commands: SweepFile},
+	{Key: "replicas", Field: "Replicas", Group: Optim, Default: 0, Range: &Range{Min: 1, Max: MaxAccumulation}, OmitEmpty: true,
+		Meanings: []Meaning{{0, "1"}},
+		Help: "a power of two: a step's micro-batches fall into so many shards, whose gradients are added in a fixed " +
+			"binary tree, so that other numbers of processes compute the same bits",
+		Commands: SweepFile},
 	{Key: "gradient_checkpointing", Field: "Checkpointing", Group: Optim, Default: false, Running: true,
 		Help: "keep only the output of each encoder layer and run it again for the backward pass: " +
 			"less memory, same results, a third more products",

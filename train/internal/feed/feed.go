@@ -10,6 +10,7 @@ import (
 type Options struct {
 	Done, Steps  int64 // finished steps, and those of the whole run
 	Accumulation int   // micro-batches in a step
+	First, Own   int   // those of them that are made: Own from First on; Own 0: all
 	BatchSize    int   // sequences in a micro-batch
 	SeqLen       int
 	MaxMasked    int // slots for masked tokens in a sequence
@@ -33,12 +34,15 @@ const stepsAhead = 3
 // New starts making batches of a data set, the first for the step after o.Done
 // finished ones.
 func New(d *corpus.Dataset, o Options) *Feed {
+	if o.Own == 0 {
+		o.Own = o.Accumulation
+	}
 	f := &Feed{
 		ready: make(chan []*corpus.Batch, stepsAhead), spare: make(chan []*corpus.Batch, stepsAhead),
-		quit: make(chan struct{}), views: make([]model.Batch, o.Accumulation),
+		quit: make(chan struct{}), views: make([]model.Batch, o.Own),
 	}
 	for range stepsAhead {
-		micro := make([]*corpus.Batch, o.Accumulation)
+		micro := make([]*corpus.Batch, o.Own)
 		for i := range micro {
 			micro[i] = corpus.NewBatch(o.BatchSize, o.SeqLen, o.MaxMasked)
 		}
@@ -53,7 +57,7 @@ func (f *Feed) fill(d *corpus.Dataset, o Options) {
 	for done := o.Done; done < o.Steps; done++ {
 		select {
 		case micro := <-f.spare:
-			first := done * int64(o.BatchSize*o.Accumulation)
+			first := done*int64(o.BatchSize*o.Accumulation) + int64(o.First*o.BatchSize)
 			for i, b := range micro {
 				d.Train(b, first+int64(i*o.BatchSize))
 			}

@@ -58,6 +58,22 @@ func TestFeed(t *testing.T) {
 	}
 }
 
+// A process of several makes its own micro-batches of each step.
+func TestPart(t *testing.T) {
+	d := demo(t)
+	o := feed.Options{Steps: 3, Accumulation: 6, BatchSize: 2, SeqLen: 32, MaxMasked: 7}
+	whole := feed.New(d, o)
+	defer whole.Stop()
+	o.First, o.Own = 2, 3
+	part := feed.New(d, o)
+	defer part.Stop()
+	for step := range 3 {
+		if all, own := whole.Next(), part.Next(); !reflect.DeepEqual(own, all[2:5]) {
+			t.Fatalf("step %d: found other micro-batches than those of the place", step)
+		}
+	}
+}
+
 // A feed may be stopped at any time.
 func TestStop(t *testing.T) {
 	f := feed.New(demo(t), feed.Options{Steps: 1 << 40, Accumulation: 1, BatchSize: 1, SeqLen: 32, MaxMasked: 7})

@@ -1,0 +1,268 @@
+package model
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/bits"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective"
+)
+
+// Communicator joins the processes that train one model together: W of them, with the
+// ranks 0 to W-1. All call the same operations in the same order, one at a time, and all
+// operations are bounded in time. An error breaks the group: later operations fail, too.
+type Communicator interface {
+	// Rank is this process's number, 0 to Size()-1.
+	Rank() int
+	// Size is W.
+	Size() int
+	// AllToAll hands send[j] to rank j and puts what rank i has for this one into
+	// recv[i]. Both have Size() slices, of lengths that both sides know. No slice of
+	// send overlaps one of recv.
+	AllToAll(send, recv [][]byte) error
+	// AllGather hands send to all and puts rank i's into recv[i]; recv[rank] may be send.
+	AllGather(send []byte, recv [][]byte) error
+	// Broadcast copies buf of rank root to buf of every other one.
+	Broadcast(root int, buf []byte) error
+	// Barrier returns when every rank has called it.
+	Barrier() error
+	// Close leaves the group.
+	Close() error
+}
+
+// normChunk is the number of consecutive gradients, of all parameters in table order,
+// whose squares are summed together when there are replicas.
+const normChunk = 4096
+
+// replicas are those of this process, where a step's micro-batches are divided among
+// several. Their gradients are added on the host, whatever the device.
+type replicas struct {
+	all, own     int // in the run, and here
+	first        int // the number of the first one here
+	group        Communicator
+	sum          *collective.Summer
+	grad, scores collective.Pairing
+	sums         []EvalSums // of the own ones
+}
+
+// newReplicas returns nil for a run of one replica.
+func newReplicas(o Options) (*replicas, error) {
+	group := o.Group
+	if group == nil {
+		group = collective.Local(1, 0)[0]
+	}
+	all := cmp.Or(o.Replicas, 1)
+	switch w := group.Size(); {
+	case bits.OnesCount(uint(all)) != 1:
+		return nil, fmt.Errorf("%w: replicas: found %d, expected a power of two", ErrConfig, all)
+	case all%w != 0:
+		return nil, fmt.Errorf("%w: replicas: found %d in %d processes, expected a multiple of the processes", ErrConfig, all, w)
+	case all == 1:
+		return nil, nil
+	}
+	sum, err := collective.NewSummer(group)
+	if err != nil {
+		return nil, err
+	}
+	own := all / group.Size()
+	return &replicas{all: all, own: own, first: group.Rank() * own, group: group, sum: sum, sums: make([]EvalSums, own)}, nil
+}
+
+// ReplicaBytes is the memory of the host that sums over replicas take, 0 with one: the
+// gradients of a model of configuration c as a float32 vector, log2 of the process's
+// replicas and one of them, and one more where several processes share the replicas.
+// Growth scores take less.
+func ReplicaBytes(c Config, o Options) (int64, error) {
+	p, err := newReplicas(o)
+	if p == nil || err != nil {
+		return 0, err
+	}
+	table, err := Table(c)
+	if err != nil {
+		return 0, err
+	}
+	var stored int64
+	for _, t := range table {
+		stored += int64(t.Stored())
+	}
+	vectors := int64(bits.Len(uint(p.own)))
+	if p.group.Size() > 1 {
+		vectors++
+	}
+	return vectors * stored * int64(backend.F32.Size()), nil
+}
+
+// accumulateReplicas is accumulate where there are replicas. With A micro-batches here
+// and r of the replicas, each takes A/r of them, one after the other, and keeps what they
+// add up to: losses, gradients and growth scores. These are then added in a binary tree
+// over all replicas of the run. Each gradient is the sum of float32 values; the sums of
+// losses are added in float64. The norm is
+//
+//	sqrt(sum over chunks of (sum of squares of a chunk)), in float64,
+//
+// with chunks of normChunk consecutive gradients, added one after the other.
+func (m *Model) accumulateReplicas(s backend.StepScalars, micro []Batch, next *Batch) (StepResult, error) {
+	var r StepResult
+	p := m.replicas
+	if len(micro)%p.own != 0 {
+		return r, fmt.Errorf("%w: found %d micro-batches for %d replicas, expected a multiple", ErrBatch, len(micro), p.own)
+	}
+	each := len(micro) / p.own
+	if each*p.all > math.MaxUint16 {
+		return r, fmt.Errorf("%w: found %d micro-batches for each of %d replicas, expected at most %d for all", ErrBatch, each, p.all, math.MaxUint16)
+	}
+	masked, pairs, err := m.count(micro)
+	if err != nil {
+		return r, err
+	}
+	counts := []int64{int64(masked), int64(pairs)}
+	if err := collective.SumFew(p.group, counts); err != nil {
+		return r, fmt.Errorf("counts of masked positions: %w", err)
+	}
+	r.Masked, r.Pairs = int(counts[0]), int(counts[1])
+	s.MLMScale, s.NSPScale = reciprocal(r.Masked), reciprocal(r.Pairs)
+
+	for i := range p.own {
+		for k, batch := range micro[i*each : (i+1)*each] {
+			s.Micro = (p.first+i)*each + k
+			m.forwardBackward(s, batch, k == 0, k == each-1)
+		}
+		if i == p.own-1 {
+			m.prefetchNext(next)
+		}
+		if p.sums[i], err = m.readStats(); err != nil {
+			return r, err
+		}
+		if err := m.keepReplica(); err != nil {
+			return r, err
+		}
+	}
+	e, err := p.sumLosses()
+	if err != nil {
+		return r, err
+	}
+	r.setLosses(e)
+	if m.grow {
+		scores := p.scores.Sum()
+		if err := p.sum.Sum(scores); err != nil {
+			return r, fmt.Errorf("sum of growth scores: %w", err)
+		}
+		m.each(m.sparse, m.b.GrowScores, func(b backend.Buffer, lo, hi int) { m.b.WriteFloats(b, 0, scores[lo:hi]) })
+	}
+	r.GradNorm, err = m.sumGradients()
+	return r, err
+}
+
+// each calls use for the buffer of every parameter in turn, with its place in the vector
+// of all, and returns that vector's length.
+func (m *Model) each(params []backend.Param, of func(backend.Param) backend.Buffer, use func(b backend.Buffer, lo, hi int)) int {
+	lo := 0
+	for _, p := range params {
+		b := of(p)
+		if use != nil {
+			use(b, lo, lo+b.Len())
+		}
+		lo += b.Len()
+	}
+	return lo
+}
+
+// keepReplica adds what a replica has summed up to those before it. Growth scores begin
+// again for the next one.
+func (m *Model) keepReplica() error {
+	read := func(sum *collective.Pairing, params []backend.Param, of func(backend.Param) backend.Buffer) error {
+		v := sum.Next(m.each(params, of, nil))
+		var failed error
+		m.each(params, of, func(b backend.Buffer, lo, hi int) {
+			if failed == nil {
+				failed = m.b.ReadFloats(v[lo:hi], b, 0)
+			}
+		})
+		sum.Add(v)
+		return failed
+	}
+	if err := read(&m.replicas.grad, m.params, backend.Param.Grad); err != nil {
+		return fmt.Errorf("reading the gradients of a replica: %w", err)
+	}
+	if !m.grow {
+		return nil
+	}
+	if err := read(&m.replicas.scores, m.sparse, m.b.GrowScores); err != nil {
+		return fmt.Errorf("reading the growth scores of a replica: %w", err)
+	}
+	m.each(m.sparse, m.b.GrowScores, func(b backend.Buffer, lo, hi int) { m.b.Zero(b, hi-lo) })
+	return nil
+}
+
+// sumLosses adds the losses of all replicas of the run.
+func (p *replicas) sumLosses() (EvalSums, error) {
+	for step := 1; step < p.own; step *= 2 {
+		for i := 0; i+step < p.own; i += 2 * step {
+			p.sums[i] = p.sums[i].Add(p.sums[i+step])
+		}
+	}
+	e := p.sums[0]
+	losses, counts := []float64{e.MLMLossSum, e.NSPLossSum}, []int64{int64(e.Masked), int64(e.MLMCorrect), int64(e.Pairs), int64(e.NSPCorrect)}
+	if err := collective.SumFew(p.group, losses); err != nil {
+		return e, fmt.Errorf("sum of losses: %w", err)
+	}
+	if err := collective.SumFew(p.group, counts); err != nil {
+		return e, fmt.Errorf("sum of losses: %w", err)
+	}
+	return EvalSums{
+		MLMLossSum: losses[0], NSPLossSum: losses[1],
+		Masked: int(counts[0]), MLMCorrect: int(counts[1]), Pairs: int(counts[2]), NSPCorrect: int(counts[3]),
+	}, nil
+}
+
+// sumGradients adds the gradients of all replicas of the run, puts the sum and its norm
+// on the device, and returns the norm as the device has it.
+func (m *Model) sumGradients() (float64, error) {
+	p := m.replicas
+	grad := p.grad.Sum()
+	w, rank := p.group.Size(), p.group.Rank()
+	bounds := collective.Bounds(len(grad), w, normChunk)
+	if err := p.sum.ReduceScatter(grad, bounds); err != nil {
+		return 0, fmt.Errorf("sum of gradients: %w", err)
+	}
+	squares := make([]float64, (len(grad)+normChunk-1)/normChunk)
+	chunks := make([]int, w+1) // bounds in chunks
+	for i, b := range bounds {
+		chunks[i] = (b + normChunk - 1) / normChunk
+	}
+	for i := chunks[rank]; i < chunks[rank+1]; i++ {
+		squares[i] = sumSquares(grad[i*normChunk : min(len(grad), (i+1)*normChunk)])
+	}
+	if err := p.sum.Gather(grad, bounds); err != nil {
+		return 0, fmt.Errorf("gathering the gradients: %w", err)
+	}
+	if err := collective.Gather(p.group, squares, chunks); err != nil {
+		return 0, fmt.Errorf("gathering the gradient norm: %w", err)
+	}
+	sum := 0.0
+	for _, s := range squares {
+		sum += s
+	}
+	m.each(m.params, backend.Param.Grad, func(b backend.Buffer, lo, hi int) { m.b.WriteFloats(b, 0, grad[lo:hi]) })
+	norm := float32(math.Sqrt(sum))
+	m.b.WriteFloats(m.act.gradNorm, 0, []float32{norm})
+	return float64(norm), nil
+}
+
+// sumSquares adds the squares in float64: those of every fourth element together.
+func sumSquares(v []float32) float64 {
+	var s [4]float64
+	for len(v) >= 4 {
+		for i := range s {
+			x := float64(v[i])
+			s[i] += float64(x * x) // no fused operation, on any machine
+		}
+		v = v[4:]
+	}
+	for i, x := range v {
+		s[i] += float64(float64(x) * float64(x))
+	}
+	return (s[0] + s[1]) + (s[2] + s[3])
+}
