@@ -68,9 +68,28 @@ func (a *arguments) own(what string, x Buffer) {
 	}
 }
 
-// buffer checks owner and dtype, and that x has n elements or more.
+// columnsOf is the length of a row of a RowBuffer, 0 of others.
+func columnsOf(x Buffer) int {
+	if r, ok := x.(RowBuffer); ok {
+		return r.Columns()
+	}
+	return 0
+}
+
+// buffer checks owner and dtype, and that x has n elements or more and is no RowBuffer.
 func (a *arguments) buffer(what string, x Buffer, dt DType, n int) {
 	a.own(what, x)
+	if !a.ok {
+		return
+	}
+	if c := columnsOf(x); c > 0 {
+		a.fail("%s (%s): found a buffer of rows of %d elements, expected one without", what, x.Name(), c)
+	}
+	a.elements(what, x, dt, n)
+}
+
+// elements checks the dtype of a buffer of this device, and that it has n elements or more.
+func (a *arguments) elements(what string, x Buffer, dt DType, n int) {
 	switch {
 	case !a.ok:
 	case x.DType() != dt:
@@ -83,6 +102,26 @@ func (a *arguments) buffer(what string, x Buffer, dt DType, n int) {
 // activation is buffer with the dtype of activations.
 func (a *arguments) activation(what string, x Buffer, n int) {
 	a.buffer(what, x, a.c.device.Activation(), n)
+}
+
+// activationRows is activation for an argument of t rows that may be a RowBuffer.
+func (a *arguments) activationRows(what string, x Buffer, t, columns int) {
+	a.own(what, x)
+	if !a.ok {
+		return
+	}
+	if c := columnsOf(x); c > 0 && c != columns {
+		a.fail("%s (%s): found a buffer of rows of %d elements, expected %d", what, x.Name(), c, columns)
+	}
+	a.elements(what, x, a.c.device.Activation(), size(t, columns))
+}
+
+// outputs is activationRows for the side of a weight where its outputs are: a RowBuffer where the weight is dense.
+func (a *arguments) outputs(what string, x Buffer, w Param, t, out int) {
+	a.activationRows(what, x, t, out)
+	if a.ok && columnsOf(x) > 0 && w.Sparse() {
+		a.fail("%s (%s): found a buffer of rows beside a block-sparse weight, expected a dense one", what, x.Name())
+	}
 }
 
 // optional is activation for an argument that may be left out.

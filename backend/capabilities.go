@@ -16,6 +16,7 @@ type Capabilities struct {
 	Recorder    Recorder
 	SharedInput SharedInput
 	Planner     Planner
+	Rows        RowAllocator
 	Restricter  Restricter
 	Clock       Clock
 	Profile     Profile
@@ -67,6 +68,25 @@ type SharedInput interface {
 	// SDDShared is w[i].Grad += dy[i]^T x and b[i].Grad += column sums of dy[i]. No
 	// weight is listed twice.
 	SDDShared(w, b []Param, dy []Buffer, x Buffer, t int)
+}
+
+// RowAllocator lays out the rows of wide activations as its products like them.
+type RowAllocator interface {
+	// AllocRows returns a zeroed buffer of rows x columns elements, a RowBuffer, in whose
+	// memory the device may leave room behind each row, so that all begin at addresses
+	// that suit wide copies. It has rows*columns elements as any buffer; element i of
+	// row r is number r*columns + i. Beside WriteFloats and ReadFloats only these take
+	// one, where the rows are as long: DSD as y without a pre, DDS and SDD as dy, all of
+	// a dense weight, and CrossEntropy as logits.
+	AllocRows(name string, dt DType, rows, columns int) Buffer
+}
+
+// AllocRows makes a buffer of rows x columns elements, by b's RowAllocator where it has one.
+func AllocRows(b Backend, name string, dt DType, rows, columns int) Buffer {
+	if r := b.Capabilities().Rows; r != nil {
+		return r.AllocRows(name, dt, rows, columns)
+	}
+	return b.Alloc(name, dt, size(rows, columns))
 }
 
 // Planner says, before anything is computed, which memory the operations will take.

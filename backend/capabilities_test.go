@@ -74,6 +74,26 @@ func badCapabilities() []badCall {
 			b.Capabilities().Recorder.Record([]int{1}, func() {})
 		}},
 		{"Record", "no name", false, func(b, _ backend.Backend) { b.Capabilities().Recorder.Record(nil, func() {}) }},
+		{"AllocRows", "no columns", false, func(b, _ backend.Backend) { b.Capabilities().Rows.AllocRows("x", b.Activation(), 3, 0) }},
+		{"AllocRows", "rows negative", false, func(b, _ backend.Backend) { b.Capabilities().Rows.AllocRows("x", b.Activation(), -1, 4) }},
+		{"AllocRows", "not of activations", false, func(b, _ backend.Backend) { b.Capabilities().Rows.AllocRows("x", backend.I32, 3, 4) }},
+		{"Tanh", "rows", false, func(b, _ backend.Backend) {
+			x := b.Capabilities().Rows.AllocRows("x", b.Activation(), 3, 8)
+			b.Tanh(x, x, 24)
+		}},
+		{"DSD", "rows of another length", false, func(b, _ backend.Backend) {
+			b.DSD(b.Capabilities().Rows.AllocRows("y", b.Activation(), 4, 6), nil, b.Alloc("x", b.Activation(), 24), dense(b), nil, 3)
+		}},
+		{"DSD", "rows beside pre", false, func(b, _ backend.Backend) {
+			x, pre := b.Alloc("x", b.Activation(), 24), b.Alloc("pre", b.Activation(), 24)
+			b.DSD(b.Capabilities().Rows.AllocRows("y", b.Activation(), 3, 8), pre, x, dense(b), nil, 3)
+		}},
+		{"SDD", "rows beside a sparse tensor", false, func(b, _ backend.Backend) {
+			b.SDD(blocks(b), nil, b.Capabilities().Rows.AllocRows("dy", b.Activation(), 3, 8), b.Alloc("x", b.Activation(), 24), 3)
+		}},
+		{"DDS", "too few rows", false, func(b, _ backend.Backend) {
+			b.DDS(b.Alloc("dx", b.Activation(), 24), b.Capabilities().Rows.AllocRows("dy", b.Activation(), 2, 8), dense(b), 3, backend.Assign, nil)
+		}},
 		{"Record", "no work", false, func(b, _ backend.Backend) { b.Capabilities().Recorder.Record("name", nil) }},
 	}
 	for op, do := range map[string]func(b backend.Backend, p backend.Param, t *sparse.Topology){
@@ -204,11 +224,11 @@ func TestGoodSharedCalls(t *testing.T) {
 // TestCapabilities: a backend has what its device has, and no more.
 func TestCapabilities(t *testing.T) {
 	all := null().Capabilities()
-	if all.Recorder == nil || all.SharedInput == nil || all.Restricter == nil || !all.Valueless || all.Planner != nil {
+	if all.Recorder == nil || all.SharedInput == nil || all.Restricter == nil || all.Rows == nil || !all.Valueless || all.Planner != nil {
 		t.Errorf("found %+v, expected all but a Planner", all)
 	}
 	some := reference.New().Capabilities()
-	if some.Recorder != nil || some.SharedInput != nil || some.Restricter == nil || some.Valueless || some.Planner != nil {
+	if some.Recorder != nil || some.SharedInput != nil || some.Restricter == nil || some.Valueless || some.Planner != nil || some.Rows != nil {
 		t.Errorf("found %+v, expected a Restricter alone", some)
 	}
 }

@@ -18,6 +18,9 @@ func (c *checked) Capabilities() Capabilities {
 	if have.Restricter != nil {
 		have.Restricter = c
 	}
+	if have.Rows != nil {
+		have.Rows = c
+	}
 	return have
 }
 
@@ -32,6 +35,19 @@ func (c *checked) Record(name any, work func()) {
 	if a.ok {
 		c.optional.Recorder.Record(name, work)
 	}
+}
+
+func (c *checked) AllocRows(name string, dt DType, rows, columns int) Buffer {
+	a := c.begin("AllocRows " + name)
+	a.atLeast("rows", rows, 0)
+	a.atLeast("columns", columns, 1)
+	if dt != a.c.device.Activation() {
+		a.fail("found %v, expected %v", dt, a.c.device.Activation())
+	}
+	if !a.ok {
+		return &unusable{name: name, dt: dt, n: size(rows, columns)}
+	}
+	return c.optional.Rows.AllocRows(name, dt, rows, columns)
 }
 
 // shared checks weights of one shape [out, in], their biases, and a buffer [t, out] for

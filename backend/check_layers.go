@@ -220,7 +220,7 @@ func (c *checked) CrossEntropy(stats, logits, labels Buffer, rows, classes int, 
 		a.fail("loss: found %d, expected MLM or NSP", loss)
 	}
 	a.buffer("stats", stats, F32, 3)
-	a.activation("logits", logits, size(rows, classes))
+	a.activationRows("logits", logits, rows, classes)
 	a.buffer("labels", labels, I32, rows)
 	a.apart(operand{"stats", stats}, operand{"logits", logits})
 	if a.ok {

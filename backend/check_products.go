@@ -4,8 +4,11 @@ func (c *checked) DSD(y, pre, x Buffer, w, b Param, t int) {
 	a := c.begin("DSD")
 	out, in := a.param("w", w)
 	a.atLeast("tokens", t, 0)
-	a.activation("y", y, size(t, out))
+	a.outputs("y", y, w, t, out)
 	a.optional("pre", pre, size(t, out))
+	if a.ok && pre != nil && columnsOf(y) > 0 {
+		a.fail("y (%s): found a buffer of rows beside pre, expected no pre", y.Name())
+	}
 	a.activation("x", x, size(t, in))
 	a.bias("b", b, out)
 	a.apart(operand{"y", y}, operand{"pre", pre}, operand{"x", x})
@@ -20,7 +23,7 @@ func (c *checked) DDS(dx, dy Buffer, w Param, t int, mode DDSMode, pre Buffer) {
 	out, in := a.param("w", w)
 	a.atLeast("tokens", t, 0)
 	a.activation("dx", dx, size(t, in))
-	a.activation("dy", dy, size(t, out))
+	a.outputs("dy", dy, w, t, out)
 	switch mode {
 	case Assign, Accumulate:
 		pre = nil // not read
@@ -39,7 +42,7 @@ func (c *checked) SDD(w, b Param, dy, x Buffer, t int) {
 	a := c.begin("SDD")
 	out, in := a.param("w", w)
 	a.atLeast("tokens", t, 0)
-	a.activation("dy", dy, size(t, out))
+	a.outputs("dy", dy, w, t, out)
 	a.activation("x", x, size(t, in))
 	a.bias("b", b, out)
 	a.once(w, b)

@@ -13,6 +13,13 @@ type Buffer interface {
 	Owner() Device
 }
 
+// RowBuffer is a Buffer of a RowAllocator. Other buffers of its device may implement it
+// too; they have 0 columns.
+type RowBuffer interface {
+	Buffer
+	Columns() int // of a row
+}
+
 // ParamSpec describes a trainable tensor.
 type ParamSpec struct {
 	Name  string // the checkpoint key, as in Hugging Face's BertForPreTraining

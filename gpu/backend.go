@@ -53,6 +53,7 @@ type device struct {
 	taken   int64  // bytes of live
 	peak    int64  // the most that taken ever was
 	mem     int64  // as MemoryBytes counts
+	padding int64  // bytes behind rows, not in mem
 	scratch region // partial sums
 	staging staging
 	stepAt  Ptr // the step's scalars
@@ -117,7 +118,7 @@ func (b *device) Activation() backend.DType { return b.act }
 
 // Capabilities are what this device has besides.
 func (b *device) Capabilities() backend.Capabilities {
-	return backend.Capabilities{Recorder: b, SharedInput: b, Planner: b, Clock: b, Profile: b, Peak: peakFLOPs(b.drv.Describe(), b.act), Criteria: criteria}
+	return backend.Capabilities{Recorder: b, SharedInput: b, Planner: b, Rows: b, Clock: b, Profile: b, Peak: peakFLOPs(b.drv.Describe(), b.act), Criteria: criteria}
 }
 
 // Threads implements backend.Profile; it means nothing here.

@@ -24,7 +24,7 @@ func (b *device) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 		return
 	}
 	b.k.planned(plan.Launch, sddArguments(plan, p, gradientArgs{
-		partials: sums, bias: gradOf(v), dy: dys.p, x: xs.p, tokens: int32(t), in: int32(in), out: int32(out),
+		partials: sums, bias: gradOf(v), dy: dys.p, x: xs.p, pitch: dys.rowPitch(out), tokens: int32(t), in: int32(in), out: int32(out),
 	}))
 	if v != nil && plan.BiasSums.Kernel != "" {
 		b.k.planned(plan.BiasSums, columnSumsF32Args{sums: gradOf(v), x: ptrF32(dys.p), tokens: int32(t), n: int32(out)})
@@ -56,6 +56,7 @@ type gradientArgs struct {
 	partials
 	bias            ptrF32
 	dy, x           Ptr
+	pitch           int32 // of dy
 	tokens, in, out int32
 }
 
@@ -67,7 +68,7 @@ func sddArguments(plan launch.Plan, p *param, a gradientArgs) arguments {
 		return sddDenseArgs{
 			grad: grad, bias: a.bias, partial: a.partials.grad, partialBias: a.partials.bias, dy: dy, x: x,
 			rowPtr: d.rowPtr, rowSlot: d.rowSlot, cols: d.cols,
-			tokens: a.tokens, in: a.in, out: a.out, block: p.blockSize(), size: int32(p.grad.n),
+			tokens: a.tokens, in: a.in, out: a.out, block: p.blockSize(), size: int32(p.grad.n), dyPitch: a.pitch,
 		}
 	case launch.Gathered:
 		args := sddB8Args{

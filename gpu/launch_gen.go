@@ -48,15 +48,15 @@ var kernelParams = map[string][]kernelParam{
 	"block_grad_plain_bf16":    {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"block_grad_plain_f32":     {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"column_sums_f32":          {{"sums", 8}, {"x", 8}, {"tokens", 4}, {"n", 4}},
-	"cross_entropy_bf16":       {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"grad", 4}, {"bad", 8}},
-	"cross_entropy_f32":        {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"grad", 4}, {"bad", 8}},
+	"cross_entropy_bf16":       {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"pitch", 4}, {"grad", 4}, {"bad", 8}},
+	"cross_entropy_f32":        {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"pitch", 4}, {"grad", 4}, {"bad", 8}},
 	"cross_entropy_sum":        {{"stats", 8}, {"result", 8}, {"labels", 8}, {"rows", 4}, {"c", 4}},
 	"dds_b16":                  {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_b32":                  {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_b4":                   {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"columns", 8}, {"colPtr", 8}, {"counts", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_b64":                  {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_b8":                   {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"columns", 8}, {"colPtr", 8}, {"counts", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
-	"dds_dense":                {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"pre", 8}, {"mode", 4}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}},
+	"dds_dense":                {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"pre", 8}, {"mode", 4}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}, {"dyPitch", 4}},
 	"dds_os_b16":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dds_os_b32":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dds_os_b64":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
@@ -72,7 +72,7 @@ var kernelParams = map[string][]kernelParam{
 	"dsd_b4":                   {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"columns", 8}, {"rowPtr", 8}, {"counts", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_b64":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_b8":                   {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"columns", 8}, {"rowPtr", 8}, {"counts", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
-	"dsd_dense":                {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"bias", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}},
+	"dsd_dense":                {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"bias", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}, {"yPitch", 4}},
 	"dsd_os_b16":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dsd_os_b32":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dsd_os_b64":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
@@ -100,7 +100,7 @@ var kernelParams = map[string][]kernelParam{
 	"sdd_b32":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b64":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b8":                   {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"ptr", 8}, {"slots", 8}, {"inner", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"byColumns", 4}, {"bytes", 4}},
-	"sdd_dense":                {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"size", 4}},
+	"sdd_dense":                {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"size", 4}, {"dyPitch", 4}},
 	"sdd_plain_f32":            {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"count", 8}},
 	"sdd_qkv_b16":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_qkv_b32":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
@@ -555,12 +555,12 @@ func (a columnSumsF32Args) encode() []uint64 {
 
 // crossEntropyArgs are the parameters of cross_entropy_bf16, cross_entropy_f32.
 type crossEntropyArgs struct {
-	result              ptrFloat2
-	logits              ptrAct
-	labels              ptrI32
-	step                ptrStepScalars
-	loss, rows, c, grad int32
-	bad                 ptrU64
+	result                     ptrFloat2
+	logits                     ptrAct
+	labels                     ptrI32
+	step                       ptrStepScalars
+	loss, rows, c, pitch, grad int32
+	bad                        ptrU64
 }
 
 func (crossEntropyArgs) fits(kernel string) bool {
@@ -572,7 +572,7 @@ func (crossEntropyArgs) fits(kernel string) bool {
 }
 
 func (a crossEntropyArgs) encode() []uint64 {
-	return []uint64{uint64(a.result), uint64(a.logits), uint64(a.labels), uint64(a.step), uint64(uint32(a.loss)), uint64(uint32(a.rows)), uint64(uint32(a.c)), uint64(uint32(a.grad)), uint64(a.bad)}
+	return []uint64{uint64(a.result), uint64(a.logits), uint64(a.labels), uint64(a.step), uint64(uint32(a.loss)), uint64(uint32(a.rows)), uint64(uint32(a.c)), uint64(uint32(a.pitch)), uint64(uint32(a.grad)), uint64(a.bad)}
 }
 
 // crossEntropySumArgs are the parameters of cross_entropy_sum.
@@ -637,11 +637,11 @@ func (a ddsB4Args) encode() []uint64 {
 
 // ddsDenseArgs are the parameters of dds_dense.
 type ddsDenseArgs struct {
-	dx, dy, weight, pre    ptrBF16
-	mode                   int32
-	values                 ptrF32
-	colPtr, colSlot, rows  ptrI32
-	tokens, in, out, pitch int32
+	dx, dy, weight, pre             ptrBF16
+	mode                            int32
+	values                          ptrF32
+	colPtr, colSlot, rows           ptrI32
+	tokens, in, out, pitch, dyPitch int32
 }
 
 func (ddsDenseArgs) fits(kernel string) bool {
@@ -653,7 +653,7 @@ func (ddsDenseArgs) fits(kernel string) bool {
 }
 
 func (a ddsDenseArgs) encode() []uint64 {
-	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.weight), uint64(a.pre), uint64(uint32(a.mode)), uint64(a.values), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.pitch))}
+	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.weight), uint64(a.pre), uint64(uint32(a.mode)), uint64(a.values), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.pitch)), uint64(uint32(a.dyPitch))}
 }
 
 // ddsOsB16Args are the parameters of dds_os_b16, dds_os_b32, dds_os_b64.
@@ -779,10 +779,10 @@ func (a dsdB4Args) encode() []uint64 {
 
 // dsdDenseArgs are the parameters of dsd_dense.
 type dsdDenseArgs struct {
-	y, pre, x, weight      ptrBF16
-	bias, values           ptrF32
-	rowPtr, rowSlot, cols  ptrI32
-	tokens, in, out, pitch int32
+	y, pre, x, weight              ptrBF16
+	bias, values                   ptrF32
+	rowPtr, rowSlot, cols          ptrI32
+	tokens, in, out, pitch, yPitch int32
 }
 
 func (dsdDenseArgs) fits(kernel string) bool {
@@ -794,7 +794,7 @@ func (dsdDenseArgs) fits(kernel string) bool {
 }
 
 func (a dsdDenseArgs) encode() []uint64 {
-	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.weight), uint64(a.bias), uint64(a.values), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.pitch))}
+	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.weight), uint64(a.bias), uint64(a.values), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.pitch)), uint64(uint32(a.yPitch))}
 }
 
 // dsdOsB16Args are the parameters of dsd_os_b16, dsd_os_b32, dsd_os_b64.
@@ -1101,10 +1101,10 @@ func (a sddB8Args) encode() []uint64 {
 
 // sddDenseArgs are the parameters of sdd_dense.
 type sddDenseArgs struct {
-	grad, bias, partial, partialBias ptrF32
-	dy, x                            ptrBF16
-	rowPtr, rowSlot, cols            ptrI32
-	tokens, in, out, block, size     int32
+	grad, bias, partial, partialBias      ptrF32
+	dy, x                                 ptrBF16
+	rowPtr, rowSlot, cols                 ptrI32
+	tokens, in, out, block, size, dyPitch int32
 }
 
 func (sddDenseArgs) fits(kernel string) bool {
@@ -1116,7 +1116,7 @@ func (sddDenseArgs) fits(kernel string) bool {
 }
 
 func (a sddDenseArgs) encode() []uint64 {
-	return []uint64{uint64(a.grad), uint64(a.bias), uint64(a.partial), uint64(a.partialBias), uint64(a.dy), uint64(a.x), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block)), uint64(uint32(a.size))}
+	return []uint64{uint64(a.grad), uint64(a.bias), uint64(a.partial), uint64(a.partialBias), uint64(a.dy), uint64(a.x), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block)), uint64(uint32(a.size)), uint64(uint32(a.dyPitch))}
 }
 
 // sddPlainF32Args are the parameters of sdd_plain_f32.
@@ -1592,7 +1592,8 @@ func (l *launcher) ddsB8(c config, a ddsB4Args) { l.launch("dds_b8", c, a) }
 // ddsDense launches kernels/dds_dense.cu:
 // Input gradient, dense or unstructured weight, bfloat16: r [T, I] = dy [T, O] W; mode
 // 0: dx = r, 1: dx += r, 2: dx = r gelu'(pre); dx may be pre. weight is the copy of
-// pack_dense [O][pitch]; values and the column view only of an unstructured W.
+// pack_dense [O][pitch]; rows of dy are dy_pitch elements apart; values and the column
+// view only of an unstructured W.
 func (l *launcher) ddsDense(c config, a ddsDenseArgs) { l.launch("dds_dense", c, a) }
 
 // ddsOsB16 launches kernels/dds_os_b16.cu:
@@ -1675,7 +1676,8 @@ func (l *launcher) dsdB8(c config, a dsdB4Args) { l.launch("dsd_b8", c, a) }
 // dsdDense launches kernels/dsd_dense.cu:
 // Forward product, dense or unstructured weight, bfloat16: y [T, O] = x [T, I] W^T +
 // bias (=); with pre also pre = x W^T + bias and y = gelu(pre). weight is the copy
-// of pack_dense [O][pitch]; values and the row view only of an unstructured W.
+// of pack_dense [O][pitch]; rows of y and pre are y_pitch elements apart; values and
+// the row view only of an unstructured W.
 func (l *launcher) dsdDense(c config, a dsdDenseArgs) { l.launch("dsd_dense", c, a) }
 
 // dsdOsB16 launches kernels/dsd_os_b16.cu:
@@ -1822,9 +1824,9 @@ func (l *launcher) sddB8(c config, a sddB8Args) { l.launch("sdd_b8", c, a) }
 // Weight gradient, bfloat16: grad += dy^T x on all elements of a dense weight (block
 // 0, grad [O][I]) or on the active blocks of a block-sparse one (grad
 // [nnzb][block][block]; the product is dense, and what is not active is dropped);
-// with bias, bias [O] += column sums of dy; dy [T, O], x [T, I]. With more than one
-// range of tokens: partial [range][size] and partial_bias [range][O] (=), size
-// elements a range. launch: grid (ceil(I/128), ceil(O/128), ranges), see dense.cuh.
+// with bias, bias [O] += column sums of dy; dy [T, O], rows dy_pitch elements apart, x
+// [T, I]. With more than one range of tokens: partial [range][size] and partial_bias
+// [range][O] (=), size elements a range. launch: grid (ceil(I/128), ceil(O/128), ranges), see dense.cuh.
 func (l *launcher) sddDense(c config, a sddDenseArgs) { l.launch("sdd_dense", c, a) }
 
 // sddPlainF32 launches kernels/sdd_plain_f32.cu:

@@ -17,7 +17,7 @@ func (b *device) CrossEntropy(stats, logits, labels backend.Buffer, rows, c int,
 		return
 	}
 	args := crossEntropyArgs{
-		result: result, logits: ptrAct(x.p), labels: ptrI32(list.p), step: b.scalars(), loss: int32(loss), rows: int32(rows), c: int32(c), bad: bad,
+		result: result, logits: ptrAct(x.p), labels: ptrI32(list.p), step: b.scalars(), loss: int32(loss), rows: int32(rows), c: int32(c), pitch: x.rowPitch(c), bad: bad,
 	}
 	if grad {
 		args.grad = 1

@@ -78,13 +78,14 @@ func (b *device) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
 	}
 	b.k.planned(plan.Launch, dsdArguments(plan, p, forwardArgs{
 		y: address(y), pre: address(pre), x: address(x), bias: valuesOf(ownParam(bias)),
-		tokens: int32(t), in: int32(p.spec.In), out: int32(p.spec.Out), tile: int32(plan.Tile),
+		tokens: int32(t), in: int32(p.spec.In), out: int32(p.spec.Out), tile: int32(plan.Tile), pitch: own(y).rowPitch(p.spec.Out),
 	}))
 }
 
 // forwardArgs are the operands of DSD.
 type forwardArgs struct {
 	y, pre, x             Ptr
+	pitch                 int32 // of y
 	bias                  ptrF32
 	tokens, in, out, tile int32
 }
@@ -97,7 +98,7 @@ func dsdArguments(plan launch.Plan, p *param, a forwardArgs) arguments {
 	case launch.Dense:
 		return dsdDenseArgs{
 			y: y, pre: pre, x: x, weight: p.rows, bias: a.bias, values: ptrF32(p.values.p),
-			rowPtr: d.rowPtr, rowSlot: d.rowSlot, cols: d.cols, tokens: a.tokens, in: a.in, out: a.out, pitch: p.pitch(),
+			rowPtr: d.rowPtr, rowSlot: d.rowSlot, cols: d.cols, tokens: a.tokens, in: a.in, out: a.out, pitch: p.pitch(), yPitch: a.pitch,
 		}
 	case launch.Gathered:
 		v := p.views[0]
@@ -136,13 +137,14 @@ func (b *device) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend
 	}
 	b.k.planned(plan.Launch, ddsArguments(plan, p, backwardArgs{
 		dx: address(dx), dy: address(dy), pre: address(pre), mode: int32(mode),
-		tokens: int32(t), in: int32(p.spec.In), out: int32(p.spec.Out), tile: int32(plan.Tile),
+		tokens: int32(t), in: int32(p.spec.In), out: int32(p.spec.Out), tile: int32(plan.Tile), pitch: own(dy).rowPitch(p.spec.Out),
 	}))
 }
 
 // backwardArgs are the operands of DDS.
 type backwardArgs struct {
 	dx, dy, pre                 Ptr
+	pitch                       int32 // of dy
 	mode, tokens, in, out, tile int32
 }
 
@@ -154,7 +156,7 @@ func ddsArguments(plan launch.Plan, p *param, a backwardArgs) arguments {
 	case launch.Dense:
 		return ddsDenseArgs{
 			dx: dx, dy: dy, weight: p.rows, pre: pre, mode: a.mode, values: ptrF32(p.values.p),
-			colPtr: d.colPtr, colSlot: d.colSlot, rows: d.rows, tokens: a.tokens, in: a.in, out: a.out, pitch: p.pitch(),
+			colPtr: d.colPtr, colSlot: d.colSlot, rows: d.rows, tokens: a.tokens, in: a.in, out: a.out, pitch: p.pitch(), dyPitch: a.pitch,
 		}
 	case launch.Gathered:
 		v := p.views[1]

@@ -2,8 +2,9 @@ package model
 
 import "github.com/sparsebert/sparsebert-gpu/backend"
 
-// allocator makes a buffer of n elements. part is its line in the memory estimate.
-type allocator func(part, name string, dt backend.DType, n int) backend.Buffer
+// allocator makes a buffer of n elements, or of n rows of some columns. part is its line in
+// the memory estimate.
+type allocator func(part, name string, dt backend.DType, n int, columns ...int) backend.Buffer
 
 // Lines of the memory estimate that buffers belong to.
 const (
@@ -114,7 +115,7 @@ func newActivations(c Config, o Options, dtype backend.DType, alloc allocator) *
 	a.transY = head("MLM transform output", mh)
 	a.transMean = alloc(partHeads, "MLM transform means", backend.F32, m)
 	a.transRstd = alloc(partHeads, "MLM transform deviations", backend.F32, m)
-	a.logits = head("MLM logits", m*c.VocabSize)
+	a.logits = alloc(partHeads, "MLM logits", dtype, m, c.VocabSize)
 	if !c.NoNSP {
 		a.cls, a.pooled = head("[CLS] hidden states", bh), head("pooled", bh)
 		a.gradPooled = head("pooled gradient", bh)

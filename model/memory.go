@@ -51,7 +51,10 @@ func memoryParts(c Config, table []Tensor, o Options, s Storage) []MemoryPart {
 		line[name] = len(parts)
 		parts = append(parts, MemoryPart{Name: name})
 	}
-	newActivations(c, o, s.Activation, func(part, _ string, dt backend.DType, n int) backend.Buffer {
+	newActivations(c, o, s.Activation, func(part, _ string, dt backend.DType, n int, columns ...int) backend.Buffer {
+		for _, c := range columns {
+			n *= c
+		}
 		parts[line[part]].Bytes += int64(n) * int64(dt.Size())
 		return nil
 	})

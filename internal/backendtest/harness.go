@@ -180,6 +180,16 @@ func (r *harness) upload(name string, dt backend.DType, data []float32, fill flo
 	return t.buf
 }
 
+// rows is upload for a buffer of rows, with one row of guards.
+func (r *harness) rows(name string, data []float32, columns int, fill float32, changes bool) backend.Buffer {
+	t := &tensor{name: name, n: len(data), changes: changes}
+	t.written = append(slices.Clone(data), slices.Repeat([]float32{fill}, columns)...)
+	t.buf = backend.AllocRows(r.b, name, r.b.Activation(), len(data)/columns+1, columns)
+	r.b.WriteFloats(t.buf, 0, t.written)
+	r.tensors = append(r.tensors, t)
+	return t.buf
+}
+
 func nans(n int) []float32 { return slices.Repeat([]float32{float32(math.NaN())}, n) }
 
 // input is an activation that the operation reads.

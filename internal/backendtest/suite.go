@@ -146,6 +146,7 @@ func groups() []group {
 		{op: "DDS", checks: ddsChecks()},
 		{op: "SDD", checks: sddChecks()},
 		{op: "SharedInput", checks: sharedChecks()},
+		{op: "Rows", checks: rowsChecks(), lacks: noRows},
 		{op: "Embed", checks: embedChecks()},
 		{op: "EmbedGrad", checks: embedGradChecks()},
 		{op: "AddNorm", checks: addNormChecks()},

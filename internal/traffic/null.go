@@ -33,11 +33,13 @@ type nullBuffer struct {
 	name  string
 	dtype backend.DType
 	n     int
+	wide  int // columns of a buffer of rows
 }
 
 func (x *nullBuffer) Name() string          { return x.name }
 func (x *nullBuffer) DType() backend.DType  { return x.dtype }
 func (x *nullBuffer) Len() int              { return x.n }
+func (x *nullBuffer) Columns() int          { return x.wide }
 func (x *nullBuffer) Owner() backend.Device { return x.owner }
 
 type nullParam struct {
@@ -67,7 +69,7 @@ func (b *null) Activation() backend.DType { return b.act }
 
 // Capabilities are all that can be had without keeping a value.
 func (b *null) Capabilities() backend.Capabilities {
-	return backend.Capabilities{Recorder: b, SharedInput: b, Restricter: b, Valueless: true}
+	return backend.Capabilities{Recorder: b, SharedInput: b, Restricter: b, Rows: b, Valueless: true}
 }
 
 // Close does nothing.
@@ -89,12 +91,18 @@ func (b *null) Fail(err error) {
 // Alloc returns a length.
 func (b *null) Alloc(name string, dt backend.DType, n int) backend.Buffer {
 	b.memory += int64(n) * int64(dt.Size())
-	return &nullBuffer{b, name, dt, n}
+	return &nullBuffer{b, name, dt, n, 0}
+}
+
+// AllocRows returns the length of rows and their number of columns.
+func (b *null) AllocRows(name string, dt backend.DType, rows, columns int) backend.Buffer {
+	b.memory += int64(rows) * int64(columns) * int64(dt.Size())
+	return &nullBuffer{b, name, dt, rows * columns, columns}
 }
 
 // NewParam returns the lengths of a parameter.
 func (b *null) NewParam(spec backend.ParamSpec) backend.Param {
-	p := &nullParam{spec: spec, values: &nullBuffer{b, spec.Name, backend.F32, spec.Out * spec.In}}
+	p := &nullParam{spec: spec, values: &nullBuffer{b, spec.Name, backend.F32, spec.Out * spec.In, 0}}
 	if t := spec.Topology; t != nil {
 		p.nnz, p.block, p.values.n = t.NNZ(), t.Block, t.NNZ()*t.BlockSize()
 		m := t.SparseMemory(p.nnz)
@@ -131,7 +139,7 @@ func (b *null) UpdateStats(params []backend.Param) ([]sparse.Stats, error) {
 // GrowScores returns their length.
 func (b *null) GrowScores(w backend.Param) backend.Buffer {
 	v := weightOf(w)
-	return &nullBuffer{b, "growth scores", backend.F32, v.out / v.block * (v.in / v.block)}
+	return &nullBuffer{b, "growth scores", backend.F32, v.out / v.block * (v.in / v.block), 0}
 }
 
 // Record runs work.

@@ -144,11 +144,11 @@ __device__ inline void dense_product(char *shared, const Factor &a, const Factor
   __syncthreads();
 }
 
-// dense_finish hands the tile at (m, n) of C [rows, columns] to finish, four
-// outputs at a time where the rows of C allow it. repair(row, column, v) may
+// dense_finish hands the tile at (m, n) of C [rows, columns], whose rows are pitch
+// elements apart, to finish, four outputs at a time where the rows of C allow it. repair(row, column, v) may
 // change a sum that is NaN.
 template <class Finish, class Repair>
-__device__ inline void dense_finish(const char *shared, int m, int n, int rows, int columns, Finish finish, Repair repair) {
+__device__ inline void dense_finish(const char *shared, int m, int n, int rows, int columns, int pitch, Finish finish, Repair repair) {
   const float *c = reinterpret_cast<const float *>(shared);
 #pragma unroll 1
   for (int i = threadIdx.x; i < dense_side * dense_side / 4; i += 128) {
@@ -159,7 +159,7 @@ __device__ inline void dense_finish(const char *shared, int m, int n, int rows, 
     if (isnan(v[0] + v[1] + v[2] + v[3]))
       for (int j = 0; j < 4; j++)
         if (isnan(v[j]) && n + column + j < columns) v[j] = repair(m + row, n + column + j, v[j]);
-    if (columns % 4 == 0) {
+    if (pitch % 4 == 0 && n + column + 4 <= columns) {
       finish(m + row, n + column, v);
     } else {
       for (int j = 0; j < 4; j++)

@@ -73,10 +73,10 @@ __device__ inline Softmax softmax(const T *row, int c, int label, float at) {
 // first of several) of each row in result, and with grad replaces the logits by
 // scale (softmax - onehot).
 template <class T>
-__device__ inline void cross_entropy(float2 *result, T *logits, const int *labels, float scale, int rows, int c, bool grad,
+__device__ inline void cross_entropy(float2 *result, T *logits, const int *labels, float scale, int rows, int c, int pitch, bool grad,
                                      unsigned long long *bad) {
   for (int r = blockIdx.x; r < rows; r += gridDim.x) {
-    T *row = logits + (size_t)r * c;
+    T *row = logits + (size_t)r * pitch;
     int label = labels[r];
     if (label < 0 || label >= c) {
       if (label >= c && threadIdx.x == 0) report(bad, r, label);
