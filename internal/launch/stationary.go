@@ -36,7 +36,7 @@ func (s stationaryShape) infix() string {
 // outputs of which nnz blocks are active: what is smaller stays, inputs or sums,
 // or the other where one does not fit.
 func stationary(d Device, t, k, n, block, nnz int) (stationaryShape, bool) {
-	inputs, inputsFit := inputStationary(d, t, k, n, block)
+	inputs, inputsFit := inputStationary(d, t, k, n)
 	outputs, outputsFit := outputStationary(d, t, k, n, block, nnz)
 	if outputsFit && (k > n || !inputsFit) {
 		return outputs, true
@@ -48,7 +48,7 @@ func stationary(d Device, t, k, n, block, nnz int) (stationaryShape, bool) {
 // 16, two thread blocks to a multiprocessor if that leaves at least 32 (one loads
 // while the other multiplies). When the tokens do not fill the device, the outputs
 // are split.
-func inputStationary(d Device, t, k, n, block int) (s stationaryShape, ok bool) {
+func inputStationary(d Device, t, k, n int) (s stationaryShape, ok bool) {
 	row := 2*k + 16
 	fits := func(tile, blocks int) bool {
 		return tile*row <= d.SharedBytes-reservedShared && blocks*(tile*row+reservedShared) <= d.SharedPerSM
@@ -70,7 +70,7 @@ func inputStationary(d Device, t, k, n, block int) (s stationaryShape, ok bool) 
 		s.tile /= 2
 	}
 	s.shared = s.tile * row
-	items := n / min(block, 32)
+	items := n / 16
 	s.grid = Dim3{X: ceil(t, s.tile), Y: max(1, min(items, d.Multiprocessors/ceil(d.tokens(t), s.tile)))}
 	s.block.X = min(s.block.X, 32*max(4, items/s.grid.Y))
 	return s, true

@@ -99,10 +99,13 @@ func (m Machine) dsd(w, b backend.Param, t int, pre bool) Call {
 	c.reads("x", m.act(t*v.in), plan.Reads.X)
 	c.reads("weight", m.values(v)+v.view(v.out), plan.Reads.W)
 	if b != nil {
-		// Each store of sums reads its part: of 8 tokens, on dense.cuh of one.
+		// Each store of sums reads its part: of all tokens of a tile, of 8, on dense.cuh of one.
 		times := (t + 7) / 8
-		if v.block <= 1 {
+		switch {
+		case v.block <= 1:
 			times = t
+		case plan.Family == launch.Fragments && !plan.OutputStationary:
+			times = plan.Reads.W
 		}
 		c.reads("bias", f32*int64(v.out), times)
 	}

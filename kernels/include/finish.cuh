@@ -1,7 +1,27 @@
 // What the products do with their sums: they come four outputs of one token at a
-// time (operator(), n and the row length are multiples of 4) or one by one.
+// time (operator(), n and the row length are multiples of 4), one by one, or a warp's
+// at once (before(), after()).
 #pragma once
 #include "numbers.cuh"
+
+// A warp's sums of 16 MT tokens and 16 outputs are float [MT][2][4]: of the tokens
+// token + 8 r, r < 2 MT, a lane has the outputs n to n + 3, and those of r are at
+// [r / 2][0 and 1][2 (r % 2) and the next]. before() loads what after() needs, which
+// stores the tokens that there are.
+template <int MT>
+using WarpSums = float[MT][2][4];
+
+// store_row stores four values where row < rows.
+__device__ inline void store_row(bf16 *to, const float (&v)[4], int row, int rows) {
+  asm volatile("{.reg .pred p; setp.lt.s32 p, %3, %4; @p st.global.v2.u32 [%0], {%1, %2};}" ::"l"(to), "r"(pack(v[0], v[1])),
+               "r"(pack(v[2], v[3])), "r"(row), "r"(rows) : "memory");
+}
+
+// load_row loads four where row < rows.
+__device__ inline void load_row(uint2 &v, const bf16 *from, int row, int rows) {
+  asm volatile("{.reg .pred p; setp.lt.s32 p, %3, %4; @p ld.global.v2.u32 {%0, %1}, [%2];}"
+               : "+r"(v.x), "+r"(v.y) : "l"(from), "r"(row), "r"(rows) : "memory");
+}
 
 // DsdFinish ends a forward product: y [T, width] = sums + bias; with pre: pre = sums + bias, y = gelu(pre).
 // bias, y and pre may be null.
@@ -25,6 +45,36 @@ struct DsdFinish {
       for (int i = 0; i < 4; i++) v[i] = fast_gelu(v[i]);
     }
     if (y) *reinterpret_cast<uint2 *>(y + at) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
+  }
+
+  template <int MT>
+  __device__ float4 before(int, int, int n, bool last) const {
+    return bias && last ? *reinterpret_cast<const float4 *>(bias + n) : float4{};
+  }
+
+  template <int MT>
+  __device__ void after(float4 b, const WarpSums<MT> &sums, int token, int tokens, int n) const {
+    size_t at = (size_t)token * width + n;
+    int rows = tokens - token;
+    auto each = [&](auto f) {
+      unrolled<2 * MT>([&](auto tile) {
+        constexpr int r = tile.value, m = r / 2, i = r % 2 * 2;
+        float v[4] = {sums[m][0][i] + b.x, sums[m][0][i + 1] + b.y, sums[m][1][i] + b.z, sums[m][1][i + 1] + b.w};
+        f(8 * r, v);
+        at += 8 * width;
+      });
+    };
+    if (!pre) {
+      each([&](int row, float(&v)[4]) { store_row(y + at, v, row, rows); });
+      return;
+    }
+    int both = y ? rows : 0;
+    each([&](int row, float(&v)[4]) {
+      store_row(pre + at, v, row, rows);
+#pragma unroll
+      for (int i = 0; i < 4; i++) v[i] = fast_gelu(v[i]);
+      store_row(y + at, v, row, both);
+    });
   }
 
   __device__ void one(int token, int n, float v) const {
@@ -56,6 +106,45 @@ struct DdsFinish {
       for (int i = 0; i < 4; i++) v[i] = change(v[i], o[i]);
     }
     *reinterpret_cast<uint2 *>(dx + at) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
+  }
+
+  template <int MT>
+  struct Rows {
+    uint2 old[2 * MT];
+  };
+
+  template <int MT>
+  __device__ Rows<MT> before(int token, int tokens, int n, bool last) const {
+    Rows<MT> b{};
+    if (mode && last) {
+      const bf16 *from = (mode == 1 ? dx : pre) + (size_t)token * width + n;
+#pragma unroll
+      for (int r = 0; r < 2 * MT; r++, from += 8 * width) load_row(b.old[r], from, 8 * r, tokens - token);
+    }
+    return b;
+  }
+
+  template <int MT>
+  __device__ void after(const Rows<MT> &b, const WarpSums<MT> &sums, int token, int tokens, int n) const {
+    bf16 *to = dx + (size_t)token * width + n;
+    int rows = tokens - token;
+    auto each = [&](auto change) {
+      unrolled<2 * MT>([&](auto tile) {
+        constexpr int r = tile.value, m = r / 2, i = r % 2 * 2;
+        float v[4] = {sums[m][0][i], sums[m][0][i + 1], sums[m][1][i], sums[m][1][i + 1]};
+        float old[4] = {low(b.old[r].x), high(b.old[r].x), low(b.old[r].y), high(b.old[r].y)};
+#pragma unroll
+        for (int j = 0; j < 4; j++) v[j] = change(v[j], old[j]);
+        store_row(to, v, 8 * r, rows);
+        to += 8 * width;
+      });
+    };
+    if (mode == 0)
+      each([](float v, float) { return v; });
+    else if (mode == 1)
+      each([](float v, float old) { return v + old; });
+    else
+      each([](float v, float old) { return v * fast_gelu_slope(old); });
   }
 
   __device__ void one(int token, int n, float v) const {

@@ -9,8 +9,9 @@
 // A block of threads keeps `tile` tokens (16, 32 or 64) of `in` in shared
 // memory, all K columns of them, so that each is read once; the active blocks
 // stream past, 16 bytes a lane, straight from L2 into registers. A warp takes
-// one item at a time, all tokens of min(B, 32) outputs, and the next one from a
-// counter when it is done, so that groups of different lengths even out.
+// one item at a time, all tokens of 16 outputs, of which it has the first eight
+// steps' weights in registers before it begins: as a step's have been used, those
+// of the item after it are asked for.
 //
 //   launch: grid (ceil(T/tile), any), block a multiple of 32 up to 512,
 //   dynamic shared memory tile (2K + 16) bytes. Rows of 2K + 16 bytes start in
@@ -57,149 +58,153 @@ __device__ inline void load_tile(const StationaryArgs &a, char *tile) {
     for (int c = threadIdx.x % 32; c < a.k / 8; c += 32) copy16(to + 16 * c, from + (there ? 8 * c : 0), there ? 16 : 0);
   }
   copy_commit();
-  copy_wait<0>();
 }
 
-// Item is a warp's next work: all tokens of min(B, 32) outputs. Finding its
-// blocks takes three loads that depend on each other (bounds, slots, inner
-// indices), so they are issued while the items before it are computed.
-struct Item {
-  int i;             // which one; beyond the last: none
-  int begin, end;    // entries of its group in the view
-  int slot, column;  // of this lane's entry, begin + lane
+// Piece is the steps of an item whose weights a warp has in registers at once: all, or
+// those that are left. Finding them takes loads that depend on each other (bounds,
+// slots, inner indices), so each is issued a piece before what needs it.
+struct Piece {
+  int of, part; // number of the weight, and which 16 outputs of their group
+  int steps;    // 0 of an item without an active block
+  bool last;    // of its item
+  int slot;     // of this lane's active block
 };
 
-// input_blocks adds up to 32 active blocks to acc; lane j knows slot and
-// column of the j-th. half says which 32 outputs of the group.
-template <int B, int MT>
-__device__ inline void input_blocks(const StationaryArgs &a, unsigned at, unsigned stride, int slot, int column, int count, int half,
-                                     float (&acc)[MT][B < 32 ? 2 : 4][4]) {
-  constexpr int Q = B < 32 ? 1 : 2; // tiles of 16 outputs
-  constexpr int steps = B / 16;
-  // The next step's weights, of small blocks the next two steps', are under way
-  // while one is used, as far as 128 registers go.
-  constexpr int depth = Q == 1 ? 3 : 2;
-  uint4 w[depth][Q];
-  auto fetch = [&](uint4(&to)[Q], int step) {
-    int s = __shfl_sync(~0u, slot, step / steps);
-    const uint4 *from = reinterpret_cast<const uint4 *>(a.weight) + (size_t)s * (B * B / 8) + threadIdx.x % 32;
-#pragma unroll
-    for (int q = 0; q < Q; q++) to[q] = __ldg(from + ((2 * half + q) * steps + step % steps) * 32);
-  };
-  int last = count * steps;
-#pragma unroll
-  for (int d = 0; d < depth - 1; d++)
-    if (d < last) fetch(w[d], d);
-  for (int step = 0; step < last; step++) {
-    if (step + depth - 1 < last) fetch(w[depth - 1], step + depth - 1);
-    unsigned from = at + __shfl_sync(~0u, column, step / steps) * (2 * B) + step % steps * 32;
-    // Of small blocks all fragments of the tokens are on their way at once.
-    constexpr int batch = Q == 1 ? MT : 1;
-#pragma unroll
-    for (int m = 0; m < MT; m += batch) {
-      unsigned x[batch][4];
-#pragma unroll
-      for (int i = 0; i < batch; i++) ldmatrix4(x[i], from + (m + i) * 16 * stride);
-#pragma unroll
-      for (int i = 0; i < batch; i++)
-#pragma unroll
-        for (int q = 0; q < Q; q++) {
-          mma(acc[m + i][2 * q], x[i], w[0][q].x, w[0][q].y);
-          mma(acc[m + i][2 * q + 1], x[i], w[0][q].z, w[0][q].w);
-        }
-    }
-#pragma unroll
-    for (int d = 0; d < depth - 1; d++)
-#pragma unroll
-      for (int q = 0; q < Q; q++) w[d][q] = w[d + 1][q];
-  }
+// fetch loads a lane's part of a tile of weights where step < steps.
+__device__ inline void fetch(uint4 &w, const uint4 *from, int step, int steps) {
+  asm volatile("{.reg .pred p; setp.lt.s32 p, %5, %6; @p ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];}"
+               : "+r"(w.x), "+r"(w.y), "+r"(w.z), "+r"(w.w) : "l"(from), "r"(step), "r"(steps));
 }
 
-// input_tile runs all items of this block of threads with MT tiles of 16
-// tokens. finish(token, n, v) takes the sums of outputs n to n + 3.
-template <int B, int MT, class Finish>
-__device__ inline void input_tile(const StationaryArgs &a, char *shared, int *next, Finish finish) {
-  constexpr int out = B < 32 ? B : 32;
-  int lane = threadIdx.x % 32, items = a.n / out;
+// offset returns from + n units of so many bytes: one instruction.
+__device__ inline const char *offset(const void *from, unsigned n, unsigned bytes) {
+  const char *to;
+  asm("mad.wide.u32 %0, %1, %2, %3;" : "=l"(to) : "r"(n), "r"(bytes), "l"(from));
+  return to;
+}
+
+// input_tile runs all items of this thread block with MT tiles of 16 tokens. The items
+// of S weights follow each other, and a warp takes one in as many as there are warps.
+// source(i) are the arguments of weight i, finish(i) takes its sums.
+template <int B, int MT, int S, class Source, class Finish>
+__device__ inline void input_tile(Source source, Finish finish, const char *shared) {
+  constexpr int parts = B / 16; // items of a group, and steps of an active block
+  constexpr int ahead = 8;      // steps of a piece, at most
+  const StationaryArgs a = source(0);
+  int lane = threadIdx.x % 32, warps = blockDim.x / 32, units = gridDim.y * warps;
+  int each = a.n / 16, items = S * each, item = blockIdx.y * warps + threadIdx.x / 32;
   unsigned stride = 2 * a.k + 16;
   // The lane's row and column of ldmatrix: tokens 0-7, 8-15, then the same 8 columns on.
   unsigned at = shared_address(shared) + (lane % 16) * stride + lane / 16 * 16;
-  auto claim = [&](Item &t) {
-    int i = 0;
-    if (lane == 0) i = atomicAdd(next, 1);
-    t.i = __shfl_sync(~0u, i, 0) * gridDim.y + blockIdx.y;
-    if (t.i < items) {
-      t.begin = __ldg(a.ptr + t.i / (B / out));
-      t.end = __ldg(a.ptr + t.i / (B / out) + 1);
-    }
-  };
-  auto slots = [&](Item &t) {
-    if (t.i < items && lane < t.end - t.begin) t.slot = __ldg(a.slots + t.begin + lane);
-  };
-  auto columns = [&](Item &t) {
-    if (t.i < items && lane < t.end - t.begin) t.column = __ldg(a.inner + t.slot);
-  };
-  Item now{}, then{}, later{};
-  claim(now);
-  claim(then);
-  slots(now);
-  columns(now);
-  while (now.i < items) {
-    claim(later);
-    slots(then);
-    float acc[MT][out / 8][4];
+  auto weight_of = [&](int i) {
+    int of = 0;
 #pragma unroll
-    for (int m = 0; m < MT; m++)
-#pragma unroll
-      for (int q = 0; q < out / 8; q++)
-#pragma unroll
-        for (int r = 0; r < 4; r++) acc[m][q][r] = 0;
-    int half = now.i % (B / out);
-    input_blocks<B, MT>(a, at, stride, now.slot, now.column, min(32, now.end - now.begin), half, acc);
-    for (int base = now.begin + 32; base < now.end; base += 32) {
-      int slot = 0, column = 0, count = min(32, now.end - base);
-      if (lane < count) {
-        slot = __ldg(a.slots + base + lane);
-        column = __ldg(a.inner + slot);
+    for (int s = 1; s < S; s++) of += i >= s * each;
+    return of;
+  };
+
+  // The bounds of the next 32 items, one a lane; the next one is number `nth` of them, of which
+  // so many steps are in a piece already.
+  int begin = 0, end = 0, nth = 32, next = item, taken = 0;
+  auto piece = [&] {
+    Piece p{};
+    if (next >= items) return p;
+    if (nth == 32) {
+      nth = 0;
+      int i = next + lane * units, of = weight_of(i);
+      if (i < items) {
+        const int *ptr = source(of).ptr + (i - of * each) / parts;
+        begin = __ldg(ptr);
+        end = __ldg(ptr + 1);
       }
-      input_blocks<B, MT>(a, at, stride, slot, column, count, half, acc);
     }
-    columns(then);
-    unrolled<2 * MT>([&](auto tile) {
-      constexpr int m = tile.value / 2, row = tile.value % 2;
-      int token = blockIdx.x * a.tile + 8 * tile.value + lane / 4;
-      if (token < a.tokens) {
+    int first = __shfl_sync(~0u, begin, nth), steps = (__shfl_sync(~0u, end, nth) - first) * parts - taken;
+    p.of = weight_of(next);
+    p.part = (next - p.of * each) % parts;
+    p.steps = min(steps, ahead);
+    p.last = steps <= ahead;
+    if (lane < p.steps / parts) p.slot = __ldg(source(p.of).slots + first + taken / parts + lane);
+    taken += ahead;
+    if (p.last) taken = 0, next += units, nth++;
+    return p;
+  };
+  auto columns = [&](const Piece &p) { return lane < p.steps / parts ? __ldg(source(p.of).inner + p.slot) : 0; };
+  auto weights = [&](const Piece &p, int block) { // of an active block of the piece
+    const bf16 *w = source(p.of).weight + (p.part * parts * 32 + lane) * 8;
+    return reinterpret_cast<const uint4 *>(offset(w, __shfl_sync(~0u, p.slot, block), B * B * sizeof(bf16)));
+  };
+
+  uint4 w[ahead] = {};
+  float acc[MT][2][4] = {};
+  Piece now = piece(), then = piece();
+  int column = columns(now);
 #pragma unroll
-        for (int q = 0; q < out / 16; q++) {
-          float v[4] = {acc[m][2 * q][2 * row], acc[m][2 * q][2 * row + 1], acc[m][2 * q + 1][2 * row], acc[m][2 * q + 1][2 * row + 1]};
-          finish(token, now.i * out + 16 * q + lane % 4 * 4, v);
+  for (int e = 0; e < ahead / parts; e++) {
+    const uint4 *from = weights(now, e);
+#pragma unroll
+    for (int j = 0; j < parts; j++) fetch(w[e * parts + j], from + 32 * j, e * parts, now.steps);
+  }
+  copy_wait<0>();
+  __syncthreads();
+  while (item < items) {
+    Piece later = piece();
+    int following = columns(then);
+    auto ends = finish(now.of);
+    int token = blockIdx.x * a.tile + lane / 4, n = (item - now.of * each) * 16 + lane % 4 * 4;
+    auto before = ends.template before<MT>(token, a.tokens, n, now.last);
+    unsigned from = at + __shfl_sync(~0u, column, 0) * (2 * B);
+    unrolled<ahead / parts>([&](auto block) {
+      constexpr int e = block.value;
+      unsigned x_at = from;
+      if (e + 1 < ahead / parts) from = at + __shfl_sync(~0u, column, e + 1) * (2 * B);
+      if (e * parts < now.steps) {
+#pragma unroll
+        for (int j = 0; j < parts; j++) {
+          constexpr int batch = MT < 2 ? MT : 2;
+#pragma unroll
+          for (int m = 0; m < MT; m += batch) {
+            unsigned x[batch][4];
+#pragma unroll
+            for (int i = 0; i < batch; i++) ldmatrix4(x[i], x_at + 32 * j + (m + i) * 16 * stride);
+#pragma unroll
+            for (int i = 0; i < batch; i++) {
+              mma(acc[m + i][0], x[i], w[e * parts + j].x, w[e * parts + j].y);
+              mma(acc[m + i][1], x[i], w[e * parts + j].z, w[e * parts + j].w);
+            }
+          }
         }
       }
+      const uint4 *tiles = weights(then, e);
+#pragma unroll
+      for (int j = 0; j < parts; j++) fetch(w[e * parts + j], tiles + 32 * j, e * parts, then.steps);
     });
+    if (now.last) {
+      ends.template after<MT>(before, acc, token, a.tokens, n);
+      item += units;
+#pragma unroll
+      for (int m = 0; m < MT; m++)
+#pragma unroll
+        for (int j = 0; j < 2; j++)
+#pragma unroll
+          for (int r = 0; r < 4; r++) acc[m][j][r] = 0;
+    }
+    column = following;
     now = then;
     then = later;
   }
 }
 
 // input_stationary_products is the whole kernel for S weights of equal shapes that
-// share `in`, one after the other past the tile; a warp goes on to the next weight
-// when no items are left of one. source(i) are the arguments of the i-th, finish(i)
-// takes its sums.
+// share `in`. source(i) are the arguments of the i-th, finish(i) takes its sums
+// (finish.cuh).
 template <int B, int S, class Source, class Finish>
 __device__ inline void input_stationary_products(Source source, Finish finish) {
   extern __shared__ __align__(16) char shared[];
-  __shared__ int next[S];
-  if (threadIdx.x < S) next[threadIdx.x] = 0;
   load_tile(source(0), shared);
-  __syncthreads();
-  // A copy of the code for each weight: its pointers then need no registers.
-  auto all = [&](auto tiles) {
-    unrolled<S>([&](auto i) { input_tile<B, tiles.value>(source(i.value), shared, next + i.value, finish(i.value)); });
-  };
   switch (source(0).tile) {
-  case 64: all(index_constant<4>{}); break;
-  case 32: all(index_constant<2>{}); break;
-  default: all(index_constant<1>{}); break;
+  case 64: input_tile<B, 4, S>(source, finish, shared); break;
+  case 32: input_tile<B, 2, S>(source, finish, shared); break;
+  default: input_tile<B, 1, S>(source, finish, shared); break;
   }
 }
 
