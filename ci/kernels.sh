@@ -8,6 +8,7 @@ set -euo pipefail
 . "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
 . ci/versions.sh
+. ci/packages.sh
 must_not_spill='dsd_*|dds_*|sdd_*' # what a training step spends its time in
 targets='sm_80 sm_90a'
 jobs=$(nproc)
@@ -19,8 +20,8 @@ toolkit() {
   local tool settings
   for tool in make g++; do
     command -v $tool >/dev/null && continue
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then die "found no $tool, expected it for nvcc"; fi
-    { apt-get update -q && apt-get install -yq $tool; } >&2
+    can_install || die "found no $tool, expected it for nvcc"
+    apt_install $tool
   done
   settings=$(ci/cuda-toolkit.sh --pinned --env) || exit 1
   eval "$settings"

@@ -6,18 +6,19 @@ set -euo pipefail
 . "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
 . ci/versions.sh
+. ci/packages.sh
 one_of -- "$@"
 missing=""
 command -v gcc >/dev/null || missing="gcc libc6-dev"
 command -v pkg-config >/dev/null || missing="$missing pkg-config"
 pkg-config --exists openblas 2>/dev/null || missing="$missing libopenblas-dev"
 if [ -n "$missing" ]; then
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+  if ! can_install; then
     echo "openblas: SKIPPED: found no$missing, and cannot install it here"
     exit 0
   fi
   # shellcheck disable=SC2086 # several packages
-  { apt-get update -q && apt-get install -yq --no-install-recommends $missing; } >&2 || { echo "openblas: SKIPPED: could not install$missing"; exit 0; }
+  apt_install $missing || { echo "openblas: SKIPPED: could not install$missing"; exit 0; }
 fi
 export CGO_ENABLED=1
 scratch=$(mktemp -d)

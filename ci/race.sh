@@ -5,9 +5,10 @@ set -uo pipefail
 . "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.." || exit
 one_of -- "$@"
+. ci/packages.sh
 if ! command -v gcc >/dev/null; then
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    apt-get update -q && apt-get install -yq gcc libc6-dev
+  if can_install; then
+    apt_install gcc libc6-dev
   else
     echo "race.sh: found no gcc, expected one (the race detector needs cgo)" >&2
     exit 1

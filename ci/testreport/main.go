@@ -1,12 +1,13 @@
 // Testreport reads the output of `go test -json` on standard input and prints
 // it for a person: a line for each package, the output of each failed test, and
-// at the end every skipped test with its reason, so that no skipped test passes
-// for a passed one. It exits with 1 when a test or a package failed, or when no
-// test ran at all.
+// at the end the slowest tests and every skipped test with its reason, so that no
+// skipped test passes for a passed one. It exits with 1 when a test or a package
+// failed, or when no test ran at all.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -31,10 +32,20 @@ type report struct {
 	output                  map[string][]string // of tests still running, by package and test
 	builds                  map[string][]string // compiler output by import path
 	skips                   []string
+	slow                    []duration
 	passed, failed, skipped int
 	failedPackages          int
 	sawTest                 map[string]bool
 }
+
+// duration is how long a test took with all its subtests, in seconds.
+type duration struct {
+	test    string
+	seconds float64
+}
+
+// slowest is how many of the slowest tests are named.
+const slowest = 20
 
 func main() {
 	r := &report{out: os.Stdout, output: map[string][]string{}, builds: map[string][]string{}, sawTest: map[string]bool{}}
@@ -92,6 +103,9 @@ func (r *report) add(e event) {
 		return
 	}
 	r.sawTest[e.Package] = true
+	if !strings.Contains(e.Test, "/") && e.Elapsed >= 1 {
+		r.slow = append(r.slow, duration{key, e.Elapsed})
+	}
 	switch e.Action {
 	case "pass":
 		r.passed++
@@ -141,6 +155,13 @@ func reason(text []string) string {
 
 // finish prints the summary and says whether everything passed.
 func (r *report) finish() bool {
+	if len(r.slow) > 0 {
+		slices.SortFunc(r.slow, func(a, b duration) int { return cmp.Compare(b.seconds, a.seconds) })
+		fmt.Fprintf(r.out, "\nslowest:\n")
+		for _, d := range r.slow[:min(slowest, len(r.slow))] {
+			fmt.Fprintf(r.out, "  %6.1f s  %s\n", d.seconds, d.test)
+		}
+	}
 	if len(r.skips) > 0 {
 		slices.Sort(r.skips)
 		fmt.Fprintf(r.out, "\nskipped:\n")

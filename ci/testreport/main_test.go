@@ -28,6 +28,10 @@ func TestVerdicts(t *testing.T) {
 		{"skip is shown with its reason", pass + `{"Action":"output","Package":"p","Test":"TestB","Output":"    b_test.go:3: no data\n"}
 {"Action":"skip","Package":"p","Test":"TestB"}
 `, true, "p TestB: b_test.go:3: no data"},
+		{"slow tests are named, the slowest first", pass + `{"Action":"pass","Package":"p","Test":"TestD","Elapsed":2}
+{"Action":"pass","Package":"p","Test":"TestE","Elapsed":30.5}
+{"Action":"pass","Package":"p","Test":"TestE/part","Elapsed":30}
+`, true, "slowest:\n    30.5 s  p TestE\n     2.0 s  p TestD\n\n"},
 		{"failed test", pass + `{"Action":"output","Package":"p","Test":"TestC","Output":"got 1\n"}
 {"Action":"fail","Package":"p","Test":"TestC"}
 {"Action":"fail","Package":"p"}
