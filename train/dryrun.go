@@ -26,7 +26,8 @@ type Dry struct {
 }
 
 // DryRun makes every check that Run makes before its first step, and writes
-// nothing. A device without the memory is no error of its own: see Dry.Device.
+// nothing. A device without the memory is no error of its own: see Dry.Device. With
+// open nil the device, and what depends on it, is not looked at.
 func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
 	if c.OutputDir == "" {
 		c.OutputDir = defaultOutputDir(c, time.Now())
@@ -97,6 +98,9 @@ func (d *Dry) account(open Opener) (err error) {
 	p := d.Plan
 	if d.Estimate, err = p.estimateCost(); err != nil {
 		return err
+	}
+	if open == nil {
+		return nil
 	}
 	b, err := open(p.Config.Device, p.Config.Precision, p.Config.Threads)
 	if err != nil {

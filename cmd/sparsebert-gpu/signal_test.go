@@ -58,13 +58,20 @@ func begin(t *testing.T, cmd *exec.Cmd, dir string) *bytes.Buffer {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	awaitMetrics(t, cmd, dir)
+	return &out
+}
+
+// awaitMetrics waits until a run of a process that goes on has written a log line.
+func awaitMetrics(t *testing.T, cmd *exec.Cmd, dir string) {
+	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl")); err == nil && len(text) > 0 {
-			return &out
+			return
 		}
 		if time.Now().After(deadline) {
 			_ = cmd.Process.Kill()
-			t.Fatalf("no log line after a minute: %s", out.String())
+			t.Fatalf("%s: no log line after a minute: %s", dir, cmd.Stderr)
 		}
 	}
 }

@@ -3,8 +3,12 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 
+	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
@@ -17,6 +21,9 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
+// runFlag names the flag for one run of a sweep.
+const runFlag = "run"
+
 // maxJobs is the largest number of runs at a time.
 const maxJobs = 256
 
@@ -25,6 +32,9 @@ func sweepCommand() *cli.Command {
 		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "folder of the sweep: `DIR`/runs/NAME/, results.jsonl (needed to run)"},
 		&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: 1, Usage: "runs at a time, which share the cores"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "check every run, print what the sweep would take, write nothing"},
+		&cli.StringFlag{Name: "shard", Usage: "`I/N`: this is process I of N that share the sweep and its folder, on any number of machines; it begins with every N-th run"},
+		&cli.StringFlag{Name: "launcher", Usage: "start each run as a job with this `COMMAND`, such as \"srun -n1\"; --jobs are how many at a time"},
+		&cli.StringFlag{Name: runFlag, Usage: "make the run `NAME` only, beside other processes: what --launcher starts"},
 		&cli.BoolFlag{Name: "list", Usage: "print the runs and how far they are, also while the sweep runs; write nothing"},
 	}
 	flags = append(flags, settingFlags(settings.Of(settings.Sweep)...)...)
@@ -61,21 +71,27 @@ func sweepAction(c *cli.Context) error {
 		return usage.Errorf("sweep: %s: %s", key, wrong)
 	}
 	log := progress.NewLog(c.App.ErrWriter, ours.Quiet, ours.JSONLogs)
-	if !c.Bool("list") { // which needs no device, and the GPU may be busy with the sweep
+	s := &sweep.Sweep{File: file, Out: c.String("out"), Jobs: c.Int("jobs")}
+	if err := besideOthers(c, s, ours); err != nil {
+		return err
+	}
+	jobs := s.Jobs
+	if s.Launch != nil {
+		jobs = 1 // each has the cores that its launcher gives it
+	}
+	if !c.Bool("list") && s.Launch == nil { // which need no device, and the GPU may be busy with the sweep
 		if err := device.UseHelper(c.Context, ours.Device, func(note string) { log.Warn().Msg(note) }); err != nil {
 			return err
 		}
 	}
 	devices, err := devices.OnPath(ours.CPUPath)
-	if err != nil {
+	if err != nil && s.Launch == nil {
 		return err
 	}
-	jobs := c.Int("jobs")
-	runs, err := file.Runs(func(run *train.Config) { override(c, run, ours, jobs) })
-	if err != nil {
+	s.Open = devices.Open
+	if s.Runs, err = file.Runs(func(run *train.Config) { override(c, run, ours, jobs) }); err != nil {
 		return err
 	}
-	s := &sweep.Sweep{File: file, Runs: runs, Out: c.String("out"), Jobs: jobs, Open: devices.Open}
 	if s.Out == "" && !c.Bool("dry-run") && !c.Bool("list") {
 		return usage.Errorf("sweep: no --out given")
 	}
@@ -96,23 +112,95 @@ func sweepAction(c *cli.Context) error {
 		}
 		return preview.Write(c.App.Writer)
 	}
+	err = carryOut(c, s, ours, log)
+	if err != nil && ours.JSONLogs {
+		err = loggedError{err, log}
+	}
+	return err
+}
+
+// carryOut makes the runs of a sweep, or the one that is asked for.
+func carryOut(c *cli.Context, s *sweep.Sweep, ours train.Config, log zerolog.Logger) error {
 	ctx, cancel, err := train.WithMaxTime(c.Context, ours.MaxTime)
 	if err != nil {
 		return err
 	}
 	defer cancel()
 	stdout := exit.KeepWriting(c.App.Writer)
-	watch := progress.NewSweep(log, c.App.ErrWriter, runs, ours)
+	watch := progress.NewSweep(log, c.App.ErrWriter, s.Runs, ours)
 	s.Watch = watch
+	if name := c.String(runFlag); name != "" {
+		err = s.DoRun(ctx, name)
+		watch.Close()
+		return err
+	}
 	err = s.Do(ctx)
 	watch.Close()
 	if err == nil || errors.Is(err, sweep.ErrFailed) {
 		err = cmp.Or(err, s.WriteGroups(stdout))
 	}
-	if err != nil && ours.JSONLogs {
-		err = loggedError{err, log}
-	}
 	return err
+}
+
+// besideOthers reads the flags of a sweep at which several processes are.
+func besideOthers(c *cli.Context, s *sweep.Sweep, ours train.Config) (err error) {
+	if c.IsSet(runFlag) {
+		for _, name := range []string{"jobs", "shard", "launcher", "list", "dry-run"} {
+			if c.IsSet(name) {
+				return usage.Errorf("sweep: found --%s and --%s, expected one of them: --%s makes one run in this process", runFlag, name, runFlag)
+			}
+		}
+		if c.String(runFlag) == "" {
+			return usage.Errorf("sweep: --%s: found no name, expected that of a run; --list prints them", runFlag)
+		}
+	}
+	if c.IsSet("shard") {
+		if s.Shard, err = sweep.ParseShard(c.String("shard")); err != nil {
+			return err
+		}
+	}
+	if c.IsSet("launcher") {
+		job, err := jobCommand(c, ours)
+		if err != nil {
+			return err
+		}
+		s.Launch, err = sweep.NewLauncher(c.String("launcher"), job)
+		return err
+	}
+	return nil
+}
+
+// jobCommand is this program, as a job of the sweep that is to be named at its end.
+func jobCommand(c *cli.Context, ours train.Config) ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program's file: %w", err)
+	}
+	file, err := filepath.Abs(c.Args().First())
+	if err != nil {
+		return nil, fmt.Errorf("find the sweep's file: %w", err)
+	}
+	out, err := filepath.Abs(c.String("out"))
+	if err != nil {
+		return nil, fmt.Errorf("find the sweep's folder: %w", err)
+	}
+	job := []string{self, "sweep", file, "--out", out, "--quiet"}
+	for _, s := range settings.Of(settings.Sweep) {
+		if _, ofTheLog := s.Default.(bool); !c.IsSet(s.Flag()) || ofTheLog || s.Key == "max_time" { // at whose end jobs are told
+			continue
+		}
+		values, list := s.Pointer(&ours).(*[]string)
+		if !list {
+			values = &[]string{c.String(s.Flag())}
+		}
+		for _, value := range *values {
+			if value == "-" {
+				return nil, usage.Errorf("sweep: %s: found standard input, expected files: every job of a --launcher reads them", s.Key)
+			}
+			job = append(job, "--"+s.Flag()+"="+value)
+		}
+	}
+	return append(job, "--"+runFlag), nil
 }
 
 // override puts what the command line says into a run.

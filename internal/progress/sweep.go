@@ -32,6 +32,7 @@ type Sweep struct {
 	before         float64            // of done, by earlier processes
 	runs, finished int
 	running        map[string]*mpb.Bar // of each run here
+	launched       map[string]bool     // runs that are jobs
 	began, told    time.Time
 }
 
@@ -44,7 +45,7 @@ const barUnits = 1000
 // NewSweep shows a sweep of runs on w, which has bars if it is a [Screen] on a terminal and c does
 // not ask for quiet or JSON.
 func NewSweep(log zerolog.Logger, w io.Writer, runs []*sweep.Run, c train.Config) *Sweep {
-	watch := &Sweep{log: log, flops: map[string]float64{}, running: map[string]*mpb.Bar{}, runs: len(runs), began: clock.Now(), told: clock.Now()}
+	watch := &Sweep{log: log, flops: map[string]float64{}, running: map[string]*mpb.Bar{}, launched: map[string]bool{}, runs: len(runs), began: clock.Now(), told: clock.Now()}
 	for _, r := range runs {
 		flops, err := train.RunFLOPs(r.Config)
 		if err != nil {
@@ -116,6 +117,14 @@ func (w *Sweep) Running(r *sweep.Run) train.Observer {
 	return &sweepRun{w: w, name: r.Name, load: newStageLog(w.log)}
 }
 
+// Launched implements sweep.Observer.
+func (w *Sweep) Launched(r *sweep.Run) {
+	w.log.Info().Str("run", r.Name).Msg("launching its job")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.launched[r.Name] = true
+}
+
 // Finished implements sweep.Observer.
 func (w *Sweep) Finished(r *sweep.Run, result sweep.Result, here bool) {
 	w.mu.Lock()
@@ -133,6 +142,11 @@ func (w *Sweep) Finished(r *sweep.Run, result sweep.Result, here bool) {
 	e := w.log.Info()
 	if result.Status != sweep.Done {
 		e = w.log.Warn().Str("error", result.Error)
+	}
+	switch {
+	case w.launched[r.Name]: // nobody counted its steps
+		w.add(w.flops[r.Name])
+	case result.Status != sweep.Done:
 		w.add(w.flops[r.Name] - result.FLOPs) // nothing of it is left to do
 	}
 	if result.MLMLoss != nil {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -84,6 +85,10 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 	if s.results, err = readResults(s.path(ResultsName)); err != nil {
 		return nil, err
 	}
+	s.again = map[string]bool{}
+	for name, found := range s.results {
+		s.again[name] = found.Status == Failed
+	}
 	configs, err := s.checkRuns(s.config)
 	if err != nil {
 		return nil, err
@@ -133,14 +138,17 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 		if err != nil {
 			return nil, err
 		}
-		if data[string(key)] || !r.ready() { // which reads what its candidates read
+		if data[string(key)] || !r.ready() || s.busy(r) { // a waiting one reads what its candidates read
 			continue
 		}
-		data[string(key)] = true
 		d, err := s.dryRun(ctx, r, c)
+		if errors.Is(err, checkpoint.ErrInUse) && s.busy(r) {
+			continue // whoever is at it has checked it
+		}
 		if err != nil {
 			return nil, err
 		}
+		data[string(key)] = true
 		texts[textOf(c)] = d.Plan.Text.Fingerprint
 		p.warnText(r, d.Plan)
 	}
@@ -154,19 +162,26 @@ func (s *Sweep) Check(ctx context.Context) (*Preview, error) {
 	for _, bytes := range memory {
 		p.MemoryOfJobs += bytes
 	}
-	if largest == nil || s.results[largest.Name] != nil {
+	if largest == nil || s.results[largest.Name] != nil || s.Launch != nil || s.busy(largest) {
 		return p, nil
 	}
 	d, err := s.dryRun(ctx, largest, configs[largest])
+	if errors.Is(err, checkpoint.ErrInUse) && s.busy(largest) {
+		return p, nil
+	}
 	if err != nil {
 		return p, err
 	}
 	return p, d.FitsHost(memory)
 }
 
-// dryRun checks one run against its data and device.
+// dryRun checks one run against its data and device. The device of a job is another machine's.
 func (s *Sweep) dryRun(ctx context.Context, r *Run, c train.Config) (*train.Dry, error) {
-	d, err := train.DryRun(ctx, c, s.Open)
+	open := s.Open
+	if s.Launch != nil {
+		open = nil
+	}
+	d, err := train.DryRun(ctx, c, open)
 	if err == nil && d.Device != nil {
 		err = d.Device.Err()
 	}
@@ -180,6 +195,9 @@ func (s *Sweep) checkRuns(config func(*Run) (train.Config, error)) (map[*Run]tra
 	configs := map[*Run]train.Config{}
 	check := func(r *Run) error {
 		c, err := config(r)
+		if err != nil && s.busy(r) {
+			c, err = s.settings(r), nil // whoever is at it was changing its folder
+		}
 		if err != nil {
 			return ofRun(r, err)
 		}

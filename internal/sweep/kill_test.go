@@ -22,6 +22,7 @@ const (
 	childFile = "SWEEP_TEST_FILE"
 	childOut  = "SWEEP_TEST_OUT"
 	childJobs = "SWEEP_TEST_JOBS"
+	childPart = "SWEEP_TEST_SHARD" // i/n, or empty
 )
 
 func TestMain(m *testing.M) {
@@ -45,6 +46,11 @@ func child(file string) int {
 				return err
 			}
 			s := &Sweep{File: f, Runs: runs, Out: os.Getenv(childOut), Jobs: jobs, Open: openCPU, Watch: &quiet{}}
+			if part := os.Getenv(childPart); part != "" {
+				if s.Shard, err = ParseShard(part); err != nil {
+					return err
+				}
+			}
 			return s.Do(context.Background())
 		})()
 	}
@@ -58,12 +64,18 @@ func child(file string) int {
 // spawn starts a sweep in a process of its own.
 func spawn(t *testing.T, file, out string, jobs int) *exec.Cmd {
 	t.Helper()
+	return spawnShard(t, file, out, jobs, "")
+}
+
+// spawnShard starts a shard of a sweep in a process of its own.
+func spawnShard(t *testing.T, file, out string, jobs int, part string) *exec.Cmd {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), childFile+"="+file, childOut+"="+out, fmt.Sprintf("%s=%d", childJobs, jobs))
+	cmd.Env = append(os.Environ(), childFile+"="+file, childOut+"="+out, fmt.Sprintf("%s=%d", childJobs, jobs), childPart+"="+part)
 	cmd.Stderr = new(bytes.Buffer)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -10,9 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
-
-	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/clock"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/model"
@@ -24,10 +21,13 @@ import (
 type Observer interface {
 	// Running comes before each run; what it returns watches the run.
 	Running(r *Run) train.Observer
-	// Finished comes when a run has ended, and before the first run for each that
-	// an earlier process has finished.
+	// Launched comes before a job for a run is started: for such a run there is no Running.
+	Launched(r *Run)
+	// Finished comes when a run has ended, here or elsewhere, and before the first run for each
+	// that an earlier process has finished. A job of this process has ended here.
 	Finished(r *Run, result Result, here bool)
-	// Warned comes before all others with what the user should know of the sweep's start.
+	// Warned comes with what the user should know: before all others of the sweep's start, later
+	// of jobs and of other processes that are at the sweep.
 	Warned(text string)
 	// Chose comes when a group's learning rate has been chosen.
 	Chose(best *Run, result Result)
@@ -41,14 +41,21 @@ type Sweep struct {
 	Jobs  int // runs at a time; at least 1
 	Open  train.Opener
 	Watch Observer
+	// Shard is this process's part, where several are at the sweep.
+	Shard Shard
+	// Launch starts each run as a job; nil: they are made in this process.
+	Launch *Launcher
 
-	mu      sync.Mutex
-	changed *sync.Cond // a run has ended
-	results map[string]*Result
-	timings []Timing
-	started map[*Run]bool // in this process
-	active  int
-	broken  error // no more runs are to start
+	mu       sync.Mutex
+	changed  *sync.Cond // a run has ended
+	results  map[string]*Result
+	timings  []Timing
+	started  map[*Run]bool   // in this process
+	launched map[*Run]bool   // of these, as jobs
+	again    map[string]bool // had failed when the sweep went on
+	active   int
+	broken   error // no more runs are to start
+	job      bool  // this process is a job, see DoRun
 }
 
 // runFolder is the folder of a run.
@@ -76,42 +83,36 @@ func (s *Sweep) config(r *Run) (train.Config, error) {
 // an error for which train.IsUsage is true. A run that fails does not end the
 // sweep; the error then wraps ErrFailed. When ctx ends, running runs are finished
 // to the end of their step and saved, and the error is that of the runs,
-// train.ErrStopped.
+// train.ErrStopped. A shard makes its runs, then those that nobody is at, and leaves
+// the others what is left.
 func (s *Sweep) Do(ctx context.Context) error {
 	preview, err := s.Check(ctx)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(s.path(RunsName), 0o777); err != nil {
-		return fmt.Errorf("make the sweep's folder: %w", err)
-	}
-	lock, err := checkpoint.Lock(s.Out)
+	leave, err := s.begin()
 	if err != nil {
 		return err
 	}
-	defer lock.Unlock()
+	defer leave()
 	if s.timings, err = readTimings(s.path(timingsName)); err != nil {
 		return err
-	}
-	if err := renameio.WriteFile(s.path(fileName), s.File.Text, 0o666); err != nil {
-		return fmt.Errorf("write the sweep's file: %w", err)
 	}
 	for _, text := range preview.Warnings {
 		s.Watch.Warned(text)
 	}
-	s.changed = sync.NewCond(&s.mu)
-	s.started = map[*Run]bool{}
 	s.mu.Lock()
 	for _, r := range s.Runs {
 		if found := s.results[r.Name]; found != nil {
 			s.Watch.Finished(r, *found, false)
 		}
 	}
-	err = s.settle()
+	err = s.change(func() {})
 	s.mu.Unlock()
 	if err != nil {
 		return err
 	}
+	defer context.AfterFunc(ctx, s.wake)()
 	var workers sync.WaitGroup
 	for range max(1, s.Jobs) {
 		workers.Go(func() { s.work(ctx) })
@@ -123,13 +124,21 @@ func (s *Sweep) Do(ctx context.Context) error {
 	return s.end()
 }
 
-// settle makes the choices that can be made now and writes the results. s.mu is
-// held.
-func (s *Sweep) settle() error {
+// begin takes the sweep's folder, and makes it where needed.
+func (s *Sweep) begin() (leave func() error, err error) {
+	s.changed = sync.NewCond(&s.mu)
+	s.started, s.launched = map[*Run]bool{}, map[*Run]bool{}
+	if err := os.MkdirAll(s.path(RunsName), 0o777); err != nil {
+		return nil, fmt.Errorf("make the sweep's folder: %w", err)
+	}
+	return s.enter()
+}
+
+// settle makes the choices that can be made now. s.mu is held.
+func (s *Sweep) settle() {
 	for _, best := range s.choose() {
 		s.Watch.Chose(best, *s.results[best.Name])
 	}
-	return writeLines(s.path(ResultsName), s.inOrder())
 }
 
 // inOrder lists the results in grid order.
@@ -148,52 +157,61 @@ func (s *Sweep) work(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
-		r := s.next(ctx)
+		r, c := s.next(ctx)
 		if r == nil {
 			return
 		}
 		s.started[r] = true
 		s.active++
-		watch := &runWatch{Observer: s.Watch.Running(r)}
-		s.mu.Unlock()
-		result, timing, err := s.make(ctx, r, watch)
-		s.mu.Lock()
+		err := s.carryOut(ctx, r, c)
 		s.active--
-		if timing.To > timing.From || err == nil {
-			s.timings = append(s.timings, timing)
-			err = errors.Join(err, writeLines(s.path(timingsName), s.timings))
-		}
-		if err == nil {
-			s.results[r.Name] = result
-			s.Watch.Finished(r, *result, true)
-			err = s.settle()
-		}
-		if err != nil && s.broken == nil {
+		if err = errors.Join(err, c.release()); err != nil && s.broken == nil {
 			s.broken = err
 		}
 		s.changed.Broadcast()
 	}
 }
 
+// carryOut makes a run or has it made, and notes its result. s.mu is held, but not meanwhile.
+func (s *Sweep) carryOut(ctx context.Context, r *Run, c claim) error {
+	if s.Launch != nil {
+		return s.launch(ctx, r, c)
+	}
+	watch := &runWatch{Observer: s.Watch.Running(r)}
+	s.mu.Unlock()
+	result, timing, err := s.make(ctx, r, watch)
+	s.mu.Lock()
+	if timing.To == timing.From && err != nil {
+		return err
+	}
+	return errors.Join(err, s.change(func() {
+		s.timings = append(s.timings, timing)
+		if err == nil {
+			s.results[r.Name] = result
+			s.Watch.Finished(r, *result, true)
+		}
+	}))
+}
+
 // next returns the first run that can start, nil when none ever will; it waits
 // where a running one may change that. s.mu is held.
-func (s *Sweep) next(ctx context.Context) *Run {
+func (s *Sweep) next(ctx context.Context) (*Run, claim) {
 	for {
 		if s.broken == nil && ctx.Err() != nil {
 			s.broken = fmt.Errorf("%w between two runs: %w", train.ErrStopped, context.Cause(ctx))
 		}
 		if s.broken != nil {
-			return nil
+			return nil, nil
 		}
-		for _, r := range s.Runs {
-			if !s.started[r] && s.results[r.Name] == nil && r.ready() {
-				return r
-			}
+		r, c, busy, err := s.pick()
+		if err != nil {
+			s.broken = err
+			continue
 		}
-		if s.active == 0 {
-			return nil
+		if r != nil || s.active == 0 && !s.awaits(busy) {
+			return r, c
 		}
-		s.changed.Wait()
+		s.wait(busy)
 	}
 }
 
@@ -266,14 +284,19 @@ func (w *runWatch) Stepped(done, total int64, loss float64) {
 
 // end says how the sweep came out, and fits the rule where the file asks for it.
 func (s *Sweep) end() error {
-	failed, missing := 0, 0
+	failed, missing, elsewhere := 0, 0, 0
 	for _, r := range s.Runs {
 		switch found := s.results[r.Name]; {
+		case found == nil && r.ready():
+			elsewhere++ // else it had been made
 		case found == nil:
 			missing++
 		case found.Status == Failed:
 			failed++
 		}
+	}
+	if elsewhere > 0 {
+		s.Watch.Warned(fmt.Sprintf("other processes are at %d of %d runs; should one of them end too early, the same command goes on with its run", elsewhere, len(s.Runs)))
 	}
 	switch {
 	case failed > 0 && missing > 0:
@@ -282,7 +305,7 @@ func (s *Sweep) end() error {
 		return fmt.Errorf("%w: found %d of %d; results.jsonl says why, and the same command tries them again", ErrFailed, failed, len(s.Runs))
 	case missing > 0:
 		return fmt.Errorf("%w: found %d of %d without a learning rate, since all candidates of theirs diverged, expected smaller candidates", ErrFailed, missing, len(s.Runs))
-	case s.File.Fit == nil:
+	case s.File.Fit == nil || elsewhere > 0:
 		return nil
 	}
 	fitted, err := FitRule(s.inOrder(), s.File.Fit.Groups)

@@ -29,6 +29,7 @@ type quiet struct {
 	made     []string
 	skipped  []string
 	chosen   []string
+	warned   []string
 	steps    int
 	stopAt   int // steps after which stop is called
 	stop     func()
@@ -44,6 +45,7 @@ func (q *quiet) Finished(r *Run, _ Result, here bool) {
 		q.skipped = append(q.skipped, r.Name)
 	}
 }
+func (q *quiet) Launched(*Run)          {}
 func (q *quiet) Chose(r *Run, _ Result) { q.chosen = append(q.chosen, r.Name) }
 func (q *quiet) Loading(string, int64, int64) {
 	if q.loading != nil {
@@ -68,7 +70,11 @@ func (q *quiet) Evaluated(train.EvalMetrics)   {}
 func (q *quiet) Spent(train.CostMetrics)       {}
 func (q *quiet) Saved(string)                  {}
 func (q *quiet) Skipped(string, error)         {}
-func (q *quiet) Warned(string)                 {}
+func (q *quiet) Warned(text string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.warned = append(q.warned, text)
+}
 
 // smallSweep writes a text and a sweep's file for it: 8 runs of 12 steps, with a
 // choice of the learning rate, and returns the file's path.

@@ -1,0 +1,203 @@
+package sweep
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/clock"
+	"github.com/sparsebert/sparsebert-gpu/internal/settings"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/train"
+)
+
+// Launcher starts the runs of a sweep as jobs of a scheduler, through a command such as srun that
+// ends when the job does. A job is told to save and to end by SIGUSR1, which srun and mpirun hand
+// on; the launcher and what it starts on its machine get it as a process group.
+type Launcher struct {
+	text    string
+	command []string // the launcher
+	job     []string // the program, which is to be called with the name of a run at its end
+}
+
+// NewLauncher reads a launcher's command, words with spaces between them, for jobs that are job
+// with the name of a run after it.
+func NewLauncher(text string, job []string) (*Launcher, error) {
+	command := strings.Fields(text)
+	if len(command) == 0 {
+		return nil, usage.Errorf("--launcher: found no command, expected one such as \"srun -n1\"")
+	}
+	if _, err := exec.LookPath(command[0]); err != nil {
+		return nil, usage.Errorf("--launcher: found no program %s (%v), expected one that starts the command that follows it", command[0], errors.Unwrap(err))
+	}
+	return &Launcher{text: strings.Join(command, " "), command: command, job: job}, nil
+}
+
+// stopCodes are the exit codes of a job that was stopped after saving.
+var stopCodes = map[int]bool{75: true, 129: true, 130: true, 143: true}
+
+// lookEvery is the time between two looks whether a job goes on without its launcher, goesOnAfter
+// the time after which this is worth a word, tellEvery the time between two signals to a job that
+// is to end.
+const (
+	lookEvery   = 100 * time.Millisecond
+	goesOnAfter = 10 * time.Second
+	tellEvery   = 3 * time.Second
+)
+
+// ended is how a job has ended.
+type ended struct {
+	state string // such as exit status 1
+	code  int    // the launcher's exit code, which is the job's; -1: a signal ended the launcher
+	began bool   // this program was started as the job
+	last  string // the last line on standard error
+}
+
+// launch makes a run as a job and waits for its end. An error ends the sweep. s.mu is held, but not
+// meanwhile.
+func (s *Sweep) launch(ctx context.Context, r *Run, c claim) error {
+	s.launched[r] = true
+	s.Watch.Launched(r)
+	s.mu.Unlock()
+	job, err := s.runJob(ctx, r, c)
+	s.mu.Lock()
+	if err != nil {
+		return ofRun(r, err)
+	}
+	return errors.Join(s.change(func() { err = s.judge(ctx, r, job) }), err)
+}
+
+// judge says what the end of a job means whose result may be there. s.mu is held.
+func (s *Sweep) judge(ctx context.Context, r *Run, job ended) error {
+	said := job.state
+	if job.last != "" {
+		said += ": " + job.last
+	}
+	switch {
+	case s.results[r.Name] != nil:
+		return nil
+	case ctx.Err() != nil:
+		return ofRun(r, fmt.Errorf("%w: %w", train.ErrStopped, context.Cause(ctx)))
+	case stopCodes[job.code]:
+		return ofRun(r, fmt.Errorf("its job was %w after saving (exit code %d), as if the time of its scheduler were over, and the sweep with it: %w", train.ErrStopped, job.code, train.ErrTimeUp))
+	case !job.began:
+		return ofRun(r, fmt.Errorf("the launcher %q started no job: %s", s.Launch.text, said))
+	}
+	result := &Result{Name: r.Name, Group: r.Group, Role: RoleRun, Status: Failed, Error: "the job ended without a result: " + oneLine(errors.New(said))}
+	if r.candidate {
+		result.Role = RoleCandidate
+	}
+	config, err := settings.Encode(&r.Config)
+	if err != nil {
+		return ofRun(r, err)
+	}
+	result.Config = config
+	s.results[r.Name] = result
+	s.Watch.Finished(r, *result, true)
+	return nil
+}
+
+// runJob starts a job for a run, hands on what it says, tells it to end when ctx does, and
+// returns when it has ended.
+func (s *Sweep) runJob(ctx context.Context, r *Run, c claim) (ended, error) {
+	path := s.lockPath(r.Name + jobLock)
+	// What the claim holds last is the job's own lock.
+	if err := errors.Join(os.Truncate(path, 0), c[len(c)-1].Unlock()); err != nil {
+		return ended{}, err
+	}
+	words := append(append(s.Launch.command[:len(s.Launch.command):len(s.Launch.command)], s.Launch.job...), r.Name)
+	cmd := exec.Command(words[0], words[1:]...)
+	ownGroup(cmd)
+	said := &lines{tell: func(line string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.Watch.Warned(fmt.Sprintf("run %s: %s", r.Name, line))
+	}}
+	cmd.Stderr = said
+	cmd.WaitDelay = goesOnAfter // for what a launcher leaves behind with its standard error
+	if err := cmd.Start(); err != nil {
+		return ended{}, fmt.Errorf("start the launcher %q: %w", s.Launch.text, err)
+	}
+	exited := make(chan struct{})
+	go tellToEnd(ctx, cmd.Process, exited)
+	err := cmd.Wait()
+	close(exited)
+	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed && !errors.Is(err, exec.ErrWaitDelay) {
+		return ended{}, fmt.Errorf("wait for the launcher %q: %w", s.Launch.text, err)
+	}
+	for began := clock.Now(); checkpoint.HeldFile(path); time.Sleep(lookEvery) {
+		if !began.IsZero() && clock.Since(began) > goesOnAfter {
+			said.tell("its launcher has ended, but its job goes on: waiting for it")
+			began = time.Time{}
+		}
+	}
+	who, err := os.ReadFile(path)
+	if err != nil {
+		return ended{}, fmt.Errorf("see whether the job began: %w", err)
+	}
+	return ended{state: cmd.ProcessState.String(), code: cmd.ProcessState.ExitCode(), began: len(who) > 0, last: said.end()}, nil
+}
+
+// tellToEnd tells a launcher and its job to end when ctx does, and again until it has: one that is
+// only starting its job may not hand on the first signal.
+func tellToEnd(ctx context.Context, leader *os.Process, exited <-chan struct{}) {
+	select {
+	case <-exited:
+		return
+	case <-ctx.Done():
+	}
+	for {
+		endGroup(leader)
+		select {
+		case <-exited:
+			return
+		case <-time.After(tellEvery):
+		}
+	}
+}
+
+// lines hands on what is written line by line.
+type lines struct {
+	tell func(line string)
+	part []byte // of a line that is not whole
+	last string
+}
+
+// longest is how much of a line is handed on.
+const longest = 4096
+
+// Write implements io.Writer.
+func (l *lines) Write(p []byte) (int, error) {
+	n := len(p)
+	for {
+		line, rest, whole := bytes.Cut(p, []byte("\n"))
+		l.part = append(l.part, line[:min(len(line), longest-len(l.part))]...)
+		if !whole {
+			return n, nil
+		}
+		l.flush()
+		p = rest
+	}
+}
+
+// flush hands on the line that there is.
+func (l *lines) flush() {
+	line := strings.TrimSpace(strings.ToValidUTF8(string(l.part), "?"))
+	l.part = l.part[:0]
+	if line != "" {
+		l.last = line
+		l.tell(line)
+	}
+}
+
+// end hands on what is left, and returns the last line.
+func (l *lines) end() string {
+	l.flush()
+	return l.last
+}
