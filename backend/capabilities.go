@@ -23,6 +23,9 @@ type Capabilities struct {
 	// Peak is the number of FLOPs a second of the device's data sheet, of dense products
 	// in the precision of its activations; 0: not known.
 	Peak float64
+	// Bits names what the last bits of results depend on: two devices that have the same
+	// Name and Bits compute the same. "": Describe says it.
+	Bits string
 	// Criteria returns an error that names the criterion by which the device cannot do a
 	// topology update; nil: it can do all. UpdateTopology refuses by it.
 	Criteria func(u sparse.Update) error

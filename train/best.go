@@ -61,6 +61,9 @@ func (r *runner) stoppedEarly() string {
 // saveBest writes the checkpoint of the best evaluation, which is this step's, and then
 // removes the one before.
 func (r *runner) saveBest() error {
+	if err := r.sameState(); err != nil || !r.writes() {
+		return err
+	}
 	before := clock.Now()
 	path, err := r.saveTo(r.folder.Path(BestFolder))
 	if err != nil {

@@ -165,7 +165,8 @@ type Config struct {
 	Accumulation int `yaml:"gradient_accumulation_steps"`
 	// Replicas: a power of two: a step's micro-batches fall into so many shards, whose
 	// gradients are added in a fixed binary tree, so that other numbers of processes
-	// compute the same bits. Values: 1 to 32768 (0: 1). Default 0.
+	// compute the same bits. Values: 1 to 32768 (0: as many as processes begin the run).
+	// Default 0.
 	Replicas int `yaml:"replicas,omitempty" json:",omitempty"`
 	// Checkpointing: keep only the output of each encoder layer and run it again for the
 	// backward pass: less memory, same results, a third more products. Default false.

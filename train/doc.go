@@ -44,6 +44,13 @@
 //	c.OutputDir, c.MaxSteps, c.LearningRate = "runs/longer", 40000, 0.001
 //	summary, err := train.Run(ctx, c, open, nil)
 //
+// # Several processes
+//
+// [RunGroup] carries out a run in several processes, which a [model.Communicator] joins.
+// The results do not depend on their number.
+//
+//	summary, err := train.RunGroup(ctx, group, c, open, nil)
+//
 // # What a run would take
 //
 // [DryRun] makes every check that Run makes before its first step and says what the

@@ -80,7 +80,7 @@ func ordinal(n int) string {
 // saveTopology writes where the active blocks are, at the start of the run (u is nil) and
 // after the updates that are due. On a GPU it waits for them.
 func (r *runner) saveTopology(u *sparse.Update) error {
-	if r.topologyEvery == 0 {
+	if r.topologyEvery == 0 || !r.writes() {
 		return nil
 	}
 	at := history.Point{Step: r.done, Update: int64(r.plan.updatesBy(r.done))}

@@ -40,8 +40,9 @@ type Plan struct {
 	// the program's own.
 	Notes []string
 
-	data *dataset
-	demo uint64 // seed of the demo corpus
+	data  *dataset
+	group model.Communicator // nil: the run is this process's alone
+	demo  uint64             // seed of the demo corpus
 	// asItComes: see Config.asItComes, of the configuration before it was resolved.
 	asItComes bool
 	// sizes are those of the model that the weights come from, nil where they are

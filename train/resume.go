@@ -17,56 +17,45 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/train/internal/state"
 )
 
-// resume goes on with the run in c.OutputDir. The caller has put c together
-// from the run's own configuration; what it changed of the settings that
-// determine the numbers is an error.
-func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, error) {
+// prepareResume does all of going on with the run in c.OutputDir that comes before its
+// files change. The caller has put c together from the run's own configuration; what it
+// changed of the settings that determine the numbers is an error.
+func (r *runner) prepareResume(ctx context.Context, c Config, open Opener) error {
 	if c.OutputDir == "" {
-		return nil, usage.Errorf("resume: no output_dir given, expected the folder of the run to resume")
+		return usage.Errorf("resume: no output_dir given, expected the folder of the run to resume")
 	}
-	if err := folder.Check(c.OutputDir, true); err != nil {
-		return nil, err
+	r.dir = c.OutputDir
+	if r.writes() {
+		if err := folder.Check(c.OutputDir, true); err != nil {
+			return err
+		}
+		if err := r.openFolder(c.OutputDir); err != nil {
+			return err
+		}
 	}
-	var err error
-	if r.folder, err = folder.Open(c.OutputDir); err != nil {
-		return nil, err
-	}
-	defer r.folder.Unlock()
-
 	from, err := findResumePoint(c)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var initial *initialWeights
-	if r.plan, initial, err = newPlan(ctx, c, from, r.watch.Loading); err != nil {
-		return nil, err
-	}
-	if initial != nil {
-		defer initial.weights.Close()
-	}
-	b, err := open(c.Device, c.Precision, c.Threads)
+	initial, err := r.build(ctx, c, from, open)
 	if err != nil {
-		return nil, err
-	}
-	defer b.Close()
-	if r.model, err = r.plan.build(b, initial); err != nil {
-		return nil, err
+		return err
 	}
 	warnings, err := from.sameText(r.plan)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if from.found != nil {
 		if err := state.Restore(r.model, from.found, true); err != nil {
-			return nil, err
+			return err
 		}
 		if err := r.model.ResumePhase(r.plan.wholeAfter(from.found.Step)); err != nil {
-			return nil, err
+			return err
 		}
 		r.done, r.window, r.summary = from.found.Step, from.saved.Window, from.saved.Summary
 		r.made, r.seen, r.grown = from.saved.Made, from.saved.Seen, from.saved.Grown
 	} else if err := r.goOn(initial); err != nil {
-		return nil, err
+		return err
 	}
 	for _, text := range warnings {
 		r.watch.Warned(text)
@@ -74,16 +63,18 @@ func (r *runner) resume(ctx context.Context, c Config, open Opener) (*Summary, e
 	for _, s := range from.skipped {
 		r.watch.Skipped(s.Path, s.Err)
 	}
+	return nil
+}
+
+// enterAgain takes what is to be done again out of the run's files.
+func (r *runner) enterAgain() error {
 	if err := r.cutLog(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := history.Cut(r.folder.Path(TopologyFolder), r.done); err != nil {
-		return nil, err
+		return err
 	}
-	if err := r.describe(b.Describe()); err != nil {
-		return nil, err
-	}
-	return r.train(ctx)
+	return r.describe(r.model.Backend().Describe())
 }
 
 // resumePoint is where a run goes on.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
@@ -17,12 +18,15 @@ import (
 // runner is a run in progress.
 type runner struct {
 	plan   *Plan
-	folder *folder.Folder
+	dir    string         // of the run
+	folder *folder.Folder // nil in a process that writes nothing
 	model  *model.Model
 	log    *metrics.Log
 	board  *metrics.Events
 	watch  Observer
 	disk   checkpoint.FS // where checkpoints go; tests let it fail
+	group  *group        // nil: the run is this process's alone
+	ends   []func()      // what is to be done at the end, the last first
 
 	done    int64 // finished steps
 	made    progressMade
@@ -49,93 +53,139 @@ func Run(ctx context.Context, c Config, open Opener, watch Observer) (*Summary, 
 	if watch == nil {
 		watch = NopObserver{}
 	}
-	r := &runner{watch: watch, began: clock.Now(), disk: checkpoint.OS{}, seen: &seen{}}
-	return r.run(ctx, c, open)
+	return newRunner(watch).run(ctx, c, open)
 }
 
-// run is Run on a runner that has its observer and its disk.
+// newRunner returns a runner of a run that is this process's alone.
+func newRunner(watch Observer) *runner {
+	return &runner{watch: watch, began: clock.Now(), disk: checkpoint.OS{}, seen: &seen{}}
+}
+
+// run is Run on a runner that has its observer, its disk and its group.
 func (r *runner) run(ctx context.Context, c Config, open Opener) (*Summary, error) {
+	defer func() {
+		for _, end := range slices.Backward(r.ends) {
+			end()
+		}
+	}()
 	ctx, cancel, err := WithMaxTime(ctx, c.MaxTime)
 	if err != nil {
-		return nil, err
+		return nil, r.agree(err)
 	}
 	defer cancel()
+	prepare, enter := r.prepareStart, r.enterNew
 	if c.Resume {
-		return r.resume(ctx, c, open)
+		prepare, enter = r.prepareResume, r.enterAgain
 	}
-	return r.start(ctx, c, open)
+	if c, err = r.shared(c); err == nil {
+		err = prepare(ctx, c, open)
+	}
+	if err := r.agree(err); err != nil {
+		return nil, err
+	}
+	if err := r.compare(); err != nil {
+		return nil, err
+	}
+	if r.writes() {
+		err = enter()
+	}
+	if err := r.agree(err); err != nil {
+		return nil, err
+	}
+	return r.train(ctx)
 }
 
-// start begins a new run.
-func (r *runner) start(ctx context.Context, c Config, open Opener) (*Summary, error) {
+// prepareStart does all of a new run that comes before its folder is touched.
+func (r *runner) prepareStart(ctx context.Context, c Config, open Opener) error {
 	if c.OutputDir == "" {
 		c.OutputDir = defaultOutputDir(c, time.Now())
 	}
-	if err := folder.Check(c.OutputDir, false); err != nil {
-		return nil, err
+	r.dir = c.OutputDir
+	if r.writes() {
+		if err := folder.Check(c.OutputDir, false); err != nil {
+			return err
+		}
 	}
-	var err error
-	var from *initialWeights
-	if r.plan, from, err = newPlan(ctx, c, resumePoint{}, r.watch.Loading); err != nil {
+	from, err := r.build(ctx, c, resumePoint{}, open)
+	if err != nil {
+		return err
+	}
+	return r.goOn(from)
+}
+
+// build makes the plan, opens the device and builds the model, for a run that goes on from
+// a checkpoint if at has one. from is what its weights come from, nil where that is chance.
+func (r *runner) build(ctx context.Context, c Config, at resumePoint, open Opener) (from *initialWeights, err error) {
+	if r.plan, from, err = newPlan(ctx, c, at, r.watch.Loading); err != nil {
 		return nil, err
 	}
 	if from != nil {
-		defer from.weights.Close()
+		r.ends = append(r.ends, func() { from.weights.Close() })
+	}
+	if r.group != nil {
+		r.plan.group = r.group.Communicator
 	}
 	b, err := open(c.Device, c.Precision, c.Threads)
 	if err != nil {
 		return nil, err
 	}
-	defer b.Close()
-	if r.model, err = r.plan.build(b, from); err != nil {
-		return nil, err
+	r.ends = append(r.ends, func() { b.Close() })
+	r.model, err = r.plan.build(b, from)
+	return from, err
+}
+
+// enterNew makes the folder of a new run.
+func (r *runner) enterNew() error {
+	if err := r.openFolder(r.dir); err != nil {
+		return err
 	}
-	if err := r.goOn(from); err != nil {
-		return nil, err
+	device := r.model.Backend().Describe()
+	if err := r.describe(device); err != nil {
+		return err
 	}
-	if r.folder, err = folder.Open(c.OutputDir); err != nil {
-		return nil, err
-	}
-	defer r.folder.Unlock()
-	if err := r.describe(b.Describe()); err != nil {
-		return nil, err
-	}
-	for _, text := range c.pin.sameBuild(environment(b.Describe())) {
+	for _, text := range r.plan.Config.pin.sameBuild(environment(device)) {
 		r.watch.Warned(text)
 	}
-	return r.train(ctx)
+	return nil
+}
+
+// openFolder locks the folder of the run until its end.
+func (r *runner) openFolder(dir string) error {
+	var err error
+	if r.folder, err = folder.Open(dir); err != nil {
+		return err
+	}
+	r.ends = append(r.ends, func() { r.folder.Unlock() })
+	return nil
 }
 
 // train runs from r.done to the end.
 func (r *runner) train(ctx context.Context) (*Summary, error) {
-	var err error
-	if r.log, err = metrics.OpenLog(r.folder.Path(metrics.FileName)); err != nil {
-		return nil, err
+	if r.writes() {
+		if err := r.openLogs(); err != nil {
+			return nil, err
+		}
+		defer r.log.Close()
+		defer r.board.Close()
 	}
-	defer r.log.Close()
-	first := int64(0)
-	if r.done > 0 {
-		first = r.done + 1
-	}
-	if r.board, err = metrics.NewEvents(r.folder.Dir, first, time.Now); err != nil {
-		return nil, err
-	}
-	defer r.board.Close()
 	r.weights = model.Count(r.model.Table()).EncoderActive
 	if r.peak = r.plan.Config.Peak * 1e12; r.peak == 0 {
 		r.peak = r.model.Backend().Capabilities().Peak
 	}
+	var err error
 	if _, r.topologyEvery, err = r.plan.topologyFiles(); err != nil {
 		return nil, err
 	}
-	r.watch.Started(r.plan, r.folder.Dir, r.done)
+	r.watch.Started(r.plan, r.dir, r.done)
 
 	err = r.loop(ctx)
 	if ending := r.leave(err); err == nil {
 		err = ending
 	}
-	if closing := errors.Join(r.log.Sync(), r.board.Sync()); err == nil {
-		err = closing
+	if r.writes() {
+		if closing := errors.Join(r.log.Sync(), r.board.Sync()); err == nil {
+			err = closing
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -143,12 +193,31 @@ func (r *runner) train(ctx context.Context) (*Summary, error) {
 	return r.finish(), nil
 }
 
+// openLogs opens the log and the TensorBoard events.
+func (r *runner) openLogs() error {
+	var err error
+	if r.log, err = metrics.OpenLog(r.folder.Path(metrics.FileName)); err != nil {
+		return err
+	}
+	first := int64(0)
+	if r.done > 0 {
+		first = r.done + 1
+	}
+	if r.board, err = metrics.NewEvents(r.folder.Dir, first, time.Now); err != nil {
+		r.log.Close()
+	}
+	return err
+}
+
 // loop is the training loop.
 func (r *runner) loop(ctx context.Context) error {
 	c := &r.plan.Config
-	batches := feed.New(r.plan.data.train, feed.Options{
-		Done: r.done, Steps: c.MaxSteps, Accumulation: c.Accumulation, BatchSize: c.BatchSize, SeqLen: c.SeqLen, MaxMasked: c.maxMasked(),
-	})
+	o := feed.Options{Done: r.done, Steps: c.MaxSteps, Accumulation: c.Accumulation, BatchSize: c.BatchSize, SeqLen: c.SeqLen, MaxMasked: c.maxMasked()}
+	if r.group != nil {
+		o.Own = c.Accumulation / r.group.Size()
+		o.First = r.group.Rank() * o.Own
+	}
+	batches := feed.New(r.plan.data.train, o)
 	defer batches.Stop()
 	if r.done == r.plan.first() {
 		if err := r.saveTopology(nil); err != nil {
@@ -199,14 +268,17 @@ func (r *runner) loop(ctx context.Context) error {
 				return err
 			}
 		}
-		stopping := ctx.Err() != nil
-		if due(r.done, c.SaveSteps) || last || stopping {
+		stopping, err := r.stopping(ctx)
+		if err != nil {
+			return err
+		}
+		if due(r.done, c.SaveSteps) || last || stopping != nil {
 			if err := r.save(); err != nil {
 				return err
 			}
 		}
-		if stopping && !last {
-			return fmt.Errorf("%w after step %d, saved: %w", ErrStopped, r.done, context.Cause(ctx))
+		if stopping != nil && !last {
+			return fmt.Errorf("%w after step %d, saved: %w", ErrStopped, r.done, stopping)
 		}
 	}
 	return nil
@@ -242,7 +314,7 @@ func (r *runner) step(from *feed.Feed) error {
 	}
 	took := clock.Since(before)
 	r.done++
-	tokens := int64(len(batches) * c.BatchSize * c.SeqLen)
+	tokens := int64(c.Accumulation * c.BatchSize * c.SeqLen)
 	r.window.add(result, tokens)
 	r.seen.add(tokens, int64(result.Masked))
 	if args.Update != nil {
@@ -267,5 +339,8 @@ func (r *runner) step(from *feed.Feed) error {
 
 // write appends a record to metrics.jsonl and to the TensorBoard events.
 func (r *runner) write(rec metrics.Record) error {
+	if !r.writes() {
+		return nil
+	}
 	return errors.Join(r.log.Write(rec), r.board.Record(rec))
 }

@@ -31,8 +31,11 @@ type savedState struct {
 	Origin     *Origin           `json:"continues,omitempty"` // nil where the run began
 }
 
-// save writes a checkpoint of the steps done so far.
+// save writes a checkpoint of the steps done so far, once all processes have the same.
 func (r *runner) save() error {
+	if err := r.sameState(); err != nil || !r.writes() {
+		return err
+	}
 	before := clock.Now()
 	path, err := r.saveTo(r.checkpoints())
 	if err != nil {

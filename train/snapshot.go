@@ -29,7 +29,7 @@ func (r *runner) snapshotDue(u *sparse.Update) bool {
 // logSnapshot records where the active blocks of the model's first block-sparse
 // tensor are.
 func (r *runner) logSnapshot(u *sparse.Update) error {
-	if !r.snapshotDue(u) {
+	if !r.writes() || !r.snapshotDue(u) {
 		return nil
 	}
 	for i, row := range r.model.Table() {

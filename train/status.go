@@ -46,6 +46,7 @@ type Status struct {
 type Process struct {
 	Environment
 	Host   string `json:"host"`
+	Ranks  int    `json:"ranks,omitempty"`  // processes that shared the run, of which this is the first; 0: it was alone
 	From   int64  `json:"from_step"`        // steps that were finished before
 	To     int64  `json:"to_step"`          // of a killed process: as far as it saved
 	State  string `json:"state"`            // "" of a process of an older version
@@ -115,7 +116,7 @@ func (r *runner) begin(env Environment) error {
 	if s.Started == "" {
 		s.Started = env.Started
 	}
-	s.Processes = append(s.Processes, Process{Environment: env, Host: host, From: r.done})
+	s.Processes = append(s.Processes, Process{Environment: env, Host: host, Ranks: r.ranks(), From: r.done})
 	r.status = s
 	return nil
 }
@@ -144,6 +145,8 @@ func (r *runner) reportAt(state, reason string, step int64) error {
 // off, and logs what it would have.
 func (r *runner) leave(err error) error {
 	switch {
+	case !r.writes():
+		return nil
 	case err == nil:
 		return r.report(StateDone, r.stoppedEarly())
 	case r.window.Steps > 0:

@@ -27,7 +27,7 @@ type Summary struct {
 // finish sums the run up.
 func (r *runner) finish() *Summary {
 	s := r.summary
-	s.Dir = r.folder.Dir
+	s.Dir = r.dir
 	s.Steps = r.done
 	s.UnigramEntropy = r.plan.Text.UnigramEntropy
 	s.FLOPs = r.plan.FLOPs(r.done)

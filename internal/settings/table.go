@@ -191,7 +191,7 @@ var table = []Setting{
 	{Key: "gradient_accumulation_steps", Field: "Accumulation", Aliases: []string{"accum"}, Group: Optim, Default: 1,
 		Range: &Range{Min: 1, Max: MaxAccumulation}, Help: "micro-batches in a step", Commands: SweepFile},
 	{Key: "replicas", Field: "Replicas", Group: Optim, Default: 0, Range: &Range{Min: 1, Max: MaxAccumulation}, OmitEmpty: true,
-		Meanings: []Meaning{{0, "1"}},
+		Meanings: []Meaning{{0, "as many as processes begin the run"}},
 		Help: "a power of two: a step's micro-batches fall into so many shards, whose gradients are added in a fixed " +
 			"binary tree, so that other numbers of processes compute the same bits",
 		Commands: SweepFile},
