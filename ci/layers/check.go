@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// tags are the builds that are looked at. Neither needs CUDA to be listed.
-var tags = []string{"", "nvidia"}
+// tags are the builds that are looked at. None needs CUDA to be listed.
+var tags = []string{"", "mpi", "nvidia,mpi"}
 
 // goList runs `go list` on patterns in folder and returns its lines. cgo is on,
 // since files that use it are else left out.

@@ -18,7 +18,8 @@ import (
 // builds are the systems and tags that programs are released for.
 var builds = []struct{ system, machine, tags string }{
 	{"linux", "amd64", ""}, {"linux", "arm64", ""}, {"darwin", "arm64", ""}, {"darwin", "amd64", ""},
-	{"linux", "amd64", "nvidia,netgo,osusergo"},
+	{"linux", "amd64", "mpi"}, {"linux", "arm64", "mpi"}, {"darwin", "arm64", "mpi"}, {"darwin", "amd64", "mpi"},
+	{"linux", "amd64", "nvidia,mpi,netgo,osusergo"},
 }
 
 // module is one that is linked.

@@ -1,0 +1,187 @@
+package mpi
+
+import (
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/collective"
+)
+
+// Comm is a rank among the processes that a launcher has started. It implements
+// [collective.Communicator]. Its methods are called by one goroutine at a time, but for Note and
+// Waiting, which any may call.
+type Comm struct {
+	g     *group
+	jobs  chan func() // run by the one thread that calls MPI
+	stuck atomic.Bool // MPI has not come back from a call
+	left  bool
+}
+
+var _ collective.Communicator = (*Comm)(nil)
+
+// newComm returns a rank with the state g, and starts the thread that calls MPI for it.
+func newComm(g *group) *Comm {
+	c := &Comm{g: g, jobs: make(chan func())}
+	go func() {
+		runtime.LockOSThread() // MPI wants to be ended by the thread that began it
+		for job := range c.jobs {
+			job()
+		}
+	}()
+	return c
+}
+
+// grace is how long past the timeout MPI may take to come back from a call that should not wait.
+const grace = 10 * time.Second
+
+// Rank is this process's number.
+func (c *Comm) Rank() int { return c.g.rank }
+
+// Size is the number of processes.
+func (c *Comm) Size() int { return c.g.size }
+
+// Note says what this process is doing, such as "step 12". Others name it if they wait for this one
+// in vain. It takes effect with the next operation.
+func (c *Comm) Note(text string) { c.g.note.Store(&text) }
+
+// Waiting says which operation waits for whom, "" where none has waited for a moment.
+func (c *Comm) Waiting() string {
+	if text := c.g.waiting.Load(); text != nil {
+		return *text
+	}
+	return ""
+}
+
+// AllToAll implements [collective.Communicator].
+func (c *Comm) AllToAll(send, recv [][]byte) error {
+	return c.do(allToAll, func() error {
+		if err := collective.CheckCall(c.g.rank, c.g.size, send, recv); err != nil {
+			return c.misuse(allToAll, err)
+		}
+		copy(recv[c.g.rank], send[c.g.rank])
+		return c.g.exchange(head{kind: allToAll}, send, recv)
+	})
+}
+
+// AllGather implements [collective.Communicator].
+func (c *Comm) AllGather(send []byte, recv [][]byte) error {
+	return c.do(allGather, func() error {
+		all := make([][]byte, c.g.size)
+		for i := range all {
+			all[i] = send
+		}
+		if err := collective.CheckCall(c.g.rank, c.g.size, all, recv); err != nil {
+			return c.misuse(allGather, err)
+		}
+		copy(recv[c.g.rank], send)
+		return c.g.exchange(head{kind: allGather}, all, recv)
+	})
+}
+
+// Broadcast implements [collective.Communicator]. The root hands each rank a slice of a long buffer,
+// and the ranks hand theirs to each other: so the root sends the buffer twice at most, not once to
+// every rank.
+func (c *Comm) Broadcast(root int, buf []byte) error {
+	return c.do(broadcast, func() error {
+		g := c.g
+		if root < 0 || root >= g.size {
+			return c.misuse(broadcast, fmt.Errorf("%w: root: found %d, expected 0 to %d", collective.ErrArguments, root, g.size-1))
+		}
+		h := head{kind: broadcast, root: uint32(root), whole: uint64(len(buf))}
+		send, recv := make([][]byte, g.size), make([][]byte, g.size)
+		if len(buf) <= inline || g.size == 2 {
+			if g.rank != root {
+				recv[root] = buf
+			} else {
+				for i := range send {
+					send[i] = buf
+				}
+			}
+			return g.exchange(h, send, recv)
+		}
+		slice := func(i int) []byte { return buf[part(len(buf), i, g.size):part(len(buf), i+1, g.size)] }
+		if g.rank != root {
+			recv[root] = slice(g.rank)
+		} else {
+			for i := range send {
+				send[i] = slice(i)
+			}
+		}
+		if err := g.exchange(h, send, recv); err != nil {
+			return err
+		}
+		for i := range send {
+			send[i], recv[i] = slice(g.rank), slice(i)
+			if i == root {
+				send[i] = nil
+			}
+			if g.rank == root {
+				recv[i] = nil
+			}
+		}
+		return g.exchange(h, send, recv)
+	})
+}
+
+// part is where part i of w parts of n bytes begins.
+func part(n, i, w int) int { return n/w*i + min(i, n%w) }
+
+// Barrier implements [collective.Communicator].
+func (c *Comm) Barrier() error {
+	return c.do(barrier, func() error { return c.g.exchange(head{kind: barrier}, nil, nil) })
+}
+
+// misuse breaks the group by a call that fits none.
+func (c *Comm) misuse(k kind, err error) error {
+	if c.g.broken != nil {
+		return c.g.broken
+	}
+	c.g.fail(k, err)
+	return err
+}
+
+// do lets the thread that calls MPI run f, and gives up where MPI does not come back.
+func (c *Comm) do(k kind, f func() error) error {
+	err := c.run(c.g.timeout+grace, f)
+	if err == nil {
+		return nil
+	}
+	return &collective.Error{Rank: c.g.rank, Op: operations[k], Err: err}
+}
+
+// run lets the thread run f. limit is time that this process has had.
+func (c *Comm) run(limit time.Duration, f func() error) error {
+	if c.stuck.Load() {
+		return fmt.Errorf("%w: MPI has not come back from an earlier call", collective.ErrTimeout)
+	}
+	result := make(chan error, 1)
+	c.jobs <- func() { result <- f() }
+	const tick = time.Second
+	timer := time.NewTicker(tick)
+	defer timer.Stop()
+	for had := time.Duration(0); ; had += tick {
+		select {
+		case err := <-result:
+			return err
+		case <-timer.C:
+			if had >= limit {
+				c.stuck.Store(true)
+				return fmt.Errorf("%w: MPI has not come back from a call in %v", collective.ErrTimeout, limit)
+			}
+		}
+	}
+}
+
+// Close implements [collective.Communicator]. It tells the others and does not wait for them.
+func (c *Comm) Close() error {
+	if c.left || c.stuck.Load() {
+		return nil
+	}
+	c.left = true
+	return c.run(noticeTime+grace, func() error {
+		c.g.leave()
+		return nil
+	})
+}

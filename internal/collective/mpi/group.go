@@ -1,0 +1,394 @@
+package mpi
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/collective"
+)
+
+// port is what moves messages: an MPI library, or a test's stand-in. It is used by one goroutine.
+// A message that was begun occupies a slot until done reports it. Two messages between the same
+// ranks with the same tag arrive in the order in which they were begun.
+type port interface {
+	// send begins to send b, which stays as it is until the slot is done.
+	send(slot, to, tag int, b []byte) error
+	// receive begins to wait for a message of at most len(b) bytes.
+	receive(slot, from, tag int, b []byte) error
+	// done appends the slots whose messages are through since the last call.
+	done(slots []int) ([]int, error)
+	// memory returns n bytes that are never given back to the system.
+	memory(n int) ([]byte, error)
+}
+
+// The slots of each rank.
+const (
+	headOut = iota
+	headIn
+	noticeOut // a head that says that this rank left or failed
+	bodyOut
+	bodyOut2
+	bodyIn
+	bodyIn2
+	slotsEach
+)
+
+// Tags of messages.
+const (
+	tagHead = 1
+	tagBody = 2
+)
+
+// piece is how many bytes travel at once: two such pieces are under way to and from each rank.
+// So no count comes near 2^31, and the buffers, which MPI keeps hold of, stay small. Tests set
+// less.
+var piece = 1 << 20
+
+// group is the state of one rank: what is under way to and from each other one.
+type group struct {
+	port       port
+	rank, size int
+	timeout    time.Duration
+	peers      []peer
+	names      []string // of the processes, for messages; "" where not known
+	seq        uint64   // operations so far
+	note       atomic.Pointer[string]
+	waiting    atomic.Pointer[string] // what the present operation waits for; nil: none does
+	broken     error                  // why no operation will succeed any more
+	patience   time.Duration          // how long the others may take to end after a failure; 0: as long as in an operation
+	noticed    bool                   // the others were told that this rank leaves or has failed
+	slots      []int                  // scratch
+}
+
+// peer is another rank as this one sees it.
+type peer struct {
+	head, in, notice []byte    // buffers of headSize
+	pieces           [4][]byte // buffers of piece bytes, two out and two in; nil: not needed so far
+	next             *head     // arrived, not used
+	last             string    // what it did last
+	gone             error     // it left or failed
+
+	// Of the present operation:
+	send, recv      []byte
+	expected        *head // nil: has not come
+	headSent        bool
+	sent, sending   int     // bytes begun, pieces under way
+	posted, arrived int     // bytes waited for, bytes here
+	ready           [2]bool // pieces that are through, not copied
+}
+
+// newGroup makes the buffers and begins to wait for heads.
+func newGroup(p port, rank, size int, timeout time.Duration) (*group, error) {
+	g := &group{port: p, rank: rank, size: size, timeout: timeout, peers: make([]peer, size), names: make([]string, size)}
+	for i := range g.peers {
+		if i == rank {
+			continue
+		}
+		b, err := p.memory(3 * headSize)
+		if err != nil {
+			return nil, err
+		}
+		q := &g.peers[i]
+		q.head, q.in, q.notice = b[:headSize:headSize], b[headSize:2*headSize:2*headSize], b[2*headSize:]
+		q.last = "nothing yet"
+		if err := g.awaitHead(i); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+func (g *group) awaitHead(i int) error {
+	return g.port.receive(i*slotsEach+headIn, i, tagHead, g.peers[i].in)
+}
+
+// exchange is one operation, or a half of one: every rank hands send[i] to rank i. h is what its
+// heads say. The own part is the caller's.
+func (g *group) exchange(h head, send, recv [][]byte) error {
+	if g.broken != nil {
+		return g.broken
+	}
+	g.seq++
+	h.seq = g.seq
+	if note := g.note.Load(); note != nil {
+		h.note = *note
+	}
+	err := g.begin(h, send, recv)
+	if err == nil {
+		err = g.wait(h)
+	}
+	if err != nil {
+		g.fail(h.kind, err)
+	}
+	return err
+}
+
+// begin sends the heads and the first pieces.
+func (g *group) begin(h head, send, recv [][]byte) error {
+	for i := range g.peers {
+		q := &g.peers[i]
+		if i == g.rank {
+			continue
+		}
+		q.send, q.recv = at(send, i), at(recv, i)
+		q.expected, q.headSent = nil, false
+		q.sent, q.sending, q.posted, q.arrived = 0, 0, 0, 0
+		q.ready = [2]bool{}
+		own := h
+		own.length = uint64(len(q.send))
+		if len(q.send) <= inline {
+			own.body = q.send
+			q.sent = len(q.send)
+		}
+		if err := g.port.send(i*slotsEach+headOut, i, tagHead, own.put(q.head)); err != nil {
+			return err
+		}
+		for k := 0; k < 2 && q.sent < len(q.send); k++ {
+			if err := g.sendPiece(i, k); err != nil {
+				return err
+			}
+		}
+		if err := g.useHead(h, i); err != nil { // it may have come before
+			return err
+		}
+	}
+	return nil
+}
+
+func at(b [][]byte, i int) []byte {
+	if b == nil {
+		return nil
+	}
+	return b[i]
+}
+
+// buffer is one of the four of rank i, made when it is first needed.
+func (g *group) buffer(i, k int) ([]byte, error) {
+	b := &g.peers[i].pieces[k]
+	if len(*b) < piece {
+		fresh, err := g.port.memory(piece)
+		if err != nil {
+			return nil, err
+		}
+		*b = fresh
+	}
+	return *b, nil
+}
+
+// sendPiece begins the next piece to rank i by its buffer k, 0 or 1.
+func (g *group) sendPiece(i, k int) error {
+	q := &g.peers[i]
+	b, err := g.buffer(i, k)
+	if err != nil {
+		return err
+	}
+	n := copy(b[:piece], q.send[q.sent:])
+	q.sent += n
+	q.sending++
+	return g.port.send(i*slotsEach+bodyOut+k, i, tagBody, b[:n])
+}
+
+// receivePiece begins to wait for the next piece of rank i in its buffer k, 0 or 1.
+func (g *group) receivePiece(i, k int) error {
+	q := &g.peers[i]
+	b, err := g.buffer(i, 2+k)
+	if err != nil {
+		return err
+	}
+	n := min(piece, len(q.recv)-q.posted)
+	q.posted += n
+	return g.port.receive(i*slotsEach+bodyIn+k, i, tagBody, b[:n])
+}
+
+// useHead takes the head that has come from rank i as that of the operation h.
+func (g *group) useHead(h head, i int) error {
+	q := &g.peers[i]
+	if q.next == nil || q.expected != nil {
+		return nil
+	}
+	found := q.next
+	q.next = nil
+	q.last = found.last()
+	q.expected = found
+	switch {
+	case found.kind != h.kind || found.root != h.root || found.seq != h.seq:
+		return fmt.Errorf("%w: rank %d called %s, rank %d %s", collective.ErrArguments, g.rank, call(h), i, call(*found))
+	case found.whole != h.whole:
+		return fmt.Errorf("%w: rank %d broadcasts %d bytes, rank %d %d", collective.ErrArguments, g.rank, h.whole, i, found.whole)
+	case found.length != uint64(len(q.recv)):
+		return fmt.Errorf("%w: rank %d sends %d bytes, of which rank %d expects %d", collective.ErrArguments, i, found.length, g.rank, len(q.recv))
+	case found.length <= inline && len(found.body) != len(q.recv):
+		return fmt.Errorf("rank %d: found %d bytes in a message, expected %d", i, len(found.body), len(q.recv))
+	}
+	if err := g.awaitHead(i); err != nil { // the next one, or that it left
+		return err
+	}
+	if len(q.recv) <= inline {
+		q.arrived = copy(q.recv, found.body)
+		q.posted = q.arrived
+		found.body = nil
+		return nil
+	}
+	for k := 0; k < 2 && q.posted < len(q.recv); k++ {
+		if err := g.receivePiece(i, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// call words an operation that ranks disagree on.
+func call(h head) string {
+	if h.kind == broadcast {
+		return fmt.Sprintf("operation %d as %s with root %d", h.seq, operations[h.kind], h.root)
+	}
+	return fmt.Sprintf("operation %d as %s", h.seq, operations[h.kind])
+}
+
+// step takes note of what is through. It says whether anything was.
+func (g *group) step(h head) (bool, error) {
+	var err error
+	if g.slots, err = g.port.done(g.slots[:0]); err != nil {
+		return false, err
+	}
+	for _, slot := range g.slots {
+		if err := g.through(h, slot/slotsEach, slot%slotsEach); err != nil {
+			return true, err
+		}
+	}
+	return len(g.slots) > 0, nil
+}
+
+// through takes note that one message to or from rank i is through.
+func (g *group) through(h head, i, slot int) error {
+	q := &g.peers[i]
+	switch slot {
+	case headOut:
+		q.headSent = true
+	case headIn:
+		next, err := parse(q.in)
+		if err != nil {
+			return fmt.Errorf("from rank %d: %w", i, err)
+		}
+		switch next.kind {
+		case left:
+			q.gone = fmt.Errorf("%s %w (last: %s)", g.name(i), collective.ErrClosed, q.last)
+		case failed:
+			q.gone = told{fmt.Sprintf("%s failed in %s", g.name(i), oneLine(string(next.body))), reasons[next.reason]}
+		default:
+			q.next = &next
+			return g.useHead(h, i)
+		}
+	case bodyOut, bodyOut2:
+		q.sending--
+		if q.sent < len(q.send) {
+			return g.sendPiece(i, slot-bodyOut)
+		}
+	case bodyIn, bodyIn2:
+		q.ready[slot-bodyIn] = true
+		return g.takePieces(i)
+	}
+	return nil
+}
+
+// takePieces copies what has come from rank i. Pieces are taken in order: piece number j is in
+// buffer j mod 2, and of two that are through the later one may be reported first.
+func (g *group) takePieces(i int) error {
+	q := &g.peers[i]
+	for k := q.arrived / piece % 2; q.ready[k]; k = 1 - k {
+		n := min(piece, len(q.recv)-q.arrived)
+		copy(q.recv[q.arrived:], q.pieces[2+k][:n])
+		q.arrived += n
+		q.ready[k] = false
+		if q.posted < len(q.recv) {
+			if err := g.receivePiece(i, k); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// finished says whether the operation has no more to do with a rank.
+func (q *peer) finished() bool {
+	return q.headSent && q.expected != nil && q.sent == len(q.send) && q.sending == 0 && q.arrived == len(q.recv)
+}
+
+// wait goes on until every rank has its part and this one has all. It looks again and again, since
+// MPI's own waiting has no bound; and the oftener the shorter ago the last message was, since a core
+// that only waits is missed elsewhere.
+func (g *group) wait(h head) error {
+	defer g.waiting.Store(nil)
+	var had, idle time.Duration // time that this process has had
+	last := time.Now()
+	for {
+		some, err := g.step(h)
+		if err != nil {
+			return err
+		}
+		all := true
+		for i := range g.peers {
+			if i == g.rank || g.peers[i].finished() {
+				continue
+			}
+			all = false
+			if err := g.peers[i].gone; err != nil {
+				return err
+			}
+		}
+		if all {
+			return nil
+		}
+		now := time.Now()
+		// While the whole job is suspended no time passes for it.
+		passed := min(now.Sub(last), time.Second)
+		last = now
+		had += passed
+		idle += passed
+		if some {
+			idle = 0
+		}
+		if had >= g.timeout {
+			return fmt.Errorf("%w after %v waiting for %s", collective.ErrTimeout, g.timeout, g.missing())
+		}
+		if idle < 50*time.Microsecond {
+			runtime.Gosched()
+			continue
+		}
+		if idle > 100*time.Millisecond && g.waiting.Load() == nil {
+			text := fmt.Sprintf("%s: waiting for %s", h.last(), g.missing())
+			g.waiting.Store(&text)
+		}
+		sleep(min(max(idle/8, 20*time.Microsecond), time.Millisecond))
+	}
+}
+
+// missing names the ranks that the operation waits for, and what they did last.
+func (g *group) missing() string {
+	var out []string
+	for i := range g.peers {
+		q := &g.peers[i]
+		switch {
+		case i == g.rank || q.finished():
+		case len(out) == 4:
+			return strings.Join(out, ", ") + " and others"
+		case q.expected == nil:
+			out = append(out, fmt.Sprintf("%s (last: %s)", g.name(i), q.last))
+		default:
+			out = append(out, fmt.Sprintf("%s (last: %s, %d of %d bytes received from it, %d of %d sent)",
+				g.name(i), q.last, q.arrived, len(q.recv), max(0, q.sent-q.sending*piece), len(q.send)))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// name is rank i for messages.
+func (g *group) name(i int) string {
+	if g.names[i] == "" {
+		return fmt.Sprintf("rank %d", i)
+	}
+	return fmt.Sprintf("rank %d on %s", i, g.names[i])
+}

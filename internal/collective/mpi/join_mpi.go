@@ -1,0 +1,125 @@
+//go:build mpi && unix
+
+package mpi
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/collective"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+)
+
+// Available says whether this build can use MPI.
+const Available = true
+
+// session is this process's part in MPI, which can begin and end once in a process.
+type session struct {
+	library *library
+	comm    *Comm
+}
+
+// joined is the session that Leave ends; nil: none has begun.
+var joined *session
+
+// Join begins this process's part in MPI and returns its rank, and the library's name. It is called
+// once, and Leave at the end of the process whatever happens. An error that the user can mend is one
+// of package usage.
+func Join(o Options) (*Comm, string, error) {
+	c := newComm(&group{timeout: o.Timeout})
+	var l *library
+	err := c.run(o.Timeout+grace, func() error {
+		var err error
+		if l, err = load(o.Library, newFinder()); err != nil {
+			return err
+		}
+		rank, size, err := l.begin()
+		if err != nil {
+			return fmt.Errorf("%s: %w", l, err)
+		}
+		if size != o.Place.Size {
+			_ = l.end() // it is alone in what the library takes for the job
+			return usage.Errorf("mpi_library: %s, but %s sees %d: expected the library of the MPI that started them; name its file", o.Place, l, size)
+		}
+		joined = &session{l, c}
+		r, err := newRequests(l, size*slotsEach)
+		if err != nil {
+			return err
+		}
+		g, err := newGroup(r, rank, size, o.Timeout)
+		if err == nil {
+			c.g = g
+		}
+		return err
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("join the other processes: %w", err)
+	}
+	if err := c.introduce(); err != nil {
+		return nil, "", fmt.Errorf("join the other processes by %s: %w", l, err)
+	}
+	return c, l.String(), nil
+}
+
+// String names the library.
+func (l *library) String() string { return fmt.Sprintf("%s (%s, %s)", l.version, l.file, l.abi.name) }
+
+// introduce tells all ranks who each other is, for messages.
+func (c *Comm) introduce() error {
+	const long = 80
+	host, err := os.Hostname()
+	if err != nil {
+		host = "a host without a name"
+	}
+	own := make([]byte, long)
+	copy(own, fmt.Sprintf("%.60s, process %d", host, os.Getpid()))
+	recv := make([][]byte, c.Size())
+	for i := range recv {
+		recv[i] = make([]byte, long)
+	}
+	if err := c.AllGather(own, recv); err != nil {
+		return err
+	}
+	return c.run(grace, func() error {
+		for i, b := range recv {
+			c.g.names[i] = oneLine(string(bytes.TrimRight(b, "\x00")))
+		}
+		return nil
+	})
+}
+
+// Leave ends this process's part in MPI before it exits with a code: in order where all is well, and
+// else by ending all processes of the job, after a moment in which the others can say what they know.
+// It does nothing where Join has not begun.
+func Leave(code int) {
+	if joined == nil {
+		return
+	}
+	l, c := joined.library, joined.comm
+	if c.g.port == nil { // joining has failed
+		_ = c.run(grace, func() error { return l.abort(max(code, 1)) })
+		return
+	}
+	_ = c.Close()
+	begin, inOrder := time.Now(), false
+	if c.run(c.g.timeout+grace, func() error {
+		limit := c.g.patience
+		if limit == 0 {
+			limit = c.g.timeout
+		}
+		inOrder = c.g.awaitAll(limit)
+		return nil
+	}) != nil {
+		return // MPI answers no more; the launcher sees this process end
+	}
+	if inOrder {
+		_ = c.run(grace, l.end)
+		return
+	}
+	time.Sleep(time.Until(begin.Add(c.g.patience))) // until what the others say is out
+	_ = c.run(grace, func() error { return l.abort(max(code, 1)) })
+}
+
+var _ collective.Communicator = (*Comm)(nil)

@@ -1,0 +1,16 @@
+//go:build !mpi || !unix
+
+package mpi
+
+import "github.com/sparsebert/sparsebert-gpu/internal/usage"
+
+// Available says whether this build can use MPI.
+const Available = false
+
+// Join fails: this build has no MPI.
+func Join(o Options) (*Comm, string, error) {
+	return nil, "", usage.Errorf("%s, which this build cannot join: it has no MPI; build with -tags mpi (docs/scaling.md)", o.Place)
+}
+
+// Leave does nothing.
+func Leave(int) {}

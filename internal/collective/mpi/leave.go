@@ -1,0 +1,113 @@
+package mpi
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/collective"
+)
+
+// noticeTime is how long a rank tries to tell the others that it leaves or has failed.
+const noticeTime = time.Second
+
+// fail breaks the group for this rank, and tells the others. A rank that was told so itself tells
+// nobody: whoever failed first does.
+func (g *group) fail(k kind, err error) {
+	g.broken = fmt.Errorf("an earlier operation failed: %w", err)
+	g.patience = noticeTime
+	for i := range g.peers {
+		if gone := g.peers[i].gone; errors.Is(gone, collective.ErrClosed) {
+			g.patience = 0 // it ends in order, and so can this one
+			return
+		} else if gone != nil {
+			g.patience = 3 * noticeTime // it is to have the first word, and the last
+			return
+		}
+	}
+	g.tell(head{kind: failed, reason: reasonOf(err), body: []byte(operations[k] + ": " + err.Error())})
+}
+
+// leave tells the others that this rank leaves, where it has not told them that it failed.
+func (g *group) leave() {
+	if g.broken == nil {
+		g.broken = fmt.Errorf("rank %d %w", g.rank, collective.ErrClosed)
+	}
+	if !g.noticed {
+		g.tell(head{kind: left})
+	}
+}
+
+// tell sends a notice to every rank. It gives up after noticeTime, and on the first error: there
+// is nobody to tell it to.
+func (g *group) tell(h head) {
+	g.noticed = true
+	h.body = h.body[:min(len(h.body), inline)]
+	for i := range g.peers {
+		if i != g.rank {
+			if g.port.send(i*slotsEach+noticeOut, i, tagHead, h.put(g.peers[i].notice)) != nil {
+				return
+			}
+		}
+	}
+	told := 1 // itself
+	for begin := time.Now(); told < g.size && time.Since(begin) < noticeTime; time.Sleep(50 * time.Microsecond) {
+		var err error
+		if g.slots, err = g.port.done(g.slots[:0]); err != nil {
+			return
+		}
+		for _, slot := range g.slots {
+			if slot%slotsEach == noticeOut {
+				told++
+			} else if slot%slotsEach == headIn {
+				g.departed(slot / slotsEach)
+			}
+		}
+	}
+}
+
+// awaitAll waits until every other rank has left or failed, at most so long, and says whether all
+// have left in order.
+func (g *group) awaitAll(limit time.Duration) bool {
+	for begin := time.Now(); ; time.Sleep(time.Millisecond) {
+		gone, inOrder := 1, true
+		for i := range g.peers {
+			if err := g.peers[i].gone; i != g.rank && err != nil {
+				gone++
+				_, bad := err.(told)
+				inOrder = inOrder && !bad
+			}
+		}
+		if gone == g.size || time.Since(begin) > limit {
+			return gone == g.size && inOrder
+		}
+		var err error
+		if g.slots, err = g.port.done(g.slots[:0]); err != nil {
+			return false
+		}
+		for _, slot := range g.slots {
+			if slot%slotsEach == headIn {
+				g.departed(slot / slotsEach)
+			}
+		}
+	}
+}
+
+// departed takes note of a head that came while this rank leaves. One of an operation is from a rank
+// that will learn that this one has left.
+func (g *group) departed(i int) {
+	q := &g.peers[i]
+	h, err := parse(q.in)
+	switch {
+	case err != nil:
+		q.gone = told{text: err.Error()}
+	case h.kind == left:
+		q.gone = fmt.Errorf("rank %d %w", i, collective.ErrClosed)
+	case h.kind == failed:
+		q.gone = told{text: string(h.body)}
+	default:
+		if err := g.awaitHead(i); err != nil {
+			q.gone = told{text: err.Error()}
+		}
+	}
+}

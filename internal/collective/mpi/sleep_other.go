@@ -1,0 +1,8 @@
+//go:build !linux
+
+package mpi
+
+import "time"
+
+// sleep waits for d, or somewhat longer.
+func sleep(d time.Duration) { time.Sleep(d) }

@@ -1,0 +1,51 @@
+// Package launcher tells whether the process is one of several that a launcher started together:
+// mpirun, srun or torchrun. They say so in the environment only.
+package launcher
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Place is a process's place among those that were started together.
+type Place struct {
+	Launcher string // for messages, such as Open MPI's mpirun
+	Variable string // the variable that has Size
+	Size     int    // processes, at least 1
+	Rank     int    // 0 to Size-1; -1 where the launcher does not say
+}
+
+// String says who started how many.
+func (p Place) String() string {
+	return fmt.Sprintf("%s started %d processes (%s)", p.Launcher, p.Size, p.Variable)
+}
+
+// variables has the launchers. One may start another: srun the daemons of an mpirun, and that the
+// processes. What is started last comes first here.
+var variables = []struct{ launcher, size, rank string }{
+	{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
+	{"MPICH's mpirun", "PMI_SIZE", "PMI_RANK"},
+	{"srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID"},
+	{"a launcher", "WORLD_SIZE", "RANK"},
+}
+
+// Find returns the process's place by its environment, which getenv reads. Without a launcher it
+// is rank 0 of 1. An error says which variable is no number of processes.
+func Find(getenv func(string) string) (Place, error) {
+	for _, v := range variables {
+		text := getenv(v.size)
+		if text == "" {
+			continue
+		}
+		p := Place{Launcher: v.launcher, Variable: v.size + "=" + text, Rank: -1}
+		var err error
+		if p.Size, err = strconv.Atoi(text); err != nil || p.Size < 1 {
+			return Place{}, fmt.Errorf("%s: found %q, expected the number of processes, or no such variable", v.size, text)
+		}
+		if r, err := strconv.Atoi(getenv(v.rank)); err == nil && r >= 0 && r < p.Size {
+			p.Rank = r
+		}
+		return p, nil
+	}
+	return Place{Launcher: "no launcher", Size: 1}, nil
+}

@@ -1,0 +1,51 @@
+package launcher_test
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/launcher"
+)
+
+func TestFind(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		want launcher.Place
+	}{
+		{nil, launcher.Place{Launcher: "no launcher", Size: 1}},
+		{map[string]string{"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "3"},
+			launcher.Place{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE=4", 4, 3}},
+		// An mpirun whose daemons srun started, one a machine.
+		{map[string]string{"OMPI_COMM_WORLD_SIZE": "8", "OMPI_COMM_WORLD_RANK": "5", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"},
+			launcher.Place{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE=8", 8, 5}},
+		{map[string]string{"PMI_SIZE": "2", "PMI_RANK": "0"}, launcher.Place{"MPICH's mpirun", "PMI_SIZE=2", 2, 0}},
+		{map[string]string{"SLURM_STEP_NUM_TASKS": "2"}, launcher.Place{"srun", "SLURM_STEP_NUM_TASKS=2", 2, -1}},
+		{map[string]string{"WORLD_SIZE": "2", "RANK": "2"}, launcher.Place{"a launcher", "WORLD_SIZE=2", 2, -1}},
+		// What an allocation says is no step: the batch script itself runs once.
+		{map[string]string{"SLURM_NTASKS": "8", "SLURM_PROCID": "0"}, launcher.Place{Launcher: "no launcher", Size: 1}},
+	} {
+		got, err := launcher.Find(func(name string) string { return c.env[name] })
+		if err != nil || got != c.want {
+			t.Errorf("%v: found %+v, %v, expected %+v", maps.Clone(c.env), got, err, c.want)
+		}
+	}
+	for _, bad := range []string{"two", "0", "-1", "1.5", "99999999999999999999"} {
+		if p, err := launcher.Find(func(string) string { return bad }); err == nil {
+			t.Errorf("%s: found %+v, expected an error", bad, p)
+		}
+	}
+}
+
+// FuzzFind: whatever the environment says, a place is one.
+func FuzzFind(f *testing.F) {
+	f.Add("4", "3")
+	f.Add("", "")
+	f.Add("-4", "9999999999999999999999")
+	f.Fuzz(func(t *testing.T, size, rank string) {
+		env := map[string]string{"PMI_SIZE": size, "PMI_RANK": rank}
+		p, err := launcher.Find(func(name string) string { return env[name] })
+		if err == nil && (p.Size < 1 || p.Rank < -1 || p.Rank >= p.Size) {
+			t.Errorf("%q, %q: found %+v", size, rank, p)
+		}
+	})
+}
