@@ -291,3 +291,10 @@ func (a *arguments) dropout(d Dropout, n int) {
 		a.fail("dropout: found %d elements, expected at most %d", n, int64(mostDropout))
 	}
 }
+
+// kept checks where a dropout keeps its mask of so many rows and columns, if anywhere.
+func (a *arguments) kept(d Dropout, rows, columns int) {
+	if d.Kept != nil && a.ok {
+		a.buffer("kept", d.Kept, I32, size(rows, KeptWords(columns)))
+	}
+}

@@ -42,23 +42,23 @@ func calls() []call {
 			func(b backend.Backend, x bufs, p params) { b.Embed(x[0], x[1], x[2], p[0], p[1], p[2], t, t) }},
 		{"EmbedGrad", "", "", "", []bufferArg{act("dz", t*i), ints("ids", t), ints("segments", t)}, tables,
 			func(b backend.Backend, x bufs, p params) { b.EmbedGrad(p[0], p[1], p[2], x[0], x[1], x[2], t, t) }},
-		{"AddNorm", "", "y z mean rstd", "z=residual z=sub", []bufferArg{act("y", t*i), act("z", t*i), row("mean", t), row("rstd", t), act("residual", t*i), maybe(act("sub", t*i))}, vectors,
+		{"AddNorm", "", "y z mean rstd", "z=residual z=sub", []bufferArg{act("y", t*i), act("z", t*i), row("mean", t), row("rstd", t), act("residual", t*i), maybe(act("sub", t*i)), maybe(ints("kept", t*backend.KeptWords(i)))}, vectors,
 			func(b backend.Backend, x bufs, p params) {
-				b.AddNorm(x[0], x[1], x[2], x[3], x[4], x[5], p[0], p[1], t, backend.Dropout{})
+				b.AddNorm(x[0], x[1], x[2], x[3], x[4], x[5], p[0], p[1], t, backend.Dropout{Kept: x[6]})
 			}},
-		{"AddNormGrad", "", "dresidual dsub", "dresidual=dy", []bufferArg{act("dresidual", t*i), maybe(act("dsub", t*i)), act("dy", t*i), act("z", t*i), row("mean", t), row("rstd", t)}, vectors,
+		{"AddNormGrad", "", "dresidual dsub", "dresidual=dy", []bufferArg{act("dresidual", t*i), maybe(act("dsub", t*i)), act("dy", t*i), act("z", t*i), row("mean", t), row("rstd", t), maybe(ints("kept", t*backend.KeptWords(i)))}, vectors,
 			func(b backend.Backend, x bufs, p params) {
-				b.AddNormGrad(x[0], x[1], x[2], x[3], x[4], x[5], p[0], p[1], t, backend.Dropout{})
+				b.AddNormGrad(x[0], x[1], x[2], x[3], x[4], x[5], p[0], p[1], t, backend.Dropout{Kept: x[6]})
 			}},
 		{"DropoutApply", "", "y", "y=x", []bufferArg{act("y", o), act("x", o)}, nil,
 			func(b backend.Backend, x bufs, _ params) { b.DropoutApply(x[0], x[1], o, backend.Dropout{}) }},
-		{"Attention", "", "ctx lse", "", []bufferArg{act("ctx", n), row("lse", 2*2*t), act("q", n), act("k", n), act("v", n), ints("lengths", 2)}, nil,
+		{"Attention", "", "ctx lse kept", "", []bufferArg{act("ctx", n), row("lse", 2*2*t), act("q", n), act("k", n), act("v", n), ints("lengths", 2), maybe(ints("kept", 2*2*t))}, nil,
 			func(b backend.Backend, x bufs, _ params) {
-				b.Attention(x[0], x[1], x[2], x[3], x[4], x[5], attn, backend.Dropout{})
+				b.Attention(x[0], x[1], x[2], x[3], x[4], x[5], attn, backend.Dropout{Kept: x[6]})
 			}},
-		{"AttentionGrad", "", "dq dk dv", "", []bufferArg{act("dq", n), act("dk", n), act("dv", n), act("dctx", n), act("q", n), act("k", n), act("v", n), act("ctx", n), row("lse", 2*2*t), ints("lengths", 2)}, nil,
+		{"AttentionGrad", "", "dq dk dv", "", []bufferArg{act("dq", n), act("dk", n), act("dv", n), act("dctx", n), act("q", n), act("k", n), act("v", n), act("ctx", n), row("lse", 2*2*t), ints("lengths", 2), maybe(ints("kept", 2*2*t))}, nil,
 			func(b backend.Backend, x bufs, _ params) {
-				b.AttentionGrad(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], attn, backend.Dropout{})
+				b.AttentionGrad(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], attn, backend.Dropout{Kept: x[10]})
 			}},
 		{"Gather", "", "dst", "", []bufferArg{act("dst", t*i), act("src", 0), ints("index", t)}, nil,
 			func(b backend.Backend, x bufs, _ params) { b.Gather(x[0], x[1], x[2], t, i) }},

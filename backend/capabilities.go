@@ -29,6 +29,9 @@ type Capabilities struct {
 	// Criteria returns an error that names the criterion by which the device cannot do a
 	// topology update; nil: it can do all. UpdateTopology refuses by it.
 	Criteria func(u sparse.Update) error
+	// KeepsDropout: the backward operations read Dropout.Kept, so it saves time to
+	// provide it.
+	KeepsDropout bool
 	// Valueless: values are not kept and nothing is computed, so that initial values
 	// need not be drawn.
 	Valueless bool

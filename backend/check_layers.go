@@ -42,6 +42,7 @@ func (a *arguments) norm(gamma, beta Param, t int, d Dropout) int {
 	a.dense("beta", beta, 1, h)
 	n := size(t, h)
 	a.dropout(d, n)
+	a.kept(d, t, h)
 	return n
 }
 
@@ -102,6 +103,7 @@ func (a *arguments) attention(lse, lengths Buffer, s Attn, d Dropout) int {
 	a.dropout(d, size(s.Batch, s.Heads, s.Seq, s.Seq))
 	a.buffer("lse", lse, F32, size(s.Batch, s.Heads, s.Seq))
 	a.buffer("lengths", lengths, I32, s.Batch)
+	a.kept(d, size(s.Batch, s.Heads, s.Seq), s.Seq)
 	return size(s.Batch, s.Seq, s.Heads, s.Head)
 }
 
@@ -116,6 +118,7 @@ func (c *checked) Attention(ctx, lse, q, k, v, lengths Buffer, s Attn, d Dropout
 	a.apart(operand{"ctx", ctx}, inputs[:]...)
 	a.apart(operand{"lse", lse}, inputs[:]...)
 	a.apart(operand{"ctx", ctx}, operand{"lse", lse})
+	a.apart(operand{"kept", d.Kept}, operand{"lengths", lengths})
 	if a.ok {
 		c.device.Attention(ctx, lse, q, k, v, lengths, s, d)
 	}

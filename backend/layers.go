@@ -59,10 +59,24 @@ type Layers interface {
 // Unit32(word i%4 of philox.At(Seed, philox.Dropout, i/4, Step, Micro<<16|Site))
 // >= Rate, and then scaled by 1/(1-Rate). Rate 0, or Train false in the step's
 // scalars: the identity.
+//
+// Kept is where AddNorm and Attention may leave which elements they kept, so that
+// AddNormGrad and AttentionGrad read it and need not draw again. It is I32 and has
+// KeptWords(columns) words a row: column c is bit c%32, counted from the lowest, of
+// word c/32, 1 where the element is kept. The rows are those of AddNorm's tokens,
+// with H columns, or ((batch*Heads + head)*Seq + query) with Seq columns, the keys.
+// Bits beyond the columns, or of keys at or beyond a sequence's length, mean
+// nothing. The identity neither writes nor reads it. A device without
+// Capabilities.KeepsDropout leaves Kept alone and draws again, which gives the same
+// bits; so does every device where Kept is nil, and DropoutApply always.
 type Dropout struct {
 	Rate float32
 	Site uint16
+	Kept Buffer // nil: not kept
 }
+
+// KeptWords is how many words of Dropout.Kept a row of so many columns takes.
+func KeptWords(columns int) int { return (columns + 31) / 32 }
 
 // Attn is the shape of an attention: Batch sequences of Seq tokens, Heads heads
 // of size Head.

@@ -7,14 +7,16 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/launch"
 )
 
-// attnThreads is the thread block of kernels/include/attention_mma.cuh.
-const attnThreads = 128
+// The thread blocks of kernels/include/attention_mma.cuh and attention_mma_whole.cuh.
+const (
+	attnThreads  = 128
+	wholeThreads = 256
+)
 
 // attention is a call of Attention or AttentionGrad.
 type attention struct {
 	count, seq, heads, head int32 // count: batch times heads
 	scale, rate             float32
-	site                    int32
 	lengths                 ptrI32
 	status                  ptrU64
 	step                    ptrStepScalars
@@ -31,7 +33,7 @@ func (c operation) attention(a backend.Attn, d backend.Dropout, lse, lengths bac
 	}
 	op = attention{
 		count: int32(a.Batch * a.Heads), seq: int32(a.Seq), heads: int32(a.Heads), head: int32(a.Head),
-		scale: float32(1 / math.Sqrt(float64(a.Head))), rate: d.Rate, site: int32(d.Site),
+		scale: float32(1 / math.Sqrt(float64(a.Head))), rate: d.Rate,
 		lengths: ptrI32(address(lengths)), lse: ptrF32(address(lse)), step: c.b.scalars(),
 	}
 	op.status = c.slot("lengths", upTo(a.Seq))
@@ -67,14 +69,14 @@ func (op *attention) plain() config {
 func (b *device) Attention(ctx, lse, q, k, v, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
 	c := b.begin("Attention")
 	op, n := c.attention(a, d, lse, lengths)
-	cs, qs, ks, vs := own(ctx), own(q), own(k), own(v)
+	cs, qs, ks, vs, kept := own(ctx), own(q), own(k), own(v), ptrU32(address(d.Kept))
 	if !c.ok() || n == 0 {
 		return
 	}
 	if op.width == 0 {
 		b.k.attentionPlain(op.plain(), attentionPlainArgs{
-			ctx: ptrAct(cs.p), lse: op.lse, q: ptrAct(qs.p), k: ptrAct(ks.p), v: ptrAct(vs.p), lengths: op.lengths, status: op.status,
-			step: op.step, count: op.count, seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: op.site,
+			ctx: ptrAct(cs.p), lse: op.lse, kept: kept, q: ptrAct(qs.p), k: ptrAct(ks.p), v: ptrAct(vs.p), lengths: op.lengths, status: op.status,
+			step: op.step, count: op.count, seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: int32(d.Site),
 		})
 		return
 	}
@@ -83,8 +85,8 @@ func (b *device) Attention(ctx, lse, q, k, v, lengths backend.Buffer, a backend.
 		forward = b.k.attentionD128
 	}
 	forward(op.onTensorCores(4, 0), attentionD128Args{
-		ctx: bf16Of(cs), lse: op.lse, q: bf16Of(qs), k: bf16Of(ks), v: bf16Of(vs), lengths: op.lengths, status: op.status,
-		step: op.step, seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: op.site,
+		ctx: bf16Of(cs), lse: op.lse, kept: kept, q: bf16Of(qs), k: bf16Of(ks), v: bf16Of(vs), lengths: op.lengths, status: op.status,
+		step: op.step, seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: int32(d.Site),
 	})
 }
 
@@ -97,36 +99,51 @@ func (b *device) AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths back
 	if !c.ok() || n == 0 {
 		return
 	}
-	delta := ptrF32(b.reserve(c.op, &b.scratch, "partial sums", 4*int64(op.count)*int64(op.seq)))
+	whole := op.width != 0 && launch.WholeAttention(b.traits(), a.Seq, a.Head)
+	rows := a.Batch * a.Heads * a.Seq
+	var numbers int64 // of delta
+	if !whole {
+		numbers = 4 * int64(rows)
+	}
+	scratch, kept := c.kept(d, rows, a.Seq, numbers)
+	delta := ptrF32(scratch)
 	if !c.ok() {
 		return
 	}
-	if op.width == 0 {
+	switch {
+	case op.width == 0:
 		b.k.attentionDqPlain(op.plain(), attentionDqPlainArgs{
 			dq: ptrAct(dqs.p), delta: delta, dctx: ptrAct(ds.p), q: ptrAct(qs.p), k: ptrAct(ks.p), v: ptrAct(vs.p), ctx: ptrAct(cs.p),
-			lse: op.lse, lengths: op.lengths, status: op.status, step: op.step, count: op.count,
-			seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: op.site,
+			lse: op.lse, kept: kept, lengths: op.lengths, status: op.status, step: op.step, count: op.count,
+			seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate,
 		})
 		b.k.attentionDkvPlain(op.plain(), attentionDkvPlainArgs{
 			dk: ptrAct(dks.p), dv: ptrAct(dvs.p), dctx: ptrAct(ds.p), q: ptrAct(qs.p), k: ptrAct(ks.p), v: ptrAct(vs.p),
-			lse: op.lse, delta: delta, lengths: op.lengths, status: op.status, step: op.step, count: op.count,
-			seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: op.site,
+			lse: op.lse, delta: delta, kept: kept, lengths: op.lengths, status: op.status, step: op.step, count: op.count,
+			seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate,
 		})
-		return
+	case whole:
+		l := config{grid: Dim3{X: int(op.count)}, block: Dim3{X: wholeThreads}, shared: launch.WholeShared(op.width)}
+		b.k.attentionGradD64(l, attentionGradD64Args{
+			dq: bf16Of(dqs), dk: bf16Of(dks), dv: bf16Of(dvs), dctx: bf16Of(ds), q: bf16Of(qs), k: bf16Of(ks), v: bf16Of(vs), ctx: bf16Of(cs),
+			lse: op.lse, kept: kept, lengths: op.lengths, status: op.status, step: op.step,
+			seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate,
+		})
+	default:
+		dqKernel, dkvKernel := b.k.attentionDqD64, b.k.attentionDkvD64
+		if op.width > 64 {
+			dqKernel, dkvKernel = b.k.attentionDqD128, b.k.attentionDkvD128
+		}
+		dqKernel(op.onTensorCores(4, 0), attentionDqD128Args{
+			dq: bf16Of(dqs), delta: delta, dctx: bf16Of(ds), q: bf16Of(qs), k: bf16Of(ks), v: bf16Of(vs), ctx: bf16Of(cs),
+			lse: op.lse, kept: kept, lengths: op.lengths, status: op.status, step: op.step,
+			seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate,
+		})
+		// Beside the tiles: lse and delta of two stages.
+		dkvKernel(op.onTensorCores(6, 4*4*launch.AttentionTile), attentionDkvD128Args{
+			dk: bf16Of(dks), dv: bf16Of(dvs), dctx: bf16Of(ds), q: bf16Of(qs), k: bf16Of(ks), v: bf16Of(vs),
+			lse: op.lse, delta: delta, kept: kept, lengths: op.lengths, status: op.status, step: op.step,
+			seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate,
+		})
 	}
-	dqKernel, dkvKernel := b.k.attentionDqD64, b.k.attentionDkvD64
-	if op.width > 64 {
-		dqKernel, dkvKernel = b.k.attentionDqD128, b.k.attentionDkvD128
-	}
-	dqKernel(op.onTensorCores(4, 0), attentionDqD128Args{
-		dq: bf16Of(dqs), delta: delta, dctx: bf16Of(ds), q: bf16Of(qs), k: bf16Of(ks), v: bf16Of(vs), ctx: bf16Of(cs),
-		lse: op.lse, lengths: op.lengths, status: op.status, step: op.step,
-		seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: op.site,
-	})
-	// Beside the tiles: lse and delta of two stages.
-	dkvKernel(op.onTensorCores(6, 4*4*launch.AttentionTile), attentionDkvD128Args{
-		dk: bf16Of(dks), dv: bf16Of(dvs), dctx: bf16Of(ds), q: bf16Of(qs), k: bf16Of(ks), v: bf16Of(vs),
-		lse: op.lse, delta: delta, lengths: op.lengths, status: op.status, step: op.step,
-		seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: op.site,
-	})
 }

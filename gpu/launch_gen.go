@@ -19,6 +19,7 @@ type (
 	ptrTopologyReport Ptr
 	ptrTopologyTensor Ptr
 	ptrTopologyUpdate Ptr
+	ptrU32            Ptr
 	ptrU64            Ptr
 )
 
@@ -32,18 +33,19 @@ var kernelParams = map[string][]kernelParam{
 	"add_norm_reduce":          {{"dgamma", 8}, {"dbeta", 8}, {"partial", 8}, {"blocks", 4}, {"h", 4}},
 	"add_rows_bf16":            {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
 	"add_rows_f32":             {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
-	"attention_d128":           {{"ctx", 8}, {"lse", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
-	"attention_d64":            {{"ctx", 8}, {"lse", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
-	"attention_dkv_d128":       {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
-	"attention_dkv_d64":        {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
-	"attention_dkv_plain_bf16": {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
-	"attention_dkv_plain_f32":  {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
-	"attention_dq_d128":        {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
-	"attention_dq_d64":         {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
-	"attention_dq_plain_bf16":  {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
-	"attention_dq_plain_f32":   {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
-	"attention_plain_bf16":     {{"ctx", 8}, {"lse", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
-	"attention_plain_f32":      {{"ctx", 8}, {"lse", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_d128":           {{"ctx", 8}, {"lse", 8}, {"kept", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_d64":            {{"ctx", 8}, {"lse", 8}, {"kept", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_dkv_d128":       {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
+	"attention_dkv_d64":        {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
+	"attention_dkv_plain_bf16": {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
+	"attention_dkv_plain_f32":  {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
+	"attention_dq_d128":        {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
+	"attention_dq_d64":         {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
+	"attention_dq_plain_bf16":  {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
+	"attention_dq_plain_f32":   {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
+	"attention_grad_d64":       {{"dq", 8}, {"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
+	"attention_plain_bf16":     {{"ctx", 8}, {"lse", 8}, {"kept", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
+	"attention_plain_f32":      {{"ctx", 8}, {"lse", 8}, {"kept", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
 	"block_grad":               {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"block_grad_plain_bf16":    {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"block_grad_plain_f32":     {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
@@ -67,6 +69,7 @@ var kernelParams = map[string][]kernelParam{
 	"dds_qkv_b64":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
 	"dropout_apply_bf16":       {{"y", 8}, {"x", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"n", 8}},
 	"dropout_apply_f32":        {{"y", 8}, {"x", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"n", 8}},
+	"dropout_bits":             {{"kept", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"rows", 8}, {"columns", 4}},
 	"dsd_b16":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_b32":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_b4":                   {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"columns", 8}, {"rowPtr", 8}, {"counts", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
@@ -156,6 +159,7 @@ var _ = []any{
 	(*launcher).attentionDqD64,
 	(*launcher).attentionDqPlainBf16,
 	(*launcher).attentionDqPlainF32,
+	(*launcher).attentionGradD64,
 	(*launcher).attentionPlainBf16,
 	(*launcher).attentionPlainF32,
 	(*launcher).blockGrad,
@@ -181,6 +185,7 @@ var _ = []any{
 	(*launcher).ddsQkvB64,
 	(*launcher).dropoutApplyBf16,
 	(*launcher).dropoutApplyF32,
+	(*launcher).dropoutBits,
 	(*launcher).dsdB16,
 	(*launcher).dsdB32,
 	(*launcher).dsdB4,
@@ -351,6 +356,7 @@ func (a addRowsArgs) encode() []uint64 {
 type attentionD128Args struct {
 	ctx              ptrBF16
 	lse              ptrF32
+	kept             ptrU32
 	q, k, v          ptrBF16
 	lengths          ptrI32
 	status           ptrU64
@@ -369,19 +375,19 @@ func (attentionD128Args) fits(kernel string) bool {
 }
 
 func (a attentionD128Args) encode() []uint64 {
-	return []uint64{uint64(a.ctx), uint64(a.lse), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
+	return []uint64{uint64(a.ctx), uint64(a.lse), uint64(a.kept), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
 }
 
 // attentionDkvD128Args are the parameters of attention_dkv_d128, attention_dkv_d64.
 type attentionDkvD128Args struct {
 	dk, dv, dctx, q, k, v ptrBF16
 	lse, delta            ptrF32
+	kept                  ptrU32
 	lengths               ptrI32
 	status                ptrU64
 	step                  ptrStepScalars
 	seq, heads, head      int32
 	scale, rate           float32
-	site                  int32
 }
 
 func (attentionDkvD128Args) fits(kernel string) bool {
@@ -393,19 +399,19 @@ func (attentionDkvD128Args) fits(kernel string) bool {
 }
 
 func (a attentionDkvD128Args) encode() []uint64 {
-	return []uint64{uint64(a.dk), uint64(a.dv), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lse), uint64(a.delta), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
+	return []uint64{uint64(a.dk), uint64(a.dv), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lse), uint64(a.delta), uint64(a.kept), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate))}
 }
 
 // attentionDkvPlainArgs are the parameters of attention_dkv_plain_bf16, attention_dkv_plain_f32.
 type attentionDkvPlainArgs struct {
 	dk, dv, dctx, q, k, v   ptrAct
 	lse, delta              ptrF32
+	kept                    ptrU32
 	lengths                 ptrI32
 	status                  ptrU64
 	step                    ptrStepScalars
 	count, seq, heads, head int32
 	scale, rate             float32
-	site                    int32
 }
 
 func (attentionDkvPlainArgs) fits(kernel string) bool {
@@ -417,7 +423,7 @@ func (attentionDkvPlainArgs) fits(kernel string) bool {
 }
 
 func (a attentionDkvPlainArgs) encode() []uint64 {
-	return []uint64{uint64(a.dk), uint64(a.dv), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lse), uint64(a.delta), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.count)), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
+	return []uint64{uint64(a.dk), uint64(a.dv), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lse), uint64(a.delta), uint64(a.kept), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.count)), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate))}
 }
 
 // attentionDqD128Args are the parameters of attention_dq_d128, attention_dq_d64.
@@ -426,12 +432,12 @@ type attentionDqD128Args struct {
 	delta              ptrF32
 	dctx, q, k, v, ctx ptrBF16
 	lse                ptrF32
+	kept               ptrU32
 	lengths            ptrI32
 	status             ptrU64
 	step               ptrStepScalars
 	seq, heads, head   int32
 	scale, rate        float32
-	site               int32
 }
 
 func (attentionDqD128Args) fits(kernel string) bool {
@@ -443,7 +449,7 @@ func (attentionDqD128Args) fits(kernel string) bool {
 }
 
 func (a attentionDqD128Args) encode() []uint64 {
-	return []uint64{uint64(a.dq), uint64(a.delta), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.ctx), uint64(a.lse), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
+	return []uint64{uint64(a.dq), uint64(a.delta), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.ctx), uint64(a.lse), uint64(a.kept), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate))}
 }
 
 // attentionDqPlainArgs are the parameters of attention_dq_plain_bf16, attention_dq_plain_f32.
@@ -452,12 +458,12 @@ type attentionDqPlainArgs struct {
 	delta                   ptrF32
 	dctx, q, k, v, ctx      ptrAct
 	lse                     ptrF32
+	kept                    ptrU32
 	lengths                 ptrI32
 	status                  ptrU64
 	step                    ptrStepScalars
 	count, seq, heads, head int32
 	scale, rate             float32
-	site                    int32
 }
 
 func (attentionDqPlainArgs) fits(kernel string) bool {
@@ -469,13 +475,38 @@ func (attentionDqPlainArgs) fits(kernel string) bool {
 }
 
 func (a attentionDqPlainArgs) encode() []uint64 {
-	return []uint64{uint64(a.dq), uint64(a.delta), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.ctx), uint64(a.lse), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.count)), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
+	return []uint64{uint64(a.dq), uint64(a.delta), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.ctx), uint64(a.lse), uint64(a.kept), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.count)), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate))}
+}
+
+// attentionGradD64Args are the parameters of attention_grad_d64.
+type attentionGradD64Args struct {
+	dq, dk, dv, dctx, q, k, v, ctx ptrBF16
+	lse                            ptrF32
+	kept                           ptrU32
+	lengths                        ptrI32
+	status                         ptrU64
+	step                           ptrStepScalars
+	seq, heads, head               int32
+	scale, rate                    float32
+}
+
+func (attentionGradD64Args) fits(kernel string) bool {
+	switch kernel {
+	case "attention_grad_d64":
+		return true
+	}
+	return false
+}
+
+func (a attentionGradD64Args) encode() []uint64 {
+	return []uint64{uint64(a.dq), uint64(a.dk), uint64(a.dv), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.ctx), uint64(a.lse), uint64(a.kept), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate))}
 }
 
 // attentionPlainArgs are the parameters of attention_plain_bf16, attention_plain_f32.
 type attentionPlainArgs struct {
 	ctx                     ptrAct
 	lse                     ptrF32
+	kept                    ptrU32
 	q, k, v                 ptrAct
 	lengths                 ptrI32
 	status                  ptrU64
@@ -494,7 +525,7 @@ func (attentionPlainArgs) fits(kernel string) bool {
 }
 
 func (a attentionPlainArgs) encode() []uint64 {
-	return []uint64{uint64(a.ctx), uint64(a.lse), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.count)), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
+	return []uint64{uint64(a.ctx), uint64(a.lse), uint64(a.kept), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.count)), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site))}
 }
 
 // blockGradArgs are the parameters of block_grad.
@@ -735,6 +766,28 @@ func (dropoutApplyArgs) fits(kernel string) bool {
 
 func (a dropoutApplyArgs) encode() []uint64 {
 	return []uint64{uint64(a.y), uint64(a.x), uint64(a.step), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site)), uint64(a.n)}
+}
+
+// dropoutBitsArgs are the parameters of dropout_bits.
+type dropoutBitsArgs struct {
+	kept    ptrU32
+	step    ptrStepScalars
+	rate    float32
+	site    int32
+	rows    int64
+	columns int32
+}
+
+func (dropoutBitsArgs) fits(kernel string) bool {
+	switch kernel {
+	case "dropout_bits":
+		return true
+	}
+	return false
+}
+
+func (a dropoutBitsArgs) encode() []uint64 {
+	return []uint64{uint64(a.kept), uint64(a.step), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site)), uint64(a.rows), uint64(uint32(a.columns))}
 }
 
 // dsdB16Args are the parameters of dsd_b16, dsd_b32, dsd_b64.
@@ -1506,6 +1559,13 @@ func (l *launcher) attentionDqPlainF32(c config, a attentionDqPlainArgs) {
 	l.launch("attention_dq_plain_f32", c, a)
 }
 
+// attentionGradD64 launches kernels/attention_grad_d64.cu:
+// Attention's gradients on tensor cores, bfloat16, sequences of up to 128 tokens and head sizes that are a multiple of
+// 8 up to 64: dq = ds k scale, dk = ds^T q scale, dv = (p r)^T dctx (=), dk and dv 0 in rows at or beyond the length.
+func (l *launcher) attentionGradD64(c config, a attentionGradD64Args) {
+	l.launch("attention_grad_d64", c, a)
+}
+
 // attentionPlainBf16 launches kernels/attention_plain_bf16.cu:
 // Attention, bfloat16: ctx = dropout(softmax(q k^T scale)) v and lse, the log sum exp of the scaled scores (=).
 func (l *launcher) attentionPlainBf16(c config, a attentionPlainArgs) {
@@ -1645,6 +1705,12 @@ func (l *launcher) dropoutApplyBf16(c config, a dropoutApplyArgs) {
 // dropoutApplyF32 launches kernels/dropout_apply_f32.cu:
 // Dropout, float32: y [n] = dropout(x) (=), y may be x. It is its own backward.
 func (l *launcher) dropoutApplyF32(c config, a dropoutApplyArgs) { l.launch("dropout_apply_f32", c, a) }
+
+// dropoutBits launches kernels/dropout_bits.cu:
+// What dropout keeps of rows x columns elements as bits, where no forward pass has left them: kept [rows]
+// [ceil(columns / 32)] (=), column c of a row being bit c % 32 of word c / 32. Nothing where dropout is off. Moves one
+// bit an element. launch: any, best a thread for 32 elements; see dropout.cuh.
+func (l *launcher) dropoutBits(c config, a dropoutBitsArgs) { l.launch("dropout_bits", c, a) }
 
 // dsdB16 launches kernels/dsd_b16.cu:
 // Forward product, blocks of 16, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with

@@ -4,8 +4,8 @@
 // Moves q, ctx and lse once, k and v once for each 64 queries.
 #include "attention_mma.cuh"
 
-extern "C" __global__ void __launch_bounds__(128) attention_d128(bf16 *ctx, float *lse, const bf16 *q, const bf16 *k, const bf16 *v, const int *lengths,
+extern "C" __global__ void __launch_bounds__(128) attention_d128(bf16 *ctx, float *lse, unsigned *kept, const bf16 *q, const bf16 *k, const bf16 *v, const int *lengths,
                                                             unsigned long long *status, const StepScalars *step, int seq, int heads, int head,
                                                             float scale, float rate, int site) {
-  attention_mma<128>(ctx, lse, q, k, v, lengths, status, Heads{seq, heads, head}, scale, keep_of(step, rate, site));
+  attention_mma<128>(ctx, lse, kept, q, k, v, lengths, status, Heads{seq, heads, head}, scale, keep_of(step, rate, site));
 }

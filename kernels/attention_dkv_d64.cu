@@ -5,8 +5,8 @@
 #include "attention_mma_grad.cuh"
 
 extern "C" __global__ void __launch_bounds__(128, 3) attention_dkv_d64(bf16 *dk, bf16 *dv, const bf16 *dctx, const bf16 *q, const bf16 *k, const bf16 *v,
-                                                                const float *lse, const float *delta, const int *lengths,
+                                                                const float *lse, const float *delta, const unsigned *kept, const int *lengths,
                                                                 unsigned long long *status, const StepScalars *step, int seq, int heads, int head,
-                                                                float scale, float rate, int site) {
-  attention_dkv_mma<64>(dk, dv, dctx, q, k, v, lse, delta, lengths, status, Heads{seq, heads, head}, scale, keep_of(step, rate, site));
+                                                                float scale, float rate) {
+  attention_dkv_mma<64>(dk, dv, dctx, q, k, v, lse, delta, kept, lengths, status, Heads{seq, heads, head}, scale, keep_of(step, rate, 0));
 }

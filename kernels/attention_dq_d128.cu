@@ -5,8 +5,7 @@
 #include "attention_mma_grad.cuh"
 
 extern "C" __global__ void __launch_bounds__(128) attention_dq_d128(bf16 *dq, float *delta, const bf16 *dctx, const bf16 *q, const bf16 *k, const bf16 *v,
-                                                               const bf16 *ctx, const float *lse, const int *lengths, unsigned long long *status,
-                                                               const StepScalars *step, int seq, int heads, int head, float scale, float rate,
-                                                               int site) {
-  attention_dq_mma<128>(dq, delta, dctx, q, k, v, ctx, lse, lengths, status, Heads{seq, heads, head}, scale, keep_of(step, rate, site));
+                                                               const bf16 *ctx, const float *lse, const unsigned *kept, const int *lengths, unsigned long long *status,
+                                                               const StepScalars *step, int seq, int heads, int head, float scale, float rate) {
+  attention_dq_mma<128>(dq, delta, dctx, q, k, v, ctx, lse, kept, lengths, status, Heads{seq, heads, head}, scale, keep_of(step, rate, 0));
 }

@@ -4,8 +4,8 @@
 #include "attention_plain.cuh"
 
 extern "C" __global__ void __launch_bounds__(128) attention_dq_plain_bf16(bf16 *dq, float *delta, const bf16 *dctx, const bf16 *q, const bf16 *k, const bf16 *v,
-                                                                    const bf16 *ctx, const float *lse, const int *lengths,
+                                                                    const bf16 *ctx, const float *lse, const unsigned *kept, const int *lengths,
                                                                     unsigned long long *status, const StepScalars *step, int count, int seq,
-                                                                    int heads, int head, float scale, float rate, int site) {
-  attention_dq_plain(dq, delta, dctx, q, k, v, ctx, lse, lengths, status, Heads{seq, heads, head}, count, scale, keep_of(step, rate, site));
+                                                                    int heads, int head, float scale, float rate) {
+  attention_dq_plain(dq, delta, dctx, q, k, v, ctx, lse, kept, lengths, status, Heads{seq, heads, head}, count, scale, keep_of(step, rate, 0));
 }

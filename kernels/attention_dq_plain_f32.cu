@@ -4,8 +4,8 @@
 #include "attention_plain.cuh"
 
 extern "C" __global__ void __launch_bounds__(128) attention_dq_plain_f32(float *dq, float *delta, const float *dctx, const float *q, const float *k, const float *v,
-                                                                    const float *ctx, const float *lse, const int *lengths,
+                                                                    const float *ctx, const float *lse, const unsigned *kept, const int *lengths,
                                                                     unsigned long long *status, const StepScalars *step, int count, int seq,
-                                                                    int heads, int head, float scale, float rate, int site) {
-  attention_dq_plain(dq, delta, dctx, q, k, v, ctx, lse, lengths, status, Heads{seq, heads, head}, count, scale, keep_of(step, rate, site));
+                                                                    int heads, int head, float scale, float rate) {
+  attention_dq_plain(dq, delta, dctx, q, k, v, ctx, lse, kept, lengths, status, Heads{seq, heads, head}, count, scale, keep_of(step, rate, 0));
 }

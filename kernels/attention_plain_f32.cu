@@ -3,8 +3,8 @@
 // block 128, where count is batch heads; see attention_plain.cuh.
 #include "attention_plain.cuh"
 
-extern "C" __global__ void __launch_bounds__(128) attention_plain_f32(float *ctx, float *lse, const float *q, const float *k, const float *v, const int *lengths,
+extern "C" __global__ void __launch_bounds__(128) attention_plain_f32(float *ctx, float *lse, unsigned *kept, const float *q, const float *k, const float *v, const int *lengths,
                                                                  unsigned long long *status, const StepScalars *step, int count, int seq,
                                                                  int heads, int head, float scale, float rate, int site) {
-  attention_plain(ctx, lse, q, k, v, lengths, status, Heads{seq, heads, head}, count, scale, keep_of(step, rate, site));
+  attention_plain(ctx, lse, kept, q, k, v, lengths, status, Heads{seq, heads, head}, count, scale, keep_of(step, rate, site));
 }

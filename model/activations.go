@@ -27,6 +27,10 @@ type layerActivations struct {
 	ffnZ, ffnY   backend.Buffer // [T, H] before and after the FFN's LayerNorm
 	ffnMean      backend.Buffer // [T]
 	ffnRstd      backend.Buffer // [T]
+
+	// What dropout kept (backend.Dropout); nil where there is none, or where the
+	// backend does not keep it.
+	probsKept, attnKept, ffnKept backend.Buffer
 }
 
 // activations are all buffers of a model beside its parameters, for one
@@ -68,10 +72,10 @@ type activations struct {
 	gradNorm           backend.Buffer // [1]
 }
 
-// newActivations makes every buffer through alloc, in a fixed order. dtype is that
-// of the activations; row statistics, losses and the norm are float32.
-func newActivations(c Config, o Options, dtype backend.DType, alloc allocator) *activations {
-	t := o.MicroBatch * o.SeqLen
+// newActivations makes every buffer through alloc, in a fixed order. Row statistics,
+// losses and the norm are float32.
+func newActivations(c Config, o Options, s Storage, alloc allocator) *activations {
+	dtype, t := s.Activation, o.MicroBatch*o.SeqLen
 	m := o.MicroBatch * o.MaxMasked
 	th, mh, bh := t*c.Hidden, m*c.Hidden, o.MicroBatch*c.Hidden
 
@@ -89,6 +93,12 @@ func newActivations(c Config, o Options, dtype backend.DType, alloc allocator) *
 
 	act := func(name string, n int) backend.Buffer { return alloc(partActivations, name, dtype, n) }
 	acc := func(name string, n int) backend.Buffer { return alloc(partActivations, name, backend.F32, n) }
+	kept := func(name string, rows, columns int) backend.Buffer {
+		if !s.KeepsDropout || c.Dropout == 0 {
+			return nil
+		}
+		return alloc(partActivations, name, backend.I32, rows*backend.KeptWords(columns))
+	}
 	a.embZ, a.embY = act("embedding sums", th), act("embeddings", th)
 	a.embMean, a.embRstd = acc("embedding means", t), acc("embedding deviations", t)
 	for l := range c.Layers {
@@ -106,6 +116,9 @@ func newActivations(c Config, o Options, dtype backend.DType, alloc allocator) *
 			pre: act("FFN before GELU", t*c.FFN), up: act("FFN after GELU", t*c.FFN),
 			ffnZ: act("FFN sums", th), ffnY: act("layer output", th),
 			ffnMean: acc("FFN means", t), ffnRstd: acc("FFN deviations", t),
+			probsKept: kept("attention dropout", o.MicroBatch*c.Heads*o.SeqLen, o.SeqLen),
+			attnKept:  kept("attention output dropout", t, c.Hidden),
+			ffnKept:   kept("FFN dropout", t, c.Hidden),
 		})
 	}
 

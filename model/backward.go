@@ -27,7 +27,7 @@ func (m *Model) encodeGrad(n int) {
 	}
 	b, a, t := m.b, m.act, n*m.opt.SeqLen
 	if m.cfg.Dropout > 0 {
-		b.DropoutApply(a.gradY, a.gradY, t*m.cfg.Hidden, m.dropout(siteEmbedding, 0))
+		b.DropoutApply(a.gradY, a.gradY, t*m.cfg.Hidden, m.dropout(siteEmbedding, 0, nil))
 	}
 	b.AddNormGrad(a.gradY, nil, a.gradY, a.embZ, a.embMean, a.embRstd,
 		m.net.embNorm.gamma, m.net.embNorm.beta, t, backend.Dropout{})
@@ -42,7 +42,7 @@ func (m *Model) encodeLayerGrad(l, n int) {
 	dy, dsub := m.act.gradY, m.act.gradSub
 
 	b.AddNormGrad(dy, dsub, dy, a.ffnZ, a.ffnMean, a.ffnRstd,
-		p.ffnNorm.gamma, p.ffnNorm.beta, t, m.dropout(siteFFN, l))
+		p.ffnNorm.gamma, p.ffnNorm.beta, t, m.dropout(siteFFN, l, a.ffnKept))
 	m.weightGrad(p.down, dsub, a.up, t)
 	dpre := a.pre
 	b.DDS(dpre, dsub, p.down.w, t, backend.TimesGELU, a.pre)
@@ -50,11 +50,11 @@ func (m *Model) encodeLayerGrad(l, n int) {
 	b.DDS(dy, dpre, p.up.w, t, backend.Accumulate, nil)
 
 	b.AddNormGrad(dy, dsub, dy, a.attnZ, a.attnMean, a.attnRstd,
-		p.attnNorm.gamma, p.attnNorm.beta, t, m.dropout(siteAttnOut, l))
+		p.attnNorm.gamma, p.attnNorm.beta, t, m.dropout(siteAttnOut, l, a.attnKept))
 	m.weightGrad(p.attnOut, dsub, a.ctx, t)
 	dctx, dq, dk, dv := a.ffnZ, a.attnZ, a.attnY, a.ffnY
 	b.DDS(dctx, dsub, p.attnOut.w, t, backend.Assign, nil)
-	b.AttentionGrad(dq, dk, dv, dctx, a.q, a.k, a.v, a.ctx, a.lse, m.act.lengths, m.attn(n), m.dropout(siteAttention, l))
+	b.AttentionGrad(dq, dk, dv, dctx, a.q, a.k, a.v, a.ctx, a.lse, m.act.lengths, m.attn(n), m.dropout(siteAttention, l, a.probsKept))
 	m.projectGrad(p, dy, []backend.Buffer{dq, dk, dv}, x, t)
 }
 

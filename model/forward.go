@@ -17,9 +17,10 @@ const (
 // Every layer's sites must fit 16 bits.
 const _ = uint(sitesAvailable - (sitesBefore + sitesPerLayer*maxLayers))
 
-// dropout returns the dropout of a site of layer 0 moved to layer l.
-func (m *Model) dropout(site, l int) backend.Dropout {
-	return backend.Dropout{Rate: float32(m.cfg.Dropout), Site: uint16(site + sitesPerLayer*l)}
+// dropout returns the dropout of a site of layer 0 moved to layer l. kept is the
+// layer's buffer for what it keeps, if any.
+func (m *Model) dropout(site, l int, kept backend.Buffer) backend.Dropout {
+	return backend.Dropout{Rate: float32(m.cfg.Dropout), Site: uint16(site + sitesPerLayer*l), Kept: kept}
 }
 
 // attn is the shape of every attention of a batch of n sequences.
@@ -45,7 +46,7 @@ func (m *Model) encode(n int) {
 	b.AddNorm(a.embY, a.embZ, a.embMean, a.embRstd, a.embZ, nil,
 		m.net.embNorm.gamma, m.net.embNorm.beta, t, backend.Dropout{})
 	if m.cfg.Dropout > 0 {
-		b.DropoutApply(a.embY, a.embY, t*m.cfg.Hidden, m.dropout(siteEmbedding, 0))
+		b.DropoutApply(a.embY, a.embY, t*m.cfg.Hidden, m.dropout(siteEmbedding, 0, nil))
 	}
 	for l := range m.net.layers {
 		m.encodeLayer(l, n)
@@ -61,15 +62,15 @@ func (m *Model) encodeLayer(l, n int) {
 	b, a, p, x, t := m.b, &m.act.layers[l], &m.net.layers[l], m.layerInput(l), n*m.opt.SeqLen
 
 	m.project(p, []backend.Buffer{a.q, a.k, a.v}, x, t)
-	b.Attention(a.ctx, a.lse, a.q, a.k, a.v, m.act.lengths, m.attn(n), m.dropout(siteAttention, l))
+	b.Attention(a.ctx, a.lse, a.q, a.k, a.v, m.act.lengths, m.attn(n), m.dropout(siteAttention, l, a.probsKept))
 	b.DSD(a.attnZ, nil, a.ctx, p.attnOut.w, p.attnOut.b, t)
 	b.AddNorm(a.attnY, a.attnZ, a.attnMean, a.attnRstd, x, a.attnZ,
-		p.attnNorm.gamma, p.attnNorm.beta, t, m.dropout(siteAttnOut, l))
+		p.attnNorm.gamma, p.attnNorm.beta, t, m.dropout(siteAttnOut, l, a.attnKept))
 
 	b.DSD(a.up, a.pre, a.attnY, p.up.w, p.up.b, t)
 	b.DSD(a.ffnZ, nil, a.up, p.down.w, p.down.b, t)
 	b.AddNorm(a.ffnY, a.ffnZ, a.ffnMean, a.ffnRstd, a.attnY, a.ffnZ,
-		p.ffnNorm.gamma, p.ffnNorm.beta, t, m.dropout(siteFFN, l))
+		p.ffnNorm.gamma, p.ffnNorm.beta, t, m.dropout(siteFFN, l, a.ffnKept))
 }
 
 // project queues the query, key and value of a layer: out[i] = x Wi^T + bi, in one

@@ -9,15 +9,18 @@ type MemoryPart struct {
 	Dense int64  `json:"dense"` // of the same model with method dense
 }
 
-// Storage says in which dtypes a backend keeps things.
+// Storage says how a backend keeps things.
 type Storage struct {
 	Param      backend.DType // values, gradients and moments
 	Activation backend.DType
+	// KeepsDropout: what dropout keeps is stored, one bit an element
+	// (backend.Capabilities).
+	KeepsDropout bool
 }
 
-// StorageOf returns the dtypes that b keeps a model in.
+// StorageOf returns how b keeps a model.
 func StorageOf(b backend.Backend) Storage {
-	s := Storage{Param: backend.F32, Activation: b.Activation()}
+	s := Storage{Param: backend.F32, Activation: b.Activation(), KeepsDropout: b.Capabilities().KeepsDropout}
 	if s.Activation == backend.F64 {
 		s.Param = backend.F64
 	}
@@ -51,7 +54,7 @@ func memoryParts(c Config, table []Tensor, o Options, s Storage) []MemoryPart {
 		line[name] = len(parts)
 		parts = append(parts, MemoryPart{Name: name})
 	}
-	newActivations(c, o, s.Activation, func(part, _ string, dt backend.DType, n int, columns ...int) backend.Buffer {
+	newActivations(c, o, s, func(part, _ string, dt backend.DType, n int, columns ...int) backend.Buffer {
 		for _, c := range columns {
 			n *= c
 		}

@@ -134,7 +134,7 @@ func newModel(b backend.Backend, c Config, o Options, plan bool) (*Model, error)
 	if m.net, err = newNetwork(table, m.params, c); err != nil {
 		return nil, err
 	}
-	m.act = newActivations(c, o, b.Activation(), func(_, name string, dt backend.DType, n int, columns ...int) backend.Buffer {
+	m.act = newActivations(c, o, StorageOf(b), func(_, name string, dt backend.DType, n int, columns ...int) backend.Buffer {
 		if len(columns) > 0 {
 			return backend.AllocRows(b, name, dt, n, columns[0])
 		}

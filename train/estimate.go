@@ -24,6 +24,7 @@ func (p *Plan) estimateCost() (model.CostEstimate, error) {
 	store := model.Storage{Param: backend.F32, Activation: backend.F32}
 	if p.Config.Precision == "bf16" {
 		store.Activation = backend.BF16
+		store.KeepsDropout = true // as package gpu does, the device that has bfloat16
 	}
 	return model.EstimateCost(p.Model, p.options(), store)
 }

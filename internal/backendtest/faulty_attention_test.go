@@ -63,6 +63,14 @@ func attentionFaults() []fault {
 			a.Heads, a.Head = 1, a.Heads*a.Head
 			b.Attention(ctx, lse, q, k, v, lengths, a, d)
 		}),
+		{"Kept", "no dropout by bits", func(b backend.Backend) backend.Backend {
+			return attentionGradFault{b, func(b backend.Backend, dq, dk, dv, dctx, q, k, v, ctx, lse, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
+				if d.Kept != nil {
+					d = backend.Dropout{}
+				}
+				b.AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths, a, d)
+			}}
+		}},
 		backward("padding ignored", func(b backend.Backend, dq, dk, dv, dctx, q, k, v, ctx, lse, _ backend.Buffer, a backend.Attn, d backend.Dropout) {
 			b.AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, unpadded(b, a), a, d)
 		}),

@@ -118,6 +118,14 @@ func layerFaults() []fault {
 		norm("z not kept", func(b backend.Backend, y, z, mean, rstd, residual, sub backend.Buffer, gamma, beta backend.Param, t int, d backend.Dropout) {
 			b.AddNorm(y, b.Alloc("elsewhere", b.Activation(), z.Len()), mean, rstd, residual, sub, gamma, beta, t, d)
 		}),
+		{"Kept", "another site by bits", func(b backend.Backend) backend.Backend {
+			return addNormGradFault{b, func(b backend.Backend, dresidual, dsub, dy, z, mean, rstd backend.Buffer, gamma, beta backend.Param, t int, d backend.Dropout) {
+				if d.Kept != nil {
+					d.Site++
+				}
+				b.AddNormGrad(dresidual, dsub, dy, z, mean, rstd, gamma, beta, t, d)
+			}}
+		}},
 		normGrad("dsub without the mask", func(b backend.Backend, dresidual, dsub, dy, z, mean, rstd backend.Buffer, gamma, beta backend.Param, t int, d backend.Dropout) {
 			b.AddNormGrad(dresidual, dsub, dy, z, mean, rstd, gamma, beta, t, backend.Dropout{})
 		}),

@@ -160,6 +160,7 @@ func groups() []group {
 		{op: "GELUGrad", checks: geluGradChecks()},
 		{op: "Attention", checks: attentionChecks()},
 		{op: "AttentionGrad", checks: attentionGradChecks()},
+		{op: "Kept", checks: keptChecks()},
 		{op: "CrossEntropy", checks: crossEntropyChecks()},
 		{op: "ZeroGrad", checks: zeroGradChecks()},
 		{op: "GradNorm", checks: gradNormChecks()},

@@ -9,6 +9,19 @@ const (
 	RowThreads     = 256  // threads of the kernels that give each row a warp
 )
 
+// WholeRows is the most tokens of a sequence that attention_mma_whole.cuh takes at once.
+const WholeRows = 128
+
+// WholeShared is the bytes of dynamic shared memory of attention_mma_whole.cuh, for head
+// sizes up to width: q, k, v and dctx; two numbers and what dropout kept of each row.
+func WholeShared(width int) int { return WholeRows * (4*(2*width+16) + 2*4 + WholeRows/8) }
+
+// WholeAttention says that one kernel makes all gradients of attention on bfloat16, for
+// such sequences and heads.
+func WholeAttention(d Device, seq, head int) bool {
+	return seq <= WholeRows && head%8 == 0 && head <= 64 && WholeShared(64) <= d.SharedBytes
+}
+
 // LayerNormGrad is the launch of the backward of a LayerNorm of t rows of h, without
 // its kernel: each row has a warp, with as many warps as the column sums of each
 // leave room for, up to 8 a thread block, and two blocks to a multiprocessor. Each

@@ -35,11 +35,11 @@ var fusions = []struct {
 		return c.Operand("y", Write)
 	}},
 	{"attention backward: dq, dk and dv by one kernel", func(c Call) int64 {
-		if c.Op != "AttentionGrad" {
+		n := c.Operand("delta", Scratch)
+		if n == 0 { // no attention, or one kernel already
 			return 0
 		}
-		n := c.Operand("delta", Scratch)
-		for _, name := range []string{"q", "k", "v", "dctx", "lse"} {
+		for _, name := range []string{"q", "k", "v", "dctx", "lse", "kept"} {
 			n += c.Operand(name, Read) / 2
 		}
 		return n

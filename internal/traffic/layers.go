@@ -61,8 +61,12 @@ func (m Machine) embedGrad(word, pos, typ backend.Param, t, seq int) Call {
 	return c
 }
 
-// AddNorm: residual, sub where there is one, z and y; every row reads gamma and beta.
-func (m Machine) addNorm(gamma backend.Param, sub bool, t int) Call {
+// keptBytes is the size of what dropout keeps of so many rows and columns.
+func keptBytes(rows, columns int) int64 { return f32 * int64(rows) * int64(backend.KeptWords(columns)) }
+
+// AddNorm: residual, sub where there is one, z and y, what dropout keeps where that is
+// stored; every row reads gamma and beta.
+func (m Machine) addNorm(gamma backend.Param, sub, kept bool, t int) Call {
 	h := gamma.Spec().In
 	c := Call{Op: "AddNorm", Tensor: short(gamma.Spec().Name)}
 	c.read("residual", m.act(t*h))
@@ -71,14 +75,17 @@ func (m Machine) addNorm(gamma backend.Param, sub bool, t int) Call {
 	}
 	c.write("z", m.act(t*h))
 	c.write("y", m.act(t*h))
+	if kept {
+		c.write("kept", keptBytes(t, h))
+	}
 	c.write("statistics", 2*f32*int64(t))
 	c.rows("gamma and beta", 2*f32*int64(h), t)
 	return c
 }
 
-// AddNormGrad: dy, z, dresidual, dsub where it is wanted; partial sums of gamma's and
+// AddNormGrad: dy, z, dresidual, dsub where it is wanted, what dropout kept; partial sums of gamma's and
 // beta's gradient of each thread block. Every row reads gamma twice.
-func (m Machine) addNormGrad(gamma backend.Param, sub bool, t int) Call {
+func (m Machine) addNormGrad(gamma backend.Param, sub, kept bool, t int) Call {
 	h := gamma.Spec().In
 	c := Call{Op: "AddNormGrad", Tensor: short(gamma.Spec().Name)}
 	c.read("dy", m.act(t*h))
@@ -88,6 +95,9 @@ func (m Machine) addNormGrad(gamma backend.Param, sub bool, t int) Call {
 	c.write("dresidual", m.act(t*h))
 	if sub {
 		c.write("dsub", m.act(t*h))
+	}
+	if kept {
+		c.read("kept", keptBytes(t, h))
 	}
 	l, _ := launch.LayerNormGrad(m.device(), t, h)
 	c.scratch("partial", 2*f32*int64(l.Grid.X*h))
@@ -106,8 +116,9 @@ func (m Machine) elementwise(op string, inputs, n int) Call {
 	return c
 }
 
-// Attention: q, ctx and lse once, k and v once for each 64 queries.
-func (m Machine) attention(a backend.Attn) Call {
+// Attention: q, ctx and lse once, k and v once for each 64 queries, and what dropout
+// keeps where that is stored.
+func (m Machine) attention(a backend.Attn, kept bool) Call {
 	n, rows := a.Batch*a.Seq*a.Heads*a.Head, a.Batch*a.Heads*a.Seq
 	c := Call{Op: "Attention", FLOPs: 2 * 2 * int64(n) * int64(a.Seq)}
 	c.read("q", m.act(n))
@@ -117,32 +128,50 @@ func (m Machine) attention(a backend.Attn) Call {
 	c.read("lengths", f32*int64(a.Batch))
 	c.write("ctx", m.act(n))
 	c.write("lse", f32*int64(rows))
+	if kept {
+		c.write("kept", keptBytes(rows, a.Seq))
+	}
 	return c
 }
 
-// AttentionGrad: two kernels. dq's reads q, ctx, lse once, dctx twice (for delta, and
-// as a factor), k and v once for each 64 queries; dk and dv's reads k and v once and
-// the rest once for each 64 keys. Scores are made again in both.
-func (m Machine) attentionGrad(a backend.Attn) Call {
-	n, rows := a.Batch*a.Seq*a.Heads*a.Head, int64(a.Batch*a.Heads*a.Seq)
-	c := Call{Op: "AttentionGrad", FLOPs: 7 * 2 * int64(n) * int64(a.Seq)}
-	times := (a.Seq + launch.AttentionTile - 1) / launch.AttentionTile
-	c.read("q", m.act(n))
-	c.reads("dctx", m.act(n), 2)
-	c.read("ctx", m.act(n))
+// AttentionGrad: one kernel where a sequence fits it, which reads and writes all once.
+// Otherwise two. dq's reads q, ctx, lse once, dctx twice (for delta, and as a factor), k
+// and v once for each 64 queries; dk and dv's reads k and v once and the rest once for
+// each 64 keys. Scores are made again in both.
+func (m Machine) attentionGrad(a backend.Attn, kept bool) Call {
+	n, rows := a.Batch*a.Seq*a.Heads*a.Head, a.Batch*a.Heads*a.Seq
+	times, products := (a.Seq+launch.AttentionTile-1)/launch.AttentionTile, int64(7)
+	whole := m.Activation == backend.BF16 && launch.WholeAttention(m.device(), a.Seq, a.Head)
+	if whole {
+		times, products = 1, 5
+	}
+	c := Call{Op: "AttentionGrad", FLOPs: products * 2 * int64(n) * int64(a.Seq)}
+	for _, name := range []string{"q", "dctx", "ctx"} {
+		c.read(name, m.act(n))
+	}
 	c.reads("k", m.act(n), times)
 	c.reads("v", m.act(n), times)
-	c.read("lse", f32*rows)
-	c.write("dq", m.act(n))
-	c.scratch("delta", f32*rows)
+	c.read("lse", f32*int64(rows))
+	if kept {
+		c.read("kept", keptBytes(rows, a.Seq))
+	}
+	for _, name := range []string{"dq", "dk", "dv"} {
+		c.write(name, m.act(n))
+	}
+	if whole {
+		return c
+	}
+	c.add("dctx", Again, m.act(n))
+	c.scratch("delta", f32*int64(rows))
 	c.reads("q", m.act(n), times)
 	c.reads("dctx", m.act(n), times)
 	c.read("k", m.act(n))
 	c.read("v", m.act(n))
-	c.reads("lse", f32*rows, times)
-	c.add("delta", Again, f32*rows*int64(times-1))
-	c.write("dk", m.act(n))
-	c.write("dv", m.act(n))
+	c.reads("lse", f32*int64(rows), times)
+	if kept {
+		c.reads("kept", keptBytes(rows, a.Seq), times)
+	}
+	c.add("delta", Again, f32*int64(rows)*int64(times-1))
 	return c
 }
 

@@ -14,7 +14,7 @@ type Meter struct {
 }
 
 // NewMeter returns inner with a meter before it, which of inner's capabilities has
-// SharedInput and Valueless. observe gets what each operation moves on
+// SharedInput, KeepsDropout and Valueless. observe gets what each operation moves on
 // that machine, and must call run, which does it, once.
 func NewMeter(inner backend.Backend, machine Machine, observe func(c Call, run func())) backend.Backend {
 	return &Meter{inner, machine, observe, map[backend.Param]bool{}}
@@ -23,7 +23,7 @@ func NewMeter(inner backend.Backend, machine Machine, observe func(c Call, run f
 // Capabilities are those of the device behind that are metered.
 func (m *Meter) Capabilities() backend.Capabilities {
 	have := m.Backend.Capabilities()
-	known := backend.Capabilities{Valueless: have.Valueless}
+	known := backend.Capabilities{KeepsDropout: have.KeepsDropout, Valueless: have.Valueless}
 	if have.SharedInput != nil {
 		known.SharedInput = sharedMeter{m, have.SharedInput}
 	}
@@ -88,12 +88,12 @@ func (m *Meter) EmbedGrad(word, pos, typ backend.Param, dz, ids, segments backen
 
 // AddNorm implements backend.Layers.
 func (m *Meter) AddNorm(y, z, mean, rstd, residual, sub backend.Buffer, gamma, beta backend.Param, t int, d backend.Dropout) {
-	m.observe(m.machine.addNorm(gamma, sub != nil, t), func() { m.Backend.AddNorm(y, z, mean, rstd, residual, sub, gamma, beta, t, d) })
+	m.observe(m.machine.addNorm(gamma, sub != nil, d.Kept != nil, t), func() { m.Backend.AddNorm(y, z, mean, rstd, residual, sub, gamma, beta, t, d) })
 }
 
 // AddNormGrad implements backend.Layers.
 func (m *Meter) AddNormGrad(dresidual, dsub, dy, z, mean, rstd backend.Buffer, gamma, beta backend.Param, t int, d backend.Dropout) {
-	m.observe(m.machine.addNormGrad(gamma, dsub != nil, t), func() {
+	m.observe(m.machine.addNormGrad(gamma, dsub != nil, d.Kept != nil, t), func() {
 		m.Backend.AddNormGrad(dresidual, dsub, dy, z, mean, rstd, gamma, beta, t, d)
 	})
 }
@@ -105,12 +105,12 @@ func (m *Meter) DropoutApply(y, x backend.Buffer, n int, d backend.Dropout) {
 
 // Attention implements backend.Layers.
 func (m *Meter) Attention(ctx, lse, q, k, v, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
-	m.observe(m.machine.attention(a), func() { m.Backend.Attention(ctx, lse, q, k, v, lengths, a, d) })
+	m.observe(m.machine.attention(a, d.Kept != nil), func() { m.Backend.Attention(ctx, lse, q, k, v, lengths, a, d) })
 }
 
 // AttentionGrad implements backend.Layers.
 func (m *Meter) AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths backend.Buffer, a backend.Attn, d backend.Dropout) {
-	m.observe(m.machine.attentionGrad(a), func() { m.Backend.AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths, a, d) })
+	m.observe(m.machine.attentionGrad(a, d.Kept != nil), func() { m.Backend.AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths, a, d) })
 }
 
 // Gather implements backend.Layers.

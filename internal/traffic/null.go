@@ -69,7 +69,7 @@ func (b *null) Activation() backend.DType { return b.act }
 
 // Capabilities are all that can be had without keeping a value.
 func (b *null) Capabilities() backend.Capabilities {
-	return backend.Capabilities{Recorder: b, SharedInput: b, Restricter: b, Rows: b, Valueless: true}
+	return backend.Capabilities{Recorder: b, SharedInput: b, Restricter: b, Rows: b, KeepsDropout: b.Activation() == backend.BF16, Valueless: true}
 }
 
 // Close does nothing.

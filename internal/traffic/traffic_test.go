@@ -13,7 +13,8 @@ import (
 type unshared struct{ backend.Backend }
 
 func (s unshared) Capabilities() backend.Capabilities {
-	return backend.Capabilities{Valueless: s.Backend.Capabilities().Valueless}
+	have := s.Backend.Capabilities()
+	return backend.Capabilities{KeepsDropout: have.KeepsDropout, Valueless: have.Valueless}
 }
 
 // count returns the calls of a step of c on an H200; separate hides

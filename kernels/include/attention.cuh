@@ -1,6 +1,7 @@
 // What the kernels of attention share: shapes, lengths and dropout. The scores
-// are never in global memory, and the mask of dropout is drawn again wherever it
-// is needed.
+// are never in global memory. The forward pass draws the mask of dropout, the
+// backward reads it as bits (dropout.cuh): rows are queries, columns keys, and
+// there are bits for keys below a sequence's length.
 //
 // q, k, v and ctx are [batch seq, heads head]; head a owns the columns from a
 // head on. lse and delta are float32 [batch, heads, seq], delta being the sum of

@@ -11,7 +11,7 @@
 //   launch: grid count ceil(seq / 64), block 128, dynamic shared memory 4 tiles
 //   forward and for dq, 6 tiles and 1 KiB for dk and dv; a tile is 64 (2D + 16) bytes.
 #pragma once
-#include "attention.cuh"
+#include "attention_kept.cuh"
 #include "mma.cuh"
 
 constexpr int attn_rows = 64;
@@ -29,40 +29,50 @@ __device__ inline float exp2_fast(float x) {
   return y;
 }
 
-// attn_load starts the copy of 64 rows of one head from `row` on, zeros from row `end` on.
-template <int D>
+// attn_load starts the copy of ROWS rows of one head from `row` on by THREADS threads, zeros from row `end` on.
+template <int D, int ROWS = attn_rows, int THREADS = 128>
 __device__ inline void attn_load(unsigned tile, const bf16 *from, const Heads &h, int row, int end) {
-  constexpr int pass = 128 / (D / 8); // rows at a time
+  constexpr int pass = THREADS / (D / 8); // rows at a time
   int r = threadIdx.x / (D / 8), c = threadIdx.x % (D / 8);
-  // A head's rows span less than 2^31 elements, or gpu/attention.go takes other kernels.
-  unsigned step = pass * h.heads * h.head, offset = (row + r) * h.heads * h.head + 8 * c;
+  const bf16 *at = from + (row + r) * h.hidden() + 8 * c;
+  size_t step = pass * h.hidden();
   unsigned to = tile + r * AttnTile<D>::stride + 16 * c;
-  bool wide = 8 * c < h.head;
+  if (h.head == D && row + ROWS <= end) {
 #pragma unroll
-  for (int i = 0; i < attn_rows; i += pass) {
-    bool there = wide && row + r + i < end;
-    copy16(to + i * AttnTile<D>::stride, from + (there ? offset : 0), there ? 16 : 0);
-    offset += step;
+    for (int i = 0; i < ROWS; i += pass, at += step) copy16(to + i * AttnTile<D>::stride, at, 16);
+    return;
   }
+  int rows = 8 * c < h.head ? end - row - r : 0; // from this thread's first row on; others are not read
+#pragma unroll
+  for (int i = 0; i < ROWS; i += pass, at += step) copy16(to + i * AttnTile<D>::stride, at, i < rows ? 16 : 0);
 }
 
 // The fragments of a tile's rows: attn_left is 16 rows as the left operand,
 // attn_right 16 rows as the columns of the right one, each 16 elements of the
-// head from 16k on; attn_down is 16 rows, as the contraction, by 16 columns.
+// head; attn_down is 16 rows, as the contraction, by 16 columns. An address is the
+// lane's in the first of them: attn_along for left and down, attn_across for
+// right. Rows and columns after those are constants, R and 16 K.
 template <int D>
-__device__ inline void attn_left(unsigned (&a)[4], unsigned tile, int row, int k) {
+__device__ inline unsigned attn_along(unsigned tile, int row) {
   int lane = threadIdx.x % 32;
-  ldmatrix4(a, tile + (row + lane % 16) * AttnTile<D>::stride + lane / 16 * 16 + 32 * k);
+  return tile + (row + lane % 16) * AttnTile<D>::stride + lane / 16 * 16;
 }
 template <int D>
-__device__ inline void attn_right(unsigned (&b)[4], unsigned tile, int row, int k) {
+__device__ inline unsigned attn_across(unsigned tile, int row) {
   int lane = threadIdx.x % 32;
-  ldmatrix4(b, tile + (row + lane % 8 + lane / 16 * 8) * AttnTile<D>::stride + lane / 8 % 2 * 16 + 32 * k);
+  return tile + (row + lane % 8 + lane / 16 * 8) * AttnTile<D>::stride + lane / 8 % 2 * 16;
 }
+template <int D, int K>
+__device__ inline void attn_left(unsigned (&a)[4], unsigned along) { ldmatrix4_at<32 * K>(a, along); }
+template <int D, int R, int K>
+__device__ inline void attn_right(unsigned (&b)[4], unsigned across) { ldmatrix4_at<R * AttnTile<D>::stride + 32 * K>(b, across); }
+template <int D, int R, int K>
+__device__ inline void attn_down(unsigned (&b)[4], unsigned along) { ldmatrix4_trans_at<R * AttnTile<D>::stride + 32 * K>(b, along); }
+
+// attn_lefts has all of the head.
 template <int D>
-__device__ inline void attn_down(unsigned (&b)[4], unsigned tile, int row, int k) {
-  int lane = threadIdx.x % 32;
-  ldmatrix4_trans(b, tile + (row + lane % 16) * AttnTile<D>::stride + lane / 16 * 16 + 32 * k);
+__device__ inline void attn_lefts(unsigned (&left)[AttnTile<D>::steps][4], unsigned along) {
+  unrolled<AttnTile<D>::steps>([&](auto k) { attn_left<D, k.value>(left[k.value], along); });
 }
 
 template <int N>
@@ -73,99 +83,69 @@ __device__ inline void attn_clear(float (&x)[N][4]) {
     for (int j = 0; j < 4; j++) x[i][j] = 0;
 }
 
-// attn_scores adds left (fragments of 16 rows) times 8N rows of a tile.
-template <int D, int N>
-__device__ inline void attn_scores(float (&s)[N][4], const unsigned (&left)[AttnTile<D>::steps][4], unsigned tile, int row) {
-#pragma unroll
-  for (int k = 0; k < AttnTile<D>::steps; k++)
-#pragma unroll
-    for (int n = 0; n < N / 2; n++) {
+// attn_scores adds left (fragments of 16 rows) times 8N rows of a tile from R on.
+template <int D, int R, int N>
+__device__ inline void attn_scores(float (&s)[N][4], const unsigned (&left)[AttnTile<D>::steps][4], unsigned across) {
+  unrolled<AttnTile<D>::steps>([&](auto k) {
+    unrolled<N / 2>([&](auto n) {
       unsigned b[4];
-      attn_right<D>(b, tile, row + 16 * n, k);
-      mma(s[2 * n], left[k], b[0], b[1]);
-      mma(s[2 * n + 1], left[k], b[2], b[3]);
-    }
+      attn_right<D, R + 16 * n.value, k.value>(b, across);
+      mma(s[2 * n.value], left[k.value], b[0], b[1]);
+      mma(s[2 * n.value + 1], left[k.value], b[2], b[3]);
+    });
+  });
 }
 
-// attn_sum adds weights (16 rows by 8N partners) times the partners' rows of a tile.
-template <int D, int N>
-__device__ inline void attn_sum(float (&sum)[D / 8][4], const float (&w)[N][4], unsigned tile, int row) {
-#pragma unroll
-  for (int k = 0; k < N / 2; k++) {
-    unsigned a[4] = {pack(w[2 * k][0], w[2 * k][1]), pack(w[2 * k][2], w[2 * k][3]), pack(w[2 * k + 1][0], w[2 * k + 1][1]),
-                     pack(w[2 * k + 1][2], w[2 * k + 1][3])};
-#pragma unroll
-    for (int n = 0; n < AttnTile<D>::steps; n++) {
-      unsigned b[4];
-      attn_down<D>(b, tile, row + 16 * k, n);
-      mma(sum[2 * n], a, b[0], b[1]);
-      mma(sum[2 * n + 1], a, b[2], b[3]);
-    }
-  }
+// attn_pack rounds weights (16 rows by 16 partners) to a left operand.
+__device__ inline void attn_pack(unsigned (&a)[4], const float (&w0)[4], const float (&w1)[4]) {
+  a[0] = pack(w0[0], w0[1]);
+  a[1] = pack(w0[2], w0[3]);
+  a[2] = pack(w1[0], w1[1]);
+  a[3] = pack(w1[2], w1[3]);
+}
+
+// attn_add adds a left operand times 16 rows of a tile from R on, 8N columns of them.
+template <int D, int R, int N>
+__device__ inline void attn_add(float (&sum)[N][4], const unsigned (&a)[4], unsigned along) {
+  unrolled<N / 2>([&](auto n) {
+    unsigned b[4];
+    attn_down<D, R, n.value>(b, along);
+    mma(sum[2 * n.value], a, b[0], b[1]);
+    mma(sum[2 * n.value + 1], a, b[2], b[3]);
+  });
+}
+
+// attn_sum adds weights (16 rows by 8N partners) times the partners' rows of a tile, from R on.
+template <int D, int R, int N>
+__device__ inline void attn_sum(float (&sum)[D / 8][4], const float (&w)[N][4], unsigned along) {
+  unrolled<N / 2>([&](auto k) {
+    unsigned a[4];
+    attn_pack(a, w[2 * k.value], w[2 * k.value + 1]);
+    attn_add<D, R + 16 * k.value>(sum, a, along);
+  });
 }
 
 // attn_store writes a warp's 16 rows from `row` on, times lo in its rows 0 to 7
-// and hi in the others.
-template <int D>
-__device__ inline void attn_store(bf16 *to, const Heads &h, int row, const float (&v)[D / 8][4], float lo, float hi) {
-  int lane = threadIdx.x % 32, r = row + lane / 4;
-  bf16 *p = to + r * h.hidden() + lane % 4 * 2;
+// and hi in the others: 8N columns from `column` on. Neighboring lanes swap halves,
+// so that a row gets 32 bytes at a time.
+template <int N>
+__device__ inline void attn_store(bf16 *to, const Heads &h, int row, const float (&v)[N][4], float lo, float hi, int column = 0) {
+  int lane = threadIdx.x % 32, odd = lane % 2, r = row + lane / 4;
+  bf16 *p = to + r * h.hidden() + column, *q = p + 8 * h.hidden();
+  auto put = [&](bf16 *at, bool there, int n, unsigned first, unsigned second) {
+    if (column + 8 * n + 8 >= h.head) { // the last octet has no neighbor
+      if (there) *reinterpret_cast<unsigned *>(at + 8 * n + lane % 4 * 2) = first;
+      return;
+    }
+    unsigned other = __shfl_xor_sync(~0u, odd ? first : second, 1);
+    if (there) *reinterpret_cast<uint2 *>(at + 8 * n + 8 * odd + lane % 4 / 2 * 4) = odd ? make_uint2(other, second) : make_uint2(first, other);
+  };
 #pragma unroll
-  for (int n = 0; n < D / 8; n++) {
-    if (8 * n >= h.head) break;
-    if (r < h.seq) *reinterpret_cast<unsigned *>(p + 8 * n) = pack(v[n][0] * lo, v[n][1] * lo);
-    if (r + 8 < h.seq) *reinterpret_cast<unsigned *>(p + 8 * h.hidden() + 8 * n) = pack(v[n][2] * hi, v[n][3] * hi);
+  for (int n = 0; n < N; n += 2) {
+    if (column + 8 * n >= h.head) break;
+    put(p, r < h.seq, n, pack(v[n][0] * lo, v[n][1] * lo), pack(v[n + 1][0] * lo, v[n + 1][1] * lo));
+    put(q, r + 8 < h.seq, n, pack(v[n][2] * hi, v[n][3] * hi), pack(v[n + 1][2] * hi, v[n + 1][3] * hi));
   }
-}
-
-// Survivors of dropout among 16 rows by 64 partners: bit 4j of bits[c] belongs to
-// element c of the sums' tile j. Four keys in a row share a draw when seq is a
-// multiple of 4; then each lane draws for its neighbors too, and they swap.
-//
-// attn_keep_keys: rows are queries from `query` on, partners keys; row0 is the
-// element index of the lane's first row at key `key`, a multiple of 4 for every row.
-__device__ inline void attn_keep_keys(unsigned (&bits)[4], const Keep &keep, int seq, unsigned long long row0, int tiles) {
-  int t = threadIdx.x % 4, odd = t % 2;
-  unsigned long long row8 = row0 + 8ull * seq;
-  if (seq % 4 == 0) {
-    unsigned mine = 0, a = (unsigned)((odd ? row8 : row0) / 4) + t / 2;
-#pragma unroll 2
-    for (int j = 0; j < tiles; j++) mine |= keep.draw(a + 2 * j) << 4 * j;
-    unsigned other = __shfl_xor_sync(~0u, mine, 1);
-    unsigned lo = (odd ? other : mine) >> 2 * odd, hi = (odd ? mine : other) >> 2 * odd;
-    bits[0] = lo;
-    bits[1] = lo >> 1;
-    bits[2] = hi;
-    bits[3] = hi >> 1;
-    return;
-  }
-  bits[0] = bits[1] = bits[2] = bits[3] = 0;
-#pragma unroll 1
-  for (int j = 0; j < tiles; j++)
-#pragma unroll
-    for (int c = 0; c < 4; c++) bits[c] |= keep.one((c / 2 ? row8 : row0) + 8 * j + 2 * t + c % 2) << 4 * j;
-}
-
-// attn_keep_queries: rows are keys from `key` on, a multiple of 16, partners
-// queries; row0 is the element index of the first query at key 0.
-__device__ inline void attn_keep_queries(unsigned (&bits)[4], const Keep &keep, int seq, unsigned long long row0, int key, int tiles) {
-  int lane = threadIdx.x % 32, t = lane % 4, g = lane / 4;
-  if (seq % 4 == 0) {
-    // Of the four lanes that share keys and queries, this one draws for half
-    // g/2%2 of the rows and for query g%2.
-    unsigned mine = 0, a = (unsigned)((row0 + (unsigned long long)(2 * t + g % 2) * seq) / 4) + key / 4 + g / 2 % 2 * 2 + g / 4;
-#pragma unroll 2
-    for (int j = 0; j < tiles; j++) mine |= keep.draw(a + (unsigned)j * 2 * seq) << 4 * j;
-#pragma unroll
-    for (int c = 0; c < 4; c++) bits[c] = __shfl_sync(~0u, mine, (lane & 0x13) | c << 2) >> g % 4;
-    return;
-  }
-  bits[0] = bits[1] = bits[2] = bits[3] = 0;
-#pragma unroll 1
-  for (int j = 0; j < tiles; j++)
-#pragma unroll
-    for (int c = 0; c < 4; c++)
-      bits[c] |= keep.one(row0 + (unsigned long long)(8 * j + 2 * t + c % 2) * seq + key + g + c / 2 * 8) << 4 * j;
 }
 
 // attn_next starts the copies of the stage after the one that is used, if there
@@ -178,9 +158,10 @@ __device__ inline void attn_next(bool more, Start start) {
   __syncthreads();
 }
 
-// attention_mma: ctx = dropout(softmax(q k^T scale)) v and lse (=).
+// attention_mma: ctx = dropout(softmax(q k^T scale)) v and lse (=), and the bits
+// that dropout kept where kept is not null.
 template <int D>
-__device__ inline void attention_mma(bf16 *ctx, float *lse, const bf16 *q, const bf16 *k, const bf16 *v, const int *lengths,
+__device__ inline void attention_mma(bf16 *ctx, float *lse, unsigned *kept, const bf16 *q, const bf16 *k, const bf16 *v, const int *lengths,
                                      unsigned long long *slot, const Heads &h, float scale, const Keep &keep) {
   extern __shared__ __align__(16) char shared[];
   constexpr int bytes = AttnTile<D>::bytes, steps = AttnTile<D>::steps;
@@ -197,32 +178,34 @@ __device__ inline void attention_mma(bf16 *ctx, float *lse, const bf16 *q, const
   copy_wait<1>();
   __syncthreads();
   unsigned left[steps][4];
-#pragma unroll
-  for (int i = 0; i < steps; i++) attn_left<D>(left[i], tiles + 2 * bytes, row - block, i);
+  attn_lefts<D>(left, attn_along<D>(tiles + 2 * bytes, row - block));
   __syncthreads();
 
   float out[D / 8][4], top[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0}, c = scale * log2e;
   attn_clear(out);
-  unsigned long long element = ((unsigned long long)bh * h.seq + row + lane / 4) * h.seq;
+  unsigned across = attn_across<D>(tiles, 0), along = attn_along<D>(tiles + bytes, 0);
   for (int base = 0; base < keys; base += attn_rows) {
-    unsigned stage = tiles + base / attn_rows % 2 * 2 * bytes;
+    unsigned stage = base / attn_rows % 2 * 2 * bytes;
     attn_next(base + attn_rows < keys, [&] {
       unsigned other = tiles + (base / attn_rows + 1) % 2 * 2 * bytes;
       attn_load<D>(other, k + first, h, base + attn_rows, keys);
       attn_load<D>(other + bytes, v + first, h, base + attn_rows, keys);
     });
     if (row < h.seq) {
+      AttnMask mask;
+      if (keep.on())
+        mask.draw(keep, kept, h.seq, (unsigned long long)bh * h.seq, row, base, keys);
+      else
+        mask.all();
       float s[8][4];
       attn_clear(s);
-      attn_scores<D>(s, left, stage, 0);
+      attn_scores<D, 0>(s, left, across + stage);
       if (keys - base < attn_rows)
 #pragma unroll
         for (int n = 0; n < 8; n++)
 #pragma unroll
           for (int i = 0; i < 4; i++)
             if (base + 8 * n + lane % 4 * 2 + i % 2 >= keys) s[n][i] = -INFINITY;
-      unsigned bits[4];
-      if (keep.on()) attn_keep_keys(bits, keep, h.seq, element + base, min(8, (keys - base + 7) / 8));
 #pragma unroll
       for (int half = 0; half < 2; half++) {
         // A NaN is in no maximum, but makes its own term NaN.
@@ -248,13 +231,13 @@ __device__ inline void attention_mma(bf16 *ctx, float *lse, const bf16 *q, const
             s[n][i] = p;
           }
       }
-      if (keep.on())
+      unrolled<4>([&](auto k) {
+        unsigned a[4];
+        attn_pack(a, s[2 * k.value], s[2 * k.value + 1]);
 #pragma unroll
-        for (int n = 0; n < 8; n++)
-#pragma unroll
-          for (int i = 0; i < 4; i++)
-            if (!(bits[i] >> 4 * n & 1)) s[n][i] = 0;
-      attn_sum<D>(out, s, stage + bytes, 0);
+        for (int i = 0; i < 4; i++) a[i] &= mask.pair(i % 2, 2 * k.value + i / 2);
+        attn_add<D, 16 * k.value>(out, a, along + stage);
+      });
     }
     __syncthreads();
   }
@@ -265,5 +248,5 @@ __device__ inline void attention_mma(bf16 *ctx, float *lse, const bf16 *q, const
     sum[half] += __shfl_xor_sync(~0u, sum[half], 2);
     if (lane % 4 == 0 && row + lane / 4 + 8 * half < h.seq) to[8 * half] = keys ? top[half] * scale + logf(sum[half]) : -INFINITY;
   }
-  attn_store<D>(ctx + first, h, row, out, keys ? keep.factor / sum[0] : 0, keys ? keep.factor / sum[1] : 0);
+  attn_store(ctx + first, h, row, out, keys ? keep.factor / sum[0] : 0, keys ? keep.factor / sum[1] : 0);
 }

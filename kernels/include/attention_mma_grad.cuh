@@ -2,6 +2,7 @@
 // probabilities and r the factors of dropout: dp = r (dctx v^T), ds = p (dp -
 // delta), dq = ds k scale, dk = ds^T q scale, dv = (p r)^T dctx. dq and delta
 // come from one kernel, dk and dv from the next; each works the scores out again.
+// attention_mma_whole.cuh has one kernel for short sequences.
 #pragma once
 #include "attention_mma.cuh"
 
@@ -23,8 +24,8 @@ __device__ inline float attn_delta(const bf16 *ctx, const bf16 *dctx, const Head
 // attention_dq_mma: dq, and delta for attention_dkv_mma (=).
 template <int D>
 __device__ inline void attention_dq_mma(bf16 *dq, float *delta, const bf16 *dctx, const bf16 *q, const bf16 *k, const bf16 *v, const bf16 *ctx,
-                                        const float *lse, const int *lengths, unsigned long long *slot, const Heads &h, float scale,
-                                        const Keep &keep) {
+                                        const float *lse, const unsigned *kept, const int *lengths, unsigned long long *slot, const Heads &h,
+                                        float scale, const Keep &keep) {
   extern __shared__ __align__(16) char shared[];
   constexpr int bytes = AttnTile<D>::bytes, steps = AttnTile<D>::steps;
   int groups = (h.seq + attn_rows - 1) / attn_rows, bh = blockIdx.x / groups, block = blockIdx.x % groups * attn_rows;
@@ -49,54 +50,65 @@ __device__ inline void attention_dq_mma(bf16 *dq, float *delta, const bf16 *dctx
   copy_wait<1>();
   __syncthreads();
   unsigned left[steps][4], dleft[steps][4];
-#pragma unroll
-  for (int i = 0; i < steps; i++) {
-    attn_left<D>(left[i], tiles + 2 * bytes, row - block, i);
-    attn_left<D>(dleft[i], tiles + 3 * bytes, row - block, i);
-  }
+  attn_lefts<D>(left, attn_along<D>(tiles + 2 * bytes, row - block));
+  attn_lefts<D>(dleft, attn_along<D>(tiles + 3 * bytes, row - block));
   __syncthreads();
 
   float sum[D / 8][4], c = scale * log2e;
   attn_clear(sum);
-  unsigned long long element = (rows + row + lane / 4) * h.seq;
+  unsigned across = attn_across<D>(tiles, 0), along = attn_along<D>(tiles, 0);
   for (int base = 0; base < keys; base += attn_rows) {
-    unsigned stage = tiles + base / attn_rows % 2 * 2 * bytes;
+    unsigned stage = base / attn_rows % 2 * 2 * bytes;
     attn_next(base + attn_rows < keys, [&] {
       unsigned other = tiles + (base / attn_rows + 1) % 2 * 2 * bytes;
       attn_load<D>(other, k + first, h, base + attn_rows, keys);
       attn_load<D>(other + bytes, v + first, h, base + attn_rows, keys);
     });
     if (row < h.seq) {
-      unsigned bits[4];
-      if (keep.on()) attn_keep_keys(bits, keep, h.seq, element + base, min(8, (keys - base + 7) / 8));
-#pragma unroll
-      for (int part = 0; part < 2; part++) { // 32 keys
+      AttnMask mask;
+      if (keep.on())
+        mask.read(kept, h.seq, rows, row, base);
+      else
+        mask.all();
+      unrolled<2>([&](auto half) { // 32 keys
+        constexpr int part = half.value;
         float s[4][4], dp[4][4];
         attn_clear(s);
         attn_clear(dp);
-        attn_scores<D>(s, left, stage, 32 * part);
-        attn_scores<D>(dp, dleft, stage + bytes, 32 * part);
+        attn_scores<D, 32 * part>(s, left, across + stage);
+        attn_scores<D, 32 * part>(dp, dleft, across + stage + bytes);
 #pragma unroll
         for (int n = 0; n < 4; n++)
 #pragma unroll
           for (int i = 0; i < 4; i++) {
-            float p = exp2_fast(fmaf(s[n][i], c, -shift[i / 2])), d = dp[n][i] * keep.factor;
-            if (keep.on() && !(bits[i] >> 4 * (4 * part + n) & 1)) d = 0;
-            s[n][i] = base + 32 * part + 8 * n + lane % 4 * 2 + i % 2 < keys ? p * (d - means[i / 2]) : 0;
+            float p = exp2_fast(fmaf(s[n][i], c, -shift[i / 2])), d = masked(dp[n][i], mask.one(i, 4 * part + n));
+            s[n][i] = base + 32 * part + 8 * n + lane % 4 * 2 + i % 2 < keys ? p * fmaf(d, keep.factor, -means[i / 2]) : 0;
           }
-        attn_sum<D>(sum, s, stage, 32 * part);
-      }
+        attn_sum<D, 32 * part>(sum, s, along + stage);
+      });
     }
     __syncthreads();
   }
-  attn_store<D>(dq + first, h, row, sum, scale, scale);
+  attn_store(dq + first, h, row, sum, scale, scale);
+}
+
+// attn_weights turns scores and dctx v^T, of 16 keys by 8 queries, into p r, but
+// for the factor, and ds. shift and mean are those of the lane's two queries.
+__device__ inline void attn_weights(float (&s)[4], float (&dp)[4], float2 shift, float2 mean, float c, float factor, const AttnColumns &mask) {
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    unsigned m = mask.one(i);
+    float p = exp2_fast(fmaf(s[i], c, -(i % 2 ? shift.y : shift.x)));
+    s[i] = masked(p, m);
+    dp[i] = p * fmaf(masked(dp[i], m), factor, -(i % 2 ? mean.y : mean.x));
+  }
 }
 
 // attention_dkv_mma: dk and dv (=).
 template <int D>
 __device__ inline void attention_dkv_mma(bf16 *dk, bf16 *dv, const bf16 *dctx, const bf16 *q, const bf16 *k, const bf16 *v, const float *lse,
-                                         const float *delta, const int *lengths, unsigned long long *slot, const Heads &h, float scale,
-                                         const Keep &keep) {
+                                         const float *delta, const unsigned *kept, const int *lengths, unsigned long long *slot,
+                                         const Heads &h, float scale, const Keep &keep) {
   extern __shared__ __align__(16) char shared[];
   constexpr int bytes = AttnTile<D>::bytes, steps = AttnTile<D>::steps;
   constexpr int octets = D > 64 ? 2 : 4; // of 8 queries at a time, as registers allow
@@ -121,10 +133,13 @@ __device__ inline void attention_dkv_mma(bf16 *dk, bf16 *dv, const bf16 *dctx, c
     attn_load<D>(tiles + 3 * bytes, dctx + first, h, 0, h.seq);
     copy_commit();
     numbers[threadIdx.x] = number(threadIdx.x % attn_rows);
-    unsigned long long element = rows * h.seq;
+    // The lane's bits of two queries; those of others come from other lanes.
+    int words = kept_words(h.seq);
+    auto bits = [&](int query) { return keep.on() && query < h.seq ? kept[(rows + query) * words + row / 32] >> row % 32 : ~0u; };
+    unsigned left = attn_along<D>(tiles, inside), across = attn_across<D>(tiles + 2 * bytes, 0), along = attn_along<D>(tiles + 2 * bytes, 0);
     for (int base = 0; base < h.seq; base += attn_rows) {
       int turn = base / attn_rows % 2;
-      unsigned stage = tiles + (2 + 2 * turn) * bytes;
+      unsigned stage = 2 * turn * bytes;
       attn_next(base + attn_rows < h.seq, [&] {
         unsigned other = tiles + (4 - 2 * turn) * bytes;
         attn_load<D>(other, q + first, h, base + attn_rows, h.seq);
@@ -132,47 +147,38 @@ __device__ inline void attention_dkv_mma(bf16 *dk, bf16 *dv, const bf16 *dctx, c
       });
       float next = number(base + attn_rows + threadIdx.x % attn_rows);
       if (row < keys) {
-        unsigned bits[4];
-        if (keep.on())
-          attn_keep_queries(bits, keep, h.seq, element + (unsigned long long)base * h.seq, row, min(8, (h.seq - base + 7) / 8));
-#pragma unroll
-        for (int part = 0; part < 8 / octets; part++) {
+        unsigned mine[2] = {bits(base + lane), bits(base + 32 + lane)};
+        unrolled<8 / octets>([&](auto queries) {
+          constexpr int part = queries.value, from = 8 * octets * part;
           float s[octets][4], dp[octets][4];
           attn_clear(s);
           attn_clear(dp);
-#pragma unroll
-          for (int i = 0; i < steps; i++) {
+          unrolled<steps>([&](auto k) {
             unsigned a[4], b[4];
-            attn_left<D>(a, tiles, inside, i);
-#pragma unroll
-            for (int n = 0; n < octets / 2; n++) {
-              attn_right<D>(b, stage, 8 * octets * part + 16 * n, i);
-              mma(s[2 * n], a, b[0], b[1]);
-              mma(s[2 * n + 1], a, b[2], b[3]);
-            }
-            attn_left<D>(a, tiles + bytes, inside, i);
-#pragma unroll
-            for (int n = 0; n < octets / 2; n++) {
-              attn_right<D>(b, stage + bytes, 8 * octets * part + 16 * n, i);
-              mma(dp[2 * n], a, b[0], b[1]);
-              mma(dp[2 * n + 1], a, b[2], b[3]);
-            }
-          }
+            attn_left<D, k.value>(a, left);
+            unrolled<octets / 2>([&](auto n) {
+              attn_right<D, from + 16 * n.value, k.value>(b, across + stage);
+              mma(s[2 * n.value], a, b[0], b[1]);
+              mma(s[2 * n.value + 1], a, b[2], b[3]);
+            });
+            attn_left<D, k.value>(a, left + bytes);
+            unrolled<octets / 2>([&](auto n) {
+              attn_right<D, from + 16 * n.value, k.value>(b, across + stage + bytes);
+              mma(dp[2 * n.value], a, b[0], b[1]);
+              mma(dp[2 * n.value + 1], a, b[2], b[3]);
+            });
+          });
 #pragma unroll
           for (int n = 0; n < octets; n++) {
-            const float *at = numbers + 2 * attn_rows * turn + 8 * octets * part + 8 * n + lane % 4 * 2;
+            const float *at = numbers + 2 * attn_rows * turn + from + 8 * n + lane % 4 * 2;
             float2 shift = *reinterpret_cast<const float2 *>(at), mean = *reinterpret_cast<const float2 *>(at + attn_rows);
-#pragma unroll
-            for (int i = 0; i < 4; i++) {
-              float p = exp2_fast(fmaf(s[n][i], c, -(i % 2 ? shift.y : shift.x))), d = dp[n][i] * keep.factor, kept = p;
-              if (keep.on() && !(bits[i] >> 4 * (octets * part + n) & 1)) kept = d = 0;
-              s[n][i] = kept;
-              dp[n][i] = p * (d - (i % 2 ? mean.y : mean.x));
-            }
+            int octet = octets * part + n, source = octet % 4 * 8 + lane % 4 * 2;
+            AttnColumns mask(__shfl_sync(~0u, mine[octet / 4], source), __shfl_sync(~0u, mine[octet / 4], source + 1));
+            attn_weights(s[n], dp[n], shift, mean, c, keep.factor, mask);
           }
-          attn_sum<D>(sumv, s, stage + bytes, 8 * octets * part);
-          attn_sum<D>(sumk, dp, stage, 8 * octets * part);
-        }
+          attn_sum<D, from>(sumv, s, along + stage + bytes);
+          attn_sum<D, from>(sumk, dp, along + stage);
+        });
       }
       numbers[2 * attn_rows * (1 - turn) + threadIdx.x] = next;
       __syncthreads();
@@ -185,6 +191,6 @@ __device__ inline void attention_dkv_mma(bf16 *dk, bf16 *dv, const bf16 *dctx, c
 #pragma unroll
     for (int i = 0; i < 4; i++)
       if (r + i / 2 * 8 >= keys) sumk[n][i] = sumv[n][i] = 0;
-  attn_store<D>(dk + first, h, row, sumk, scale, scale);
-  attn_store<D>(dv + first, h, row, sumv, keep.factor, keep.factor);
+  attn_store(dk + first, h, row, sumk, scale, scale);
+  attn_store(dv + first, h, row, sumv, keep.factor, keep.factor);
 }

@@ -52,10 +52,16 @@ __device__ inline void plain_store(T *to, const float (&acc)[plain_columns], flo
     if (r.column + 32 * c < head) store(to + r.column + 32 * c, acc[c] * factor);
 }
 
-// attention_plain: ctx = dropout(softmax(q k^T scale)) v and lse (=).
+// kept_one is bit `column` of a row of bits that dropout kept (dropout.cuh).
+__device__ inline bool kept_one(const unsigned *kept, size_t row, int columns, int column) {
+  return kept[row * kept_words(columns) + column / 32] >> column % 32 & 1;
+}
+
+// attention_plain: ctx = dropout(softmax(q k^T scale)) v and lse (=), and the bits
+// that dropout kept where kept is not null.
 template <class T>
-__device__ inline void attention_plain(T *ctx, float *lse, const T *q, const T *k, const T *v, const int *lengths, unsigned long long *slot,
-                                       const Heads &h, int count, float scale, const Keep &keep) {
+__device__ inline void attention_plain(T *ctx, float *lse, unsigned *kept, const T *q, const T *k, const T *v, const int *lengths,
+                                       unsigned long long *slot, const Heads &h, int count, float scale, const Keep &keep) {
   PlainRow r = plain_row(h, count);
   if (!r.there) return;
   size_t hidden = h.hidden(), first = h.first(r.bh), row = (size_t)r.bh * h.seq + r.row;
@@ -70,7 +76,12 @@ __device__ inline void attention_plain(T *ctx, float *lse, const T *q, const T *
     // A NaN is in no maximum, but makes its own term NaN.
     float p = key < keys ? expf(s - top) : 0, shrink = base ? expf(before - top) : 0;
     sum = sum * shrink + warp_sum(p);
-    if (keep.on() && !keep.one(row * h.seq + key)) p = 0;
+    if (keep.on()) {
+      bool one = keep.one(row * h.seq + key);
+      unsigned word = __ballot_sync(~0u, one);
+      if (kept && blockIdx.y == 0 && r.lane == 0) kept[row * kept_words(h.seq) + base / 32] = word;
+      if (!one) p = 0;
+    }
 #pragma unroll
     for (int c = 0; c < plain_columns; c++) acc[c] *= shrink;
     plain_add(acc, p, v + first + base * hidden, hidden, min(32, keys - base), r, h.head);
@@ -82,8 +93,8 @@ __device__ inline void attention_plain(T *ctx, float *lse, const T *q, const T *
 // attention_dq_plain: dq, and delta for attention_dkv_plain (=).
 template <class T>
 __device__ inline void attention_dq_plain(T *dq, float *delta, const T *dctx, const T *q, const T *k, const T *v, const T *ctx,
-                                          const float *lse, const int *lengths, unsigned long long *slot, const Heads &h, int count, float scale,
-                                          const Keep &keep) {
+                                          const float *lse, const unsigned *kept, const int *lengths, unsigned long long *slot, const Heads &h,
+                                          int count, float scale, const Keep &keep) {
   PlainRow r = plain_row(h, count);
   if (!r.there) return;
   size_t hidden = h.hidden(), first = h.first(r.bh), at = first + r.row * hidden, row = (size_t)r.bh * h.seq + r.row;
@@ -99,7 +110,7 @@ __device__ inline void attention_dq_plain(T *dq, float *delta, const T *dctx, co
     if (key < keys) {
       size_t there = first + key * hidden;
       float p = expf(row_dot(q + at, k + there, h.head) * scale - shift), dp = row_dot(dctx + at, v + there, h.head) * keep.factor;
-      if (keep.on() && !keep.one(row * h.seq + key)) dp = 0;
+      if (keep.on() && !kept_one(kept, row, h.seq, key)) dp = 0;
       ds = p * (dp - mean);
     }
     plain_add(acc, ds, k + first + base * hidden, hidden, min(32, keys - base), r, h.head);
@@ -110,8 +121,8 @@ __device__ inline void attention_dq_plain(T *dq, float *delta, const T *dctx, co
 // attention_dkv_plain: dk and dv (=), 0 in rows at or beyond the length.
 template <class T>
 __device__ inline void attention_dkv_plain(T *dk, T *dv, const T *dctx, const T *q, const T *k, const T *v, const float *lse,
-                                           const float *delta, const int *lengths, unsigned long long *slot, const Heads &h, int count, float scale,
-                                           const Keep &keep) {
+                                           const float *delta, const unsigned *kept, const int *lengths, unsigned long long *slot,
+                                           const Heads &h, int count, float scale, const Keep &keep) {
   PlainRow r = plain_row(h, count);
   if (!r.there) return;
   size_t hidden = h.hidden(), first = h.first(r.bh), at = first + r.row * hidden;
@@ -124,7 +135,7 @@ __device__ inline void attention_dkv_plain(T *dk, T *dv, const T *dctx, const T 
         size_t there = first + query * hidden, row = (size_t)r.bh * h.seq + query;
         p = expf(row_dot(q + there, k + at, h.head) * scale - lse[row]);
         float dp = row_dot(dctx + there, v + at, h.head) * keep.factor, all = p;
-        if (keep.on() && !keep.one(row * h.seq + r.row)) p = dp = 0;
+        if (keep.on() && !kept_one(kept, row, h.seq, r.row)) p = dp = 0;
         ds = all * (dp - delta[row]);
       }
       size_t from = first + base * hidden;

@@ -1,28 +1,38 @@
-// Dropout whose mask is drawn again where it is needed and never stored: element
-// i of a site is kept when word i%4 of Philox at {i/4, step, micro<<16 | site} is
-// at least the rate (backend.Dropout). What is dropped is 0, whatever it was.
+// Dropout: element i of a site is kept when word i%4 of Philox at {i/4, step,
+// micro<<16 | site} is at least the rate (backend.Dropout). What is dropped is 0,
+// whatever it was.
+//
+// A forward pass draws, and may leave what it kept as bits, which the backward
+// reads: [rows][kept_words(columns)], column c of a row being bit c%32 of word
+// c/32. Bits beyond the last column mean nothing.
 #pragma once
 #include "philox.cuh"
 #include "step.cuh"
 
+__device__ inline int kept_words(int columns) { return (columns + 31) / 32; }
+
 // Keep says which elements of a dropout site survive in the present step.
 struct Keep {
-  unsigned long long seed;
-  unsigned step, place;
+  PhiloxRow draws;
   unsigned least; // word of a survivor; 0: everything survives
   float factor;   // of the survivors
 
   __device__ bool on() const { return least != 0; }
-  __device__ uint4 words(unsigned a) const { return philox(seed, PHILOX_DROPOUT, a, step, place); }
+  __device__ uint4 words(unsigned a) const { return draws.at(a); }
   // draw decides on the elements 4a to 4a + 3: bits 0 to 3.
   __device__ unsigned draw(unsigned a) const {
-    uint4 w = words(a);
     unsigned bits = 0;
-    keep_bit<0>(bits, w.x);
-    keep_bit<1>(bits, w.y);
-    keep_bit<2>(bits, w.z);
-    keep_bit<3>(bits, w.w);
+    four<0>(bits, a);
     return bits;
+  }
+  // four is draw for the bits B to B + 3, which are 0 before.
+  template <int B>
+  __device__ void four(unsigned &bits, unsigned a) const {
+    uint4 w = words(a);
+    keep_bit<B>(bits, w.x);
+    keep_bit<B + 1>(bits, w.y);
+    keep_bit<B + 2>(bits, w.z);
+    keep_bit<B + 3>(bits, w.w);
   }
   // one decides on element i.
   __device__ unsigned one(unsigned long long i) const { return draw((unsigned)(i / 4)) >> (i % 4) & 1; }
@@ -30,7 +40,29 @@ struct Keep {
   // keep_bit sets bit B where w is a survivor's word: a comparison and an OR under its predicate.
   template <int B>
   __device__ void keep_bit(unsigned &bits, unsigned w) const {
-    asm("{\n\t.reg .pred p;\n\tsetp.ge.u32 p, %1, %2;\n\t@p or.b32 %0, %0, %3;\n\t}" : "+r"(bits) : "r"(w), "r"(least), "n"(1 << B));
+    asm("{\n\t.reg .pred p;\n\tsetp.ge.u32 p, %1, %2;\n\t@p or.b32 %0, %0, %3;\n\t}" : "+r"(bits) : "r"(w), "r"(least), "n"((int)(1u << B)));
+  }
+
+  // word32 decides on n elements from i on, 32 at most: bits 0 to n-1, and others. fours: i is a multiple of 4.
+  __device__ unsigned word32(unsigned long long i, int n, bool fours) const {
+    unsigned all = 0;
+    if (fours) {
+      unsigned a = (unsigned)(i / 4);
+      if (n <= 0) return 0;
+      four<0>(all, a);
+      four<4>(all, a + 1);
+      four<8>(all, a + 2);
+      four<12>(all, a + 3);
+      if (n <= 16) return all;
+      four<16>(all, a + 4);
+      four<20>(all, a + 5);
+      four<24>(all, a + 6);
+      four<28>(all, a + 7);
+    } else {
+#pragma unroll 1
+      for (int k = 0; k < min(n, 32); k++) all |= one(i + k) << k;
+    }
+    return all;
   }
 
   // drop applies the dropout to v, the elements from i on: one, or a multiple of
@@ -55,9 +87,7 @@ struct Keep {
 
 __device__ inline Keep keep_of(const StepScalars *s, float rate, int site) {
   Keep k;
-  k.seed = s->seed;
-  k.step = (unsigned)s->step;
-  k.place = (unsigned)s->micro << 16 | (unsigned)site;
+  k.draws = PhiloxRow(s->seed, PHILOX_DROPOUT, (unsigned)s->step, (unsigned)s->micro << 16 | (unsigned)site);
   // The upper 24 bits of a word times 2^-24 >= rate, in integers: rate 2^24 is exact, and less than 2^24.
   k.least = s->train ? (unsigned)ceilf(rate * 16777216.0f) << 8 : 0;
   k.factor = k.least ? 1.0f / (1.0f - rate) : 1.0f;

@@ -29,6 +29,18 @@ __device__ inline void ldmatrix4_trans(unsigned (&d)[4], unsigned row) {
                : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3]) : "r"(row) : "memory");
 }
 
+// The same, so many bytes behind the address: it costs no addition.
+template <int OFFSET>
+__device__ inline void ldmatrix4_at(unsigned (&d)[4], unsigned row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4+%5];"
+               : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3]) : "r"(row), "n"(OFFSET) : "memory");
+}
+template <int OFFSET>
+__device__ inline void ldmatrix4_trans_at(unsigned (&d)[4], unsigned row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4+%5];"
+               : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3]) : "r"(row), "n"(OFFSET) : "memory");
+}
+
 // ldmatrix2_trans loads two, by the addresses of lanes 0 to 15.
 __device__ inline void ldmatrix2_trans(unsigned (&d)[2], unsigned row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0,%1}, [%2];" : "=r"(d[0]), "=r"(d[1]) : "r"(row) : "memory");
