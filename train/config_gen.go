@@ -223,6 +223,13 @@ type Config struct {
 	// only; go is on all (default: the fastest that the machine has). Values: one of go,
 	// avx2, avx512, avx512-bcst.
 	CPUPath string `yaml:"cpu_path,omitempty" json:",omitempty"`
+	// MPILibrary: file or name of the MPI library that joins the processes of mpirun or
+	// srun; none: each trains alone (default: that of the mpirun in PATH, else the
+	// loader's).
+	MPILibrary string `yaml:"mpi_library,omitempty" json:",omitempty"`
+	// DDPTimeout: seconds after which a process that does not answer the others ends the
+	// run. Values: 1 to 16777216 (0: 300). Default 0.
+	DDPTimeout int `yaml:"ddp_timeout,omitempty" json:",omitempty"`
 	// OutputDir: run folder (default: a new one under runs/).
 	OutputDir string `yaml:"output_dir"`
 	// Resume: go on with the run in output-dir. Default false.

@@ -58,6 +58,20 @@ type group struct{ model.Communicator }
 // writes says whether this process writes the run's files.
 func (r *runner) writes() bool { return r.group == nil || r.group.Rank() == 0 }
 
+// noting is a communicator that can tell the other processes what this one is doing, which they name
+// where they wait for it in vain.
+type noting interface{ Note(text string) }
+
+// note tells which step begins.
+func (r *runner) note() {
+	if r.group == nil {
+		return
+	}
+	if n, ok := r.group.Communicator.(noting); ok {
+		n.Note(fmt.Sprintf("step %d", r.done+1))
+	}
+}
+
 // ranks is the number of processes, 0 where there is no group.
 func (r *runner) ranks() int {
 	if r.group == nil {

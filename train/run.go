@@ -232,6 +232,7 @@ func (r *runner) loop(ctx context.Context) error {
 		}
 	}
 	for r.done < c.MaxSteps && r.stoppedEarly() == "" {
+		r.note()
 		if err := r.step(batches); err != nil {
 			return err
 		}

@@ -17,9 +17,9 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 )
 
-// launcher writes a script that is a launcher: it gets the program and its arguments. It notes each
+// fakeLauncher writes a script that is a launcher: it gets the program and its arguments. It notes each
 // call in a file, whose path it returns besides.
-func launcher(t *testing.T, script string) (path, calls string) {
+func fakeLauncher(t *testing.T, script string) (path, calls string) {
 	t.Helper()
 	dir := t.TempDir()
 	path, calls = filepath.Join(dir, "launch.sh"), filepath.Join(dir, "calls")
@@ -67,7 +67,7 @@ func TestLauncher(t *testing.T) {
 	if code, _, errs := invoke("sweep", file, "--out", alone); code != 0 {
 		t.Fatal(errs)
 	}
-	script, calls := launcher(t, `[ "$1" = -n1 ] && shift; echo "a queue is in the way" >&2; exec "$@"`)
+	script, calls := fakeLauncher(t, `[ "$1" = -n1 ] && shift; echo "a queue is in the way" >&2; exec "$@"`)
 	args := []string{"sweep", file, "--out", out, "--jobs", "2", "--launcher", script + "  -n1", "--device", "cpu", "--threads", "1"}
 	code, table, errs := outcome(t, args...)
 	if code != 0 || !strings.Contains(table, "g      2     0         0") || !strings.Contains(errs, "a queue is in the way") {
@@ -100,7 +100,7 @@ func TestLauncher(t *testing.T) {
 // What keeps a launcher from starting jobs is said in one line that names it.
 func TestBadLaunchers(t *testing.T) {
 	file := tinySweep(t)
-	fails, _ := launcher(t, "echo 'error: invalid partition' >&2; exit 7")
+	fails, _ := fakeLauncher(t, "echo 'error: invalid partition' >&2; exit 7")
 	for name, c := range map[string]struct {
 		args []string
 		code int
@@ -130,7 +130,7 @@ func TestBadLaunchers(t *testing.T) {
 // A job that dies is a failed run: the others are made, and the same command tries it again.
 func TestJobDies(t *testing.T) {
 	file, out := tinySweep(t), filepath.Join(t.TempDir(), "out")
-	script, _ := launcher(t, `case "$*" in *static*) "$@" & sleep 0.5; until [ -s `+out+`/.locks/g-static.job ]; do sleep 0.01; done; kill -9 $!; wait $!; exit 137;; esac; exec "$@"`)
+	script, _ := fakeLauncher(t, `case "$*" in *static*) "$@" & sleep 0.5; until [ -s `+out+`/.locks/g-static.job ]; do sleep 0.01; done; kill -9 $!; wait $!; exit 137;; esac; exec "$@"`)
 	// The run is long enough to be killed in.
 	long := strings.Replace(string(mustRead(t, file)), "max_steps: 6", "max_steps: 600, save_steps: 10", 1)
 	if err := os.WriteFile(file, []byte(long), 0o644); err != nil {
@@ -172,7 +172,7 @@ func TestSignalToJobs(t *testing.T) {
 	for how, script := range map[string]string{"exec": `exec "$@"`, "child": `"$@"`} {
 		for sent, want := range map[syscall.Signal]int{syscall.SIGTERM: exit.SIGTERM, syscall.SIGUSR1: exit.TryAgain} {
 			file, out := endless(t), filepath.Join(t.TempDir(), "out")
-			path, calls := launcher(t, script)
+			path, calls := fakeLauncher(t, script)
 			run := filepath.Join(out, "runs", "g-dynamic")
 			cmd, errs := start(t, run, "sweep", file, "--out", out, "--jobs", "2", "--launcher", path)
 			awaitMetrics(t, cmd, filepath.Join(out, "runs", "g-static"))
@@ -196,7 +196,7 @@ func TestSignalToJobs(t *testing.T) {
 func TestJobIsStopped(t *testing.T) {
 	file, out := endless(t), filepath.Join(t.TempDir(), "out")
 	log := filepath.Join(out, "runs", "g-static", "metrics.jsonl")
-	path, calls := launcher(t, `"$@" & until [ -s `+log+` ]; do sleep 0.05; done; kill -USR1 $!; wait $!`)
+	path, calls := fakeLauncher(t, `"$@" & until [ -s `+log+` ]; do sleep 0.05; done; kill -USR1 $!; wait $!`)
 	code, _, errs := outcome(t, "sweep", file, "--out", out, "--quiet", "--launcher", path)
 	if code != exit.TryAgain || len(linesOf(calls)) != 1 || !strings.Contains(errs, "run g-static: its job was stopped after saving (exit code 75)") {
 		t.Errorf("exit code %d, calls %q, expected %d, one, and why: %s", code, linesOf(calls), exit.TryAgain, errs)
@@ -213,7 +213,7 @@ func TestKilledBesideJobs(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	path, calls := launcher(t, `exec "$@"`)
+	path, calls := fakeLauncher(t, `exec "$@"`)
 	cmd, _ := start(t, filepath.Join(out, "runs", "g-static"), "sweep", file, "--out", out, "--launcher", path)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/clock"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective/mpi"
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
@@ -32,10 +33,15 @@ func main() {
 		os.Exit(probe(os.Stdout, os.Stderr))
 	}
 	stderr := &progress.Screen{File: os.Stderr}
-	ctx, stop := exit.OnSignal(context.Background(), stderr.Stopping, stderr.Lost)
+	ctx, stop := exit.OnSignal(context.Background(), func(signal string) {
+		stderr.Stopping(signal)
+		tellWaiting(stderr)
+	}, stderr.Lost)
 	defer stop()
 	defer clock.Watch()()
-	os.Exit(run(ctx, os.Args, os.Stdout, stderr))
+	code := run(ctx, os.Args, os.Stdout, stderr)
+	mpi.Leave(code)
+	os.Exit(code)
 }
 
 // run is the program: args[0] is its name. It writes at most one line about an
@@ -47,7 +53,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exit.Done
 	}
-	line := oneLine(device.WithRemedy(err))
+	if _, ok := errors.AsType[quietError](err); ok {
+		return exit.Code(err)
+	}
+	line := oneLine(withRank(device.WithRemedy(err)))
 	if logged, ok := errors.AsType[loggedError](err); ok {
 		logged.log.Error().Msg(line)
 	} else {
@@ -80,7 +89,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
 		Name:            "sparsebert-gpu",
 		Usage:           "pre-train BERT with dynamic block sparsity",
-		Version:         version.Describe(device.HasCUDA),
+		Version:         version.Describe(build()),
 		HideHelpCommand: true,
 		Writer:          stdout,
 		ErrWriter:       stderr,
@@ -111,6 +120,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 // beforeCommand makes the checks that every command begins with.
 func beforeCommand(c *cli.Context) error {
 	if err := commandline.NoStrayArguments(c); err != nil {
+		return err
+	}
+	if err := notSeveralTimes(c); err != nil {
 		return err
 	}
 	return commandline.NoUnknownVariables(os.Environ(), configVariable)

@@ -75,11 +75,21 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 		return err
 	}
 	if config.DryRun {
+		if p, err := place(); err != nil || p.Rank > 0 {
+			return err // one process of several tells what a run would take
+		}
 		dry, err := train.DryRun(c.Context, config, devices.Open)
 		if err != nil {
 			return err
 		}
 		return cost.WriteDry(c.App.Writer, dry)
+	}
+	comm, err := join(c, config, log)
+	if err != nil {
+		return err
+	}
+	if comm != nil && comm.Rank() != 0 {
+		return trainBeside(c, comm, config, devices.Open, log)
 	}
 	if s, ok := c.App.ErrWriter.(*progress.Screen); ok && config.JSONLogs {
 		s.SetLog(log)
@@ -90,7 +100,8 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 		watch.Close()
 		return err
 	}
-	summary, err := train.Run(c.Context, config, devices.Open, watchers)
+	summary, err := train.RunGroup(c.Context, group(comm), config, sharedCores(comm, devices.Open), watchers)
+	leaveOnFailure(comm, err)
 	end()
 	watch.Close()
 	if watch.Dir() != "" {
@@ -104,8 +115,7 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 		if watch.Dir() == "" && device.IsOutOfMemory(err) {
 			return usage.Mark(err) // before the first step: nothing was written
 		}
-		var signal exit.Signal
-		if (errors.As(err, &signal) || errors.Is(err, train.ErrTimeUp)) && errors.Is(err, train.ErrStopped) {
+		if errors.Is(err, train.ErrStopped) {
 			log.Info().Str("resume", "sparsebert-gpu train --resume --output-dir "+watch.Dir()).Msg("stopped")
 		}
 		return err

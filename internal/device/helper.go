@@ -3,15 +3,12 @@ package device
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/helper"
 	"github.com/sparsebert/sparsebert-gpu/internal/nvidia"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/internal/version"
@@ -36,15 +33,14 @@ func UseHelper(ctx context.Context, device string, note func(string)) error {
 	if HasCUDA || device != "cuda" && device != "auto" {
 		return nil
 	}
-	self, err := os.Executable()
+	program, err := helper.Path(HelperName)
 	if err != nil {
-		return fmt.Errorf("find this program's file: %w", err)
+		return err
 	}
-	helper := filepath.Join(filepath.Dir(self), HelperName)
 	if device == "auto" && missingGPU() != "" {
 		return nil
 	}
-	if why := noProgram(helper); why != "" {
+	if why := helper.Missing(program, "ci/build-cuda.sh builds both (docs/gpu.md)"); why != "" {
 		if device == "auto" {
 			note(why + ": the GPU of this machine is not used")
 			return nil
@@ -54,37 +50,10 @@ func UseHelper(ctx context.Context, device string, note func(string)) error {
 		}
 		return usage.Errorf("device: cuda cannot be used: %s; or use --device cpu", why)
 	}
-	if err := probeHelper(ctx, helper, probeTime); err != nil {
+	if err := probeHelper(ctx, program, probeTime); err != nil {
 		return err
 	}
-	if err := syscall.Exec(helper, append([]string{helper}, os.Args[1:]...), os.Environ()); err != nil {
-		return usage.Errorf("device: cuda cannot be used: start %s: %v; or use --device cpu", helper, err)
-	}
-	return nil // not reached
-}
-
-// noProgram says why path is no file that can be run, or "".
-func noProgram(path string) string {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Sprintf("found no %s, expected it beside this program in %s; ci/build-cuda.sh builds both (docs/gpu.md)", HelperName, filepath.Dir(path))
-	case err != nil:
-		return fmt.Sprintf("%s: %v, expected the program beside this one", path, err)
-	case !info.Mode().IsRegular():
-		return fmt.Sprintf("%s: found %s, expected the program beside this one", path, kindOf(info.Mode()))
-	case info.Mode()&0o111 == 0:
-		return fmt.Sprintf("%s: found a file that may not be run, expected a program; chmod +x", path)
-	}
-	return ""
-}
-
-// kindOf names what is in a program's place.
-func kindOf(m os.FileMode) string {
-	if m.IsDir() {
-		return "a folder"
-	}
-	return "no regular file"
+	return usage.Errorf("device: cuda cannot be used: %v; or use --device cpu", helper.Become(program))
 }
 
 // probeHelper asks the helper whether it is of this version, can start and can use the GPU. What

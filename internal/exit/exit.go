@@ -18,7 +18,7 @@ const (
 	Usage    = 2   // bad usage, configuration or data; nothing was written
 	Diverged = 3   // the loss or a gradient was NaN or Inf
 	Unsaved  = 4   // ended at once by a second signal: nothing was saved since the last checkpoint
-	TryAgain = 75  // stopped for a scheduler, after saving: by SIGUSR1 or --max-time
+	TryAgain = 75  // stopped for a scheduler, after saving: by SIGUSR1, --max-time or another process of the run
 	SIGHUP   = 129 // stopped by the signal after saving
 	SIGINT   = 130
 	SIGTERM  = 143
@@ -32,7 +32,8 @@ func Code(err error) int {
 	if s, ok := errors.AsType[Signal](err); ok {
 		return s.Code
 	}
-	if errors.Is(err, train.ErrTimeUp) {
+	// A run of several processes is stopped in all of them; one alone has the signal.
+	if errors.Is(err, train.ErrTimeUp) || errors.Is(err, train.ErrStopped) {
 		return TryAgain
 	}
 	if errors.Is(err, model.ErrNotFinite) {

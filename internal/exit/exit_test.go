@@ -34,6 +34,7 @@ func TestCode(t *testing.T) {
 		fmt.Errorf("a: %w", checkpoint.ErrCorrupt):              2,
 		fmt.Errorf("a: %w", exit.Signal{"SIGINT", exit.SIGINT}): 130,
 		fmt.Errorf("%w: %w", train.ErrStopped, train.ErrTimeUp): 75,
+		fmt.Errorf("%w: rank 1 was told to", train.ErrStopped):  75,
 		// A signal decides, whatever else went wrong because of it.
 		errors.Join(usage.Errorf("x"), exit.Signal{"SIGTERM", exit.SIGTERM}): 143,
 	} {

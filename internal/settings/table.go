@@ -254,6 +254,12 @@ var table = []Setting{
 		Help: "instructions of the cpu device: two machines give the same bits on one path only; go is on all " +
 			"(default: the fastest that the machine has)",
 		Commands: Sweep | Device},
+	{Key: "mpi_library", Field: "MPILibrary", Group: Running, Default: "", Running: true, OmitEmpty: true,
+		Help: "file or name of the MPI library that joins the processes of mpirun or srun; none: each trains alone " +
+			"(default: that of the mpirun in PATH, else the loader's)"},
+	{Key: "ddp_timeout", Field: "DDPTimeout", Group: Running, Default: 0, Running: true, OmitEmpty: true,
+		Range: &Range{Min: 1, Max: 1 << 24}, Meanings: []Meaning{{0, "300"}},
+		Help: "seconds after which a process that does not answer the others ends the run"},
 	{Key: "output_dir", Field: "OutputDir", Aliases: []string{"out", "o"}, Group: Running, Default: "", Running: true,
 		Help: "run folder (default: a new one under runs/)"},
 	{Key: "resume", Field: "Resume", Aliases: []string{"r"}, Group: Running, Default: false, Running: true,

@@ -57,18 +57,14 @@ func full(revision string, modified bool) string {
 }
 
 // Describe is what --version prints after the program's name: the number, and in brackets the
-// commit, whether this is the build for NVIDIA GPUs, and Go's version.
-func Describe(cuda bool) string {
+// commit, which build this is, such as "plain build", and Go's version.
+func Describe(build string) string {
 	var facts []string
 	if revision, modified := Build(); revision != "" {
 		facts = append(facts, "commit "+revision)
 		if modified {
 			facts = append(facts, "modified")
 		}
-	}
-	build := "plain build"
-	if cuda {
-		build = "build for NVIDIA GPUs"
 	}
 	return fmt.Sprintf("%s (%s)", Number, strings.Join(append(facts, build, runtime.Version()), ", "))
 }

@@ -43,11 +43,11 @@ func TestFull(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	defer func(before string) { commit = before }(commit)
 	commit = "feedbeef-dirty"
-	for cuda, want := range map[bool]string{
-		false: Number + " (commit feedbeef, modified, plain build, " + runtime.Version() + ")",
-		true:  Number + " (commit feedbeef, modified, build for NVIDIA GPUs, " + runtime.Version() + ")",
+	for build, want := range map[string]string{
+		"plain build":           Number + " (commit feedbeef, modified, plain build, " + runtime.Version() + ")",
+		"build for NVIDIA GPUs": Number + " (commit feedbeef, modified, build for NVIDIA GPUs, " + runtime.Version() + ")",
 	} {
-		if got := Describe(cuda); got != want {
+		if got := Describe(build); got != want {
 			t.Errorf("found %q, expected %q", got, want)
 		}
 	}

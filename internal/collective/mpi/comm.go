@@ -17,6 +17,8 @@ type Comm struct {
 	jobs  chan func() // run by the one thread that calls MPI
 	stuck atomic.Bool // MPI has not come back from a call
 	left  bool
+	// sharing is the number of ranks that have the same cores as this one, beside those on the same host.
+	sharing, beside int
 }
 
 var _ collective.Communicator = (*Comm)(nil)
@@ -41,6 +43,17 @@ func (c *Comm) Rank() int { return c.g.rank }
 
 // Size is the number of processes.
 func (c *Comm) Size() int { return c.g.size }
+
+// Sharing is the number of ranks, this one too, that run on this one's cores: on the same host, where
+// the launcher has given none of them cores of its own.
+func (c *Comm) Sharing() int { return max(1, c.sharing) }
+
+// Unused returns how many cores of this host the launcher has left to no rank, of how many that it
+// has: 0 where that is not known. A launcher that binds each process to a core leaves most.
+func (c *Comm) Unused() (unused, of int) {
+	own, all := bound()
+	return max(0, all-own*c.beside/c.Sharing()), all
+}
 
 // Note says what this process is doing, such as "step 12". Others name it if they wait for this one
 // in vain. It takes effect with the next operation.

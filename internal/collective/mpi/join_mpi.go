@@ -5,7 +5,9 @@ package mpi
 import (
 	"bytes"
 	"fmt"
+	"hash/fnv"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/collective"
@@ -66,28 +68,45 @@ func Join(o Options) (*Comm, string, error) {
 // String names the library.
 func (l *library) String() string { return fmt.Sprintf("%s (%s, %s)", l.version, l.file, l.abi.name) }
 
-// introduce tells all ranks who each other is, for messages.
+// introduce tells all ranks who each other is, for messages, and which cores each has.
 func (c *Comm) introduce() error {
-	const long = 80
+	const long = 96 // bytes of each of two texts
 	host, err := os.Hostname()
 	if err != nil {
 		host = "a host without a name"
 	}
-	own := make([]byte, long)
-	copy(own, fmt.Sprintf("%.60s, process %d", host, os.Getpid()))
+	own := make([]byte, 2*long)
+	copy(own[:long], fmt.Sprintf("%.60s, process %d", host, os.Getpid()))
+	here := fmt.Sprintf("%.60s", host)
+	copy(own[long:], fmt.Sprintf("%s, cores %x", here, fnvOf(cores())))
 	recv := make([][]byte, c.Size())
 	for i := range recv {
-		recv[i] = make([]byte, long)
+		recv[i] = make([]byte, len(own))
 	}
 	if err := c.AllGather(own, recv); err != nil {
 		return err
 	}
+	for _, b := range recv {
+		if bytes.Equal(b[long:], own[long:]) {
+			c.sharing++
+		}
+		if there, _, _ := strings.Cut(string(b[long:]), ", cores "); there == here {
+			c.beside++
+		}
+	}
 	return c.run(grace, func() error {
 		for i, b := range recv {
-			c.g.names[i] = oneLine(string(bytes.TrimRight(b, "\x00")))
+			c.g.names[i] = oneLine(string(bytes.TrimRight(b[:long], "\x00")))
 		}
 		return nil
 	})
+}
+
+// fnvOf is a hash of text.
+func fnvOf(text string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(text))
+	return h.Sum64()
 }
 
 // Leave ends this process's part in MPI before it exits with a code: in order where all is well, and

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/urfave/cli/v2"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective/mpi"
+	"github.com/sparsebert/sparsebert-gpu/internal/device"
+	"github.com/sparsebert/sparsebert-gpu/internal/launcher"
+	"github.com/sparsebert/sparsebert-gpu/internal/progress"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/model"
+	"github.com/sparsebert/sparsebert-gpu/train"
+)
+
+// onceOnly are the commands besides train that write what several processes would all write.
+var onceOnly = map[string]string{
+	"sweep": "give each its --shard I/N", "prepare": "", "export": "", "import": "", "report": "",
+}
+
+// notSeveralTimes refuses a command that each of the processes of a launcher would carry out in
+// full, in each other's way.
+func notSeveralTimes(c *cli.Context) error {
+	instead, ok := onceOnly[c.Command.Name]
+	if !ok || c.Command.Name == "sweep" && (c.IsSet("shard") || c.IsSet(runFlag)) {
+		return nil
+	}
+	p, err := place()
+	if err != nil || p.Size == 1 {
+		return err
+	}
+	if instead != "" {
+		instead = ", or " + instead
+	}
+	return usage.Errorf("%s: %s, and each would do all of the work: start one process%s", c.Command.Name, p, instead)
+}
+
+// place is where this process stands among those that a launcher started.
+func place() (launcher.Place, error) {
+	p, err := launcher.Find(os.Getenv)
+	return p, usage.Mark(err)
+}
+
+// build names this build.
+func build() string {
+	switch {
+	case device.HasCUDA:
+		return "build for NVIDIA GPUs"
+	case mpi.Available:
+		return mpi.Build
+	}
+	return "plain build"
+}
+
+// joined is this process's part in a run of several; nil: it is alone.
+var joined *mpi.Comm
+
+// join joins the processes that a launcher started, for a run with this configuration. It returns
+// nil where there is one only. Where this build has no MPI and the one beside it has, it does not
+// return.
+func join(c *cli.Context, config train.Config, log zerolog.Logger) (*mpi.Comm, error) {
+	p, err := place()
+	if err != nil || p.Size == 1 || config.MPILibrary == mpi.Alone {
+		return nil, err
+	}
+	if err := mpi.UseHelper(c.Context, p); err != nil {
+		return nil, err
+	}
+	comm, library, err := mpi.Join(mpi.Options{
+		Library: config.MPILibrary, Timeout: time.Duration(cmp.Or(config.DDPTimeout, 300)) * time.Second, Place: p,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if comm.Rank() == 0 {
+		log.Info().Int("processes", comm.Size()).Str("mpi", library).Msg("joined")
+		if unused, of := comm.Unused(); unused > of/2 {
+			log.Warn().Msgf("the launcher leaves %d of the %d cores of this machine to no process; mpirun --bind-to none gives all to all", unused, of)
+		}
+	}
+	joined = comm
+	return comm, nil
+}
+
+// group is comm for package train: nil without one, and no pointer in the interface.
+func group(comm *mpi.Comm) model.Communicator {
+	if comm == nil {
+		return nil
+	}
+	return comm
+}
+
+// sharedCores opens devices with a part of the cores where processes of a run share them and the
+// number of threads is not given.
+func sharedCores(comm *mpi.Comm, open train.Opener) train.Opener {
+	if comm == nil || comm.Sharing() == 1 {
+		return open
+	}
+	return func(device, precision string, threads int) (backend.Backend, error) {
+		if threads == 0 {
+			threads = max(1, runtime.GOMAXPROCS(0)/comm.Sharing())
+		}
+		return open(device, precision, threads)
+	}
+}
+
+// withRank is an error told with the rank of the process, where there are several.
+func withRank(err error) error {
+	if _, ok := errors.AsType[*collective.Error](err); ok || joined == nil || strings.HasPrefix(err.Error(), "rank ") {
+		return err
+	}
+	return fmt.Errorf("rank %d: %w", joined.Rank(), err)
+}
+
+// quietError is an error that another process tells of.
+type quietError struct{ error }
+
+func (e quietError) Unwrap() error { return e.error }
+
+// notScreen hides that w is a terminal: only one process of a run draws a bar.
+type notScreen struct{ io.Writer }
+
+// tellWaiting tells on w what an operation between the processes waits for, if it does a moment after
+// a signal: the launcher that ends the others since one has died may give no more time.
+func tellWaiting(w io.Writer) {
+	time.AfterFunc(300*time.Millisecond, func() {
+		if comm := joined; comm != nil {
+			if text := comm.Waiting(); text != "" {
+				fmt.Fprintf(w, "sparsebert-gpu: rank %d: %s\n", comm.Rank(), text)
+			}
+		}
+	})
+}
+
+// trainBeside takes part in a run as another rank than 0: it tells warnings only, and errors that
+// rank 0 does not know of.
+func trainBeside(c *cli.Context, comm *mpi.Comm, config train.Config, open train.Opener, log zerolog.Logger) error {
+	watch := progress.NewRun(log.With().Int("rank", comm.Rank()).Logger(), notScreen{c.App.ErrWriter}, config)
+	_, err := train.RunGroup(c.Context, comm, config, sharedCores(comm, open), watch)
+	leaveOnFailure(comm, err)
+	watch.Close()
+	if errors.Is(err, train.ErrStopped) || usage.Is(err) || train.IsUsage(err) {
+		return quietError{err} // all have it, and rank 0 tells it
+	}
+	return err
+}
+
+// leaveOnFailure lets the other processes know at once that this one goes on no more. One that has
+// finished leaves at the end of the program.
+func leaveOnFailure(comm *mpi.Comm, err error) {
+	if comm != nil && err != nil && !errors.Is(err, train.ErrStopped) {
+		_ = comm.Close() // the error is the one to tell
+	}
+}
