@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"time"
 
@@ -59,6 +60,20 @@ type ended struct {
 	last  string // the last line on standard error
 }
 
+// jobStopped is the error of a job that ended with one of stopCodes though this process did not
+// ask for it: a scheduler's time is over.
+type jobStopped int
+
+// Error says so.
+func (code jobStopped) Error() string {
+	return fmt.Sprintf("its job was stopped after saving (exit code %d), and the sweep with it; the same command goes on", int(code))
+}
+
+// Is makes it an end by the clock, after which one tries again.
+func (jobStopped) Is(target error) bool {
+	return target == train.ErrStopped || target == train.ErrTimeUp
+}
+
 // launch makes a run as a job and waits for its end. An error ends the sweep. s.mu is held, but not
 // meanwhile.
 func (s *Sweep) launch(ctx context.Context, r *Run, c claim) error {
@@ -85,7 +100,7 @@ func (s *Sweep) judge(ctx context.Context, r *Run, job ended) error {
 	case ctx.Err() != nil:
 		return ofRun(r, fmt.Errorf("%w: %w", train.ErrStopped, context.Cause(ctx)))
 	case stopCodes[job.code]:
-		return ofRun(r, fmt.Errorf("its job was %w after saving (exit code %d), as if the time of its scheduler were over, and the sweep with it: %w", train.ErrStopped, job.code, train.ErrTimeUp))
+		return ofRun(r, jobStopped(job.code))
 	case !job.began:
 		return ofRun(r, fmt.Errorf("the launcher %q started no job: %s", s.Launch.text, said))
 	}
@@ -117,7 +132,7 @@ func (s *Sweep) runJob(ctx context.Context, r *Run, c claim) (ended, error) {
 	said := &lines{tell: func(line string) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.Watch.Warned(fmt.Sprintf("run %s: %s", r.Name, line))
+		s.Watch.Warned(fmt.Sprintf("run %s: %s", r.Name, logHead.ReplaceAllString(line, "")))
 	}}
 	cmd.Stderr = said
 	cmd.WaitDelay = goesOnAfter // for what a launcher leaves behind with its standard error
@@ -161,6 +176,9 @@ func tellToEnd(ctx context.Context, leader *os.Process, exited <-chan struct{}) 
 		}
 	}
 }
+
+// logHead is what a job's log lines begin with; the sweep's have their own.
+var logHead = regexp.MustCompile(`^\d\d:\d\d:\d\d [A-Z]{3} `)
 
 // lines hands on what is written line by line.
 type lines struct {
