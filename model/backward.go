@@ -24,6 +24,7 @@ func (m *Model) encodeGrad(n int) {
 			m.encodeLayer(l, n) // the layer above used its buffers
 		}
 		m.encodeLayerGrad(l, n)
+		m.complete(l)
 	}
 	b, a, t := m.b, m.act, n*m.opt.SeqLen
 	if m.cfg.Dropout > 0 {
@@ -32,6 +33,13 @@ func (m *Model) encodeGrad(n int) {
 	b.AddNormGrad(a.gradY, nil, a.gradY, a.embZ, a.embMean, a.embRstd,
 		m.net.embNorm.gamma, m.net.embNorm.beta, t, backend.Dropout{})
 	b.EmbedGrad(m.net.word, m.net.pos, m.net.typ, a.gradY, a.ids, a.segments, t, m.opt.SeqLen)
+}
+
+// complete says that the gradients of a bucket are complete.
+func (m *Model) complete(layer int) {
+	if m.finished != nil {
+		m.finished(layer)
+	}
 }
 
 // encodeLayerGrad turns gradY from the gradient of layer l's output into that of

@@ -75,6 +75,8 @@ type Model struct {
 	act      *activations
 
 	replicas *replicas // nil: one
+	// finished is told of each bucket whose gradients are complete; nil: nobody is.
+	finished func(layer int)
 
 	// grow: this backward pass also collects growth scores.
 	grow bool
@@ -101,7 +103,7 @@ func newModel(b backend.Backend, c Config, o Options, plan bool) (*Model, error)
 	}
 	m := &Model{b: b, cfg: c, opt: o, table: table, params: make([]backend.Param, len(table))}
 	if !plan { // which is the same with replicas
-		if m.replicas, err = newReplicas(o); err != nil {
+		if m.replicas, err = newReplicas(o, table); err != nil {
 			return nil, err
 		}
 	}

@@ -32,23 +32,20 @@ type Communicator interface {
 	Close() error
 }
 
-// normChunk is the number of consecutive gradients, of all parameters in table order,
-// whose squares are summed together when there are replicas.
-const normChunk = 4096
-
 // replicas are those of this process, where a step's micro-batches are divided among
 // several. Their gradients are added on the host, whatever the device.
 type replicas struct {
-	all, own     int // in the run, and here
-	first        int // the number of the first one here
-	group        Communicator
-	sum          *collective.Summer
-	grad, scores collective.Pairing
-	sums         []EvalSums // of the own ones
+	all, own int // in the run, and here
+	first    int // the number of the first one here
+	group    Communicator
+	sum      *collective.Summer
+	buckets  []bucket // in table order
+	scores   collective.Pairing
+	sums     []EvalSums // of the own ones
 }
 
 // newReplicas returns nil for a run of one replica.
-func newReplicas(o Options) (*replicas, error) {
+func newReplicas(o Options, table []Tensor) (*replicas, error) {
 	group := o.Group
 	if group == nil {
 		group = collective.Local(1, 0)[0]
@@ -67,7 +64,10 @@ func newReplicas(o Options) (*replicas, error) {
 		return nil, err
 	}
 	own := all / group.Size()
-	return &replicas{all: all, own: own, first: group.Rank() * own, group: group, sum: sum, sums: make([]EvalSums, own)}, nil
+	return &replicas{
+		all: all, own: own, first: group.Rank() * own, group: group, sum: sum,
+		buckets: newBuckets(table, group.Size()), sums: make([]EvalSums, own),
+	}, nil
 }
 
 // ReplicaBytes is the memory of the host that sums over replicas take, 0 with one: the
@@ -75,12 +75,12 @@ func newReplicas(o Options) (*replicas, error) {
 // replicas and one of them, and one more where several processes share the replicas.
 // Growth scores take less.
 func ReplicaBytes(c Config, o Options) (int64, error) {
-	p, err := newReplicas(o)
-	if p == nil || err != nil {
-		return 0, err
-	}
 	table, err := Table(c)
 	if err != nil {
+		return 0, err
+	}
+	p, err := newReplicas(o, table)
+	if p == nil || err != nil {
 		return 0, err
 	}
 	var stored int64
@@ -102,7 +102,8 @@ func ReplicaBytes(c Config, o Options) (int64, error) {
 //
 //	sqrt(sum over chunks of (sum of squares of a chunk)), in float64,
 //
-// with chunks of normChunk consecutive gradients, added one after the other.
+// with chunks of normChunk consecutive gradients of a parameter, added one after the
+// other in table order.
 func (m *Model) accumulateReplicas(s backend.StepScalars, micro []Batch, next *Batch) (StepResult, error) {
 	var r StepResult
 	p := m.replicas
@@ -124,10 +125,16 @@ func (m *Model) accumulateReplicas(s backend.StepScalars, micro []Batch, next *B
 	r.Masked, r.Pairs = int(counts[0]), int(counts[1])
 	s.MLMScale, s.NSPScale = reciprocal(r.Masked), reciprocal(r.Pairs)
 
+	x := m.newExchange()
+	defer x.end()
 	for i := range p.own {
 		for k, batch := range micro[i*each : (i+1)*each] {
 			s.Micro = (p.first+i)*each + k
+			if i == p.own-1 && k == each-1 {
+				m.finished = x.early
+			}
 			m.forwardBackward(s, batch, k == 0, k == each-1)
+			m.finished = nil
 		}
 		if i == p.own-1 {
 			m.prefetchNext(next)
@@ -135,9 +142,15 @@ func (m *Model) accumulateReplicas(s backend.StepScalars, micro []Batch, next *B
 		if p.sums[i], err = m.readStats(); err != nil {
 			return r, err
 		}
-		if err := m.keepReplica(); err != nil {
-			return r, err
+		x.replica(i == p.own-1)
+		if m.grow {
+			if err := m.keepScores(); err != nil {
+				return r, err
+			}
 		}
+	}
+	if err := x.end(); err != nil {
+		return r, err
 	}
 	e, err := p.sumLosses()
 	if err != nil {
@@ -145,54 +158,45 @@ func (m *Model) accumulateReplicas(s backend.StepScalars, micro []Batch, next *B
 	}
 	r.setLosses(e)
 	if m.grow {
-		scores := p.scores.Sum()
-		if err := p.sum.Sum(scores); err != nil {
-			return r, fmt.Errorf("sum of growth scores: %w", err)
+		if err := m.sumScores(); err != nil {
+			return r, err
 		}
-		m.each(m.sparse, m.b.GrowScores, func(b backend.Buffer, lo, hi int) { m.b.WriteFloats(b, 0, scores[lo:hi]) })
 	}
-	r.GradNorm, err = m.sumGradients()
+	r.GradNorm, err = m.normOfReplicas()
 	return r, err
 }
 
-// each calls use for the buffer of every parameter in turn, with its place in the vector
-// of all, and returns that vector's length.
-func (m *Model) each(params []backend.Param, of func(backend.Param) backend.Buffer, use func(b backend.Buffer, lo, hi int)) int {
-	lo := 0
-	for _, p := range params {
-		b := of(p)
-		if use != nil {
-			use(b, lo, lo+b.Len())
+// keepScores adds the growth scores of a replica to those before it. They begin again for
+// the next one.
+func (m *Model) keepScores() error {
+	n := 0
+	for _, p := range m.sparse {
+		n += m.b.GrowScores(p).Len()
+	}
+	v, lo := m.replicas.scores.Next(n), 0
+	for _, p := range m.sparse {
+		b := m.b.GrowScores(p)
+		if err := m.b.ReadFloats(v[lo:lo+b.Len()], b, 0); err != nil {
+			return fmt.Errorf("reading the growth scores of %s: %w", p.Spec().Name, err)
 		}
+		m.b.Zero(b, b.Len())
 		lo += b.Len()
 	}
-	return lo
+	m.replicas.scores.Add(v)
+	return nil
 }
 
-// keepReplica adds what a replica has summed up to those before it. Growth scores begin
-// again for the next one.
-func (m *Model) keepReplica() error {
-	read := func(sum *collective.Pairing, params []backend.Param, of func(backend.Param) backend.Buffer) error {
-		v := sum.Next(m.each(params, of, nil))
-		var failed error
-		m.each(params, of, func(b backend.Buffer, lo, hi int) {
-			if failed == nil {
-				failed = m.b.ReadFloats(v[lo:hi], b, 0)
-			}
-		})
-		sum.Add(v)
-		return failed
+// sumScores adds the growth scores of all replicas of the run and puts them on the device.
+func (m *Model) sumScores() error {
+	v, lo := m.replicas.scores.Sum(), 0
+	if err := m.replicas.sum.Sum(v); err != nil {
+		return fmt.Errorf("sum of growth scores: %w", err)
 	}
-	if err := read(&m.replicas.grad, m.params, backend.Param.Grad); err != nil {
-		return fmt.Errorf("reading the gradients of a replica: %w", err)
+	for _, p := range m.sparse {
+		b := m.b.GrowScores(p)
+		m.b.WriteFloats(b, 0, v[lo:lo+b.Len()])
+		lo += b.Len()
 	}
-	if !m.grow {
-		return nil
-	}
-	if err := read(&m.replicas.scores, m.sparse, m.b.GrowScores); err != nil {
-		return fmt.Errorf("reading the growth scores of a replica: %w", err)
-	}
-	m.each(m.sparse, m.b.GrowScores, func(b backend.Buffer, lo, hi int) { m.b.Zero(b, hi-lo) })
 	return nil
 }
 
@@ -215,54 +219,4 @@ func (p *replicas) sumLosses() (EvalSums, error) {
 		MLMLossSum: losses[0], NSPLossSum: losses[1],
 		Masked: int(counts[0]), MLMCorrect: int(counts[1]), Pairs: int(counts[2]), NSPCorrect: int(counts[3]),
 	}, nil
-}
-
-// sumGradients adds the gradients of all replicas of the run, puts the sum and its norm
-// on the device, and returns the norm as the device has it.
-func (m *Model) sumGradients() (float64, error) {
-	p := m.replicas
-	grad := p.grad.Sum()
-	w, rank := p.group.Size(), p.group.Rank()
-	bounds := collective.Bounds(len(grad), w, normChunk)
-	if err := p.sum.ReduceScatter(grad, bounds); err != nil {
-		return 0, fmt.Errorf("sum of gradients: %w", err)
-	}
-	squares := make([]float64, (len(grad)+normChunk-1)/normChunk)
-	chunks := make([]int, w+1) // bounds in chunks
-	for i, b := range bounds {
-		chunks[i] = (b + normChunk - 1) / normChunk
-	}
-	for i := chunks[rank]; i < chunks[rank+1]; i++ {
-		squares[i] = sumSquares(grad[i*normChunk : min(len(grad), (i+1)*normChunk)])
-	}
-	if err := p.sum.Gather(grad, bounds); err != nil {
-		return 0, fmt.Errorf("gathering the gradients: %w", err)
-	}
-	if err := collective.Gather(p.group, squares, chunks); err != nil {
-		return 0, fmt.Errorf("gathering the gradient norm: %w", err)
-	}
-	sum := 0.0
-	for _, s := range squares {
-		sum += s
-	}
-	m.each(m.params, backend.Param.Grad, func(b backend.Buffer, lo, hi int) { m.b.WriteFloats(b, 0, grad[lo:hi]) })
-	norm := float32(math.Sqrt(sum))
-	m.b.WriteFloats(m.act.gradNorm, 0, []float32{norm})
-	return float64(norm), nil
-}
-
-// sumSquares adds the squares in float64: those of every fourth element together.
-func sumSquares(v []float32) float64 {
-	var s [4]float64
-	for len(v) >= 4 {
-		for i := range s {
-			x := float64(v[i])
-			s[i] += float64(x * x) // no fused operation, on any machine
-		}
-		v = v[4:]
-	}
-	for i, x := range v {
-		s[i] += float64(float64(x) * float64(x))
-	}
-	return (s[0] + s[1]) + (s[2] + s[3])
 }

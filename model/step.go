@@ -176,6 +176,7 @@ func (m *Model) gradients(q sequence) {
 	if !m.cfg.NoNSP {
 		m.nspHeadGrad(q.size)
 	}
+	m.complete(layerHeads)
 	m.encodeGrad(q.size)
 	if q.last && (m.replicas == nil || len(m.partials) > 0) { // with replicas: to clear what is not trained
 		m.b.GradNorm(m.act.gradNorm, m.params)

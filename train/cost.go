@@ -20,6 +20,10 @@ func (r *runner) logCost() error {
 	now := clock.Now()
 	r.cost.Step, r.cost.Seconds = r.done, now.Sub(r.cost.since).Seconds()
 	r.cost.HostBytes, r.cost.DeviceBytes = host.PeakBytes(), deviceBytes(r.model.Backend())
+	if r.group != nil {
+		sent := r.group.Sent()
+		r.cost.SentBytes, r.sent = sent-r.sent, sent
+	}
 	rec := r.cost.Cost
 	r.cost = cost{since: now}
 	if err := r.write(&rec); err != nil {

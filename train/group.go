@@ -39,7 +39,7 @@ func RunGroup(ctx context.Context, with model.Communicator, c Config, open Opene
 		watch = warningsOnly{to: watch}
 	}
 	r := newRunner(watch)
-	r.group = &group{with}
+	r.group = &collective.Counter{Communicator: with}
 	return r.run(ctx, c, open)
 }
 
@@ -51,9 +51,6 @@ type warningsOnly struct {
 
 func (w warningsOnly) Warned(text string)             { w.to.Warned(text) }
 func (w warningsOnly) Skipped(path string, why error) { w.to.Skipped(path, why) }
-
-// group is the processes of a run.
-type group struct{ model.Communicator }
 
 // writes says whether this process writes the run's files.
 func (r *runner) writes() bool { return r.group == nil || r.group.Rank() == 0 }

@@ -113,6 +113,10 @@ func TestProcessesComputeTheSame(t *testing.T) {
 				}
 				checkEqual(t, fmt.Sprintf("%d processes", w), resultAt(t, c.OutputDir, c.MaxSteps), want)
 			}
+			text, err := os.ReadFile(filepath.Join(c.OutputDir, "metrics.jsonl"))
+			if err != nil || !strings.Contains(string(text), `"sent_bytes":`) {
+				t.Errorf("found no bytes sent in the metrics (%v)", err)
+			}
 			one := c
 			one.Replicas, one.OutputDir = 1, filepath.Join(t.TempDir(), "one")
 			trained(t, one, 0)

@@ -143,6 +143,7 @@ type CostMetrics struct {
 	SaveSeconds   float64 // checkpoints
 	HostBytes     int64   // largest resident memory of the process so far; 0: not known
 	DeviceBytes   int64   // parameters, moments, activations and what the device adds
+	SentBytes     int64   // to the other processes of the run; 0: it has no others
 }
 
 // Skipped is a checkpoint that was passed over, since it is damaged.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/clock"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train/internal/feed"
@@ -24,9 +25,9 @@ type runner struct {
 	log    *metrics.Log
 	board  *metrics.Events
 	watch  Observer
-	disk   checkpoint.FS // where checkpoints go; tests let it fail
-	group  *group        // nil: the run is this process's alone
-	ends   []func()      // what is to be done at the end, the last first
+	disk   checkpoint.FS       // where checkpoints go; tests let it fail
+	group  *collective.Counter // nil: the run is this process's alone
+	ends   []func()            // what is to be done at the end, the last first
 
 	done    int64 // finished steps
 	made    progressMade
@@ -41,6 +42,7 @@ type runner struct {
 	enter         *model.Phase // to begin with the next step, though it is in the middle
 	window        window
 	cost          cost
+	sent          int64 // bytes to other processes, up to the last cost record
 	began         time.Time
 	summary       Summary
 }
@@ -123,7 +125,7 @@ func (r *runner) build(ctx context.Context, c Config, at resumePoint, open Opene
 		r.ends = append(r.ends, func() { from.weights.Close() })
 	}
 	if r.group != nil {
-		r.plan.group = r.group.Communicator
+		r.plan.group = r.group
 	}
 	b, err := open(c.Device, c.Precision, c.Threads)
 	if err != nil {

@@ -156,14 +156,13 @@ func TestSummerWantsAPowerOfTwo(t *testing.T) {
 }
 
 func TestBounds(t *testing.T) {
-	for _, c := range []struct{ n, w, chunk int }{{0, 4, 16}, {5, 4, 16}, {1000, 4, 16}, {1001, 8, 1}, {64, 4, 16}} {
-		b := collective.Bounds(c.n, c.w, c.chunk)
+	for _, c := range []struct{ n, w int }{{0, 4}, {3, 4}, {1000, 4}, {1001, 8}} {
+		b := collective.Bounds(c.n, c.w)
 		if len(b) != c.w+1 || b[0] != 0 || b[c.w] != c.n {
 			t.Fatalf("%+v: found %v", c, b)
 		}
 		for i := range c.w {
-			size := b[i+1] - b[i]
-			if size < 0 || size > (c.n/c.chunk/c.w+1)*c.chunk || (b[i]%c.chunk != 0 && b[i] != c.n) {
+			if size := b[i+1] - b[i]; size < c.n/c.w || size > c.n/c.w+1 {
 				t.Errorf("%+v: found slice %d of %v", c, i, b)
 			}
 		}

@@ -32,14 +32,12 @@ func Add(dst, src []float32) {
 	}
 }
 
-// Bounds divides n elements into w slices of consecutive whole chunks: slice i is
-// [bounds[i], bounds[i+1]). Slices differ by one chunk at most, but for the end of the
-// last chunk. A slice may be empty.
-func Bounds(n, w, chunk int) []int {
-	chunks := (n + chunk - 1) / chunk
+// Bounds divides n elements into w slices, whose lengths differ by one at most: slice i is
+// [bounds[i], bounds[i+1]).
+func Bounds(n, w int) []int {
 	out := make([]int, w+1)
 	for i := range out {
-		out[i] = min(n, chunks*i/w*chunk)
+		out[i] = n * i / w
 	}
 	return out
 }
@@ -94,7 +92,7 @@ func (s *Summer) Gather(v []float32, bounds []int) error {
 // Sum adds v of all ranks in the binary tree, in place: a ReduceScatter and a Gather,
 // together the 8 n (W-1)/W bytes of a ring.
 func (s *Summer) Sum(v []float32) error {
-	bounds := Bounds(len(v), s.c.Size(), 1)
+	bounds := Bounds(len(v), s.c.Size())
 	if err := s.ReduceScatter(v, bounds); err != nil {
 		return err
 	}

@@ -67,6 +67,7 @@ var helps = map[string]string{
 	"cost_save_seconds":   "Of these, seconds of checkpoints.",
 	"cost_host_bytes":     "Largest resident memory of the process so far.",
 	"cost_device_bytes":   "Memory that the device has given out.",
+	"cost_sent_bytes":     "Bytes sent to the other processes of the run since the account before.",
 }
 
 // descriptions are those of all numbers by name, and of info.

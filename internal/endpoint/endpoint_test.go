@@ -76,7 +76,7 @@ func TestEveryNumberIsServed(t *testing.T) {
 	e.Updated(train.TopologyMetrics{Step: 6, AblatedRows: 1, RemovedNewRatio: one, Active: 1, Positions: 1, NewbornShare: one, RemovedNewDense: one, StartShare: one,
 		Survival1: one, Survival2: one, Survival4: one, Survival8: one, NewbornNorm: one})
 	e.Evaluated(train.EvalMetrics{Step: 5, MLMLoss: 2.5})
-	e.Spent(train.CostMetrics{Step: 7, DeviceBytes: 77})
+	e.Spent(train.CostMetrics{Step: 7, DeviceBytes: 77, SentBytes: 1})
 	numbers, help := scrape(t, e)
 	for name, want := range map[string]float64{"step": 7, "loss": 1.25, "train_step": 7, "topology_step": 6, "eval_step": 5, "eval_mlm_loss": 2.5, "cost_device_bytes": 77} {
 		if got, ok := numbers["sparsebert_"+name]; !ok || got != want {

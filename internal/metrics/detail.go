@@ -126,6 +126,7 @@ type Cost struct {
 	SaveSeconds   float64 // checkpoints
 	HostBytes     int64   // largest resident memory of the process so far; 0: not known
 	DeviceBytes   int64   // parameters, moments, activations and what the device adds
+	SentBytes     int64   // to the other processes of the run; 0: it has no others
 }
 
 // Kind implements [Record].
@@ -135,7 +136,7 @@ func (*Cost) Kind() string { return "cost" }
 func (r *Cost) At() int64 { return r.Step }
 
 func (r *Cost) columns() []column {
-	return []column{
+	return append([]column{
 		equal("step", &r.Step),
 		clocked("seconds", &r.Seconds),
 		clocked("data_seconds", &r.DataSeconds),
@@ -145,5 +146,5 @@ func (r *Cost) columns() []column {
 		clocked("save_seconds", &r.SaveSeconds),
 		clocked("host_bytes", &r.HostBytes),
 		clocked("device_bytes", &r.DeviceBytes),
-	}
+	}, later(clocked("sent_bytes", &r.SentBytes))...)
 }

@@ -24,7 +24,7 @@
 // come those that files of older versions do not have: tokens_per_weight,
 // predictions_per_weight, mfu and seconds_left of train; of topology and tensor active,
 // positions, newborn_share, removed_new_dense, start_share, survival_1, survival_2,
-// survival_4, survival_8, newborn_norm and ablated_rows. They are left out where they have no value.
+// survival_4, survival_8, newborn_norm and ablated_rows; sent_bytes of cost. They are left out where they have no value.
 //
 // A record of step N must be written, and [Log.Sync] called, before the
 // checkpoint of step N is saved. Then a resumed run first calls
