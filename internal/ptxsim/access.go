@@ -23,12 +23,23 @@ func (w *warp) spaceOf(addr uint64) space {
 }
 
 // access returns the n bytes at addr for one lane and the space they are in,
-// after all checks; nil if there was a fault. size is the alignment.
+// after all checks; nil if there was a fault. A read of bytes that nothing wrote is one.
 func (w *warp) access(lane int, sp space, addr uint64, n int, k accessKind) (data, state []byte, at space) {
-	return w.accessValue(lane, sp, addr, n, k, nil)
+	data, state, at = w.accessValue(lane, sp, addr, n, k, nil)
+	if data != nil && !k.write() && !written(state) {
+		w.fail(lane, ErrUninitialized, "%s, which nothing wrote", w.describeByte(at, addr+uint64(firstUnwritten(state))))
+		return nil, nil, at
+	}
+	return data, state, at
 }
 
-// accessValue is access for a write of value, if it is not nil. Threads that write
+// reach is access for a read of bytes that nothing wrote, too: whoever reads them keeps account of that.
+// state is empty where all bytes have been written.
+func (w *warp) reach(lane int, sp space, addr uint64, n int) (data, state []byte, at space) {
+	return w.accessValue(lane, sp, addr, n, plainRead, nil)
+}
+
+// accessValue is reach for any access, and for a write of value, if it is not nil. Threads that write
 // what is there already do not race with each other.
 func (w *warp) accessValue(lane int, sp space, addr uint64, n int, k accessKind, value []byte) (data, state []byte, at space) {
 	if sp == spaceGeneric {
@@ -52,7 +63,7 @@ func (w *warp) accessValue(lane int, sp space, addr uint64, n int, k accessKind,
 	case spaceShared:
 		data, state, bad = w.blk.shared.check(addr, n, access{k, w, lane, value})
 	case spaceLocal:
-		data, state, bad = w.localBytes(lane, addr, n, k)
+		data, state, bad = w.localBytes(lane, addr, n)
 	case spaceParam:
 		p := w.blk.launch.params
 		if k.write() {
@@ -76,22 +87,14 @@ func (w *warp) accessValue(lane int, sp space, addr uint64, n int, k accessKind,
 	return data, state, sp
 }
 
-func (w *warp) localBytes(lane int, addr uint64, n int, k accessKind) (data, state []byte, bad *violation) {
+func (w *warp) localBytes(lane int, addr uint64, n int) (data, state []byte, bad *violation) {
 	vars := w.prog.localVars
 	i, off := addr/localSpan-1, addr%localSpan
 	if i >= uint64(len(vars)) || off+uint64(n) > uint64(vars[i].size) {
 		return nil, nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes of local memory at %s", n, describe(vars, addr))}
 	}
 	from := uint64(lane*w.prog.localSize+vars[i].store) + off
-	data, state = w.local[from:from+uint64(n)], w.state[from:from+uint64(n)]
-	if !k.write() {
-		for i, st := range state {
-			if st&stateWritten == 0 {
-				return nil, nil, &violation{ErrUninitialized, "local memory at " + describe(vars, addr+uint64(i))}
-			}
-		}
-	}
-	return data, state, nil
+	return w.local[from : from+uint64(n)], w.state[from : from+uint64(n)], nil
 }
 
 // markWritten sets the written bit of each byte.
@@ -123,7 +126,9 @@ func (x *building) placeOf(o operand, i int, sp space) place {
 	case o.sym.space == spaceReg && (o.sym.typ.kind == kindPred || o.sym.typ.bits < 32):
 		x.bad("register %s cannot hold an address", o.sym.name)
 	case o.sym.space == spaceReg:
-		return place{sp, x.use(o.sym), o.imm}
+		r := x.use(o.sym)
+		x.addresses = append(x.addresses, r)
+		return place{sp, r, o.imm}
 	case sp == spaceGeneric:
 		x.bad("variable %s needs a generic address", o.sym.name)
 	case sp == spaceParam && !o.sym.kernel && o.sym.space == spaceParam:
@@ -238,10 +243,13 @@ func buildLd(x *building) exec {
 			l := bits.TrailingZeros32(m) & 31
 			addr := base[l] + at.off
 			sp := spaceGlobal
-			data, _ := v.bytes(addr, n*size, false)
+			data, state := v.bytes(addr, n*size, false)
 			if data == nil {
-				if data, _, sp = w.access(l, at.space, addr, n*size, k); data == nil {
+				if data, state, sp = w.accessValue(l, at.space, addr, n*size, k, nil); data == nil {
 					return
+				}
+				if !written(state) {
+					w.loadUndefined(l, dst, state, t, extend, origin{pc: w.pc - 1, space: sp, addr: addr})
 				}
 			}
 			for i, d := range dst {
@@ -311,11 +319,11 @@ func buildSt(x *building) exec {
 	}
 	k |= plainWrite
 	return func(w *warp, m uint32) {
-		if w.storeSpan(at, m, src, size, k) {
+		if w.undef == nil && w.storeSpan(at, m, src, size, k) {
 			return
 		}
 		global, shared := w.requests()
-		if k == plainWrite {
+		if k == plainWrite && w.undef == nil {
 			m = w.storeScattered(at, m, src, size, shared)
 		}
 		var value [16]byte
@@ -323,7 +331,7 @@ func buildSt(x *building) exec {
 		if w.blk.sources.pending == 0 {
 			v = w.window(at.space, w.r[at.base][bits.TrailingZeros32(m)&31]+at.off)
 		}
-		if v.data != nil && size == 4 && len(src) == 1 {
+		if v.data != nil && size == 4 && len(src) == 1 && w.undef == nil {
 			m = v.storeWords(&w.r[at.base], at.off, m, &w.r[src[0]], global)
 		}
 		for ; m != 0; m &= m - 1 {
@@ -344,7 +352,11 @@ func buildSt(x *building) exec {
 					store(data[i*size:], size, w.r[s][l])
 				}
 			}
-			markWritten(state)
+			if w.undef == nil {
+				markWritten(state)
+			} else {
+				w.storeUndefined(l, src, state, size, sp, addr)
+			}
 			switch sp {
 			case spaceGlobal:
 				global.put(addr)

@@ -17,6 +17,9 @@ type flow struct {
 	targets    []*int // of a branch
 	falls      bool   // to the next instruction
 	keeps      bool   // some threads may skip it, whose registers stay
+
+	predUses, predDefs []int // predicates, the guard among the uses
+	rule               *undefinedRule
 }
 
 // stretch is where in the code a register holds something, from its first instruction to its last.

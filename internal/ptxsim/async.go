@@ -20,6 +20,7 @@ type asyncCopy struct {
 	src         uint64 // in global memory, of which take bytes are read
 	take        int
 	data        [16]byte
+	undefined   uint16 // bytes, of data
 }
 
 // buildCp: cp.async.ca|cg.shared.global [d], [s], size{, bytes}, and the groups.
@@ -89,10 +90,12 @@ func buildCp(x *building) exec {
 				data, _ := window.bytes(addr, n, false)
 				if data == nil || take < n {
 					var bad *violation
-					if data, _, bad = w.global(l, addr, take, plainRead, nil); bad != nil {
+					var state []byte
+					if data, state, bad = w.global(l, addr, take, plainRead, nil); bad != nil {
 						w.fail(l, bad.kind, "%s", bad.detail)
 						return
 					}
+					c.undefined = unwrittenBytes(state)
 				}
 				copy(c.data[:], data)
 				c.src, c.take = addr, take
@@ -136,9 +139,11 @@ func (w *warp) landCopies(m uint32, keep int, all bool) {
 		if data, state := w.quickWrite(c.lane, c.dst, c.n); data != nil {
 			copy(data, c.data[:c.n])
 			fillBytes(state, stateValid|stateWritten)
+			takeWritten(state, c.undefined)
 		} else if data, state, _ := w.access(c.lane, spaceShared, c.dst, c.n, plainWrite); data != nil {
 			copy(data, c.data[:c.n])
 			markWritten(state)
+			takeWritten(state, c.undefined)
 		}
 	}
 	w.async.pending = left

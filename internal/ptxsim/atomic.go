@@ -151,6 +151,9 @@ func buildAtom(x *building) exec {
 				}
 				w.synchronize(at.space, addr, order, true, true)
 				w.r[d[i]][l] = old
+				if u := w.undef; u != nil {
+					u.set(d[i], l, w.fetched&t.mask(), false, origin{pc: w.pc - 1, space: at.space, addr: addr})
+				}
 			}
 		}
 		w.swaps = false
@@ -170,6 +173,10 @@ func (w *warp) atomic(lane int, sp space, addr uint64, t typ, reads bool, f func
 		return 0, false
 	}
 	old = load(data, t.bytes())
+	if w.fetched = 0; !written(state) {
+		w.meetUndefined()
+		w.fetched = unwrittenBits(state)
+	}
 	store(data, t.bytes(), f(old))
 	markWritten(state)
 	if sp == spaceShared || sp == spaceCluster {

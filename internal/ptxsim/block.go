@@ -29,6 +29,7 @@ type blockRun struct {
 	began     uint32     // the time of shared memory when the block began
 	shuffled  []*warp
 	race      *Fault // in global memory; nil: none so far
+	output    *Fault // the first undefined one; nil: none so far
 
 	times  blockTimes // with Options.Latencies
 	phases map[uint64]*phaseTime
@@ -148,7 +149,7 @@ func (b *blockRun) start(i int) {
 	}
 	b.orderAll()
 	b.began = b.shared.time
-	b.steps, b.race = 0, nil
+	b.steps, b.race, b.output = 0, nil, nil
 	b.sources = copySources{around: b.sources.around[:0]}
 }
 
@@ -178,7 +179,10 @@ func (b *blockRun) resume(budget int64) (done bool, err error) {
 			if b.race != nil {
 				return true, b.race
 			}
-			return true, b.ended()
+			if err := b.ended(); err != nil || b.output == nil {
+				return true, err
+			}
+			return true, b.output
 		}
 		if !ran && b.atCluster() {
 			return false, nil

@@ -25,6 +25,14 @@ type building struct {
 	last     [4]int    // destination and operands of the usual shapes
 	compared *lanesOp  // by compare, without the predicate; nil: not on whole registers
 	lanes    []lanesOp // what does the same on whole registers; nil: nothing
+
+	// For undefined values:
+	sources    []int       // registers of operands that are not addresses, constants included, in order
+	addresses  []int       // registers that addresses come from
+	conditions []condition // predicate operands
+	defMasks   []uint64    // the bits of flow.defs
+	value      func(a, b, c uint64) uint64
+	own        func(w *warp, u *undefined, m uint32) // says what becomes undefined; nil: undefinedRule does
 }
 
 func (x *building) bad(format string, args ...any) {
@@ -87,14 +95,14 @@ func (x *building) dstOperand(o operand, t typ, wider bool) int {
 		x.bad("register %s has %d bits, expected %d", o.sym.name, o.sym.typ.bits, t.bits)
 	}
 	r := x.reg(o.sym)
-	x.flow.defs = append(x.flow.defs, r)
+	x.flow.defs, x.defMasks = append(x.flow.defs, r), append(x.defMasks, o.sym.typ.mask())
 	return r
 }
 
 // sink returns a register for a result that nothing reads.
 func (x *building) sink() int {
 	r := x.newReg()
-	x.flow.defs = append(x.flow.defs, r)
+	x.flow.defs, x.defMasks = append(x.flow.defs, r), append(x.defMasks, noMask)
 	return r
 }
 
@@ -109,6 +117,12 @@ func (x *building) use(y *symbol) int {
 func (x *building) src(i int, t typ) int { return x.srcOperand(x.in.args[i], t, false) }
 
 func (x *building) srcOperand(o operand, t typ, wider bool) int {
+	r := x.sourceRegister(o, t, wider)
+	x.sources = append(x.sources, r)
+	return r
+}
+
+func (x *building) sourceRegister(o operand, t typ, wider bool) int {
 	if o.neg {
 		x.bad("only predicates can be negated")
 	}
@@ -148,12 +162,15 @@ func (x *building) pred(o operand) (p int, neg bool) {
 	switch {
 	case o.kind == opReg && o.sym.typ.kind == kindPred:
 		p := x.predReg(o.sym)
-		x.predUses = append(x.predUses, p)
+		x.predUses, x.conditions = append(x.predUses, p), append(x.conditions, condition{p, o.neg})
 		return p, o.neg
-	case o.kind == opInt && o.imm == 0:
-		return predFalse, o.neg
 	case o.kind == opInt:
-		return predTrue, o.neg
+		p := predTrue
+		if o.imm == 0 {
+			p = predFalse
+		}
+		x.conditions = append(x.conditions, condition{p, o.neg})
+		return p, o.neg
 	}
 	x.bad("an operand is not a predicate")
 	return 0, false
@@ -165,12 +182,12 @@ func (x *building) dstPred(o operand) int {
 		x.prog.preds++
 		return x.prog.preds - 1
 	}
-	before := len(x.predUses)
+	before, conditions := len(x.predUses), len(x.conditions)
 	p, neg := x.pred(o)
 	if p < firstPred || neg {
 		x.bad("a destination is not a predicate register")
 	}
-	x.predUses, x.predDefs = x.predUses[:before], append(x.predDefs, p)
+	x.predUses, x.conditions, x.predDefs = x.predUses[:before], x.conditions[:conditions], append(x.predDefs, p)
 	return p
 }
 
@@ -186,6 +203,7 @@ func (w *warp) setPredicate(p int, m, v uint32) { w.p[p] = w.p[p]&^m | v&m }
 // map1, map2 and map3 apply f to the lanes of m.
 func (x *building) map1(d, a int, f func(a uint64) uint64) exec {
 	x.last = [4]int{d, a}
+	x.value = func(a, _, _ uint64) uint64 { return f(a) }
 	return func(w *warp, m uint32) {
 		rd, ra := &w.r[d], &w.r[a]
 		if m == fullMask {
@@ -203,6 +221,7 @@ func (x *building) map1(d, a int, f func(a uint64) uint64) exec {
 
 func (x *building) map2(d, a, b int, f func(a, b uint64) uint64) exec {
 	x.last = [4]int{d, a, b}
+	x.value = func(a, b, _ uint64) uint64 { return f(a, b) }
 	return func(w *warp, m uint32) {
 		rd, ra, rb := &w.r[d], &w.r[a], &w.r[b]
 		if m == fullMask {
@@ -220,6 +239,7 @@ func (x *building) map2(d, a, b int, f func(a, b uint64) uint64) exec {
 
 func (x *building) map3(d, a, b, c int, f func(a, b, c uint64) uint64) exec {
 	x.last = [4]int{d, a, b, c}
+	x.value = f
 	return func(w *warp, m uint32) {
 		rd, ra, rb, rc := &w.r[d], &w.r[a], &w.r[b], &w.r[c]
 		if m == fullMask {

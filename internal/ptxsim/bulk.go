@@ -120,7 +120,7 @@ func (w *warp) bulkCopy(lane int, c bulkCopy) bool {
 		return false
 	}
 	for i := uint64(0); i < uint64(n); i += 16 {
-		data, _, at := w.access(lane, c.from, src+i, 16, plainRead)
+		data, defined, at := w.reach(lane, c.from, src+i, 16)
 		if data == nil {
 			return false
 		}
@@ -129,12 +129,13 @@ func (w *warp) bulkCopy(lane int, c bulkCopy) bool {
 				return false
 			}
 		}
+		came := origin{pc: w.pc - 1, space: at, addr: src + i}
 		out, state, at := w.accessValue(lane, c.to, dst+i, 16, plainWrite, data)
 		if out == nil {
 			return false
 		}
 		copy(out, data)
-		markWritten(state)
+		w.copyStates(lane, state, defined, at == spaceGlobal, came, dst+i)
 		if at == spaceShared {
 			w.blk.shared.writtenAsync((dst+i)&(1<<rankShift-1), 16)
 		}

@@ -33,12 +33,12 @@ func (x *building) buildTensor() exec {
 			if !ok {
 				return
 			}
-			box := w.readTensor(l, t, at)
+			box, states := w.readTensor(l, t, at)
 			if box == nil {
 				return
 			}
 			put := func(sp space, dst, bar uint64) bool {
-				return w.writeBox(l, t, box, sp, dst) && w.completed(l, sp, bar, len(box))
+				return w.writeBox(l, t, box, states, sp, dst) && w.completed(l, sp, bar, len(box))
 			}
 			a, done := w.r[dst.base][l]+dst.off, w.r[bar.base][l]+bar.off
 			if !many && !put(dst.space, a, done) || many && !w.eachRank(l, w.r[ranks][l], func(at func(uint64) uint64) bool {
@@ -119,10 +119,11 @@ func (w *warp) tensor(lane int, p tensorPlace) (t *TensorMap, at []int64, ok boo
 	return &m, at, true
 }
 
-// readTensor returns the elements of a box, without gaps and not swizzled; nil after a fault.
-func (w *warp) readTensor(lane int, t *TensorMap, at []int64) []byte {
+// readTensor returns the elements of a box and the states of their bytes, without gaps and not swizzled; nil after a fault.
+func (w *warp) readTensor(lane int, t *TensorMap, at []int64) (box, states []byte) {
 	e := tensorTypes[t.Type]
-	box := make([]byte, t.bytes())
+	box, states = make([]byte, t.bytes()), make([]byte, t.bytes())
+	fill(states, stateWritten)
 	if t.FillNaN {
 		for i := 0; i < len(box); i += e.size {
 			store(box[i:], e.size, e.nan)
@@ -134,21 +135,22 @@ func (w *warp) readTensor(lane int, t *TensorMap, at []int64) []byte {
 		if n == 0 {
 			continue
 		}
-		data, _, bad := w.global(lane, r.addr, n, plainRead, nil)
+		data, state, bad := w.global(lane, r.addr, n, plainRead, nil)
 		if bad != nil {
 			w.fail(lane, bad.kind, "%s", bad.detail)
-			return nil
+			return nil, nil
 		}
 		copy(box[i*row+r.lo*e.size:], data)
+		copy(states[i*row+r.lo*e.size:], state)
 		w.touch(r.addr, n, false)
 		w.count.GlobalLoadBytes += int64(n)
 		w.count.GlobalLoadSectors += int64((r.addr+uint64(n)-1)>>5 - r.addr>>5 + 1)
 	}
-	return box
+	return box, states
 }
 
 // writeBox writes a box to shared memory, swizzled.
-func (w *warp) writeBox(lane int, t *TensorMap, box []byte, sp space, dst uint64) bool {
+func (w *warp) writeBox(lane int, t *TensorMap, box, states []byte, sp space, dst uint64) bool {
 	if dst%128 != 0 {
 		w.fail(lane, ErrMisaligned, "a box at shared address %#x, expected a multiple of 128", dst)
 		return false
@@ -160,7 +162,7 @@ func (w *warp) writeBox(lane int, t *TensorMap, box []byte, sp space, dst uint64
 			return false
 		}
 		copy(data, box[i:])
-		markWritten(state)
+		w.copyStates(lane, state, states[i:i+16], false, origin{}, addr)
 		if at == spaceShared {
 			w.blk.shared.writtenAsync(addr&(1<<rankShift-1), 16)
 		}
@@ -176,12 +178,12 @@ func (w *warp) writeTensor(lane int, t *TensorMap, at []int64, src uint64) bool 
 	}
 	size := tensorTypes[t.Type].size
 	row := t.Box[0] * size
-	buf := make([]byte, row)
+	buf, states := make([]byte, row), make([]byte, row)
 	for i, r := range t.rows(at) {
 		lo, hi := r.lo*size, r.hi*size
 		for k := lo &^ 15; k < hi; k += 16 {
 			addr := t.Swizzle.swizzled(src + uint64(i*row+k))
-			data, _, _ := w.access(lane, spaceShared, addr, 16, plainRead)
+			data, state, _ := w.reach(lane, spaceShared, addr, 16)
 			if data == nil {
 				return false
 			}
@@ -191,6 +193,7 @@ func (w *warp) writeTensor(lane int, t *TensorMap, at []int64, src uint64) bool 
 				}
 			}
 			copy(buf[k:], data)
+			copy(states[k:], state)
 		}
 		if lo == hi {
 			continue
@@ -201,7 +204,8 @@ func (w *warp) writeTensor(lane int, t *TensorMap, at []int64, src uint64) bool 
 			return false
 		}
 		copy(data, buf[lo:hi])
-		markWritten(state)
+		came := origin{pc: w.pc - 1, space: spaceShared, addr: t.Swizzle.swizzled(src + uint64(i*row+lo))}
+		w.copyStates(lane, state, states[lo:hi], true, came, r.addr)
 		n := hi - lo
 		w.touch(r.addr, n, true)
 		w.count.GlobalStoreBytes += int64(n)

@@ -23,6 +23,7 @@ func (x *building) carried(t typ, carryIn bool) exec {
 	invert := x.in.op == "sub" || x.in.op == "subc"
 	x.nargs(3, 3)
 	d, a, b := x.dst(0, t), x.src(1, t), x.src(2, t)
+	x.carryRule(carryIn, write)
 	return func(w *warp, m uint32) {
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m) & 31
@@ -63,6 +64,7 @@ func (x *building) carriedMad(t typ, high, carryIn bool) exec {
 	write := !carryIn || x.has("cc")
 	x.nargs(4, 4)
 	d, a, b, c := x.dst(0, t), x.src(1, t), x.src(2, t), x.src(3, t)
+	x.carryRule(carryIn, write)
 	return func(w *warp, m uint32) {
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m) & 31

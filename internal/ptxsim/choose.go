@@ -82,6 +82,7 @@ func (x *building) compare(t typ, extra, shift int) func(w *warp, m uint32) (yes
 		x.nargs(4, 4)
 		c, neg = x.pred(x.in.args[extra])
 	}
+	x.compareRule(operator, t, join, f)
 	if isHalf(t) {
 		whole := f
 		f = func(a, b uint64) bool { return whole(a>>shift&0xFFFF, b>>shift&0xFFFF) }
@@ -227,6 +228,8 @@ func buildSelp(x *building) exec {
 	x.nargs(4, 4)
 	d, a, b := x.dst(0, t), x.src(1, t), x.src(2, t)
 	p, neg := x.pred(x.in.args[3])
+	by := condition{p, neg}
+	x.chooseRule(by.may)
 	choose := lane(lanesChoose, d, a, b, 0, ones(neg))
 	choose.c = uint32(4 * p)
 	x.whole(choose)
@@ -258,7 +261,18 @@ func buildSlct(x *building) exec {
 	t := x.typ(isValue)
 	ftz := by == f32 && x.has("ftz")
 	x.nargs(4, 4)
-	return x.map3(x.dst(0, t), x.src(1, t), x.src(2, t), x.src(3, by), func(a, b, c uint64) uint64 {
+	d, a, b, c := x.dst(0, t), x.src(1, t), x.src(2, t), x.src(3, by)
+	x.chooseRule(func(w *warp, _ *undefined, lane int) maybe {
+		v := w.partly(c, lane)
+		switch {
+		case v.u&sign32 != 0 || by == f32 && v.u != 0:
+			return mayBeBoth
+		case by == f32:
+			return certain(fromF32(v.v) >= 0)
+		}
+		return certain(v.v&sign32 == 0)
+	})
+	return x.map3(d, a, b, c, func(a, b, c uint64) uint64 {
 		if ftz {
 			c = flush(c)
 		}

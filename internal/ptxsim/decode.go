@@ -62,9 +62,8 @@ func decodeProgram(m *Module, fn *function, kernel bool) (*program, error) {
 	if err := d.decode(fn, kernel); err != nil {
 		return d.prog, err
 	}
-	undefined := undefinedUses(d.prog.code, d.flows, d.named, d.filled())
 	if len(d.entries) > 1 {
-		d.prog.finish(d, undefined)
+		d.prog.finish(d)
 		return d.prog, nil
 	}
 	places, count, fresh := allocate(d.flows, d.named, d.filled())
@@ -73,7 +72,7 @@ func decodeProgram(m *Module, fn *function, kernel bool) (*program, error) {
 	err := d.decode(fn, kernel)
 	d.prog.regs, d.prog.fresh = count, fresh
 	if err == nil {
-		d.prog.finish(d, undefined)
+		d.prog.finish(d)
 	}
 	return d.prog, err
 }
@@ -272,7 +271,7 @@ func (d *decoder) function(f *function, kernel bool) {
 				}
 			}
 			d.emit(op{exec: round, guard: guard, neg: !in.neg, class: Control, line: in.line, text: "branch round " + in.text()},
-				flow{targets: []*int{skip}, falls: true})
+				flow{targets: []*int{skip}, falls: true, predUses: []int{guard}, rule: &undefinedRule{decides: true}})
 			guard = -1
 		}
 		if reason := leftOut(&in); reason != "" {
@@ -294,6 +293,11 @@ func (d *decoder) function(f *function, kernel bool) {
 		}
 		x.flow.keeps = guard >= 0
 		x.flow.falls = guard >= 0 || !slices.Contains(leaving, in.op)
+		x.flow.predUses, x.flow.predDefs = x.predUses, x.predDefs
+		if guard >= 0 {
+			x.flow.predUses = append(slices.Clip(x.predUses), guard)
+		}
+		x.flow.rule = x.undefinedRule()
 		d.emitCost(op{exec: exec, other: x.other, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), lanes: x.lanes, exited: x.exited}, x.flow, costOf(&in, x))
 		if x.after != nil {
 			d.emit(op{exec: x.after, guard: -1, class: x.class, line: in.line, text: in.text()}, flow{falls: true})

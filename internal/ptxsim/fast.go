@@ -83,9 +83,11 @@ func (v *window) storeWords(base *[warpSize]uint64, off uint64, m uint32, from *
 	return m
 }
 
-// written reports that all bytes have been written.
+// written reports that all bytes have been written with something defined.
 func written(state []byte) bool {
 	switch len(state) {
+	case 0:
+		return true
 	case 1:
 		return state[0]&1 != 0
 	case 2:

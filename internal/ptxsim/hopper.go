@@ -60,12 +60,16 @@ func buildStmatrix(x *building) exec {
 			var rows request
 			for r := range 8 {
 				var value [16]byte
+				var missing [16]byte // bits that are undefined
 				for c := range 8 {
 					from, half := 4*r+c/2, c%2
 					if trans {
 						from, half = 4*c+r/2, r%2
 					}
 					store(value[2*c:], 2, w.r[s][from]>>(16*half)&0xFFFF)
+					if u := w.undef; u != nil {
+						store(missing[2*c:], 2, u.of(s, from)>>(16*half)&0xFFFF)
+					}
 				}
 				l := 8*i + r
 				addr := w.r[at.base][l] + at.off
@@ -79,6 +83,11 @@ func buildStmatrix(x *building) exec {
 				}
 				copy(data, value[:])
 				markWritten(state)
+				for i, b := range missing {
+					if b != 0 {
+						state[i] &^= stateWritten
+					}
+				}
 				rows.put(addr)
 			}
 			w.count.SharedConflicts += rows.conflicts(16)

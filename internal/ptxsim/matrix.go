@@ -31,13 +31,14 @@ func buildLdmatrix(x *building) exec {
 		if w.loadMatrices(at, dst, trans) {
 			return
 		}
-		var tile [4][8][8]uint64
+		var tile, missing [4][8][8]uint64
+		met, from := false, origin{}
 		for i := range n {
 			var rows request
 			for r := range 8 {
 				l := 8*i + r
 				addr := w.r[at.base][l] + at.off
-				data, _, got := w.access(l, at.space, addr, 16, plainRead)
+				data, state, got := w.reach(l, at.space, addr, 16)
 				if data == nil {
 					return
 				}
@@ -49,20 +50,33 @@ func buildLdmatrix(x *building) exec {
 				for c := range 8 {
 					tile[i][r][c] = load(data[2*c:], 2)
 				}
+				if !written(state) {
+					met, from = true, origin{pc: w.pc - 1, space: got, addr: addr + uint64(firstUnwritten(state))}
+					for c := range 8 {
+						missing[i][r][c] = unwrittenBits(state[2*c : 2*c+2])
+					}
+				}
 			}
 			w.count.SharedConflicts += rows.conflicts(16)
 		}
 		for i, d := range dst {
 			for l := range warpSize {
-				r, c := l/4, 2*(l%4)
-				if trans {
-					w.r[d][l] = tile[i][c][r] | tile[i][c+1][r]<<16
-				} else {
-					w.r[d][l] = tile[i][r][c] | tile[i][r][c+1]<<16
+				w.r[d][l] = fragment(&tile[i], l, trans)
+				if met {
+					w.meetUndefined().set(d, l, fragment(&missing[i], l, trans), false, from)
 				}
 			}
 		}
 	}
+}
+
+// fragment returns the two elements of a matrix that a lane gets.
+func fragment(tile *[8][8]uint64, l int, trans bool) uint64 {
+	r, c := l/4, 2*(l%4)
+	if trans {
+		return tile[c][r] | tile[c+1][r]<<16
+	}
+	return tile[r][c] | tile[r][c+1]<<16
 }
 
 // loadMatrices is ldmatrix where all rows are as they should be; else it returns false

@@ -38,7 +38,7 @@ cp.async.bulk.commit_group; cp.async.bulk.wait_group.read 0; ld.global.u32 %r2, 
 		"copy back behind a write after the fence": {init + "fence.proxy.async; st.shared.u32 [%r28], %r30; bar.sync 0; @%p7 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r29], 32;", ErrRace, "without a fence.proxy.async"},
 		"copy back behind a fence of another kind": {init + "st.shared.u32 [%r28], %r30; fence.proxy.async.global; bar.sync 0; @%p7 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r29], 32;", ErrRace, "without a fence.proxy.async"},
 		"odd size":         {init + "@%p7 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r29], [%d0], 8, [bar];", ErrMisaligned, "multiple of 16"},
-		"past the end":     {init + "@%p7 cp.async.bulk.global.shared::cta.bulk_group [%d0+240], [%r29], 32;", ErrUninitialized, "buf+0"},
+		"past the end":     {init + "@%p7 cp.async.bulk.global.shared::cta.bulk_group [%d0+240], [%r29], 32;", ErrOutOfBounds, "out+256"},
 		"too few arrivals": {init + "@%p7 bra E; mbarrier.arrive.shared.b64 %d2, [bar];" + wait + "E:", ErrDeadlock, "goes on"},
 	} {
 		d := NewDevice(Options{MaxInstructions: 1 << 18})

@@ -3,6 +3,7 @@ package ptxsim
 import (
 	"encoding/binary"
 	"fmt"
+	"sync/atomic"
 )
 
 // Addresses. Each global allocation has a slot of 1 TiB of its own, so that a
@@ -23,13 +24,15 @@ const (
 type Ptr uint64
 
 // allocation is one piece of global or constant memory. state holds a byte per
-// byte of data: 1 once it has been written.
+// byte of data: 1 where it has been written with something defined.
 type allocation struct {
 	label    string
 	data     []byte
 	state    []byte
 	freed    bool
 	readOnly bool
+
+	undefinedBy atomic.Pointer[undefinedStore] // the latest instruction that wrote undefined values there; nil: none
 }
 
 // alloc takes the next slot. The caller holds d.mu.
@@ -46,8 +49,8 @@ func (d *Device) alloc(n int, label string) (Ptr, error) {
 }
 
 // Alloc returns the address of n new bytes, aligned for every type; their
-// content is unwritten, and reading it is an error. label names the memory in
-// errors. The error says how much memory is free.
+// content is undefined. label names the memory in errors. The error says how
+// much memory is free.
 func (d *Device) Alloc(n int, label string) (Ptr, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -93,13 +96,25 @@ func (d *Device) check(addr uint64, n int, write bool) (data, state []byte, bad 
 	case write && a.readOnly:
 		return nil, nil, &violation{ErrReadOnly, fmt.Sprintf("%d bytes at %s+%d", n, a.label, off)}
 	}
-	data, state = a.data[off:off+uint64(n)], a.state[off:off+uint64(n)]
-	if !write {
-		if i := firstUnwritten(state); i >= 0 {
-			return nil, nil, &violation{ErrUninitialized, fmt.Sprintf("byte %s+%d", a.label, off+uint64(i))}
-		}
+	return a.data[off : off+uint64(n)], a.state[off : off+uint64(n)], nil
+}
+
+// checkWritten is check for a read of bytes that must have been written.
+func (d *Device) checkWritten(addr uint64, n int) (data []byte, bad *violation) {
+	data, state, bad := d.check(addr, n, false)
+	if bad != nil {
+		return nil, bad
 	}
-	return data, state, nil
+	i := firstUnwritten(state)
+	if i < 0 {
+		return data, nil
+	}
+	a, off := d.find(addr)
+	detail := fmt.Sprintf("byte %s+%d", a.label, off+uint64(i))
+	if by := a.undefinedBy.Load(); by != nil {
+		detail += fmt.Sprintf(", perhaps one of the undefined values that kernel %s stores in %s:%d", by.kernel, by.file, by.line)
+	}
+	return nil, &violation{ErrUninitialized, detail}
 }
 
 const allWritten = 0x0101010101010101
@@ -145,7 +160,7 @@ func (d *Device) CopyIn(p Ptr, src []byte) error {
 func (d *Device) SetConstant(p Ptr, src []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	data, _, bad := d.check(uint64(p), len(src), false)
+	data, bad := d.checkWritten(uint64(p), len(src))
 	if bad != nil {
 		return fmt.Errorf("ptxsim: set constant: %w: %s", bad.kind, bad.detail)
 	}
@@ -156,11 +171,12 @@ func (d *Device) SetConstant(p Ptr, src []byte) error {
 	return nil
 }
 
-// CopyOut reads len(dst) bytes at p. Bytes that nothing wrote are an error.
+// CopyOut reads len(dst) bytes at p. Undefined bytes are an error: those that nothing wrote, or a
+// kernel has written undefined values to.
 func (d *Device) CopyOut(dst []byte, p Ptr) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	data, _, bad := d.check(uint64(p), len(dst), false)
+	data, bad := d.checkWritten(uint64(p), len(dst))
 	if bad != nil {
 		return fmt.Errorf("ptxsim: copy from device: %w: %s", bad.kind, bad.detail)
 	}
@@ -168,12 +184,11 @@ func (d *Device) CopyOut(dst []byte, p Ptr) error {
 	return nil
 }
 
-// Copy copies n bytes within the device from src to dst. Bytes that nothing
-// wrote are an error.
+// Copy copies n bytes within the device from src to dst. Undefined bytes stay undefined.
 func (d *Device) Copy(dst, src Ptr, n int) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	from, _, bad := d.check(uint64(src), n, false)
+	from, defined, bad := d.check(uint64(src), n, false)
 	if bad != nil {
 		return fmt.Errorf("ptxsim: copy on device, source: %w: %s", bad.kind, bad.detail)
 	}
@@ -182,7 +197,7 @@ func (d *Device) Copy(dst, src Ptr, n int) error {
 		return fmt.Errorf("ptxsim: copy on device, destination: %w: %s", bad.kind, bad.detail)
 	}
 	copy(to, from)
-	fill(state, 1)
+	copy(state, defined)
 	return nil
 }
 

@@ -52,6 +52,7 @@ func buildMma(x *building) exec {
 	}
 	d, a, b, c := regs(0, sums, sum), regs(1, per, b32), regs(2, per/2, b32), regs(3, sums, sum)
 	x.perturbMma(s, d, a, b, c)
+	x.mmaRule(s, d, a, b, c)
 	if hasLanes && !s.half {
 		return nativeMma(s, d, a, b, c)
 	}

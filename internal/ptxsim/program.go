@@ -15,6 +15,8 @@ type op struct {
 
 	lanes    []lanesOp // of a vector instruction
 	straight *straight // that begins here; nil: none
+
+	unwritten *unwrittenUse // nil: it uses no such places
 }
 
 // Predicates that every program has.
@@ -28,17 +30,20 @@ const (
 // are literals, addresses or special registers are registers that are filled
 // before the start, so that every source operand is a register.
 type program struct {
-	kernel, file string
-	code         []op
-	costs        []opCost // of the code, for time
-	entry        int
-	regs, preds  int
-	fresh        []int // registers that a block finds zero: what may be read before it is written
-	consts       []constant
-	scratch      []int // registers that hold something within an instruction only
-	specials     []special
-	params       []int // offsets of the kernel's parameters
-	paramBytes   int
+	kernel, file    string
+	code            []op
+	costs           []opCost         // of the code, for time
+	rules           []*undefinedRule // of the code
+	entry           int
+	regs, preds     int
+	fresh           []int // registers that a block finds zero: what may be read before it is written
+	consts          []constant
+	unwrittenPlaces []unwrittenPlace // what may be read before it is written
+	unwritten       []uint32         // of each of them: all lanes
+	scratch         []int            // registers that hold something within an instruction only
+	specials        []special
+	params          []int // offsets of the kernel's parameters
+	paramBytes      int
 
 	sharedVars   []variable // static
 	sharedStatic int        // bytes, without gaps

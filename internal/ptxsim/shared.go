@@ -112,8 +112,8 @@ func (s *shared) check(addr uint64, n int, by access) (data, state []byte, bad *
 		return nil, nil, &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes of shared memory at %s", n, describe(s.vars, addr))}
 	}
 	data, state = s.data[addr:addr+uint64(n)], s.state[addr:addr+uint64(n)]
-	if !(n == 4 || n == 8 || n == 16) || !stateFine(state, by.kind) {
-		if bad := s.checkState(addr, state, by.kind); bad != nil {
+	if !(n == 4 || n == 8 || n == 16) || !stateFine(state) {
+		if bad := s.checkState(addr, state); bad != nil {
 			return nil, nil, bad
 		}
 	}
@@ -127,14 +127,10 @@ func (s *shared) check(addr uint64, n int, by access) (data, state []byte, bad *
 }
 
 // stateFine reports that all bytes, a multiple of 4, can be accessed, four at a time.
-func stateFine(state []byte, k accessKind) bool {
+func stateFine(state []byte) bool {
 	const each = 0x01010101
-	care, want := uint32(each*(stateValid|statePending|stateWritten)), uint32(each*(stateValid|stateWritten))
-	if k.write() {
-		care, want = each*(stateValid|statePending), each*stateValid
-	}
 	for ; len(state) >= 4; state = state[4:] {
-		if binary.LittleEndian.Uint32(state)&care != want {
+		if binary.LittleEndian.Uint32(state)&(each*(stateValid|statePending)) != each*stateValid {
 			return false
 		}
 	}
@@ -142,15 +138,13 @@ func stateFine(state []byte, k accessKind) bool {
 }
 
 // checkState says what is wrong with the first byte that cannot be accessed.
-func (s *shared) checkState(addr uint64, state []byte, k accessKind) *violation {
+func (s *shared) checkState(addr uint64, state []byte) *violation {
 	for i, st := range state {
 		switch {
 		case st&stateValid == 0:
 			return &violation{ErrOutOfBounds, fmt.Sprintf("%d bytes of shared memory at %s", len(state), describe(s.vars, addr))}
 		case st&statePending != 0:
 			return &violation{ErrUninitialized, fmt.Sprintf("cp.async to shared memory at %s is under way", describe(s.vars, addr+uint64(i)))}
-		case !k.write() && st&stateWritten == 0:
-			return &violation{ErrUninitialized, "shared memory at " + describe(s.vars, addr+uint64(i))}
 		}
 	}
 	return nil

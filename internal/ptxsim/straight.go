@@ -8,6 +8,8 @@ type straight struct {
 	n      int
 	code   []lanesOp
 	counts []classCount
+
+	unwritten *unwrittenUse // nil: it uses no such places
 }
 
 // classCount says how many of the instructions are of a class.
@@ -34,6 +36,7 @@ func (p *program) straighten(flows []flow, entries map[*function]int) {
 		}
 		if end > i+1 {
 			p.code[i].straight = newStraight(p.code[i:end])
+			p.code[i].straight.unwritten = unwrittenOf(p.code[i:end])
 		}
 		i = max(end, i+1)
 	}
@@ -67,10 +70,8 @@ func (w *warp) follow(s *straight) {
 	w.pc += s.n
 }
 
-// finish does what needs the whole code; undefined are the instructions of undefinedUses.
-func (p *program) finish(d *decoder, undefined []int) {
-	for _, at := range undefined {
-		p.code[at].exec = undefinedUse
-	}
+// finish does what needs the whole code.
+func (p *program) finish(d *decoder) {
+	p.findUnwritten(d)
 	p.straighten(d.flows, d.entries)
 }

@@ -68,7 +68,7 @@ func TestCycles(t *testing.T) {
 // A loop of one thread takes its turns times the latency of what it hands on.
 func TestSerialLoop(t *testing.T) {
 	loop := func(n string) *Timing {
-		return timedLaunch(t, parseBody(t, "mov.u32 %r1, 0; L: fma.rn.f32 %r3, %r3, %r3, %r3; add.s32 %r1, %r1, 1; setp.lt.s32 %p1, %r1, "+n+"; @%p1 bra L; st.global.f32 [%d0], %r3;"),
+		return timedLaunch(t, parseBody(t, "mov.u32 %r1, 0; mov.u32 %r3, 0; L: fma.rn.f32 %r3, %r3, %r3, %r3; add.s32 %r1, %r1, 1; setp.lt.s32 %p1, %r1, "+n+"; @%p1 bra L; st.global.f32 [%d0], %r3;"),
 			Dim3{X: 1}, Dim3{X: 1}, nil)
 	}
 	short, long := loop("1000"), loop("3000")

@@ -205,5 +205,6 @@ func (c *opCost) shape(in *inst) {
 // emitCost is emit for an instruction of which more is known than that it steers.
 func (d *decoder) emitCost(o op, f flow, c opCost) {
 	d.prog.code, d.flows = append(d.prog.code, o), append(d.flows, f)
+	d.prog.rules = append(d.prog.rules, f.rule)
 	d.prog.costs = append(d.prog.costs, c)
 }

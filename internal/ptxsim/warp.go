@@ -69,6 +69,12 @@ type warp struct {
 
 	shuffles map[shuffleKey]*shuffled // that were needed so far
 
+	undef         *undefined // nil: all values are defined
+	spare         *undefined // its memory
+	fetched       uint64     // undefined bits of what the latest atomic found
+	unwritten     []uint32   // of each of the program's places: lanes that have not written it
+	unwrittenLeft int        // places that some lane has not written
+
 	toGlobal, toShared request // of the present instruction
 }
 
@@ -111,6 +117,7 @@ func (w *warp) reset(ctaid Dim3) {
 	w.spins, w.yielded, w.steps = false, false, 0
 	w.past, w.heard, w.fenced, w.proxied = nil, nil, nil, times{}
 	w.async = asyncCopies{pending: w.async.pending[:0]}
+	w.forgetUndefined()
 	if w.timer != nil {
 		w.timer.reset()
 	}
@@ -133,7 +140,8 @@ func (w *warp) run(budget int) {
 			}
 		}
 		o := &code[w.pc]
-		if s := o.straight; s != nil && w.timer == nil && !w.blk.perturbed && budget >= s.n && w.pc+s.n <= w.nextPC {
+		if s := o.straight; s != nil && w.timer == nil && !w.blk.perturbed && budget >= s.n && w.pc+s.n <= w.nextPC && w.undef == nil &&
+			(s.unwritten == nil || w.unwrittenLeft == 0 || w.written(s.unwritten)) {
 			w.follow(s)
 			w.steps += int64(s.n - 1)
 			budget -= s.n - 1
@@ -141,6 +149,9 @@ func (w *warp) run(budget int) {
 		}
 		w.pc++
 		m := w.active
+		if (w.undef != nil || o.unwritten != nil && w.unwrittenLeft > 0) && !w.watch(o) {
+			return
+		}
 		if o.guard >= 0 {
 			g := w.p[o.guard]
 			if o.neg {
@@ -293,13 +304,17 @@ func (w *warp) together() bool {
 		w.park(w.active)
 		return false
 	}
-	return true
+	return w.undef == nil || w.watchWide(w.active)
 }
 
 // members runs f for each set of active lanes that give the same membermask
 // and are all here; the others are parked. Lanes may come in several disjoint sets.
 func (w *warp) members(mask int, f func(m uint32)) {
 	w.gather()
+	if u := w.undef; u != nil && u.lanes[mask]&w.active != 0 {
+		w.dependsOn(u.lanes[mask]&w.active, "a membermask", u.from[mask])
+		return
+	}
 	for left := w.active; left != 0; {
 		l := bits.TrailingZeros32(left)
 		want := uint32(w.r[mask][l])
@@ -320,7 +335,9 @@ func (w *warp) members(mask int, f func(m uint32)) {
 		case have != want:
 			w.park(have)
 		default:
-			f(have)
+			if w.undef == nil || w.watchWide(have) {
+				f(have)
+			}
 			if w.fault != nil {
 				return
 			}

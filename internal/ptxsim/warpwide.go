@@ -16,8 +16,9 @@ func buildShfl(x *building) exec {
 	}
 	d := x.dstOperand(o, b32, false)
 	a, b, c, mask := x.src(1, b32), x.src(2, u32), x.src(3, u32), x.src(4, b32)
+	x.shuffleRule(mode)
 	return func(w *warp, _ uint32) {
-		if w.active == fullMask && len(w.parked) == 0 && w.same(mask, fullMask) {
+		if w.active == fullMask && len(w.parked) == 0 && w.undef == nil && w.same(mask, fullMask) {
 			if at, ok := w.shuffle(mode, b, c); ok {
 				from := w.r[a]
 				rd := &w.r[d]
@@ -125,11 +126,13 @@ func buildVote(x *building) exec {
 	mask := x.src(2, b32)
 	if mode == "ballot" {
 		d := x.dst(0, b32)
+		x.voteRule(mode)
 		return func(w *warp, _ uint32) {
 			w.members(mask, func(m uint32) { w.setLanes(d, m, uint64(w.predicate(a, neg)&m)) })
 		}
 	}
 	d := x.dstPred(x.in.args[0])
+	x.voteRule(mode)
 	return func(w *warp, _ uint32) {
 		w.members(mask, func(m uint32) {
 			yes := w.predicate(a, neg) & m
@@ -161,6 +164,7 @@ func buildMatch(x *building) exec {
 		p, o = x.dstPred(o.sub[1]), o.sub[0]
 	}
 	d, a, mask := x.dstOperand(o, b32, false), x.src(1, t), x.src(2, b32)
+	x.matchRule(mode)
 	return func(w *warp, _ uint32) {
 		w.members(mask, func(m uint32) {
 			from := w.r[a]
@@ -200,6 +204,7 @@ func buildRedux(x *building) exec {
 	}
 	x.nargs(3, 3)
 	d, a, mask := x.dst(0, t), x.src(1, t), x.src(2, b32)
+	x.reduceRule(op, t, f)
 	return func(w *warp, _ uint32) {
 		w.members(mask, func(m uint32) {
 			v := w.r[a][bits.TrailingZeros32(m)]

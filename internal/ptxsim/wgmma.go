@@ -55,6 +55,14 @@ func (x *building) wgmmaShape() (n, k int) {
 	return n, k
 }
 
+// care has the bits set that a product reads of a register with such elements.
+func (s *matrixSource) care() uint64 {
+	if s.in == f32 {
+		return 0xFFFFE000
+	}
+	return noMask
+}
+
 func (x *building) wgmma() exec {
 	x.need("sync")
 	x.need("aligned")
@@ -97,12 +105,26 @@ func (x *building) wgmma() exec {
 		a.desc = x.src(1, b64)
 	}
 	p, neg := x.pred(x.in.args[3])
+	x.own = func(w *warp, u *undefined, m uint32) {
+		for _, r := range []int{a.desc, b.desc} {
+			if bad := u.lanes[r] & m; bad != 0 && !(r == a.desc && fromA != nil) {
+				w.dependsOn(bad, "an address", u.from[r])
+			}
+		}
+		if bad := u.preds[p] & m; bad != 0 {
+			w.dependsOn(bad, "whether the instruction adds", u.predFrom[p])
+		}
+	}
 	negative := (literal(4) < 0) != (literal(5) < 0)
 	return func(w *warp, _ uint32) {
 		if !w.together() || !w.full() {
 			return
 		}
 		var t mmaTiles
+		var missing undefinedTiles
+		if w.undef != nil && fromA != nil {
+			missing.add(w.undef, fromA, nil, a.care())
+		}
 		switch {
 		case fromA != nil && in == f32:
 			t.loadTF32(w, fromA, nil)
@@ -111,21 +133,23 @@ func (x *building) wgmma() exec {
 		default:
 			for r := range 16 {
 				for c := range k {
-					t.a[r][c] = w.element(a, w.id%4*16+r, c)
+					t.a[r][c] = w.element(a, w.id%4*16+r, c, &missing.from, &missing.rows, r)
 				}
 			}
 		}
 		keep := w.predicate(p, neg)&1 != 0
 		for j := range n / 8 {
+			missing.columns = 0
 			for r := range 8 {
 				for c := range k {
-					t.b[r][c] = w.element(b, 8*j+r, c)
+					t.b[r][c] = w.element(b, 8*j+r, c, &missing.from, &missing.columns, r)
 				}
 			}
 			if w.fault != nil {
 				return
 			}
 			w.multiplyAdd(&t, k, d[4*j:4*j+4], keep, negative)
+			missing.results(w, d[4*j:4*j+4], keep)
 		}
 	}
 }
@@ -157,7 +181,9 @@ func (w *warp) multiplyAdd(t *mmaTiles, k int, d []int, keep, negative bool) {
 // k chooses neighbors, 8 rows of as many bytes as the swizzle is wide follow each other, and
 // stride gets to the next 8; else rows of that width hold neighbors in o, 8 of them have
 // following k, stride gets to the next 8 k and leading to the next o.
-func (w *warp) element(s matrixSource, o, k int) float32 {
+//
+// Of an element that is not written, it sets bit i of missing.
+func (w *warp) element(s matrixSource, o, k int, from *origin, missing *uint32, i int) float32 {
 	desc := w.r[s.desc][0]
 	size := uint64(s.in.bytes())
 	addr, leading, stride := desc&0x3FFF<<4, desc>>16&0x3FFF<<4, desc>>32&0x3FFF<<4
@@ -174,9 +200,13 @@ func (w *warp) element(s matrixSource, o, k int) float32 {
 		addr += row/8*stride + row%8*width + at/width*leading + at%width
 	}
 	addr ^= addr >> 3 & (width - 16) & 0x70
-	data, _, _ := w.access(0, spaceShared, addr, int(size), plainRead)
+	data, state, _ := w.reach(0, spaceShared, addr, int(size))
 	if data == nil || !w.readsAsync(0, addr) {
 		return 0
+	}
+	if !written(state) && unwrittenBits(state)&s.care() != 0 {
+		*missing |= 1 << i
+		*from = origin{pc: w.pc - 1, space: spaceShared, addr: addr}
 	}
 	v := load(data, int(size))
 	if s.in == f32 {
