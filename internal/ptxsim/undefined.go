@@ -20,7 +20,7 @@ type undefined struct {
 	bits     [][warpSize]uint64 // by register and lane, of the lanes that have some
 	lanes    []uint32           // by register
 	computed []uint32           // by register: lanes whose bits are a result of arithmetic, not of moves
-	from     []origin           // by register
+	from     []origin           // by register, of its lowest such lane
 	preds    []uint32           // by predicate: lanes
 	predFrom []origin
 	carry    uint32 // lanes
@@ -82,7 +82,9 @@ func (u *undefined) set(reg, lane int, b uint64, computed bool, from origin) {
 	if computed {
 		u.computed[reg] |= one
 	}
-	u.from[reg] = from
+	if u.lanes[reg]&(one-1) == 0 {
+		u.from[reg] = from
+	}
 }
 
 // setAll makes whole lanes of a register undefined.

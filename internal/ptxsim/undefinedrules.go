@@ -157,6 +157,8 @@ func (x *building) operandRule(r *undefinedRule) {
 		}
 	case (op == "and" || op == "or" || op == "xor" || op == "not" || op == "mov") && t.kind == kindPred:
 		r.own = x.predicateRule(op)
+	case (op == "xor" || op == "sub" && t.integer()) && len(r.sources) == 2 && r.sources[0] == r.sources[1]:
+		r.lane = func(*[4]partly) uint64 { return 0 }
 	case op == "and" || op == "or" || op == "xor":
 		table := logicTables[op]
 		r.moves, r.lane = true, func(a *[4]partly) uint64 { return undefinedLogic(table, a[0], a[1], partly{}) }
@@ -250,12 +252,12 @@ func productRule(t typ, has func(string) bool) func(a *[4]partly) uint64 {
 	}
 	if has("hi") {
 		return func(a *[4]partly) uint64 {
-			n := lowestUndefined(extended(a[0]), extended(a[1]))
-			if n >= 2*t.bits {
-				return a[2].u
+			p := partly{}
+			_, p.v = product2(t, a[0].v, a[1].v)
+			if n := lowestUndefined(extended(a[0]), extended(a[1])); n < 2*t.bits {
+				p.u = noMask << max(n-t.bits, 0) & t.mask()
 			}
-			_, hi := product2(t, a[0].v, a[1].v)
-			return undefinedSum(partly{hi, noMask << max(n-t.bits, 0) & t.mask()}, a[2])
+			return undefinedSum(p, a[2])
 		}
 	}
 	return func(a *[4]partly) uint64 {

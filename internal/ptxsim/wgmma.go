@@ -205,8 +205,10 @@ func (w *warp) element(s matrixSource, o, k int, from *origin, missing *uint32, 
 		return 0
 	}
 	if !written(state) && unwrittenBits(state)&s.care() != 0 {
+		if *missing == 0 {
+			*from = origin{pc: w.pc - 1, space: spaceShared, addr: addr}
+		}
 		*missing |= 1 << i
-		*from = origin{pc: w.pc - 1, space: spaceShared, addr: addr}
 	}
 	v := load(data, int(size))
 	if s.in == f32 {
