@@ -18,6 +18,7 @@ type flow struct {
 	falls      bool   // to the next instruction
 	keeps      bool   // some threads may skip it, whose registers stay
 
+	copies             bool  // the only use to the only definition
 	predUses, predDefs []int // predicates, the guard among the uses
 	rule               *undefinedRule
 }

@@ -14,13 +14,11 @@ type asyncCopies struct {
 // asyncCopy is one lane's copy. Its bytes are read when it is issued and appear
 // when its lane waits; until then the destination is out of reach for all.
 type asyncCopy struct {
-	lane, group int
-	dst         uint64
-	n           int
-	src         uint64 // in global memory, of which take bytes are read
-	take        int
-	data        [16]byte
-	undefined   uint16 // bytes, of data
+	lane, n, take uint8  // of n bytes take are read
+	undefined     uint16 // bytes of data
+	group         int
+	dst, src      uint64
+	data          [16]byte
 }
 
 // buildCp: cp.async.ca|cg.shared.global [d], [s], size{, bytes}, and the groups.
@@ -75,7 +73,7 @@ func buildCp(x *building) exec {
 		window := w.window(spaceGlobal, w.r[src.base][bits.TrailingZeros32(m)&31]+src.off)
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m)
-			c := asyncCopy{lane: l, group: w.async.committed[l], dst: w.r[dst.base][l] + dst.off, n: n}
+			c := asyncCopy{lane: uint8(l), group: w.async.committed[l], dst: w.r[dst.base][l] + dst.off, n: uint8(n)}
 			take := int(w.r[used][l])
 			if take > n {
 				w.fail(l, ErrOutOfBounds, "cp.async of %d bytes from a source of %d", n, take)
@@ -98,7 +96,7 @@ func buildCp(x *building) exec {
 					c.undefined = unwrittenBytes(state)
 				}
 				copy(c.data[:], data)
-				c.src, c.take = addr, take
+				c.src, c.take = addr, uint8(take)
 				from.put(addr)
 				w.count.GlobalLoadBytes += int64(take)
 			}
@@ -112,7 +110,7 @@ func buildCp(x *building) exec {
 				binary.LittleEndian.PutUint32(state, binary.LittleEndian.Uint32(state)|0x01010101*statePending)
 			}
 			to.put(c.dst)
-			w.blk.sources.add(c.src, c.take)
+			w.blk.sources.add(c.src, take)
 			w.async.pending = append(w.async.pending, c)
 		}
 		w.count.GlobalLoadSectors += from.sectors()
@@ -131,17 +129,18 @@ func (w *warp) landCopies(m uint32, keep int, all bool) {
 			continue
 		}
 		w.blk.sources.done()
+		lane, n := int(c.lane), int(c.n)
 		s := w.blk.shared
-		for state := s.state[c.dst : c.dst+uint64(c.n)]; len(state) > 0; state = state[4:] {
+		for state := s.state[c.dst : c.dst+uint64(n)]; len(state) > 0; state = state[4:] {
 			binary.LittleEndian.PutUint32(state, binary.LittleEndian.Uint32(state)&^(0x01010101*statePending))
 		}
 		// Each wait is a new write, which others may see only after a barrier.
-		if data, state := w.quickWrite(c.lane, c.dst, c.n); data != nil {
-			copy(data, c.data[:c.n])
+		if data, state := w.quickWrite(lane, c.dst, n); data != nil {
+			copy(data, c.data[:n])
 			fillBytes(state, stateValid|stateWritten)
 			takeWritten(state, c.undefined)
-		} else if data, state, _ := w.access(c.lane, spaceShared, c.dst, c.n, plainWrite); data != nil {
-			copy(data, c.data[:c.n])
+		} else if data, state, _ := w.access(lane, spaceShared, c.dst, n, plainWrite); data != nil {
+			copy(data, c.data[:n])
 			markWritten(state)
 			takeWritten(state, c.undefined)
 		}

@@ -54,7 +54,7 @@ func (b *blockRun) copied(addr uint64, data, value []byte) *violation {
 			c := &w.async.pending[i]
 			if addr < c.src+uint64(c.take) && addr+uint64(len(data)) > c.src {
 				a, off := b.launch.dev.find(addr)
-				return &violation{ErrRace, fmt.Sprintf("global memory at %s+%d, from which thread %d copies with a cp.async that it has not waited for", a.label, off, w.id*warpSize+c.lane)}
+				return &violation{ErrRace, fmt.Sprintf("global memory at %s+%d, from which thread %d copies with a cp.async that it has not waited for", a.label, off, w.id*warpSize+int(c.lane))}
 			}
 		}
 	}

@@ -62,7 +62,10 @@ func decodeProgram(m *Module, fn *function, kernel bool) (*program, error) {
 	if err := d.decode(fn, kernel); err != nil {
 		return d.prog, err
 	}
+	flows := d.flows
+	regs, copies, preds := d.mayBeUnwritten()
 	if len(d.entries) > 1 {
+		d.prog.findUnwritten(flows, regs, nil, preds, nil)
 		d.prog.finish(d)
 		return d.prog, nil
 	}
@@ -72,6 +75,7 @@ func decodeProgram(m *Module, fn *function, kernel bool) (*program, error) {
 	err := d.decode(fn, kernel)
 	d.prog.regs, d.prog.fresh = count, fresh
 	if err == nil {
+		d.prog.findUnwritten(flows, regs, copies, preds, places)
 		d.prog.finish(d)
 	}
 	return d.prog, err
@@ -297,6 +301,7 @@ func (d *decoder) function(f *function, kernel bool) {
 		if guard >= 0 {
 			x.flow.predUses = append(slices.Clip(x.predUses), guard)
 		}
+		x.flow.copies = in.op == "mov" && len(x.flow.defs) == 1 && len(x.flow.uses) == 1 && len(x.sources) == 1
 		x.flow.rule = x.undefinedRule()
 		d.emitCost(op{exec: exec, other: x.other, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), lanes: x.lanes, exited: x.exited}, x.flow, costOf(&in, x))
 		if x.after != nil {

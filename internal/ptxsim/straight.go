@@ -72,6 +72,5 @@ func (w *warp) follow(s *straight) {
 
 // finish does what needs the whole code.
 func (p *program) finish(d *decoder) {
-	p.findUnwritten(d)
 	p.straighten(d.flows, d.entries)
 }

@@ -62,8 +62,6 @@ func (w *warp) forgetUndefined() {
 		u.n, u.carry = 0, 0
 		w.undef = nil
 	}
-	w.unwritten = append(w.unwritten[:0], w.prog.unwritten...)
-	w.unwrittenLeft = len(w.unwritten)
 }
 
 // set makes the bits b of one lane of a register undefined; 0: none.
@@ -148,6 +146,13 @@ func (w *warp) watch(o *op) bool {
 		for _, i := range f.uses {
 			w.useUnwritten(i, on)
 		}
+		if w.undef != nil {
+			for _, v := range f.writes {
+				if v.from >= 0 {
+					w.useUnwritten(v.from, on)
+				}
+			}
+		}
 	}
 	if u := w.undef; u != nil {
 		if u.n == 0 {
@@ -157,9 +162,7 @@ func (w *warp) watch(o *op) bool {
 		}
 	}
 	if f != nil {
-		for _, i := range f.defs {
-			w.nowWritten(i, on)
-		}
+		w.moveUnwritten(f.writes, on)
 	}
 	return true
 }

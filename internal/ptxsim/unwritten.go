@@ -3,75 +3,64 @@ package ptxsim
 import "slices"
 
 // Registers and predicates that a thread may read before it has written them are known beforehand: the flow of
-// control allows it. For these few a warp notes which lanes have written them, until all have. A read by
-// another lane is one of an undefined value.
+// control allows it. For these places a warp notes which lanes have not written them. A read by
+// such a lane is one of an undefined value. Compilers move such registers about where nothing needs their values, so a
+// copy of one is a place, too, and a move between them is no read.
 
-// unwrittenPlace is such a register or predicate.
+// unwrittenPlace is the place of such a register or predicate.
 type unwrittenPlace struct {
 	place int
 	pred  bool
 }
 
-// unwrittenUse is what an instruction or a straight line of them does with such places, by their
-// indices: uses are read before the line itself writes them.
+// unwrittenUse is what an instruction or a straight line of them does with such places, by their indices.
 type unwrittenUse struct {
-	guard      int // that of an instruction; -1: none of them
-	uses, defs []int
+	touch  unwrittenSet    // those that it touches
+	guard  int             // that of an instruction; -1: none of them
+	uses   []int           // read as they are before it
+	writes []unwrittenMove // in any order, of what is before it
 }
 
-// findUnwritten finds the places of a program, and what uses them.
-func (p *program) findUnwritten(d *decoder) {
-	filled := make([]bool, max(p.regs, d.named))
-	for _, c := range p.consts {
-		filled[c.reg] = true
-	}
-	for _, s := range p.specials {
-		filled[s.reg] = true
-	}
+// unwrittenSet has a bit for each of some places, by index modulo 256.
+type unwrittenSet [4]uint64
+
+func (s *unwrittenSet) add(i int) { s[i>>6&3] |= 1 << (i & 63) }
+
+func (s *unwrittenSet) meets(o *unwrittenSet) bool {
+	return s[0]&o[0]|s[1]&o[1]|s[2]&o[2]|s[3]&o[3] != 0
+}
+
+// unwrittenMove says that place to is written as far as place from is, or, where that is -1, altogether.
+type unwrittenMove struct{ to, from int }
+
+// mayBeUnwritten returns the registers that may be read before they are written, and with them their copies,
+// and the predicates. With calls, whose flow is not known here, they are those that nothing writes.
+func (d *decoder) mayBeUnwritten() (regs, copies, preds []int) {
+	calls := len(d.entries) > 1
 	conditions := make([]flow, len(d.flows))
 	for i, f := range d.flows {
 		conditions[i] = flow{uses: f.predUses, defs: f.predDefs, targets: f.targets, falls: f.falls, keeps: f.keeps}
 	}
-	regs, preds := readFirst(d.flows, p.regs, len(d.entries) > 1), readFirst(conditions, p.preds, len(d.entries) > 1)
-	regs = slices.DeleteFunc(regs, func(r int) bool { return filled[r] || slices.Contains(p.scratch, r) })
-	preds = slices.DeleteFunc(preds, func(r int) bool { return r < firstPred })
-	index := map[unwrittenPlace]int{}
-	add := func(list []int, pred bool) {
-		for _, r := range list {
-			at := unwrittenPlace{r, pred}
-			index[at] = len(p.unwrittenPlaces)
-			p.unwrittenPlaces, p.unwritten = append(p.unwrittenPlaces, at), append(p.unwritten, fullMask)
-		}
+	filled := d.filled()
+	regs = slices.DeleteFunc(readFirst(d.flows, d.named, calls), func(r int) bool { return filled[r] })
+	preds = slices.DeleteFunc(readFirst(conditions, d.prog.preds, calls), func(r int) bool { return r < firstPred })
+	is := make([]bool, d.named)
+	for _, r := range regs {
+		is[r] = true
 	}
-	add(regs, false)
-	add(preds, true)
-	if len(index) == 0 {
-		return
-	}
-	for i, f := range d.flows {
-		u := unwrittenUse{guard: -1}
-		of := func(list []int, pred bool, to *[]int) {
-			for _, r := range list {
-				if at, ok := index[unwrittenPlace{r, pred}]; ok && !slices.Contains(*to, at) {
-					*to = append(*to, at)
-				}
+	for more := len(regs) > 0 && !calls; more; {
+		more = false
+		for _, f := range d.flows {
+			if f.copies && is[f.uses[0]] && !is[f.defs[0]] {
+				is[f.defs[0]], more = true, true
+				copies = append(copies, f.defs[0])
 			}
 		}
-		if at, ok := index[unwrittenPlace{p.code[i].guard, true}]; ok {
-			u.guard = at
-		}
-		of(f.uses, false, &u.uses)
-		of(f.predUses, true, &u.uses)
-		of(f.defs, false, &u.defs)
-		of(f.predDefs, true, &u.defs)
-		if u.guard >= 0 || u.uses != nil || u.defs != nil {
-			p.code[i].unwritten = &u
-		}
 	}
+	return regs, copies, preds
 }
 
-// readFirst returns the registers that may be read before they are written. With calls, whose flow is not
-// known here, they are those that nothing writes.
+// readFirst returns the registers of a program that may be read before they are written.
 func readFirst(code []flow, regs int, calls bool) (list []int) {
 	if !calls {
 		entry, _ := stretches(code, regs)
@@ -95,29 +84,136 @@ func readFirst(code []flow, regs int, calls bool) (list []int) {
 	return list
 }
 
+// findUnwritten notes the places of the registers and predicates that mayBeUnwritten has found, and what uses them
+// in flows, where registers have no places yet. nil places are the registers themselves.
+func (p *program) findUnwritten(flows []flow, regs, copies, preds, places []int) {
+	index := map[unwrittenPlace]int{} // the key has the register
+	add := func(list []int, pred bool, lanes uint32) {
+		for _, r := range list {
+			at := unwrittenPlace{r, pred}
+			if _, ok := index[at]; !ok {
+				index[at] = len(p.unwrittenPlaces)
+				if !pred && places != nil {
+					at.place = places[r]
+				}
+				p.unwrittenPlaces, p.unwritten = append(p.unwrittenPlaces, at), append(p.unwritten, lanes)
+			}
+		}
+	}
+	add(regs, false, fullMask)
+	add(preds, true, fullMask)
+	add(copies, false, 0)
+	if len(index) == 0 {
+		return
+	}
+	for i, f := range flows {
+		u := unwrittenUse{guard: -1}
+		at := func(r int, pred bool, f func(at int)) {
+			if at, ok := index[unwrittenPlace{r, pred}]; ok {
+				u.touch.add(at)
+				f(at)
+			}
+		}
+		read := func(at int) { u.uses = append(u.uses, at) }
+		write := func(at int) { u.writes = append(u.writes, unwrittenMove{at, -1}) }
+		at(p.code[i].guard, true, func(at int) { u.guard = at })
+		if f.copies {
+			from, isFrom := index[unwrittenPlace{f.uses[0], false}]
+			if _, isTo := index[unwrittenPlace{f.defs[0], false}]; isFrom && isTo {
+				read = func(int) {}
+				write = func(at int) { u.writes = append(u.writes, unwrittenMove{at, from}) }
+			}
+		}
+		for _, r := range f.uses {
+			at(r, false, func(at int) { read(at) })
+		}
+		for _, r := range f.predUses {
+			if r != p.code[i].guard {
+				at(r, true, func(at int) { read(at) })
+			}
+		}
+		for _, r := range f.defs {
+			at(r, false, func(at int) { write(at) })
+		}
+		for _, r := range f.predDefs {
+			at(r, true, func(at int) { write(at) })
+		}
+		if u.touch != (unwrittenSet{}) {
+			p.code[i].unwritten = &u
+		}
+	}
+}
+
 // unwrittenOf is what a straight line of instructions without guards does; nil if it uses no such place.
 func unwrittenOf(code []op) *unwrittenUse {
 	u := unwrittenUse{guard: -1}
+	now := map[int]int{} // of places that the line has written: as what they were before it
+	was := func(at int) int {
+		if from, ok := now[at]; ok {
+			return from
+		}
+		return at
+	}
+	var order []int
 	for i := range code {
 		o := code[i].unwritten
 		if o == nil {
 			continue
 		}
+		for k, t := range o.touch {
+			u.touch[k] |= t
+		}
 		for _, at := range o.uses {
-			if !slices.Contains(u.defs, at) && !slices.Contains(u.uses, at) {
-				u.uses = append(u.uses, at)
+			if from := was(at); from >= 0 && !slices.Contains(u.uses, from) {
+				u.uses = append(u.uses, from)
 			}
 		}
-		for _, at := range o.defs {
-			if !slices.Contains(u.defs, at) {
-				u.defs = append(u.defs, at)
+		for _, m := range o.writes {
+			from := m.from
+			if from >= 0 {
+				from = was(from)
 			}
+			if _, ok := now[m.to]; !ok {
+				order = append(order, m.to)
+			}
+			now[m.to] = from
 		}
 	}
-	if u.uses == nil && u.defs == nil {
+	if u.touch == (unwrittenSet{}) {
 		return nil
 	}
+	for _, to := range order {
+		u.writes = append(u.writes, unwrittenMove{to, now[to]})
+	}
 	return &u
+}
+
+// setUnwritten says which lanes have not written place i.
+func (w *warp) setUnwritten(i int, lanes uint32) {
+	old := w.unwritten[i]
+	w.unwritten[i] = lanes
+	if (old == 0) == (lanes == 0) {
+		return
+	}
+	// A bit stands for several places where there are more than 256.
+	w.open[i>>6&3] &^= 1 << (i & 63)
+	for k := i & 255; k < len(w.unwritten); k += 256 {
+		if w.unwritten[k] != 0 {
+			w.open.add(i)
+			return
+		}
+	}
+}
+
+// forgetWritten is for a new block.
+func (w *warp) forgetWritten() {
+	w.unwritten = append(w.unwritten[:0], w.prog.unwritten...)
+	w.open = unwrittenSet{}
+	for i, lanes := range w.unwritten {
+		if lanes != 0 {
+			w.open.add(i)
+		}
+	}
 }
 
 // useUnwritten makes the lanes of m undefined that have not written place i.
@@ -126,7 +222,7 @@ func (w *warp) useUnwritten(i int, m uint32) {
 	if bad == 0 {
 		return
 	}
-	w.nowWritten(i, bad)
+	w.setUnwritten(i, w.unwritten[i]&^bad)
 	u, from := w.meetUndefined(), origin{pc: w.pc - 1, space: spaceReg}
 	if p := w.prog.unwrittenPlaces[i]; p.pred {
 		u.setPred(p.place, bad, bad, from)
@@ -135,24 +231,31 @@ func (w *warp) useUnwritten(i int, m uint32) {
 	}
 }
 
-// nowWritten notes that the lanes of m have written place i, or that it is known that they have not.
-func (w *warp) nowWritten(i int, m uint32) {
-	if old := w.unwritten[i]; old != 0 {
-		if w.unwritten[i] = old &^ m; old&^m == 0 {
-			w.unwrittenLeft--
+// moveUnwritten is what the lanes of m write.
+func (w *warp) moveUnwritten(moves []unwrittenMove, m uint32) {
+	was := w.moved[:0]
+	for _, v := range moves {
+		lanes := uint32(0)
+		if v.from >= 0 {
+			lanes = w.unwritten[v.from] & m
+		}
+		was = append(was, lanes)
+	}
+	for i, v := range moves {
+		if now := w.unwritten[v.to]&^m | was[i]; now != w.unwritten[v.to] {
+			w.setUnwritten(v.to, now)
 		}
 	}
+	w.moved = was
 }
 
 // written says that a straight line reads nothing that some active lane has not written. It notes what the line writes.
-func (w *warp) written(s *unwrittenUse) bool {
-	for _, i := range s.uses {
+func (w *warp) written(u *unwrittenUse) bool {
+	for _, i := range u.uses {
 		if w.unwritten[i]&w.active != 0 {
 			return false
 		}
 	}
-	for _, i := range s.defs {
-		w.nowWritten(i, w.active)
-	}
+	w.moveUnwritten(u.writes, w.active)
 	return true
 }

@@ -69,11 +69,12 @@ type warp struct {
 
 	shuffles map[shuffleKey]*shuffled // that were needed so far
 
-	undef         *undefined // nil: all values are defined
-	spare         *undefined // its memory
-	fetched       uint64     // undefined bits of what the latest atomic found
-	unwritten     []uint32   // of each of the program's places: lanes that have not written it
-	unwrittenLeft int        // places that some lane has not written
+	undef     *undefined   // nil: all values are defined
+	spare     *undefined   // its memory
+	fetched   uint64       // undefined bits of what the latest atomic found
+	unwritten []uint32     // of each of the program's places: lanes that have not written it
+	open      unwrittenSet // places that some lane has not written
+	moved     []uint32     // memory of moveUnwritten
 
 	toGlobal, toShared request // of the present instruction
 }
@@ -118,6 +119,7 @@ func (w *warp) reset(ctaid Dim3) {
 	w.past, w.heard, w.fenced, w.proxied = nil, nil, nil, times{}
 	w.async = asyncCopies{pending: w.async.pending[:0]}
 	w.forgetUndefined()
+	w.forgetWritten()
 	if w.timer != nil {
 		w.timer.reset()
 	}
@@ -141,7 +143,7 @@ func (w *warp) run(budget int) {
 		}
 		o := &code[w.pc]
 		if s := o.straight; s != nil && w.timer == nil && !w.blk.perturbed && budget >= s.n && w.pc+s.n <= w.nextPC && w.undef == nil &&
-			(s.unwritten == nil || w.unwrittenLeft == 0 || w.written(s.unwritten)) {
+			(s.unwritten == nil || !s.unwritten.touch.meets(&w.open) || w.written(s.unwritten)) {
 			w.follow(s)
 			w.steps += int64(s.n - 1)
 			budget -= s.n - 1
@@ -149,7 +151,7 @@ func (w *warp) run(budget int) {
 		}
 		w.pc++
 		m := w.active
-		if (w.undef != nil || o.unwritten != nil && w.unwrittenLeft > 0) && !w.watch(o) {
+		if (w.undef != nil || o.unwritten != nil && o.unwritten.touch.meets(&w.open)) && !w.watch(o) {
 			return
 		}
 		if o.guard >= 0 {
