@@ -138,11 +138,12 @@ func (w *warp) landCopies(m uint32, keep int, all bool) {
 		if data, state := w.quickWrite(lane, c.dst, n); data != nil {
 			copy(data, c.data[:n])
 			fillBytes(state, stateValid|stateWritten)
-			takeWritten(state, c.undefined)
+			if c.undefined != 0 {
+				setWritten(state, c.undefined)
+			}
 		} else if data, state, _ := w.access(lane, spaceShared, c.dst, n, plainWrite); data != nil {
 			copy(data, c.data[:n])
-			markWritten(state)
-			takeWritten(state, c.undefined)
+			setWritten(state, c.undefined)
 		}
 	}
 	w.async.pending = left

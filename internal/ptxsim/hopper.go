@@ -60,7 +60,7 @@ func buildStmatrix(x *building) exec {
 			var rows request
 			for r := range 8 {
 				var value [16]byte
-				var missing [16]byte // bits that are undefined
+				missing := uint16(0) // bytes
 				for c := range 8 {
 					from, half := 4*r+c/2, c%2
 					if trans {
@@ -68,7 +68,7 @@ func buildStmatrix(x *building) exec {
 					}
 					store(value[2*c:], 2, w.r[s][from]>>(16*half)&0xFFFF)
 					if u := w.undef; u != nil {
-						store(missing[2*c:], 2, u.of(s, from)>>(16*half)&0xFFFF)
+						missing |= bytesOf(u.of(s, from)>>(16*half), 2) << (2 * c)
 					}
 				}
 				l := 8*i + r
@@ -82,12 +82,7 @@ func buildStmatrix(x *building) exec {
 					return
 				}
 				copy(data, value[:])
-				markWritten(state)
-				for i, b := range missing {
-					if b != 0 {
-						state[i] &^= stateWritten
-					}
-				}
+				setWritten(state, missing)
 				rows.put(addr)
 			}
 			w.count.SharedConflicts += rows.conflicts(16)

@@ -28,46 +28,67 @@ func unwrittenBits(state []byte) (b uint64) {
 	return b
 }
 
-// setWritten says which bytes of memory have been written with something defined, after a write of all: not those
-// with undefined bits in b.
-func setWritten(state []byte, b uint64) {
-	for i := range state {
-		if b>>(8*i)&0xFF != 0 {
-			state[i] &^= stateWritten
-		} else {
-			state[i] |= stateWritten
+// setWritten says which of up to 16 bytes of memory have been written with something defined, after a write of
+// all: not those of m.
+func setWritten(state []byte, m uint16) {
+	markWritten(state)
+	for ; m != 0; m &= m - 1 {
+		state[bits.TrailingZeros16(m)] &^= stateWritten
+	}
+}
+
+// unwrittenBytes has a bit set for each of up to 16 bytes that is not written.
+func unwrittenBytes(state []byte) (m uint16) {
+	if written(state) {
+		return 0
+	}
+	for i, s := range state {
+		if s&stateWritten == 0 {
+			m |= 1 << i
 		}
 	}
+	return m
+}
+
+// bytesOf has a bit set for each of n bytes that has some in b.
+func bytesOf(b uint64, n int) (m uint16) {
+	for i := range n {
+		if b>>(8*i)&0xFF != 0 {
+			m |= 1 << i
+		}
+	}
+	return m
 }
 
 // storeUndefined is markWritten for what a lane has stored of registers with perhaps undefined bits, elements
-// of size bytes each. In global memory it is an output, and a fault, if it replaces something defined: by
-// a result of arithmetic, or an element of which nothing is defined. Other undefined bytes may be the padding of a
-// structure; as where nothing defined was before, they are reported when something uses them or the host reads them.
+// of size bytes each.
 func (w *warp) storeUndefined(lane int, src []int, state []byte, size int, sp space, addr uint64) {
 	u := w.undef
+	m, computed, from := uint16(0), false, origin{}
 	for i, r := range src {
-		s := state[i*size : (i+1)*size]
-		b := u.of(r, lane) & (noMask >> (64 - 8*size))
-		if b != 0 && sp == spaceGlobal {
-			w.output(lane, s, b, u.computed[r]>>lane&1 != 0, u.from[r], addr)
+		if b := bytesOf(u.of(r, lane), size); b != 0 {
+			m |= b << (i * size)
+			computed = computed || u.computed[r]>>lane&1 != 0
+			from = u.from[r]
 		}
-		setWritten(s, b)
 	}
+	if sp == spaceGlobal {
+		w.output(lane, state, m, computed, from, addr)
+	}
+	setWritten(state, m)
 }
 
-// output judges a store of the undefined bits b to bytes of global memory with these states. What led to it may
-// show later, and say more: it is reported when the block has ended without another fault.
-func (w *warp) output(lane int, state []byte, b uint64, computed bool, from origin, addr uint64) {
-	replaced, whole := false, true
-	for i, s := range state {
-		if b>>(8*i)&0xFF == 0 {
-			whole = false
-		} else if s&stateWritten != 0 {
-			replaced = true
-		}
+// output judges a store to global memory with these states, of which the bytes of m are undefined. It is a fault if
+// it replaces something defined by a result of arithmetic, or by nothing that is defined. Other undefined
+// bytes may be the padding of a structure: they are reported when something uses them, or the host reads them.
+//
+// What led to it may show later, and say more: it is reported when the block has ended without another fault.
+func (w *warp) output(lane int, state []byte, m uint16, computed bool, from origin, addr uint64) {
+	if m == 0 {
+		return
 	}
-	if replaced && (whole || computed) && w.blk.output == nil {
+	whole := m == uint16(1<<len(state)-1)
+	if replaced := m&^unwrittenBytes(state) != 0; replaced && (whole || computed) && w.blk.output == nil {
 		w.blk.output = w.newFault(w.pc-1, lane, ErrUninitialized, "a value for global memory depends on "+w.describeOrigin(from))
 	}
 	w.noteUndefined(addr)
@@ -98,32 +119,12 @@ func (w *warp) copyStates(lane int, to, from []byte, out bool, src origin, addr 
 		return
 	}
 	for len(to) > 0 {
-		n := min(len(to), 8)
-		b := unwrittenBits(from[:n])
-		if b != 0 && out {
-			w.output(lane, to[:n], b, false, src, addr)
+		n := min(len(to), 16)
+		m := unwrittenBytes(from[:n])
+		if out {
+			w.output(lane, to[:n], m, false, src, addr)
 		}
-		setWritten(to[:n], b)
+		setWritten(to[:n], m)
 		to, from, addr = to[n:], from[n:], addr+uint64(n)
-	}
-}
-
-// unwrittenBytes has a bit set for each of up to 16 bytes that is not written.
-func unwrittenBytes(state []byte) (m uint16) {
-	if written(state) {
-		return 0
-	}
-	for i, s := range state {
-		if s&stateWritten == 0 {
-			m |= 1 << i
-		}
-	}
-	return m
-}
-
-// takeWritten makes the bytes of m undefined.
-func takeWritten(state []byte, m uint16) {
-	for ; m != 0; m &= m - 1 {
-		state[bits.TrailingZeros16(m)] &^= stateWritten
 	}
 }
