@@ -42,5 +42,6 @@ var plantedValues = map[string][]byte{
 	"satftz": make([]byte, 20), "early_exit_then_bar": {1}, "speculative_uninit": {5}, "shift_race_bytes": {0, 1, 2, 3},
 }
 
-// knownPlanted are the planted files that are not reported, or reported wrongly, and what is missing.
-var knownPlanted = map[string]string{}
+// orderFaults are the planted files that must be reported in some order of the warps, and as what. Both warps add to
+// what the first one sets to 0.
+var orderFaults = map[string]error{"atomic_order": ptxsim.ErrUninitialized}
