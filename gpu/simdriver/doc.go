@@ -3,7 +3,7 @@
 // a GPU.
 //
 // Every call does its work before it returns. What a GPU leaves undefined is an
-// error here where it can be: reading memory that nothing wrote, races, accesses
+// error here where it can be: undefined values that decide something, races, accesses
 // out of bounds or after Free. A copy between the device and pinned memory is
 // finished by Sync, or by Wait for a later event, as on a GPU: until then the
 // destination of a CopyOut holds other bytes, Sync reports a source of a CopyIn

@@ -161,7 +161,7 @@ func (d *Driver) CopyIn(s gpu.Stream, dst gpu.Ptr, src []byte) error {
 	})
 }
 
-// CopyOut copies from the device. If dst is pinned its content is right after
+// CopyOut copies from the device; undefined bytes are an error. If dst is pinned its content is right after
 // the stream's next Sync and wrong until then.
 func (d *Driver) CopyOut(s gpu.Stream, dst []byte, src gpu.Ptr) error {
 	return d.call("copy from device", "", true, func() error {
@@ -187,7 +187,7 @@ func (d *Driver) CopyOut(s gpu.Stream, dst []byte, src gpu.Ptr) error {
 	})
 }
 
-// Copy copies n bytes within the device; bytes that nothing wrote are an error.
+// Copy copies n bytes within the device; undefined bytes stay undefined.
 func (d *Driver) Copy(s gpu.Stream, dst, src gpu.Ptr, n int64) error {
 	return d.enqueue("copy on device", s, n, func() error {
 		d.noteBytes("copy", n, true)

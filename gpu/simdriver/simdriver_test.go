@@ -73,6 +73,7 @@ func TestFaults(t *testing.T) {
 	launch := func(n uint64) error {
 		return d.Launch(0, f, gpu.Dim3{X: 1}, gpu.Dim3{X: 64}, 0, []uint64{uint64(y), uint64(x), uint64(two), n})
 	}
+	check(t, d.Memset(0, y, 0, 8))
 	fault(t, launch(2), ptxsim.ErrUninitialized, "launch axpy, grid (1,1,1), block (64,1,1)", "the x")
 	check(t, d.Memset(0, y, 0, 8))
 	check(t, d.CopyIn(0, x, make([]byte, 8)))

@@ -33,12 +33,14 @@
 // warp that spin for each other and the blocks of a kernel that may communicate
 // (ordered.go); Options.MaxInstructions and the context end what spins for ever.
 // Registers that never hold something at the same time share a place
-// (allocate.go); one that is read before it is written is 0.
+// (allocate.go); one that is read before it is written is 0, and undefined.
 //
 // # What is checked
 //
-// Every access to memory: bounds, alignment, use after Free, writes to constant
-// memory, and reads of bytes that nothing wrote. Allocations lie 1 TiB apart;
+// Every access to memory: bounds, alignment, use after Free, and writes to constant
+// memory. Undefined values, of bytes that nothing wrote and of registers and predicates that a
+// thread has not written, where they decide an address, a branch, whether memory is written, the
+// operand of an atomic or a barrier, or an output (undefined.go). Allocations lie 1 TiB apart;
 // shared variables have gaps between them, and each local variable has addresses far from
 // those of the others. In shared memory a race is an error: two threads touch a byte, one of
 // them writes something else than is there, they are not both atomic, relaxed, acquire or
@@ -52,7 +54,6 @@
 // memory, and must know of the last access before it ends. A
 // barrier that some thread of the block that has not exited does not reach, an exited or
 // missing lane in a membermask, and a matrix instruction in an incomplete warp are errors.
-// So are an address and a value for global memory from a register that nothing writes.
 // Options.BlockRaces also finds races in global memory, within a block and between blocks, at
 // the price of speed: accesses are in order by barriers, and by acquire and release in their
 // scope, fences included (order.go, acquire.go). Volatile accesses count as relaxed ones

@@ -12,7 +12,7 @@ var (
 	ErrOutOfBounds = errors.New("out of bounds")
 	// ErrMisaligned: an address is not a multiple of the size of the access.
 	ErrMisaligned = errors.New("misaligned")
-	// ErrUninitialized: a read of bytes that nothing wrote, or whose cp.async was not waited for.
+	// ErrUninitialized: what an undefined value decides, or a read of bytes whose cp.async was not waited for.
 	ErrUninitialized = errors.New("uninitialized read")
 	// ErrFreed: an access to an allocation after Free, or a second Free.
 	ErrFreed = errors.New("use after free")
