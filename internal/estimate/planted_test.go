@@ -13,21 +13,33 @@ import (
 // planted are kernels of which it is known what makes them slow. Each takes memory and a number n.
 var planted = map[string]string{
 	// One thread goes round n times.
-	"serial": `setp.ne.u32 %p1, %r30, 0; @%p1 bra E; L: fma.rn.f32 %r2, %r2, %r2, %r2; sub.u32 %r1, %r1, 1; setp.ne.u32 %p1, %r1, 0; @%p1 bra L; st.global.u32 [%d0], %r2; E:`,
+	"serial": `setp.ne.u32 %p1, %r30, 0; @%p1 bra E; mov.u32 %r2, 0; L: fma.rn.f32 %r2, %r2, %r2, %r2; sub.u32 %r1, %r1, 1; setp.ne.u32 %p1, %r1, 0; @%p1 bra L; st.global.u32 [%d0], %r2; E:`,
 	// Each load needs the one before.
 	"chase": `mov.u32 %r2, 0; L: mad.wide.u32 %d1, %r2, 4, %d0; ld.global.u32 %r2, [%d1]; sub.u32 %r1, %r1, 1; setp.ne.u32 %p1, %r1, 0; @%p1 bra L;
 		st.global.u32 [%d0], %r2;`,
 	// All threads of a block have something to do.
-	"work": `L: fma.rn.f32 %r2, %r2, %r2, %r2; fma.rn.f32 %r3, %r3, %r3, %r3; fma.rn.f32 %r4, %r4, %r4, %r4; fma.rn.f32 %r5, %r5, %r5, %r5;
+	"work": `mov.u32 %r2, 0; mov.u32 %r3, 0; mov.u32 %r4, 0; mov.u32 %r5, 0; L: fma.rn.f32 %r2, %r2, %r2, %r2; fma.rn.f32 %r3, %r3, %r3, %r3; fma.rn.f32 %r4, %r4, %r4, %r4; fma.rn.f32 %r5, %r5, %r5, %r5;
 		sub.u32 %r1, %r1, 1; setp.ne.u32 %p1, %r1, 0; @%p1 bra L; setp.ne.u32 %p2, %r30, 0; @!%p2 st.global.u32 [%d0], %r2;`,
 	// 16 bytes a thread from the first half of memory, whose size is n, to the second.
 	"copy": `mov.u32 %r2, %ctaid.x; mov.u32 %r3, %ntid.x; mad.lo.u32 %r4, %r2, %r3, %r30; mad.wide.u32 %d1, %r4, 16, %d0; cvt.u64.u32 %d2, %r1; add.u64 %d2, %d1, %d2;
 		ld.global.v4.u32 {%r5, %r6, %r7, %r8}, [%d1]; st.global.v4.u32 [%d2], {%r5, %r6, %r7, %r8};`,
 	// Eight products that do not need each other, n times.
-	"mma": "L: " + products(8) + ` sub.u32 %r1, %r1, 1; setp.ne.u32 %p1, %r1, 0; @%p1 bra L; setp.ne.u32 %p2, %r30, 0; @!%p2 st.global.u32 [%d0], %a0;`,
+	"mma": zeros(32) + "L: " + products(8) + ` sub.u32 %r1, %r1, 1; setp.ne.u32 %p1, %r1, 0; @%p1 bra L; setp.ne.u32 %p2, %r30, 0; @!%p2 st.global.u32 [%d0], %a0;`,
 	// All lanes read one bank.
 	"conflicts": `.shared .align 16 .b8 b[4096]; mov.u32 %r2, b; and.b32 %r3, %r30, 31; mad.lo.u32 %r2, %r3, 128, %r2; st.shared.u32 [%r2], 0; bar.sync 0;
 		L: ld.shared.u32 %r4, [%r2]; sub.u32 %r1, %r1, 1; setp.ne.u32 %p1, %r1, 0; @%p1 bra L; setp.ne.u32 %p2, %r30, 0; @!%p2 st.global.u32 [%d0], %r4;`,
+}
+
+// zeros sets so many sums to 0, and the other operands of products.
+func zeros(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "mov.f32 %%a%d, 0f00000000;\n", i)
+	}
+	for i := range 6 {
+		fmt.Fprintf(&b, "mov.u32 %%r%d, 0;\n", 10+i)
+	}
+	return b.String()
 }
 
 // products are so many mma, each into sums of its own.

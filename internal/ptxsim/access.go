@@ -243,8 +243,9 @@ func buildLd(x *building) exec {
 			l := bits.TrailingZeros32(m) & 31
 			addr := base[l] + at.off
 			sp := spaceGlobal
-			data, state := v.bytes(addr, n*size, false)
+			data, _ := v.bytes(addr, n*size, false)
 			if data == nil {
+				var state []byte
 				if data, state, sp = w.accessValue(l, at.space, addr, n*size, k, nil); data == nil {
 					return
 				}

@@ -31,7 +31,6 @@ type undefined struct {
 // origin is where an undefined value came from: a load at pc from memory, or, at no space, a register.
 type origin struct {
 	pc    int
-	lane  int
 	space space
 	addr  uint64
 }
