@@ -118,6 +118,10 @@ spoilt_helper x -Wl,-rpath,/opt/cuda
 found 'found a search path' look_at_helper "$spoilt"
 spoilt_helper "$PWD/gpu/x.go"
 found 'expected no path of this machine' look_at_helper "$spoilt"
+cp "$made/$plain" "$spoilt/$mpi"
+found 'expected the C library, to load MPI with' look_at_mpi "$spoilt"
+cp "$made/$helper" "$spoilt/$mpi"
+found 'linked with libcuda.so.1' look_at_mpi "$spoilt"
 printf '#!/bin/sh\necho one; echo two; exit 1\n' >"$spoilt/$plain"
 found 'exit code 1' look_at_both "$spoilt"
 

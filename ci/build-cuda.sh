@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds what Dockerfile.cuda ships: the plain program and, beside it, its helper binary for
-# NVIDIA GPUs; and looks at both. Needs Go and g++, no GPU; ci/cuda-toolkit.sh
+# Builds what Dockerfile.cuda ships: the plain program and, beside it, its helper binaries for
+# NVIDIA GPUs and for MPI; and looks at all. Needs Go and g++, no GPU; ci/cuda-toolkit.sh
 # brings the rest where it is not there.
-#   build-cuda.sh DIR          builds DIR/sparsebert-gpu and DIR/sparsebert-gpu-cuda
+#   build-cuda.sh DIR          builds DIR/sparsebert-gpu, sparsebert-gpu-cuda and sparsebert-gpu-mpi
 #   build-cuda.sh --self-test  builds from what Dockerfile.cuda copies, checks that
 #                              file, and plays every fault of helper, driver and GPU
 # COMMIT in the environment is the commit that --version names, with -dirty behind
@@ -12,9 +12,10 @@
 set -euo pipefail
 . "$(dirname "$0")/arguments.sh"
 cd "$(dirname "$0")/.."
-plain=sparsebert-gpu helper=sparsebert-gpu-cuda
+plain=sparsebert-gpu helper=sparsebert-gpu-cuda mpi=sparsebert-gpu-mpi
 # libcuda.so.1 is the driver's; the others are glibc, in one file or in several.
-allowed='libcuda\.so\.1|libc\.so\.6|libpthread\.so\.0|libdl\.so\.2|librt\.so\.1|ld-linux-[a-z0-9-]*\.so\.[0-9]'
+glibc='libc\.so\.6|libpthread\.so\.0|libdl\.so\.2|librt\.so\.1|ld-linux-[a-z0-9-]*\.so\.[0-9]'
+allowed="libcuda\.so\.1|$glibc"
 
 die() {
   local line="build-cuda.sh: $*"
@@ -30,9 +31,10 @@ build() {
   [[ $commit =~ ^[A-Za-z0-9._+-]*$ ]] || die "COMMIT: found \"$commit\", expected letters, digits and . _ + -"
   flags=(-trimpath -ldflags="-s -w -X $(go list -m)/internal/version.commit=$commit")
   CGO_ENABLED=0 go build "${flags[@]}" -o "$1/$plain" ./cmd/sparsebert-gpu
+  CGO_ENABLED=0 go build "${flags[@]}" -tags mpi -o "$1/$mpi" ./cmd/sparsebert-gpu
   settings=$(ci/cuda-toolkit.sh --env) || exit 1
   eval "$settings"
-  CGO_ENABLED=1 go build "${flags[@]}" -tags nvidia,netgo,osusergo -o "$1/$helper" ./cmd/sparsebert-gpu
+  CGO_ENABLED=1 go build "${flags[@]}" -tags nvidia,mpi,netgo,osusergo -o "$1/$helper" ./cmd/sparsebert-gpu
 }
 
 # needs FILE prints the libraries that a program loads, nothing for a static one.
@@ -65,6 +67,16 @@ look_at_helper() {
   clean "$1/$helper"
 }
 
+# look_at_mpi DIR: needs the C library, nothing else, and starts.
+look_at_mpi() {
+  local surplus said
+  needs "$1/$mpi" | grep -q '^libc\.so' || die "$1/$mpi: found it linked with \"$(needs "$1/$mpi" | tr '\n' ' ')\", expected the C library, to load MPI with"
+  surplus=$(needs "$1/$mpi" | grep -vxE "$glibc" | tr '\n' ' ' || true)
+  [ -z "$surplus" ] || die "$1/$mpi: found it linked with $surplus, expected the C library alone"
+  clean "$1/$mpi"
+  said=$("$1/$mpi" --version 2>&1) && [[ $said == *"build for MPI"* ]] || die "$1/$mpi --version: found \"$said\", expected the build for MPI"
+}
+
 # look_at_both DIR: side by side they reach a GPU, or say in one line why not.
 look_at_both() {
   local said status=0 run
@@ -93,6 +105,7 @@ case $1 in
   build "$out"
   look_at_plain "$out" "$commit"
   look_at_helper "$out"
+  look_at_mpi "$out"
   look_at_both "$out"
-  echo "build-cuda.sh: built $out: $plain $helper, commit ${commit:-unknown}, for $(go env GOARCH) and glibc $(readelf -VW "$out/$helper" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort -V | tail -n 1) or newer" ;;
+  echo "build-cuda.sh: built $out: $plain $helper $mpi, commit ${commit:-unknown}, for $(go env GOARCH) and glibc $(readelf -VW "$out/$helper" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort -V | tail -n 1) or newer" ;;
 esac

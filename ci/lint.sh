@@ -13,6 +13,8 @@ go vet -tags noasm ./cpu/...
 go run "$staticcheck" ./...
 go run ./ci/doccheck
 for target in linux/arm64 darwin/arm64; do
-  GOOS=${target%/*} GOARCH=${target#*/} go build -o /dev/null ./cmd/sparsebert-gpu
+  for tags in "" mpi; do
+    GOOS=${target%/*} GOARCH=${target#*/} go build -tags "$tags" -o /dev/null ./cmd/sparsebert-gpu
+  done
 done
 echo "lint: clean"
