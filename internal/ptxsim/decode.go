@@ -25,6 +25,7 @@ type decoder struct {
 	flows   []flow // of the code
 	named   int    // registers so far
 	places  []int  // of each register, once they are allocated
+	last    bool   // the code is not decoded again
 	err     error
 }
 
@@ -63,13 +64,14 @@ func decodeProgram(m *Module, fn *function, kernel bool) (*program, error) {
 		return d.prog, err
 	}
 	flows := d.flows
-	regs, copies, preds := d.mayBeUnwritten()
 	if len(d.entries) > 1 {
-		d.prog.findUnwritten(flows, regs, nil, preds, nil)
+		d.prog.findUnwritten(flows, d.neverWritten(), nil, neverWritten(conditions(flows), d.prog.preds), nil)
 		d.prog.finish(d)
 		return d.prog, nil
 	}
-	places, count, fresh := allocate(d.flows, d.named, d.filled())
+	places, count, fresh := allocate(flows, d.named, d.filled())
+	regs := readFirst(places, fresh)
+	copies, preds := copiesOf(flows, regs, d.named), predicatesReadFirst(flows, d.prog.preds)
 	d = newDecoder(m, fn)
 	d.places = places
 	err := d.decode(fn, kernel)
@@ -96,6 +98,7 @@ func (d *decoder) decode(fn *function, kernel bool) error {
 	p.run(func() {
 		order := d.callOrder(fn, nil, nil)
 		d.layout(order, kernel)
+		d.last = d.places != nil || len(order) > 1
 		for _, f := range order {
 			d.function(f, kernel && f == fn)
 		}
@@ -302,7 +305,9 @@ func (d *decoder) function(f *function, kernel bool) {
 			x.flow.predUses = append(slices.Clip(x.predUses), guard)
 		}
 		x.flow.copies = in.op == "mov" && len(x.flow.defs) == 1 && len(x.flow.uses) == 1 && len(x.sources) == 1
-		x.flow.rule = x.undefinedRule()
+		if d.last {
+			x.flow.rule = x.undefinedRule()
+		}
 		d.emitCost(op{exec: exec, other: x.other, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), lanes: x.lanes, exited: x.exited}, x.flow, costOf(&in, x))
 		if x.after != nil {
 			d.emit(op{exec: x.after, guard: -1, class: x.class, line: in.line, text: in.text()}, flow{falls: true})

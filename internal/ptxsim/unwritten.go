@@ -33,40 +33,62 @@ func (s *unwrittenSet) meets(o *unwrittenSet) bool {
 // unwrittenMove says that place to is written as far as place from is, or, where that is -1, altogether.
 type unwrittenMove struct{ to, from int }
 
-// mayBeUnwritten returns the registers that may be read before they are written, and with them their copies,
-// and the predicates. With calls, whose flow is not known here, they are those that nothing writes.
-func (d *decoder) mayBeUnwritten() (regs, copies, preds []int) {
-	calls := len(d.entries) > 1
-	conditions := make([]flow, len(d.flows))
-	for i, f := range d.flows {
-		conditions[i] = flow{uses: f.predUses, defs: f.predDefs, targets: f.targets, falls: f.falls, keeps: f.keeps}
+// readFirst returns the registers that may be read before they are written, which have the fresh places alone.
+func readFirst(places, fresh []int) (list []int) {
+	for r, p := range places {
+		if slices.Contains(fresh, p) {
+			list = append(list, r)
+		}
 	}
-	filled := d.filled()
-	regs = slices.DeleteFunc(readFirst(d.flows, d.named, calls), func(r int) bool { return filled[r] })
-	preds = slices.DeleteFunc(readFirst(conditions, d.prog.preds, calls), func(r int) bool { return r < firstPred })
-	is := make([]bool, d.named)
-	for _, r := range regs {
+	return list
+}
+
+// predicatesReadFirst returns the predicates that may be read before they are written.
+func predicatesReadFirst(code []flow, preds int) (list []int) {
+	entry, _ := stretches(conditions(code), preds)
+	entry.each(func(p int) {
+		if p >= firstPred {
+			list = append(list, p)
+		}
+	})
+	return list
+}
+
+// conditions returns the flow of predicates.
+func conditions(code []flow) []flow {
+	list := make([]flow, len(code))
+	for i, f := range code {
+		list[i] = flow{uses: f.predUses, defs: f.predDefs, targets: f.targets, falls: f.falls, keeps: f.keeps}
+	}
+	return list
+}
+
+// copiesOf returns the other ones of so many registers to which those of list are moved.
+func copiesOf(code []flow, list []int, regs int) (copies []int) {
+	is := make([]bool, regs)
+	for _, r := range list {
 		is[r] = true
 	}
-	for more := len(regs) > 0 && !calls; more; {
+	for more := len(list) > 0; more; {
 		more = false
-		for _, f := range d.flows {
+		for _, f := range code {
 			if f.copies && is[f.uses[0]] && !is[f.defs[0]] {
 				is[f.defs[0]], more = true, true
 				copies = append(copies, f.defs[0])
 			}
 		}
 	}
-	return regs, copies, preds
+	return copies
 }
 
-// readFirst returns the registers of a program that may be read before they are written.
-func readFirst(code []flow, regs int, calls bool) (list []int) {
-	if !calls {
-		entry, _ := stretches(code, regs)
-		entry.each(func(r int) { list = append(list, r) })
-		return list
-	}
+// neverWritten returns the registers that are read and never written. It is for programs with calls, whose flow is
+// not known here.
+func (d *decoder) neverWritten() []int {
+	filled := d.filled()
+	return slices.DeleteFunc(neverWritten(d.flows, d.named), func(r int) bool { return filled[r] })
+}
+
+func neverWritten(code []flow, regs int) (list []int) {
 	written, read := make([]bool, regs), make([]bool, regs)
 	for _, f := range code {
 		for _, r := range f.defs {
@@ -84,7 +106,7 @@ func readFirst(code []flow, regs int, calls bool) (list []int) {
 	return list
 }
 
-// findUnwritten notes the places of the registers and predicates that mayBeUnwritten has found, and what uses them
+// findUnwritten notes the places of registers and predicates that may be unwritten, and what uses them
 // in flows, where registers have no places yet. nil places are the registers themselves.
 func (p *program) findUnwritten(flows []flow, regs, copies, preds, places []int) {
 	index := map[unwrittenPlace]int{} // the key has the register
