@@ -26,10 +26,10 @@ type (
 // kernelParams holds the parameters of every kernel, in order.
 var kernelParams = map[string][]kernelParam{
 	"adamw":                    {{"tensors", 8}, {"chunks", 8}, {"norm", 8}, {"step", 8}, {"logBeta1", 8}, {"logBeta2", 8}, {"beta1", 4}, {"beta2", 4}, {"eps", 4}, {"weightDecay", 4}, {"lasso", 4}, {"maxNorm", 4}, {"sparseRate", 4}, {"globalClock", 4}},
-	"add_norm_bf16":            {{"y", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"residual", 8}, {"sub", 8}, {"gamma", 8}, {"beta", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"tokens", 4}, {"h", 4}},
-	"add_norm_f32":             {{"y", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"residual", 8}, {"sub", 8}, {"gamma", 8}, {"beta", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"tokens", 4}, {"h", 4}},
-	"add_norm_grad_bf16":       {{"dresidual", 8}, {"dsub", 8}, {"dy", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"gamma", 8}, {"partial", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"tokens", 4}, {"h", 4}},
-	"add_norm_grad_f32":        {{"dresidual", 8}, {"dsub", 8}, {"dy", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"gamma", 8}, {"partial", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"tokens", 4}, {"h", 4}},
+	"add_norm_bf16":            {{"y", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"residual", 8}, {"sub", 8}, {"gamma", 8}, {"beta", 8}, {"kept", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"tokens", 4}, {"h", 4}},
+	"add_norm_f32":             {{"y", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"residual", 8}, {"sub", 8}, {"gamma", 8}, {"beta", 8}, {"kept", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"tokens", 4}, {"h", 4}},
+	"add_norm_grad_bf16":       {{"dresidual", 8}, {"dsub", 8}, {"dy", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"gamma", 8}, {"kept", 8}, {"partial", 8}, {"step", 8}, {"rate", 4}, {"tokens", 4}, {"h", 4}},
+	"add_norm_grad_f32":        {{"dresidual", 8}, {"dsub", 8}, {"dy", 8}, {"z", 8}, {"mean", 8}, {"rstd", 8}, {"gamma", 8}, {"kept", 8}, {"partial", 8}, {"step", 8}, {"rate", 4}, {"tokens", 4}, {"h", 4}},
 	"add_norm_reduce":          {{"dgamma", 8}, {"dbeta", 8}, {"partial", 8}, {"blocks", 4}, {"h", 4}},
 	"add_rows_bf16":            {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
 	"add_rows_f32":             {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
@@ -274,6 +274,7 @@ type addNormArgs struct {
 	mean, rstd      ptrF32
 	residual, sub   ptrAct
 	gamma, beta     ptrF32
+	kept            ptrU32
 	step            ptrStepScalars
 	rate            float32
 	site, tokens, h int32
@@ -288,16 +289,18 @@ func (addNormArgs) fits(kernel string) bool {
 }
 
 func (a addNormArgs) encode() []uint64 {
-	return []uint64{uint64(a.y), uint64(a.z), uint64(a.mean), uint64(a.rstd), uint64(a.residual), uint64(a.sub), uint64(a.gamma), uint64(a.beta), uint64(a.step), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site)), uint64(uint32(a.tokens)), uint64(uint32(a.h))}
+	return []uint64{uint64(a.y), uint64(a.z), uint64(a.mean), uint64(a.rstd), uint64(a.residual), uint64(a.sub), uint64(a.gamma), uint64(a.beta), uint64(a.kept), uint64(a.step), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site)), uint64(uint32(a.tokens)), uint64(uint32(a.h))}
 }
 
 // addNormGradArgs are the parameters of add_norm_grad_bf16, add_norm_grad_f32.
 type addNormGradArgs struct {
-	dresidual, dsub, dy, z     ptrAct
-	mean, rstd, gamma, partial ptrF32
-	step                       ptrStepScalars
-	rate                       float32
-	site, tokens, h            int32
+	dresidual, dsub, dy, z ptrAct
+	mean, rstd, gamma      ptrF32
+	kept                   ptrU32
+	partial                ptrF32
+	step                   ptrStepScalars
+	rate                   float32
+	tokens, h              int32
 }
 
 func (addNormGradArgs) fits(kernel string) bool {
@@ -309,7 +312,7 @@ func (addNormGradArgs) fits(kernel string) bool {
 }
 
 func (a addNormGradArgs) encode() []uint64 {
-	return []uint64{uint64(a.dresidual), uint64(a.dsub), uint64(a.dy), uint64(a.z), uint64(a.mean), uint64(a.rstd), uint64(a.gamma), uint64(a.partial), uint64(a.step), uint64(math.Float32bits(a.rate)), uint64(uint32(a.site)), uint64(uint32(a.tokens)), uint64(uint32(a.h))}
+	return []uint64{uint64(a.dresidual), uint64(a.dsub), uint64(a.dy), uint64(a.z), uint64(a.mean), uint64(a.rstd), uint64(a.gamma), uint64(a.kept), uint64(a.partial), uint64(a.step), uint64(math.Float32bits(a.rate)), uint64(uint32(a.tokens)), uint64(uint32(a.h))}
 }
 
 // addNormReduceArgs are the parameters of add_norm_reduce.
@@ -1450,36 +1453,33 @@ func (l *launcher) tanhGrad(c config, a tanhGradArgs) { l.launch("tanh_grad_"+l.
 func (l *launcher) adamw(c config, a adamwArgs) { l.launch("adamw", c, a) }
 
 // addNormBf16 launches kernels/add_norm_bf16.cu:
-// Residual, dropout and LayerNorm, bfloat16: z [T][h] = residual + dropout(sub), y [T][h] = gamma (z - mean)
-// rstd + beta, mean and rstd [T] of z, rstd = 1/sqrt(var + 1e-12) (all =). sub may be null, z may be
-// residual or sub. Moves 8 bytes an element, 6 without sub: each tensor once for rows of up to 1024 whose
-// width is a multiple of 8. launch: grid any, block a multiple of 32; a warp a row; see norm.cuh.
+// Residual, dropout and LayerNorm, bfloat16: z [T][h] = residual + dropout(sub), y [T][h] = gamma
+// (z - mean) rstd + beta, mean and rstd [T] of z, rstd = 1/sqrt(var + 1e-12) (all =). sub may be
+// null, z may be residual or sub; kept gets what dropout keeps (dropout.cuh) where it is not null.
 func (l *launcher) addNormBf16(c config, a addNormArgs) { l.launch("add_norm_bf16", c, a) }
 
 // addNormF32 launches kernels/add_norm_f32.cu:
-// Residual, dropout and LayerNorm, float32: z [T][h] = residual + dropout(sub), y [T][h] = gamma (z - mean)
-// rstd + beta, mean and rstd [T] of z, rstd = 1/sqrt(var + 1e-12) (all =). sub may be null, z may be
-// residual or sub. Moves 16 bytes an element, 12 without sub: each tensor once for rows of up to 1024 whose
-// width is a multiple of 8. launch: grid any, block a multiple of 32; a warp a row; see norm.cuh.
+// Residual, dropout and LayerNorm, float32: z [T][h] = residual + dropout(sub), y [T][h] = gamma (z
+// - mean) rstd + beta, mean and rstd [T] of z, rstd = 1/sqrt(var + 1e-12) (all =). sub may be null,
+// z may be residual or sub; kept gets what dropout keeps (dropout.cuh) where it is not null. Moves
+// 16 bytes an element, 12 without sub: each tensor once for rows of up to 1024 whose width is a
+// multiple of 8. launch: grid any, block a multiple of 32; a warp a row; see norm.cuh and
+// norm_rows.cuh.
 func (l *launcher) addNormF32(c config, a addNormArgs) { l.launch("add_norm_f32", c, a) }
 
 // addNormGradBf16 launches kernels/add_norm_grad_bf16.cu:
 // Backward of add_norm, bfloat16: dresidual [T][h] = dz, dsub [T][h] = dropout(dz) (=), and partial
-// [blocks][dgamma, dbeta][h] (=) sums of each thread block's rows, which add_norm_reduce adds up. dsub
-// may be null, dresidual may be dy. Moves 8 bytes an element, 6 without dsub: each tensor once for rows of
-// up to 1024 whose width is a multiple of 8.
+// [blocks][dgamma, dbeta][h] (=) sums of each thread block's rows, which add_norm_reduce adds up.
 func (l *launcher) addNormGradBf16(c config, a addNormGradArgs) { l.launch("add_norm_grad_bf16", c, a) }
 
 // addNormGradF32 launches kernels/add_norm_grad_f32.cu:
 // Backward of add_norm, float32: dresidual [T][h] = dz, dsub [T][h] = dropout(dz) (=), and partial
-// [blocks][dgamma, dbeta][h] (=) sums of each thread block's rows, which add_norm_reduce adds up. dsub
-// may be null, dresidual may be dy. Moves 16 bytes an element, 12 without dsub: each tensor once for rows of
-// up to 1024 whose width is a multiple of 8.
+// [blocks][dgamma, dbeta][h] (=) sums of each thread block's rows, which add_norm_reduce adds up.
 func (l *launcher) addNormGradF32(c config, a addNormGradArgs) { l.launch("add_norm_grad_f32", c, a) }
 
 // addNormReduce launches kernels/add_norm_reduce.cu:
 // Gradients of gamma and beta: dgamma [h] and dbeta [h] += sum over blocks of partial [blocks][2][h] (+=),
-// each warp taking every so many of them, and then the warps in order. Moves 4 bytes an element of
+// each warp taking every so many of them, and then the warps as a tree. Moves 4 bytes an element of
 // partial. launch: grid ceil(2h/32), block a multiple of 32 up to 1024.
 func (l *launcher) addNormReduce(c config, a addNormReduceArgs) { l.launch("add_norm_reduce", c, a) }
 

@@ -57,6 +57,10 @@ func (c keptCase) play(b backend.Backend, from keptFrom) (*harness, error) {
 		}
 		if from == fromForward {
 			c.forward(newHarness(b), d)
+			if err := b.Sync(); err != nil {
+				r.failure = err
+				return
+			}
 		}
 		c.backward(r, d)
 	})

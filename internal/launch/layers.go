@@ -22,16 +22,20 @@ func WholeAttention(d Device, seq, head int) bool {
 	return seq <= WholeRows && head%8 == 0 && head <= 64 && WholeShared(64) <= d.SharedBytes
 }
 
+// NormInRegisters says that a row of h stays in registers, and gamma and beta in shared
+// memory, with bfloat16: norm_rows.cuh.
+func NormInRegisters(h int) bool { return h%8 == 0 && h <= 1024 }
+
 // LayerNormGrad is the launch of the backward of a LayerNorm of t rows of h, without
 // its kernel: each row has a warp, with as many warps as the column sums of each
-// leave room for, up to 8 a thread block, and two blocks to a multiprocessor. Each
-// block leaves partial sums. False: not even one warp has room.
+// leave room for, up to 8 a thread block, and four blocks to a multiprocessor, two of
+// which run at once. Each block leaves partial sums. False: not even one warp has room.
 func LayerNormGrad(d Device, t, h int) (Launch, bool) {
 	warps := min(RowThreads/32, d.SharedBytes/(8*h), d.tokens(t))
 	if warps == 0 {
 		return Launch{}, false
 	}
-	most := 2 * d.Multiprocessors
+	most := 4 * d.Multiprocessors
 	if ceil(d.tokens(t), warps) > most { // all are taken, so a sample has fewer
 		most = d.limited(most, 2*d.Ranges)
 	}

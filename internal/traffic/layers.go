@@ -65,7 +65,8 @@ func (m Machine) embedGrad(word, pos, typ backend.Param, t, seq int) Call {
 func keptBytes(rows, columns int) int64 { return f32 * int64(rows) * int64(backend.KeptWords(columns)) }
 
 // AddNorm: residual, sub where there is one, z and y, what dropout keeps where that is
-// stored; every row reads gamma and beta.
+// stored; gamma and beta for each thread block, or for each row where a row does not
+// stay in registers.
 func (m Machine) addNorm(gamma backend.Param, sub, kept bool, t int) Call {
 	h := gamma.Spec().In
 	c := Call{Op: "AddNorm", Tensor: short(gamma.Spec().Name)}
@@ -79,19 +80,23 @@ func (m Machine) addNorm(gamma backend.Param, sub, kept bool, t int) Call {
 		c.write("kept", keptBytes(t, h))
 	}
 	c.write("statistics", 2*f32*int64(t))
-	c.rows("gamma and beta", 2*f32*int64(h), t)
+	if blocks := launch.Grid(t, launch.RowThreads/32, 32*m.Multiprocessors).X; m.Activation == backend.BF16 && launch.NormInRegisters(h) {
+		c.reads("gamma and beta", 2*f32*int64(h), blocks)
+	} else {
+		c.rows("gamma and beta", 2*f32*int64(h), t)
+	}
 	return c
 }
 
 // AddNormGrad: dy, z, dresidual, dsub where it is wanted, what dropout kept; partial sums of gamma's and
-// beta's gradient of each thread block. Every row reads gamma twice.
+// beta's gradient of each thread block, which reads gamma once; or every row reads it
+// twice.
 func (m Machine) addNormGrad(gamma backend.Param, sub, kept bool, t int) Call {
 	h := gamma.Spec().In
 	c := Call{Op: "AddNormGrad", Tensor: short(gamma.Spec().Name)}
 	c.read("dy", m.act(t*h))
 	c.read("z", m.act(t*h))
 	c.read("statistics", 2*f32*int64(t))
-	c.rows("gamma", f32*int64(h), 2*t)
 	c.write("dresidual", m.act(t*h))
 	if sub {
 		c.write("dsub", m.act(t*h))
@@ -100,6 +105,11 @@ func (m Machine) addNormGrad(gamma backend.Param, sub, kept bool, t int) Call {
 		c.read("kept", keptBytes(t, h))
 	}
 	l, _ := launch.LayerNormGrad(m.device(), t, h)
+	if m.Activation == backend.BF16 && launch.NormInRegisters(h) {
+		c.reads("gamma", f32*int64(h), l.Grid.X)
+	} else {
+		c.rows("gamma", f32*int64(h), 2*t)
+	}
 	c.scratch("partial", 2*f32*int64(l.Grid.X*h))
 	c.read("gradients", 2*f32*int64(h))
 	c.write("gradients", 2*f32*int64(h))

@@ -57,7 +57,7 @@ func boundsOf(c traffic.Call, block int) bounds {
 	case "Attention":
 		b.stores, b.why = [2]float64{1, 1.12}, "what dropout keeps of 64 keys is stored, 8 bytes of a row, which count as a sector of 32: L2 joins them"
 	case "AddNorm":
-		b.stores, b.why = [2]float64{1, 1.1}, "mean and deviation of a row are one number in a sector each"
+		b.loads, b.stores, b.why = [2]float64{1, 1.2}, [2]float64{1, 1.1}, "each warp reads the step's scalars, for a row; mean and deviation of a row are one number in a sector each"
 	case "DropoutApply":
 		b.loads, b.why = [2]float64{1, 1.25}, "each warp reads the step's scalars, for 256 elements here"
 	case "CrossEntropy":

@@ -1,19 +1,7 @@
 // What dropout keeps of attention's probabilities, as bits in the layout of
-// dropout.cuh, rows being queries and columns keys; and as masks for fragments. A
-// byte's sign makes a mask: prmt spreads it over 16 or 32 bits.
+// dropout.cuh, rows being queries and columns keys; and as masks for fragments.
 #pragma once
 #include "attention.cuh"
-
-// spread is prmt in its default mode: byte i of the result is byte (selector >> 4i) % 8
-// of {a, b}, or eight times its sign where bit 4i + 3 of the selector is set.
-__device__ inline unsigned spread(unsigned a, unsigned b, unsigned selector) {
-  unsigned d;
-  asm("prmt.b32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(selector));
-  return d;
-}
-
-// masked is v, or 0 where the mask is.
-__device__ inline float masked(float v, unsigned mask) { return __uint_as_float(__float_as_uint(v) & mask); }
 
 // AttnMask is for 16 queries by 64 keys, whose sums a warp has in 8 octets of keys.
 struct AttnMask {

@@ -11,6 +11,22 @@
 
 __device__ inline int kept_words(int columns) { return (columns + 31) / 32; }
 
+// A byte's sign makes a mask: prmt spreads it over 16 or 32 bits.
+//
+// spread is prmt in its default mode: byte i of the result is byte (selector >> 4i) % 8
+// of {a, b}, or eight times its sign where bit 4i + 3 of the selector is set.
+__device__ inline unsigned spread(unsigned a, unsigned b, unsigned selector) {
+  unsigned d;
+  asm("prmt.b32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(selector));
+  return d;
+}
+
+// masked is v, or 0 where the mask is.
+__device__ inline float masked(float v, unsigned mask) { return __uint_as_float(__float_as_uint(v) & mask); }
+
+// signs moves four bits, those of bits 0 to 3, to the signs of the bytes; others are 0.
+__device__ inline unsigned signs(unsigned bits) { return (bits & 15) * 0x10204080u; }
+
 // Keep says which elements of a dropout site survive in the present step.
 struct Keep {
   PhiloxRow draws;
@@ -65,16 +81,38 @@ struct Keep {
     return all;
   }
 
-  // drop applies the dropout to v, the elements from i on: one, or a multiple of
-  // 4 where i is one too.
+  // few decides on W elements from i on, one, or 8 where i is a multiple of 4: bits 0 to W-1.
+  template <int W>
+  __device__ unsigned few(unsigned long long i) const {
+    if constexpr (W == 1) {
+      return one(i);
+    } else {
+      unsigned bits = 0, a = (unsigned)(i / 4);
+      four<0>(bits, a);
+      four<4>(bits, a + 1);
+      return bits;
+    }
+  }
+  // apply is the dropout of v by such bits.
+  template <int W>
+  __device__ void apply(float (&v)[W], unsigned bits) const {
+    if constexpr (W == 1) {
+      v[0] = bits & 1 ? v[0] * factor : 0.0f;
+    } else {
+      unsigned s[2] = {signs(bits), signs(bits >> 4)};
+#pragma unroll
+      for (int i = 0; i < 8; i++) v[i] = masked(v[i] * factor, spread(s[i / 4], 0, 0x8888 + 0x1111 * (i % 4)));
+    }
+  }
+  // drop is the dropout of v, the elements from i on, by words: it leaves no bits.
   template <int W>
   __device__ void drop(float (&v)[W], unsigned long long i) const {
     if (!on()) return;
     if constexpr (W == 1) {
-      v[0] = one(i) ? v[0] * factor : 0.0f;
+      apply(v, one(i));
     } else {
 #pragma unroll
-      for (int j = 0; j < W; j += 4) {
+      for (int j = 0; j < 8; j += 4) {
         uint4 w = words((unsigned)(i / 4) + j / 4);
         v[j] = w.x >= least ? v[j] * factor : 0.0f;
         v[j + 1] = w.y >= least ? v[j + 1] * factor : 0.0f;

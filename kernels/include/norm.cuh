@@ -1,11 +1,31 @@
 // residual + dropout + LayerNorm and its backward, a warp a row. A row of up to
 // 1024 elements whose width is a multiple of 8 is read once and stays in
-// registers; other rows are read again, from L2.
+// registers, with bfloat16 by norm_rows.cuh; other rows are read again, from L2.
 #pragma once
 #include "dropout.cuh"
 #include "rowcopy.cuh"
 
 const int NORM_GROUPS = 4; // of 8 elements, that a lane keeps
+
+// norm_kept_store and norm_kept_load have what dropout kept of the W columns from c on
+// of row t, in the layout of dropout.cuh. W = 1: all lanes below the width call at once.
+template <int W>
+__device__ inline void norm_kept_store(unsigned *kept, int t, int h, int c, unsigned bits) {
+  size_t first = (size_t)t * kept_words(h);
+  if constexpr (W == 1) {
+    int lane = threadIdx.x % 32, active = h - (c - lane);
+    unsigned word = __ballot_sync(active >= 32 ? ~0u : (1u << active) - 1, bits);
+    if (lane == 0) kept[first + c / 32] = word;
+  } else {
+    reinterpret_cast<unsigned char *>(kept + first)[c / 8] = bits;
+  }
+}
+template <int W>
+__device__ inline unsigned norm_kept_load(const unsigned *kept, int t, int h, int c) {
+  size_t first = (size_t)t * kept_words(h);
+  if constexpr (W == 1) return kept[first + c / 32] >> c % 32;
+  return reinterpret_cast<const unsigned char *>(kept + first)[c / 8];
+}
 
 // for_columns calls f(k, c) for the columns from c on, W of them, that belong to
 // this lane: k counts them as a compile-time constant, or is 0 with G = 0.
@@ -18,7 +38,10 @@ __device__ __forceinline__ void for_columns(int h, F f) {
       if (c < h) f(k, c);
     });
   } else {
-    for (int c = lane * W; c < h; c += 32 * W) f(index_constant<0>{}, c);
+    for (int base = 0; base < h; base += 32 * W) { // the same for all lanes, so that f may vote
+      int c = base + lane * W;
+      if (c < h) f(index_constant<0>{}, c);
+    }
   }
 }
 
@@ -28,6 +51,7 @@ struct Norm {
   float *mean, *rstd;
   const T *residual, *sub; // sub null: none
   const float *gamma, *beta;
+  unsigned *kept; // what dropout kept, null: not wanted
   int tokens, h;
 };
 
@@ -46,7 +70,11 @@ __device__ inline void add_norm_w(const Norm<T> &n, const Keep &keep) {
       if (n.sub) {
         float s[W];
         load_n(s, n.sub + row + c);
-        keep.drop(s, row + c);
+        if (keep.on()) {
+          unsigned bits = keep.few<W>(row + c);
+          if (n.kept) norm_kept_store<W>(n.kept, t, h, c, bits);
+          keep.apply(s, bits);
+        }
 #pragma unroll
         for (int i = 0; i < W; i++) v[i] += s[i];
       }
@@ -82,21 +110,12 @@ __device__ inline void add_norm_w(const Norm<T> &n, const Keep &keep) {
 }
 
 template <class T>
-__device__ inline void add_norm(const Norm<T> &n, const Keep &keep) {
-  if (n.h % 8)
-    add_norm_w<1, 0>(n, keep);
-  else if (n.h <= NORM_GROUPS * 32 * 8)
-    add_norm_w<8, NORM_GROUPS>(n, keep);
-  else
-    add_norm_w<8, 0>(n, keep);
-}
-
-template <class T>
 struct NormGrad {
   T *dresidual, *dsub; // dsub null: not wanted
   const T *dy, *z;
   const float *mean, *rstd, *gamma;
-  float *partial; // [blocks][dgamma, dbeta][h]
+  const unsigned *kept; // what dropout kept
+  float *partial;       // [blocks][dgamma, dbeta][h]
   int tokens, h;
 };
 
@@ -150,7 +169,7 @@ __device__ inline void add_norm_grad_w(const NormGrad<T> &n, const Keep &keep, f
       for (int i = 0; i < W; i++) d[i] = rstd * (d[i] * gamma[i] - sum - x[i] * dot);
       store_n(n.dresidual + row + c, d);
       if (n.dsub) {
-        keep.drop(d, row + c);
+        if (keep.on()) keep.apply(d, norm_kept_load<W>(n.kept, t, h, c));
         store_n(n.dsub + row + c, d);
       }
     });
@@ -161,15 +180,4 @@ __device__ inline void add_norm_grad_w(const NormGrad<T> &n, const Keep &keep, f
     for (int w = 0; w < (int)blockDim.x / 32; w++) sum += shared[w * 2 * h + c];
     n.partial[(size_t)blockIdx.x * 2 * h + c] = sum;
   }
-}
-
-template <class T>
-__device__ inline void add_norm_grad(const NormGrad<T> &n, const Keep &keep) {
-  extern __shared__ __align__(16) float shared[];
-  if (n.h % 8)
-    add_norm_grad_w<1, 0>(n, keep, shared);
-  else if (n.h <= NORM_GROUPS * 32 * 8)
-    add_norm_grad_w<8, NORM_GROUPS>(n, keep, shared);
-  else
-    add_norm_grad_w<8, 0>(n, keep, shared);
 }
