@@ -66,6 +66,9 @@ func build() string {
 // joined is this process's part in a run of several; nil: it is alone.
 var joined *mpi.Comm
 
+// threads are those of a device where their number is not given and the process has joined others.
+var threads int
+
 // join joins the processes that a launcher started, for a run with this configuration. It returns
 // nil where there is one only. Where this build has no MPI and the one beside it has, it does not
 // return.
@@ -90,6 +93,11 @@ func join(c *cli.Context, config train.Config, log zerolog.Logger) (*mpi.Comm, e
 		}
 	}
 	joined = comm
+	// Processes that have the same cores share them. What is sent during a backward pass is moved by a
+	// thread of its own, which must not wait for one that computes.
+	cores := runtime.GOMAXPROCS(0)
+	threads = max(1, cores/comm.Sharing())
+	runtime.GOMAXPROCS(cores + 1)
 	return comm, nil
 }
 
@@ -101,17 +109,10 @@ func group(comm *mpi.Comm) model.Communicator {
 	return comm
 }
 
-// sharedCores opens devices with a part of the cores where processes of a run share them and the
-// number of threads is not given.
-func sharedCores(comm *mpi.Comm, open train.Opener) train.Opener {
-	if comm == nil || comm.Sharing() == 1 {
-		return open
-	}
-	return func(device, precision string, threads int) (backend.Backend, error) {
-		if threads == 0 {
-			threads = max(1, runtime.GOMAXPROCS(0)/comm.Sharing())
-		}
-		return open(device, precision, threads)
+// ownCores opens devices with this process's part of the cores.
+func ownCores(open train.Opener) train.Opener {
+	return func(device, precision string, n int) (backend.Backend, error) {
+		return open(device, precision, cmp.Or(n, threads))
 	}
 }
 
@@ -147,7 +148,7 @@ func tellWaiting(w io.Writer) {
 // rank 0 does not know of.
 func trainBeside(c *cli.Context, comm *mpi.Comm, config train.Config, open train.Opener, log zerolog.Logger) error {
 	watch := progress.NewRun(log.With().Int("rank", comm.Rank()).Logger(), notScreen{c.App.ErrWriter}, config)
-	_, err := train.RunGroup(c.Context, comm, config, sharedCores(comm, open), watch)
+	_, err := train.RunGroup(c.Context, comm, config, ownCores(open), watch)
 	leaveOnFailure(comm, err)
 	watch.Close()
 	if errors.Is(err, train.ErrStopped) || usage.Is(err) || train.IsUsage(err) {

@@ -38,6 +38,9 @@ func Find(getenv func(string) string) (Place, error) {
 			continue
 		}
 		p := Place{Launcher: v.launcher, Variable: v.size + "=" + text, Rank: -1}
+		if v.size == "PMI_SIZE" && getenv("SLURM_STEP_NUM_TASKS") == text { // srun --mpi=pmi2 sets both
+			p.Launcher = "srun"
+		}
 		var err error
 		if p.Size, err = strconv.Atoi(text); err != nil || p.Size < 1 {
 			return Place{}, fmt.Errorf("%s: found %q, expected the number of processes, or no such variable", v.size, text)

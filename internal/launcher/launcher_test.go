@@ -19,6 +19,7 @@ func TestFind(t *testing.T) {
 		{map[string]string{"OMPI_COMM_WORLD_SIZE": "8", "OMPI_COMM_WORLD_RANK": "5", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"},
 			launcher.Place{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE=8", 8, 5}},
 		{map[string]string{"PMI_SIZE": "2", "PMI_RANK": "0"}, launcher.Place{"MPICH's mpirun", "PMI_SIZE=2", 2, 0}},
+		{map[string]string{"PMI_SIZE": "2", "PMI_RANK": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"}, launcher.Place{"srun", "PMI_SIZE=2", 2, 1}},
 		{map[string]string{"SLURM_STEP_NUM_TASKS": "2"}, launcher.Place{"srun", "SLURM_STEP_NUM_TASKS=2", 2, -1}},
 		{map[string]string{"WORLD_SIZE": "2", "RANK": "2"}, launcher.Place{"a launcher", "WORLD_SIZE=2", 2, -1}},
 		// What an allocation says is no step: the batch script itself runs once.
