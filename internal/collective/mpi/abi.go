@@ -1,3 +1,5 @@
+//go:build mpi && unix
+
 package mpi
 
 import "fmt"

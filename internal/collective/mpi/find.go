@@ -3,17 +3,14 @@ package mpi
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 )
 
-// finder looks for MPI libraries. Its zero value does in this process's environment.
+// finder looks for MPI libraries in an environment and a system.
 type finder struct {
 	getenv func(string) string
 	goos   string
 }
-
-func newFinder() finder { return finder{os.Getenv, runtime.GOOS} }
 
 // names are the files of MPI libraries, in the order in which they are tried: those of the launcher
 // that started this process first, for two MPI libraries do not find each other's processes.

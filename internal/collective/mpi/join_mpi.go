@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
-	"github.com/sparsebert/sparsebert-gpu/internal/collective"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
@@ -34,7 +34,7 @@ func Join(o Options) (*Comm, string, error) {
 	var l *library
 	err := c.run(o.Timeout+grace, func() error {
 		var err error
-		if l, err = load(o.Library, newFinder()); err != nil {
+		if l, err = load(o.Library, finder{os.Getenv, runtime.GOOS}); err != nil {
 			return err
 		}
 		rank, size, err := l.begin()
@@ -141,4 +141,29 @@ func Leave(code int) {
 	_ = c.run(grace, func() error { return l.abort(max(code, 1)) })
 }
 
-var _ collective.Communicator = (*Comm)(nil)
+// awaitAll waits until every other rank has left or failed, at most so long, and says whether all
+// have left in order.
+func (g *group) awaitAll(limit time.Duration) bool {
+	for begin := time.Now(); ; time.Sleep(time.Millisecond) {
+		gone, inOrder := 1, true
+		for i := range g.peers {
+			if err := g.peers[i].gone; i != g.rank && err != nil {
+				gone++
+				_, bad := err.(told)
+				inOrder = inOrder && !bad
+			}
+		}
+		if gone == g.size || time.Since(begin) > limit {
+			return gone == g.size && inOrder
+		}
+		var err error
+		if g.slots, err = g.port.done(g.slots[:0]); err != nil {
+			return false
+		}
+		for _, slot := range g.slots {
+			if slot%slotsEach == headIn {
+				g.departed(slot / slotsEach)
+			}
+		}
+	}
+}

@@ -66,33 +66,6 @@ func (g *group) tell(h head) {
 	}
 }
 
-// awaitAll waits until every other rank has left or failed, at most so long, and says whether all
-// have left in order.
-func (g *group) awaitAll(limit time.Duration) bool {
-	for begin := time.Now(); ; time.Sleep(time.Millisecond) {
-		gone, inOrder := 1, true
-		for i := range g.peers {
-			if err := g.peers[i].gone; i != g.rank && err != nil {
-				gone++
-				_, bad := err.(told)
-				inOrder = inOrder && !bad
-			}
-		}
-		if gone == g.size || time.Since(begin) > limit {
-			return gone == g.size && inOrder
-		}
-		var err error
-		if g.slots, err = g.port.done(g.slots[:0]); err != nil {
-			return false
-		}
-		for _, slot := range g.slots {
-			if slot%slotsEach == headIn {
-				g.departed(slot / slotsEach)
-			}
-		}
-	}
-}
-
 // departed takes note of a head that came while this rank leaves. One of an operation is from a rank
 // that will learn that this one has left.
 func (g *group) departed(i int) {

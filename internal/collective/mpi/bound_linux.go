@@ -1,20 +1,10 @@
 package mpi
 
 import (
-	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
-
-// cores names those that this process may run on, as far as the system says.
-func cores() string {
-	var set unix.CPUSet
-	if unix.SchedGetaffinity(0, &set) != nil {
-		return ""
-	}
-	return fmt.Sprint(set)
-}
 
 // bound returns how many cores this process may run on, and how many the process that started it:
 // of a launcher, all that the job has on this machine. They are 0 where the system does not say.
