@@ -48,14 +48,10 @@ func (c operation) attention(a backend.Attn, d backend.Dropout, lse, lengths bac
 	return op, a.Batch * a.Heads * a.Seq * a.Head
 }
 
-// onTensorCores returns the launch of a kernel that has so many tiles, and other
-// bytes, in shared memory.
-func (op *attention) onTensorCores(tiles, other int) config {
+// onTensorCores returns the launch of a kernel that has so many bytes in shared memory.
+func (op *attention) onTensorCores(shared int) config {
 	const rows = launch.AttentionTile
-	return config{
-		grid: Dim3{X: int(op.count) * ((int(op.seq) + rows - 1) / rows)}, block: Dim3{X: attnThreads},
-		shared: tiles*rows*(2*op.width+16) + other,
-	}
+	return config{grid: Dim3{X: int(op.count) * ((int(op.seq) + rows - 1) / rows)}, block: Dim3{X: attnThreads}, shared: shared}
 }
 
 // plain returns the launch of a kernel without tensor cores.
@@ -84,7 +80,7 @@ func (b *device) Attention(ctx, lse, q, k, v, lengths backend.Buffer, a backend.
 	if op.width > 64 {
 		forward = b.k.attentionD128
 	}
-	forward(op.onTensorCores(4, 0), attentionD128Args{
+	forward(op.onTensorCores(launch.AttentionShared(op.width, 4, 0)), attentionD128Args{
 		ctx: bf16Of(cs), lse: op.lse, kept: kept, q: bf16Of(qs), k: bf16Of(ks), v: bf16Of(vs), lengths: op.lengths, status: op.status,
 		step: op.step, seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, site: int32(d.Site),
 	})
@@ -134,16 +130,16 @@ func (b *device) AttentionGrad(dq, dk, dv, dctx, q, k, v, ctx, lse, lengths back
 		if op.width > 64 {
 			dqKernel, dkvKernel = b.k.attentionDqD128, b.k.attentionDkvD128
 		}
-		dqKernel(op.onTensorCores(4, 0), attentionDqD128Args{
+		dqKernel(op.onTensorCores(launch.AttentionShared(op.width, 4, 0)), attentionDqD128Args{
 			dq: bf16Of(dqs), delta: delta, dctx: bf16Of(ds), q: bf16Of(qs), k: bf16Of(ks), v: bf16Of(vs), ctx: bf16Of(cs),
 			lse: op.lse, kept: kept, lengths: op.lengths, status: op.status, step: op.step,
 			seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate,
 		})
-		// Beside the tiles: lse and delta of two stages.
-		dkvKernel(op.onTensorCores(6, 4*4*launch.AttentionTile), attentionDkvD128Args{
+		stages, shared := launch.KeyGradients(b.traits(), op.width)
+		dkvKernel(op.onTensorCores(shared), attentionDkvD128Args{
 			dk: bf16Of(dks), dv: bf16Of(dvs), dctx: bf16Of(ds), q: bf16Of(qs), k: bf16Of(ks), v: bf16Of(vs),
 			lse: op.lse, delta: delta, kept: kept, lengths: op.lengths, status: op.status, step: op.step,
-			seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate,
+			seq: op.seq, heads: op.heads, head: op.head, scale: op.scale, rate: op.rate, stages: int32(stages),
 		})
 	}
 }

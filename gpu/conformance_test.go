@@ -25,6 +25,17 @@ func TestConformance(t *testing.T) {
 			backendtest.Run(t, open(act, 132), backendtest.Options{})
 		})
 	}
+	// Compute capabilities 8.6, 8.9 and 12.0 have 99 KiB of shared memory for a thread block.
+	t.Run("little shared memory", func(t *testing.T) {
+		little := func(t *testing.T) backend.Backend {
+			b, err := gpu.New(simulated(t, simdriver.Options{SharedBytes: 99 << 10, SharedPerSM: 100 << 10}), gpu.Options{Activation: backend.BF16})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		backendtest.Run(t, little, backendtest.Options{Ops: []string{"Attention", "AttentionGrad", "Kept"}})
+	})
 	// A device with few multiprocessors gets its launches cut differently.
 	t.Run("few multiprocessors", func(t *testing.T) {
 		backendtest.Run(t, open(backend.BF16, 3), backendtest.Options{Ops: []string{"DSD", "DDS", "SDD", "SharedInput"}})

@@ -35,8 +35,8 @@ var kernelParams = map[string][]kernelParam{
 	"add_rows_f32":             {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
 	"attention_d128":           {{"ctx", 8}, {"lse", 8}, {"kept", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
 	"attention_d64":            {{"ctx", 8}, {"lse", 8}, {"kept", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
-	"attention_dkv_d128":       {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
-	"attention_dkv_d64":        {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
+	"attention_dkv_d128":       {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"stages", 4}},
+	"attention_dkv_d64":        {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"stages", 4}},
 	"attention_dkv_plain_bf16": {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
 	"attention_dkv_plain_f32":  {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"count", 4}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
 	"attention_dq_d128":        {{"dq", 8}, {"delta", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"ctx", 8}, {"lse", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}},
@@ -391,6 +391,7 @@ type attentionDkvD128Args struct {
 	step                  ptrStepScalars
 	seq, heads, head      int32
 	scale, rate           float32
+	stages                int32
 }
 
 func (attentionDkvD128Args) fits(kernel string) bool {
@@ -402,7 +403,7 @@ func (attentionDkvD128Args) fits(kernel string) bool {
 }
 
 func (a attentionDkvD128Args) encode() []uint64 {
-	return []uint64{uint64(a.dk), uint64(a.dv), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lse), uint64(a.delta), uint64(a.kept), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate))}
+	return []uint64{uint64(a.dk), uint64(a.dv), uint64(a.dctx), uint64(a.q), uint64(a.k), uint64(a.v), uint64(a.lse), uint64(a.delta), uint64(a.kept), uint64(a.lengths), uint64(a.status), uint64(a.step), uint64(uint32(a.seq)), uint64(uint32(a.heads)), uint64(uint32(a.head)), uint64(math.Float32bits(a.scale)), uint64(math.Float32bits(a.rate)), uint64(uint32(a.stages))}
 }
 
 // attentionDkvPlainArgs are the parameters of attention_dkv_plain_bf16, attention_dkv_plain_f32.

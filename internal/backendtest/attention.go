@@ -30,6 +30,7 @@ func attnCases() []attnCase {
 		{Attn: backend.Attn{Batch: 1, Seq: 65, Heads: 2, Head: 64}, lengths: []int32{64}},
 		{Attn: backend.Attn{Batch: 1, Seq: 130, Heads: 1, Head: 16}, lengths: []int32{129}},
 		{Attn: backend.Attn{Batch: 2, Seq: 68, Heads: 1, Head: 64}, lengths: []int32{68, 37}},
+		{Attn: backend.Attn{Batch: 2, Seq: 128, Heads: 1, Head: 64}, lengths: []int32{128, 70}},
 		{Attn: backend.Attn{Batch: 1, Seq: 36, Heads: 2, Head: 72}, lengths: []int32{36}},
 		{Attn: backend.Attn{Batch: 1, Seq: 66, Heads: 1, Head: 128}, lengths: []int32{65}},
 		{Attn: backend.Attn{Batch: 2, Seq: 6, Heads: 1, Head: 131}, lengths: []int32{0, 5}},

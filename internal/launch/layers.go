@@ -22,6 +22,21 @@ func WholeAttention(d Device, seq, head int) bool {
 	return seq <= WholeRows && head%8 == 0 && head <= 64 && WholeShared(64) <= d.SharedBytes
 }
 
+// AttentionShared is the bytes of dynamic shared memory of so many tiles of
+// attention_mma.cuh, for head sizes up to width, and of other things.
+func AttentionShared(width, tiles, other int) int { return tiles*AttentionTile*(2*width+16) + other }
+
+// KeyGradients is how many stages of queries the kernel of dk and dv has on a device,
+// for head sizes up to width, and its dynamic shared memory: k and v, then q and dctx a
+// stage; lse and delta of two stages.
+func KeyGradients(d Device, width int) (stages, shared int) {
+	const numbers = 2 * 2 * 4 * AttentionTile
+	if shared = AttentionShared(width, 6, numbers); shared <= d.SharedBytes {
+		return 2, shared
+	}
+	return 1, AttentionShared(width, 4, numbers)
+}
+
 // NormInRegisters says that a row of h stays in registers, and gamma and beta in shared
 // memory, with bfloat16: norm_rows.cuh.
 func NormInRegisters(h int) bool { return h%8 == 0 && h <= 1024 }

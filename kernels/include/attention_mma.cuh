@@ -8,8 +8,8 @@
 // partners at a time pass through shared memory, two stages deep. A row of a
 // tile takes 2D + 16 bytes: eight rows start in different banks.
 //
-//   launch: grid count ceil(seq / 64), block 128, dynamic shared memory 4 tiles
-//   forward and for dq, 6 tiles and 1 KiB for dk and dv; a tile is 64 (2D + 16) bytes.
+//   launch: grid count ceil(seq / 64), block 128, dynamic shared memory 4 tiles forward and for dq,
+//   2 and 2 a stage, and 1 KiB, for dk and dv; a tile is 64 (2D + 16) bytes.
 #pragma once
 #include "attention_kept.cuh"
 #include "mma.cuh"

@@ -104,11 +104,12 @@ __device__ inline void attn_weights(float (&s)[4], float (&dp)[4], float2 shift,
   }
 }
 
-// attention_dkv_mma: dk and dv (=).
+// attention_dkv_mma: dk and dv (=). With one stage instead of two the copy of the
+// next queries begins when these are done: for devices whose shared memory is short.
 template <int D>
 __device__ inline void attention_dkv_mma(bf16 *dk, bf16 *dv, const bf16 *dctx, const bf16 *q, const bf16 *k, const bf16 *v, const float *lse,
                                          const float *delta, const unsigned *kept, const int *lengths, unsigned long long *slot,
-                                         const Heads &h, float scale, const Keep &keep) {
+                                         const Heads &h, float scale, const Keep &keep, int stages) {
   extern __shared__ __align__(16) char shared[];
   constexpr int bytes = AttnTile<D>::bytes, steps = AttnTile<D>::steps;
   constexpr int octets = D > 64 ? 2 : 4; // of 8 queries at a time, as registers allow
@@ -120,8 +121,8 @@ __device__ inline void attention_dkv_mma(bf16 *dk, bf16 *dv, const bf16 *dctx, c
   attn_clear(sumk);
   attn_clear(sumv);
   if (block < keys) {
-    unsigned tiles = shared_address(shared); // k, v, then q, dctx, q, dctx
-    float *numbers = reinterpret_cast<float *>(shared + 6 * bytes); // of each stage: lse log2(e) and delta of 64 queries
+    unsigned tiles = shared_address(shared); // k, v, then q, dctx of each stage
+    float *numbers = reinterpret_cast<float *>(shared + (2 + 2 * stages) * bytes); // twice: lse log2(e) and delta of 64 queries
     // One thread in two reads the lse of a query, the other one its delta.
     auto number = [&](int query) {
       const float *from = threadIdx.x < attn_rows ? lse : delta;
@@ -139,12 +140,19 @@ __device__ inline void attention_dkv_mma(bf16 *dk, bf16 *dv, const bf16 *dctx, c
     unsigned left = attn_along<D>(tiles, inside), across = attn_across<D>(tiles + 2 * bytes, 0), along = attn_along<D>(tiles + 2 * bytes, 0);
     for (int base = 0; base < h.seq; base += attn_rows) {
       int turn = base / attn_rows % 2;
-      unsigned stage = 2 * turn * bytes;
-      attn_next(base + attn_rows < h.seq, [&] {
-        unsigned other = tiles + (4 - 2 * turn) * bytes;
-        attn_load<D>(other, q + first, h, base + attn_rows, h.seq);
-        attn_load<D>(other + bytes, dctx + first, h, base + attn_rows, h.seq);
-      });
+      unsigned stage = stages == 2 ? 2 * turn * bytes : 0;
+      int coming = stages == 2 ? base + attn_rows : base;
+      if (coming > 0 && coming < h.seq) {
+        unsigned other = tiles + (stages == 2 ? 4 - 2 * turn : 2) * bytes;
+        attn_load<D>(other, q + first, h, coming, h.seq);
+        attn_load<D>(other + bytes, dctx + first, h, coming, h.seq);
+      }
+      copy_commit();
+      if (stages == 2)
+        copy_wait<1>();
+      else
+        copy_wait<0>();
+      __syncthreads();
       float next = number(base + attn_rows + threadIdx.x % attn_rows);
       if (row < keys) {
         unsigned mine[2] = {bits(base + lane), bits(base + 32 + lane)};
