@@ -8,6 +8,7 @@
 #     SIGTERM and gone on with, and one in two shards
 #   - the checkpoint of a run that goes back into the queue at the signal before its time limit
 #     (examples/slurm/pretrain.sh)
+#   - the checkpoint of a run of four tasks, by Open MPI over PMIx, that is requeued by SIGUSR1
 # It takes some minutes and root, who may start jobs. The machine's own Slurm, if it has one, is left alone. Where systemd
 # runs, the packages start services of their own: use a container.
 set -euo pipefail
@@ -22,12 +23,18 @@ cannot() {
   exit 0
 }
 required=${1:-}
-for tool in munged slurmctld slurmd srun; do
-  if command -v "$tool" >/dev/null; then continue; fi
-  if ! can_install; then cannot "found no $tool and no way to install it, expected root and apt-get: not tried"; fi
-  DEBIAN_FRONTEND=noninteractive apt_install slurm-wlm munge
-  break
-done
+missing() {
+  local tool
+  for tool in munged slurmctld slurmd srun mpirun.openmpi; do
+    if ! command -v "$tool" >/dev/null; then echo "$tool"; fi
+  done
+  # Slurm's plugin for PMIx loads the library by a name that only the development package has.
+  if [ -z "$(find /usr/lib -name libpmix.so -path '*/pmix2/*' -print -quit)" ]; then echo libpmix.so; fi
+}
+if [ -n "$(missing)" ]; then
+  if ! can_install; then cannot "found no $(missing | head -n 1) and no way to install it, expected root and apt-get: not tried"; fi
+  DEBIAN_FRONTEND=noninteractive apt_install slurm-wlm munge openmpi-bin libpmix-dev
+fi
 if [ "$(id -u)" != 0 ]; then cannot "found user $(id -un), expected root, who may start jobs: not tried"; fi
 
 top=$(mktemp -d)
@@ -98,6 +105,7 @@ SlurmdPort=$second
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 SlurmUser=root
 AuthType=auth/munge
+# A job that goes back into the queue waits until its credentials are no longer valid.
 AuthInfo=socket=$top/munge.socket,cred_expire=5
 StateSaveLocation=$top/state
 SlurmdSpoolDir=$top/spool
@@ -129,6 +137,7 @@ until_so 60 idle
 echo "slurm: $(sinfo --version), one node of 4 processors"
 
 CGO_ENABLED=0 go build -o "$top/bin/sparsebert-gpu" ./cmd/sparsebert-gpu
+CGO_ENABLED=0 go build -tags mpi -o "$top/bin/sparsebert-gpu-mpi" ./cmd/sparsebert-gpu
 export PATH="$top/bin:$PATH" GOMAXPROCS=1
 program=$top/bin/sparsebert-gpu
 path=(--device cpu --threads 1)
@@ -177,38 +186,65 @@ fi
 "$program" sweep "${long[@]}" >>"$top/sweep.out" 2>&1
 same "$top/long/results.jsonl" "$top/long-alone/results.jsonl" "a sweep of jobs, stopped by SIGTERM and gone on with"
 
-# A run that is requeued. It takes a minute, so that the signal before its limit falls into it: Slurm sends that 20 seconds
-# after the start, or earlier.
+# train FOLDER STEPS FLAGS... trains without Slurm.
 train() {
   local folder=$1 steps=$2
-  "$program" train --output-dir "$folder" --max-steps "$steps" "${flags[@]}" >>"$top/train.out" 2>&1
+  shift 2
+  "$program" train --output-dir "$folder" --max-steps "$steps" "${flags[@]}" "$@" >>"$top/train.out" 2>&1
 }
-flags=(--layers 2 --hidden 64 --heads 2 --ffn 128 --seq-len 64 --batch-size 8 --block-size 8 --sparsity 0.75
+flags=(--layers 2 --hidden 64 --heads 2 --ffn 128 --seq-len 64 --block-size 8 --sparsity 0.75
   --updates 20 --save-steps -1 --logging-steps 10 --final-eval-batches 4 --quiet "${path[@]}")
-began=$(date +%s%N)
-train "$top/measured" 500
-steps=$((500 * 60000000000 / ($(date +%s%N) - began)))
-train "$top/uninterrupted" "$steps"
-job=$(sbatch --parsable --cpus-per-task=1 --time=2 --signal=USR1@100 --output="$top/pretrain.out" \
-  examples/slurm/pretrain.sh "$top/requeued" --max-steps "$steps" "${flags[@]}")
+
+# submit FOLDER STEPS WORDS_OF_SBATCH... -- FLAGS... leaves its number in $job, and what it prints in FOLDER.out.
+submit() {
+  local folder=$1 steps=$2 words=()
+  shift 2
+  while [ "$1" != -- ]; do words+=("$1"); shift; done
+  shift
+  job=$(sbatch --parsable --cpus-per-task=1 --output="$folder.out" "${words[@]}" \
+    examples/slurm/pretrain.sh "$folder" --max-steps "$steps" "${flags[@]}" "$@")
+}
+
 # shellcheck disable=SC2329 # until_so calls it
 ended() {
   local state
   state=$(squeue -h -j "$job" -o %T 2>/dev/null || true)
-  if [ "$state" = PENDING ]; then scontrol update jobid="$job" starttime=now 2>/dev/null || true; fi # not in some minutes
   [ -z "$state" ] || [ "$state" = COMPLETED ] || [ "$state" = FAILED ]
 }
-until_so 900 ended
-weights() { (cd "$1/checkpoints/step-$steps" && sha256sum model.safetensors optimizer.safetensors); }
-tries=$(scontrol show job "$job" | sed -nE 's/.*Restarts=([0-9]+).*/\1/p')
-at=$(sed -nE 's/.*stopped after step ([0-9]+), saved.*/\1/p' "$top/pretrain.out" | tr '\n' ' ')
-if [ "${tries:-0}" -lt 1 ] || [ -z "$at" ]; then
-  echo "slurm.sh: found a run that came to its end before the signal, expected one that is requeued" >&2
-  exit 1
-fi
-if [ "$(weights "$top/requeued")" != "$(weights "$top/uninterrupted")" ]; then
-  echo "slurm.sh: found another checkpoint after stops at steps $at, expected that of the uninterrupted run" >&2
-  exit 1
-fi
-echo "slurm: a run of $steps steps, requeued after steps ${at}by the signal before its limit:" \
-  "$(weights "$top/requeued" | cut -c1-16 | tr '\n' ' ')the same as uninterrupted"
+weights() { (cd "$1/checkpoints/step-$2" && sha256sum model.safetensors optimizer.safetensors); }
+
+# requeued FOLDER STEPS UNINTERRUPTED WHAT waits for a job, and compares it with a run without Slurm.
+requeued() {
+  local at
+  until_so 900 ended
+  at=$(sed -nE 's/.*stopped after step ([0-9]+), saved.*/\1/p' "$1.out" | uniq | tr '\n' ' ')
+  if ! scontrol show job "$job" | grep -q ' Restarts=[1-9]' || [ -z "$at" ]; then
+    echo "slurm.sh: found $4 that came to its end before the signal, expected one that is requeued" >&2
+    return 1
+  fi
+  if [ "$(weights "$1" "$2")" != "$(weights "$3" "$2")" ]; then
+    echo "slurm.sh: found another checkpoint of $4 after stops at steps $at, expected that of the uninterrupted run" >&2
+    return 1
+  fi
+  echo "slurm: $4 of $2 steps, requeued after step ${at% }:" \
+    "$(weights "$1" "$2" | cut -c1-16 | tr '\n' ' ')as uninterrupted without Slurm"
+}
+
+# Four tasks, which are told to end as scancel tells them.
+four=(--replicas 4 --gradient-accumulation-steps 4 --batch-size 2)
+train "$top/four-alone" 400 "${four[@]}"
+export SLURM_MPI_TYPE=pmix
+submit "$top/four" 400 --ntasks=4 --time=20 -- "${four[@]}"
+until_so 120 test -s "$top/four/metrics.jsonl"
+scancel --signal=USR1 "$job"
+requeued "$top/four" 400 "$top/four-alone" "a run of four tasks"
+unset SLURM_MPI_TYPE
+
+# A run that is requeued at the signal before its limit. It takes a minute, so that the signal falls into it: Slurm sends
+# that 20 seconds after the start, or earlier.
+began=$(date +%s%N)
+train "$top/measured" 500 --batch-size 8
+steps=$((500 * 60000000000 / ($(date +%s%N) - began)))
+train "$top/uninterrupted" "$steps" --batch-size 8
+submit "$top/limited" "$steps" --time=2 --signal=USR1@100 -- --batch-size 8
+requeued "$top/limited" "$steps" "$top/uninterrupted" "a run with a time limit"

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/cost"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
+	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
@@ -15,10 +18,15 @@ func flopsCommand() *cli.Command {
 		Usage: "count parameters, FLOPs and memory of a configuration, part by part",
 		Description: "Takes the flags of train that say what is computed. The vocabulary has BERT's size unless\n" +
 			"--vocab-size says otherwise.",
-		Flags:  append(configFlags(flopsDefaults(), settings.Of(settings.Flops)), jsonFlag()),
+		Flags:  append(configFlags(flopsDefaults(), settings.Of(settings.Flops)), processesFlag, jsonFlag()),
 		Action: flopsAction,
 	}
 }
+
+// maxProcesses is the largest number of processes that a run may have: its replicas' bound.
+const maxProcesses = 32768
+
+var processesFlag = &cli.IntFlag{Name: "processes", Usage: "also count the bytes that each of so many processes sends in a step"}
 
 // bertVocab is the size of the vocabulary that BERT was published with.
 const bertVocab = 30522
@@ -39,8 +47,25 @@ func flopsAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		return commandline.WriteJSON(c.App.Writer, estimate)
+	var traffic *cost.Traffic
+	if c.IsSet("processes") {
+		if err := commandline.RequireRange(c, 2, maxProcesses, "processes"); err != nil {
+			return err
+		}
+		sent := cost.TrafficOf(estimate, c.Int("processes"))
+		traffic = &sent
 	}
-	return cost.Write(c.App.Writer, estimate)
+	if c.Bool("json") {
+		return commandline.WriteJSON(c.App.Writer, struct {
+			model.CostEstimate
+			Traffic *cost.Traffic `json:"traffic,omitempty"`
+		}{estimate, traffic})
+	}
+	if err := cost.Write(c.App.Writer, estimate); err != nil || traffic == nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(c.App.Writer); err != nil {
+		return err
+	}
+	return cost.WriteTraffic(c.App.Writer, *traffic)
 }
