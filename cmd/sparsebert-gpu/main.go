@@ -35,7 +35,7 @@ func main() {
 	stderr := &progress.Screen{File: os.Stderr}
 	ctx, stop := exit.OnSignal(context.Background(), func(signal string) {
 		stderr.Stopping(signal)
-		tellWaiting(stderr)
+		tellWaiting(signal, stderr)
 	}, stderr.Lost)
 	defer stop()
 	defer clock.Watch()()

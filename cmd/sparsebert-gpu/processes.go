@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -64,7 +65,7 @@ func build() string {
 }
 
 // joined is this process's part in a run of several; nil: it is alone.
-var joined *mpi.Comm
+var joined atomic.Pointer[mpi.Comm]
 
 // threads are those of a device where their number is not given and the process has joined others.
 var threads int
@@ -92,7 +93,7 @@ func join(c *cli.Context, config train.Config, log zerolog.Logger) (*mpi.Comm, e
 			log.Warn().Msgf("the launcher leaves %d of the %d cores of this machine to no process; mpirun --bind-to none gives all to all", unused, of)
 		}
 	}
-	joined = comm
+	joined.Store(comm)
 	// Processes that have the same cores share them. What is sent during a backward pass is moved by a
 	// thread of its own, which must not wait for one that computes.
 	cores := runtime.GOMAXPROCS(0)
@@ -118,10 +119,11 @@ func ownCores(open train.Opener) train.Opener {
 
 // withRank is an error told with the rank of the process, where there are several.
 func withRank(err error) error {
-	if _, ok := errors.AsType[*collective.Error](err); ok || joined == nil || strings.HasPrefix(err.Error(), "rank ") {
+	comm := joined.Load()
+	if _, ok := errors.AsType[*collective.Error](err); ok || comm == nil || strings.HasPrefix(err.Error(), "rank ") {
 		return err
 	}
-	return fmt.Errorf("rank %d: %w", joined.Rank(), err)
+	return fmt.Errorf("rank %d: %w", comm.Rank(), err)
 }
 
 // quietError is an error that another process tells of.
@@ -132,16 +134,26 @@ func (e quietError) Unwrap() error { return e.error }
 // notScreen hides that w is a terminal: only one process of a run draws a bar.
 type notScreen struct{ io.Writer }
 
-// tellWaiting tells on w what an operation between the processes waits for, if it does a moment after
-// a signal: the launcher that ends the others since one has died may give no more time.
-func tellWaiting(w io.Writer) {
-	time.AfterFunc(300*time.Millisecond, func() {
-		if comm := joined; comm != nil {
+// tellWaiting tells on w what an operation between the processes waits for, if it does so in the
+// second after SIGTERM: by this signal launchers end the others when one has died, and they give no
+// more time.
+func tellWaiting(signal string, w io.Writer) {
+	if signal != "SIGTERM" {
+		return
+	}
+	go func() {
+		for range 20 {
+			time.Sleep(50 * time.Millisecond)
+			comm := joined.Load()
+			if comm == nil {
+				return
+			}
 			if text := comm.Waiting(); text != "" {
 				fmt.Fprintf(w, "sparsebert-gpu: rank %d: %s\n", comm.Rank(), text)
+				return
 			}
 		}
-	})
+	}()
 }
 
 // trainBeside takes part in a run as another rank than 0: it tells warnings only, and errors that
