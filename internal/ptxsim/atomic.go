@@ -175,7 +175,7 @@ func (w *warp) atomic(lane int, sp space, addr uint64, t typ, reads bool, f func
 	old = load(data, t.bytes())
 	if w.fetched = 0; !written(state) {
 		w.meetUndefined()
-		w.fetched = unwrittenBits(state)
+		w.fetched = w.undefinedIn(state)
 	}
 	store(data, t.bytes(), f(old))
 	markWritten(state)

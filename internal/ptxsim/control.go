@@ -179,5 +179,10 @@ func (w *warp) copyLocal(m uint32, from, to, n int) {
 		base := bits.TrailingZeros32(m) * w.prog.localSize
 		copy(w.local[base+to:base+to+n], w.local[base+from:])
 		copy(w.state[base+to:base+to+n], w.state[base+from:])
+		for i := range n {
+			if s := &w.state[base+from+i]; *s&statePartial != 0 {
+				w.blk.launch.partial.put(w.state[base+to+i:base+to+i+1], uint64(w.blk.launch.partial.get(s)))
+			}
+		}
 	}
 }

@@ -34,7 +34,8 @@ type launchState struct {
 	ctx         context.Context
 	workspace   Ptr                    // of a kernel that synchronizes its grid
 	objects     map[uint64]*syncObject // in global memory, by address; nil if nothing needs them
-	races       *blockRaces            // nil if races between blocks are not looked for
+	partial     partialBytes
+	races       *blockRaces // nil if races between blocks are not looked for
 
 	timing       *Timing // nil without Options.Latencies, and so is touched
 	touched      *touched

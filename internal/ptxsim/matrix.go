@@ -53,7 +53,7 @@ func buildLdmatrix(x *building) exec {
 				if !written(state) {
 					met, from = true, origin{pc: w.pc - 1, space: got, addr: addr + uint64(firstUnwritten(state))}
 					for c := range 8 {
-						missing[i][r][c] = unwrittenBits(state[2*c : 2*c+2])
+						missing[i][r][c] = w.undefinedIn(state[2*c : 2*c+2])
 					}
 				}
 			}

@@ -27,6 +27,7 @@ const (
 	stateWritten = 1 << iota // has a value
 	stateValid               // belongs to a variable
 	statePending             // a cp.async has not been waited for
+	statePartial             // not written, but some of its bits are defined: see partialBytes
 )
 
 // variable is a place of shared or local memory.

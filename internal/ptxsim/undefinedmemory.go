@@ -1,6 +1,9 @@
 package ptxsim
 
-import "math/bits"
+import (
+	"math/bits"
+	"sync"
+)
 
 // Undefined values between registers and memory.
 
@@ -10,7 +13,7 @@ func (w *warp) loadUndefined(lane int, dst []int, state []byte, t typ, extend []
 	u, size := w.meetUndefined(), t.bytes()
 	from.addr += uint64(firstUnwritten(state))
 	for i, d := range dst {
-		b := unwrittenBits(state[i*size : (i+1)*size])
+		b := w.undefinedIn(state[i*size : (i+1)*size])
 		if t.signed() {
 			b = uint64(sext(b, t.bits))
 		}
@@ -18,22 +21,12 @@ func (w *warp) loadUndefined(lane int, dst []int, state []byte, t typ, extend []
 	}
 }
 
-// unwrittenBits has the bits set of the bytes that are not written.
-func unwrittenBits(state []byte) (b uint64) {
-	for i, s := range state {
-		if s&stateWritten == 0 {
-			b |= 0xFF << (8 * i)
-		}
-	}
-	return b
-}
-
 // setWritten says which of up to 16 bytes of memory have been written with something defined, after a write of
 // all: not those of m.
 func setWritten(state []byte, m uint16) {
 	markWritten(state)
 	for ; m != 0; m &= m - 1 {
-		state[bits.TrailingZeros16(m)] &^= stateWritten
+		state[bits.TrailingZeros16(m)] &^= stateWritten | statePartial
 	}
 }
 
@@ -76,6 +69,55 @@ func (w *warp) storeUndefined(lane int, src []int, state []byte, size int, sp sp
 		w.output(lane, state, m, computed, from, addr)
 	}
 	setWritten(state, m)
+	for i, r := range src {
+		w.blk.launch.partial.put(state[i*size:(i+1)*size], u.of(r, lane))
+	}
+}
+
+// partialBytes are the undefined bits of bytes of memory that have defined ones, too, by their states. Fields of
+// bits make such bytes. They are forgotten when the launch ends, or the byte is copied otherwise than through
+// registers: it is then undefined as a whole.
+type partialBytes struct {
+	mu   sync.Mutex
+	bits map[*byte]byte
+}
+
+// put notes the undefined bits b of bytes that have been written.
+func (p *partialBytes) put(state []byte, b uint64) {
+	for i := range state {
+		if v := byte(b >> (8 * i)); v != 0 && v != 0xFF {
+			p.mu.Lock()
+			if p.bits == nil {
+				p.bits = map[*byte]byte{}
+			}
+			p.bits[&state[i]] = v
+			p.mu.Unlock()
+			state[i] |= statePartial
+		}
+	}
+}
+
+// get returns the undefined bits of a byte that is not written.
+func (p *partialBytes) get(state *byte) byte {
+	if *state&statePartial == 0 {
+		return 0xFF
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if v, ok := p.bits[state]; ok {
+		return v
+	}
+	return 0xFF
+}
+
+// undefinedIn has the bits set of bytes of memory that are undefined.
+func (w *warp) undefinedIn(state []byte) (b uint64) {
+	for i := range state {
+		if state[i]&stateWritten == 0 {
+			b |= uint64(w.blk.launch.partial.get(&state[i])) << (8 * i)
+		}
+	}
+	return b
 }
 
 // output judges a store to global memory with these states, of which the bytes of m are undefined. It is a fault if

@@ -204,7 +204,7 @@ func (w *warp) element(s matrixSource, o, k int, from *origin, missing *uint32, 
 	if data == nil || !w.readsAsync(0, addr) {
 		return 0
 	}
-	if !written(state) && unwrittenBits(state)&s.care() != 0 {
+	if !written(state) && w.undefinedIn(state)&s.care() != 0 {
 		if *missing == 0 {
 			*from = origin{pc: w.pc - 1, space: spaceShared, addr: addr}
 		}
