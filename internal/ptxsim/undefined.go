@@ -12,7 +12,8 @@ import (
 // A warp keeps account of them only while it has some: from the first instruction that meets one on, it
 // executes one instruction after the other, and before each says which bits of the results are undefined
 // (undefinedRule), as Valgrind's Memcheck does (Seward and Nethercote, "Using Valgrind to detect undefined
-// value errors with bit-precision", 2005). In memory an undefined byte is one that is not written.
+// value errors with bit-precision", 2005). In memory an undefined byte is one that is not written; of those
+// with defined bits, too, partialBytes knows.
 
 // undefined is what a warp knows of its undefined values.
 type undefined struct {
