@@ -1,6 +1,7 @@
 package gpu_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
@@ -20,4 +21,22 @@ func TestRaces(t *testing.T) {
 		}
 		return b
 	}, backendtest.Options{Ops: []string{"SharedInput", "Attention", "AttentionGrad", "ZeroGrad", "GradNorm", "AdamW"}})
+}
+
+// TestOrder: no bit of a result depends on the order in which blocks and warps have their turns.
+func TestOrder(t *testing.T) {
+	open := func(seed uint64) func(t *testing.T) backend.Backend {
+		return func(t *testing.T) backend.Backend {
+			b, err := gpu.New(simdriver.New(simdriver.Options{Seed: seed}), gpu.Options{Activation: backend.BF16})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+	}
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprintf("seed %d", seed+1), func(t *testing.T) {
+			backendtest.Run(t, open(0), backendtest.Options{Other: open(seed + 1), OneIn: 40})
+		})
+	}
 }
