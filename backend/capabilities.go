@@ -18,6 +18,7 @@ type Capabilities struct {
 	Planner     Planner
 	Rows        RowAllocator
 	Restricter  Restricter
+	Sharder     Sharder
 	Clock       Clock
 	Profile     Profile
 	// Peak is the number of FLOPs a second of the device's data sheet, of dense products
@@ -140,6 +141,22 @@ type Restricter interface {
 	// the active blocks of t.
 	KeepOnly(p Param, t *sparse.Topology)
 }
+
+// Sharder keeps Adam's moments of a part of a parameter alone, where several processes
+// share the work of the optimizer.
+type Sharder interface {
+	// Shard makes p a parameter of which AdamW changes the elements [lo, hi) of the values
+	// alone, to the same bits as without. Both are multiples of ShardUnit, or the end. M
+	// and V become other buffers, of hi-lo elements, zeroed: the moments of these
+	// elements. Nothing else changes, but that an UpdateTopology whose criterion reads
+	// moments is an error then.
+	Shard(p Param, lo, hi int)
+}
+
+// ShardUnit is the number of elements in whose multiples a parameter is divided: whole
+// blocks of every size, and small enough that the parts of a large parameter are about
+// equal. A device computes the elements between two multiples whatever is beside them.
+const ShardUnit = 1 << 14
 
 // Clock times queued work on the device itself.
 type Clock interface {

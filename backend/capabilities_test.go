@@ -228,8 +228,8 @@ func TestCapabilities(t *testing.T) {
 		t.Errorf("found %+v, expected all but a Planner", all)
 	}
 	some := reference.New().Capabilities()
-	if some.Recorder != nil || some.SharedInput != nil || some.Restricter == nil || some.Valueless || some.Planner != nil || some.Rows != nil {
-		t.Errorf("found %+v, expected a Restricter alone", some)
+	if some.Recorder != nil || some.SharedInput != nil || some.Restricter == nil || some.Valueless || some.Planner != nil || some.Rows != nil || some.Sharder == nil || all.Sharder != nil {
+		t.Errorf("found %+v, expected a Restricter and a Sharder alone", some)
 	}
 }
 

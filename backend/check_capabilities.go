@@ -18,6 +18,9 @@ func (c *checked) Capabilities() Capabilities {
 	if have.Restricter != nil {
 		have.Restricter = c
 	}
+	if have.Sharder != nil {
+		have.Sharder = c
+	}
 	if have.Rows != nil {
 		have.Rows = c
 	}
@@ -138,5 +141,20 @@ func (c *checked) KeepOnly(p Param, t *sparse.Topology) {
 	a.restricted(p, t, false)
 	if a.ok {
 		c.optional.Restricter.KeepOnly(p, t)
+	}
+}
+
+func (c *checked) Shard(p Param, lo, hi int) {
+	a := c.begin("Shard")
+	a.param("p", p)
+	if !a.ok {
+		return
+	}
+	n := p.Values().Len()
+	if lo < 0 || hi < lo || hi > n || lo%ShardUnit != 0 && lo < n || hi%ShardUnit != 0 && hi < n {
+		a.fail("%s: found elements %d to %d, expected a part of %d in whole units of %d", p.Spec().Name, lo, hi, n, ShardUnit)
+	}
+	if a.ok {
+		c.optional.Sharder.Shard(p, lo, hi)
 	}
 }

@@ -32,7 +32,7 @@ type ParamSpec struct {
 }
 
 // Param is a trainable tensor on a device. Values, gradient and moments have
-// Out*In elements when dense and nnzb*B*B when block-sparse. Values, Grad, M and
+// Out*In elements when dense and nnzb*B*B when block-sparse; see Sharder for moments. Values, Grad, M and
 // V are float32 on every training backend. Parameters are compared with ==.
 type Param interface {
 	Spec() ParamSpec // Topology is nil here whatever the tensor is; see Backend.Topology

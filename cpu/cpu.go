@@ -98,7 +98,7 @@ func (b *device) Describe() string {
 
 // Capabilities are the optional ones that this device has.
 func (b *device) Capabilities() backend.Capabilities {
-	return backend.Capabilities{Restricter: b, Profile: b, Bits: "instructions " + b.k.Path.String()}
+	return backend.Capabilities{Restricter: b, Sharder: b, Profile: b, Bits: "instructions " + b.k.Path.String()}
 }
 
 // Activation returns backend.F32.

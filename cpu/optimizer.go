@@ -7,8 +7,9 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/cpu/internal/kernel"
 )
 
-// adamRange is the number of elements of an optimizer task, but for whole blocks.
-const adamRange = 1 << 14
+// adamRange is the number of elements of an optimizer task. What a task computes depends on
+// where it ends, in the last bits.
+const adamRange = backend.ShardUnit
 
 // paramRange is a range of a parameter's elements.
 type paramRange struct {
@@ -117,6 +118,9 @@ func (o *adamOp) task(w, i int) {
 		o.sums[i] = o.b.k.SumSq(q.grad.f[p.lo:p.hi])
 		return
 	}
+	if p.lo, p.hi = max(p.lo, q.own.lo), min(p.hi, q.own.hi); p.lo >= p.hi {
+		return
+	}
 	memo, a := &o.b.work[w].memo, &o.b.work[w].adam
 	*a = kernel.AdamStep{
 		G: o.factor, B1: o.config.Beta1, R1: 1 - o.config.Beta1, B2: o.config.Beta2, R2: 1 - o.config.Beta2,
@@ -129,11 +133,11 @@ func (o *adamOp) task(w, i int) {
 		o.correct(memo, a, o.step+1)
 		if q.restricted {
 			inside(q.trained, p.lo, p.hi, func(lo, hi int) {
-				o.b.k.Adam(q.values.f[lo:hi], q.grad.f[lo:hi], q.m.f[lo:hi], q.v.f[lo:hi], a)
+				o.adam(q, lo, hi, a)
 			})
 			return
 		}
-		o.b.k.Adam(q.values.f[p.lo:p.hi], q.grad.f[p.lo:p.hi], q.m.f[p.lo:p.hi], q.v.f[p.lo:p.hi], a)
+		o.adam(q, p.lo, p.hi, a)
 		return
 	}
 	// Neighboring slots of one age go together.
@@ -149,7 +153,7 @@ func (o *adamOp) task(w, i int) {
 			age -= int64(born[lo/size])
 		}
 		o.correct(memo, a, age)
-		o.b.k.Adam(q.values.f[lo:hi], q.grad.f[lo:hi], q.m.f[lo:hi], q.v.f[lo:hi], a)
+		o.adam(q, lo, hi, a)
 		lo = hi
 	}
 	if o.config.GroupLasso != 0 {
@@ -160,6 +164,12 @@ func (o *adamOp) task(w, i int) {
 			o.b.k.Axpy(block, -f, block)
 		}
 	}
+}
+
+// adam does the elements [lo, hi) of a parameter, all of one age.
+func (o *adamOp) adam(q *param, lo, hi int, a *kernel.AdamStep) {
+	m, v := q.moments(lo, hi)
+	o.b.k.Adam(q.values.f[lo:hi], q.grad.f[lo:hi], m, v, a)
 }
 
 // correct sets the bias corrections of an age.

@@ -19,6 +19,7 @@ type param struct {
 	scratch          sparse.Scratch
 	rowSegs, colSegs []kernel.Seg // B > 1: the blocks of each view as tile segments
 	rowIdx, colIdx   []int32      // B = 1: the inner index of each element of each view
+	own              span         // the elements of which there are moments
 	restricted       bool         // of a dense tensor only trained is trained
 	trained          []span       // element ranges, ascending and apart
 }
@@ -69,7 +70,36 @@ func (b *device) NewParam(spec backend.ParamSpec) backend.Param {
 	}{{"", &p.values}, {" gradient", &p.grad}, {" first moment", &p.m}, {" second moment", &p.v}} {
 		*x.dst = b.alloc(spec.Name+x.part, backend.F32, n)
 	}
+	p.own = span{0, n}
 	return p
+}
+
+// Shard implements backend.Sharder.
+func (b *device) Shard(p backend.Param, lo, hi int) {
+	q := p.(*param)
+	for _, x := range []**buffer{&q.m, &q.v} {
+		old := *x
+		b.mem -= int64(old.n) * int64(old.dtype.Size())
+		*x = b.alloc(old.name, old.dtype, hi-lo)
+	}
+	q.own = span{lo, hi}
+}
+
+// moments returns both moments of the elements [lo, hi), of which there are.
+func (p *param) moments(lo, hi int) (m, v []float32) {
+	lo, hi = lo-p.own.lo, hi-p.own.lo
+	return p.m.f[lo:hi], p.v.f[lo:hi]
+}
+
+// clearState sets the elements [lo, hi) of the values to zero, with the moments that there
+// are of them.
+func (p *param) clearState(lo, hi int) {
+	clear(p.values.f[lo:hi])
+	if lo, hi = max(lo, p.own.lo), min(hi, p.own.hi); lo < hi {
+		m, v := p.moments(lo, hi)
+		clear(m)
+		clear(v)
+	}
 }
 
 // index derives the products' lists from the two views.

@@ -64,9 +64,5 @@ func (b *device) Restrict(p backend.Param, t *sparse.Topology) {
 // KeepOnly implements backend.Restricter.
 func (b *device) KeepOnly(p backend.Param, t *sparse.Topology) {
 	q := p.(*param)
-	outside(spansOf(nil, t), 0, q.values.n, func(lo, hi int) {
-		clear(q.values.f[lo:hi])
-		clear(q.m.f[lo:hi])
-		clear(q.v.f[lo:hi])
-	})
+	outside(spansOf(nil, t), 0, q.values.n, q.clearState)
 }

@@ -54,10 +54,7 @@ func (o *topoOp) task(_, i int) {
 	}
 	size := q.topo.BlockSize()
 	for _, s := range change.Slots {
-		lo, hi := int(s)*size, (int(s)+1)*size
-		clear(q.values.f[lo:hi])
-		clear(q.m.f[lo:hi])
-		clear(q.v.f[lo:hi])
+		q.clearState(int(s)*size, (int(s)+1)*size)
 	}
 	clear(scores)
 	q.stats, q.updated = change.Stats, true

@@ -11,7 +11,7 @@ import (
 
 // normChunk is the number of consecutive gradients of a parameter whose squares are summed
 // together when there are replicas: whole blocks of every size.
-const normChunk = 4096
+const normChunk = backend.ShardUnit
 
 // bucket is a run of parameters, in table order, whose gradients are ready together in the
 // backward pass and are exchanged together: as one vector. Each rank has a slice of it, of
@@ -107,22 +107,30 @@ func (m *Model) write32(b *bucket, first, last int, of func(backend.Param) backe
 	})
 }
 
-// normOfReplicas completes the gradients on the device and returns their norm as the
-// device has it.
+// normOfReplicas completes the gradients on the device, those that it needs, and returns
+// their norm as the device has it.
 func (m *Model) normOfReplicas() (float64, error) {
 	p := m.replicas
 	sum, err := p.sumSquares()
 	if err != nil {
 		return 0, fmt.Errorf("gathering the gradient norm: %w", err)
 	}
+	norm := float32(math.Sqrt(sum))
+	finite := norm-norm == 0 // else the step looks for the gradient that is not
+	first, last := 0, p.group.Size()
+	if m.sharded && finite && !m.allGrads {
+		first = p.group.Rank()
+		last = first + 1
+	}
 	for i := range p.buckets {
 		b := &p.buckets[i]
-		if err := p.sum.Gather(b.vector, b.bounds); err != nil {
-			return 0, fmt.Errorf("gathering the gradients: %w", err)
+		if last-first == p.group.Size() {
+			if err := p.sum.Gather(b.vector, b.bounds); err != nil {
+				return 0, fmt.Errorf("gathering the gradients: %w", err)
+			}
 		}
-		m.write32(b, 0, p.group.Size(), backend.Param.Grad)
+		m.write32(b, first, last, backend.Param.Grad)
 	}
-	norm := float32(math.Sqrt(sum))
 	m.b.WriteFloats(m.act.gradNorm, 0, []float32{norm})
 	return float64(norm), nil
 }

@@ -93,7 +93,7 @@ func TestTraffic(t *testing.T) {
 		for _, growth := range []sparse.Growth{sparse.GrowRandom, sparse.GrowGradient} {
 			inGroup(t, w, func(b backend.Backend, group model.Communicator) error {
 				c := smallConfig(model.Dynamic, 4)
-				c.Growth, c.VocabSize = growth, 1000 // several chunks in a table
+				c.Growth, c.VocabSize = growth, 3000 // several chunks in a table
 				counter := &collective.Counter{Communicator: group}
 				o := smallOptions
 				o.Replicas, o.Group = 4, counter

@@ -45,7 +45,7 @@ func memoryParts(c Config, table []Tensor, o Options, s Storage) []MemoryPart {
 	parts := []MemoryPart{
 		{Name: "weights", Bytes: values},
 		{Name: "gradients", Bytes: values},
-		{Name: "adam moments", Bytes: 2 * values},
+		{Name: "adam moments", Bytes: 2 * values / int64(o.shards())},
 		{Name: "topology", Bytes: topology},
 		{Name: "growth scores", Bytes: scores},
 	}

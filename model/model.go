@@ -35,6 +35,10 @@ type Options struct {
 	// their results are those of the whole step, the same in all processes. A model does
 	// not close the group.
 	Group Communicator
+	// WholeMoments: every process of the group keeps Adam's moments of all parameters, for
+	// topology updates whose criterion reads them. Else each keeps a part, where the
+	// device can (backend.Sharder); see Model.OwnMoments.
+	WholeMoments bool
 }
 
 // validate checks o for a model of configuration c.
@@ -75,6 +79,9 @@ type Model struct {
 	act      *activations
 
 	replicas *replicas // nil: one
+	sharded  bool      // this process has a part of the moments alone
+	// allGrads: the sum of the gradients is wanted on the device whole.
+	allGrads bool
 	// finished is told of each bucket whose gradients are complete; nil: nobody is.
 	finished func(layer int)
 
@@ -116,6 +123,7 @@ func newModel(b backend.Backend, c Config, o Options, plan bool) (*Model, error)
 		m.params[i] = b.NewParam(backend.ParamSpec{
 			Name: t.Name, Index: t.Index, Out: t.Out, In: t.In, Decay: t.Decay, Topology: topo,
 		})
+		m.shard(i)
 		if t.Partial && !plan {
 			part, err := sparse.ChooseFixed.Choose(sparse.ChoiceSpec{Shape: t.Shape(), NNZ: t.NNZ, Seed: o.Seed, Number: 1, Tensor: t.Index}, nil)
 			if err != nil {

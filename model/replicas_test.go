@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,8 +20,15 @@ import (
 // replicaRun is what training with replicas leaves.
 type replicaRun struct {
 	results []model.StepResult
-	values  []float32 // values and moments of all parameters
+	values  []float32 // of all parameters
+	moments []moments // one for each parameter
 	topo    []*sparse.Topology
+}
+
+// moments are both of a part of a parameter, the elements from lo on.
+type moments struct {
+	lo   int
+	m, v []float32
 }
 
 // trainReplicas does three steps of eight micro-batches, with dropout and a topology update by
@@ -54,14 +62,19 @@ func trainReplicas(b backend.Backend, replicas int, group model.Communicator) (r
 		}
 		run.results = append(run.results, r)
 	}
-	for _, p := range m.Params() {
-		for _, x := range []backend.Buffer{p.Values(), p.M(), p.V()} {
-			v := make([]float32, x.Len())
-			if err := b.ReadFloats(v, x, 0); err != nil {
+	for i, p := range m.Params() {
+		var lists [3][]float32
+		for k, x := range []backend.Buffer{p.Values(), p.M(), p.V()} {
+			lists[k] = make([]float32, x.Len())
+			if err := b.ReadFloats(lists[k], x, 0); err != nil {
 				return run, err
 			}
-			run.values = append(run.values, v...)
 		}
+		lo, hi := m.OwnMoments(i)
+		if len(lists[1]) != hi-lo || m.Sharded() != (w > 1) {
+			return run, fmt.Errorf("%s: found %d moments, expected those of %d to %d", p.Spec().Name, len(lists[1]), lo, hi)
+		}
+		run.values, run.moments = append(run.values, lists[0]...), append(run.moments, moments{lo, lists[1], lists[2]})
 	}
 	run.topo, err = m.Topologies()
 	return run, err
@@ -74,9 +87,16 @@ func sameRuns(a, b replicaRun) error {
 			return fmt.Errorf("step %d: found %v, expected %v", i, b.results[i], r)
 		}
 	}
-	for i, v := range a.values {
-		if math.Float32bits(v) != math.Float32bits(b.values[i]) {
-			return fmt.Errorf("value %d: found %v, expected %v", i, b.values[i], v)
+	same := func(x, y []float32) bool {
+		return slices.EqualFunc(x, y, func(p, q float32) bool { return math.Float32bits(p) == math.Float32bits(q) })
+	}
+	if !same(a.values, b.values) {
+		return errors.New("values differ")
+	}
+	for i, part := range b.moments {
+		all := a.moments[i]
+		if end := part.lo + len(part.m); !same(part.m, all.m[part.lo:end]) || !same(part.v, all.v[part.lo:end]) {
+			return fmt.Errorf("moments of parameter %d differ", i)
 		}
 	}
 	for i, t := range a.topo {

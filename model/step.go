@@ -78,6 +78,9 @@ func (m *Model) Step(a StepArgs, micro []Batch) (StepResult, error) {
 	m.record(sequence{what: "optimizer", adam: a.Adam}, func() {
 		m.b.AdamW(m.params, m.act.gradNorm, a.Adam)
 	})
+	if err := m.gatherValues(); err != nil {
+		return r, err
+	}
 	if a.Update != nil {
 		u := *a.Update
 		u.Step = a.Step + 1
@@ -94,6 +97,8 @@ func (m *Model) Step(a StepArgs, micro []Batch) (StepResult, error) {
 // that of step 0 with train, off without. It does not reject numbers that are
 // not finite.
 func (m *Model) Gradients(micro []Batch, train bool) (StepResult, error) {
+	m.allGrads = true
+	defer func() { m.allGrads = false }()
 	return m.accumulate(backend.StepScalars{Seed: m.opt.Seed, Train: train}, micro, nil)
 }
 

@@ -61,9 +61,17 @@ func (r *runner) stoppedEarly() string {
 // saveBest writes the checkpoint of the best evaluation, which is this step's, and then
 // removes the one before.
 func (r *runner) saveBest() error {
-	if err := r.sameState(); err != nil || !r.writes() {
+	if err := r.sameState(); err != nil {
 		return err
 	}
+	if !r.writes() {
+		return r.agree(r.sendMoments())
+	}
+	return r.agree(r.replaceBest())
+}
+
+// replaceBest is saveBest in the process that writes.
+func (r *runner) replaceBest() error {
 	before := clock.Now()
 	path, err := r.saveTo(r.folder.Path(BestFolder))
 	if err != nil {

@@ -55,7 +55,7 @@ func (p *Plan) options() model.Options {
 	return model.Options{
 		MicroBatch: p.Config.BatchSize, SeqLen: p.Config.SeqLen,
 		MaxMasked: p.Config.maxMasked(), Seed: p.Config.Seed, Recompute: p.Config.Checkpointing,
-		Replicas: p.Config.Replicas, Group: p.group,
+		Replicas: p.Config.Replicas, Group: p.group, WholeMoments: p.Config.PruneBy.Criterion().Moments,
 	}
 }
 

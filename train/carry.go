@@ -44,6 +44,10 @@ func (p *Plan) carryParameter(m *model.Model, i int, r *state.Reader) error {
 		if err != nil {
 			return err
 		}
+		if n.which != state.Values {
+			lo, hi := m.OwnMoments(i)
+			values = values[lo:hi]
+		}
 		b.WriteFloats(n.to, 0, values)
 	}
 	if !row.Partial || !p.samePart() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -113,8 +112,11 @@ func (r *runner) agree(err error) error {
 		}
 	}
 	notes, failure := collective.GatherFew(r.group, note)
+	if err != nil && failure != nil { // which may follow from err
+		return fmt.Errorf("rank %d: %w", r.group.Rank(), err)
+	}
 	if failure != nil {
-		return errors.Join(err, failure)
+		return failure
 	}
 	texts := make([][]byte, len(notes))
 	for i, n := range notes {

@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
+	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint/faultfs"
 	"github.com/sparsebert/sparsebert-gpu/internal/collective"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -77,6 +79,12 @@ func replicaRun(text, dir string) train.Config {
 	return c
 }
 
+// wide makes a run whose larger tensors are divided among processes.
+func wide(c *train.Config) {
+	c.Layers, c.Hidden, c.FFN, c.BlockSize, c.Sparsity = 1, 128, 512, 1, 0.5
+	c.MaxSteps, c.Updates, c.Accumulation = 3, 3, 4
+}
+
 // A run of four replicas leaves the same bits with one, two and four processes, whatever
 // the growth: weights, topology, moments and metrics.
 func TestProcessesComputeTheSame(t *testing.T) {
@@ -88,6 +96,8 @@ func TestProcessesComputeTheSame(t *testing.T) {
 		{"random", func(*train.Config) {}},
 		{"fan-in", func(c *train.Config) { c.Growth, c.Checkpointing = sparse.GrowFanIn, true }},
 		{"gradient", func(c *train.Config) { c.Growth, c.GrowthScore = sparse.GrowGradient, "micro-batch" }},
+		{"tensors that are cut, of single elements", wide},
+		{"prunes by moments", func(c *train.Config) { wide(c); c.PruneBy, c.BlockSize = sparse.PruneSaliency, 16 }},
 		{"partial", func(c *train.Config) {
 			c.Method, c.PartialPhases, c.PartialChoice, c.PartialRest = model.Partial, model.PhasesAlternate, sparse.ChooseRandom, model.Zero
 		}},
@@ -132,6 +142,8 @@ func TestProcessesComputeTheSame(t *testing.T) {
 func TestResumeWithOtherProcesses(t *testing.T) {
 	text := smallCorpus(t)
 	c := replicaRun(text, filepath.Join(t.TempDir(), "whole"))
+	wide(&c)
+	c.MaxSteps, c.Updates = 8, 4
 	trained(t, c, 0)
 	want := resultAt(t, c.OutputDir, c.MaxSteps)
 
@@ -248,6 +260,43 @@ func TestProcessThatIsGone(t *testing.T) {
 	for rank, err := range errs {
 		if !errors.Is(err, collective.ErrClosed) || !strings.Contains(err.Error(), "rank 1 left the group") {
 			t.Errorf("rank %d: found %v, expected that rank 1 has left", rank, err)
+		}
+	}
+}
+
+// A full disk of rank 0 ends all, whatever of a checkpoint it lets through, and the last
+// checkpoint stays whole.
+func TestFullDiskEndsAllProcesses(t *testing.T) {
+	c := replicaRun(smallCorpus(t), filepath.Join(t.TempDir(), "count"))
+	c.Layers, c.MaxSteps, c.Updates, c.SaveSteps, c.EvalSteps = 1, 4, 2, 2, 0
+	run := func(disk checkpoint.FS) []error {
+		errs := make([]error, 2)
+		var wait sync.WaitGroup
+		for rank, group := range collective.Local(2, time.Minute) {
+			wait.Go(func() {
+				defer group.Close()
+				_, errs[rank] = train.RunGroupOn(t.Context(), disk, group, c, openDevice)
+			})
+		}
+		wait.Wait()
+		return errs
+	}
+	count := &faultfs.FS{Base: checkpoint.OS{}}
+	if err := errors.Join(run(count)...); err != nil {
+		t.Fatal(err)
+	}
+	// The last third of the operations is of the second checkpoint; a few of them are enough.
+	for at := len(count.Ops) * 2 / 3; at < len(count.Ops)-4; at += 3 {
+		c.OutputDir = filepath.Join(t.TempDir(), "run")
+		errs := run(&faultfs.FS{Base: checkpoint.OS{}, At: at, Err: syscall.ENOSPC})
+		if !errors.Is(errs[0], syscall.ENOSPC) {
+			t.Errorf("operation %d (%s): rank 0: found %v, expected ENOSPC", at, count.Ops[at-1], errs[0])
+		}
+		if errs[1] == nil || !strings.HasPrefix(errs[1].Error(), "rank 0: saving the checkpoint of step 4") {
+			t.Errorf("operation %d (%s): rank 1: found %v, expected what rank 0 could not save", at, count.Ops[at-1], errs[1])
+		}
+		if found, skipped, err := checkpoint.Latest(filepath.Join(c.OutputDir, checkpoint.FolderName)); err != nil || len(skipped) > 0 || found.Step != 2 {
+			t.Errorf("operation %d (%s): found checkpoint %+v, skipped %v, %v, expected that of step 2", at, count.Ops[at-1], found, skipped, err)
 		}
 	}
 }

@@ -33,9 +33,17 @@ type savedState struct {
 
 // save writes a checkpoint of the steps done so far, once all processes have the same.
 func (r *runner) save() error {
-	if err := r.sameState(); err != nil || !r.writes() {
+	if err := r.sameState(); err != nil {
 		return err
 	}
+	if !r.writes() {
+		return r.agree(r.sendMoments())
+	}
+	return r.agree(r.saveLast())
+}
+
+// saveLast writes a checkpoint in the place of the oldest one.
+func (r *runner) saveLast() error {
 	before := clock.Now()
 	path, err := r.saveTo(r.checkpoints())
 	if err != nil {
@@ -53,6 +61,14 @@ func (r *runner) save() error {
 	return nil
 }
 
+// sendMoments takes part in a checkpoint that rank 0 writes.
+func (r *runner) sendMoments() error {
+	if !r.model.Sharded() {
+		return nil
+	}
+	return wrap(fmt.Sprintf("sending moments for the checkpoint of step %d", r.done), state.Send(r.model))
+}
+
 // saved tells of a checkpoint and accounts for the time since before.
 func (r *runner) saved(path string, before time.Time) {
 	r.watch.Saved(path)
@@ -65,7 +81,8 @@ func (r *runner) saveTo(dir string) (string, error) {
 	if err := r.log.Sync(); err != nil {
 		return "", err
 	}
-	files, err := state.Files(r.model.Table(), state.Model(r.model))
+	source := state.Model(r.model)
+	files, err := state.Files(r.model.Table(), source)
 	if err != nil {
 		return "", err
 	}
@@ -80,6 +97,7 @@ func (r *runner) saveTo(dir string) (string, error) {
 	}
 	path, err := checkpoint.SaveOn(r.disk, dir, r.done, files, s, hash)
 	if err != nil {
+		_ = source.Finish(files) // err is what to tell
 		return "", err
 	}
 	return path, nil

@@ -166,6 +166,7 @@ func groups() []group {
 		{op: "GradNorm", checks: gradNormChecks()},
 		{op: "AdamW", checks: adamChecks()},
 		{op: "Restrict", checks: restrictChecks(), lacks: noRestricter},
+		{op: "Shard", checks: shardChecks(), lacks: noSharder},
 		{op: "BlockGradL1", checks: blockGradChecks()},
 		{op: "UpdateTopology", checks: slices.Concat(updateTopologyChecks(), fanInChecks(), newbornChecks())},
 		{op: "NaN", checks: nanChecks()},

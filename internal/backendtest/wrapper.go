@@ -28,6 +28,11 @@ func wrapperChecks() []check {
 		{"Restricter", "Restrict: p: found none, expected a parameter of this backend",
 			func(b backend.Backend) { b.Capabilities().Restricter.Restrict(nil, nil) },
 			func(have backend.Capabilities) bool { return have.Restricter == nil }},
+		{"Sharder", "Shard: w: found elements 2 to 7, expected a part of 6 in whole units of 16384",
+			func(b backend.Backend) {
+				b.Capabilities().Sharder.Shard(b.NewParam(backend.ParamSpec{Name: "w", Out: 2, In: 3}), 2, 7)
+			},
+			func(have backend.Capabilities) bool { return have.Sharder == nil }},
 		{"Rows", "AllocRows y: columns: found 0, expected 1 or more",
 			func(b backend.Backend) { b.Capabilities().Rows.AllocRows("y", b.Activation(), 2, 0) },
 			func(have backend.Capabilities) bool { return have.Rows == nil }},

@@ -38,6 +38,8 @@ type param struct {
 	scores    *buffer // growth scores, nil until the first use
 	stats     sparse.Stats
 	updated   bool // stats are those of an update
+	// first and end are the elements of which there are moments.
+	first, end int
 	// trained is what of a dense tensor is trained; nil: all of it.
 	trained *sparse.Topology
 }
@@ -123,8 +125,34 @@ func (d *device) NewParam(spec backend.ParamSpec) backend.Param {
 		d.bytes += m.Indices + m.History + m.Explored
 	}
 	p.val, p.grad = d.newBuffer(spec.Name, backend.F64, n), d.newBuffer(spec.Name+" gradient", backend.F64, n)
-	p.m, p.v = d.newBuffer(spec.Name+" first moment", backend.F64, n), d.newBuffer(spec.Name+" second moment", backend.F64, n)
+	p.end = n
+	d.newMoments(p)
 	return p
+}
+
+// newMoments makes moments of zero.
+func (d *device) newMoments(p *param) {
+	n := p.end - p.first
+	p.m, p.v = d.newBuffer(p.spec.Name+" first moment", backend.F64, n), d.newBuffer(p.spec.Name+" second moment", backend.F64, n)
+}
+
+// Shard keeps the moments of some elements; see backend.Sharder.
+func (d *device) Shard(p backend.Param, lo, hi int) {
+	w := p.(*param)
+	d.bytes -= int64(len(w.m.real)+len(w.v.real)) * int64(backend.F64.Size())
+	w.first, w.end = lo, hi
+	d.newMoments(w)
+}
+
+// moment is the place of element k in the buffers of moments; ok: there is one.
+func (p *param) moment(k int) (at int, ok bool) { return k - p.first, k >= p.first && k < p.end }
+
+// clearElement sets an element and its moments to zero.
+func (p *param) clearElement(k int) {
+	p.val.real[k] = 0
+	if at, ok := p.moment(k); ok {
+		p.m.real[at], p.v.real[at] = 0, 0
+	}
 }
 
 // WriteFloats copies src into dst from element off on, without rounding.

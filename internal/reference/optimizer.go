@@ -65,6 +65,10 @@ func (d *device) AdamW(params []backend.Param, norm backend.Buffer, c backend.Ad
 	for _, p := range list {
 		slot := 0
 		for r := range p.tiles() {
+			if p.topo != nil && (r.at < p.first || r.at >= p.end) {
+				slot++
+				continue
+			}
 			age := d.step.Step + 1
 			if p.topo != nil && !c.GlobalClock {
 				age -= int64(p.topo.Born[slot])
@@ -88,13 +92,14 @@ func (d *device) adam(p *param, from, to int, age, clip float64, c backend.AdamC
 	}
 	lr := d.rate(p.topo != nil, c)
 	for k := from; k < to; k++ {
-		if !p.trains(k) {
+		at, own := p.moment(k)
+		if !own || !p.trains(k) {
 			continue
 		}
-		g := p.grad.real[k] * clip
-		p.m.real[k] = beta1*p.m.real[k] + (1-beta1)*g
-		p.v.real[k] = beta2*p.v.real[k] + (1-beta2)*g*g
-		step := p.m.real[k] / unbias1 / (math.Sqrt(p.v.real[k]/unbias2) + float64(c.Eps))
+		g, m, v := p.grad.real[k]*clip, &p.m.real[at], &p.v.real[at]
+		*m = beta1**m + (1-beta1)*g
+		*v = beta2**v + (1-beta2)*g*g
+		step := *m / unbias1 / (math.Sqrt(*v/unbias2) + float64(c.Eps))
 		p.val.real[k] -= lr * (step + decay*p.val.real[k])
 	}
 }

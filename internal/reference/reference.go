@@ -74,7 +74,9 @@ func (d *device) Describe() string { return "reference, float64" }
 func (d *device) Activation() backend.DType { return backend.F64 }
 
 // Capabilities are those that need no device of a kind.
-func (d *device) Capabilities() backend.Capabilities { return backend.Capabilities{Restricter: d} }
+func (d *device) Capabilities() backend.Capabilities {
+	return backend.Capabilities{Restricter: d, Sharder: d}
+}
 
 // Close makes every later operation fail with ErrClosed.
 func (d *device) Close() error {

@@ -30,7 +30,7 @@ func (d *device) KeepOnly(p backend.Param, t *sparse.Topology) {
 	w := p.(*param)
 	for k := range w.val.real {
 		if !within(t, k) {
-			w.val.real[k], w.m.real[k], w.v.real[k] = 0, 0, 0
+			w.clearElement(k)
 		}
 	}
 }

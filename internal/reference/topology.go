@@ -58,8 +58,8 @@ func (d *device) update(p *param, u sparse.Update) {
 	}
 	size := p.topo.BlockSize()
 	for _, slot := range change.Slots {
-		for _, x := range []*buffer{p.val, p.m, p.v} {
-			clear(x.real[int(slot)*size : (int(slot)+1)*size])
+		for k := int(slot) * size; k < (int(slot)+1)*size; k++ {
+			p.clearElement(k)
 		}
 	}
 	if p.scores != nil {

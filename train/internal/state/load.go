@@ -206,7 +206,11 @@ func (r *Reader) restore(m *model.Model, i int) error {
 		if err := r.Floats(row, which, values); err != nil {
 			return err
 		}
-		b.WriteFloats(buffer(p, which), 0, values)
+		lo, hi := 0, len(values)
+		if which != Values {
+			lo, hi = m.OwnMoments(i)
+		}
+		b.WriteFloats(buffer(p, which), 0, values[lo:hi])
 	}
 	if !row.Partial || r.optimizer == nil {
 		return nil

@@ -65,18 +65,27 @@ func (l list) tensor(info checkpoint.Info) checkpoint.Tensor {
 }
 
 // Model is the Source of a model's whole state on its device. The numbers are read
-// when the files are written: the model must not step before.
-func Model(m *model.Model) Source { return onDevice{m} }
+// when the files are written: the model must not step before. Where processes have parts
+// of the moments (model.Model.Sharded), rank 0 writes the files while all others call
+// [Send].
+func Model(m *model.Model) *OnDevice { return &OnDevice{Model: m} }
 
-type onDevice struct{ *model.Model }
+// OnDevice is the Source that [Model] returns.
+type OnDevice struct {
+	*model.Model
+	sent, skip int // pieces of moments that are exchanged, and that are not to be again
+}
 
 // Topology implements Source.
-func (d onDevice) Topology(i int) (*sparse.Topology, error) {
+func (d *OnDevice) Topology(i int) (*sparse.Topology, error) {
 	return d.Backend().Topology(d.Params()[i])
 }
 
 // Floats implements Source.
-func (d onDevice) Floats(i int, which Floats, info checkpoint.Info) checkpoint.Tensor {
+func (d *OnDevice) Floats(i int, which Floats, info checkpoint.Info) checkpoint.Tensor {
+	if bounds := d.MomentBounds(i); bounds != nil && which != Values {
+		return d.gathered(info, buffer(d.Params()[i], which), bounds)
+	}
 	return stream(info, d.Backend(), buffer(d.Params()[i], which))
 }
 
