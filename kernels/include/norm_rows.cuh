@@ -6,21 +6,15 @@
 #include "norm.cuh"
 
 // Eight is 8 neighbors as they are in memory.
-struct Eight {
-  uint4 w = {0, 0, 0, 0};
-
-  __device__ void load(const bf16 *p) { w = *reinterpret_cast<const uint4 *>(p); }
-  __device__ void store(bf16 *p) const { *reinterpret_cast<uint4 *>(p) = w; }
-  __device__ void set(const float (&v)[8]) { w = make_uint4(pack(v[0], v[1]), pack(v[2], v[3]), pack(v[4], v[5]), pack(v[6], v[7])); }
-  __device__ void get(float (&v)[8]) const {
-    v[0] = low(w.x), v[1] = high(w.x), v[2] = low(w.y), v[3] = high(w.y);
-    v[4] = low(w.z), v[5] = high(w.z), v[6] = low(w.w), v[7] = high(w.w);
-  }
+struct Eight : Raw<bf16, 8> {
+  __device__ Eight() { v = make_uint4(0, 0, 0, 0); }
+  __device__ void store(bf16 *p) const { *reinterpret_cast<uint4 *>(p) = v; }
+  __device__ void set(const float (&x)[8]) { v = make_uint4(pack(x[0], x[1]), pack(x[2], x[3]), pack(x[4], x[5]), pack(x[6], x[7])); }
   // drop sets to 0 what bits 0 to 7 do not keep.
   __device__ void drop(unsigned bits) {
     unsigned a = signs(bits), b = signs(bits >> 4);
-    w.x &= spread(a, 0, 0x9988), w.y &= spread(a, 0, 0xBBAA);
-    w.z &= spread(b, 0, 0x9988), w.w &= spread(b, 0, 0xBBAA);
+    v.x &= spread(a, 0, 0x9988), v.y &= spread(a, 0, 0xBBAA);
+    v.z &= spread(b, 0, 0x9988), v.w &= spread(b, 0, 0xBBAA);
   }
 };
 

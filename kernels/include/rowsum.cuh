@@ -22,6 +22,7 @@ struct __align__(8) RowPair {
 };
 
 const int CHUNK = 64;
+const int SORT_DEPTH = 8; // loads of a lane under way
 
 // PerList is one thing for each list. Indexing an array at run time would put it in memory.
 template <class V>
@@ -38,10 +39,10 @@ struct RowLists {
   bool skip; // negative indices are allowed
   unsigned long long *bad_index, *bad_segment;
 
-  __device__ int key(int list, int i) const {
-    if (list == 2) return i % seq;
-    int v = (list ? segments : index)[i];
-    if (v >= 0 && v < rows[list]) return v;
+  // word is what element i of a list says, key the row that follows from it.
+  __device__ int word(int list, int i) const { return list == 2 ? i % seq : (list ? segments : index)[i]; }
+  __device__ int key(int list, int i, int v) const {
+    if (list == 2 || v >= 0 && v < rows[list]) return v;
     if (v >= 0 || !skip) report(list ? bad_segment : bad_index, i, v);
     return rows[list];
   }
@@ -62,10 +63,30 @@ __device__ inline void sort_rows(RowPair *pairs, const RowLists &lists) {
   const RowPair *from = nullptr;                   // the first pass makes the pairs
   for (int pass = 0; pass < passes; pass++) {
     RowPair *to = pairs + (passes - 1 - pass) % 2 * (size_t)n;
-    auto pair = [&](int i) { return from ? from[i] : RowPair{lists.key(list, i), i}; };
+    // each calls f(pair, there) for the pairs of the warp's range, 32 at a time, of which SORT_DEPTH times as many are
+    // asked for at once.
+    auto each = [&](auto f) {
+      for (int base = begin; base < end; base += 32 * SORT_DEPTH) {
+        RowPair p[SORT_DEPTH];
+#pragma unroll
+        for (int d = 0; d < SORT_DEPTH; d++) {
+          int i = min(base + 32 * d + lane, end - 1);
+          if (base + 32 * d < end) p[d] = from ? from[i] : RowPair{lists.word(list, i), i};
+        }
+#pragma unroll
+        for (int d = 0; d < SORT_DEPTH; d++) {
+          int i = base + 32 * d + lane;
+          if (i - lane >= end) break;
+          if (!from && i < end) p[d].row = lists.key(list, i, p[d].row);
+          f(p[d], i < end);
+        }
+      }
+    };
     for (int i = lane; i < 256; i += 32) count[warp][i] = 0;
     __syncwarp();
-    for (int i = begin + lane; i < end; i += 32) atomicAdd(&count[warp][pair(i).row >> 8 * pass & 255], 1);
+    each([&](const RowPair &p, bool there) {
+      if (there) atomicAdd(&count[warp][p.row >> 8 * pass & 255], 1);
+    });
     __syncthreads();
     // Counts become places: for each digit, in the order of the warps.
     int digit = threadIdx.x, sum = 0, before = 0;
@@ -89,11 +110,9 @@ __device__ inline void sort_rows(RowPair *pairs, const RowLists &lists) {
       }
     }
     __syncthreads();
-    for (int base = begin; base < end; base += 32) {
-      int i = base + lane;
-      unsigned active = __ballot_sync(~0u, i < end);
-      if (i < end) {
-        RowPair p = pair(i);
+    each([&](const RowPair &p, bool there) {
+      unsigned active = __ballot_sync(~0u, there);
+      if (there) {
         int d = p.row >> 8 * pass & 255;
         unsigned same = __match_any_sync(active, d);
         int rank = __popc(same & ((1u << lane) - 1)), at = count[warp][d];
@@ -102,7 +121,7 @@ __device__ inline void sort_rows(RowPair *pairs, const RowLists &lists) {
         to[at + rank] = p;
       }
       __syncwarp();
-    }
+    });
     from = to;
     __syncthreads();
   }
@@ -140,27 +159,31 @@ __device__ inline void add_to(D *to, const float (&v)[W]) {
 
 template <int W, class D, class T>
 __device__ inline void add_rows_w(const Sums<D> &s, const T *from) {
-  const int depth = 4; // rows under way
+  const int depth = W == 8 ? 16 / sizeof(T) : 8; // rows under way
+  static_assert(CHUNK == 64 && CHUNK % depth == 0, "a lane has two pairs of a chunk");
   int lane = threadIdx.x % 32, skipped = s.rows[blockIdx.y];
   D *to = s.to[blockIdx.y];
   const RowPair *list = s.list();
   FOR_SLABS(s, item, slabs) {
     int chunk = item / slabs, c = (item % slabs * 32 + lane) * W, first = chunk * CHUNK, last = min(s.n, first + CHUNK);
-    int row = list[first].row;
-    bool head = first > 0 && list[first - 1].row == row;
+    RowPair lower = list[min(first + lane, last - 1)], upper = list[min(first + 32 + lane, last - 1)];
+    int before = first > 0 ? list[first - 1].row : -1, after = last < s.n ? list[last].row : -1;
+    int row = __shfl_sync(~0u, lower.row, 0);
+    bool head = before == row;
     float sum[W] = {};
-    for (int base = first; base < last; base += depth) {
-      RowPair p[depth];
-      float v[depth][W];
+    for (int base = 0; base < last - first; base += depth) {
+      Raw<T, W> raw[depth];
+      int rows[depth];
 #pragma unroll
       for (int d = 0; d < depth; d++) {
-        p[d] = list[min(base + d, last - 1)];
-        if (p[d].row < skipped && c < s.h) load_n(v[d], from + (size_t)p[d].from * s.h + c);
+        rows[d] = __shfl_sync(~0u, base < 32 ? lower.row : upper.row, base % 32 + d);
+        int i = __shfl_sync(~0u, base < 32 ? lower.from : upper.from, base % 32 + d);
+        if (first + base + d < last && rows[d] < skipped && c < s.h) raw[d].load(from + (size_t)i * s.h + c);
       }
 #pragma unroll
       for (int d = 0; d < depth; d++) {
-        if (base + d >= last || p[d].row >= skipped) break; // what is skipped stands at the end
-        if (p[d].row != row) {
+        if (first + base + d >= last || rows[d] >= skipped) break; // what is skipped stands at the end
+        if (rows[d] != row) {
           if (c < s.h) {
             if (head)
               store_n(s.edge(chunk, 0) + c, sum);
@@ -168,18 +191,20 @@ __device__ inline void add_rows_w(const Sums<D> &s, const T *from) {
               add_to(to + (size_t)row * s.h + c, sum);
           }
           head = false;
-          row = p[d].row;
+          row = rows[d];
 #pragma unroll
           for (int i = 0; i < W; i++) sum[i] = 0;
         }
         if (c < s.h) {
+          float v[W];
+          raw[d].get(v);
 #pragma unroll
-          for (int i = 0; i < W; i++) sum[i] += v[d][i];
+          for (int i = 0; i < W; i++) sum[i] += v[i];
         }
       }
     }
     if (row >= skipped || c >= s.h) continue;
-    bool tail = last < s.n && list[last].row == row;
+    bool tail = after == row;
     if (head || tail)
       store_n(s.edge(chunk, !head) + c, sum);
     else

@@ -25,6 +25,31 @@ __device__ inline void store_n(bf16 *p, const float (&v)[8]) {
   *reinterpret_cast<uint4 *>(p) = make_uint4(pack(v[0], v[1]), pack(v[2], v[3]), pack(v[4], v[5]), pack(v[6], v[7]));
 }
 
+// Raw is W neighbors as they are in memory: asked for long before they are needed.
+template <class T, int W>
+struct Raw {
+  T v;
+  __device__ void load(const T *p) { v = *p; }
+  __device__ void get(float (&to)[W]) const { load_n(to, &v); }
+};
+template <>
+struct Raw<bf16, 8> {
+  uint4 v;
+  __device__ void load(const bf16 *p) { v = *reinterpret_cast<const uint4 *>(p); }
+  __device__ void get(float (&to)[8]) const {
+    to[0] = low(v.x), to[1] = high(v.x), to[2] = low(v.y), to[3] = high(v.y);
+    to[4] = low(v.z), to[5] = high(v.z), to[6] = low(v.w), to[7] = high(v.w);
+  }
+};
+template <>
+struct Raw<float, 8> {
+  float4 a, b;
+  __device__ void load(const float *p) { a = reinterpret_cast<const float4 *>(p)[0], b = reinterpret_cast<const float4 *>(p)[1]; }
+  __device__ void get(float (&to)[8]) const {
+    to[0] = a.x, to[1] = a.y, to[2] = a.z, to[3] = a.w, to[4] = b.x, to[5] = b.y, to[6] = b.z, to[7] = b.w;
+  }
+};
+
 // rounded is v as it is after a store and a load.
 __device__ inline float rounded(const float *, float v) { return v; }
 __device__ inline float rounded(const bf16 *, float v) { return __bfloat162float(__float2bfloat16_rn(v)); }
