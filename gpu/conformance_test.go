@@ -40,4 +40,16 @@ func TestConformance(t *testing.T) {
 	t.Run("few multiprocessors", func(t *testing.T) {
 		backendtest.Run(t, open(backend.BF16, 3), backendtest.Options{Ops: []string{"DSD", "DDS", "SDD", "SharedInput"}})
 	})
+	// One with the shared memory of compute capability 8.6 gets fewer stages and shorter rings.
+	t.Run("little shared memory", func(t *testing.T) {
+		little := func(t *testing.T) backend.Backend {
+			d := simulated(t, simdriver.Options{Multiprocessors: 46, SharedBytes: 99 << 10, SharedPerSM: 100 << 10})
+			b, err := gpu.New(d, gpu.Options{Activation: backend.BF16})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		backendtest.Run(t, little, backendtest.Options{Ops: []string{"DSD", "DDS", "SharedInput"}})
+	})
 }

@@ -59,14 +59,14 @@ var kernelParams = map[string][]kernelParam{
 	"dds_b64":                  {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_b8":                   {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"columns", 8}, {"colPtr", 8}, {"counts", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_dense":                {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"pre", 8}, {"mode", 4}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}, {"dyPitch", 4}},
-	"dds_os_b16":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
-	"dds_os_b32":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
-	"dds_os_b64":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dds_os_b16":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dds_os_b32":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dds_os_b64":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dds_plain_bf16":           {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"dds_plain_f32":            {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
-	"dds_qkv_b16":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
-	"dds_qkv_b32":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
-	"dds_qkv_b64":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dds_qkv_b16":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dds_qkv_b32":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dds_qkv_b64":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dropout_apply_bf16":       {{"y", 8}, {"x", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"n", 8}},
 	"dropout_apply_f32":        {{"y", 8}, {"x", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"n", 8}},
 	"dropout_bits":             {{"kept", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"rows", 8}, {"columns", 4}},
@@ -76,9 +76,9 @@ var kernelParams = map[string][]kernelParam{
 	"dsd_b64":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_b8":                   {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"columns", 8}, {"rowPtr", 8}, {"counts", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_dense":                {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"bias", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}, {"yPitch", 4}},
-	"dsd_os_b16":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
-	"dsd_os_b32":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
-	"dsd_os_b64":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}},
+	"dsd_os_b16":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dsd_os_b32":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dsd_os_b64":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dsd_plain_bf16":           {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"dsd_plain_f32":            {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"dsd_qkv_b16":              {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
@@ -693,10 +693,10 @@ func (a ddsDenseArgs) encode() []uint64 {
 
 // ddsOsB16Args are the parameters of dds_os_b16, dds_os_b32, dds_os_b64.
 type ddsOsB16Args struct {
-	dx, dy, weight        ptrBF16
-	colPtr, colSlot, rows ptrI32
-	pre                   ptrBF16
-	mode, tokens, in, out int32
+	dx, dy, weight                ptrBF16
+	colPtr, colSlot, rows         ptrI32
+	pre                           ptrBF16
+	mode, tokens, in, out, stages int32
 }
 
 func (ddsOsB16Args) fits(kernel string) bool {
@@ -708,7 +708,7 @@ func (ddsOsB16Args) fits(kernel string) bool {
 }
 
 func (a ddsOsB16Args) encode() []uint64 {
-	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.weight), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(a.pre), uint64(uint32(a.mode)), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out))}
+	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.weight), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(a.pre), uint64(uint32(a.mode)), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.stages))}
 }
 
 // ddsPlainArgs are the parameters of dds_plain_bf16, dds_plain_f32.
@@ -736,7 +736,7 @@ func (a ddsPlainArgs) encode() []uint64 {
 type ddsQkvB16Args struct {
 	dx, dy0, dy1, dy2, weight0, weight1, weight2                                 ptrBF16
 	colPtr0, colPtr1, colPtr2, colSlot0, colSlot1, colSlot2, rows0, rows1, rows2 ptrI32
-	tokens, in, out                                                              int32
+	tokens, in, out, stages                                                      int32
 }
 
 func (ddsQkvB16Args) fits(kernel string) bool {
@@ -748,7 +748,7 @@ func (ddsQkvB16Args) fits(kernel string) bool {
 }
 
 func (a ddsQkvB16Args) encode() []uint64 {
-	return []uint64{uint64(a.dx), uint64(a.dy0), uint64(a.dy1), uint64(a.dy2), uint64(a.weight0), uint64(a.weight1), uint64(a.weight2), uint64(a.colPtr0), uint64(a.colPtr1), uint64(a.colPtr2), uint64(a.colSlot0), uint64(a.colSlot1), uint64(a.colSlot2), uint64(a.rows0), uint64(a.rows1), uint64(a.rows2), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out))}
+	return []uint64{uint64(a.dx), uint64(a.dy0), uint64(a.dy1), uint64(a.dy2), uint64(a.weight0), uint64(a.weight1), uint64(a.weight2), uint64(a.colPtr0), uint64(a.colPtr1), uint64(a.colPtr2), uint64(a.colSlot0), uint64(a.colSlot1), uint64(a.colSlot2), uint64(a.rows0), uint64(a.rows1), uint64(a.rows2), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.stages))}
 }
 
 // dropoutApplyArgs are the parameters of dropout_apply_bf16, dropout_apply_f32.
@@ -856,10 +856,10 @@ func (a dsdDenseArgs) encode() []uint64 {
 
 // dsdOsB16Args are the parameters of dsd_os_b16, dsd_os_b32, dsd_os_b64.
 type dsdOsB16Args struct {
-	y, pre, x, weight     ptrBF16
-	rowPtr, rowSlot, cols ptrI32
-	bias                  ptrF32
-	tokens, in, out       int32
+	y, pre, x, weight       ptrBF16
+	rowPtr, rowSlot, cols   ptrI32
+	bias                    ptrF32
+	tokens, in, out, stages int32
 }
 
 func (dsdOsB16Args) fits(kernel string) bool {
@@ -871,7 +871,7 @@ func (dsdOsB16Args) fits(kernel string) bool {
 }
 
 func (a dsdOsB16Args) encode() []uint64 {
-	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.weight), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(a.bias), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out))}
+	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.weight), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(a.bias), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.stages))}
 }
 
 // dsdPlainArgs are the parameters of dsd_plain_bf16, dsd_plain_f32.

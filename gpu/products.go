@@ -110,7 +110,7 @@ func dsdArguments(plan launch.Plan, p *param, a forwardArgs) arguments {
 		if plan.OutputStationary {
 			return dsdOsB16Args{
 				y: y, pre: pre, x: x, weight: p.forward, rowPtr: d.rowPtr, rowSlot: d.rowSlot, cols: d.cols,
-				bias: a.bias, tokens: a.tokens, in: a.in, out: a.out,
+				bias: a.bias, tokens: a.tokens, in: a.in, out: a.out, stages: int32(plan.Stages),
 			}
 		}
 		return dsdB16Args{
@@ -168,7 +168,7 @@ func ddsArguments(plan launch.Plan, p *param, a backwardArgs) arguments {
 		if plan.OutputStationary {
 			return ddsOsB16Args{
 				dx: dx, dy: dy, weight: p.backward, colPtr: d.colPtr, colSlot: d.colSlot, rows: d.rows,
-				pre: pre, mode: a.mode, tokens: a.tokens, in: a.in, out: a.out,
+				pre: pre, mode: a.mode, tokens: a.tokens, in: a.in, out: a.out, stages: int32(plan.Stages),
 			}
 		}
 		return ddsB16Args{

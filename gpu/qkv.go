@@ -95,7 +95,7 @@ func (b *device) DDSShared(dx backend.Buffer, dy []backend.Buffer, w []backend.P
 		colPtr0: ptr[0], colPtr1: ptr[1], colPtr2: ptr[2],
 		colSlot0: slot[0], colSlot1: slot[1], colSlot2: slot[2],
 		rows0: row[0], rows1: row[1], rows2: row[2],
-		tokens: int32(t), in: int32(in), out: int32(out),
+		tokens: int32(t), in: int32(in), out: int32(out), stages: int32(plan.Stages),
 	})
 }
 

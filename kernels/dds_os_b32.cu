@@ -4,6 +4,6 @@
 
 extern "C" __global__ void __launch_bounds__(384, 1)
     dds_os_b32(bf16 *dx, const bf16 *dy, const bf16 *weight, const int *col_ptr, const int *col_slot, const int *rows,
-            const bf16 *pre, int mode, int tokens, int in, int out) {
-  output_stationary_product<32>({dy, weight, col_ptr, col_slot, rows, tokens, out, in, 0}, DdsFinish{dx, pre, mode, in});
+            const bf16 *pre, int mode, int tokens, int in, int out, int stages) {
+  output_stationary_product<32>({dy, weight, col_ptr, col_slot, rows, tokens, out, in, 0}, stages, DdsFinish{dx, pre, mode, in});
 }

@@ -4,6 +4,6 @@
 
 extern "C" __global__ void __launch_bounds__(384, 1)
     dsd_os_b32(bf16 *y, bf16 *pre, const bf16 *x, const bf16 *weight, const int *row_ptr, const int *row_slot, const int *cols,
-            const float *bias, int tokens, int in, int out) {
-  output_stationary_product<32>({x, weight, row_ptr, row_slot, cols, tokens, in, out, 0}, DsdFinish{y, pre, bias, out});
+            const float *bias, int tokens, int in, int out, int stages) {
+  output_stationary_product<32>({x, weight, row_ptr, row_slot, cols, tokens, in, out, 0}, stages, DsdFinish{y, pre, bias, out});
 }

@@ -135,6 +135,7 @@ type Plan struct {
 	// OutputStationary: of the kernels for fragments, the one whose sums stay in
 	// registers while the inputs pass, and not the one whose inputs stay.
 	OutputStationary bool
+	Stages           int  // of such a one: how many parts of the inputs are in shared memory, 2 or 3
 	Tile             int  // tokens of a thread block, for kernels that take them
 	Swapped          bool // of SDD on active blocks: x is the larger operand, and blocks are taken in the order of the column view
 	Splits           int  // of SDD: ranges of tokens (split-K), each of which leaves a partial result when there are several

@@ -10,12 +10,13 @@ type stationaryShape struct {
 	grid, block  Dim3
 	tile, shared int
 	outputs      bool
+	stages       int // with outputs
 }
 
 // plan is the shape as a plan for a kernel.
 func (s stationaryShape) plan(op Op, f Family, kernel string) Plan {
 	p := Plan{
-		Launch: Launch{kernel, s.grid, s.block, s.shared}, Family: f, OutputStationary: s.outputs, Tile: s.tile,
+		Launch: Launch{kernel, s.grid, s.block, s.shared}, Family: f, OutputStationary: s.outputs, Tile: s.tile, Stages: s.stages,
 		Reads: Reads{X: s.grid.Y, W: s.grid.X},
 	}
 	if op == DDS {
@@ -80,31 +81,41 @@ func inputStationary(d Device, t, k, n int) (s stationaryShape, ok bool) {
 const (
 	outputTile    = 64 // tokens, and outputs of a warp
 	outputWarps   = 12
-	outputStages  = 3
+	outputStage   = outputTile * (2*outputColumns + 16) // bytes
 	outputColumns = 256
 )
 
+// outputAhead is how many blocks' weights a warp has in its ring.
+func outputAhead(block, stages int) int {
+	switch {
+	case block == 16:
+		return [...]int{2: 4, 3: 12}[stages]
+	case block == 32:
+		return [...]int{2: 2, 3: 8}[stages]
+	}
+	return [...]int{2: 2, 3: 4}[stages]
+}
+
 // outputStationary takes 64 tokens, and of the outputs as many as twelve warps hold,
 // or fewer when the tokens do not fill the device or the lists of active blocks, at
-// their longest, do not fit.
+// their longest, do not fit. Before there are fewer, two stages with short rings must
+// do in the place of three with long ones.
 func outputStationary(d Device, t, k, n, block, nnz int) (s stationaryShape, ok bool) {
 	s.outputs = true
 	tiles, all := ceil(d.tokens(t), outputTile), ceil(n, outputTile)
-	warps := min(outputWarps, all)
-	if parts := min(all, d.Multiprocessors/tiles); parts > 1 {
-		warps = min(warps, ceil(all, parts))
-	}
-	for ; warps > 0; warps-- {
-		list := min(nnz, warps*outputTile/block*(k/block))
-		s.shared = outputStages*outputTile*(2*outputColumns+16) + 8*list
-		if s.shared <= d.SharedBytes-reservedShared {
-			break
+	parts := max(ceil(all, outputWarps), min(all, d.Multiprocessors/tiles))
+	for ; parts <= all; parts++ {
+		warps := ceil(all, parts)
+		// A block is in the lists of block/16 warps.
+		list := min(nnz, ceil(warps*outputTile, block)*(k/block)) * (block / 16)
+		for s.stages = 3; s.stages >= 2; s.stages-- {
+			s.shared = s.stages*outputStage + warps*outputAhead(block, s.stages)*(32*block+8) + 8*list
+			if s.shared <= d.SharedBytes-reservedShared {
+				s.block = Dim3{X: 32 * warps}
+				s.grid = Dim3{X: ceil(t, outputTile), Y: ceil(all, warps)}
+				return s, true
+			}
 		}
 	}
-	if warps == 0 {
-		return s, false
-	}
-	s.block = Dim3{X: 32 * warps}
-	s.grid = Dim3{X: ceil(t, outputTile), Y: ceil(all, warps)}
-	return s, true
+	return s, false
 }

@@ -104,7 +104,7 @@ func (m Machine) dsd(w, b backend.Param, t int, pre bool) Call {
 		switch {
 		case v.block <= 1:
 			times = t
-		case plan.Family == launch.Fragments && !plan.OutputStationary:
+		case plan.Family == launch.Fragments:
 			times = plan.Reads.W
 		}
 		c.reads("bias", f32*int64(v.out), times)

@@ -19,6 +19,26 @@ __device__ inline void copy_commit() { asm volatile("cp.async.commit_group;" :::
 template <int N>
 __device__ inline void copy_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory"); }
 
+// load_shared1, 2 and 4 load so many words, from `offset` bytes on.
+template <int offset = 0>
+__device__ inline int load_shared1(unsigned at) {
+  int v;
+  asm volatile("ld.shared.u32 %0, [%1+%2];" : "=r"(v) : "r"(at), "n"(offset) : "memory");
+  return v;
+}
+template <int offset = 0>
+__device__ inline int2 load_shared2(unsigned at) {
+  int2 v;
+  asm volatile("ld.shared.v2.u32 {%0,%1}, [%2+%3];" : "=r"(v.x), "=r"(v.y) : "r"(at), "n"(offset) : "memory");
+  return v;
+}
+template <int offset = 0>
+__device__ inline uint4 load_shared4(unsigned at) {
+  uint4 v;
+  asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4+%5];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "r"(at), "n"(offset) : "memory");
+  return v;
+}
+
 // ldmatrix4 loads four 8 x 8 matrices of 16-bit elements; lane 8i+r gives row r of matrix i.
 __device__ inline void ldmatrix4(unsigned (&d)[4], unsigned row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
