@@ -125,7 +125,7 @@ func TestMPITrainsTheSame(t *testing.T) {
 }
 
 // longer makes a run of sharedRun long enough to be met in it, with many checkpoints.
-var longer = strings.Fields(sharedRun + "--device cpu --dropout 0.1 --max-steps 300 --save-steps 10 --save-total-limit 0 --ddp-timeout 4")
+var longer = strings.Fields(sharedRun + "--device cpu --dropout 0.1 --max-steps 300 --save-steps 10 --save-total-limit 0")
 
 // pid is the process of a rank of a run that shared started.
 func pid(t *testing.T, dir string, rank int) int {
@@ -231,8 +231,8 @@ func TestMPITrainLosesARank(t *testing.T) {
 			continue
 		}
 		dir := filepath.Join(t.TempDir(), "run")
-		said, code, took := interrupt(t, l, 2, dir, 20, syscall.SIGSTOP, 1)
-		if code != 1 || took > 30*time.Second || !strings.Contains(said, "timed out after 4s waiting for rank 1 on ") || !strings.Contains(said, " of step ") {
+		said, code, took := interrupt(t, l, 2, dir, 20, syscall.SIGSTOP, 1, "--ddp-timeout", "6")
+		if code != 1 || took > 40*time.Second || !strings.Contains(said, "timed out after 6s waiting for rank 1 on ") || !strings.Contains(said, " of step ") {
 			t.Errorf("%s: rank 1 stopped: exit code %d after %v: %s", l, code, took, said)
 		}
 		gone(t, dir, 2)
