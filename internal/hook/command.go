@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/launcher"
 )
 
 // shown is how much of what a command says of its failure is kept.
@@ -21,7 +24,8 @@ func (h *Hook) call(line []byte, within time.Duration) error {
 	cmd := shell(ctx, h.command)
 	var said tail
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(line), io.Discard, &said
-	cmd.WaitDelay = time.Second / 10 // for what it started and left behind with its streams
+	cmd.Env = launcher.Outside(os.Environ()) // it may start this program
+	cmd.WaitDelay = time.Second / 10         // for what it started and left behind with its streams
 	err := cmd.Run()
 	if exit := cmd.ProcessState; exit != nil && exit.Success() && ctx.Err() == nil {
 		return nil // also one that did not read its input, or left something behind

@@ -113,6 +113,15 @@ func TestFailingCommand(t *testing.T) {
 	}
 }
 
+// Of several processes of a launcher one runs the command, which is none of them.
+func TestCommandIsNoProcessOfTheJob(t *testing.T) {
+	t.Setenv("PMI_SIZE", "2")
+	_, w := run(t, `[ -z "$PMI_SIZE" ] || { echo "found PMI_SIZE=$PMI_SIZE" >&2; exit 1; }`, time.Minute)
+	if len(w.text) != 0 {
+		t.Errorf("found the warnings %q, expected none", w.text)
+	}
+}
+
 // A command that hangs, with what it started, is ended when its time is over; the run goes on
 // and ends.
 func TestHangingCommand(t *testing.T) {

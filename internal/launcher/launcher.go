@@ -4,7 +4,9 @@ package launcher
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // Place is a process's place among those that were started together.
@@ -20,9 +22,12 @@ func (p Place) String() string {
 	return fmt.Sprintf("%s started %d processes (%s)", p.Launcher, p.Size, p.Variable)
 }
 
+// variable names what a launcher says in the environment.
+type variable struct{ launcher, size, rank string }
+
 // variables has the launchers. One may start another: srun the daemons of an mpirun, and that the
 // processes. What is started last comes first here.
-var variables = []struct{ launcher, size, rank string }{
+var variables = []variable{
 	{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
 	{"MPICH's mpirun", "PMI_SIZE", "PMI_RANK"},
 	{"srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID"},
@@ -51,4 +56,13 @@ func Find(getenv func(string) string) (Place, error) {
 		return p, nil
 	}
 	return Place{Launcher: "no launcher", Size: 1}, nil
+}
+
+// Outside is an environment without what launchers say of this process: for a program that it starts
+// and that is no process of the job.
+func Outside(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.ContainsFunc(variables, func(v variable) bool { return name == v.size || name == v.rank })
+	})
 }

@@ -2,6 +2,7 @@ package launcher_test
 
 import (
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/launcher"
@@ -34,6 +35,14 @@ func TestFind(t *testing.T) {
 		if p, err := launcher.Find(func(string) string { return bad }); err == nil {
 			t.Errorf("%s: found %+v, expected an error", bad, p)
 		}
+	}
+}
+
+func TestOutside(t *testing.T) {
+	env := []string{"HOME=/h", "OMPI_COMM_WORLD_SIZE=2", "OMPI_COMM_WORLD_RANK=1", "PMI_SIZE=2", "PMI_RANK=0", "SLURM_STEP_NUM_TASKS=2", "SLURM_PROCID=1", "WORLD_SIZE=2", "RANK=0", "PMI_SIZES=3"}
+	before := slices.Clone(env)
+	if got := launcher.Outside(env); !slices.Equal(got, []string{"HOME=/h", "PMI_SIZES=3"}) || !slices.Equal(env, before) {
+		t.Errorf("found %v of %v", got, env)
 	}
 }
 
