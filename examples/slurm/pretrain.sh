@@ -18,7 +18,7 @@ resume=()
 if [ -e "$run/config.yaml" ]; then resume=(--resume); fi
 srun --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" sparsebert-gpu train --output-dir "$run" "${resume[@]}" "$@"
 code=$?
-if [ $code = 75 ]; then
+if [ $code = 75 ] || [ $code = 138 ]; then # 138: the signal came before the program listened
   scontrol requeue "$SLURM_JOB_ID"
   sleep 60 # until Slurm ends this try
 fi
