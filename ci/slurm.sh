@@ -5,7 +5,7 @@
 #   slurm.sh --required   fails where they are missing and cannot be installed
 # It compares with what the program comes to without Slurm:
 #   - results.jsonl of a sweep whose runs are jobs (--launcher "srun -n1"), one that is stopped by
-#     SIGTERM and gone on with, and one in two shards
+#     SIGTERM and gone on with, one in two shards, and one whose jobs are two tasks each
 #   - the checkpoint of a run that goes back into the queue at the signal before its time limit
 #     (examples/slurm/pretrain.sh)
 #   - the checkpoint of a run of four tasks, by Open MPI over PMIx, that is requeued by SIGUSR1
@@ -185,6 +185,18 @@ if [ -n "$(squeue -h -t running)" ]; then
 fi
 "$program" sweep "${long[@]}" >>"$top/sweep.out" 2>&1
 same "$top/long/results.jsonl" "$top/long-alone/results.jsonl" "a sweep of jobs, stopped by SIGTERM and gone on with"
+
+cat >"$top/together.yaml" <<YAML
+defaults: {layers: 1, hidden: 32, heads: 2, ffn: 64, seq_len: 32, batch_size: 2, gradient_accumulation_steps: 2, replicas: 2,
+  block_size: 8, sparsity: 0.5, max_steps: 40, updates: 5, eval_batches: 2, final_eval_batches: 4}
+groups:
+  - name: together
+    cross: {method: [static, dynamic]}
+YAML
+together() { "$program" sweep "$top/together.yaml" --quiet "${path[@]}" "$@" >>"$top/sweep.out" 2>&1; }
+together --out "$top/together-alone"
+together --out "$top/together" --jobs 2 --launcher "srun -n2 --quiet --mpi=pmix"
+same "$top/together/results.jsonl" "$top/together-alone/results.jsonl" "a sweep of jobs of two tasks"
 
 # train FOLDER STEPS FLAGS... trains without Slurm.
 train() {

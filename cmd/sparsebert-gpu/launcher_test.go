@@ -108,7 +108,7 @@ func TestBadLaunchers(t *testing.T) {
 	}{
 		"missing":  {[]string{"--launcher", "srunn-of-nobody -n1"}, exit.Usage, "--launcher: found no program srunn-of-nobody (executable file not found in $PATH)"},
 		"empty":    {[]string{"--launcher", " "}, exit.Usage, "--launcher: found no command"},
-		"fails":    {[]string{"--launcher", fails + " -n1"}, exit.Failed, "run g-static: the launcher \"" + fails + " -n1\" started no job: exit status 7: error: invalid partition"},
+		"fails":    {[]string{"--launcher", fails + " -n1"}, exit.Failed, "run g-static: launched by \"" + fails + " -n1\", its job ended before it began: exit status 7: error: invalid partition"},
 		"stdin":    {[]string{"--launcher", "env", "--corpus", "-"}, exit.Usage, "corpus: found standard input"},
 		"shard":    {[]string{"--shard", "3/2"}, exit.Usage, `--shard: found "3/2"`},
 		"no run":   {[]string{"--run", "nobody"}, exit.Usage, `--run: found "nobody"`},

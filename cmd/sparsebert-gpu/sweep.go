@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -127,17 +128,36 @@ func carryOut(c *cli.Context, s *sweep.Sweep, ours train.Config, log zerolog.Log
 	}
 	defer cancel()
 	stdout := exit.KeepWriting(c.App.Writer)
+	if name := c.String(runFlag); name != "" {
+		return doRun(ctx, c, s, name, ours, log)
+	}
 	watch := progress.NewSweep(log, c.App.ErrWriter, s.Runs, ours)
 	s.Watch = watch
-	if name := c.String(runFlag); name != "" {
-		err = s.DoRun(ctx, name)
-		watch.Close()
-		return err
-	}
 	err = s.Do(ctx)
 	watch.Close()
 	if err == nil || errors.Is(err, sweep.ErrFailed) {
 		err = cmp.Or(err, s.WriteGroups(stdout))
+	}
+	return err
+}
+
+// doRun makes one run of a sweep, with the other processes of its launcher.
+func doRun(ctx context.Context, c *cli.Context, s *sweep.Sweep, name string, ours train.Config, log zerolog.Logger) error {
+	comm, err := join(c, ours, log)
+	if err != nil {
+		return err
+	}
+	s.With, s.Open = group(comm), ownCores(s.Open)
+	screen := c.App.ErrWriter
+	if comm != nil && comm.Rank() != 0 {
+		log, screen = log.With().Int("rank", comm.Rank()).Logger(), notScreen{screen}
+	}
+	watch := progress.NewSweep(log, screen, s.Runs, ours)
+	s.Watch = watch
+	err = s.DoRun(ctx, name)
+	watch.Close()
+	if comm != nil && comm.Rank() != 0 && usage.Is(err) {
+		return quietError{err} // all have it, and rank 0 tells it
 	}
 	return err
 }

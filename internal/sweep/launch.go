@@ -57,7 +57,7 @@ type ended struct {
 	state string // such as exit status 1
 	code  int    // the launcher's exit code, which is the job's; -1: a signal ended the launcher
 	began bool   // this program was started as the job
-	last  string // the last line on standard error
+	last  string // the last line on standard error, this program's before a launcher's
 }
 
 // jobStopped is the error of a job that ended with one of stopCodes though this process did not
@@ -102,7 +102,7 @@ func (s *Sweep) judge(ctx context.Context, r *Run, job ended) error {
 	case stopCodes[job.code]:
 		return ofRun(r, jobStopped(job.code))
 	case !job.began:
-		return ofRun(r, fmt.Errorf("the launcher %q started no job: %s", s.Launch.text, said))
+		return ofRun(r, fmt.Errorf("launched by %q, its job ended before it began: %s", s.Launch.text, said))
 	}
 	result := &Result{Name: r.Name, Group: r.Group, Role: RoleRun, Status: Failed, Error: "the job ended without a result: " + oneLine(errors.New(said))}
 	if r.candidate {
@@ -185,7 +185,11 @@ type lines struct {
 	tell func(line string)
 	part []byte // of a line that is not whole
 	last string
+	ours bool // last is this program's
 }
+
+// ownHead is what the line begins with in which this program says why it ends.
+const ownHead = "sparsebert-gpu: "
 
 // longest is how much of a line is handed on.
 const longest = 4096
@@ -208,13 +212,16 @@ func (l *lines) Write(p []byte) (int, error) {
 func (l *lines) flush() {
 	line := strings.TrimSpace(strings.ToValidUTF8(string(l.part), "?"))
 	l.part = l.part[:0]
-	if line != "" {
-		l.last = line
-		l.tell(line)
+	if line == "" {
+		return
+	}
+	l.tell(line)
+	if said, ours := strings.CutPrefix(line, ownHead); ours || !l.ours {
+		l.last, l.ours = said, ours // a launcher may have more to say when this program has said why
 	}
 }
 
-// end hands on what is left, and returns the last line.
+// end hands on what is left, and returns the last line, this program's if it said why it ends.
 func (l *lines) end() string {
 	l.flush()
 	return l.last

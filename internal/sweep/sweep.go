@@ -45,6 +45,8 @@ type Sweep struct {
 	Shard Shard
 	// Launch starts each run as a job; nil: they are made in this process.
 	Launch *Launcher
+	// With joins the processes that make one run together, see DoRun; nil: this one is alone.
+	With model.Communicator
 
 	mu       sync.Mutex
 	changed  *sync.Cond // a run has ended
@@ -56,6 +58,7 @@ type Sweep struct {
 	active   int
 	broken   error // no more runs are to start
 	job      bool  // this process is a job, see DoRun
+	told     bool  // the other processes of With know what to do
 }
 
 // runFolder is the folder of a run.
@@ -222,7 +225,10 @@ func (s *Sweep) make(ctx context.Context, r *Run, watch *runWatch) (*Result, Tim
 	var summary *train.Summary
 	c, err := s.config(r)
 	if err == nil {
-		summary, err = train.Run(ctx, c, s.Open, watch)
+		err = s.tell(&c)
+	}
+	if err == nil {
+		summary, err = s.train(ctx, c, watch)
 	}
 	timing.From, timing.To, timing.Seconds = watch.from, watch.done, clock.Since(began).Seconds()
 	result := &Result{Name: r.Name, Group: r.Group, Role: RoleRun, Steps: watch.done}
