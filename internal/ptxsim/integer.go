@@ -294,7 +294,13 @@ func buildLop3(x *building) exec {
 	if o.kind != opInt || o.imm > 255 {
 		x.bad("the table is not a literal from 0 to 255")
 	}
-	return x.map3(x.dst(0, t), x.src(1, t), x.src(2, t), x.src(3, t), func(a, b, c uint64) uint64 {
+	d, a, b, c := x.dst(0, t), x.src(1, t), x.src(2, t), x.src(3, t)
+	if o.imm == 0x96 { // a ^ b ^ c, of which hashes are made
+		both := x.scratch(1)
+		x.whole(lane(lanesXor, both, a, b, 0), lane(lanesXor, d, both, c, 0))
+		return x.map3(d, a, b, c, func(a, b, c uint64) uint64 { return a ^ b ^ c })
+	}
+	return x.map3(d, a, b, c, func(a, b, c uint64) uint64 {
 		r := uint64(0)
 		for i := range 8 {
 			if o.imm>>i&1 == 0 {

@@ -204,8 +204,8 @@ func (w *warp) loadScatteredWords(base *[warpSize]uint64, off uint64, m uint32, 
 		if addr&3 != 0 || addr >= uint64(len(data)) || binary.LittleEndian.Uint32(state[addr:])&(each*(stateValid|statePending|stateWritten)) != each*(stateValid|stateWritten) {
 			break
 		}
-		if word := addr / 4; max(writes[word], reads[word]) < limit {
-			reads[word] = me | uint32(l)
+		if word, mine := addr/4, me|uint32(l); ours(writes[word], mine, limit, entryThread) && ours(reads[word], mine, limit, entryThread|kindMask) {
+			reads[word] = mine
 		} else if !w.enter(addr, 4, false, l) {
 			break
 		}
@@ -225,6 +225,9 @@ func (w *warp) storeScattered(at place, m uint32, src []int, size int, shared *r
 	}
 	if len(src) == 1 && size == 4 {
 		return w.storeScatteredWords(at, window, m, src[0], shared)
+	}
+	if len(src) == 1 && size == 2 {
+		return w.storeScatteredHalves(at, window, m, src[0], shared)
 	}
 	s := w.blk.shared
 	n := len(src) * size
@@ -265,13 +268,59 @@ func (w *warp) storeScatteredWords(at place, window uint64, m uint32, src int, s
 		if addr&3 != 0 || addr >= uint64(len(data)) || binary.LittleEndian.Uint32(state[addr:])&(each*(stateValid|statePending)) != each*stateValid {
 			break
 		}
-		if word := addr / 4; max(writes[word], reads[word]) < limit {
-			writes[word] = me | uint32(l)
+		if word, mine := addr/4, me|uint32(l); ours(writes[word], mine, limit, entryThread) && ours(reads[word], mine, limit, entryThread|kindMask) {
+			writes[word] = mine
 		} else if !w.enter(addr, 4, true, l) {
 			break
 		}
 		binary.LittleEndian.PutUint32(data[addr:], uint32(from[l]))
 		binary.LittleEndian.PutUint32(state[addr:], each*(stateValid|stateWritten))
+		shared.addr[n&31] = addr
+		n++
+	}
+	shared.n = n
+	return m
+}
+
+// ours says that what an entry stands for comes before the next access of a thread, or is its own. care is what makes an
+// entry its own.
+func ours(e, mine, limit, care uint32) bool {
+	return e < limit || (e^mine)&care == 0 && e != split
+}
+
+// halfOurs is ours for all entries of two bytes of a split word.
+func (s *shadow) halfOurs(addr uint64, mine, limit uint32) bool {
+	if s.writes[addr/4] != split || addr+2 > uint64(len(s.byteWrites)) || addr+2 > uint64(len(s.byteReads)) {
+		return false
+	}
+	writes, reads := (*[2]uint32)(s.byteWrites[addr:]), (*[2]uint32)(s.byteReads[addr:])
+	return ours(writes[0], mine, limit, entryThread) && ours(writes[1], mine, limit, entryThread) &&
+		ours(reads[0], mine, limit, entryThread|kindMask) && ours(reads[1], mine, limit, entryThread|kindMask)
+}
+
+// storeScatteredHalves is storeScattered for two bytes a lane.
+func (w *warp) storeScatteredHalves(at place, window uint64, m uint32, src int, shared *request) (left uint32) {
+	const each = 0x0101
+	s := w.blk.shared
+	data, state := s.data, s.state[:len(s.data)]
+	limit, me := w.order.limit, w.order.now<<entryStamp|uint32(w.id<<entryWarp)
+	base, from := &w.r[at.base], &w.r[src]
+	off := at.off - window
+	n := shared.n
+	for ; m != 0; m &= m - 1 {
+		l := bits.TrailingZeros32(m) & 31
+		addr := base[l] + off
+		if addr&1 != 0 || addr >= uint64(len(data)) || binary.LittleEndian.Uint16(state[addr:])&(each*(stateValid|statePending)) != each*stateValid {
+			break
+		}
+		if mine := me | uint32(l); s.halfOurs(addr, mine, limit) {
+			writes := (*[2]uint32)(s.byteWrites[addr:])
+			writes[0], writes[1] = mine, mine
+		} else if !w.enter(addr, 2, true, l) {
+			break
+		}
+		binary.LittleEndian.PutUint16(data[addr:], uint16(from[l]))
+		binary.LittleEndian.PutUint16(state[addr:], each*(stateValid|stateWritten))
 		shared.addr[n&31] = addr
 		n++
 	}
@@ -293,13 +342,9 @@ func (w *warp) loadScatteredHalves(base *[warpSize]uint64, off uint64, m uint32,
 		if addr&1 != 0 || addr >= uint64(len(data)) || binary.LittleEndian.Uint16(state[addr:])&(each*(stateValid|statePending|stateWritten)) != each*(stateValid|stateWritten) {
 			break
 		}
-		if s.writes[addr/4] == split && addr+2 <= uint64(len(s.byteWrites)) && addr+2 <= uint64(len(s.byteReads)) {
-			writes, reads := (*[2]uint32)(s.byteWrites[addr:]), (*[2]uint32)(s.byteReads[addr:])
-			if max(writes[0], writes[1], reads[0], reads[1]) < limit {
-				reads[0], reads[1] = me|uint32(l), me|uint32(l)
-			} else if !w.enter(addr, 2, false, l) {
-				break
-			}
+		if mine := me | uint32(l); s.halfOurs(addr, mine, limit) {
+			reads := (*[2]uint32)(s.byteReads[addr:])
+			reads[0], reads[1] = mine, mine
 		} else if !w.enter(addr, 2, false, l) {
 			break
 		}
