@@ -24,6 +24,7 @@ type building struct {
 	predDefs []int
 	last     [4]int    // destination and operands of the usual shapes
 	compared *lanesOp  // by compare, without the predicate; nil: not on whole registers
+	joined   string    // the operation with that
 	lanes    []lanesOp // what does the same on whole registers; nil: nothing
 
 	// For undefined values:

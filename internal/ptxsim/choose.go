@@ -75,12 +75,12 @@ func (x *building) compare(t typ, extra, shift int) func(w *warp, m uint32) (yes
 	if join == "" {
 		x.nargs(3, 3)
 		join = "and"
-		if !ftz && !isHalf(t) {
-			x.compared = comparisonLanes(operator, t, a, b)
-		}
 	} else {
 		x.nargs(4, 4)
 		c, neg = x.pred(x.in.args[extra])
+	}
+	if !ftz && !isHalf(t) {
+		x.compared, x.joined = comparisonLanes(operator, t, a, b), join
 	}
 	x.compareRule(operator, t, join, f)
 	if isHalf(t) {
@@ -170,8 +170,14 @@ func buildSetp(x *building) exec {
 	p := x.dstPred(o)
 	f, high := x.both(t, 3)
 	if o := x.compared; o != nil && q < 0 {
+		by := x.conditions // that it is joined with
 		o.d = uint32(4 * p)
-		x.whole(*o)
+		switch {
+		case len(by) == 0:
+			x.whole(*o)
+		case by[0].p != p:
+			x.whole(*o, predicateLane(x.joined, p, condition{p: p}, by[0]))
+		}
 	}
 	return func(w *warp, m uint32) {
 		yes, no := f(w, m)
@@ -293,6 +299,7 @@ func buildMov(x *building) exec {
 	case t.kind == kindPred:
 		d := x.dstPred(to)
 		a, neg := x.pred(from)
+		x.whole(predicateLane("and", d, condition{a, neg}, condition{p: predTrue}))
 		return func(w *warp, m uint32) { w.setPredicate(d, m, w.predicate(a, neg)) }
 	case to.kind == opVector:
 		part := x.part(t, to)

@@ -259,6 +259,7 @@ func buildLogic(x *building) exec {
 	d := x.dstPred(x.in.args[0])
 	a, na := x.pred(x.in.args[1])
 	b, nb := x.pred(x.in.args[2])
+	x.whole(predicateLane(x.in.op, d, condition{a, na}, condition{b, nb}))
 	return func(w *warp, m uint32) {
 		w.setPredicate(d, m, uint32(f(uint64(w.predicate(a, na)), uint64(w.predicate(b, nb)))))
 	}
@@ -274,6 +275,7 @@ func buildNot(x *building) exec {
 	x.nargs(2, 2)
 	d := x.dstPred(x.in.args[0])
 	a, neg := x.pred(x.in.args[1])
+	x.whole(predicateLane("and", d, condition{a, !neg}, condition{p: predTrue}))
 	return func(w *warp, m uint32) { w.setPredicate(d, m, w.predicate(a, !neg)) }
 }
 

@@ -22,6 +22,14 @@ func lane(op uint32, d, a, b, c int, n ...uint64) lanesOp {
 	return o
 }
 
+// predicateLane returns the record of and, or or xor of two predicates.
+func predicateLane(op string, d int, a, b condition) lanesOp {
+	return lanesOp{
+		op: map[string]uint32{"and": lanesPredicateAnd, "or": lanesPredicateOr, "xor": lanesPredicateXor}[op],
+		d:  uint32(4 * d), a: uint32(4 * a.p), b: uint32(4 * b.p), n: [5]uint64{ones(a.neg), ones(b.neg)},
+	}
+}
+
 // whole says that the instruction is the given ones on whole registers.
 func (x *building) whole(ops ...lanesOp) { x.lanes = append(x.lanes, ops...) }
 

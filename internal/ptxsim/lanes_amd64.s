@@ -5002,6 +5002,126 @@ TEXT pairMasked<>(SB), NOSPLIT, $0-0
 	MOVQ (R10)(AX*8), AX
 	JMP AX
 
+// predicate d = (a ^ n0) & (b ^ n1)
+TEXT predicateAnd<>(SB), NOSPLIT, $0-0
+	MOVL 12(SI), BX
+	MOVL (R8)(BX*1), R13
+	XORL 24(SI), R13
+	MOVL 16(SI), BX
+	MOVL (R8)(BX*1), AX
+	XORL 32(SI), AX
+	ANDL AX, R13
+	MOVL 8(SI), DX
+	MOVL (R8)(DX*1), CX
+	XORL CX, R13
+	ANDL R9, R13
+	XORL CX, R13
+	MOVL R13, (R8)(DX*1)
+	ADDQ $64, SI
+	MOVL (SI), AX
+	MOVQ (R10)(AX*8), AX
+	JMP AX
+
+// predicate d = (a ^ n0) & (b ^ n1)
+TEXT predicateAndMasked<>(SB), NOSPLIT, $0-0
+	MOVL 12(SI), BX
+	MOVL (R8)(BX*1), R13
+	XORL 24(SI), R13
+	MOVL 16(SI), BX
+	MOVL (R8)(BX*1), AX
+	XORL 32(SI), AX
+	ANDL AX, R13
+	MOVL 8(SI), DX
+	MOVL (R8)(DX*1), CX
+	XORL CX, R13
+	ANDL R9, R13
+	XORL CX, R13
+	MOVL R13, (R8)(DX*1)
+	ADDQ $64, SI
+	MOVL (SI), AX
+	MOVQ (R10)(AX*8), AX
+	JMP AX
+
+// predicate d = (a ^ n0) | (b ^ n1)
+TEXT predicateOr<>(SB), NOSPLIT, $0-0
+	MOVL 12(SI), BX
+	MOVL (R8)(BX*1), R13
+	XORL 24(SI), R13
+	MOVL 16(SI), BX
+	MOVL (R8)(BX*1), AX
+	XORL 32(SI), AX
+	ORL AX, R13
+	MOVL 8(SI), DX
+	MOVL (R8)(DX*1), CX
+	XORL CX, R13
+	ANDL R9, R13
+	XORL CX, R13
+	MOVL R13, (R8)(DX*1)
+	ADDQ $64, SI
+	MOVL (SI), AX
+	MOVQ (R10)(AX*8), AX
+	JMP AX
+
+// predicate d = (a ^ n0) | (b ^ n1)
+TEXT predicateOrMasked<>(SB), NOSPLIT, $0-0
+	MOVL 12(SI), BX
+	MOVL (R8)(BX*1), R13
+	XORL 24(SI), R13
+	MOVL 16(SI), BX
+	MOVL (R8)(BX*1), AX
+	XORL 32(SI), AX
+	ORL AX, R13
+	MOVL 8(SI), DX
+	MOVL (R8)(DX*1), CX
+	XORL CX, R13
+	ANDL R9, R13
+	XORL CX, R13
+	MOVL R13, (R8)(DX*1)
+	ADDQ $64, SI
+	MOVL (SI), AX
+	MOVQ (R10)(AX*8), AX
+	JMP AX
+
+// predicate d = (a ^ n0) ^ (b ^ n1)
+TEXT predicateXor<>(SB), NOSPLIT, $0-0
+	MOVL 12(SI), BX
+	MOVL (R8)(BX*1), R13
+	XORL 24(SI), R13
+	MOVL 16(SI), BX
+	MOVL (R8)(BX*1), AX
+	XORL 32(SI), AX
+	XORL AX, R13
+	MOVL 8(SI), DX
+	MOVL (R8)(DX*1), CX
+	XORL CX, R13
+	ANDL R9, R13
+	XORL CX, R13
+	MOVL R13, (R8)(DX*1)
+	ADDQ $64, SI
+	MOVL (SI), AX
+	MOVQ (R10)(AX*8), AX
+	JMP AX
+
+// predicate d = (a ^ n0) ^ (b ^ n1)
+TEXT predicateXorMasked<>(SB), NOSPLIT, $0-0
+	MOVL 12(SI), BX
+	MOVL (R8)(BX*1), R13
+	XORL 24(SI), R13
+	MOVL 16(SI), BX
+	MOVL (R8)(BX*1), AX
+	XORL 32(SI), AX
+	XORL AX, R13
+	MOVL 8(SI), DX
+	MOVL (R8)(DX*1), CX
+	XORL CX, R13
+	ANDL R9, R13
+	XORL CX, R13
+	MOVL R13, (R8)(DX*1)
+	ADDQ $64, SI
+	MOVL (SI), AX
+	MOVQ (R10)(AX*8), AX
+	JMP AX
+
 // d = a
 TEXT move<>(SB), NOSPLIT, $0-0
 	MOVL 12(SI), BX
@@ -8984,48 +9104,51 @@ DATA full<>+208(SB)/8, $funnelLeft<>(SB)
 DATA full<>+216(SB)/8, $funnelRight<>(SB)
 DATA full<>+224(SB)/8, $part<>(SB)
 DATA full<>+232(SB)/8, $pair<>(SB)
-DATA full<>+240(SB)/8, $move<>(SB)
-DATA full<>+248(SB)/8, $choose<>(SB)
-DATA full<>+256(SB)/8, $equal<>(SB)
-DATA full<>+264(SB)/8, $less<>(SB)
-DATA full<>+272(SB)/8, $lessEqual<>(SB)
-DATA full<>+280(SB)/8, $notEqual<>(SB)
-DATA full<>+288(SB)/8, $floatEqual<>(SB)
-DATA full<>+296(SB)/8, $doubleEqual<>(SB)
-DATA full<>+304(SB)/8, $floatLess<>(SB)
-DATA full<>+312(SB)/8, $doubleLess<>(SB)
-DATA full<>+320(SB)/8, $floatLessEqual<>(SB)
-DATA full<>+328(SB)/8, $doubleLessEqual<>(SB)
-DATA full<>+336(SB)/8, $floatNotEqual<>(SB)
-DATA full<>+344(SB)/8, $doubleNotEqual<>(SB)
-DATA full<>+352(SB)/8, $floatOrdered<>(SB)
-DATA full<>+360(SB)/8, $doubleOrdered<>(SB)
-DATA full<>+368(SB)/8, $floatAdd<>(SB)
-DATA full<>+376(SB)/8, $floatSub<>(SB)
-DATA full<>+384(SB)/8, $floatMul<>(SB)
-DATA full<>+392(SB)/8, $floatDiv<>(SB)
-DATA full<>+400(SB)/8, $floatFma<>(SB)
-DATA full<>+408(SB)/8, $floatSqrt<>(SB)
-DATA full<>+416(SB)/8, $floatRsqrt<>(SB)
-DATA full<>+424(SB)/8, $floatMin<>(SB)
-DATA full<>+432(SB)/8, $floatMax<>(SB)
-DATA full<>+440(SB)/8, $flush<>(SB)
-DATA full<>+448(SB)/8, $doubleAdd<>(SB)
-DATA full<>+456(SB)/8, $doubleSub<>(SB)
-DATA full<>+464(SB)/8, $doubleMul<>(SB)
-DATA full<>+472(SB)/8, $doubleDiv<>(SB)
-DATA full<>+480(SB)/8, $doubleFma<>(SB)
-DATA full<>+488(SB)/8, $extend<>(SB)
-DATA full<>+496(SB)/8, $integerToFloat<>(SB)
-DATA full<>+504(SB)/8, $floatNearest<>(SB)
-DATA full<>+512(SB)/8, $floatTruncated<>(SB)
-DATA full<>+520(SB)/8, $floatToDouble<>(SB)
-DATA full<>+528(SB)/8, $doubleToFloat<>(SB)
-DATA full<>+536(SB)/8, $toBF16<>(SB)
-DATA full<>+544(SB)/8, $toBF16Pair<>(SB)
-DATA full<>+552(SB)/8, $fromBF16<>(SB)
-DATA full<>+560(SB)/8, $floatExp2<>(SB)
-GLOBL full<>(SB), RODATA, $568
+DATA full<>+240(SB)/8, $predicateAnd<>(SB)
+DATA full<>+248(SB)/8, $predicateOr<>(SB)
+DATA full<>+256(SB)/8, $predicateXor<>(SB)
+DATA full<>+264(SB)/8, $move<>(SB)
+DATA full<>+272(SB)/8, $choose<>(SB)
+DATA full<>+280(SB)/8, $equal<>(SB)
+DATA full<>+288(SB)/8, $less<>(SB)
+DATA full<>+296(SB)/8, $lessEqual<>(SB)
+DATA full<>+304(SB)/8, $notEqual<>(SB)
+DATA full<>+312(SB)/8, $floatEqual<>(SB)
+DATA full<>+320(SB)/8, $doubleEqual<>(SB)
+DATA full<>+328(SB)/8, $floatLess<>(SB)
+DATA full<>+336(SB)/8, $doubleLess<>(SB)
+DATA full<>+344(SB)/8, $floatLessEqual<>(SB)
+DATA full<>+352(SB)/8, $doubleLessEqual<>(SB)
+DATA full<>+360(SB)/8, $floatNotEqual<>(SB)
+DATA full<>+368(SB)/8, $doubleNotEqual<>(SB)
+DATA full<>+376(SB)/8, $floatOrdered<>(SB)
+DATA full<>+384(SB)/8, $doubleOrdered<>(SB)
+DATA full<>+392(SB)/8, $floatAdd<>(SB)
+DATA full<>+400(SB)/8, $floatSub<>(SB)
+DATA full<>+408(SB)/8, $floatMul<>(SB)
+DATA full<>+416(SB)/8, $floatDiv<>(SB)
+DATA full<>+424(SB)/8, $floatFma<>(SB)
+DATA full<>+432(SB)/8, $floatSqrt<>(SB)
+DATA full<>+440(SB)/8, $floatRsqrt<>(SB)
+DATA full<>+448(SB)/8, $floatMin<>(SB)
+DATA full<>+456(SB)/8, $floatMax<>(SB)
+DATA full<>+464(SB)/8, $flush<>(SB)
+DATA full<>+472(SB)/8, $doubleAdd<>(SB)
+DATA full<>+480(SB)/8, $doubleSub<>(SB)
+DATA full<>+488(SB)/8, $doubleMul<>(SB)
+DATA full<>+496(SB)/8, $doubleDiv<>(SB)
+DATA full<>+504(SB)/8, $doubleFma<>(SB)
+DATA full<>+512(SB)/8, $extend<>(SB)
+DATA full<>+520(SB)/8, $integerToFloat<>(SB)
+DATA full<>+528(SB)/8, $floatNearest<>(SB)
+DATA full<>+536(SB)/8, $floatTruncated<>(SB)
+DATA full<>+544(SB)/8, $floatToDouble<>(SB)
+DATA full<>+552(SB)/8, $doubleToFloat<>(SB)
+DATA full<>+560(SB)/8, $toBF16<>(SB)
+DATA full<>+568(SB)/8, $toBF16Pair<>(SB)
+DATA full<>+576(SB)/8, $fromBF16<>(SB)
+DATA full<>+584(SB)/8, $floatExp2<>(SB)
+GLOBL full<>(SB), RODATA, $592
 
 DATA masked<>+0(SB)/8, $end<>(SB)
 DATA masked<>+8(SB)/8, $addMasked<>(SB)
@@ -9057,46 +9180,49 @@ DATA masked<>+208(SB)/8, $funnelLeftMasked<>(SB)
 DATA masked<>+216(SB)/8, $funnelRightMasked<>(SB)
 DATA masked<>+224(SB)/8, $partMasked<>(SB)
 DATA masked<>+232(SB)/8, $pairMasked<>(SB)
-DATA masked<>+240(SB)/8, $moveMasked<>(SB)
-DATA masked<>+248(SB)/8, $chooseMasked<>(SB)
-DATA masked<>+256(SB)/8, $equalMasked<>(SB)
-DATA masked<>+264(SB)/8, $lessMasked<>(SB)
-DATA masked<>+272(SB)/8, $lessEqualMasked<>(SB)
-DATA masked<>+280(SB)/8, $notEqualMasked<>(SB)
-DATA masked<>+288(SB)/8, $floatEqualMasked<>(SB)
-DATA masked<>+296(SB)/8, $doubleEqualMasked<>(SB)
-DATA masked<>+304(SB)/8, $floatLessMasked<>(SB)
-DATA masked<>+312(SB)/8, $doubleLessMasked<>(SB)
-DATA masked<>+320(SB)/8, $floatLessEqualMasked<>(SB)
-DATA masked<>+328(SB)/8, $doubleLessEqualMasked<>(SB)
-DATA masked<>+336(SB)/8, $floatNotEqualMasked<>(SB)
-DATA masked<>+344(SB)/8, $doubleNotEqualMasked<>(SB)
-DATA masked<>+352(SB)/8, $floatOrderedMasked<>(SB)
-DATA masked<>+360(SB)/8, $doubleOrderedMasked<>(SB)
-DATA masked<>+368(SB)/8, $floatAddMasked<>(SB)
-DATA masked<>+376(SB)/8, $floatSubMasked<>(SB)
-DATA masked<>+384(SB)/8, $floatMulMasked<>(SB)
-DATA masked<>+392(SB)/8, $floatDivMasked<>(SB)
-DATA masked<>+400(SB)/8, $floatFmaMasked<>(SB)
-DATA masked<>+408(SB)/8, $floatSqrtMasked<>(SB)
-DATA masked<>+416(SB)/8, $floatRsqrtMasked<>(SB)
-DATA masked<>+424(SB)/8, $floatMinMasked<>(SB)
-DATA masked<>+432(SB)/8, $floatMaxMasked<>(SB)
-DATA masked<>+440(SB)/8, $flushMasked<>(SB)
-DATA masked<>+448(SB)/8, $doubleAddMasked<>(SB)
-DATA masked<>+456(SB)/8, $doubleSubMasked<>(SB)
-DATA masked<>+464(SB)/8, $doubleMulMasked<>(SB)
-DATA masked<>+472(SB)/8, $doubleDivMasked<>(SB)
-DATA masked<>+480(SB)/8, $doubleFmaMasked<>(SB)
-DATA masked<>+488(SB)/8, $extendMasked<>(SB)
-DATA masked<>+496(SB)/8, $integerToFloatMasked<>(SB)
-DATA masked<>+504(SB)/8, $floatNearestMasked<>(SB)
-DATA masked<>+512(SB)/8, $floatTruncatedMasked<>(SB)
-DATA masked<>+520(SB)/8, $floatToDoubleMasked<>(SB)
-DATA masked<>+528(SB)/8, $doubleToFloatMasked<>(SB)
-DATA masked<>+536(SB)/8, $toBF16Masked<>(SB)
-DATA masked<>+544(SB)/8, $toBF16PairMasked<>(SB)
-DATA masked<>+552(SB)/8, $fromBF16Masked<>(SB)
-DATA masked<>+560(SB)/8, $floatExp2Masked<>(SB)
-GLOBL masked<>(SB), RODATA, $568
+DATA masked<>+240(SB)/8, $predicateAndMasked<>(SB)
+DATA masked<>+248(SB)/8, $predicateOrMasked<>(SB)
+DATA masked<>+256(SB)/8, $predicateXorMasked<>(SB)
+DATA masked<>+264(SB)/8, $moveMasked<>(SB)
+DATA masked<>+272(SB)/8, $chooseMasked<>(SB)
+DATA masked<>+280(SB)/8, $equalMasked<>(SB)
+DATA masked<>+288(SB)/8, $lessMasked<>(SB)
+DATA masked<>+296(SB)/8, $lessEqualMasked<>(SB)
+DATA masked<>+304(SB)/8, $notEqualMasked<>(SB)
+DATA masked<>+312(SB)/8, $floatEqualMasked<>(SB)
+DATA masked<>+320(SB)/8, $doubleEqualMasked<>(SB)
+DATA masked<>+328(SB)/8, $floatLessMasked<>(SB)
+DATA masked<>+336(SB)/8, $doubleLessMasked<>(SB)
+DATA masked<>+344(SB)/8, $floatLessEqualMasked<>(SB)
+DATA masked<>+352(SB)/8, $doubleLessEqualMasked<>(SB)
+DATA masked<>+360(SB)/8, $floatNotEqualMasked<>(SB)
+DATA masked<>+368(SB)/8, $doubleNotEqualMasked<>(SB)
+DATA masked<>+376(SB)/8, $floatOrderedMasked<>(SB)
+DATA masked<>+384(SB)/8, $doubleOrderedMasked<>(SB)
+DATA masked<>+392(SB)/8, $floatAddMasked<>(SB)
+DATA masked<>+400(SB)/8, $floatSubMasked<>(SB)
+DATA masked<>+408(SB)/8, $floatMulMasked<>(SB)
+DATA masked<>+416(SB)/8, $floatDivMasked<>(SB)
+DATA masked<>+424(SB)/8, $floatFmaMasked<>(SB)
+DATA masked<>+432(SB)/8, $floatSqrtMasked<>(SB)
+DATA masked<>+440(SB)/8, $floatRsqrtMasked<>(SB)
+DATA masked<>+448(SB)/8, $floatMinMasked<>(SB)
+DATA masked<>+456(SB)/8, $floatMaxMasked<>(SB)
+DATA masked<>+464(SB)/8, $flushMasked<>(SB)
+DATA masked<>+472(SB)/8, $doubleAddMasked<>(SB)
+DATA masked<>+480(SB)/8, $doubleSubMasked<>(SB)
+DATA masked<>+488(SB)/8, $doubleMulMasked<>(SB)
+DATA masked<>+496(SB)/8, $doubleDivMasked<>(SB)
+DATA masked<>+504(SB)/8, $doubleFmaMasked<>(SB)
+DATA masked<>+512(SB)/8, $extendMasked<>(SB)
+DATA masked<>+520(SB)/8, $integerToFloatMasked<>(SB)
+DATA masked<>+528(SB)/8, $floatNearestMasked<>(SB)
+DATA masked<>+536(SB)/8, $floatTruncatedMasked<>(SB)
+DATA masked<>+544(SB)/8, $floatToDoubleMasked<>(SB)
+DATA masked<>+552(SB)/8, $doubleToFloatMasked<>(SB)
+DATA masked<>+560(SB)/8, $toBF16Masked<>(SB)
+DATA masked<>+568(SB)/8, $toBF16PairMasked<>(SB)
+DATA masked<>+576(SB)/8, $fromBF16Masked<>(SB)
+DATA masked<>+584(SB)/8, $floatExp2Masked<>(SB)
+GLOBL masked<>(SB), RODATA, $592
 

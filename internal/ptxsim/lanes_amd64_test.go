@@ -25,7 +25,7 @@ var laneCases = []string{
 	"prmt.b32 %r9, %r0, %r1, *:0x5410 0x7632 0x0123 0x3333 0x9876", "prmt.b32 %r9, %r0, %r1, %r2",
 	"setp.*.s32 %p1, %r0, %r1:eq ne lt le gt ge", "setp.*.u32 %p1, %r0, %r1:eq ne lt le gt ge lo ls hi hs", "setp.*.s64 %p1, %d0, %d1:eq ne lt le gt ge", "setp.*.u64 %p1, %d0, %d1:lt ge",
 	"setp.*.s16 %p1, %h0, %h1:eq lt ge", "setp.eq.b32 %p1, %r0, %r0", "setp.*.f32 %p1, %r0, %r1:eq ne lt le gt ge equ neu ltu leu gtu geu num nan", "setp.*.f64 %p1, %d0, %d1:eq ne lt le gt ge equ neu ltu leu gtu geu num nan",
-	"setp.*.f32 %p1, %r0, %r0:eq ne geu nan", "setp.lt.and.s32 %p1, %r0, %r1, %p0", "setp.lt.ftz.f32 %p1, %r0, %r1",
+	"setp.*.f32 %p1, %r0, %r0:eq ne geu nan", "setp.lt.*.s32 %p1, %r0, %r1, %p0:and or xor", "setp.ge.*.u64 %p1, %d0, %d1, !%p0:and or xor", "setp.gt.*.f32 %p1, %r0, %r1, %p1:and or xor", "*.pred %p1, %p0, %p1:and or xor", "*.pred %p1, !%p1, !%p0:and or xor", "not.pred %p1, %p0", "mov.pred %p1, !%p0", "mov.pred %p1, *:0 1", "lop3.b32 %r9, %r0, %r1, %r2, *:0x96 0xC0", "lop3.b32 %r9, %r0, %r1, %r9, 0x96", "setp.lt.ftz.f32 %p1, %r0, %r1",
 	"selp.b32 %r9, %r0, %r1, %p0", "selp.f64 %d9, %d0, %d1, %p0", "mov.b32 %r9, %r0", "mov.b64 %d9, {%r0, %r1}", "mov.b64 {%r9, %r8}, %d0", "mov.b32 %r9, {%h0, %h1}", "mov.b32 {%h9, %h8}, %r0", "mov.b64 %d9, {%h0, %h1, %h2, %h3}",
 	"add*.f32 %r9, %r0, %r1: .ftz .sat .rn .rn.ftz .rz", "sub*.f32 %r9, %r0, %r1: .ftz .sat", "mul*.f32 %r9, %r0, %r1: .ftz .sat .rn", "fma.rn*.f32 %r9, %r0, %r1, %r2: .ftz .sat",
 	"div.rn*.f32 %r9, %r0, %r1: .ftz", "div.*.f32 %r9, %r0, %r1:full approx full.ftz approx.ftz rz", "rcp.*.f32 %r9, %r0:rn rn.ftz approx approx.ftz", "sqrt.*.f32 %r9, %r0:rn rn.ftz approx approx.ftz",

@@ -34,6 +34,9 @@ const (
 	lanesFunnelRight     // d = the low half of b:a >> min(c & n0, n1), of which n2 is the mask
 	lanesPart            // d = a >> n0 & n1
 	lanesPair            // d = a | b << n0
+	lanesPredicateAnd    // predicate d = (a ^ n0) & (b ^ n1)
+	lanesPredicateOr     // predicate d = (a ^ n0) | (b ^ n1)
+	lanesPredicateXor    // predicate d = (a ^ n0) ^ (b ^ n1)
 	lanesMove            // d = a
 	lanesChoose          // d = a where predicate c ^ n0 holds, else b
 	lanesEqual           // predicate d = (a ^ n1 == b ^ n1) ^ n0

@@ -74,7 +74,11 @@ func shifts() []instruction {
 }
 
 func choices() []instruction {
+	predicates := func(name, sign, op string) instruction {
+		return instruction{name: "Predicate" + name, what: "predicate d = (a ^ n0) " + sign + " (b ^ n1)", pred: "only", body: []string{op + " AX, R13"}}
+	}
 	return []instruction{
+		predicates("And", "&", "ANDL"), predicates("Or", "|", "ORL"), predicates("Xor", "^", "XORL"),
 		{name: "Move", what: "d = a", uses: "a", body: []string{"VMOVDQU64 %A, %R"}},
 		{name: "Choose", what: "d = a where predicate c ^ n0 holds, else b", uses: "ab", pred: "from", body: []string{
 			"VMOVDQU64 %B, %R", "VMOVDQU64 %A, K5, %R"}},

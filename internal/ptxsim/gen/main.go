@@ -132,7 +132,7 @@ type instruction struct {
 	name, what string
 	uses       string // which of a, b, c are registers
 	imms       int    // numbers of the record, in Z16 and following
-	pred       string // "from": c is a predicate, whose bits choose by K5; "to": d is one, which K5 of each eight makes
+	pred       string // "from": c is a predicate, whose bits choose by K5; "to": d is one, which K5 of each eight makes; "only": all are, and body makes d in R13 of a in R13 and b in AX
 	wide       bool   // K5 has a bit for each half of a lane, of which the lower counts
 	invert     bool   // number 0 inverts the predicate
 	body       []string
@@ -152,6 +152,20 @@ func pieceName(in instruction, masked bool) string {
 func piece(s *bytes.Buffer, in instruction, masked bool) {
 	fmt.Fprintf(s, "// %s\nTEXT %s<>(SB), NOSPLIT, $0-0\n", in.what, pieceName(in, masked))
 	line := func(format string, args ...any) { fmt.Fprintf(s, "\t"+format+"\n", args...) }
+	if in.pred == "only" {
+		for i, r := range []string{"R13", "AX"} {
+			line("MOVL %d(SI), BX", 12+4*i)
+			line("MOVL (R8)(BX*1), %s", r)
+			line("XORL %d(SI), %s", 24+8*i, r)
+		}
+		for _, b := range in.body {
+			line("%s", b)
+		}
+		mergePredicate(line)
+		next(line)
+		s.WriteString("\n")
+		return
+	}
 	for i, r := range []string{"BX", "CX", "R12"} {
 		if strings.Contains(in.uses, string("abc"[i])) {
 			line("MOVL %d(SI), %s", 12+4*i, r)
@@ -212,16 +226,26 @@ func piece(s *bytes.Buffer, in instruction, masked bool) {
 		if in.invert {
 			line("XORL 24(SI), R13")
 		}
-		line("MOVL 8(SI), DX")
-		line("MOVL (R8)(DX*1), CX")
-		line("XORL CX, R13")
-		line("ANDL R9, R13")
-		line("XORL CX, R13")
-		line("MOVL R13, (R8)(DX*1)")
+		mergePredicate(line)
 	}
+	next(line)
+	s.WriteString("\n")
+}
+
+// mergePredicate writes the lanes of the mask of R13 to predicate d.
+func mergePredicate(line func(format string, args ...any)) {
+	line("MOVL 8(SI), DX")
+	line("MOVL (R8)(DX*1), CX")
+	line("XORL CX, R13")
+	line("ANDL R9, R13")
+	line("XORL CX, R13")
+	line("MOVL R13, (R8)(DX*1)")
+}
+
+// next goes on to the next record.
+func next(line func(format string, args ...any)) {
 	line("ADDQ $64, SI")
 	line("MOVL (SI), AX")
 	line("MOVQ (R10)(AX*8), AX")
 	line("JMP AX")
-	s.WriteString("\n")
 }
