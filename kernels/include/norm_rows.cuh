@@ -71,7 +71,7 @@ __device__ inline void add_norm_rows(const Norm<bf16> &n, const Keep &keep) {
       if (n.sub) {
         sub[k.value].get(s);
 #pragma unroll
-        for (int i = 0; i < 8; i++) v[i] = fmaf(s[i], keep.factor, v[i]);
+        for (int i = 0; i < 8; i++) v[i] += __fmul_rn(s[i], keep.factor); // rounded, as norm.cuh has it
       }
       Eight stored;
       stored.set(v);
@@ -137,20 +137,19 @@ __device__ inline void add_norm_grad_rows(const NormGrad<bf16> &n, const Keep &k
         x[i] = (x[i] - mean) * rstd;
         dgamma[k.value][i] += d[i] * x[i];
         dbeta[k.value][i] += d[i];
-        d[i] *= g[i];
-        sum += d[i];
-        dot += d[i] * x[i];
+        sum += d[i] * g[i];
+        dot += d[i] * g[i] * x[i];
       }
     });
-    sum = -warp_sum(sum) / h * rstd;
-    dot = -warp_sum(dot) / h * rstd * rstd;
+    sum = warp_sum(sum) / h;
+    dot = warp_sum(dot) / h;
     for_columns<8, G>(h, [&](auto k, int c) {
       float d[8], x[8], g[8];
       dy[k.value].get(d);
       z[k.value].get(x);
       gamma.get(g, c / 8);
 #pragma unroll
-      for (int i = 0; i < 8; i++) d[i] = fmaf(d[i], g[i] * rstd, fmaf(x[i] - mean, dot, sum));
+      for (int i = 0; i < 8; i++) d[i] = rstd * (d[i] * g[i] - sum - (x[i] - mean) * rstd * dot);
       store_n(n.dresidual + row + c, d);
       if (n.dsub) {
         Eight e;
