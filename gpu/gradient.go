@@ -30,25 +30,24 @@ func (b *device) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 		b.k.planned(plan.BiasSums, columnSumsF32Args{sums: gradOf(v), x: ptrF32(dys.p), tokens: int32(t), n: int32(out)})
 	}
 	if plan.Splits > 1 {
-		b.reduce(plan.Reduce, p, sums.grad, plan.Splits)
-		if v != nil {
-			b.reduce(plan.ReduceBias, v, sums.bias, plan.Splits)
-		}
+		b.k.planned(plan.Reduce, sddReduceArgs{
+			grad: gradOf(p), bias: gradOf(v), partial: sums.grad, partialBias: sums.bias, n: int32(p.grad.n), m: int32(out), splits: int32(plan.Splits),
+		})
 	}
 }
 
 // partials reserves the memory of the partial results of p's gradient.
-func (c operation) partials(plan launch.Plan, p *param) (s partials) {
-	if n := p.grad.n; plan.Splits > 1 {
-		s.grad = ptrF32(c.b.reserve(c.op, &c.b.scratch, "partial sums", 4*int64(plan.Splits)*int64(n+p.spec.Out)))
+func (c operation) partials(plan launch.Plan, p *param) partials {
+	return c.partialsOf(plan, p.grad.n, p.spec.Out)
+}
+
+// partialsOf is partials for n values and so many outputs.
+func (c operation) partialsOf(plan launch.Plan, n, out int) (s partials) {
+	if plan.Splits > 1 {
+		s.grad = ptrF32(c.b.reserve(c.op, &c.b.scratch, "partial sums", 4*int64(plan.Splits)*int64(n+out)))
 		s.bias = s.grad + ptrF32(4*plan.Splits*n)
 	}
 	return s
-}
-
-// reduce adds partial results to the gradient of p.
-func (b *device) reduce(l launch.Launch, p *param, partial ptrF32, splits int) {
-	b.k.planned(l, sddReduceArgs{to: gradOf(p), partial: partial, n: int32(p.grad.n), splits: int32(splits)})
 }
 
 // gradientArgs are the operands of SDD.

@@ -105,11 +105,11 @@ var kernelParams = map[string][]kernelParam{
 	"sdd_b8":                   {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"ptr", 8}, {"slots", 8}, {"inner", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"byColumns", 4}, {"bytes", 4}},
 	"sdd_dense":                {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"size", 4}, {"dyPitch", 4}},
 	"sdd_plain_f32":            {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"count", 8}},
-	"sdd_qkv_b16":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
-	"sdd_qkv_b32":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
-	"sdd_qkv_b64":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
-	"sdd_qkv_reduce":           {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"n", 4}, {"m", 4}, {"splits", 4}},
-	"sdd_reduce":               {{"to", 8}, {"partial", 8}, {"n", 4}, {"splits", 4}},
+	"sdd_qkv_b16":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
+	"sdd_qkv_b32":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
+	"sdd_qkv_b64":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
+	"sdd_qkv_reduce":           {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"n", 4}, {"m", 4}, {"splits", 4}},
+	"sdd_reduce":               {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"n", 4}, {"m", 4}, {"splits", 4}},
 	"sort_rows":                {{"pairs", 8}, {"index", 8}, {"segments", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"n", 4}, {"seq", 4}, {"skip", 4}, {"badIndex", 8}, {"badSegment", 8}},
 	"tanh_bf16":                {{"y", 8}, {"x", 8}, {"n", 8}},
 	"tanh_f32":                 {{"y", 8}, {"x", 8}, {"n", 8}},
@@ -1198,11 +1198,10 @@ func (a sddPlainF32Args) encode() []uint64 {
 
 // sddQkvB16Args are the parameters of sdd_qkv_b16, sdd_qkv_b32, sdd_qkv_b64.
 type sddQkvB16Args struct {
-	grad0, grad1, grad2, bias0, bias1, bias2, partial                                  ptrF32
+	grad0, grad1, grad2, bias0, bias1, bias2, partial, partialBias                     ptrF32
 	dy0, dy1, dy2, x                                                                   ptrBF16
 	ptr0, ptr1, ptr2, slots0, slots1, slots2, rows0, rows1, rows2, cols0, cols1, cols2 ptrI32
 	tokens, in, out, nnzb, bytes                                                       int32
-	swapped                                                                            bool
 }
 
 func (sddQkvB16Args) fits(kernel string) bool {
@@ -1214,13 +1213,13 @@ func (sddQkvB16Args) fits(kernel string) bool {
 }
 
 func (a sddQkvB16Args) encode() []uint64 {
-	return []uint64{uint64(a.grad0), uint64(a.grad1), uint64(a.grad2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(a.partial), uint64(a.dy0), uint64(a.dy1), uint64(a.dy2), uint64(a.x), uint64(a.ptr0), uint64(a.ptr1), uint64(a.ptr2), uint64(a.slots0), uint64(a.slots1), uint64(a.slots2), uint64(a.rows0), uint64(a.rows1), uint64(a.rows2), uint64(a.cols0), uint64(a.cols1), uint64(a.cols2), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.nnzb)), uint64(uint32(a.bytes)), boolWord(a.swapped)}
+	return []uint64{uint64(a.grad0), uint64(a.grad1), uint64(a.grad2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(a.partial), uint64(a.partialBias), uint64(a.dy0), uint64(a.dy1), uint64(a.dy2), uint64(a.x), uint64(a.ptr0), uint64(a.ptr1), uint64(a.ptr2), uint64(a.slots0), uint64(a.slots1), uint64(a.slots2), uint64(a.rows0), uint64(a.rows1), uint64(a.rows2), uint64(a.cols0), uint64(a.cols1), uint64(a.cols2), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.nnzb)), uint64(uint32(a.bytes))}
 }
 
 // sddQkvReduceArgs are the parameters of sdd_qkv_reduce.
 type sddQkvReduceArgs struct {
-	grad0, grad1, grad2, bias0, bias1, bias2, partial ptrF32
-	n, m, splits                                      int32
+	grad0, grad1, grad2, bias0, bias1, bias2, partial, partialBias ptrF32
+	n, m, splits                                                   int32
 }
 
 func (sddQkvReduceArgs) fits(kernel string) bool {
@@ -1232,13 +1231,13 @@ func (sddQkvReduceArgs) fits(kernel string) bool {
 }
 
 func (a sddQkvReduceArgs) encode() []uint64 {
-	return []uint64{uint64(a.grad0), uint64(a.grad1), uint64(a.grad2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(a.partial), uint64(uint32(a.n)), uint64(uint32(a.m)), uint64(uint32(a.splits))}
+	return []uint64{uint64(a.grad0), uint64(a.grad1), uint64(a.grad2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(a.partial), uint64(a.partialBias), uint64(uint32(a.n)), uint64(uint32(a.m)), uint64(uint32(a.splits))}
 }
 
 // sddReduceArgs are the parameters of sdd_reduce.
 type sddReduceArgs struct {
-	to, partial ptrF32
-	n, splits   int32
+	grad, bias, partial, partialBias ptrF32
+	n, m, splits                     int32
 }
 
 func (sddReduceArgs) fits(kernel string) bool {
@@ -1250,7 +1249,7 @@ func (sddReduceArgs) fits(kernel string) bool {
 }
 
 func (a sddReduceArgs) encode() []uint64 {
-	return []uint64{uint64(a.to), uint64(a.partial), uint64(uint32(a.n)), uint64(uint32(a.splits))}
+	return []uint64{uint64(a.grad), uint64(a.bias), uint64(a.partial), uint64(a.partialBias), uint64(uint32(a.n)), uint64(uint32(a.m)), uint64(uint32(a.splits))}
 }
 
 // sortRowsArgs are the parameters of sort_rows.
@@ -1904,36 +1903,37 @@ func (l *launcher) sddPlainF32(c config, a sddPlainF32Args) { l.launch("sdd_plai
 // sddQkvB16 launches kernels/sdd_qkv_b16.cu:
 // Weight gradients of three weights with one input, blocks of 16, bfloat16: gradi [nnzb][16][16] += dyi^T x
 // on the active blocks and biasi [O] += column sums of dyi, i = 0, 1, 2; or, with
-// gridDim.y ranges of tokens, partial [3][range][nnzb 16 16 + O] (=), of each weight
-// first the gradients of all ranges, then the column sums. The biases are all null
-// or none. ptr, slots: the row views, or with swapped, where x is the larger operand, the column views.
+// gridDim.y ranges of tokens, partial [range][3 nnzb 16 16] and partial_bias [range][3 O] (=). The
+// biases are all null or none. ptr, slots: the row views; x is no larger than dyi. The
+// active blocks of the three follow each other. Design and launch: outer.cuh.
 func (l *launcher) sddQkvB16(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b16", c, a) }
 
 // sddQkvB32 launches kernels/sdd_qkv_b32.cu:
 // Weight gradients of three weights with one input, blocks of 32, bfloat16: gradi [nnzb][32][32] += dyi^T x
 // on the active blocks and biasi [O] += column sums of dyi, i = 0, 1, 2; or, with
-// gridDim.y ranges of tokens, partial [3][range][nnzb 32 32 + O] (=), of each weight
-// first the gradients of all ranges, then the column sums. The biases are all null
-// or none. ptr, slots: the row views, or with swapped, where x is the larger operand, the column views.
+// gridDim.y ranges of tokens, partial [range][3 nnzb 32 32] and partial_bias [range][3 O] (=). The
+// biases are all null or none. ptr, slots: the row views; x is no larger than dyi. The
+// active blocks of the three follow each other. Design and launch: outer.cuh.
 func (l *launcher) sddQkvB32(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b32", c, a) }
 
 // sddQkvB64 launches kernels/sdd_qkv_b64.cu:
 // Weight gradients of three weights with one input, blocks of 64, bfloat16: gradi [nnzb][64][64] += dyi^T x
 // on the active blocks and biasi [O] += column sums of dyi, i = 0, 1, 2; or, with
-// gridDim.y ranges of tokens, partial [3][range][nnzb 64 64 + O] (=), of each weight
-// first the gradients of all ranges, then the column sums. The biases are all null
-// or none. ptr, slots: the row views, or with swapped, where x is the larger operand, the column views.
+// gridDim.y ranges of tokens, partial [range][3 nnzb 64 64] and partial_bias [range][3 O] (=). The
+// biases are all null or none. ptr, slots: the row views; x is no larger than dyi. The
+// active blocks of the three follow each other. Design and launch: outer.cuh.
 func (l *launcher) sddQkvB64(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b64", c, a) }
 
 // sddQkvReduce launches kernels/sdd_qkv_reduce.cu:
 // Adds up what sdd_qkv_b* left, of three weights and their biases at once: gradi [n]
-// and biasi [m] += sum over range of partial [3][range][n], then [range][m] (+=), in
-// the order of the ranges. The biases are all null or none.
+// += sum over range of partial [range][3 n], and with biases (else all null) biasi
+// [m] += sum over range of partial_bias [range][3 m], in the order of the ranges.
 func (l *launcher) sddQkvReduce(c config, a sddQkvReduceArgs) { l.launch("sdd_qkv_reduce", c, a) }
 
 // sddReduce launches kernels/sdd_reduce.cu:
 // Adds up the partial sums of the ranges of tokens of a weight gradient, in their
-// order: to [n] += sum over range of partial [range][n] (+=).
+// order: grad [n] += sum over range of partial [range][n], and with bias (else null)
+// bias [m] += sum over range of partial_bias [range][m].
 func (l *launcher) sddReduce(c config, a sddReduceArgs) { l.launch("sdd_reduce", c, a) }
 
 // sortRows launches kernels/sort_rows.cu:

@@ -112,10 +112,7 @@ func (b *device) SDDShared(w, biases []backend.Param, dy []backend.Buffer, x bac
 		return
 	}
 	d, n := ps[0].topo, ps[0].grad.n
-	var partial ptrF32
-	if plan.Splits > 1 {
-		partial = ptrF32(b.reserve(c.op, &b.scratch, "partial sums", 4*launch.Fused*int64(plan.Splits)*int64(n+d.Out)))
-	}
+	sums := c.partialsOf(plan, launch.Fused*n, launch.Fused*d.Out)
 	if !c.ok() {
 		return
 	}
@@ -124,21 +121,17 @@ func (b *device) SDDShared(w, biases []backend.Param, dy []backend.Buffer, x bac
 	slot := each(ps, func(p *param) ptrI32 { return p.topo.rowSlot })
 	row := each(ps, func(p *param) ptrI32 { return p.topo.rows })
 	col := each(ps, func(p *param) ptrI32 { return p.topo.cols })
-	if plan.Swapped {
-		ptr = each(ps, func(p *param) ptrI32 { return p.topo.colPtr })
-		slot = each(ps, func(p *param) ptrI32 { return p.topo.colSlot })
-	}
 	b.k.planned(plan.Launch, sddQkvB16Args{
-		grad0: grad[0], grad1: grad[1], grad2: grad[2], bias0: bias[0], bias1: bias[1], bias2: bias[2], partial: partial,
-		dy0: from[0], dy1: from[1], dy2: from[2], x: bf16At(x),
+		grad0: grad[0], grad1: grad[1], grad2: grad[2], bias0: bias[0], bias1: bias[1], bias2: bias[2],
+		partial: sums.grad, partialBias: sums.bias, dy0: from[0], dy1: from[1], dy2: from[2], x: bf16At(x),
 		ptr0: ptr[0], ptr1: ptr[1], ptr2: ptr[2], slots0: slot[0], slots1: slot[1], slots2: slot[2],
 		rows0: row[0], rows1: row[1], rows2: row[2], cols0: col[0], cols1: col[1], cols2: col[2],
-		tokens: int32(t), in: int32(d.In), out: int32(d.Out), nnzb: int32(d.nnz), bytes: int32(plan.Shared), swapped: plan.Swapped,
+		tokens: int32(t), in: int32(d.In), out: int32(d.Out), nnzb: int32(d.nnz), bytes: int32(plan.Shared),
 	})
 	if plan.Splits > 1 {
 		b.k.planned(plan.Reduce, sddQkvReduceArgs{
 			grad0: grad[0], grad1: grad[1], grad2: grad[2], bias0: bias[0], bias1: bias[1], bias2: bias[2],
-			partial: partial, n: int32(n), m: int32(d.Out), splits: int32(plan.Splits),
+			partial: sums.grad, partialBias: sums.bias, n: int32(n), m: int32(d.Out), splits: int32(plan.Splits),
 		})
 	}
 }

@@ -116,15 +116,18 @@ func TestSharedKernels(t *testing.T) {
 func TestSharedTraffic(t *testing.T) {
 	const tokens, side = 512, 768
 	const tensor, tiles = 2 * tokens * side, (side/16*side/16 + 5) / 10
-	s := newShared(t, 3, side, 16, tokens, tokens/64, false)
-	values := int64(s.w[0].Values().Len())
-	for op, c := range map[string]struct{ floor, rereads int64 }{
+	const values, groups = tiles * 16 * 16, (3*tiles + 191) / 192
+	for op, c := range map[string]struct {
+		sms            int // nothing is split
+		floor, rereads int64
+	}{
 		// Weights once for each of the 8 tiles of tokens.
-		"dsd": {4*tensor + 3*2*values, 3 * 7 * 2 * values},
-		"dds": {5*tensor + 3*2*values, 3 * 7 * 2 * values},
-		// x by both thread blocks of each of the three.
-		"sdd": {4*tensor + 3*8*values, 5 * tensor},
+		"dsd": {tokens / 64, 4*tensor + 3*2*values, 3 * 7 * 2 * values},
+		"dds": {tokens / 64, 5*tensor + 3*2*values, 3 * 7 * 2 * values},
+		// x by all thread blocks along the active blocks of the three.
+		"sdd": {groups, 4*tensor + 3*8*values, (groups - 1) * tensor},
 	} {
+		s := newShared(t, 3, side, 16, tokens, c.sms, false)
 		var loads, stores, matrix, conflicts int64
 		for _, k := range s.run(t, op) {
 			loads += k.GlobalLoadSectors * sector
@@ -138,8 +141,8 @@ func TestSharedTraffic(t *testing.T) {
 			t.Errorf("%s: found %.3f times the byte floor, expected at most 1.1", op, once)
 		}
 		least, most := int64(3*tiles*tokens/16*2), int64(3*tiles*tokens/16*2)
-		if op == "sdd" { // whose thread blocks, two of each weight, multiply as many tiles as they have room for
-			most = 3 * 2 * 192 * tokens / 16 * 2
+		if op == "sdd" { // whose warps multiply as many tiles as they have room for, and dy with ones
+			most = groups*192*tokens/16*2 + 2*groups*3*side/16*tokens/16
 		}
 		if matrix < least || matrix > most {
 			t.Errorf("%s: found %d matrix instructions, expected %d to %d", op, matrix, least, most)

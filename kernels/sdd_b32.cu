@@ -7,6 +7,5 @@
 extern "C" __global__ void __launch_bounds__(384, 1)
     sdd_b32(float *grad, float *bias, float *partial, float *partial_bias, const bf16 *a, const bf16 *b, const int *ptr,
             const int *slots, const int *at_a, const int *at_b, int tokens, int larger, int smaller, int nnzb, int bytes, bool swapped) {
-  outer_product<32>({grad, bias, partial, partial_bias, a, b, ptr, slots, at_a, at_b, tokens, larger, smaller, nnzb, bytes, swapped,
-                     (int)blockIdx.x, (int)gridDim.x});
+  outer_product<32>(OuterArgs<1>{{grad}, {bias}, partial, partial_bias, {a}, b, {ptr}, {slots}, {at_a}, {at_b}, tokens, larger, smaller, nnzb, bytes, swapped});
 }

@@ -1,11 +1,11 @@
 // Adds up the partial sums of the ranges of tokens of a weight gradient, in their
-// order: to [n] += sum over range of partial [range][n] (+=).
-// launch: grid any, block any; each thread takes every so many elements.
+// order: grad [n] += sum over range of partial [range][n], and with bias (else null)
+// bias [m] += sum over range of partial_bias [range][m].
+// launch: grid any, block any; each thread takes four elements, or every so many four;
+// see split_reduce.cuh.
+#include "split_reduce.cuh"
 
-extern "C" __global__ void sdd_reduce(float *to, const float *partial, int n, int splits) {
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) {
-    float sum = 0;
-    for (int r = 0; r < splits; r++) sum += partial[(size_t)r * n + i];
-    to[i] += sum;
-  }
+extern "C" __global__ void sdd_reduce(float *grad, float *bias, const float *partial, const float *partial_bias, int n, int m, int splits) {
+  float *const grads[] = {grad}, *const biases[] = {bias};
+  reduce_gradients<1>(grads, biases, partial, partial_bias, n, m, splits);
 }

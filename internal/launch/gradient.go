@@ -24,7 +24,7 @@ func gradient(d Device, family Family, w Weight, t int) Plan {
 	ok := family == Fragments
 	switch {
 	case ok:
-		s = outer(d, t, w)
+		s = outer(d, t, w, 1)
 	case family == Gathered && w.Block == 8:
 		s, ok = outerPairs(d, t, w)
 	}
@@ -38,16 +38,18 @@ func gradient(d Device, family Family, w Weight, t int) Plan {
 	return p.reduced(d, w)
 }
 
-// reduced adds the launches that add up partial results.
+// reduced adds the launch that adds up partial results.
 func (p Plan) reduced(d Device, w Weight) Plan {
-	if p.Splits < 2 {
-		return p
+	if p.Splits > 1 {
+		p.Reduce = reduction(d, "sdd_reduce", w, 1)
 	}
-	over := func(n int) Launch {
-		return Launch{Kernel: "sdd_reduce", Grid: Grid(n, 256, 4*d.Multiprocessors), Block: Dim3{X: 256}}
-	}
-	p.Reduce, p.ReduceBias = over(w.values()), over(w.Out)
 	return p
+}
+
+// reduction adds up the partial results of so many weights and their biases.
+func reduction(d Device, kernel string, w Weight, weights int) Launch {
+	const threads, each = 256, 4 // elements of a thread
+	return Launch{Kernel: kernel, Grid: Grid(weights*(w.values()+w.Out), threads*each, 16*d.Multiprocessors), Block: Dim3{X: threads}}
 }
 
 // xLarger says whether x is the larger operand of a weight gradient.
@@ -71,15 +73,15 @@ func (s outerShape) reads(w Weight) Reads {
 	return Reads{X: s.groups, Y: 1}
 }
 
-// outer takes as few thread blocks along the active blocks as the registers allow,
-// so that x and dy are read by few of them, and as many ranges of tokens as fill the
-// device.
-func outer(d Device, t int, w Weight) outerShape {
-	side, room := w.Block/16, d.SharedBytes-outerStatic
-	for groups := ceil(w.NNZB*side*side, outerTiles); ; groups++ {
+// outer takes as few thread blocks along the active blocks of so many alike weights
+// as the registers allow, so that x and dy are read by few of them, and as many ranges
+// of tokens as fill the device.
+func outer(d Device, t int, w Weight, weights int) outerShape {
+	side, room, nnzb := w.Block/16, d.SharedBytes-outerStatic, weights*w.NNZB
+	for groups := ceil(nnzb*side*side, outerTiles); ; groups++ {
 		// One stage of the worst case, in which all rows and columns differ, must fit.
-		per := ceil(w.NNZB, groups)
-		rows, cols := min(per, w.Out/w.Block), min(per, w.In/w.Block)
+		per := ceil(nnzb, groups)
+		rows, cols := min(per, weights*w.Out/w.Block), min(per, w.In/w.Block)
 		stage, sums := 16*((rows+cols)*2*w.Block+16), columnSums(max(rows, cols), w.Block)
 		if stage+sums <= room || per <= 1 {
 			return outerShape{groups, splits(d, groups, t), min(sums+outerStages*stage, room)}

@@ -141,8 +141,8 @@ type Plan struct {
 	Splits           int  // of SDD: ranges of tokens (split-K), each of which leaves a partial result when there are several
 	Reads            Reads
 
-	BiasSums           Launch // of SDD: the bias gradient, where the product's kernel does not make it
-	Reduce, ReduceBias Launch // of SDD: add up the partial results, where there are several ranges
+	BiasSums Launch // of SDD: the bias gradient, where the product's kernel does not make it
+	Reduce   Launch // of SDD: adds up the partial results, where there are several ranges
 }
 
 // Grid returns a grid for n threads in blocks of size, of at most most blocks.

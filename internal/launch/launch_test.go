@@ -116,7 +116,6 @@ func checkGradient(t *testing.T, what string, d launch.Device, w launch.Weight, 
 	}
 	if p.Splits > 1 {
 		check(t, what, d, p.Reduce)
-		check(t, what, d, p.ReduceBias)
 	}
 	if p.Family == launch.Fragments && p.Grid.X*192*256 < w.NNZB*w.Block*w.Block {
 		t.Errorf("%s: found room for the sums of %d thread blocks, expected it for %d blocks", what, p.Grid.X, w.NNZB)

@@ -12,12 +12,13 @@ const Fused = 3
 // QKV chooses how the product op of weights that share x, or dx, runs in one pass
 // over it, as the three of query, key and value do: kernels/include/qkv.cuh. It
 // tells whether they can. They cannot where they are another number, are not alike,
-// have no fragments, or do not fit. The plan's grid is that of all weights; Reads.W
+// have no fragments, do not fit, or, for the weight gradients, where x is the larger
+// operand. The plan's grid is that of all weights; Reads.W
 // and Reads.Y are of each weight, Reads.X and Splits of all.
 //
 // Forward the launch is that of one weight; for the input gradient the three
 // contractions follow each other past sums that stay; for the weight gradients the
-// thread blocks stand side by side.
+// active blocks of all are one list.
 func QKV(d Device, act backend.DType, op Op, weights []Weight, tokens int) (p Plan, ok bool) {
 	if len(weights) != Fused || tokens == 0 || FamilyOf(act, weights[0]) != Fragments {
 		return p, false
@@ -37,17 +38,15 @@ func QKV(d Device, act backend.DType, op Op, weights []Weight, tokens int) (p Pl
 		s, fits := outputStationary(d, tokens, Fused*w.Out, w.In, w.Block, Fused*w.NNZB)
 		return s.plan(op, Fragments, name), fits
 	}
-	s := outer(d, tokens, w)
-	p = Plan{Family: Fragments, Swapped: w.xLarger(), Reads: Reads{X: Fused * s.groups, Y: 1}}
-	if p.Swapped { // about once by the blocks of each weight
-		p.Reads = Reads{X: Fused, Y: s.groups}
+	if w.xLarger() {
+		return p, false
 	}
-	s.groups *= Fused
-	s.splits = splits(d, s.groups, tokens)
-	p.Launch, p.Splits = Launch{name, s.grid(), Dim3{X: outerThreads}, s.shared}, s.splits
+	s := outer(d, tokens, w, Fused)
+	p = Plan{
+		Launch: Launch{name, s.grid(), Dim3{X: outerThreads}, s.shared}, Family: Fragments, Splits: s.splits, Reads: s.reads(w),
+	}
 	if p.Splits > 1 {
-		p.Reduce = Launch{Kernel: "sdd_qkv_reduce", Grid: Grid(w.values()+w.Out, 256, 2*d.Multiprocessors), Block: Dim3{X: 256}}
-		p.Reduce.Grid.Y = Fused
+		p.Reduce = reduction(d, "sdd_qkv_reduce", w, Fused)
 	}
 	return p, true
 }

@@ -116,6 +116,21 @@ struct PairsWarp {
   }
 };
 
+// pairs_column_sums adds so many columns of a stage to sums.
+__device__ inline void pairs_column_sums(const char *stage, int stride, int columns, float *sums) {
+  for (int c = 2 * threadIdx.x; c < columns; c += 2 * outer_warps * 32) {
+    float lo = 0, hi = 0;
+#pragma unroll
+    for (int token = 0; token < 16; token++) {
+      unsigned v = *reinterpret_cast<const unsigned *>(stage + token * stride + 2 * c);
+      lo += low(v);
+      hi += high(v);
+    }
+    sums[c] += lo;
+    sums[c + 1] += hi;
+  }
+}
+
 // pairs_store writes or adds a warp's sums.
 __device__ inline void pairs_store(const OuterPairsArgs &a, const OuterPairs &t, int mine, int n, float (&acc)[pairs_a_warp][4]) {
   bool add = gridDim.y == 1;
@@ -195,7 +210,7 @@ __device__ inline void outer_pairs_product(const OuterPairsArgs &a) {
     __syncthreads();
     if (stages > 1) copy(i + ahead);
     warp.multiply(shared_address(stage(i)), acc);
-    if (a.bias) outer_column_sums(stage(i) + from * 16, s.stride, blocks * 8, sums);
+    if (a.bias) pairs_column_sums(stage(i) + from * 16, s.stride, blocks * 8, sums);
     if (stages == 1) {
       __syncthreads();
       copy(i + 1);
