@@ -2,6 +2,7 @@
 // blocks of outer.cuh.
 #pragma once
 #include "outer_index.cuh"
+#include "vector.cuh"
 
 // outer_bias_share deals block rows out. When dy is a, the one thread block along the
 // active blocks that has a block row's first active block answers for it, and row r
@@ -54,17 +55,25 @@ __device__ inline void outer_column_sums(unsigned stage, int stride, int columns
 // lanes add up in a tree, and warps in order. scratch is outer_warps * B floats.
 template <int B>
 __device__ inline void outer_missing_row(const bf16 *dy, int width, int begin, int end, float *scratch, float *to, bool add) {
-  constexpr int across = B / 8, step = outer_threads / across;
+  constexpr int across = B / 8, step = outer_threads / across, at_once = 16; // loads under way
   int lane = threadIdx.x % 32, column = threadIdx.x % across * 8;
   float sum[8] = {};
-#pragma unroll 8
-  for (int token = begin + threadIdx.x / across; token < end; token += step) {
-    uint4 v = *reinterpret_cast<const uint4 *>(dy + (size_t)token * width + column);
-    unsigned w[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll 1
+  for (int token = begin + threadIdx.x / across; token < end; token += at_once * step) {
+    uint4 v[at_once];
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      sum[2 * i] += low(w[i]);
-      sum[2 * i + 1] += high(w[i]);
+    for (int k = 0; k < at_once; k++) {
+      int at = token + k * step;
+      v[k] = load_if(at < end, reinterpret_cast<const uint4 *>(dy + (size_t)at * width + column));
+    }
+#pragma unroll
+    for (int k = 0; k < at_once; k++) {
+      unsigned w[4] = {v[k].x, v[k].y, v[k].z, v[k].w};
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        sum[2 * i] += low(w[i]);
+        sum[2 * i + 1] += high(w[i]);
+      }
     }
   }
 #pragma unroll

@@ -1,22 +1,9 @@
 // What a weight gradient left when its tokens were split into ranges (split-K), added
 // up in the order of the ranges.
 #pragma once
+#include "vector.cuh"
 
 constexpr int reduce_at_once = 16; // loads under way
-
-// load_if loads from p where there is something, without a branch; otherwise zeros.
-__device__ inline float4 load_if(bool there, const float4 *p) {
-  float4 v;
-  asm("{\n.reg .pred p;\nsetp.ne.s32 p, %5, 0;\nmov.b32 %0, 0;\nmov.b32 %1, 0;\nmov.b32 %2, 0;\nmov.b32 %3, 0;\n"
-      "@p ld.global.v4.f32 {%0,%1,%2,%3}, [%4];\n}"
-      : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "l"(p), "r"((int)there));
-  return v;
-}
-__device__ inline float load_if(bool there, const float *p) {
-  float v;
-  asm("{\n.reg .pred p;\nsetp.ne.s32 p, %2, 0;\nmov.b32 %0, 0;\n@p ld.global.f32 %0, [%1];\n}" : "=f"(v) : "l"(p), "r"((int)there));
-  return v;
-}
 
 __device__ inline float4 plus(float4 a, float4 b) { return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w); }
 __device__ inline float plus(float a, float b) { return a + b; }

@@ -73,3 +73,21 @@ __device__ inline void for_groups(long long n, F f) {
   for (long long g = me; g < n / 8; g += threads) f(8 * g, width<8>{});
   for (long long e = n / 8 * 8 + me; e < n; e += threads) f(e, width<1>{});
 }
+
+// load_if loads from p where there is something, without a branch; otherwise zeros.
+__device__ inline float4 load_if(bool there, const float4 *p) {
+  float4 v;
+  asm("{\n.reg .pred p;\nsetp.ne.s32 p, %5, 0;\nmov.b32 %0, 0;\nmov.b32 %1, 0;\nmov.b32 %2, 0;\nmov.b32 %3, 0;\n"
+      "@p ld.global.v4.f32 {%0,%1,%2,%3}, [%4];\n}"
+      : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "l"(p), "r"((int)there));
+  return v;
+}
+__device__ inline uint4 load_if(bool there, const uint4 *p) {
+  float4 v = load_if(there, reinterpret_cast<const float4 *>(p));
+  return make_uint4(__float_as_uint(v.x), __float_as_uint(v.y), __float_as_uint(v.z), __float_as_uint(v.w));
+}
+__device__ inline float load_if(bool there, const float *p) {
+  float v;
+  asm("{\n.reg .pred p;\nsetp.ne.s32 p, %2, 0;\nmov.b32 %0, 0;\n@p ld.global.f32 %0, [%1];\n}" : "=f"(v) : "l"(p), "r"((int)there));
+  return v;
+}

@@ -1,0 +1,114 @@
+package gpu_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/gpu"
+	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
+	"github.com/sparsebert/sparsebert-gpu/internal/estimate"
+	"github.com/sparsebert/sparsebert-gpu/sparse"
+)
+
+// digits returns n whole numbers from -4 to 4: bfloat16 has them, and sums of their products are exact.
+func (r *harness) digits(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(int(r.random.Float32()*9) - 4)
+	}
+	return x
+}
+
+// TestGradientOfScatteredBlocks compares weight and bias gradients, bit for bit, with sums by hand where
+// the active blocks are so scattered that a stage has more columns than threads, that blocks share no
+// columns, and that most block rows have none; whatever the shared memory, the ranges of tokens and the
+// order in which the simulator takes blocks and warps.
+func TestGradientOfScatteredBlocks(t *testing.T) {
+	for _, c := range []struct {
+		shape       sparse.Shape
+		nnzb        int
+		tokens, sms int
+		shared      int // 0: the simulator's
+		races       bool
+	}{
+		{sparse.Shape{Out: 150 * 16, In: 150 * 16, Block: 16}, 192, 33, 1, 0, true},
+		{sparse.Shape{Out: 140 * 16, In: 150 * 16, Block: 16}, 192, 33, 1, 0, true},
+		{sparse.Shape{Out: 150 * 16, In: 140 * 16, Block: 16}, 192, 150, 3, 99 << 10, false},
+		{sparse.Shape{Out: 140 * 16, In: 150 * 16, Block: 16}, 300, 150, 8, 99 << 10, false},
+		{sparse.Shape{Out: 40 * 32, In: 41 * 32, Block: 32}, 48, 70, 1, 0, false},
+		{sparse.Shape{Out: 20 * 64, In: 12 * 64, Block: 64}, 24, 130, 5, 0, true},
+		{sparse.Shape{Out: 12 * 64, In: 20 * 64, Block: 64}, 24, 130, 5, 0, true},
+		{sparse.Shape{Out: 2100 * 16, In: 2 * 16, Block: 16}, 20, 17, 1, 0, false}, // more block rows than one bitmap has
+		{sparse.Shape{Out: 2 * 16, In: 2100 * 16, Block: 16}, 20, 17, 1, 0, false},
+	} {
+		t.Run(fmt.Sprintf("%dx%d/B=%d/%d bytes", c.shape.Out, c.shape.In, c.shape.Block, c.shared), func(t *testing.T) {
+			r := newHarness(t, simdriver.Options{Multiprocessors: c.sms, SharedBytes: c.shared, BlockRaces: c.races, Seed: 7})
+			topo := r.topology(c.shape, c.nnzb, 3)
+			w := r.b.NewParam(backend.ParamSpec{Name: "w", Out: c.shape.Out, In: c.shape.In, Topology: topo})
+			bias := r.b.NewParam(backend.ParamSpec{Name: "bias", Out: 1, In: c.shape.Out})
+			dy, x := r.digits(c.tokens*c.shape.Out), r.digits(c.tokens*c.shape.In)
+			before := r.digits(w.Grad().Len())
+			r.b.WriteFloats(w.Grad(), 0, before)
+			r.b.SDD(w, bias, r.activation(dy), r.activation(x), c.tokens)
+			grad, sums, B := r.read(w.Grad()), r.read(bias.Grad()), c.shape.Block
+			for k, got := range grad {
+				slot, i, j := k/(B*B), k/B%B, k%B
+				want, row, col := before[k], int(topo.Rows[slot])*B+i, int(topo.Cols[slot])*B+j
+				for n := range c.tokens {
+					want += dy[n*c.shape.Out+row] * x[n*c.shape.In+col]
+				}
+				if got != want {
+					t.Fatalf("gradient of block %d, element (%d, %d): found %v, expected %v", slot, i, j, got, want)
+				}
+			}
+			for o, got := range sums {
+				want := float32(0)
+				for n := range c.tokens {
+					want += dy[n*c.shape.Out+o]
+				}
+				if got != want {
+					t.Fatalf("bias gradient of output %d: found %v, expected %v", o, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestBiasTakesLittleTime: the bias gradient, of block rows without active blocks too, makes the longest
+// thread block of a weight gradient at most half as long again.
+func TestBiasTakesLittleTime(t *testing.T) {
+	g, err := estimate.Find("h200")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const tokens = 1024
+	for _, shape := range []sparse.Shape{{Out: 48 * 64, In: 12 * 64, Block: 64}, {Out: 12 * 64, In: 48 * 64, Block: 64}, {Out: 192 * 16, In: 48 * 16, Block: 16}} {
+		d := simulated(t, simdriver.Options{Multiprocessors: 5, Latencies: &g.Latencies})
+		b, err := gpu.New(d, gpu.Options{Activation: backend.BF16})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close() // nothing to lose
+		topo, err := sparse.StartTopology(shape, (shape.Positions()+5)/10, 1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := b.NewParam(backend.ParamSpec{Name: "w", Out: shape.Out, In: shape.In, Topology: topo})
+		bias := b.NewParam(backend.ParamSpec{Name: "bias", Out: 1, In: shape.Out})
+		dy, x := b.Alloc("dy", backend.BF16, tokens*shape.Out), b.Alloc("x", backend.BF16, tokens*shape.In)
+		longest := func(bias backend.Param) int64 {
+			d.ResetCounters()
+			b.SDD(w, bias, dy, x, tokens)
+			if err := b.Sync(); err != nil {
+				t.Fatal(err)
+			}
+			return d.Launches()[0].LongestCycles
+		}
+		without, with := longest(nil), longest(bias)
+		t.Logf("%v: %d cycles without a bias, %d with one", shape, without, with)
+		if 2*with > 3*without {
+			t.Errorf("%v: found %d cycles with a bias and %d without, expected at most half as many again", shape, with, without)
+		}
+	}
+}
