@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/clock"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/huggingface"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
@@ -81,11 +82,15 @@ func (e EvalMetrics) Perplexity() float64 { return math.Exp(e.MLMLoss) }
 
 // evaluate runs a model over a data set's fixed evaluation examples: at most
 // batches of them (0: all). The losses are means over all masked tokens and all
-// pairs, not means of batch means. It stops between batches when ctx ends.
+// pairs, not means of batch means. It stops between batches when ctx ends. The processes
+// of a model's group take the batches in turns, and all return the same.
 func evaluate(ctx context.Context, m *model.Model, d *corpus.Dataset, batches int) (metrics.Eval, error) {
 	o := m.Options()
 	b := corpus.NewBatch(o.MicroBatch, o.SeqLen, o.MaxMasked)
-	var sum model.EvalSums
+	parts, rank, w := []model.EvalSums(nil), 0, 1
+	if o.Group != nil {
+		rank, w = o.Group.Rank(), o.Group.Size()
+	}
 	for i := 0; batches == 0 || i < batches; i++ {
 		if err := ctx.Err(); err != nil {
 			return metrics.Eval{}, context.Cause(ctx)
@@ -94,19 +99,21 @@ func evaluate(ctx context.Context, m *model.Model, d *corpus.Dataset, batches in
 		if rows == 0 {
 			break
 		}
-		part, err := m.Eval(feed.View(b))
-		if err != nil {
-			return metrics.Eval{}, fmt.Errorf("evaluation batch %d: %w", i, err)
+		var part model.EvalSums
+		if i%w == rank {
+			var err error
+			if part, err = m.Eval(feed.View(b)); err != nil {
+				return metrics.Eval{}, fmt.Errorf("evaluation batch %d: %w", i, err)
+			}
 		}
-		sum.MLMLossSum += part.MLMLossSum
-		sum.NSPLossSum += part.NSPLossSum
-		sum.Masked += part.Masked
-		sum.MLMCorrect += part.MLMCorrect
-		sum.Pairs += part.Pairs
-		sum.NSPCorrect += part.NSPCorrect
+		parts = append(parts, part)
 		if rows < o.MicroBatch {
 			break
 		}
+	}
+	sum, err := sumParts(o.Group, parts)
+	if err != nil {
+		return metrics.Eval{}, fmt.Errorf("evaluation: %w", err)
 	}
 	if sum.Masked == 0 || sum.Pairs == 0 && !m.Config().NoNSP {
 		return metrics.Eval{}, usage.Errorf("validation set: found %d masked tokens in %d pairs, expected at least one of each", sum.Masked, sum.Pairs)
@@ -120,6 +127,30 @@ func evaluate(ctx context.Context, m *model.Model, d *corpus.Dataset, batches in
 		return e, fmt.Errorf("evaluation: MLM loss %v, NSP loss %v: %w", e.MLMLoss, e.NSPLoss, model.ErrNotFinite)
 	}
 	return e, nil
+}
+
+// sumParts adds the sums of all batches, in their order. Of several processes that of rank i
+// has batch i, i + W and so on.
+func sumParts(group model.Communicator, parts []model.EvalSums) (model.EvalSums, error) {
+	if group != nil {
+		own := make([]float64, 0, 6*len(parts)) // which holds counts exactly
+		for _, p := range parts {
+			own = append(own, p.MLMLossSum, p.NSPLossSum, float64(p.Masked), float64(p.MLMCorrect), float64(p.Pairs), float64(p.NSPCorrect))
+		}
+		all, err := collective.GatherFew(group, own)
+		if err != nil {
+			return model.EvalSums{}, err
+		}
+		for i := range parts {
+			v := all[i%group.Size()][6*i:]
+			parts[i] = model.EvalSums{MLMLossSum: v[0], NSPLossSum: v[1], Masked: int(v[2]), MLMCorrect: int(v[3]), Pairs: int(v[4]), NSPCorrect: int(v[5])}
+		}
+	}
+	var sum model.EvalSums
+	for _, p := range parts {
+		sum = sum.Add(p)
+	}
+	return sum, nil
 }
 
 // evaluate measures the validation set, as much of it as the configuration says; last:
