@@ -7,7 +7,8 @@
 // A warp's sums of 16 MT tokens and 16 outputs are float [MT][2][4]: of the tokens
 // token + 8 r, r < 2 MT, a lane has the outputs n to n + 3, and those of r are at
 // [r / 2][0 and 1][2 (r % 2) and the next]. before() loads what after() needs, which
-// stores the tokens that there are.
+// stores the tokens that there are, and loads what other outputs need at their end,
+// those from `following` on of `next`, if there are more.
 template <int MT>
 using WarpSums = float[MT][2][4];
 
@@ -48,12 +49,15 @@ struct DsdFinish {
   }
 
   template <int MT>
-  __device__ float4 before(int, int, int n, bool last) const {
-    return bias && last ? *reinterpret_cast<const float4 *>(bias + n) : float4{};
+  __device__ float4 before(int, int, int n, bool more) const {
+    return bias && more ? *reinterpret_cast<const float4 *>(bias + n) : float4{};
   }
 
   template <int MT>
-  __device__ void after(float4 b, const WarpSums<MT> &sums, int token, int tokens, int n) const {
+  __device__ void after(float4 &needs, const WarpSums<MT> &sums, int token, int tokens, int n, const DsdFinish &next, int following,
+                        bool more) const {
+    float4 b = needs;
+    needs = next.before<MT>(token, tokens, following, more);
     size_t at = (size_t)token * width + n;
     int rows = tokens - token;
     auto each = [&](auto f) {
@@ -114,9 +118,9 @@ struct DdsFinish {
   };
 
   template <int MT>
-  __device__ Rows<MT> before(int token, int tokens, int n, bool last) const {
+  __device__ Rows<MT> before(int token, int tokens, int n, bool more) const {
     Rows<MT> b{};
-    if (mode && last) {
+    if (mode && more) {
       const bf16 *from = (mode == 1 ? dx : pre) + (size_t)token * width + n;
 #pragma unroll
       for (int r = 0; r < 2 * MT; r++, from += 8 * width) load_row(b.old[r], from, 8 * r, tokens - token);
@@ -125,9 +129,11 @@ struct DdsFinish {
   }
 
   template <int MT>
-  __device__ void after(const Rows<MT> &b, const WarpSums<MT> &sums, int token, int tokens, int n) const {
+  __device__ void after(Rows<MT> &b, const WarpSums<MT> &sums, int token, int tokens, int n, const DdsFinish &, int following,
+                        bool more) const {
     bf16 *to = dx + (size_t)token * width + n;
-    int rows = tokens - token;
+    const bf16 *from = (mode == 1 ? dx : pre) + (size_t)token * width + following;
+    int rows = tokens - token, left = mode && more ? rows : 0;
     auto each = [&](auto change) {
       unrolled<2 * MT>([&](auto tile) {
         constexpr int r = tile.value, m = r / 2, i = r % 2 * 2;
@@ -136,7 +142,9 @@ struct DdsFinish {
 #pragma unroll
         for (int j = 0; j < 4; j++) v[j] = change(v[j], old[j]);
         store_row(to, v, 8 * r, rows);
+        load_row(b.old[r], from, 8 * r, left);
         to += 8 * width;
+        from += 8 * width;
       });
     };
     if (mode == 0)

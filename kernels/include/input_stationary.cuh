@@ -76,6 +76,11 @@ __device__ inline void fetch(uint4 &w, const uint4 *from, int step, int steps) {
                : "+r"(w.x), "+r"(w.y), "+r"(w.z), "+r"(w.w) : "l"(from), "r"(step), "r"(steps));
 }
 
+// fetch is the same for one number.
+__device__ inline void fetch(int &v, const int *from, int step, int steps) {
+  asm volatile("{.reg .pred p; setp.lt.s32 p, %2, %3; @p ld.global.nc.u32 %0, [%1];}" : "+r"(v) : "l"(from), "r"(step), "r"(steps));
+}
+
 // offset returns from + n units of so many bytes: one instruction.
 __device__ inline const char *offset(const void *from, unsigned n, unsigned bytes) {
   const char *to;
@@ -107,10 +112,8 @@ __device__ inline void input_tile(Source source, Finish finish, const char *shar
   // so many steps are in a piece already.
   int begin = 0, end = 0, nth = 32, next = item, taken = 0;
   auto piece = [&] {
-    Piece p{};
-    if (next >= items) return p;
     if (nth == 32) {
-      nth = 0;
+      nth = begin = end = 0;
       int i = next + lane * units, of = weight_of(i);
       if (i < items) {
         const int *ptr = source(of).ptr + (i - of * each) / parts;
@@ -118,29 +121,38 @@ __device__ inline void input_tile(Source source, Finish finish, const char *shar
         end = __ldg(ptr + 1);
       }
     }
-    int first = __shfl_sync(~0u, begin, nth), steps = (__shfl_sync(~0u, end, nth) - first) * parts - taken;
+    Piece p{};
+    int first = __shfl_sync(~0u, begin, nth) + taken / parts, steps = __shfl_sync(~0u, end - begin, nth) * parts - taken;
     p.of = weight_of(next);
     p.part = (next - p.of * each) % parts;
     p.steps = min(steps, ahead);
     p.last = steps <= ahead;
-    if (lane < p.steps / parts) p.slot = __ldg(source(p.of).slots + first + taken / parts + lane);
-    taken += ahead;
-    if (p.last) taken = 0, next += units, nth++;
+    fetch(p.slot, source(p.of).slots + first + lane, lane * parts, p.steps);
+    taken = p.last ? 0 : taken + ahead;
+    next += p.last ? units : 0;
+    nth += p.last;
     return p;
   };
-  auto columns = [&](const Piece &p) { return lane < p.steps / parts ? __ldg(source(p.of).inner + p.slot) : 0; };
-  auto weights = [&](const Piece &p, int block) { // of an active block of the piece
-    const bf16 *w = source(p.of).weight + (p.part * parts * 32 + lane) * 8;
-    return reinterpret_cast<const uint4 *>(offset(w, __shfl_sync(~0u, p.slot, block), B * B * sizeof(bf16)));
+  auto columns = [&](const Piece &p) {
+    int column = 0;
+    fetch(column, source(p.of).inner + p.slot, lane * parts, p.steps);
+    return column;
   };
+  auto weights = [&](const Piece &p, int slot) { // of an active block of the piece
+    const bf16 *w = source(p.of).weight + (p.part * parts * 32 + lane) * 8;
+    return reinterpret_cast<const uint4 *>(offset(w, slot, B * B * sizeof(bf16)));
+  };
+  int token = blockIdx.x * a.tile + lane / 4;
+  auto output = [&](int i) { return (i - weight_of(i) * each) * 16 + lane % 4 * 4; };
 
   uint4 w[ahead] = {};
   float acc[MT][2][4] = {};
+  auto needs = finish(weight_of(item)).template before<MT>(token, a.tokens, output(item), item < items);
   Piece now = piece(), then = piece();
   int column = columns(now);
 #pragma unroll
   for (int e = 0; e < ahead / parts; e++) {
-    const uint4 *from = weights(now, e);
+    const uint4 *from = weights(now, __shfl_sync(~0u, now.slot, e));
 #pragma unroll
     for (int j = 0; j < parts; j++) fetch(w[e * parts + j], from + 32 * j, e * parts, now.steps);
   }
@@ -149,14 +161,16 @@ __device__ inline void input_tile(Source source, Finish finish, const char *shar
   while (item < items) {
     Piece later = piece();
     int following = columns(then);
-    auto ends = finish(now.of);
-    int token = blockIdx.x * a.tile + lane / 4, n = (item - now.of * each) * 16 + lane % 4 * 4;
-    auto before = ends.template before<MT>(token, a.tokens, n, now.last);
     unsigned from = at + __shfl_sync(~0u, column, 0) * (2 * B);
+    int slot = __shfl_sync(~0u, then.slot, 0);
     unrolled<ahead / parts>([&](auto block) {
       constexpr int e = block.value;
       unsigned x_at = from;
-      if (e + 1 < ahead / parts) from = at + __shfl_sync(~0u, column, e + 1) * (2 * B);
+      const uint4 *tiles = weights(then, slot);
+      if (e + 1 < ahead / parts) {
+        from = at + __shfl_sync(~0u, column, e + 1) * (2 * B);
+        slot = __shfl_sync(~0u, then.slot, e + 1);
+      }
       if (e * parts < now.steps) {
 #pragma unroll
         for (int j = 0; j < parts; j++) {
@@ -174,13 +188,14 @@ __device__ inline void input_tile(Source source, Finish finish, const char *shar
           }
         }
       }
-      const uint4 *tiles = weights(then, e);
 #pragma unroll
       for (int j = 0; j < parts; j++) fetch(w[e * parts + j], tiles + 32 * j, e * parts, then.steps);
     });
     if (now.last) {
-      ends.template after<MT>(before, acc, token, a.tokens, n);
+      int n = output(item), of = now.of;
       item += units;
+      // What the next item's end needs is loaded as this one's is used up.
+      finish(of).template after<MT>(needs, acc, token, a.tokens, n, finish(weight_of(item)), output(item), item < items);
 #pragma unroll
       for (int m = 0; m < MT; m++)
 #pragma unroll

@@ -267,15 +267,11 @@ __device__ inline void output_tiles(Source source, Finish finish) {
   int thread = thread_number(), token = blockIdx.x * output_tile + thread % 32 / 4;
   auto first_output = [&](int p) { return 16 * ((blockIdx.y * output_parts + p) * warps + thread / 32); };
   auto outputs = [&](int p) { return first_output(p) + thread % 4 * 4; };
-  auto needs = [&](int p) { return finish.template before<4>(token, a.tokens, outputs(p), first_output(p) < a.n); };
-  decltype(needs(0)) ends[output_parts];
-  constexpr int early = sizeof(ends[0]) > 16 ? 1 : output_parts; // as far as there are registers
-#pragma unroll
-  for (int p = 0; p < early; p++) ends[p] = needs(p);
+  auto needs = finish.template before<4>(token, a.tokens, outputs(0), first_output(0) < a.n);
   unrolled<output_parts>([&](auto part) {
     constexpr int p = part.value;
-    if (first_output(p) < a.n) finish.template after<4>(ends[p], acc[p], token, a.tokens, outputs(p));
-    if (p + early < output_parts) ends[p + early] = needs(p + early);
+    bool more = p + 1 < output_parts && first_output(p + 1) < a.n;
+    if (first_output(p) < a.n) finish.template after<4>(needs, acc[p], token, a.tokens, outputs(p), finish, outputs(p + 1), more);
   });
 }
 
