@@ -39,9 +39,7 @@ func main() {
 	}, stderr.Lost)
 	defer stop()
 	defer clock.Watch()()
-	code := run(ctx, os.Args, os.Stdout, stderr)
-	mpi.Leave(code)
-	os.Exit(code)
+	mpi.Exit(run(ctx, os.Args, os.Stdout, stderr))
 }
 
 // run is the program: args[0] is its name. It writes at most one line about an

@@ -13,7 +13,7 @@
 //	port         what group needs of MPI; requests is it over a library, tests have another
 //	Comm         collective.Communicator, on one thread that alone calls MPI
 //	library      an MPI library that is loaded; abi, what differs between them
-//	Join, Leave  the life of the process's part in MPI
+//	Join, Exit   the life of the process's part in MPI
 //
 // The build tag mpi brings it in: loading libraries without cgo makes the program one that needs
 // the C library, and the plain program is to run on any Linux. Without the tag [Join] says so.

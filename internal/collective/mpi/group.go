@@ -1,6 +1,7 @@
 package mpi
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -335,7 +336,8 @@ func (g *group) wait(h head) error {
 				continue
 			}
 			all = false
-			if err := g.peers[i].gone; err != nil {
+			// One that left after its part may be heard of before the part has come.
+			if err := g.peers[i].gone; err != nil && (g.peers[i].expected == nil || !errors.Is(err, collective.ErrClosed)) {
 				return err
 			}
 		}

@@ -201,6 +201,28 @@ func TestNamesTheSilent(t *testing.T) {
 	}
 }
 
+// A rank that leaves after its part of an operation takes nothing from it, though the others may hear
+// that it left before the last bytes have come.
+func TestLeavingAfterTheLastOperation(t *testing.T) {
+	small(t, 100)
+	for range 50 {
+		for rank, err := range onNetwork(t, 3, 20*time.Second, func(c *Comm, _ *wire) error {
+			send, recv := make([][]byte, 3), make([][]byte, 3)
+			for i := range send {
+				send[i], recv[i] = make([]byte, inline+1000), make([]byte, inline+1000)
+			}
+			if err := c.AllToAll(send, recv); err != nil {
+				return err
+			}
+			return c.Close()
+		}) {
+			if err != nil {
+				t.Fatalf("rank %d: %v", rank, err)
+			}
+		}
+	}
+}
+
 // Ranks that call different operations, or with other lengths, are told so, whoever finds it first.
 func TestDisagreement(t *testing.T) {
 	for name, f := range map[string]func(c *Comm) error{

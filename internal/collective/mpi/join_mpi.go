@@ -21,13 +21,14 @@ const Available = true
 type session struct {
 	library *library
 	comm    *Comm
+	ended   bool // MPI has been finalized
 }
 
-// joined is the session that Leave ends; nil: none has begun.
+// joined is the session that Exit ends; nil: none has begun.
 var joined *session
 
 // Join begins this process's part in MPI and returns its rank, and the library's name. It is called
-// once, and Leave at the end of the process whatever happens. An error that the user can mend is one
+// once, and Exit at the end of the process whatever happens. An error that the user can mend is one
 // of package usage.
 func Join(o Options) (*Comm, string, error) {
 	c := newComm(&group{timeout: o.Timeout})
@@ -41,11 +42,11 @@ func Join(o Options) (*Comm, string, error) {
 		if err != nil {
 			return fmt.Errorf("%s: %w", l, err)
 		}
+		joined = &session{library: l, comm: c}
 		if size != o.Place.Size {
-			_ = l.end() // it is alone in what the library takes for the job
+			joined.ended = l.end() == nil // it is alone in what the library takes for the job
 			return usage.Errorf("mpi_library: %s, but %s sees %d: expected the library of the MPI that started them; name its file", o.Place, l, size)
 		}
-		joined = &session{l, c}
 		r, err := newRequests(l, size*slotsEach)
 		if err != nil {
 			return err
@@ -109,36 +110,48 @@ func fnvOf(text string) uint64 {
 	return h.Sum64()
 }
 
-// Leave ends this process's part in MPI before it exits with a code: in order where all is well, and
-// else by ending all processes of the job, after a moment in which the others can say what they know.
-// It does nothing where Join has not begun.
-func Leave(code int) {
-	if joined == nil {
-		return
+// Exit ends the process with a code. Before that it ends its part in MPI: in order where all is well,
+// and else by ending all processes of the job, after a moment in which the others can say what they
+// know.
+func Exit(code int) {
+	if joined != nil {
+		joined.leave(code)
 	}
-	l, c := joined.library, joined.comm
-	if c.g.port == nil { // joining has failed
+	os.Exit(code)
+}
+
+// leave ends the session and, where MPI answers, the process.
+func (s *session) leave(code int) {
+	l, c := s.library, s.comm
+	if !s.ended && c.g.port == nil { // joining has failed
 		_ = c.run(grace, func() error { return l.abort(max(code, 1)) })
 		return
 	}
-	_ = c.Close()
-	begin, inOrder := time.Now(), false
-	if c.run(c.g.timeout+grace, func() error {
-		limit := c.g.patience
-		if limit == 0 {
-			limit = c.g.timeout
+	if !s.ended {
+		_ = c.Close()
+		begin, inOrder := time.Now(), false
+		if c.run(c.g.timeout+grace, func() error {
+			limit := c.g.patience
+			if limit == 0 {
+				limit = c.g.timeout
+			}
+			inOrder = c.g.awaitAll(limit)
+			return nil
+		}) != nil {
+			return // MPI answers no more; the launcher sees this process end
 		}
-		inOrder = c.g.awaitAll(limit)
-		return nil
-	}) != nil {
-		return // MPI answers no more; the launcher sees this process end
+		if !inOrder {
+			time.Sleep(time.Until(begin.Add(c.g.patience))) // until what the others say is out
+			_ = c.run(grace, func() error { return l.abort(max(code, 1)) })
+			return
+		}
+		if c.run(grace, l.end) != nil {
+			return
+		}
 	}
-	if inOrder {
-		_ = c.run(grace, l.end)
-		return
-	}
-	time.Sleep(time.Until(begin.Add(c.g.patience))) // until what the others say is out
-	_ = c.run(grace, func() error { return l.abort(max(code, 1)) })
+	// MPICH tells its launcher at the C library's exit that all is over, which Go's does not call. It
+	// takes a process that ends without for one that failed, and kills the others.
+	_ = c.run(grace, func() error { return l.exit(code) })
 }
 
 // awaitAll waits until every other rank has left or failed, at most so long, and says whether all

@@ -2,7 +2,11 @@
 
 package mpi
 
-import "github.com/sparsebert/sparsebert-gpu/internal/usage"
+import (
+	"os"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+)
 
 // Available says whether this build can use MPI.
 const Available = false
@@ -12,5 +16,5 @@ func Join(o Options) (*Comm, string, error) {
 	return nil, "", usage.Errorf("%s, which this build cannot join: it has no MPI; build with -tags mpi (docs/scaling.md)", o.Place)
 }
 
-// Leave does nothing.
-func Leave(int) {}
+// Exit ends the process with a code.
+func Exit(code int) { os.Exit(code) }

@@ -147,5 +147,14 @@ func (l *library) abort(code int) error {
 	return l.call("MPI_Abort", l.f.abort, l.world, uintptr(code))
 }
 
+// exit ends this process as a C program ends.
+func (l *library) exit(code int) error {
+	f, err := purego.Dlsym(purego.RTLD_DEFAULT, "exit")
+	if err != nil {
+		return err
+	}
+	return l.call("exit", f, uintptr(code))
+}
+
 // pointer is the address of what C writes to, which must be on the heap.
 func pointer[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }

@@ -45,7 +45,7 @@ func actAsRank(what string) int {
 		fmt.Println(err)
 		code = 1
 	}
-	Leave(code)
+	Exit(code)
 	return code
 }
 
