@@ -9,7 +9,8 @@ package model
 //	64 (w-1)                counts and losses
 //
 // where n counts the active blocks of sparse weights alone. An update by gradients adds
-// 4 (p - q) + 4 q (w-1) for the p positions of blocks, of which q are the rank's.
+// 4 (p - q) + 4 q (w-1) for the p positions of blocks, of which q are the rank's. What a
+// run says beside its steps, such as that it is to stop, is not in it.
 func Traffic(c Config, w, rank int, update bool) (int64, error) {
 	table, err := Table(c)
 	if err != nil || w == 1 {

@@ -109,6 +109,9 @@ func TestProcessesComputeTheSame(t *testing.T) {
 		}},
 	} {
 		t.Run(k.name, func(t *testing.T) {
+			if testing.Short() && k.name != "gradient" {
+				t.Skip("-short: one case has all goroutines")
+			}
 			c := replicaRun(text, filepath.Join(t.TempDir(), "alone"))
 			k.set(&c)
 			trained(t, c, 0)
