@@ -148,9 +148,14 @@ func dynamicShared(f cu.Function) (int, error) {
 	return min(most, unasked-static), own(err)
 }
 
+// allowDynamicShared lets a function have n bytes of dynamic shared memory and prefers the largest part of a
+// multiprocessor's memory for it: two thread blocks of 97 KB fit then, which a larger L1 cache would prevent.
 func allowDynamicShared(f cu.Function, n int) error {
 	fn := *(*C.CUfunction)(unsafe.Pointer(&f))
-	return result(C.cuFuncSetAttribute(fn, C.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, C.int(n)))
+	if err := result(C.cuFuncSetAttribute(fn, C.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, C.int(n))); err != nil {
+		return err
+	}
+	return result(C.cuFuncSetAttribute(fn, C.CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT, C.CU_SHAREDMEM_CARVEOUT_MAX_SHARED))
 }
 
 const sharedPerBlockOptin = cu.DeviceAttribute(C.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)
