@@ -23,8 +23,8 @@ func flopsCommand() *cli.Command {
 	}
 }
 
-// maxProcesses is the largest number of processes that a run may have: its replicas' bound.
-const maxProcesses = 32768
+// maxProcesses is the largest number of processes whose bytes are counted one by one.
+const maxProcesses = 1024
 
 var processesFlag = &cli.IntFlag{Name: "processes", Usage: "also count the bytes that each of so many processes sends in a step"}
 
@@ -52,7 +52,14 @@ func flopsAction(c *cli.Context) error {
 		if err := commandline.RequireRange(c, 2, maxProcesses, "processes"); err != nil {
 			return err
 		}
-		sent := cost.TrafficOf(estimate, c.Int("processes"))
+		m, _, err := train.Shape(config)
+		if err != nil {
+			return err
+		}
+		sent, err := cost.TrafficOf(m, c.Int("processes"))
+		if err != nil {
+			return err
+		}
 		traffic = &sent
 	}
 	if c.Bool("json") {

@@ -8,26 +8,41 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/model"
 )
 
-// Traffic is what a process sends in a step that several share (docs/scaling.md), in bytes: its
-// gradients in slices to those that add them, and the sums of its own slice to all.
+// Traffic is what a process sends in a step that several share and that has no topology update, in
+// bytes (docs/scaling.md).
 type Traffic struct {
 	Processes int `json:"processes"`
-	// 8 n (W-1)/W for the n stored weights of the model, and of the dense one: two times four bytes
-	// of each weight, but for the part that stays.
+	// Of the process that sends most, by model.Traffic, and the same of the dense model.
 	Sent      int64 `json:"sent_bytes"`
 	DenseSent int64 `json:"dense_sent_bytes"`
-	// Of these, what encoder weights make.
+	// Of encoder weights alone, on average: 8 n (W-1)/W for n of them.
 	Encoder      int64 `json:"encoder_sent_bytes"`
 	DenseEncoder int64 `json:"dense_encoder_sent_bytes"`
 }
 
-// TrafficOf returns the traffic of a model that a number of processes, at least 1, share.
-func TrafficOf(e model.CostEstimate, processes int) Traffic {
-	sent := func(n int64) int64 { return 8 * n / int64(processes) * int64(processes-1) }
-	return Traffic{
-		Processes: processes, Sent: sent(e.Stored), DenseSent: sent(e.Parameters),
-		Encoder: sent(e.EncoderActive), DenseEncoder: sent(e.Encoder),
+// TrafficOf returns the traffic of a model that a number of processes, at least 2, share.
+func TrafficOf(c model.Config, processes int) (Traffic, error) {
+	t := Traffic{Processes: processes}
+	dense := c
+	dense.Method = model.Dense
+	for _, m := range []struct {
+		c             model.Config
+		sent, encoder *int64
+	}{{c, &t.Sent, &t.Encoder}, {dense, &t.DenseSent, &t.DenseEncoder}} {
+		table, err := model.Table(m.c)
+		if err != nil {
+			return t, err
+		}
+		*m.encoder = 8 * model.Count(table).EncoderActive / int64(processes) * int64(processes-1)
+		for rank := range processes {
+			sent, err := model.Traffic(m.c, processes, rank, false)
+			if err != nil {
+				return t, err
+			}
+			*m.sent = max(*m.sent, sent)
+		}
 	}
+	return t, nil
 }
 
 // WriteTraffic writes it for people.
@@ -41,8 +56,8 @@ func WriteTraffic(w io.Writer, t Traffic) error {
 		}
 		fmt.Fprintf(out, "%-34s\t%s\t%s\t%s\t\n", name, Mebibytes(sent), Mebibytes(dense), ratio)
 	}
-	row("by each", t.Sent, t.DenseSent)
-	row("  for encoder weights", t.Encoder, t.DenseEncoder)
+	row("by the one that sends most", t.Sent, t.DenseSent)
+	row("for encoder weights, on average", t.Encoder, t.DenseEncoder)
 	return out.Flush()
 }
 
@@ -68,8 +83,9 @@ func (c Cluster) Seconds(sent float64) float64 {
 }
 
 // Efficiency returns the part of a step that is no waiting for messages: step is how long a step
-// takes without any, messages how long these take, and hidden the part of the step beside which
-// they may be sent.
-func Efficiency(step, messages, hidden float64) float64 {
-	return step / (step + max(0, messages-hidden*step))
+// takes without any, messages how long these take. The first half of them, gradients, is sent beside
+// a backward pass that is the part backward of a step, as far as it fits; the second, new values,
+// follows the optimizer.
+func Efficiency(step, messages, backward float64) float64 {
+	return step / (step + max(0, messages/2-backward*step) + messages/2)
 }

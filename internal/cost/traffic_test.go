@@ -12,26 +12,30 @@ import (
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/cost"
-	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
 
 var update = flag.Bool("update", false, "write the table of docs/scaling.md")
 
-// base is BERT-Base with the vocabulary it was published with.
-func base(t *testing.T, method model.Method) model.CostEstimate {
+// base is the traffic of BERT-Base with the vocabulary it was published with, at s = 0.9.
+func base(t *testing.T, processes int) cost.Traffic {
 	t.Helper()
 	c := train.DefaultConfig()
-	c.Model, c.VocabSize, c.Sparsity, c.BlockSize, c.Method = "base", 30522, 0.9, 16, method
-	e, err := train.EstimateCost(c)
+	c.Model, c.VocabSize, c.Sparsity, c.BlockSize = "base", 30522, 0.9, 16
+	m, _, err := train.Shape(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return e
+	traffic, err := cost.TrafficOf(m, processes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return traffic
 }
 
 // The bytes by hand, from BERT-Base's sizes: V H + 512 H + 2 H embeddings, 12 layers of 12 H^2
-// weights, biases and LayerNorm, pooler, MLM transform, decoder bias, NSP.
+// weights, biases and LayerNorm, pooler, MLM transform, decoder bias, NSP. A process sends 8 n (W-1)/W
+// on average. Slices of whole units let one send more, norms and counts add little.
 func TestTraffic(t *testing.T) {
 	const h, v = 768, 30522
 	encoder := 12 * 12 * h * h
@@ -40,32 +44,32 @@ func TestTraffic(t *testing.T) {
 	for _, blocks := range []float64{48 * 48, 48 * 48, 48 * 48, 48 * 48, 192 * 48, 192 * 48} {
 		tenth += 12 * 256 * int(math.Round(blocks/10))
 	}
-	for _, w := range []int{1, 2, 8, 64} {
-		got := cost.TrafficOf(base(t, model.Dynamic), w)
+	for w, above := range map[int]float64{2: 0.01, 8: 0.1, 64: 0.5} {
+		got := base(t, w)
 		want := func(n int) float64 { return 8 * float64(n) * float64(w-1) / float64(w) }
 		for name, c := range map[string]struct {
-			got  int64
-			want float64
+			got         int64
+			want, above float64
 		}{
-			"sparse":         {got.Sent, want(tenth + rest)},
-			"dense":          {got.DenseSent, want(encoder + rest)},
-			"encoder":        {got.Encoder, want(tenth)},
-			"encoder, dense": {got.DenseEncoder, want(encoder)},
+			"sparse":         {got.Sent, want(tenth + rest), above},
+			"dense":          {got.DenseSent, want(encoder + rest), above},
+			"encoder":        {got.Encoder, want(tenth), 1e-5},
+			"encoder, dense": {got.DenseEncoder, want(encoder), 1e-5},
 		} {
-			if !(math.Abs(float64(c.got)-c.want) <= float64(w)) {
-				t.Errorf("%d processes, %s: found %d bytes, expected %.0f", w, name, c.got, c.want)
+			if ratio := float64(c.got) / c.want; !(ratio >= 1-1e-5 && ratio <= 1+c.above) {
+				t.Errorf("%d processes, %s: found %d bytes, expected %.0f or at most %v more", w, name, c.got, c.want, c.above)
 			}
 		}
-		if w > 1 && (!(float64(got.Sent) <= 0.31*float64(got.DenseSent)) || !(float64(got.Encoder) <= 0.11*float64(got.DenseEncoder))) {
+		if !(float64(got.Encoder) <= 0.11*float64(got.DenseEncoder)) || w == 8 && !(float64(got.Sent) <= 0.31*float64(got.DenseSent)) {
 			t.Errorf("%d processes: found %d of %d bytes, %d of %d for the encoder, expected at most 0.31 and 0.11", w, got.Sent, got.DenseSent, got.Encoder, got.DenseEncoder)
 		}
 	}
 	var out bytes.Buffer
-	if err := cost.WriteTraffic(&out, cost.TrafficOf(base(t, model.Dense), 2)); err != nil {
+	if err := cost.WriteTraffic(&out, cost.Traffic{Processes: 2, Sent: 1 << 20, DenseSent: 4 << 20}); err != nil {
 		t.Fatal(err)
 	}
-	if got := row(t, out.String(), "by each"); !strings.HasSuffix(got, " 1.000") {
-		t.Errorf("found %q of a dense model, expected the ratio 1", got)
+	if got := row(t, out.String(), "by the one that sends most"); got != "1.0 MiB 4.0 MiB 0.250" {
+		t.Errorf("found %q, expected 1 of 4 MiB", got)
 	}
 }
 
@@ -78,8 +82,8 @@ func TestCluster(t *testing.T) {
 	if got := machines.Seconds(630); got != 56 {
 		t.Errorf("eight machines: found %v s, expected 10 to each of 56 others at 10 a second", got)
 	}
-	for _, c := range []struct{ step, messages, hidden, want float64 }{{10, 0, 0, 1}, {10, 10, 0, 0.5}, {9, 6, 2. / 3, 1}, {9, 9, 2. / 3, 0.75}} {
-		if got := cost.Efficiency(c.step, c.messages, c.hidden); !(math.Abs(got-c.want) <= 1e-12) {
+	for _, c := range []struct{ step, messages, backward, want float64 }{{10, 0, 0, 1}, {10, 10, 0, 0.5}, {9, 6, 2. / 3, 0.75}, {3, 6, 2. / 3, 3. / 7}} {
+		if got := cost.Efficiency(c.step, c.messages, c.backward); !(math.Abs(got-c.want) <= 1e-12) {
 			t.Errorf("%+v: found %v", c, got)
 		}
 	}
@@ -118,9 +122,8 @@ func table(t *testing.T) string {
 	t.Helper()
 	floors := figures(t, "../../docs/performance.md", `\| \*\*together\*\* \| [*\d.]+ \| \*\*([\d.]+)\*\* \| [*\d.]+ \| \*\*([\d.]+)\*\* \|`)
 	estimate := figures(t, "../../docs/estimates.md", `\| with what is between them in a graph \| \| ([\d,]+) \|`)
-	sparse, dense := base(t, model.Dynamic), base(t, model.Dense)
 	var b strings.Builder
-	b.WriteString("| GPUs | model | a step alone, ms | each sends, MB | of it to other machines | ms | efficiency | beside the backward pass | at half the rate |\n")
+	b.WriteString("| GPUs | model | a step alone, ms | one sends, MB | of it to other machines | ms | efficiency | beside the backward pass | at half the rate |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|\n")
 	for _, c := range []struct {
 		name string
@@ -129,19 +132,20 @@ func table(t *testing.T) string {
 		{"8, NVLink", cost.Cluster{Processes: 8, Machine: 8, Inner: 450e9, Outer: 50e9}},
 		{"64, InfiniBand", cost.Cluster{Processes: 64, Machine: 8, Inner: 450e9, Outer: 50e9}},
 	} {
+		traffic := base(t, c.Processes)
 		for _, m := range []struct {
 			name string
-			e    model.CostEstimate
+			sent int64
 			step float64 // ms
 		}{
-			{"dense, floor", dense, floors[0]},
-			{"s = 0.9, floor", sparse, floors[1]},
-			{"s = 0.9, estimate", sparse, estimate[0] / 1000},
+			{"dense, floor", traffic.DenseSent, floors[0]},
+			{"s = 0.9, floor", traffic.Sent, floors[1]},
+			{"s = 0.9, estimate", traffic.Sent, estimate[0] / 1000},
 		} {
-			sent := float64(cost.TrafficOf(m.e, c.Processes).Sent)
+			sent := float64(m.sent)
 			messages := 1000 * c.Seconds(sent)
-			percent := func(messages, hidden float64) string {
-				return fmt.Sprintf("%.0f %%", 100*cost.Efficiency(m.step, messages, hidden))
+			percent := func(messages, backward float64) string {
+				return fmt.Sprintf("%.0f %%", 100*cost.Efficiency(m.step, messages, backward))
 			}
 			fmt.Fprintf(&b, "| %s | %s | %.1f | %.0f | %.0f | %.2f | %s | %s | %s, %s |\n", c.name, m.name, m.step, sent/1e6,
 				sent/1e6*float64(c.Processes-c.Machine)/float64(c.Processes-1), messages,
