@@ -289,18 +289,23 @@ func TestMPITrainRefuses(t *testing.T) {
 	}
 	for _, c := range []struct {
 		n      int
-		differ string // what rank 1 alone has
+		differ string // what rank 1 alone has, or all of a library
 		says   string
 	}{
 		{3, "", "replicas: found 4 for 3 processes, expected a multiple of their number"},
 		{2, "--seed 7", "rank 1: seed: found 7, expected "},
 		{2, "--cpu-path go", "rank 1: arithmetic of the device: "},
 		{2, "--corpus " + third, "rank 1: "},
+		// These have no rank yet.
+		{2, "--mpi-library no-such-library.so", "no-such-library.so: cannot open shared object file"},
+		{2, "--mpi-library libm.so.6", "libm.so.6: found no MPI_Get_library_version in it, expected an MPI library"},
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
 		cmd, said := shared(t, launchers[len(launchers)-1], c.n, dir, quick...)
 		for i, a := range cmd.Args {
-			if strings.Contains(a, `exec "$0"`) && c.differ != "" {
+			if strings.Contains(a, `exec "$0"`) && strings.Contains(c.differ, "--mpi-library") {
+				cmd.Args[i] = `set -- "$@" ` + c.differ + "; " + a
+			} else if strings.Contains(a, `exec "$0"`) && c.differ != "" {
 				cmd.Args[i] = `[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" = 1 ] && set -- "$@" ` + c.differ + "; " + a
 			}
 		}

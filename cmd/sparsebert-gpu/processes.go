@@ -44,7 +44,16 @@ func notSeveralTimes(c *cli.Context) error {
 	if instead != "" {
 		instead = ", or " + instead
 	}
-	return usage.Errorf("%s: %s, and each would do all of the work: start one process%s", c.Command.Name, p, instead)
+	return once(p, usage.Errorf("%s: %s, and each would do all of the work: start one process%s", c.Command.Name, p, instead))
+}
+
+// once lets one process of each machine tell an error of the user's that all of it have.
+func once(p launcher.Place, err error) error {
+	if p.Local > 0 && usage.Is(err) {
+		time.Sleep(2 * time.Second) // a launcher ends the others as soon as one has ended
+		return quietError{err}
+	}
+	return err
 }
 
 // place is where this process stands among those that a launcher started.
@@ -79,13 +88,13 @@ func join(c *cli.Context, config train.Config, log zerolog.Logger) (*mpi.Comm, e
 		return nil, err
 	}
 	if err := mpi.UseHelper(c.Context, p); err != nil {
-		return nil, err
+		return nil, once(p, err)
 	}
 	comm, library, err := mpi.Join(mpi.Options{
 		Library: config.MPILibrary, Timeout: time.Duration(cmp.Or(config.DDPTimeout, 300)) * time.Second, Place: p,
 	})
 	if err != nil {
-		return nil, err
+		return nil, once(p, err)
 	}
 	if comm.Rank() == 0 {
 		log.Info().Int("processes", comm.Size()).Str("mpi", library).Msg("joined")

@@ -15,6 +15,7 @@ type Place struct {
 	Variable string // the variable that has Size
 	Size     int    // processes, at least 1
 	Rank     int    // 0 to Size-1; -1 where the launcher does not say
+	Local    int    // rank among those on this machine; -1 where the launcher does not say
 }
 
 // String says who started how many.
@@ -23,15 +24,15 @@ func (p Place) String() string {
 }
 
 // variable names what a launcher says in the environment.
-type variable struct{ launcher, size, rank string }
+type variable struct{ launcher, size, rank, local string }
 
 // variables has the launchers. One may start another: srun the daemons of an mpirun, and that the
 // processes. What is started last comes first here.
 var variables = []variable{
-	{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
-	{"MPICH's mpirun", "PMI_SIZE", "PMI_RANK"},
-	{"srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID"},
-	{"a launcher", "WORLD_SIZE", "RANK"},
+	{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"},
+	{"MPICH's mpirun", "PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID"},
+	{"srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID"},
+	{"a launcher", "WORLD_SIZE", "RANK", "LOCAL_RANK"},
 }
 
 // Find returns the process's place by its environment, which getenv reads. Without a launcher it
@@ -42,7 +43,7 @@ func Find(getenv func(string) string) (Place, error) {
 		if text == "" {
 			continue
 		}
-		p := Place{Launcher: v.launcher, Variable: v.size + "=" + text, Rank: -1}
+		p := Place{Launcher: v.launcher, Variable: v.size + "=" + text, Rank: -1, Local: -1}
 		if v.size == "PMI_SIZE" && getenv("SLURM_STEP_NUM_TASKS") == text { // srun --mpi=pmi2 sets both
 			p.Launcher = "srun"
 		}
@@ -52,6 +53,9 @@ func Find(getenv func(string) string) (Place, error) {
 		}
 		if r, err := strconv.Atoi(getenv(v.rank)); err == nil && r >= 0 && r < p.Size {
 			p.Rank = r
+		}
+		if r, err := strconv.Atoi(getenv(v.local)); err == nil && r >= 0 && r < p.Size {
+			p.Local = r
 		}
 		return p, nil
 	}
@@ -63,6 +67,6 @@ func Find(getenv func(string) string) (Place, error) {
 func Outside(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
-		return slices.ContainsFunc(variables, func(v variable) bool { return name == v.size || name == v.rank })
+		return slices.ContainsFunc(variables, func(v variable) bool { return name == v.size || name == v.rank || name == v.local })
 	})
 }

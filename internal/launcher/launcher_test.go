@@ -14,15 +14,15 @@ func TestFind(t *testing.T) {
 		want launcher.Place
 	}{
 		{nil, launcher.Place{Launcher: "no launcher", Size: 1}},
-		{map[string]string{"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "3"},
-			launcher.Place{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE=4", 4, 3}},
+		{map[string]string{"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_LOCAL_RANK": "1"},
+			launcher.Place{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE=4", 4, 3, 1}},
 		// An mpirun whose daemons srun started, one a machine.
 		{map[string]string{"OMPI_COMM_WORLD_SIZE": "8", "OMPI_COMM_WORLD_RANK": "5", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"},
-			launcher.Place{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE=8", 8, 5}},
-		{map[string]string{"PMI_SIZE": "2", "PMI_RANK": "0"}, launcher.Place{"MPICH's mpirun", "PMI_SIZE=2", 2, 0}},
-		{map[string]string{"PMI_SIZE": "2", "PMI_RANK": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"}, launcher.Place{"srun", "PMI_SIZE=2", 2, 1}},
-		{map[string]string{"SLURM_STEP_NUM_TASKS": "2"}, launcher.Place{"srun", "SLURM_STEP_NUM_TASKS=2", 2, -1}},
-		{map[string]string{"WORLD_SIZE": "2", "RANK": "2"}, launcher.Place{"a launcher", "WORLD_SIZE=2", 2, -1}},
+			launcher.Place{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE=8", 8, 5, -1}},
+		{map[string]string{"PMI_SIZE": "2", "PMI_RANK": "0"}, launcher.Place{"MPICH's mpirun", "PMI_SIZE=2", 2, 0, -1}},
+		{map[string]string{"PMI_SIZE": "2", "PMI_RANK": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"}, launcher.Place{"srun", "PMI_SIZE=2", 2, 1, -1}},
+		{map[string]string{"SLURM_STEP_NUM_TASKS": "2"}, launcher.Place{"srun", "SLURM_STEP_NUM_TASKS=2", 2, -1, -1}},
+		{map[string]string{"WORLD_SIZE": "2", "RANK": "2"}, launcher.Place{"a launcher", "WORLD_SIZE=2", 2, -1, -1}},
 		// What an allocation says is no step: the batch script itself runs once.
 		{map[string]string{"SLURM_NTASKS": "8", "SLURM_PROCID": "0"}, launcher.Place{Launcher: "no launcher", Size: 1}},
 	} {
@@ -39,7 +39,7 @@ func TestFind(t *testing.T) {
 }
 
 func TestOutside(t *testing.T) {
-	env := []string{"HOME=/h", "OMPI_COMM_WORLD_SIZE=2", "OMPI_COMM_WORLD_RANK=1", "PMI_SIZE=2", "PMI_RANK=0", "SLURM_STEP_NUM_TASKS=2", "SLURM_PROCID=1", "WORLD_SIZE=2", "RANK=0", "PMI_SIZES=3"}
+	env := []string{"HOME=/h", "OMPI_COMM_WORLD_SIZE=2", "OMPI_COMM_WORLD_RANK=1", "PMI_SIZE=2", "PMI_RANK=0", "SLURM_STEP_NUM_TASKS=2", "SLURM_PROCID=1", "WORLD_SIZE=2", "RANK=0", "LOCAL_RANK=0", "MPI_LOCALRANKID=1", "PMI_SIZES=3"}
 	before := slices.Clone(env)
 	if got := launcher.Outside(env); !slices.Equal(got, []string{"HOME=/h", "PMI_SIZES=3"}) || !slices.Equal(env, before) {
 		t.Errorf("found %v of %v", got, env)
@@ -52,9 +52,9 @@ func FuzzFind(f *testing.F) {
 	f.Add("", "")
 	f.Add("-4", "9999999999999999999999")
 	f.Fuzz(func(t *testing.T, size, rank string) {
-		env := map[string]string{"PMI_SIZE": size, "PMI_RANK": rank}
+		env := map[string]string{"PMI_SIZE": size, "PMI_RANK": rank, "MPI_LOCALRANKID": rank}
 		p, err := launcher.Find(func(name string) string { return env[name] })
-		if err == nil && (p.Size < 1 || p.Rank < -1 || p.Rank >= p.Size) {
+		if err == nil && (p.Size < 1 || p.Rank < -1 || p.Rank >= p.Size || p.Local < -1 || p.Local >= p.Size) {
 			t.Errorf("%q, %q: found %+v", size, rank, p)
 		}
 	})

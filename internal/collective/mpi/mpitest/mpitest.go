@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
@@ -38,18 +37,6 @@ func Command(ctx context.Context, launcher string, n int, program string, args .
 		"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1",
 		"OMPI_MCA_rmaps_base_oversubscribe=1", "PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe",
 		"GOMAXPROCS=1", "PATH="+filepath.Dir(launcher)+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	if library := libraryOf(launcher); library != "" {
-		cmd.Env = append(cmd.Env, "SPARSEBERT_MPI_LIBRARY="+library)
-	}
 	cmd.WaitDelay = time.Second
 	return cmd
-}
-
-// libraryOf names the library of a launcher where several MPIs share the system's folders: Debian's
-// mpirun.mpich. The program finds the others itself.
-func libraryOf(launcher string) string {
-	if strings.HasSuffix(launcher, "mpirun.mpich") {
-		return "libmpich.so.12"
-	}
-	return ""
 }
