@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/collective"
@@ -82,6 +83,9 @@ func (r *runner) shared(c Config) (Config, error) {
 		return c, nil
 	}
 	w := r.group.Size()
+	if bits.OnesCount(uint(w)) != 1 {
+		return c, usage.Errorf("processes: found %d, expected a power of two, as replicas are", w)
+	}
 	if c.Replicas == 0 && !c.Resume {
 		c.Replicas = w
 		if c.Accumulation == 1 && !settings.IsGiven(&c, "gradient_accumulation_steps") && c.BatchSize%w == 0 {

@@ -214,6 +214,7 @@ func TestProcessesMustBeAlike(t *testing.T) {
 				c.Updates = -7
 			}
 		}},
+		{"rank 0: processes: found 3, expected a power of two", 3, func(int, *train.Config) {}},
 		{"rank 0: replicas: found 2 for 4 processes, expected a multiple of their number", 4, func(_ int, c *train.Config) { c.Replicas = 2 }},
 	} {
 		c := replicaRun(text, filepath.Join(t.TempDir(), "run"))
