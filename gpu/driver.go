@@ -38,6 +38,24 @@ type Properties struct {
 	MemoryBytes     int64 // global memory
 	ReservedBytes   int64 // what code, graphs and the driver may yet take of it
 	PageBytes       int64 // allocations of this size or more take whole pages; 0: none do
+	TensorMaps      bool  // EncodeTensorMap works
+}
+
+// Wgmma says whether kernels whose names end in _sm90a run.
+func (p Properties) Wgmma() bool { return p.Major == 9 && p.Minor == 0 && p.TensorMaps }
+
+// TensorMap is what a kernel takes by value to copy boxes of a matrix to shared memory:
+// the 128 bytes of a CUtensorMap, which only drivers can make.
+type TensorMap [16]uint64
+
+// Matrix is a matrix of bfloat16 in device memory, and the box of it that kernels copy
+// at a time: 64 columns, which are 128 bytes in the 128-byte swizzle of shared memory.
+// What lies outside of the matrix is copied as zeros.
+type Matrix struct {
+	Address       Ptr // of the first element, a multiple of 16
+	Rows, Columns int // at least 1
+	Pitch         int // elements from one row to the next, a multiple of 8
+	BoxRows       int // 1 to 256
 }
 
 // Driver is the part of a GPU driver that the backend needs. Package cudadriver
@@ -76,8 +94,11 @@ type Driver interface {
 	// Load compiles PTX text; name stands for it in errors.
 	Load(name string, ptx []byte) (Module, error)
 	Function(m Module, name string) (Function, error)
+	// EncodeTensorMap makes the tensor map of a matrix, on a device whose Properties have
+	// TensorMaps. It may be called while a stream is captured.
+	EncodeTensorMap(m Matrix) (TensorMap, error)
 	// Launch queues a kernel: shared bytes of dynamic shared memory, and each
-	// argument in the low bytes of one word, whatever its size.
+	// argument in as many words as its size needs, in the low bytes of the last.
 	Launch(s Stream, f Function, grid, block Dim3, shared int, args []uint64) error
 
 	// NewStream makes another queue of work.

@@ -18,14 +18,19 @@ func (b *device) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 		return
 	}
 	out, in := p.spec.Out, p.spec.In
-	plan := c.product(launch.SDD, p, t)
+	plan := c.product(launch.SDD, p, dy, t)
 	sums := c.partials(plan, p)
 	if !c.ok() {
 		return
 	}
-	b.k.planned(plan.Launch, sddArguments(plan, p, gradientArgs{
+	args := gradientArgs{
 		partials: sums, bias: gradOf(v), dy: dys.p, x: xs.p, pitch: dys.rowPitch(out), tokens: int32(t), in: int32(in), out: int32(out),
-	}))
+	}
+	if plan.TensorMaps {
+		c.gradientByMaps(plan, p, args)
+	} else {
+		b.k.planned(plan.Launch, sddArguments(plan, p, args))
+	}
 	if v != nil && plan.BiasSums.Kernel != "" {
 		b.k.planned(plan.BiasSums, columnSumsF32Args{sums: gradOf(v), x: ptrF32(dys.p), tokens: int32(t), n: int32(out)})
 	}

@@ -107,8 +107,9 @@ func (l *launcher) try(kernel string, c config, a arguments) error {
 	}
 	if err != nil {
 		values := ""
-		for i, p := range kernelParams[kernel] {
-			values += fmt.Sprintf(" %s=%#x", p.name, args[i])
+		for _, p := range kernelParams[kernel] {
+			values += fmt.Sprintf(" %s=%#x", p.name, args[0])
+			args = args[(p.bytes+7)/8:]
 		}
 		return fmt.Errorf("kernel %s%s: %w", kernel, values, err)
 	}

@@ -59,6 +59,7 @@ var kernelParams = map[string][]kernelParam{
 	"dds_b64":                  {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_b8":                   {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"columns", 8}, {"colPtr", 8}, {"counts", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dds_dense":                {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"pre", 8}, {"mode", 4}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}, {"dyPitch", 4}},
+	"dds_dense_sm90a":          {{"dyMap", 128}, {"weightMap", 128}, {"dx", 8}, {"dy", 8}, {"pre", 8}, {"mode", 4}, {"partial", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"dyPitch", 4}},
 	"dds_os_b16":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dds_os_b32":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dds_os_b64":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
@@ -67,6 +68,7 @@ var kernelParams = map[string][]kernelParam{
 	"dds_qkv_b16":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dds_qkv_b32":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dds_qkv_b64":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dds_reduce":               {{"dx", 8}, {"partial", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"splits", 4}},
 	"dropout_apply_bf16":       {{"y", 8}, {"x", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"n", 8}},
 	"dropout_apply_f32":        {{"y", 8}, {"x", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"n", 8}},
 	"dropout_bits":             {{"kept", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"rows", 8}, {"columns", 4}},
@@ -76,6 +78,7 @@ var kernelParams = map[string][]kernelParam{
 	"dsd_b64":                  {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_b8":                   {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"columns", 8}, {"rowPtr", 8}, {"counts", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
 	"dsd_dense":                {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"bias", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}, {"yPitch", 4}},
+	"dsd_dense_sm90a":          {{"xMap", 128}, {"weightMap", 128}, {"y", 8}, {"pre", 8}, {"x", 8}, {"bias", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"yPitch", 4}},
 	"dsd_os_b16":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dsd_os_b32":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dsd_os_b64":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
@@ -104,6 +107,7 @@ var kernelParams = map[string][]kernelParam{
 	"sdd_b64":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b8":                   {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"ptr", 8}, {"slots", 8}, {"inner", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"byColumns", 4}, {"bytes", 4}},
 	"sdd_dense":                {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"size", 4}, {"dyPitch", 4}},
+	"sdd_dense_sm90a":          {{"dyMap", 128}, {"xMap", 128}, {"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"size", 4}},
 	"sdd_plain_f32":            {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"count", 8}},
 	"sdd_qkv_b16":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
 	"sdd_qkv_b32":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
@@ -175,6 +179,7 @@ var _ = []any{
 	(*launcher).ddsB64,
 	(*launcher).ddsB8,
 	(*launcher).ddsDense,
+	(*launcher).ddsDenseSm90a,
 	(*launcher).ddsOsB16,
 	(*launcher).ddsOsB32,
 	(*launcher).ddsOsB64,
@@ -183,6 +188,7 @@ var _ = []any{
 	(*launcher).ddsQkvB16,
 	(*launcher).ddsQkvB32,
 	(*launcher).ddsQkvB64,
+	(*launcher).ddsReduce,
 	(*launcher).dropoutApplyBf16,
 	(*launcher).dropoutApplyF32,
 	(*launcher).dropoutBits,
@@ -192,6 +198,7 @@ var _ = []any{
 	(*launcher).dsdB64,
 	(*launcher).dsdB8,
 	(*launcher).dsdDense,
+	(*launcher).dsdDenseSm90a,
 	(*launcher).dsdOsB16,
 	(*launcher).dsdOsB32,
 	(*launcher).dsdOsB64,
@@ -220,6 +227,7 @@ var _ = []any{
 	(*launcher).sddB64,
 	(*launcher).sddB8,
 	(*launcher).sddDense,
+	(*launcher).sddDenseSm90a,
 	(*launcher).sddPlainF32,
 	(*launcher).sddQkvB16,
 	(*launcher).sddQkvB32,
@@ -691,6 +699,28 @@ func (a ddsDenseArgs) encode() []uint64 {
 	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.weight), uint64(a.pre), uint64(uint32(a.mode)), uint64(a.values), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.pitch)), uint64(uint32(a.dyPitch))}
 }
 
+// ddsDenseSm90aArgs are the parameters of dds_dense_sm90a.
+type ddsDenseSm90aArgs struct {
+	dyMap, weightMap         TensorMap
+	dx, dy, pre              ptrBF16
+	mode                     int32
+	partial, values          ptrF32
+	colPtr, colSlot, rows    ptrI32
+	tokens, in, out, dyPitch int32
+}
+
+func (ddsDenseSm90aArgs) fits(kernel string) bool {
+	switch kernel {
+	case "dds_dense_sm90a":
+		return true
+	}
+	return false
+}
+
+func (a ddsDenseSm90aArgs) encode() []uint64 {
+	return []uint64{a.dyMap[0], a.dyMap[1], a.dyMap[2], a.dyMap[3], a.dyMap[4], a.dyMap[5], a.dyMap[6], a.dyMap[7], a.dyMap[8], a.dyMap[9], a.dyMap[10], a.dyMap[11], a.dyMap[12], a.dyMap[13], a.dyMap[14], a.dyMap[15], a.weightMap[0], a.weightMap[1], a.weightMap[2], a.weightMap[3], a.weightMap[4], a.weightMap[5], a.weightMap[6], a.weightMap[7], a.weightMap[8], a.weightMap[9], a.weightMap[10], a.weightMap[11], a.weightMap[12], a.weightMap[13], a.weightMap[14], a.weightMap[15], uint64(a.dx), uint64(a.dy), uint64(a.pre), uint64(uint32(a.mode)), uint64(a.partial), uint64(a.values), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.dyPitch))}
+}
+
 // ddsOsB16Args are the parameters of dds_os_b16, dds_os_b32, dds_os_b64.
 type ddsOsB16Args struct {
 	dx, dy, weight                ptrBF16
@@ -749,6 +779,26 @@ func (ddsQkvB16Args) fits(kernel string) bool {
 
 func (a ddsQkvB16Args) encode() []uint64 {
 	return []uint64{uint64(a.dx), uint64(a.dy0), uint64(a.dy1), uint64(a.dy2), uint64(a.weight0), uint64(a.weight1), uint64(a.weight2), uint64(a.colPtr0), uint64(a.colPtr1), uint64(a.colPtr2), uint64(a.colSlot0), uint64(a.colSlot1), uint64(a.colSlot2), uint64(a.rows0), uint64(a.rows1), uint64(a.rows2), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.stages))}
+}
+
+// ddsReduceArgs are the parameters of dds_reduce.
+type ddsReduceArgs struct {
+	dx                       ptrBF16
+	partial                  ptrF32
+	pre                      ptrBF16
+	mode, tokens, in, splits int32
+}
+
+func (ddsReduceArgs) fits(kernel string) bool {
+	switch kernel {
+	case "dds_reduce":
+		return true
+	}
+	return false
+}
+
+func (a ddsReduceArgs) encode() []uint64 {
+	return []uint64{uint64(a.dx), uint64(a.partial), uint64(a.pre), uint64(uint32(a.mode)), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.splits))}
 }
 
 // dropoutApplyArgs are the parameters of dropout_apply_bf16, dropout_apply_f32.
@@ -852,6 +902,27 @@ func (dsdDenseArgs) fits(kernel string) bool {
 
 func (a dsdDenseArgs) encode() []uint64 {
 	return []uint64{uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.weight), uint64(a.bias), uint64(a.values), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.pitch)), uint64(uint32(a.yPitch))}
+}
+
+// dsdDenseSm90aArgs are the parameters of dsd_dense_sm90a.
+type dsdDenseSm90aArgs struct {
+	xMap, weightMap         TensorMap
+	y, pre, x               ptrBF16
+	bias, values            ptrF32
+	rowPtr, rowSlot, cols   ptrI32
+	tokens, in, out, yPitch int32
+}
+
+func (dsdDenseSm90aArgs) fits(kernel string) bool {
+	switch kernel {
+	case "dsd_dense_sm90a":
+		return true
+	}
+	return false
+}
+
+func (a dsdDenseSm90aArgs) encode() []uint64 {
+	return []uint64{a.xMap[0], a.xMap[1], a.xMap[2], a.xMap[3], a.xMap[4], a.xMap[5], a.xMap[6], a.xMap[7], a.xMap[8], a.xMap[9], a.xMap[10], a.xMap[11], a.xMap[12], a.xMap[13], a.xMap[14], a.xMap[15], a.weightMap[0], a.weightMap[1], a.weightMap[2], a.weightMap[3], a.weightMap[4], a.weightMap[5], a.weightMap[6], a.weightMap[7], a.weightMap[8], a.weightMap[9], a.weightMap[10], a.weightMap[11], a.weightMap[12], a.weightMap[13], a.weightMap[14], a.weightMap[15], uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.bias), uint64(a.values), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.yPitch))}
 }
 
 // dsdOsB16Args are the parameters of dsd_os_b16, dsd_os_b32, dsd_os_b64.
@@ -1176,6 +1247,26 @@ func (a sddDenseArgs) encode() []uint64 {
 	return []uint64{uint64(a.grad), uint64(a.bias), uint64(a.partial), uint64(a.partialBias), uint64(a.dy), uint64(a.x), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block)), uint64(uint32(a.size)), uint64(uint32(a.dyPitch))}
 }
 
+// sddDenseSm90aArgs are the parameters of sdd_dense_sm90a.
+type sddDenseSm90aArgs struct {
+	dyMap, xMap                      TensorMap
+	grad, bias, partial, partialBias ptrF32
+	rowPtr, rowSlot, cols            ptrI32
+	tokens, in, out, block, size     int32
+}
+
+func (sddDenseSm90aArgs) fits(kernel string) bool {
+	switch kernel {
+	case "sdd_dense_sm90a":
+		return true
+	}
+	return false
+}
+
+func (a sddDenseSm90aArgs) encode() []uint64 {
+	return []uint64{a.dyMap[0], a.dyMap[1], a.dyMap[2], a.dyMap[3], a.dyMap[4], a.dyMap[5], a.dyMap[6], a.dyMap[7], a.dyMap[8], a.dyMap[9], a.dyMap[10], a.dyMap[11], a.dyMap[12], a.dyMap[13], a.dyMap[14], a.dyMap[15], a.xMap[0], a.xMap[1], a.xMap[2], a.xMap[3], a.xMap[4], a.xMap[5], a.xMap[6], a.xMap[7], a.xMap[8], a.xMap[9], a.xMap[10], a.xMap[11], a.xMap[12], a.xMap[13], a.xMap[14], a.xMap[15], uint64(a.grad), uint64(a.bias), uint64(a.partial), uint64(a.partialBias), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block)), uint64(uint32(a.size))}
+}
+
 // sddPlainF32Args are the parameters of sdd_plain_f32.
 type sddPlainF32Args struct {
 	grad, dy, x            ptrF32
@@ -1479,7 +1570,7 @@ func (l *launcher) addNormGradF32(c config, a addNormGradArgs) { l.launch("add_n
 
 // addNormReduce launches kernels/add_norm_reduce.cu:
 // Gradients of gamma and beta: dgamma [h] and dbeta [h] += sum over blocks of partial [blocks][2][h] (+=),
-// each warp taking every so many of them, and then the warps as a tree. Moves 4 bytes an element of
+// each warp taking every so many of them, and then the warps in order. Moves 4 bytes an element of
 // partial. launch: grid ceil(2h/32), block a multiple of 32 up to 1024.
 func (l *launcher) addNormReduce(c config, a addNormReduceArgs) { l.launch("add_norm_reduce", c, a) }
 
@@ -1656,6 +1747,13 @@ func (l *launcher) ddsB8(c config, a ddsB4Args) { l.launch("dds_b8", c, a) }
 // view only of an unstructured W.
 func (l *launcher) ddsDense(c config, a ddsDenseArgs) { l.launch("dds_dense", c, a) }
 
+// ddsDenseSm90a launches kernels/dds_dense_sm90a.cu:
+// Input gradient, dense or unstructured weight, bfloat16, compute capability 9.0: r [T, I]
+// = dy [T, O] W; mode 0: dx = r, 1: dx += r, 2: dx = r gelu'(pre); dx may be pre. The maps
+// are of dy, in boxes of 64 x 128, and of W's copy of pack_dense, in boxes of 64 x 64; I
+// is a multiple of 8; dy, dy_pitch, values and the column view only of an unstructured W.
+func (l *launcher) ddsDenseSm90a(c config, a ddsDenseSm90aArgs) { l.launch("dds_dense_sm90a", c, a) }
+
 // ddsOsB16 launches kernels/dds_os_b16.cu:
 // Input gradient, blocks of 16, contraction larger than the outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
 // 2: dx = r gelu'(pre), dx may be pre. Design and launch: output_stationary.cuh.
@@ -1695,6 +1793,12 @@ func (l *launcher) ddsQkvB32(c config, a ddsQkvB16Args) { l.launch("dds_qkv_b32"
 // Input gradient of three weights with one input, blocks of 64, bfloat16: dx [T, I] += sum over i = 0, 1, 2
 // of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: output_stationary.cuh.
 func (l *launcher) ddsQkvB64(c config, a ddsQkvB16Args) { l.launch("dds_qkv_b64", c, a) }
+
+// ddsReduce launches kernels/dds_reduce.cu:
+// Adds up the partial sums of the ranges of outputs of an input gradient, in their order,
+// bfloat16: r [T, I] = sum over range of partial [range][T][I]; mode 0: dx = r, 1: dx += r,
+// 2: dx = r gelu'(pre); dx may be pre; I is a multiple of 4.
+func (l *launcher) ddsReduce(c config, a ddsReduceArgs) { l.launch("dds_reduce", c, a) }
 
 // dropoutApplyBf16 launches kernels/dropout_apply_bf16.cu:
 // Dropout, bfloat16: y [n] = dropout(x) (=), y may be x. It is its own backward.
@@ -1745,6 +1849,11 @@ func (l *launcher) dsdB8(c config, a dsdB4Args) { l.launch("dsd_b8", c, a) }
 // of pack_dense [O][pitch]; rows of y and pre are y_pitch elements apart; values and
 // the row view only of an unstructured W.
 func (l *launcher) dsdDense(c config, a dsdDenseArgs) { l.launch("dsd_dense", c, a) }
+
+// dsdDenseSm90a launches kernels/dsd_dense_sm90a.cu:
+// Forward product, dense or unstructured weight, bfloat16, compute capability 9.0: y
+// [T, O] = x [T, I] W^T + bias (=); with pre also pre = x W^T + bias and y = gelu(pre).
+func (l *launcher) dsdDenseSm90a(c config, a dsdDenseSm90aArgs) { l.launch("dsd_dense_sm90a", c, a) }
 
 // dsdOsB16 launches kernels/dsd_os_b16.cu:
 // Forward product, blocks of 16, contraction larger than the outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
@@ -1894,6 +2003,16 @@ func (l *launcher) sddB8(c config, a sddB8Args) { l.launch("sdd_b8", c, a) }
 // [T, I]. With more than one range of tokens: partial [range][size] and partial_bias
 // [range][O] (=), size elements a range. launch: grid (ceil(I/128), ceil(O/128), ranges), see dense.cuh.
 func (l *launcher) sddDense(c config, a sddDenseArgs) { l.launch("sdd_dense", c, a) }
+
+// sddDenseSm90a launches kernels/sdd_dense_sm90a.cu:
+// Weight gradient, bfloat16, compute capability 9.0: grad += dy^T x on all elements of a
+// dense weight (block 0, grad [O][I]) or on the active blocks of a block-sparse one (grad
+// [nnzb][block][block]; the product is dense, and what is not active is dropped); with
+// bias, bias [O] += column sums of dy. The maps are of dy [T, O] and x [T, I], in boxes of
+// 64 x 64. With more than one range of tokens: partial [range][size] and partial_bias
+// [range][O] (=), size elements a range. launch: grid (2 ceil(O/256) ceil(I/256), ranges),
+// see dense_wgmma.cuh.
+func (l *launcher) sddDenseSm90a(c config, a sddDenseSm90aArgs) { l.launch("sdd_dense_sm90a", c, a) }
 
 // sddPlainF32 launches kernels/sdd_plain_f32.cu:
 // Weight gradient of any weight, float32: grad [count] += dy^T x on the active blocks. block 0: dense,

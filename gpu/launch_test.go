@@ -22,9 +22,6 @@ func TestParamSizes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.HasSuffix(name, "_sm90a") { // the simulator knows no such instructions
-			ptx = withoutBody(ptx)
-		}
 		m, err := ptxsim.Parse(name+".ptx", ptx)
 		if err != nil {
 			t.Error(err)
@@ -37,27 +34,6 @@ func TestParamSizes(t *testing.T) {
 		if got := m.Kernel(name).ParamSizes(); !slices.Equal(got, want) {
 			t.Errorf("%s: found parameters of %v bytes in the PTX, expected %v, as the launcher passes", name, got, want)
 		}
-	}
-}
-
-// withoutBody returns PTX of one kernel that returns at once.
-func withoutBody(ptx string) string {
-	entry := strings.Index(ptx, ".entry")
-	head, _, _ := strings.Cut(ptx[entry:], "{")
-	top, _, _ := strings.Cut(ptx, ".address_size")
-	top = strings.Replace(top, "sm_90a", "sm_80", 1)
-	return top + ".address_size 64\n.visible " + head + "{\n\tret;\n}\n"
-}
-
-func TestWithoutBody(t *testing.T) {
-	const ptx = ".version 8.4\n.target sm_90a\n.address_size 64\n.extern .shared .align 16 .b8 s[];\n" +
-		".visible .entry k_sm90a(\n\t.param .u64 k_0,\n\t.param .u32 k_1\n)\n.maxntid 128, 1, 1\n{\n\twgmma.fence.sync.aligned;\n\tret;\n}\n"
-	m, err := ptxsim.Parse("k", withoutBody(ptx))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := m.Kernel("k_sm90a").ParamSizes(); !slices.Equal(got, []int{8, 4}) {
-		t.Errorf("found parameters of %v bytes, expected 8 and 4", got)
 	}
 }
 

@@ -89,6 +89,7 @@ func (d *planDriver) Memset(_ Stream, dst Ptr, v byte, _ int64) error {
 func (d *planDriver) Load(string, []byte) (Module, error)                      { return 1, nil }
 func (d *planDriver) Function(Module, string) (Function, error)                { return 1, nil }
 func (d *planDriver) Launch(Stream, Function, Dim3, Dim3, int, []uint64) error { return nil }
+func (d *planDriver) EncodeTensorMap(Matrix) (TensorMap, error)                { return TensorMap{}, nil }
 func (d *planDriver) NewStream() (Stream, error)                               { return 1, nil }
 func (d *planDriver) Sync(Stream) error                                        { return nil }
 func (d *planDriver) NewEvent() (Event, error)                                 { return 1, nil }

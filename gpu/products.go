@@ -16,7 +16,8 @@ func (p *param) weight() launch.Weight {
 
 // traits is what the choice depends on of the device.
 func (b *device) traits() launch.Device {
-	return launch.Device{Multiprocessors: b.prop.Multiprocessors, SharedBytes: b.prop.SharedBytes, SharedPerSM: b.prop.SharedPerSM, Sample: launch.Sample(b.options.Sample)}
+	return launch.Device{Multiprocessors: b.prop.Multiprocessors, SharedBytes: b.prop.SharedBytes, SharedPerSM: b.prop.SharedPerSM,
+		Wgmma: b.prop.Wgmma(), Sample: launch.Sample(b.options.Sample)}
 }
 
 // blockSize returns the block size for kernels: 0 when dense.
@@ -53,9 +54,12 @@ func gradOf(p *param) ptrF32 {
 	return ptrF32(p.grad.p)
 }
 
-// product returns the plan of a product of p, whose working copies are there then.
-func (c operation) product(op launch.Op, p *param, t int) launch.Plan {
-	plan, err := launch.Product(c.b.traits(), c.b.act, op, p.weight(), t)
+// product returns the plan of a product of p, whose working copies are there then. outputs
+// are the activations on the side of its outputs.
+func (c operation) product(op launch.Op, p *param, outputs backend.Buffer, t int) launch.Plan {
+	w := p.weight()
+	w.Rows = own(outputs).columns > 0
+	plan, err := launch.Product(c.b.traits(), c.b.act, op, w, t)
 	if err != nil {
 		c.fail("%w", err)
 	}
@@ -72,14 +76,19 @@ func (b *device) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
 	if t == 0 {
 		return
 	}
-	plan := c.product(launch.DSD, p, t)
+	plan := c.product(launch.DSD, p, y, t)
 	if !c.ok() {
 		return
 	}
-	b.k.planned(plan.Launch, dsdArguments(plan, p, forwardArgs{
+	args := forwardArgs{
 		y: address(y), pre: address(pre), x: address(x), bias: valuesOf(ownParam(bias)),
 		tokens: int32(t), in: int32(p.spec.In), out: int32(p.spec.Out), tile: int32(plan.Tile), pitch: own(y).rowPitch(p.spec.Out),
-	}))
+	}
+	if plan.TensorMaps {
+		c.forwardByMaps(plan, p, args)
+		return
+	}
+	b.k.planned(plan.Launch, dsdArguments(plan, p, args))
 }
 
 // forwardArgs are the operands of DSD.
@@ -131,20 +140,29 @@ func (b *device) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend
 	if t == 0 {
 		return
 	}
-	plan := c.product(launch.DDS, p, t)
+	plan := c.product(launch.DDS, p, dy, t)
 	if !c.ok() {
 		return
 	}
-	b.k.planned(plan.Launch, ddsArguments(plan, p, backwardArgs{
+	args := backwardArgs{
 		dx: address(dx), dy: address(dy), pre: address(pre), mode: int32(mode),
 		tokens: int32(t), in: int32(p.spec.In), out: int32(p.spec.Out), tile: int32(plan.Tile), pitch: own(dy).rowPitch(p.spec.Out),
-	}))
+	}
+	if plan.TensorMaps {
+		if plan.Splits > 1 {
+			args.partial = ptrF32(b.reserve(c.op, &b.scratch, "partial sums", 4*int64(plan.Splits)*int64(t)*int64(p.spec.In)))
+		}
+		c.backwardByMaps(plan, p, args)
+		return
+	}
+	b.k.planned(plan.Launch, ddsArguments(plan, p, args))
 }
 
 // backwardArgs are the operands of DDS.
 type backwardArgs struct {
 	dx, dy, pre                 Ptr
 	pitch                       int32 // of dy
+	partial                     ptrF32
 	mode, tokens, in, out, tile int32
 }
 

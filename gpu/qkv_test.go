@@ -98,7 +98,7 @@ func TestSharedKernels(t *testing.T) {
 		{"two", 2, 16, false, map[string][]string{"dsd": {"dsd_b16"}, "dds": {"dds_b16"}, "sdd": {"sdd_b16", "sdd_reduce"}}},
 		{"uneven", 3, 32, true, map[string][]string{"dsd": {"dsd_b32"}, "dds": {"dds_b32"}, "sdd": {"sdd_b32", "sdd_reduce"}}},
 		{"blocks of 8", 3, 8, false, map[string][]string{"dsd": {"dsd_b8"}, "dds": {"dds_b8"}, "sdd": {"sdd_b8", "sdd_reduce"}}},
-		{"dense", 3, 0, false, map[string][]string{"dsd": {"dsd_dense"}, "dds": {"dds_dense"}, "sdd": {"sdd_dense"}}},
+		{"dense", 3, 0, false, map[string][]string{"dsd": {"dsd_dense_sm90a"}, "dds": {"dds_dense_sm90a"}, "sdd": {"sdd_dense_sm90a"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newShared(t, c.weights, 192, c.block, 160, 132, c.uneven)

@@ -80,7 +80,7 @@ func (d *Driver) Function(m gpu.Module, name string) (h gpu.Function, err error)
 }
 
 // Launch queues a kernel, or makes it part of the graph if s is captured. Each
-// argument is the low bytes of its word.
+// argument is the low bytes of its words.
 func (d *Driver) Launch(s gpu.Stream, f gpu.Function, grid, block gpu.Dim3, shared int, args []uint64) error {
 	return d.call("launch", "", false, func() error {
 		if f == 0 || f > gpu.Function(len(d.functions)) {
@@ -102,13 +102,16 @@ func (d *Driver) launch(s gpu.Stream, f *function, grid, block gpu.Dim3, shared 
 	if err != nil {
 		return err
 	}
-	if len(args) != len(f.params) {
-		return fmt.Errorf("%d arguments, expected %d", len(args), len(f.params))
-	}
+	pointers := make([]unsafe.Pointer, len(f.params))
+	words := 0
 	for i, n := range f.params {
-		if n > 8 {
-			return fmt.Errorf("argument %d has %d bytes, expected at most 8", i, n)
+		if words < len(args) {
+			pointers[i] = unsafe.Pointer(&args[words])
 		}
+		words += (n + 7) / 8
+	}
+	if len(args) != words {
+		return fmt.Errorf("%d words of arguments, expected %d", len(args), words)
 	}
 	if err := checkSizes(grid, block); err != nil {
 		return err
@@ -121,10 +124,6 @@ func (d *Driver) launch(s gpu.Stream, f *function, grid, block gpu.Dim3, shared 
 			return fmt.Errorf("%d bytes of dynamic shared memory, of at most %d a block, static included: %w", shared, d.properties.SharedBytes, err)
 		}
 		f.shared = shared
-	}
-	pointers := make([]unsafe.Pointer, len(args))
-	for i := range args {
-		pointers[i] = unsafe.Pointer(&args[i])
 	}
 	return own(f.fn.Launch(grid.X, max(grid.Y, 1), max(grid.Z, 1), block.X, max(block.Y, 1), max(block.Z, 1), shared, st, pointers))
 }

@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) gpu.Driver) {
 		{"ArgumentWidths", argumentWidths},
 		{"Dimensions", dimensions},
 		{"LaunchErrors", launchErrors},
+		{"TensorMaps", tensorMaps},
 		{"SharedMemory", sharedMemory},
 		{"StaticAndDynamicSharedMemory", staticShared},
 		{"Streams", streams},

@@ -47,6 +47,8 @@ func argumentWidths(b *bench) {
 	want(b, 0, "arguments", out, []uint64{
 		0xAB, 0xBEEF, uint64(int64(c)), f32(0.75), uint64(e), 0x5C, math.Float64bits(g), 0xFEDCBA98,
 	})
+	b.must(b.d.Launch(0, b.function("pair"), x(1), x(1), 0, []uint64{uint64(out), 1 << 40, 5}))
+	want(b, 0, "an argument of 16 bytes", out, []uint64{1<<40 + 5})
 }
 
 func dimensions(b *bench) {
@@ -95,7 +97,7 @@ func launchErrors(b *bench) {
 	b.fails("a negative grid", b.d.Launch(0, f, gpu.Dim3{X: 1, Y: -1}, x(1), 0, good), "launch axpy")
 	b.fails("a block of too many threads", b.d.Launch(0, f, x(1), gpu.Dim3{X: 32, Y: 33}, 0, good), "launch axpy", "block (32,33,1)")
 	b.fails("a grid too high", b.d.Launch(0, f, gpu.Dim3{X: 1, Y: 65536}, x(1), 0, good), "launch axpy", "grid (1,65536,1)")
-	b.fails("an argument of 16 bytes", b.d.Launch(0, b.function("pair"), x(1), x(1), 0, []uint64{uint64(y), 1}), "launch pair")
+	b.fails("one word for an argument of two", b.d.Launch(0, b.function("pair"), x(1), x(1), 0, []uint64{uint64(y), 1}), "launch pair")
 	b.must(b.d.Sync(0))
 	want(b, 0, "after refused launches", y, []float32{1, 2})
 	b.must(b.d.Launch(0, f, x(1), x(2), 0, good))

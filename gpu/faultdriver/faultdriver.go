@@ -52,7 +52,7 @@ var _ gpu.Driver = (*Driver)(nil)
 var releases = []string{"Free", "FreePinned", "FreeGraph", "Close"}
 
 var ops = append([]string{
-	"Memory", "Alloc", "AllocPinned", "CopyIn", "CopyOut", "Copy", "Memset", "Load", "Function", "Launch",
+	"Memory", "Alloc", "AllocPinned", "CopyIn", "CopyOut", "Copy", "Memset", "Load", "Function", "EncodeTensorMap", "Launch",
 	"NewStream", "Sync", "NewEvent", "Record", "Wait", "Elapsed", "BeginCapture", "EndCapture", "LaunchGraph",
 }, releases...)
 
@@ -214,6 +214,14 @@ func (d *Driver) Function(m gpu.Module, name string) (gpu.Function, error) {
 		return 0, err
 	}
 	return d.inner.Function(m, name)
+}
+
+// EncodeTensorMap implements gpu.Driver.
+func (d *Driver) EncodeTensorMap(m gpu.Matrix) (gpu.TensorMap, error) {
+	if err := d.fail("EncodeTensorMap", ""); err != nil {
+		return gpu.TensorMap{}, err
+	}
+	return d.inner.EncodeTensorMap(m)
 }
 
 // Launch implements gpu.Driver.

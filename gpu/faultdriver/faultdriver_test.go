@@ -67,6 +67,10 @@ func steps(d gpu.Driver) []step {
 		{"NewEvent", func() error { e, err = d.NewEvent(); return err }},
 		{"Load", func() error { m, err = d.Load("m.ptx", drivertest.PTX()); return err }},
 		{"Function", func() error { f, err = d.Function(m, "fault"); return err }},
+		{"EncodeTensorMap", func() error {
+			_, err = d.EncodeTensorMap(gpu.Matrix{Address: 256, Rows: 1, Columns: 8, Pitch: 8, BoxRows: 64})
+			return err
+		}},
 		{"CopyIn", func() error { return d.CopyIn(s, p, word) }},
 		{"Memset", func() error { return d.Memset(s, p, 0, 4) }},
 		{"Copy", func() error { return d.Copy(s, p, p, 4) }},

@@ -140,6 +140,7 @@ func (d *Driver) Properties() gpu.Properties {
 	return gpu.Properties{
 		Major: d.opt.Major, Minor: 0, Multiprocessors: d.opt.Multiprocessors,
 		SharedBytes: d.opt.SharedBytes, SharedPerSM: d.opt.SharedPerSM, MemoryBytes: d.opt.MemoryBytes,
+		TensorMaps: d.opt.Major >= 9,
 	}
 }
 

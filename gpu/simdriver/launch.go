@@ -80,19 +80,23 @@ func (d *Driver) Function(m gpu.Module, name string) (f gpu.Function, err error)
 }
 
 // Launch runs a kernel to its end, or makes it part of the graph if s is
-// captured. Each argument is the low bytes of its word. The error wraps the
+// captured. Each argument is the low bytes of its words. The error wraps the
 // *ptxsim.Fault of a kernel that went wrong.
 func (d *Driver) Launch(s gpu.Stream, f gpu.Function, grid, block gpu.Dim3, shared int, args []uint64) error {
 	return d.launch(s, f, grid, block, shared, func(sizes []int) ([][]byte, error) {
-		if len(args) != len(sizes) {
-			return nil, fmt.Errorf("%w: %d arguments, expected %d", ptxsim.ErrLaunch, len(args), len(sizes))
+		words := 0
+		for _, n := range sizes {
+			words += (n + 7) / 8
+		}
+		if len(args) != words {
+			return nil, fmt.Errorf("%w: %d words of arguments, expected %d", ptxsim.ErrLaunch, len(args), words)
 		}
 		values := make([][]byte, len(sizes))
 		for i, n := range sizes {
-			if n > 8 {
-				return nil, fmt.Errorf("%w: argument %d has %d bytes, expected at most 8", ptxsim.ErrLaunch, i, n)
+			for ; len(values[i]) < n; args = args[1:] {
+				values[i] = binary.LittleEndian.AppendUint64(values[i], args[0])
 			}
-			values[i] = binary.LittleEndian.AppendUint64(nil, args[i])[:n]
+			values[i] = values[i][:n]
 		}
 		return values, nil
 	})

@@ -130,7 +130,7 @@ func (r stepRunner) sampled(step Step, s gpu.Sample, update bool) ([]stepCall, e
 func (r stepRunner) steps(b backend.Backend, step Step, n int, update bool, observe func(c traffic.Call, run func()), before func()) error {
 	g := r.gpu
 	machine := traffic.Machine{
-		Properties: gpu.Properties{Major: g.Major, Multiprocessors: g.Multiprocessors, SharedBytes: g.SharedPerBlock, SharedPerSM: g.SharedBytes, MemoryBytes: g.Memory},
+		Properties: gpu.Properties{Major: g.Major, Multiprocessors: g.Multiprocessors, SharedBytes: g.SharedPerBlock, SharedPerSM: g.SharedBytes, MemoryBytes: g.Memory, TensorMaps: g.Major >= 9},
 		Activation: r.activation(),
 	}
 	m, err := model.New(traffic.NewMeter(valueless{b}, machine, observe), step.Config, step.Options)

@@ -28,7 +28,11 @@ func gradient(d Device, family Family, w Weight, t int) Plan {
 	case family == Gathered && w.Block == 8:
 		s, ok = outerPairs(d, t, w)
 	}
-	if !ok {
+	switch {
+	case ok:
+	case wide(d, w):
+		return wideGradient(d, w, t).reduced(d, w)
+	default:
 		return denseGradient(d, w, t).reduced(d, w)
 	}
 	p := Plan{

@@ -10,9 +10,10 @@ import (
 // Device is what the choice of a launch depends on of a GPU.
 type Device struct {
 	Multiprocessors int
-	SharedBytes     int // most shared memory of a thread block, opted in for
-	SharedPerSM     int // shared memory of a multiprocessor
-	Sample              // of a larger launch
+	SharedBytes     int  // most shared memory of a thread block, opted in for
+	SharedPerSM     int  // shared memory of a multiprocessor
+	Wgmma           bool // compute capability 9.0, and a driver that makes tensor maps
+	Sample               // of a larger launch
 }
 
 // Sample makes launches of a few tokens stand for those of many: kernels, tiles and thread blocks are
@@ -77,8 +78,9 @@ func ParseOp(name string) (Op, error) {
 // matter, so that a recorded launch stays right when the topology moves.
 type Weight struct {
 	Out, In int
-	Block   int // 0: dense
-	NNZB    int // active blocks, 0 of a dense weight
+	Block   int  // 0: dense
+	NNZB    int  // active blocks, 0 of a dense weight
+	Rows    bool // the activations on the side of its outputs are a backend.RowBuffer
 }
 
 // values is the number of stored values.
@@ -136,13 +138,14 @@ type Plan struct {
 	// registers while the inputs pass, and not the one whose inputs stay.
 	OutputStationary bool
 	Stages           int  // of such a one: how many parts of the inputs are in shared memory, 2 or 3
+	TensorMaps       bool // of the dense kernels, one that takes tensor maps: dense_wgmma.cuh
 	Tile             int  // tokens of a thread block, for kernels that take them
 	Swapped          bool // of SDD on active blocks: x is the larger operand, and blocks are taken in the order of the column view
-	Splits           int  // of SDD: ranges of tokens (split-K), each of which leaves a partial result when there are several
+	Splits           int  // ranges of the contraction (split-K), each of which leaves a partial result when there are several; of SDD, and of DDS with tensor maps
 	Reads            Reads
 
 	BiasSums Launch // of SDD: the bias gradient, where the product's kernel does not make it
-	Reduce   Launch // of SDD: adds up the partial results, where there are several ranges
+	Reduce   Launch // adds up the partial results, where there are several ranges
 }
 
 // Grid returns a grid for n threads in blocks of size, of at most most blocks.

@@ -14,6 +14,7 @@ import (
 // devices have from 1 to 132 multiprocessors, and at least the shared memory of
 // compute capability 8.6, the least that kernels run on.
 var devices = []launch.Device{
+	{Multiprocessors: 132, SharedBytes: 227 << 10, SharedPerSM: 228 << 10, Wgmma: true},
 	{Multiprocessors: 132, SharedBytes: 227 << 10, SharedPerSM: 228 << 10},
 	{Multiprocessors: 108, SharedBytes: 163 << 10, SharedPerSM: 164 << 10},
 	{Multiprocessors: 46, SharedBytes: 99 << 10, SharedPerSM: 100 << 10},
@@ -25,7 +26,7 @@ func shape(random *rand.Rand) launch.Weight {
 	block := []int{0, 1, 4, 8, 16, 32, 64}[random.IntN(7)]
 	rows, cols := 1+random.IntN(64), 1+random.IntN(64)
 	if block == 0 {
-		return launch.Weight{Out: 16 * rows, In: 16 * cols}
+		return launch.Weight{Out: 16*rows + random.IntN(2), In: 16 * cols, Rows: random.IntN(2) == 0}
 	}
 	if block < 16 && random.IntN(4) == 0 {
 		rows, cols = 1+random.IntN(1024), 1+random.IntN(1024)
@@ -103,7 +104,9 @@ func checkGradient(t *testing.T, what string, d launch.Device, w launch.Weight, 
 	splits := max(p.Grid.Y, 1)
 	switch p.Family {
 	case launch.Dense:
-		splits = max(p.Grid.Z, 1)
+		if !p.TensorMaps {
+			splits = max(p.Grid.Z, 1)
+		}
 	case launch.Plain:
 		splits = 1
 		check(t, what, d, p.BiasSums)
@@ -131,6 +134,12 @@ func checkCover(t *testing.T, what string, p launch.Plan, tokens, outputs int) {
 	case launch.Plain:
 		return
 	case launch.Dense:
+		if p.TensorMaps {
+			if 256*inputs < outputs || 256*p.Reads.W < tokens || p.Grid.X != 2*inputs*p.Reads.W || p.Grid.Y != max(p.Splits, 1) || (p.Splits > 1) != (p.Reduce.Kernel != "") {
+				t.Errorf("%s: found grid %v and reads %+v for %d x %d results", what, p.Grid, p.Reads, tokens, outputs)
+			}
+			return
+		}
 		if p.Grid.X*128 < outputs || p.Grid.Y*128 < tokens || inputs != p.Grid.X || p.Reads.W != p.Grid.Y {
 			t.Errorf("%s: found grid %v and reads %+v for %d x %d results", what, p.Grid, p.Reads, tokens, outputs)
 		}

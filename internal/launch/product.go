@@ -26,6 +26,9 @@ func Product(d Device, act backend.DType, op Op, w Weight, tokens int) (Plan, er
 	k, n := w.contraction(op)
 	switch family {
 	case Dense:
+		if wide(d, w) {
+			return wideDense(d, op, w, tokens), nil
+		}
 		return dense(op, n, tokens), nil
 	case Gathered:
 		if s, ok := inputStationary(d, tokens, k, max(n, 16)); ok {

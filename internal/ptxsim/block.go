@@ -153,16 +153,18 @@ func (b *blockRun) start(i int) {
 	b.sources = copySources{around: b.sources.around[:0]}
 }
 
-// resume executes about so many instructions more; done says that the block has ended.
+// resume executes about so many instructions more; done says that the block has ended. A block of a
+// cluster stops where all its warps wait for an mbarrier: another block has to go on.
 func (b *blockRun) resume(budget int64) (done bool, err error) {
 	for until := b.steps + min(budget, math.MaxInt64-b.steps); b.steps < until; {
-		ran, ended := false, 0
+		ran, ended, waits := false, 0, len(b.cluster.blocks) > 1
 		for _, w := range b.turns() {
 			if w.status == warpReady {
 				ran = true
 				before := w.steps
 				w.run(w.slice())
 				b.steps += w.steps - before
+				waits = waits && w.polls
 				if w.fault != nil {
 					return false, w.fault
 				}
@@ -203,6 +205,9 @@ func (b *blockRun) resume(budget int64) (done bool, err error) {
 			}
 			w.failAt(min(w.pc, len(w.prog.code)-1), 0, ErrDeadlock, "the block has executed %d instructions and goes on", b.steps)
 			return false, w.fault
+		}
+		if waits {
+			return false, nil
 		}
 	}
 	return false, nil

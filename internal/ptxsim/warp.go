@@ -61,6 +61,7 @@ type warp struct {
 	spins       bool    // has used up its turn while some lanes waited for theirs
 	swaps       bool    // executes a compare and swap
 	yielded     bool    // gives the other warps a turn
+	polls       bool    // its last turn ended so
 	carry       uint32  // condition code flag of each lane
 	async       asyncCopies
 	steps       int64
@@ -177,10 +178,11 @@ func (w *warp) run(budget int) {
 			w.execTimed(o, m)
 		}
 		if w.status != warpReady || w.fault != nil || w.yielded {
-			w.yielded = false
+			w.polls, w.yielded = w.yielded, false
 			return
 		}
 	}
+	w.polls = false
 	w.rotate()
 }
 

@@ -131,20 +131,12 @@ func (x *building) wgmma() exec {
 		case fromA != nil:
 			t.load(w, fromA, nil, in)
 		default:
-			for r := range 16 {
-				for c := range k {
-					t.a[r][c] = w.element(a, w.id%4*16+r, c, &missing.from, &missing.rows, r)
-				}
-			}
+			w.elements(a, w.id%4*16, k, t.a[:], &missing.from, &missing.rows)
 		}
 		keep := w.predicate(p, neg)&1 != 0
 		for j := range n / 8 {
 			missing.columns = 0
-			for r := range 8 {
-				for c := range k {
-					t.b[r][c] = w.element(b, 8*j+r, c, &missing.from, &missing.columns, r)
-				}
-			}
+			w.elements(b, 8*j, k, t.b[:], &missing.from, &missing.columns)
 			if w.fault != nil {
 				return
 			}
@@ -175,44 +167,83 @@ func (w *warp) multiplyAdd(t *mmaTiles, k int, d []int, keep, negative bool) {
 	}
 }
 
-// element reads the element of row (of A) or column (of B) o and index k from shared memory.
+// elements reads rows (of A) or columns (of B) from o on, of k elements each, from shared memory, 16 bytes at a time.
 //
 // A descriptor holds, in units of 16 bytes, the address and two strides, and the swizzle. Where
 // k chooses neighbors, 8 rows of as many bytes as the swizzle is wide follow each other, and
 // stride gets to the next 8; else rows of that width hold neighbors in o, 8 of them have
 // following k, stride gets to the next 8 k and leading to the next o.
 //
-// Of an element that is not written, it sets bit i of missing.
-func (w *warp) element(s matrixSource, o, k int, from *origin, missing *uint32, i int) float32 {
+// Where an element of row i of these is not written, it sets bit i of missing.
+func (w *warp) elements(s matrixSource, o, k int, to [][16]float32, from *origin, missing *uint32) {
 	desc := w.r[s.desc][0]
 	size := uint64(s.in.bytes())
-	addr, leading, stride := desc&0x3FFF<<4, desc>>16&0x3FFF<<4, desc>>32&0x3FFF<<4
+	start, leading, stride := desc&0x3FFF<<4, desc>>16&0x3FFF<<4, desc>>32&0x3FFF<<4
 	width := [4]uint64{16, 128, 64, 32}[desc>>62]
-	row, at := uint64(o), uint64(k)*size
-	switch {
-	case s.trans && width == 16:
+	if s.trans && width == 16 {
 		w.fail(0, ErrMisaligned, "a transposed operand of wgmma without swizzle is not supported")
-		return 0
-	case s.trans:
-		per := width / size
-		addr += row/per*leading + uint64(k)/8*stride + uint64(k)%8*width + row%per*size
-	default:
-		addr += row/8*stride + row%8*width + at/width*leading + at%width
+		return
 	}
-	addr ^= addr >> 3 & (width - 16) & 0x70
-	data, state, _ := w.reach(0, spaceShared, addr, int(size))
-	if data == nil || !w.readsAsync(0, addr) {
-		return 0
-	}
-	if !written(state) && w.undefinedIn(state)&s.care() != 0 {
-		if *missing == 0 {
-			*from = origin{pc: w.pc - 1, space: spaceShared, addr: addr}
+	n := int(16 / size)
+	var piece [8]float32
+	var lacks uint32 // elements of piece that are not written
+	read := func(offset uint64) bool {
+		addr := start + offset
+		addr ^= addr >> 3 & (width - 16) & 0x70
+		data, state, _ := w.reach(0, spaceShared, addr, 16)
+		if data == nil {
+			return false
 		}
-		*missing |= 1 << i
+		for word := uint64(0); word < 16; word += 4 {
+			if !w.readsAsync(0, addr+word) {
+				return false
+			}
+		}
+		lacks = 0
+		whole := written(state)
+		for i := range n {
+			at := i * int(size)
+			if one := state[at : at+int(size)]; !whole && !written(one) && w.undefinedIn(one)&s.care() != 0 {
+				if *missing == 0 && lacks == 0 {
+					*from = origin{pc: w.pc - 1, space: spaceShared, addr: addr + uint64(at)}
+				}
+				lacks |= 1 << i
+			}
+			v := load(data[at:], int(size))
+			if s.in == f32 {
+				v &= 0xFFFFE000
+			}
+			piece[i] = float32(decodeFloat(v, s.in))
+		}
+		return true
 	}
-	v := load(data, int(size))
-	if s.in == f32 {
-		v &= 0xFFFFE000
+	if s.trans {
+		per := width / size
+		for r := 0; r < len(to); r += n {
+			row := uint64(o + r)
+			for c := range k {
+				if !read(row/per*leading + uint64(c)/8*stride + uint64(c)%8*width + row%per*size) {
+					return
+				}
+				*missing |= lacks << r
+				for i, v := range piece[:n] {
+					to[r+i][c] = v
+				}
+			}
+		}
+		return
 	}
-	return float32(decodeFloat(v, s.in))
+	for r := range to {
+		row := uint64(o + r)
+		for c := 0; c < k; c += n {
+			at := uint64(c) * size
+			if !read(row/8*stride + row%8*width + at/width*leading + at%width) {
+				return
+			}
+			if lacks != 0 {
+				*missing |= 1 << r
+			}
+			copy(to[r][c:], piece[:n])
+		}
+	}
 }

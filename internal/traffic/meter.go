@@ -14,7 +14,7 @@ type Meter struct {
 }
 
 // NewMeter returns inner with a meter before it, which of inner's capabilities has
-// SharedInput, KeepsDropout and Valueless. observe gets what each operation moves on
+// SharedInput, KeepsDropout, Rows and Valueless. observe gets what each operation moves on
 // that machine, and must call run, which does it, once.
 func NewMeter(inner backend.Backend, machine Machine, observe func(c Call, run func())) backend.Backend {
 	return &Meter{inner, machine, observe, map[backend.Param]bool{}}
@@ -23,7 +23,7 @@ func NewMeter(inner backend.Backend, machine Machine, observe func(c Call, run f
 // Capabilities are those of the device behind that are metered.
 func (m *Meter) Capabilities() backend.Capabilities {
 	have := m.Backend.Capabilities()
-	known := backend.Capabilities{KeepsDropout: have.KeepsDropout, Valueless: have.Valueless}
+	known := backend.Capabilities{KeepsDropout: have.KeepsDropout, Rows: have.Rows, Valueless: have.Valueless}
 	if have.SharedInput != nil {
 		known.SharedInput = sharedMeter{m, have.SharedInput}
 	}
@@ -62,18 +62,18 @@ func (m *Meter) use(ws ...backend.Param) {
 // DSD implements backend.Products.
 func (m *Meter) DSD(y, pre, x backend.Buffer, w, b backend.Param, t int) {
 	m.use(w)
-	m.observe(m.machine.dsd(w, b, t, pre != nil), func() { m.Backend.DSD(y, pre, x, w, b, t) })
+	m.observe(m.machine.dsd(y, w, b, t, pre != nil), func() { m.Backend.DSD(y, pre, x, w, b, t) })
 }
 
 // DDS implements backend.Products.
 func (m *Meter) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend.DDSMode, pre backend.Buffer) {
 	m.use(w)
-	m.observe(m.machine.dds(w, t, mode), func() { m.Backend.DDS(dx, dy, w, t, mode, pre) })
+	m.observe(m.machine.dds(dy, w, t, mode), func() { m.Backend.DDS(dx, dy, w, t, mode, pre) })
 }
 
 // SDD implements backend.Products.
 func (m *Meter) SDD(w, b backend.Param, dy, x backend.Buffer, t int) {
-	m.observe(m.machine.sdd(w, b, t), func() { m.Backend.SDD(w, b, dy, x, t) })
+	m.observe(m.machine.sdd(dy, w, b, t), func() { m.Backend.SDD(w, b, dy, x, t) })
 }
 
 // Embed implements backend.Layers.

@@ -16,7 +16,7 @@ type Machine struct {
 
 // H200 is an H200 with activations of that dtype.
 func H200(act backend.DType) Machine {
-	return Machine{gpu.Properties{Major: 9, Multiprocessors: 132, SharedBytes: 227 << 10, SharedPerSM: 228 << 10, MemoryBytes: 141e9}, act}
+	return Machine{gpu.Properties{Major: 9, Multiprocessors: 132, SharedBytes: 227 << 10, SharedPerSM: 228 << 10, MemoryBytes: 141e9, TensorMaps: true}, act}
 }
 
 const f32 = 4 // bytes
@@ -26,12 +26,20 @@ func (m Machine) act(n int) int64 { return int64(n) * int64(m.Activation.Size())
 
 // device is what the choice of launches depends on.
 func (m Machine) device() launch.Device {
-	return launch.Device{Multiprocessors: m.Multiprocessors, SharedBytes: m.SharedBytes, SharedPerSM: m.SharedPerSM}
+	return launch.Device{Multiprocessors: m.Multiprocessors, SharedBytes: m.SharedBytes, SharedPerSM: m.SharedPerSM, Wgmma: m.Wgmma()}
 }
 
 // weight is what the formulas need of a parameter that products use.
 type weight struct {
-	out, in, block, nnz, n int // n: values
+	out, in, block, nnz, n int  // n: values
+	rows                   bool // the activations on the side of its outputs are a backend.RowBuffer
+}
+
+// beside is the weight with those activations.
+func (w weight) beside(x backend.Buffer) weight {
+	r, ok := x.(backend.RowBuffer)
+	w.rows = ok && r.Columns() > 0
+	return w
 }
 
 func weightOf(p backend.Param) weight {
@@ -46,7 +54,7 @@ func weightOf(p backend.Param) weight {
 
 // shape is the weight as the choice of launches sees it.
 func (w weight) shape() launch.Weight {
-	return launch.Weight{Out: w.out, In: w.in, Block: w.block, NNZB: w.nnz}
+	return launch.Weight{Out: w.out, In: w.in, Block: w.block, NNZB: w.nnz, Rows: w.rows}
 }
 
 // view is the bytes of one index view and the indices that it leads to.
@@ -93,8 +101,8 @@ func product(op string, t int, ws ...backend.Param) Call {
 }
 
 // DSD: x, the weight and its row view once; y, and with it pre.
-func (m Machine) dsd(w, b backend.Param, t int, pre bool) Call {
-	c, v := product("DSD", t, w), weightOf(w)
+func (m Machine) dsd(y backend.Buffer, w, b backend.Param, t int, pre bool) Call {
+	c, v := product("DSD", t, w), weightOf(w).beside(y)
 	plan := m.plan(launch.DSD, v, t)
 	c.reads("x", m.act(t*v.in), plan.Reads.X)
 	c.reads("weight", m.values(v)+v.view(v.out), plan.Reads.W)
@@ -102,6 +110,8 @@ func (m Machine) dsd(w, b backend.Param, t int, pre bool) Call {
 		// Each store of sums reads its part: of all tokens of a tile, of 8, on dense.cuh of one.
 		times := (t + 7) / 8
 		switch {
+		case plan.TensorMaps:
+			times = 2 * plan.Reads.W
 		case v.block <= 1:
 			times = t
 		case plan.Family == launch.Fragments:
@@ -117,8 +127,8 @@ func (m Machine) dsd(w, b backend.Param, t int, pre bool) Call {
 }
 
 // DDS: dy, the weight and its column view once; what dx was, or pre; dx.
-func (m Machine) dds(w backend.Param, t int, mode backend.DDSMode) Call {
-	c, v := product("DDS", t, w), weightOf(w)
+func (m Machine) dds(dy backend.Buffer, w backend.Param, t int, mode backend.DDSMode) Call {
+	c, v := product("DDS", t, w), weightOf(w).beside(dy)
 	plan := m.plan(launch.DDS, v, t)
 	c.reads("dy", m.act(t*v.out), plan.Reads.Y)
 	c.reads("weight", m.values(v)+v.view(v.in), plan.Reads.W)
@@ -129,13 +139,16 @@ func (m Machine) dds(w backend.Param, t int, mode backend.DDSMode) Call {
 		c.read("pre", m.act(t*v.in))
 	}
 	c.write("dx", m.act(t*v.in))
+	if plan.Splits > 1 {
+		c.scratch("partial", f32*int64(plan.Splits)*int64(t)*int64(v.in))
+	}
 	return c
 }
 
 // SDD: dy and x once, the gradient in and out, and a partial one for each range of
 // tokens when they are split (split-K).
-func (m Machine) sdd(w, b backend.Param, t int) Call {
-	c, v := product("SDD", t, w), weightOf(w)
+func (m Machine) sdd(dy backend.Buffer, w, b backend.Param, t int) Call {
+	c, v := product("SDD", t, w), weightOf(w).beside(dy)
 	plan := m.plan(launch.SDD, v, t)
 	c.reads("dy", m.act(t*v.out), plan.Reads.Y)
 	c.reads("x", m.act(t*v.in), plan.Reads.X)

@@ -20,7 +20,7 @@ func (m Machine) dsdShared(w, b []backend.Param, t int) Call {
 	c := product("DSD", t, w...)
 	plan, shared := m.fused(launch.DSD, w, t)
 	for i := range w {
-		one := m.dsd(w[i], b[i], t, false)
+		one := m.dsd(nil, w[i], b[i], t, false)
 		if shared {
 			one.drop("x")
 		}
@@ -37,7 +37,7 @@ func (m Machine) ddsShared(w []backend.Param, t int) Call {
 	c := product("DDS", t, w...)
 	plan, shared := m.fused(launch.DDS, w, t)
 	for i := range w {
-		one := m.dds(w[i], t, backend.Accumulate)
+		one := m.dds(nil, w[i], t, backend.Accumulate)
 		if shared { // and by other kernels than one weight's
 			v := weightOf(w[i])
 			one = Call{}
@@ -60,7 +60,7 @@ func (m Machine) sddShared(w, b []backend.Param, t int) Call {
 	c := product("SDD", t, w...)
 	plan, shared := m.fused(launch.SDD, w, t)
 	for i := range w {
-		one := m.sdd(w[i], b[i], t)
+		one := m.sdd(nil, w[i], b[i], t)
 		if shared {
 			one.drop("x")
 			one.drop("dy")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -8,7 +9,7 @@ import (
 // goType is how a parameter of a kernel looks in Go.
 type goType struct {
 	name  string // of the Go type
-	word  string // makes one argument word of it, with %s for the value
+	word  string // makes its argument words, with %[1]s for the value
 	bytes int
 }
 
@@ -22,6 +23,17 @@ var scalars = map[string]goType{
 	"double":    {"float64", "math.Float64bits(%s)", 8},
 
 	"unsigned long long": {"uint64", "%s", 8},
+
+	"CUtensorMap": {"TensorMap", mapWords(), 128},
+}
+
+// mapWords are the words of a tensor map.
+func mapWords() string {
+	var words []string
+	for i := range 16 {
+		words = append(words, fmt.Sprintf("%%[1]s[%d]", i))
+	}
+	return strings.Join(words, ", ")
 }
 
 // elements are what a pointer may point to, besides structs that the kernels'

@@ -53,7 +53,7 @@ extern "C" __global__ void rotate(unsigned *out, const unsigned *in, int n) {
   for (int i = threadIdx.x; i < n; i += blockDim.x) out[i] = fixed[(i + 1) % 4096] + tile[(i + 1) % n];
 }
 
-// pair takes an argument that no 8-byte word can hold.
+// pair takes an argument of two 8-byte words.
 struct two { long long a, b; };
 extern "C" __global__ void pair(long long *out, two t) { *out = t.a + t.b; }
 

@@ -15,7 +15,7 @@ every_type(
     const int *i32, unsigned *u32, unsigned int *u32_too, uint32_t *u32_three,
     long long *i64, unsigned long long *u64, const unsigned char *u8,
     int8_t *i8, short *i16, uint16_t *u16, double *f64, bool *flags, float4 *quads,
-    const CUtensorMap *map, const Shape *shape, struct block_index *index, Local *local,
+    const CUtensorMap *map, const __grid_constant__ CUtensorMap by_value, const Shape *shape, struct block_index *index, Local *local,
     volatile unsigned *ticket, /* int no, */
     int T, unsigned int u, uint32_t u_too, float f, double d, bool b,
     const long long l, int64_t l_too, unsigned long long grid, uint64_t type, const int ROW_PTR) {
