@@ -25,6 +25,7 @@ type building struct {
 	last     [4]int    // destination and operands of the usual shapes
 	compared *lanesOp  // by compare, without the predicate; nil: not on whole registers
 	joined   string    // the operation with that
+	answers  [2]int    // predicates of a comparison and of its opposite; 0: none
 	lanes    []lanesOp // what does the same on whole registers; nil: nothing
 
 	// For undefined values:

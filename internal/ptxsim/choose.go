@@ -168,6 +168,7 @@ func buildSetp(x *building) exec {
 		q, o = x.dstPred(o.sub[1]), o.sub[0]
 	}
 	p := x.dstPred(o)
+	x.answers = [2]int{p, max(q, 0)}
 	f, high := x.both(t, 3)
 	if o := x.compared; o != nil && q < 0 {
 		by := x.conditions // that it is joined with

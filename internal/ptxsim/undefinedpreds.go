@@ -51,7 +51,7 @@ func (x *building) predicateRule(op string) func(w *warp, u *undefined, m uint32
 // compareRule is for setp and set with an operator, of operands of type t, and perhaps a join with a predicate.
 func (x *building) compareRule(operator string, t typ, join string, f func(a, b uint64) bool) {
 	a, b, cs := x.sources[0], x.sources[1], slices.Clone(x.conditions)
-	predDefs, defs, masks := x.predDefs, x.flow.defs, x.defMasks
+	answers, defs, masks := x.answers, x.flow.defs, x.defMasks
 	pair := isHalf(t) && t.bits == 32
 	may := func(p, q partly) maybe {
 		switch {
@@ -88,8 +88,10 @@ func (x *building) compareRule(operator string, t typ, join string, f func(a, b 
 				second |= 1 << l
 			}
 		}
-		for i, p := range predDefs {
-			u.setPred(p, m, [2]uint32{first, second}[i&1], from)
+		for i, p := range answers {
+			if p >= firstPred {
+				u.setPred(p, m, [2]uint32{first, second}[i], from)
+			}
 		}
 		for i, d := range defs {
 			u.clear(d, m&^first)
