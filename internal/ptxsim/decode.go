@@ -385,18 +385,3 @@ func (d *decoder) address(y *symbol, off uint64) int {
 	}
 	return r
 }
-
-func (d *decoder) special(name string) int {
-	r, ok := d.specs[name]
-	if !ok {
-		f := specialRegister(name)
-		if f == nil {
-			return -1
-		}
-		r = d.newReg()
-		d.prog.cooperative = d.prog.cooperative || name == "%envreg1" || name == "%envreg2"
-		d.specs[name] = r
-		d.prog.specials = append(d.prog.specials, special{r, f, ofBlock(name)})
-	}
-	return r
-}

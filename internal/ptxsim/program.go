@@ -146,6 +146,22 @@ func specialRegister(name string) func(w *warp, ctaid Dim3, lane int) uint64 {
 	return nil
 }
 
+// special returns the register of a special register; -1 if it is unknown.
+func (d *decoder) special(name string) int {
+	r, ok := d.specs[name]
+	if !ok {
+		f := specialRegister(name)
+		if f == nil {
+			return -1
+		}
+		r = d.newReg()
+		d.prog.cooperative = d.prog.cooperative || name == "%envreg1" || name == "%envreg2"
+		d.specs[name] = r
+		d.prog.specials = append(d.prog.specials, special{r, f, ofBlock(name)})
+	}
+	return r
+}
+
 // workspaceBytes is the size of the memory through which cooperative groups synchronize a grid.
 const workspaceBytes = 64
 
