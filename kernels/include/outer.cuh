@@ -215,7 +215,7 @@ __device__ inline void outer_product(const OuterArgs<N> &g) {
     int per = (N * g.nnzb + gridDim.x - 1) / gridDim.x, first = blockIdx.x * per, n = min(per, N * g.nnzb - first);
     int share = max(1, (n + outer_warps - 1) / outer_warps);
     outer_index<B>(g, t, first, n, share);
-    outer_bias_share<B>(g, t, first);
+    outer_bias_share<B>(g, t);
     if (threadIdx.x == 0) {
       int range = (((g.tokens + 15) / 16 + gridDim.y - 1) / gridDim.y) * 16;
       t.begin = min((int)blockIdx.y * range, g.tokens);
@@ -251,9 +251,10 @@ __device__ inline void outer_product(const OuterArgs<N> &g) {
   asm volatile("" : "+r"(blocks));
   for (; left > 0; left -= 16) {
     int ahead = blocks / outer_ahead;
+    unsigned to = at == ring ? t.last : at - 16 * stride;
     outer_wait(ahead);
     __syncthreads();
-    outer_start(g, t, copy, at == ring ? t.last : at - 16 * stride, left - 16 * ahead, stride);
+    outer_start(g, t, copy, to, left - 16 * ahead, stride);
     if (ahead == 0) {
       copy_wait<0>();
       __syncthreads();

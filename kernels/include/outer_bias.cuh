@@ -9,7 +9,7 @@
 // without any is that of thread block r mod gridDim.x. When dy is b, which nearly all
 // have all of, each has a share of its rows.
 template <int B, int N>
-__device__ inline void outer_bias_share(const OuterArgs<N> &g, OuterTables<B> &t, int first) {
+__device__ inline void outer_bias_share(const OuterArgs<N> &g, OuterTables<B> &t) {
   int from = 0, to = 0, i = threadIdx.x, begin = 0, end = 0;
   if (g.bias[0] && g.swapped) {
     int rows = g.smaller / B;
@@ -18,8 +18,7 @@ __device__ inline void outer_bias_share(const OuterArgs<N> &g, OuterTables<B> &t
     from = __syncthreads_count(i < t.counts[1] && t.of_b[i] < begin);
     to = __syncthreads_count(i < t.counts[1] && t.of_b[i] < end);
   } else if (g.bias[0] && t.counts[0] > 0) {
-    int w = N > 1 ? t.of_a[0] / (g.larger / B) : 0;
-    from = g.ptr[w][t.of_a[0] - w * (g.larger / B)] + w * g.nnzb < first;
+    from = t.previous == t.of_a[0];
     to = t.counts[0];
   }
   if (i == 0) {

@@ -50,6 +50,7 @@ struct OuterTables {
   int slot[most];
   int of_a[most], of_b[most]; // block columns by rank
   int counts[2];              // different ones in a and in b
+  int previous;               // block column of a of the block before the first, -1: there is none
   int missing;                // block rows whose bias is summed from global memory
   // What has no room in registers: the thread block's range of tokens, its active
   // blocks and how many a warp has, and of the bias (outer_bias.cuh) the ranks of the
@@ -126,7 +127,11 @@ __device__ inline void outer_index(const OuterArgs<N> &g, OuterTables<B> &t, int
     at_b = g.at_b[w][s];
     t.source[i] = at_a; // until they have their ranks
   }
-  if (i < outer_warps) t.warps[i] = 0;
+  if (i == outer_threads - 1 && first > 0 && n > 0) { // which has no block of its own
+    int e = first - 1, w = N > 1 ? e / g.nnzb : 0;
+    t.previous = g.at_a[w][g.slots[w][e - w * g.nnzb]] + w * (g.larger / B);
+  }
+  if (i == 0 && first == 0) t.previous = -1;
   __syncthreads();
   // Block columns of a ascend: the rank is the number of new ones up to here.
   bool fresh = i < n && (i == 0 || t.source[i - 1] != at_a);
