@@ -45,7 +45,14 @@ func Join(o Options) (*Comm, string, error) {
 		joined = &session{library: l, comm: c}
 		if size != o.Place.Size {
 			joined.ended = l.end() == nil // it is alone in what the library takes for the job
-			return usage.Errorf("mpi_library: %s, but %s sees %d: expected the library of the MPI that started them; name its file", o.Place, l, size)
+			hint := "expected the library of the MPI that started them; name its file"
+			switch o.Place.Launcher {
+			case "srun":
+				hint = "expected a library that srun can start; srun --mpi=pmix is for Open MPI, --mpi=pmi2 for MPICH"
+			case "a launcher":
+				hint = "expected mpirun or srun, which start processes that MPI joins"
+			}
+			return usage.Errorf("mpi_library: %s, but %s sees %d: %s", o.Place, l, size, hint)
 		}
 		r, err := newRequests(l, size*slotsEach)
 		if err != nil {

@@ -201,7 +201,7 @@ func TestMPIWrongLibrary(t *testing.T) {
 			}
 		}
 		said, err := mpirun(t, file, 1, "another size")
-		if err == nil || !strings.Contains(said, "a test started 3 processes (SIZE=3), but ") || !strings.Contains(said, " sees 1: expected the library of the MPI that started them") {
+		if err == nil || !strings.Contains(said, "a test started 3 processes (SIZE=3), but ") || !strings.Contains(said, " sees 1: expected the library of the MPI that started them; name its file") {
 			t.Errorf("%v: said %s, expected that the library sees another number of processes", err, said)
 		}
 	})
