@@ -41,6 +41,11 @@ func TestGradientOfScatteredBlocks(t *testing.T) {
 		{sparse.Shape{Out: 12 * 64, In: 20 * 64, Block: 64}, 24, 130, 5, 0, true},
 		{sparse.Shape{Out: 2100 * 16, In: 2 * 16, Block: 16}, 20, 17, 1, 0, false}, // more block rows than one bitmap has
 		{sparse.Shape{Out: 2 * 16, In: 2100 * 16, Block: 16}, 20, 17, 1, 0, false},
+		// Of blocks of 8 one stage, two, three and four.
+		{sparse.Shape{Out: 40 * 8, In: 50 * 8, Block: 8}, 200, 150, 1, 36 << 10, false},
+		{sparse.Shape{Out: 40 * 8, In: 50 * 8, Block: 8}, 200, 150, 1, 60 << 10, false},
+		{sparse.Shape{Out: 40 * 8, In: 50 * 8, Block: 8}, 200, 150, 1, 83 << 10, false},
+		{sparse.Shape{Out: 50 * 8, In: 40 * 8, Block: 8}, 200, 150, 1, 0, false},
 	} {
 		t.Run(fmt.Sprintf("%dx%d/B=%d/%d bytes", c.shape.Out, c.shape.In, c.shape.Block, c.shared), func(t *testing.T) {
 			r := newHarness(t, simdriver.Options{Multiprocessors: c.sms, SharedBytes: c.shared, BlockRaces: c.races, Seed: 7})

@@ -157,6 +157,16 @@ __device__ inline void pairs_store(const OuterPairsArgs &a, const OuterPairs &t,
   });
 }
 
+// pairs_wait waits for the oldest of the stages under way, of a ring of so many.
+__device__ inline void pairs_wait(int stages) {
+  switch (stages) {
+  case 1:
+  case 2: copy_wait<0>(); break;
+  case 3: copy_wait<1>(); break;
+  default: copy_wait<2>(); break;
+  }
+}
+
 __device__ inline void outer_pairs_product(const OuterPairsArgs &a) {
   extern __shared__ __align__(16) char shared[];
   __shared__ OuterPairs t;
@@ -206,7 +216,7 @@ __device__ inline void outer_pairs_product(const OuterPairsArgs &a) {
   int ahead = max(stages - 1, 1);
   for (int i = 0; i < ahead; i++) copy(i);
   for (int i = 0; i < steps; i++) {
-    outer_wait(stages);
+    pairs_wait(stages);
     __syncthreads();
     if (stages > 1) copy(i + ahead);
     warp.multiply(shared_address(stage(i)), acc);
