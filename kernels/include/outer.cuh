@@ -15,9 +15,11 @@
 //
 // The column sums of dy (the bias gradient) come from the same stages. A block
 // row is summed by one thread block of those along x: when dy is a, by the one that
-// has its first active block; when dy is b, or without an active block, row r by
-// thread block r mod gridDim.x. What is then not in its stages all its threads sum
-// straight from global memory.
+// has its first active block; when dy is b, by the one whose share of the rows it is
+// in; without an active block, row r by thread block r mod gridDim.x. What is then not
+// in its stages all its threads sum straight from global memory (outer_bias.cuh).
+//
+// Several alike weights with one x are one list of active blocks (OuterArgs).
 //
 //   launch: grid (ceil(nnzb/blocks), ranges) where each thread block takes
 //   ceil(nnzb/gridDim.x) <= 192/(B/16)^2 blocks; 384 threads; `bytes` of dynamic
