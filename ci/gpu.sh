@@ -169,7 +169,7 @@ todo='' results=bench/results only=$all minutes='' tar=''
 while [ $# -gt 0 ]; do
   case $1 in
   --build | --pack | --run | --out | --tar)
-    [ $# -gt 1 ] && [ -n "$2" ] || code=2 die "$1: found no folder, expected one"
+    if [ $# -lt 2 ] || [ -z "$2" ]; then code=2 die "$1: found no folder, expected one"; fi
     case $1 in
     --out) results=$2 ;;
     --tar) tar=$(realpath -m "$2") ;;

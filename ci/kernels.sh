@@ -155,7 +155,7 @@ case ${1:-} in
   toolkit
   make_into "$scratch"
   same . "$scratch" || die "the committed files are not what the sources make; ci/kernels.sh --write makes them"
-  assemble_all "$scratch" && report "$scratch" || die "ptxas: see above"
+  if ! assemble_all "$scratch" || ! report "$scratch"; then die "ptxas: see above"; fi
   same_registers . "$scratch" || die "the table is not what ptxas says; ci/kernels.sh --write makes it"
   export CGO_ENABLED=1
   go vet -tags nvidia ./...

@@ -41,5 +41,6 @@ echo "mpi: with $launchers"
 export CGO_ENABLED=0 TEST_MPI_LAUNCHERS=$launchers
 go vet -tags mpi ./internal/collective/... ./cmd/sparsebert-gpu
 go run "$staticcheck" -tags mpi ./internal/collective/... ./cmd/sparsebert-gpu
-[ "${1:-}" = --all ] || short=-short
-go test -tags mpi -count=1 ${short:-} -timeout 50m -run MPI -json ./internal/collective/mpi ./cmd/sparsebert-gpu 2>&1 | go run ./ci/testreport
+short=(-short)
+if [ "${1:-}" = --all ]; then short=(); fi
+go test -tags mpi -count=1 "${short[@]}" -timeout 50m -run MPI -json ./internal/collective/mpi ./cmd/sparsebert-gpu 2>&1 | go run ./ci/testreport
