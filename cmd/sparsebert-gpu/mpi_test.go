@@ -292,7 +292,7 @@ func TestMPITrainRefuses(t *testing.T) {
 		differ string // what rank 1 alone has, or all of a library
 		says   string
 	}{
-		{3, "", "replicas: found 4 for 3 processes, expected a multiple of their number"},
+		{3, "", "processes: found 3, expected a power of two"},
 		{2, "--seed 7", "rank 1: seed: found 7, expected "},
 		{2, "--cpu-path go", "rank 1: arithmetic of the device: "},
 		{2, "--corpus " + third, "rank 1: "},
