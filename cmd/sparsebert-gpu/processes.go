@@ -147,22 +147,11 @@ type notScreen struct{ io.Writer }
 // second after SIGTERM: by this signal launchers end the others when one has died, and they give no
 // more time.
 func tellWaiting(signal string, w io.Writer) {
-	if signal != "SIGTERM" {
+	comm := joined.Load()
+	if signal != "SIGTERM" || comm == nil {
 		return
 	}
-	go func() {
-		for range 20 {
-			time.Sleep(50 * time.Millisecond)
-			comm := joined.Load()
-			if comm == nil {
-				return
-			}
-			if text := comm.Waiting(); text != "" {
-				fmt.Fprintf(w, "sparsebert-gpu: rank %d: %s\n", comm.Rank(), text)
-				return
-			}
-		}
-	}()
+	comm.TellWaiting(func(text string) { fmt.Fprintf(w, "sparsebert-gpu: rank %d: %s\n", comm.Rank(), text) })
 }
 
 // trainBeside takes part in a run as another rank than 0: it tells warnings only, and errors that

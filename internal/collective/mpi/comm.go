@@ -67,6 +67,20 @@ func (c *Comm) Waiting() string {
 	return ""
 }
 
+// TellWaiting calls tell with [Comm.Waiting]'s text, once, if there is one in the next second. It
+// returns at once.
+func (c *Comm) TellWaiting(tell func(text string)) {
+	go func() {
+		for range 20 {
+			time.Sleep(50 * time.Millisecond)
+			if text := c.Waiting(); text != "" {
+				tell(text)
+				return
+			}
+		}
+	}()
+}
+
 // AllToAll implements [collective.Communicator].
 func (c *Comm) AllToAll(send, recv [][]byte) error {
 	return c.do(allToAll, func() error {
