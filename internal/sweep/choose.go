@@ -33,8 +33,9 @@ func (s *Sweep) choose() []*Run {
 			r.choice.best = best
 			chosen = append(chosen, best)
 		}
-		if r.Waits() {
-			r.Config.LearningRate = r.choice.best.Config.LearningRate
+		// Once only, before the run begins: from then on another goroutine reads it.
+		if rate := r.choice.best.Config.LearningRate; r.Waits() && r.Config.LearningRate != rate {
+			r.Config.LearningRate = rate
 		}
 	}
 	return chosen
