@@ -16,6 +16,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/collective"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective/group"
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/mpi"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
 	"github.com/sparsebert/sparsebert-gpu/internal/launcher"
@@ -74,7 +75,7 @@ func build() string {
 }
 
 // joined is this process's part in a run of several; nil: it is alone.
-var joined atomic.Pointer[mpi.Comm]
+var joined atomic.Pointer[group.Comm]
 
 // threads are those of a device where their number is not given and the process has joined others.
 var threads int
@@ -82,7 +83,7 @@ var threads int
 // join joins the processes that a launcher started, for a run with this configuration. It returns
 // nil where there is one only. Where this build has no MPI and the one beside it has, it does not
 // return.
-func join(c *cli.Context, config train.Config, log zerolog.Logger) (*mpi.Comm, error) {
+func join(c *cli.Context, config train.Config, log zerolog.Logger) (*group.Comm, error) {
 	p, err := place()
 	if err != nil || p.Size == 1 || config.MPILibrary == mpi.Alone {
 		return nil, err
@@ -111,8 +112,8 @@ func join(c *cli.Context, config train.Config, log zerolog.Logger) (*mpi.Comm, e
 	return comm, nil
 }
 
-// group is comm for package train: nil without one, and no pointer in the interface.
-func group(comm *mpi.Comm) model.Communicator {
+// asGroup is comm for package train: nil without one, and no pointer in the interface.
+func asGroup(comm *group.Comm) model.Communicator {
 	if comm == nil {
 		return nil
 	}
@@ -156,7 +157,7 @@ func tellWaiting(signal string, w io.Writer) {
 
 // trainBeside takes part in a run as another rank than 0: it tells warnings only, and errors that
 // rank 0 does not know of.
-func trainBeside(c *cli.Context, comm *mpi.Comm, config train.Config, open train.Opener, log zerolog.Logger) error {
+func trainBeside(c *cli.Context, comm *group.Comm, config train.Config, open train.Opener, log zerolog.Logger) error {
 	watch := progress.NewRun(log.With().Int("rank", comm.Rank()).Logger(), notScreen{c.App.ErrWriter}, config)
 	_, err := train.RunGroup(c.Context, comm, config, ownCores(open), watch)
 	leaveOnFailure(comm, err)
@@ -169,7 +170,7 @@ func trainBeside(c *cli.Context, comm *mpi.Comm, config train.Config, open train
 
 // leaveOnFailure lets the other processes know at once that this one goes on no more. One that has
 // finished leaves at the end of the program.
-func leaveOnFailure(comm *mpi.Comm, err error) {
+func leaveOnFailure(comm *group.Comm, err error) {
 	if comm != nil && err != nil && !errors.Is(err, train.ErrStopped) {
 		_ = comm.Close() // the error is the one to tell
 	}

@@ -147,7 +147,7 @@ func doRun(ctx context.Context, c *cli.Context, s *sweep.Sweep, name string, our
 	if err != nil {
 		return err
 	}
-	s.With, s.Open = group(comm), ownCores(s.Open)
+	s.With, s.Open = asGroup(comm), ownCores(s.Open)
 	screen := c.App.ErrWriter
 	if comm != nil && comm.Rank() != 0 {
 		log, screen = log.With().Int("rank", comm.Rank()).Logger(), notScreen{screen}

@@ -100,7 +100,7 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 		watch.Close()
 		return err
 	}
-	summary, err := train.RunGroup(c.Context, group(comm), config, ownCores(devices.Open), watchers)
+	summary, err := train.RunGroup(c.Context, asGroup(comm), config, ownCores(devices.Open), watchers)
 	leaveOnFailure(comm, err)
 	end()
 	watch.Close()

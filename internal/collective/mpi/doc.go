@@ -4,14 +4,9 @@
 // (libmpi.so.12: MPICH, Intel MPI, MVAPICH, Cray MPICH).
 //
 // MPI only starts the processes and moves bytes. Eleven of its functions are called, of which
-// three do the work: MPI_Isend, MPI_Irecv, MPI_Testsome. The collective operations are made of
-// these here, for two reasons. An operation of MPI that does not end does not say who is missing;
-// a message that does not come does. And each rank hears from each other one in every operation, so
-// that ranks that disagree on it are told so.
+// three do the work: MPI_Isend, MPI_Irecv, MPI_Testsome. Package group makes the operations of these.
 //
-//	group        one operation: heads and pieces to and from every rank, with a timeout
-//	port         what group needs of MPI; requests is it over a library, tests have another
-//	Comm         collective.Communicator, on one thread that alone calls MPI
+//	requests     a group.Port over a library
 //	library      an MPI library that is loaded; abi, what differs between them
 //	Join, Exit   the life of the process's part in MPI
 //

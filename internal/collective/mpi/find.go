@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/collective/group"
 )
 
 // finder looks for MPI libraries in an environment and a system.
@@ -86,5 +88,5 @@ func isMPICH(version string) bool {
 func firstLine(text string) string {
 	text, _, _ = strings.Cut(strings.TrimLeft(text, " \n"), "\n")
 	text, _, _ = strings.Cut(text, "\x00")
-	return strings.Join(strings.Fields(oneLine(text)), " ")
+	return strings.Join(strings.Fields(group.OneLine(text)), " ")
 }

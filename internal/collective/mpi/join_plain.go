@@ -5,6 +5,7 @@ package mpi
 import (
 	"os"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/collective/group"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
@@ -12,7 +13,7 @@ import (
 const Available = false
 
 // Join fails: this build has no MPI.
-func Join(o Options) (*Comm, string, error) {
+func Join(o Options) (*group.Comm, string, error) {
 	return nil, "", usage.Errorf("%s, which this build cannot join: it has no MPI; build with -tags mpi (docs/scaling.md)", o.Place)
 }
 

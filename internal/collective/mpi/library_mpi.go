@@ -9,6 +9,7 @@ import (
 
 	"github.com/ebitengine/purego"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/collective/group"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 )
 
@@ -56,7 +57,7 @@ func load(given string, find finder) (*library, error) {
 		}
 	}
 	if wrong != nil {
-		return nil, usage.Errorf("mpi_library: %s", oneLine(wrong.Error()))
+		return nil, usage.Errorf("mpi_library: %s", group.OneLine(wrong.Error()))
 	}
 	return nil, usage.Errorf("mpi_library: found no MPI library, neither by the loader nor beside the mpirun in PATH, expected one of %s; install Open MPI or MPICH, or name the file", strings.Join(find.names(), ", "))
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/collectivetest"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective/group"
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/mpi/mpitest"
 	"github.com/sparsebert/sparsebert-gpu/internal/launcher"
 )
@@ -102,8 +103,8 @@ func asRank(what string) error {
 }
 
 // longMessages exchanges messages of several pieces, and times them.
-func longMessages(c *Comm) error {
-	n := 9*piece + 1
+func longMessages(c *group.Comm) error {
+	n := 9<<20 + 1 // of several pieces
 	send, recv := make([][]byte, c.Size()), make([][]byte, c.Size())
 	for i := range send {
 		send[i], recv[i] = bytes.Repeat([]byte{byte(c.Rank()*16 + i)}, n), make([]byte, n)

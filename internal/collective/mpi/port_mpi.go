@@ -22,7 +22,7 @@ type requests struct {
 func newRequests(l *library, slots int) (*requests, error) {
 	r := &requests{l: l}
 	handle := int(l.abi.handle)
-	b, err := r.memory(slots*(handle+4) + 8)
+	b, err := r.Memory(slots*(handle+4) + 8)
 	if err != nil {
 		return nil, err
 	}
@@ -43,15 +43,15 @@ func (r *requests) slot(i int) unsafe.Pointer {
 	return unsafe.Pointer(&r.array[i*int(r.l.abi.handle)])
 }
 
-func (r *requests) send(slot, to, tag int, b []byte) error {
+func (r *requests) Send(slot, to, tag int, b []byte) error {
 	return r.l.call("MPI_Isend", r.l.f.isend, address(b), uintptr(len(b)), r.l.byteType, uintptr(to), uintptr(tag), r.l.world, uintptr(r.slot(slot)))
 }
 
-func (r *requests) receive(slot, from, tag int, b []byte) error {
+func (r *requests) Receive(slot, from, tag int, b []byte) error {
 	return r.l.call("MPI_Irecv", r.l.f.irecv, address(b), uintptr(len(b)), r.l.byteType, uintptr(from), uintptr(tag), r.l.world, uintptr(r.slot(slot)))
 }
 
-func (r *requests) done(slots []int) ([]int, error) {
+func (r *requests) Done(slots []int) ([]int, error) {
 	err := r.l.call("MPI_Testsome", r.l.f.testsome, uintptr(len(r.indices)), address(r.array), uintptr(unsafe.Pointer(r.count)), uintptr(unsafe.Pointer(&r.indices[0])), r.l.abi.statusesIgnore)
 	if err != nil {
 		return slots, err
@@ -63,7 +63,7 @@ func (r *requests) done(slots []int) ([]int, error) {
 	return slots, nil
 }
 
-func (r *requests) memory(n int) ([]byte, error) {
+func (r *requests) Memory(n int) ([]byte, error) {
 	b, err := syscall.Mmap(-1, 0, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes for messages: %w", n, err)

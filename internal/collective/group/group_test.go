@@ -1,4 +1,4 @@
-package mpi
+package group
 
 import (
 	"errors"
@@ -45,7 +45,7 @@ func newNetwork(size int) *network {
 	return n
 }
 
-func (w *wire) send(slot, to, tag int, b []byte) error {
+func (w *wire) Send(slot, to, tag int, b []byte) error {
 	w.net.mu.Lock()
 	defer w.net.mu.Unlock()
 	if w.dead {
@@ -67,7 +67,7 @@ func (w *wire) send(slot, to, tag int, b []byte) error {
 	return nil
 }
 
-func (w *wire) receive(slot, from, tag int, b []byte) error {
+func (w *wire) Receive(slot, from, tag int, b []byte) error {
 	w.net.mu.Lock()
 	defer w.net.mu.Unlock()
 	key := [2]int{from, tag}
@@ -84,7 +84,7 @@ func (w *wire) receive(slot, from, tag int, b []byte) error {
 	return nil
 }
 
-func (w *wire) done(slots []int) ([]int, error) {
+func (w *wire) Done(slots []int) ([]int, error) {
 	w.net.mu.Lock()
 	defer w.net.mu.Unlock()
 	if w.dead {
@@ -100,7 +100,7 @@ func (w *wire) done(slots []int) ([]int, error) {
 	return slots, nil
 }
 
-func (w *wire) memory(n int) ([]byte, error) { return make([]byte, n), nil }
+func (w *wire) Memory(n int) ([]byte, error) { return make([]byte, n), nil }
 
 // onNetwork runs f on each rank in a goroutine of its own.
 func onNetwork(t *testing.T, size int, timeout time.Duration, f func(c *Comm, w *wire) error) []error {
@@ -109,11 +109,10 @@ func onNetwork(t *testing.T, size int, timeout time.Duration, f func(c *Comm, w 
 	errs := make([]error, size)
 	var wait sync.WaitGroup
 	for i := range size {
-		g, err := newGroup(net.ranks[i], i, size, timeout)
-		if err != nil {
+		c := New("a test's network", timeout)
+		if err := c.Start(net.ranks[i], i, size); err != nil {
 			t.Fatal(err)
 		}
-		c := newComm(g)
 		wait.Go(func() { errs[i] = f(c, net.ranks[i]) })
 	}
 	wait.Wait()

@@ -1,4 +1,4 @@
-package mpi
+package group
 
 import (
 	"errors"
@@ -11,19 +11,22 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/collective"
 )
 
-// port is what moves messages: an MPI library, or a test's stand-in. It is used by one goroutine.
-// A message that was begun occupies a slot until done reports it. Two messages between the same
-// ranks with the same tag arrive in the order in which they were begun.
-type port interface {
-	// send begins to send b, which stays as it is until the slot is done.
-	send(slot, to, tag int, b []byte) error
-	// receive begins to wait for a message of at most len(b) bytes.
-	receive(slot, from, tag int, b []byte) error
-	// done appends the slots whose messages are through since the last call.
-	done(slots []int) ([]int, error)
-	// memory returns n bytes that are never given back to the system.
-	memory(n int) ([]byte, error)
+// Port is what moves messages: an MPI library, sockets, or a test's stand-in. It is used by one
+// goroutine. A message that was begun occupies a slot until Done reports it. Two messages between the
+// same ranks with the same tag arrive in the order in which they were begun.
+type Port interface {
+	// Send begins to send b, which stays as it is until the slot is done.
+	Send(slot, to, tag int, b []byte) error
+	// Receive begins to wait for a message of at most len(b) bytes.
+	Receive(slot, from, tag int, b []byte) error
+	// Done appends the slots whose messages are through since the last call.
+	Done(slots []int) ([]int, error)
+	// Memory returns n bytes that are never given back to the system.
+	Memory(n int) ([]byte, error)
 }
+
+// Slots is how many slots a rank of so many has: the numbers from 0 to that.
+func Slots(size int) int { return size * slotsEach }
 
 // The slots of each rank.
 const (
@@ -50,7 +53,7 @@ var piece = 1 << 20
 
 // group is the state of one rank: what is under way to and from each other one.
 type group struct {
-	port       port
+	port       Port
 	rank, size int
 	timeout    time.Duration
 	peers      []peer
@@ -82,13 +85,13 @@ type peer struct {
 }
 
 // newGroup makes the buffers and begins to wait for heads.
-func newGroup(p port, rank, size int, timeout time.Duration) (*group, error) {
+func newGroup(p Port, rank, size int, timeout time.Duration) (*group, error) {
 	g := &group{port: p, rank: rank, size: size, timeout: timeout, peers: make([]peer, size), names: make([]string, size)}
 	for i := range g.peers {
 		if i == rank {
 			continue
 		}
-		b, err := p.memory(3 * headSize)
+		b, err := p.Memory(3 * headSize)
 		if err != nil {
 			return nil, err
 		}
@@ -103,7 +106,7 @@ func newGroup(p port, rank, size int, timeout time.Duration) (*group, error) {
 }
 
 func (g *group) awaitHead(i int) error {
-	return g.port.receive(i*slotsEach+headIn, i, tagHead, g.peers[i].in)
+	return g.port.Receive(i*slotsEach+headIn, i, tagHead, g.peers[i].in)
 }
 
 // exchange is one operation, or a half of one: every rank hands send[i] to rank i. h is what its
@@ -144,7 +147,7 @@ func (g *group) begin(h head, send, recv [][]byte) error {
 			own.body = q.send
 			q.sent = len(q.send)
 		}
-		if err := g.port.send(i*slotsEach+headOut, i, tagHead, own.put(q.head)); err != nil {
+		if err := g.port.Send(i*slotsEach+headOut, i, tagHead, own.put(q.head)); err != nil {
 			return err
 		}
 		for k := 0; k < 2 && q.sent < len(q.send); k++ {
@@ -170,7 +173,7 @@ func at(b [][]byte, i int) []byte {
 func (g *group) buffer(i, k int) ([]byte, error) {
 	b := &g.peers[i].pieces[k]
 	if len(*b) < piece {
-		fresh, err := g.port.memory(piece)
+		fresh, err := g.port.Memory(piece)
 		if err != nil {
 			return nil, err
 		}
@@ -189,7 +192,7 @@ func (g *group) sendPiece(i, k int) error {
 	n := copy(b[:piece], q.send[q.sent:])
 	q.sent += n
 	q.sending++
-	return g.port.send(i*slotsEach+bodyOut+k, i, tagBody, b[:n])
+	return g.port.Send(i*slotsEach+bodyOut+k, i, tagBody, b[:n])
 }
 
 // receivePiece begins to wait for the next piece of rank i in its buffer k, 0 or 1.
@@ -201,7 +204,7 @@ func (g *group) receivePiece(i, k int) error {
 	}
 	n := min(piece, len(q.recv)-q.posted)
 	q.posted += n
-	return g.port.receive(i*slotsEach+bodyIn+k, i, tagBody, b[:n])
+	return g.port.Receive(i*slotsEach+bodyIn+k, i, tagBody, b[:n])
 }
 
 // useHead takes the head that has come from rank i as that of the operation h.
@@ -252,7 +255,7 @@ func call(h head) string {
 // step takes note of what is through. It says whether anything was.
 func (g *group) step(h head) (bool, error) {
 	var err error
-	if g.slots, err = g.port.done(g.slots[:0]); err != nil {
+	if g.slots, err = g.port.Done(g.slots[:0]); err != nil {
 		return false, err
 	}
 	for _, slot := range g.slots {
@@ -278,7 +281,7 @@ func (g *group) through(h head, i, slot int) error {
 		case left:
 			q.gone = fmt.Errorf("%s %w (last: %s)", g.name(i), collective.ErrClosed, q.last)
 		case failed:
-			q.gone = told{fmt.Sprintf("%s failed in %s", g.name(i), oneLine(string(next.body))), reasons[next.reason]}
+			q.gone = told{fmt.Sprintf("%s failed in %s", g.name(i), OneLine(string(next.body))), reasons[next.reason]}
 		default:
 			q.next = &next
 			return g.useHead(h, i)

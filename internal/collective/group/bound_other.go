@@ -1,6 +1,6 @@
 //go:build !linux
 
-package mpi
+package group
 
 // bound says nothing: this system binds no process.
 func bound() (own, launchers int) { return 0, 0 }

@@ -1,4 +1,4 @@
-package mpi
+package group
 
 import (
 	"encoding/binary"
@@ -118,8 +118,8 @@ type told struct {
 func (t told) Error() string { return t.text }
 func (t told) Unwrap() error { return t.kind }
 
-// oneLine is text of another rank, made fit for one line.
-func oneLine(text string) string {
+// OneLine is text of another rank, made fit for one line.
+func OneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == '\uFFFD' {
 			return ' '

@@ -1,4 +1,4 @@
-package mpi
+package group
 
 import (
 	"errors"
@@ -45,7 +45,7 @@ func (g *group) tell(h head) {
 	h.body = h.body[:min(len(h.body), inline)]
 	for i := range g.peers {
 		if i != g.rank {
-			if g.port.send(i*slotsEach+noticeOut, i, tagHead, h.put(g.peers[i].notice)) != nil {
+			if g.port.Send(i*slotsEach+noticeOut, i, tagHead, h.put(g.peers[i].notice)) != nil {
 				return
 			}
 		}
@@ -53,7 +53,7 @@ func (g *group) tell(h head) {
 	told := 1 // itself
 	for begin := time.Now(); told < g.size && time.Since(begin) < noticeTime; time.Sleep(50 * time.Microsecond) {
 		var err error
-		if g.slots, err = g.port.done(g.slots[:0]); err != nil {
+		if g.slots, err = g.port.Done(g.slots[:0]); err != nil {
 			return
 		}
 		for _, slot := range g.slots {
@@ -81,6 +81,53 @@ func (g *group) departed(i int) {
 	default:
 		if err := g.awaitHead(i); err != nil {
 			q.gone = told{text: err.Error()}
+		}
+	}
+}
+
+// Depart leaves the group at the end of the process, waits until all others have left, at most for the
+// timeout, and says whether all have left in order. Where they have not it gives them a moment in which
+// they can say what they know. An error: the port answers no more.
+func (c *Comm) Depart() (inOrder bool, err error) {
+	_ = c.Close()
+	begin := time.Now()
+	err = c.Run(c.g.timeout+Grace, func() error {
+		limit := c.g.patience
+		if limit == 0 {
+			limit = c.g.timeout
+		}
+		inOrder = c.g.awaitAll(limit)
+		return nil
+	})
+	if err == nil && !inOrder {
+		time.Sleep(time.Until(begin.Add(c.g.patience)))
+	}
+	return inOrder, err
+}
+
+// awaitAll waits until every other rank has left or failed, at most so long, and says whether all
+// have left in order.
+func (g *group) awaitAll(limit time.Duration) bool {
+	for begin := time.Now(); ; time.Sleep(time.Millisecond) {
+		gone, inOrder := 1, true
+		for i := range g.peers {
+			if err := g.peers[i].gone; i != g.rank && err != nil {
+				gone++
+				_, bad := err.(told)
+				inOrder = inOrder && !bad
+			}
+		}
+		if gone == g.size || time.Since(begin) > limit {
+			return gone == g.size && inOrder
+		}
+		var err error
+		if g.slots, err = g.port.Done(g.slots[:0]); err != nil {
+			return false
+		}
+		for _, slot := range g.slots {
+			if slot%slotsEach == headIn {
+				g.departed(slot / slotsEach)
+			}
 		}
 	}
 }

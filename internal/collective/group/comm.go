@@ -1,4 +1,4 @@
-package mpi
+package group
 
 import (
 	"fmt"
@@ -9,23 +9,24 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/collective"
 )
 
-// Comm is a rank among the processes that a launcher has started. It implements
-// [collective.Communicator]. Its methods are called by one goroutine at a time, but for Note and
-// Waiting, which any may call.
+// Comm is a rank among the processes of a run. It implements [collective.Communicator]. Its methods
+// are called by one goroutine at a time, but for Note and Waiting, which any may call.
 type Comm struct {
-	g     *group
-	jobs  chan func() // run by the one thread that calls MPI
-	stuck atomic.Bool // MPI has not come back from a call
-	left  bool
+	g      *group
+	engine string      // what moves the messages, for errors
+	jobs   chan func() // run by the one thread that uses the port
+	stuck  atomic.Bool // the port has not come back from a call
+	left   bool
 	// sharing is the number of ranks that have the same cores as this one, beside those on the same host.
 	sharing, beside int
 }
 
 var _ collective.Communicator = (*Comm)(nil)
 
-// newComm returns a rank with the state g, and starts the thread that calls MPI for it.
-func newComm(g *group) *Comm {
-	c := &Comm{g: g, jobs: make(chan func())}
+// New returns a rank that is not yet one of a group, for Start. engine names what will move the
+// messages, such as MPI. Every operation is bounded by the timeout, above 0.
+func New(engine string, timeout time.Duration) *Comm {
+	c := &Comm{g: &group{timeout: timeout}, engine: engine, jobs: make(chan func())}
 	go func() {
 		runtime.LockOSThread() // MPI wants to be ended by the thread that began it
 		for job := range c.jobs {
@@ -35,8 +36,21 @@ func newComm(g *group) *Comm {
 	return c
 }
 
-// grace is how long past the timeout MPI may take to come back from a call that should not wait.
-const grace = 10 * time.Second
+// Start makes c the rank of a group of so many. It is called on the thread of Run or before any other
+// method, once.
+func (c *Comm) Start(p Port, rank, size int) error {
+	g, err := newGroup(p, rank, size, c.g.timeout)
+	if err == nil {
+		c.g = g
+	}
+	return err
+}
+
+// Started says whether c is one of a group.
+func (c *Comm) Started() bool { return c.g.port != nil }
+
+// Grace is how long past the timeout a port may take to come back from a call that should not wait.
+const Grace = 10 * time.Second
 
 // Rank is this process's number.
 func (c *Comm) Rank() int { return c.g.rank }
@@ -169,19 +183,20 @@ func (c *Comm) misuse(k kind, err error) error {
 	return err
 }
 
-// do lets the thread that calls MPI run f, and gives up where MPI does not come back.
+// do lets the thread that uses the port run f, and gives up where that does not come back.
 func (c *Comm) do(k kind, f func() error) error {
-	err := c.run(c.g.timeout+grace, f)
+	err := c.Run(c.g.timeout+Grace, f)
 	if err == nil {
 		return nil
 	}
 	return &collective.Error{Rank: c.g.rank, Op: operations[k], Err: err}
 }
 
-// run lets the thread run f. limit is time that this process has had.
-func (c *Comm) run(limit time.Duration, f func() error) error {
+// Run lets the one thread that uses the port run f, and gives up after limit, counted in time that
+// this process has had.
+func (c *Comm) Run(limit time.Duration, f func() error) error {
 	if c.stuck.Load() {
-		return fmt.Errorf("%w: MPI has not come back from an earlier call", collective.ErrTimeout)
+		return fmt.Errorf("%w: %s has not come back from an earlier call", collective.ErrTimeout, c.engine)
 	}
 	result := make(chan error, 1)
 	c.jobs <- func() { result <- f() }
@@ -195,7 +210,7 @@ func (c *Comm) run(limit time.Duration, f func() error) error {
 		case <-timer.C:
 			if had >= limit {
 				c.stuck.Store(true)
-				return fmt.Errorf("%w: MPI has not come back from a call in %v", collective.ErrTimeout, limit)
+				return fmt.Errorf("%w: %s has not come back from a call in %v", collective.ErrTimeout, c.engine, limit)
 			}
 		}
 	}
@@ -207,7 +222,7 @@ func (c *Comm) Close() error {
 		return nil
 	}
 	c.left = true
-	return c.run(noticeTime+grace, func() error {
+	return c.Run(noticeTime+Grace, func() error {
 		c.g.leave()
 		return nil
 	})

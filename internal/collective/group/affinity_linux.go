@@ -1,6 +1,4 @@
-//go:build mpi
-
-package mpi
+package group
 
 import (
 	"fmt"

@@ -1,6 +1,6 @@
-//go:build mpi && unix && !linux
+//go:build !linux
 
-package mpi
+package group
 
 // cores names those that this process may run on: here, all.
 func cores() string { return "" }
