@@ -21,6 +21,8 @@ type Capabilities struct {
 	Sharder     Sharder
 	Clock       Clock
 	Profile     Profile
+	// Loaded returns what the device has loaded of its kernels so far; nil: it loads none.
+	Loaded func() Loaded
 	// Peak is the number of FLOPs a second of the device's data sheet, of dense products
 	// in the precision of its activations; 0: not known.
 	Peak float64

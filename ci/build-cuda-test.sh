@@ -88,8 +88,9 @@ grep -q "^FROM golang:$wanted\." Dockerfile.cuda || fail "Dockerfile.cuda has an
 
 # The build, from the context alone, as the Dockerfile runs it.
 made=$top/made
-COMMIT=feedbeef0123 "$top/context/ci/build-cuda.sh" "$made" >"$top/said" 2>&1 || fail "cannot build from what Dockerfile.cuda copies"
+CUBIN_TARGETS=sm_80 COMMIT=feedbeef0123 "$top/context/ci/build-cuda.sh" "$made" >"$top/said" 2>&1 || fail "cannot build from what Dockerfile.cuda copies"
 cat "$top/said"
+grep -q 'machine code for sm_80; ' "$top/said" || fail "expected machine code for sm_80 alone"
 COMMIT='v1 -X' ci/build-cuda.sh "$top/none" >"$top/said" 2>&1 && fail "took a commit of two words"
 
 # found CHECK WORDS... expects a check of the results to end in one line with these words.
@@ -122,6 +123,13 @@ cp "$made/$plain" "$spoilt/$mpi"
 found 'expected the C library, to load MPI with' look_at_mpi "$spoilt"
 cp "$made/$helper" "$spoilt/$mpi"
 found 'linked with libcuda.so.1' look_at_mpi "$spoilt"
+(
+  cd "$top/context"
+  cubins=,cubins
+  look_at_cubins "$made" || exit 1
+  cp kernels/cubin/sm_80.zip kernels/cubin/sm_75.zip
+  found 'found no sm_75.zip' look_at_cubins "$made"
+) || exit 1
 printf '#!/bin/sh\necho one; echo two; exit 1\n' >"$spoilt/$plain"
 found 'exit code 1' look_at_both "$spoilt"
 

@@ -5,6 +5,9 @@
 #   build-cuda.sh DIR          builds DIR/sparsebert-gpu, sparsebert-gpu-cuda and sparsebert-gpu-mpi
 #   build-cuda.sh --self-test  builds from what Dockerfile.cuda copies, checks that
 #                              file, and plays every fault of helper, driver and GPU
+# The helper for NVIDIA GPUs holds the kernels' machine code for compute capability 8.0, 8.6, 8.9
+# and 9.0, which the pinned ptxas assembles into kernels/cubin; without that ptxas it holds PTX
+# alone. CUBIN_TARGETS in the environment names fewer targets, sm_80 say.
 # COMMIT in the environment is the commit that --version names, with -dirty behind
 # it where files differ; by default what git says.
 # Exit code 1: a build or a check failed; 2: wrong options.
@@ -32,9 +35,62 @@ build() {
   flags=(-trimpath -ldflags="-s -w -X $(go list -m)/internal/version.commit=$commit")
   CGO_ENABLED=0 go build "${flags[@]}" -o "$1/$plain" ./cmd/sparsebert-gpu
   CGO_ENABLED=0 go build "${flags[@]}" -tags mpi -o "$1/$mpi" ./cmd/sparsebert-gpu
+  assemble_all
   settings=$(ci/cuda-toolkit.sh --env) || exit 1
   eval "$settings"
-  CGO_ENABLED=1 go build "${flags[@]}" -tags nvidia,mpi,netgo,osusergo -o "$1/$helper" ./cmd/sparsebert-gpu
+  CGO_ENABLED=1 go build "${flags[@]}" -tags "nvidia,mpi,netgo,osusergo$cubins" -o "$1/$helper" ./cmd/sparsebert-gpu
+}
+
+# assemble_all fills kernels/cubin with an archive a target and sets cubins to the build tag for
+# them, or to nothing where the pinned ptxas is not to be had. What is there of the same PTX stays.
+assemble_all() {
+  local settings target from scratch file
+  cubins='' targets=''
+  if ! settings=$(ci/cuda-toolkit.sh --pinned --env 2>&1); then
+    echo "build-cuda.sh: no machine code, the driver will compile at the first start: $settings"
+    return
+  fi
+  targets=${CUBIN_TARGETS:-$(CGO_ENABLED=0 go run ./kernels/pack -targets)}
+  mkdir -p kernels/cubin
+  for target in $targets; do
+    from=$(assembled_from "$settings" "$target")
+    if [ -s "kernels/cubin/$target.zip" ] && [ "$from" = "$(cat "kernels/cubin/$target.from" 2>/dev/null)" ]; then continue; fi
+    scratch=$(mktemp -d)
+    (
+      eval "$settings"
+      for file in kernels/ptx/*.ptx; do
+        if [[ $file == *_sm90a.ptx && $target != sm_90a ]]; then continue; fi
+        basename "$file" .ptx
+      done | xargs -P "$(nproc)" -I NAME ptxas "-arch=$target" -o "$scratch/NAME.cubin" kernels/ptx/NAME.ptx
+    ) || { rm -rf "$scratch"; die "ptxas: see above"; }
+    CGO_ENABLED=0 go run ./kernels/pack -cubins "$scratch" -out "$scratch/made" || { rm -rf "$scratch"; exit 1; }
+    mv "$scratch/made" "kernels/cubin/$target.zip"
+    rm -rf "$scratch"
+    echo "$from" >"kernels/cubin/$target.from"
+  done
+  for file in kernels/cubin/*.zip; do # of an earlier build, for a target that is not asked for
+    target=$(basename "$file" .zip)
+    [[ " $targets " == *" $target "* ]] || rm -f "$file" "kernels/cubin/$target.from"
+  done
+  cubins=,cubins
+}
+
+# assembled_from SETTINGS TARGET prints a hash of what an archive is made from.
+assembled_from() {
+  (
+    eval "$1"
+    { echo "$2"; ptxas --version; cat kernels/ptx/*.ptx kernels/pack/main.go; } | sha256sum
+  )
+}
+
+# look_at_cubins DIR: the helper holds an archive of each target.
+look_at_cubins() {
+  local file
+  [ -n "$cubins" ] || return 0
+  for file in kernels/cubin/*.zip; do
+    # Its name is in the table of embedded files.
+    grep -aqF "cubin/$(basename "$file")" "$1/$helper" || die "$1/$helper: found no $(basename "$file") in it, expected the kernels' machine code"
+  done
 }
 
 # needs FILE prints the libraries that a program loads, nothing for a static one.
@@ -105,7 +161,9 @@ case $1 in
   build "$out"
   look_at_plain "$out" "$commit"
   look_at_helper "$out"
+  look_at_cubins "$out"
   look_at_mpi "$out"
   look_at_both "$out"
+  echo "build-cuda.sh: machine code for ${targets:-no GPU}; $helper has $(($(stat -c %s "$out/$helper") >> 20)) MiB"
   echo "build-cuda.sh: built $out: $plain $helper $mpi, commit ${commit:-unknown}, for $(go env GOARCH) and glibc $(readelf -VW "$out/$helper" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort -V | tail -n 1) or newer" ;;
 esac

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154,SC2015 # settings come from the script that reads this; fail exits
 # Part of build-cuda.sh --self-test, which reads this file: the programs of $made
 # on a libcuda.so.1 that plays every fault of driver and GPU. The environment says
-# which: INIT, CONTEXT, LOAD, LAUNCH are CUDA's error codes; DRIVER is the
-# newest CUDA that the driver serves; GPUS the compute capability of each GPU, 80 say; MEMORY its bytes.
+# which: INIT, CONTEXT, LOAD, CUBIN, LAUNCH are CUDA's error codes, LOAD of PTX and CUBIN of machine
+# code; LOCAL is each kernel's local memory in bytes; DRIVER is the newest CUDA that the driver serves; GPUS the compute capability of each GPU, 80 say; MEMORY its bytes.
 fake=$top/fake
 mkdir "$fake"
 cat >"$fake/cuda.c" <<'FAKE'
@@ -26,13 +26,14 @@ int cuDeviceComputeCapability(int *major, int *minor, int d) { int cc = atoi(gpu
 int cuDeviceTotalMem_v2(size_t *n, int d) { *n = set("MEMORY", 1L << 40); return 0; }
 int cuCtxCreate_v2(void **c, unsigned f, int d) { *c = c; return set("CONTEXT", 0); }
 int cuStreamCreate(void **s, unsigned f) { *s = s; return 0; }
-int cuModuleLoadDataEx(void **m, const char *ptx, unsigned n, int *o, void **v) {
-  if (set("LOAD", 0)) strcpy(v[0], "ptxas fatal: played\n");
+int cuModuleLoadDataEx(void **m, const char *image, unsigned n, int *o, void **v) {
   *m = m;
+  if (!memcmp(image, "\177ELF", 4)) return set("CUBIN", 0);
+  if (set("LOAD", 0)) strcpy(v[0], "ptxas fatal: played\n");
   return set("LOAD", 0);
 }
 int cuModuleGetFunction(void **f, void *m, const char *s) { *f = f; return 0; }
-int cuFuncGetAttribute(int *v, int a, void *f) { *v = 0; return 0; }
+int cuFuncGetAttribute(int *v, int a, void *f) { *v = a == 3 ? set("LOCAL", 0) : a == 4 ? 40 : 0; return 0; }
 int cuLaunchKernel() { return set("LAUNCH", 0); }
 static size_t used;
 int cuMemAlloc_v2(unsigned long *p, size_t n) {
@@ -118,9 +119,31 @@ refused "$fake" GPUS=75 -- 'Played GPU 0 with compute capability 7.5, expected a
 refused "$fake" 'GPUS=75 70 90' -- "this machine's Played GPU 2 would do" 'set CUDA_VISIBLE_DEVICES=GPU-33333333-3333-'
 refused "$fake" CONTEXT=2 -- 'too little free memory' 'nvidia-smi'
 refused "$fake" CONTEXT=46 -- 'taken by another process' 'CUDA_VISIBLE_DEVICES'
-refused "$fake" LOAD=222 -- 'too old for this program' 'driver 550 or newer' 'ptxas fatal: played'
-refused "$fake" LOAD=221 -- 'libnvidia-ptxjitcompiler.so.1' 'NVIDIA_DRIVER_CAPABILITIES'
+refused "$fake" GPUS=120 LOAD=222 -- 'too old for this program' 'driver 550 or newer' 'ptxas fatal: played'
+refused "$fake" GPUS=120 LOAD=221 -- 'libnvidia-ptxjitcompiler.so.1' 'NVIDIA_DRIVER_CAPABILITIES'
 refused "$fake" MEMORY=3000000 -- 'free on cuda' 'not even micro-batches of 1 would fit'
+# With machine code for the GPU nothing is compiled; without, or where the driver refuses it, PTX is.
+on "$fake" GPUS=80 LOAD=222 -- "$made/$helper" --probe-cuda || fail "the machine code for compute capability 8.0 was not loaded"
+on "$fake" GPUS=120 CUBIN=209 -- "$made/$helper" --probe-cuda || fail "PTX was not compiled for compute capability 12.0"
+on "$fake" GPUS=80 CUBIN=209 -- "$made/$helper" --probe-cuda || fail "PTX was not compiled where the driver refuses machine code"
+# told WARNINGS WORDS SETTING... -- OPTION... expects a run that fails at its first launch to warn so often, with
+# these words.
+told() {
+  local count=$1 words=$2 settings=()
+  shift 2
+  while [ "$1" != -- ]; do settings+=("$1"); shift; done
+  shift
+  rm -rf "$top/run"
+  status=0
+  on "$fake" GPUS=80 LAUNCH=700 "${settings[@]}" -- "$made/$plain" train --device cuda --quiet --output-dir "$top/run" "$@" || status=$?
+  [ "$(grep -c " WRN .*$words" "$top/said")" = "$count" ] || fail "${settings[*]} $*: expected $count warnings with: $words"
+}
+told 0 "machine code" CUBIN=0 --
+told 1 "does not take this program's machine code for compute capability 8.0 .*CUDA_ERROR_PLAYED" CUBIN=209 --
+told 0 "machine code" CUBIN=209 -- --ptx
+told 1 "found 16 bytes of local memory for each thread, expected 0" LOCAL=16 --
+told 0 "local memory" LOCAL=0 --
+rm -rf "$top/run"
 # In the run: a failure of the run.
 status=0
 on "$fake" LAUNCH=700 -- "$made/$plain" train --device cuda --quiet --output-dir "$top/run" || status=$?

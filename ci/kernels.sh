@@ -87,16 +87,20 @@ assemble_all() {
 
 # registers FOLDER prints kernels/registers.txt from what assemble_all left in FOLDER.
 registers() {
-  local file name target row count
+  local file name target row count bytes local_row
   echo "# Registers of a thread, as ptxas of CUDA $(ptxas --version | sed -n 's/.*release \([0-9.]*\),.*/\1/p') assigns them. Made by ci/kernels.sh --write."
-  echo "# kernel $targets"
+  echo "# kernel $targets, and bytes of local memory on $targets where there are any"
   for file in "$1"/ptx/*.ptx; do
-    name=$(basename "$file" .ptx) row=''
+    name=$(basename "$file" .ptx) row='' local_row=''
     for target in $targets; do
-      count=-
-      if [ -f "$1/asm/$name.$target" ]; then count=$(figures "$1/asm/$name.$target" | cut -d ' ' -f 1); fi
-      row+=" $count"
+      count=- bytes=0
+      if [ -f "$1/asm/$name.$target" ]; then
+        count=$(figures "$1/asm/$name.$target" | cut -d ' ' -f 1)
+        bytes=$(figures "$1/asm/$name.$target" | cut -d ' ' -f 4)
+      fi
+      row+=" $count" local_row+=" $bytes"
     done
+    if [[ $local_row =~ [1-9] ]]; then row+=$local_row; fi
     echo "$name$row"
   done
 }

@@ -22,6 +22,9 @@ type Options struct {
 	Sample Sample
 	// Launched, if not nil, is told of each launch of a kernel before it is queued.
 	Launched func(kernel string, grid, block Dim3, shared int)
+	// PTX has the driver compile the kernels' PTX even where the program holds machine
+	// code for the device.
+	PTX bool
 	// NoGraphs runs recorded sequences call by call, with the same results.
 	NoGraphs bool
 }
@@ -92,6 +95,7 @@ func New(drv Driver, o Options) (*Backend, error) {
 		recorded: map[any]*recording{}, direct: o.Debug || o.NoGraphs, options: o,
 	}
 	d.k.debug, d.k.launched = o.Debug, o.Launched
+	d.k.loading.compile = o.PTX
 	err := d.startStaging()
 	for _, start := range []func() error{d.startStep, d.startTopology} {
 		if err == nil {
@@ -118,7 +122,7 @@ func (b *device) Activation() backend.DType { return b.act }
 
 // Capabilities are what this device has besides.
 func (b *device) Capabilities() backend.Capabilities {
-	return backend.Capabilities{Recorder: b, SharedInput: b, Planner: b, Rows: b, Clock: b, Profile: b, Peak: peakFLOPs(b.drv.Describe(), b.act), Criteria: criteria, KeepsDropout: b.act == backend.BF16}
+	return backend.Capabilities{Recorder: b, SharedInput: b, Planner: b, Rows: b, Clock: b, Profile: b, Loaded: b.k.loading.loaded, Peak: peakFLOPs(b.drv.Describe(), b.act), Criteria: criteria, KeepsDropout: b.act == backend.BF16}
 }
 
 // Threads implements backend.Profile; it means nothing here.

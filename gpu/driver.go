@@ -17,7 +17,7 @@ func (d Dim3) String() string { return fmt.Sprintf("(%d,%d,%d)", d.X, max(d.Y, 1
 // Handles of a driver's objects. Those of one driver mean nothing to another.
 // Stream 0 is the default stream; 0 of the others is none.
 type (
-	// Module is a loaded PTX file.
+	// Module is loaded code: that of a PTX file.
 	Module uint64
 	// Function is a kernel of a module.
 	Function uint64
@@ -39,6 +39,7 @@ type Properties struct {
 	ReservedBytes   int64 // what code, graphs and the driver may yet take of it
 	PageBytes       int64 // allocations of this size or more take whole pages; 0: none do
 	TensorMaps      bool  // EncodeTensorMap works
+	MachineCode     bool  // LoadMachineCode works
 }
 
 // Wgmma says whether kernels whose names end in _sm90a run.
@@ -56,6 +57,12 @@ type Matrix struct {
 	Rows, Columns int // at least 1
 	Pitch         int // elements from one row to the next, a multiple of 8
 	BoxRows       int // 1 to 256
+}
+
+// Attributes are what a kernel takes of a GPU, as the compiler made it that has compiled it.
+type Attributes struct {
+	Registers  int // of a thread; 0: not known
+	LocalBytes int // memory of a thread for arrays and for what it spills
 }
 
 // Driver is the part of a GPU driver that the backend needs. Package cudadriver
@@ -93,7 +100,14 @@ type Driver interface {
 
 	// Load compiles PTX text; name stands for it in errors.
 	Load(name string, ptx []byte) (Module, error)
+	// LoadMachineCode loads what was assembled from PTX text for this GPU, without
+	// compiling; the text says which parameters kernels have. It is an error where
+	// the driver does not take the code, and on a device whose Properties lack
+	// MachineCode.
+	LoadMachineCode(name string, code, ptx []byte) (Module, error)
 	Function(m Module, name string) (Function, error)
+	// Attributes returns those of a kernel, zeros of a handle that is none.
+	Attributes(f Function) Attributes
 	// EncodeTensorMap makes the tensor map of a matrix, on a device whose Properties have
 	// TensorMaps. It may be called while a stream is captured.
 	EncodeTensorMap(m Matrix) (TensorMap, error)

@@ -2,11 +2,9 @@ package gpu
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/launch"
-	"github.com/sparsebert/sparsebert-gpu/kernels"
 )
 
 // kernelParam is a parameter of a kernel and its size.
@@ -34,6 +32,7 @@ type launcher struct {
 	drv      Driver
 	stream   Stream
 	fn       map[string]Function // those that are loaded
+	loading  loading
 	err      error
 	debug    bool                                              // wait for each launch, so that a fault names its kernel
 	queued   int                                               // launches
@@ -54,33 +53,6 @@ func configOf(l launch.Launch) config { return config{Dim3(l.Grid), Dim3(l.Block
 
 // planned queues the kernel of a plan.
 func (l *launcher) planned(p launch.Launch, a arguments) { l.launch(p.Kernel, configOf(p), a) }
-
-// load compiles kernels that are not yet loaded. A launch does so too, which
-// takes its time then and is an error while the stream is captured.
-func (l *launcher) load(names ...string) error {
-	for _, name := range names {
-		if _, ok := l.fn[name]; ok {
-			continue
-		}
-		ptx, err := kernels.PTX(name)
-		if err != nil {
-			return err
-		}
-		if p := l.drv.Properties(); strings.HasSuffix(name, "_sm90a") && (p.Major != 9 || p.Minor != 0) {
-			return fmt.Errorf("kernel %s: found a GPU of compute capability %d.%d, expected 9.0", name, p.Major, p.Minor)
-		}
-		m, err := l.drv.Load(name, []byte(ptx))
-		if err != nil {
-			return err
-		}
-		f, err := l.drv.Function(m, name)
-		if err != nil {
-			return err
-		}
-		l.fn[name] = f
-	}
-	return nil
-}
 
 // launch queues a kernel.
 func (l *launcher) launch(kernel string, c config, a arguments) {

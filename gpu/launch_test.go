@@ -44,6 +44,8 @@ type recorder struct {
 	args   []uint64
 	fail   string
 	props  Properties
+
+	attributes Attributes
 }
 
 var errPlanted = errors.New("planted")

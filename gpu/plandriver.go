@@ -25,10 +25,12 @@ type planMemory struct {
 
 // newPlanDriver plans for the device of drv.
 func newPlanDriver(drv Driver) *planDriver {
-	return &planDriver{
+	p := &planDriver{
 		name: drv.Name(), describe: "plan for " + drv.Describe(), properties: drv.Properties(),
 		next: 1 << 20, memory: map[Ptr]*planMemory{},
 	}
+	p.properties.MachineCode = false // nothing is loaded
+	return p
 }
 
 var errPlanMemory = errors.New("found an address in no allocation of the plan, expected one")
@@ -87,6 +89,8 @@ func (d *planDriver) Memset(_ Stream, dst Ptr, v byte, _ int64) error {
 }
 
 func (d *planDriver) Load(string, []byte) (Module, error)                      { return 1, nil }
+func (d *planDriver) LoadMachineCode(string, []byte, []byte) (Module, error)   { return 1, nil }
+func (d *planDriver) Attributes(Function) Attributes                           { return Attributes{} }
 func (d *planDriver) Function(Module, string) (Function, error)                { return 1, nil }
 func (d *planDriver) Launch(Stream, Function, Dim3, Dim3, int, []uint64) error { return nil }
 func (d *planDriver) EncodeTensorMap(Matrix) (TensorMap, error)                { return TensorMap{}, nil }

@@ -16,7 +16,7 @@ import (
 // this one works, what it tells and where. The instruction path that it came to is
 // compared, whichever way it was asked for.
 var ownSettings = []string{
-	"threads", "peak", "cpu_path", "output_dir", "metrics_addr", "on_event", "max_time", "quiet", "json_logs",
+	"threads", "peak", "cpu_path", "ptx", "output_dir", "metrics_addr", "on_event", "max_time", "quiet", "json_logs",
 }
 
 // fact is what must be the same in all processes of a run.

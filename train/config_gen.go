@@ -223,6 +223,9 @@ type Config struct {
 	// only; go is on all (default: the fastest that the machine has). Values: one of go,
 	// avx2, avx512, avx512-bcst.
 	CPUPath string `yaml:"cpu_path,omitempty" json:",omitempty"`
+	// PTX: have the GPU's driver compile the kernels even where the program holds machine
+	// code for the GPU. Default false.
+	PTX bool `yaml:"ptx,omitempty" json:",omitempty"`
 	// MPILibrary: file or name of the MPI library that joins the processes of mpirun or
 	// srun; none: each trains alone (default: that of the mpirun in PATH, else the
 	// loader's).

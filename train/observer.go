@@ -30,7 +30,8 @@ type Observer interface {
 	Spent(CostMetrics)
 	// Saved comes after every checkpoint, with its folder.
 	Saved(path string)
-	// Warned comes before Started with what the user should know of the run's start.
+	// Warned comes with what the user should know: of the run's start before Started, of the
+	// device's kernels once they are loaded.
 	Warned(text string)
 	// Skipped reports a checkpoint that is newer than the one resumed from but
 	// damaged.

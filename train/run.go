@@ -42,9 +42,11 @@ type runner struct {
 	enter         *model.Phase // to begin with the next step, though it is in the middle
 	window        window
 	cost          cost
-	sent          int64 // bytes to other processes, up to the last cost record
-	began         time.Time
-	summary       Summary
+	// kernelWarnings is the number of the device's warnings of its kernels that were told.
+	kernelWarnings int
+	sent           int64 // bytes to other processes, up to the last cost record
+	began          time.Time
+	summary        Summary
 }
 
 // Run carries out a training run, from its first step or, with Config.Resume,

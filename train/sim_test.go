@@ -77,6 +77,7 @@ func TestRunsOnTheSimulatorAreEqual(t *testing.T) {
 				}
 				watch := trained(t, c, 0)
 				got := resultAt(t, c.OutputDir, simSteps)
+				sameKernels(t, c.OutputDir)
 				if i == 0 {
 					want = got
 					if len(watch.updates) != 3 || len(watch.evals) != 2 {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
@@ -52,6 +53,8 @@ type Process struct {
 	State  string `json:"state"`            // "" of a process of an older version
 	Reason string `json:"reason,omitempty"` // as in Status
 	Ended  string `json:"ended,omitempty"`
+	// Kernels are those that the device had loaded when this was written; nil: it loads none.
+	Kernels *backend.Loaded `json:"kernels,omitempty"`
 }
 
 // ReadStatus reads how the run in dir stands; nil where the folder is of an older
@@ -129,7 +132,7 @@ func (r *runner) reportAt(state, reason string, step int64) error {
 	s, now := r.status, time.Now().UTC().Format(time.RFC3339)
 	s.State, s.Step, s.Reason, s.Best, s.Updated = state, step, reason, r.made.Best, now
 	p := &s.Processes[len(s.Processes)-1]
-	p.To, p.State, p.Reason = step, state, reason
+	p.To, p.State, p.Reason, p.Kernels = step, state, reason, r.kernels()
 	if state != StateRunning {
 		p.Ended = now
 	}

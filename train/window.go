@@ -58,6 +58,7 @@ func (r *runner) windowRecord() metrics.Train {
 
 // logWindow writes the log line of the steps since the last one.
 func (r *runner) logWindow() error {
+	r.kernels() // which may have warnings
 	if r.window.Steps == 0 {
 		return nil
 	}

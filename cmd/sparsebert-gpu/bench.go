@@ -42,6 +42,7 @@ func benchFlags() []cli.Flag {
 		precision,
 		threads,
 		settingFlag("cpu_path"),
+		settingFlag("ptx"),
 		&cli.IntFlag{Name: "repeats", Value: 11, Usage: "samples of each product, or steps"},
 		&cli.BoolFlag{Name: "dense", Value: true, Usage: "time the dense product too"},
 		&cli.BoolFlag{Name: "crossover", Usage: "from which sparsity on sparse is faster than dense here"},
@@ -70,6 +71,7 @@ func benchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	devices.PTX = c.Bool("ptx")
 	plan, err := benchRequest(c).Plan()
 	if err != nil {
 		return err

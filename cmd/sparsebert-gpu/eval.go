@@ -26,6 +26,7 @@ func evalCommand() *cli.Command {
 			&cli.StringFlag{Name: "precision", Usage: "fp32|bf16 (default: as in training; fp32 on the cpu)"},
 			settingFlag("threads"),
 			settingFlag("cpu_path"),
+			settingFlag("ptx"),
 			jsonFlag(),
 		},
 		Action: evalAction,
@@ -49,6 +50,7 @@ func evalAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	devices.PTX = c.Bool("ptx")
 	result, err := evaluate.Run(c.Context, evaluate.Options{
 		Checkpoint: c.String("checkpoint"), Format: c.String("corpus-format"), TextField: c.String("text-field"), Corpus: commandline.Texts(c, "corpus"), Vocab: c.String("vocab"), Batches: c.Int("batches"),
 		Device: c.String("device"), Precision: c.String("precision"), Threads: c.Int("threads"),

@@ -89,6 +89,7 @@ func sweepAction(c *cli.Context) error {
 	if err != nil && s.Launch == nil {
 		return err
 	}
+	devices.PTX = ours.PTX
 	s.Open = devices.Open
 	if s.Runs, err = file.Runs(func(run *train.Config) { override(c, run, ours, jobs) }); err != nil {
 		return err

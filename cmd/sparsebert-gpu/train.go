@@ -74,6 +74,7 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 	if err != nil {
 		return err
 	}
+	devices.PTX = config.PTX
 	if config.DryRun {
 		if p, err := place(); err != nil || p.Rank > 0 {
 			return err // one process of several tells what a run would take

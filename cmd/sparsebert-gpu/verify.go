@@ -21,6 +21,7 @@ func verifyCommand() *cli.Command {
 			settingFlag("precision"),
 			settingFlag("threads"),
 			settingFlag("cpu_path"),
+			settingFlag("ptx"),
 			&cli.IntSliceFlag{Name: "block-size", Aliases: []string{"B"}, Usage: "block sizes to check; 0 is dense; repeatable (default: 0 and all of 1, 4, 8, 16, 32, 64)"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed of weights and batch"},
 			&cli.BoolFlag{Name: "verbose", Usage: "a line for each tensor"},
@@ -40,6 +41,7 @@ func verifyAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	devices.PTX = c.Bool("ptx")
 	return verify.Run(c.Context, c.App.Writer, verify.Options{
 		Open: func() (backend.Backend, error) {
 			return devices.Open(c.String("device"), c.String("precision"), c.Int("threads"))

@@ -1,6 +1,6 @@
 // Package cudadriver implements gpu.Driver for NVIDIA's driver, libcuda. Its code
 // needs the build tag nvidia, cgo and the headers of a CUDA 12 toolkit; without
-// the tag the package holds a reader of PTX signatures only.
+// the tag the package holds a reader of PTX signatures and one of ELF files only.
 //
 // A process that links it and runs where driver or GPU are missing or too old
 // exits at once with status 2 and one line (package preflight), since

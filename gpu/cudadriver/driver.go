@@ -128,6 +128,7 @@ func (d *Driver) open(index int) error {
 		return own(err)
 	}
 	p.ReservedBytes, p.PageBytes, p.TensorMaps = reservedBytes, pageBytes, p.Major >= 9 && hasTensorMaps()
+	p.MachineCode = true
 	v := cu.Version()
 	d.describe = fmt.Sprintf("%s, compute capability %d.%d, driver for CUDA %d.%d", g.Name, p.Major, p.Minor, v/1000, v%1000/10)
 	if d.ctx, err = dev.MakeContext(cu.SchedAuto); err != nil {

@@ -26,6 +26,8 @@ type function struct {
 	name   string
 	params []int // sizes in bytes
 	shared int   // dynamic shared memory that it may have now
+
+	attributes gpu.Attributes
 }
 
 // Load has the driver compile PTX text. The error holds the compiler's words.
@@ -35,22 +37,44 @@ func (d *Driver) Load(name string, ptx []byte) (h gpu.Module, err error) {
 			return errors.New("no PTX: found nothing or a zero byte, expected text")
 		}
 		// The compiler comes first, for it says best what is wrong with the text.
-		mod, err := loadModule(ptx)
+		mod, err := loadModule(append(ptx[:len(ptx):len(ptx)], 0))
 		if err != nil {
 			return err
 		}
-		sizes, err := signatures(string(ptx))
-		if err != nil {
-			if e := mod.Unload(); e != nil {
-				return fmt.Errorf("%w (and then, on the way back: %w)", err, own(e))
-			}
-			return err
-		}
-		d.modules = append(d.modules, module{mod, sizes})
-		h = gpu.Module(len(d.modules))
-		return nil
+		h, err = d.loaded(mod, ptx)
+		return err
 	})
 	return h, err
+}
+
+// LoadMachineCode has the driver load a cubin, which it checks for this GPU. ptx is the text
+// that it was assembled from.
+func (d *Driver) LoadMachineCode(name string, code, ptx []byte) (h gpu.Module, err error) {
+	err = d.call("load machine code", name, true, func() error {
+		if !whole(code) { // cuModuleLoadDataEx is not told where it ends
+			return errors.New("found no whole ELF file, expected a cubin")
+		}
+		mod, err := loadModule(code)
+		if err != nil {
+			return err
+		}
+		h, err = d.loaded(mod, ptx)
+		return err
+	})
+	return h, err
+}
+
+// loaded notes a module with the signatures of its kernels, or unloads it.
+func (d *Driver) loaded(mod cu.Module, ptx []byte) (gpu.Module, error) {
+	sizes, err := signatures(string(ptx))
+	if err != nil {
+		if e := mod.Unload(); e != nil {
+			return 0, fmt.Errorf("%w (and then, on the way back: %w)", err, own(e))
+		}
+		return 0, err
+	}
+	d.modules = append(d.modules, module{mod, sizes})
+	return gpu.Module(len(d.modules)), nil
 }
 
 // Function returns the module's kernel called name, ready to launch.
@@ -72,11 +96,25 @@ func (d *Driver) Function(m gpu.Module, name string) (h gpu.Function, err error)
 		if err != nil {
 			return err
 		}
-		d.functions = append(d.functions, &function{fn, name, params, shared})
+		attributes, err := attributesOf(fn)
+		if err != nil {
+			return err
+		}
+		d.functions = append(d.functions, &function{fn, name, params, shared, attributes})
 		h = gpu.Function(len(d.functions))
 		return nil
 	})
 	return h, err
+}
+
+// Attributes returns what the driver said of a kernel when Function found it.
+func (d *Driver) Attributes(f gpu.Function) gpu.Attributes {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if f == 0 || f > gpu.Function(len(d.functions)) {
+		return gpu.Attributes{}
+	}
+	return d.functions[f-1].attributes
 }
 
 // Launch queues a kernel, or makes it part of the graph if s is captured. Each

@@ -8,11 +8,12 @@ package cudadriver
 #include <stdint.h>
 #include <stdlib.h>
 
-// sb_load compiles PTX; log gets what the compiler complains of.
-static CUresult sb_load(CUmodule *module, const char *ptx, char *log, unsigned int size) {
+// sb_load compiles PTX, which ends with a zero byte, or takes a cubin; log gets what the
+// compiler complains of.
+static CUresult sb_load(CUmodule *module, const void *image, char *log, unsigned int size) {
   CUjit_option option[2] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
   void *value[2] = {log, (void *)(uintptr_t)size};
-  return cuModuleLoadDataEx(module, ptx, 2, option, value);
+  return cuModuleLoadDataEx(module, image, 2, option, value);
 }
 
 // sb_copy_in and sb_copy_out wait for the copy unless the host memory is pinned,
@@ -59,6 +60,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"gorgonia.org/cu"
 )
 
@@ -107,15 +109,15 @@ func handle(s cu.Stream) C.CUstream { return *(*C.CUstream)(unsafe.Pointer(&s)) 
 // logBytes is the room for a compiler's complaints.
 const logBytes = 16 << 10
 
-// loadModule compiles PTX text without zero bytes. The error holds the compiler's
-// log in one line.
-func loadModule(ptx []byte) (cu.Module, error) {
-	text := C.CString(string(ptx))
-	defer C.free(unsafe.Pointer(text))
+// loadModule compiles PTX text that ends with its only zero byte, or takes a whole cubin.
+// The error holds the compiler's log in one line.
+func loadModule(image []byte) (cu.Module, error) {
+	own := C.CBytes(image)
+	defer C.free(own)
 	log := (*C.char)(C.calloc(logBytes, 1)) // cgo's calloc and malloc of a constant size never return nil
 	defer C.free(unsafe.Pointer(log))
 	var m C.CUmodule
-	if err := result(C.sb_load(&m, text, log, logBytes)); err != nil {
+	if err := result(C.sb_load(&m, own, log, logBytes)); err != nil {
 		said, _, _ := bytes.Cut(C.GoBytes(unsafe.Pointer(log), logBytes), []byte{0})
 		if line := oneLine(string(said)); line != "" {
 			err = fmt.Errorf("%w: %s", err, line)
@@ -146,6 +148,15 @@ func dynamicShared(f cu.Function) (int, error) {
 	}
 	static, err := f.Attribute(cu.SharedSizeBytes)
 	return min(most, unasked-static), own(err)
+}
+
+// attributesOf asks what a function takes of a multiprocessor.
+func attributesOf(f cu.Function) (a gpu.Attributes, err error) {
+	if a.Registers, err = f.Attribute(cu.NumRegs); err != nil {
+		return a, own(err)
+	}
+	a.LocalBytes, err = f.Attribute(cu.LocalSizeBytes)
+	return a, own(err)
 }
 
 // allowDynamicShared lets a function have n bytes of dynamic shared memory and prefers the largest part of a

@@ -29,6 +29,17 @@ func load(b *bench) {
 	_, err = b.d.Load("huge.ptx", []byte(strings.Replace(string(ptx), "fixed[16384]", "fixed[262144]", 1)))
 	b.fails("256 KiB of static shared memory", err, "load module huge.ptx")
 
+	_, err = b.d.LoadMachineCode("prose.cubin", []byte("this is no machine code"), ptx)
+	b.fails("no machine code", err, "load machine code prose.cubin")
+	_, err = b.d.LoadMachineCode("empty.cubin", nil, ptx)
+	b.fails("no machine code", err, "load machine code empty.cubin")
+	if a := b.d.Attributes(f); a.Registers < 0 || a.Registers > 255 || a.LocalBytes != 0 {
+		b.Errorf("found %+v of a kernel without local memory", a)
+	}
+	if a := b.d.Attributes(f + 1<<20); a != (gpu.Attributes{}) {
+		b.Errorf("found %+v of no kernel, expected zeros", a)
+	}
+
 	if m, err := b.d.Load("conformance.ptx", ptx); err != nil || m == b.mod {
 		b.Errorf("a second load: module %d (error %v), expected another than %d", m, err, b.mod)
 	}

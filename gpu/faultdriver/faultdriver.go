@@ -52,7 +52,7 @@ var _ gpu.Driver = (*Driver)(nil)
 var releases = []string{"Free", "FreePinned", "FreeGraph", "Close"}
 
 var ops = append([]string{
-	"Memory", "Alloc", "AllocPinned", "CopyIn", "CopyOut", "Copy", "Memset", "Load", "Function", "EncodeTensorMap", "Launch",
+	"Memory", "Alloc", "AllocPinned", "CopyIn", "CopyOut", "Copy", "Memset", "Load", "LoadMachineCode", "Function", "EncodeTensorMap", "Launch",
 	"NewStream", "Sync", "NewEvent", "Record", "Wait", "Elapsed", "BeginCapture", "EndCapture", "LaunchGraph",
 }, releases...)
 
@@ -207,6 +207,17 @@ func (d *Driver) Load(name string, ptx []byte) (gpu.Module, error) {
 	}
 	return d.inner.Load(name, ptx)
 }
+
+// LoadMachineCode implements gpu.Driver.
+func (d *Driver) LoadMachineCode(name string, code, ptx []byte) (gpu.Module, error) {
+	if err := d.fail("LoadMachineCode", name); err != nil {
+		return 0, err
+	}
+	return d.inner.LoadMachineCode(name, code, ptx)
+}
+
+// Attributes implements gpu.Driver.
+func (d *Driver) Attributes(f gpu.Function) gpu.Attributes { return d.inner.Attributes(f) }
 
 // Function implements gpu.Driver.
 func (d *Driver) Function(m gpu.Module, name string) (gpu.Function, error) {

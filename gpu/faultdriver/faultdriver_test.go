@@ -19,11 +19,21 @@ func TestConformance(t *testing.T) {
 
 func wrap(t *testing.T, plan Plan) *Driver {
 	t.Helper()
-	d, err := New(simdriver.New(simdriver.Options{}), plan)
+	d, err := New(taking{simdriver.New(simdriver.Options{})}, plan)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// taking is a simulated GPU that takes machine code, as which PTX passes.
+type taking struct{ gpu.Driver }
+
+func (d taking) LoadMachineCode(name string, code, ptx []byte) (gpu.Module, error) {
+	if string(code) != "code" {
+		return d.Driver.LoadMachineCode(name, code, ptx)
+	}
+	return d.Load(name, ptx)
 }
 
 // TestOps: Ops names exactly the methods of gpu.Driver that return an error.
@@ -66,6 +76,7 @@ func steps(d gpu.Driver) []step {
 		{"NewStream", func() error { s, err = d.NewStream(); return err }},
 		{"NewEvent", func() error { e, err = d.NewEvent(); return err }},
 		{"Load", func() error { m, err = d.Load("m.ptx", drivertest.PTX()); return err }},
+		{"LoadMachineCode", func() error { _, err = d.LoadMachineCode("m.cubin", []byte("code"), drivertest.PTX()); return err }},
 		{"Function", func() error { f, err = d.Function(m, "fault"); return err }},
 		{"EncodeTensorMap", func() error {
 			_, err = d.EncodeTensorMap(gpu.Matrix{Address: 256, Rows: 1, Columns: 8, Pitch: 8, BoxRows: 64})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -77,6 +78,24 @@ func (d *Driver) Function(m gpu.Module, name string) (f gpu.Function, err error)
 		return nil
 	})
 	return f, err
+}
+
+// LoadMachineCode fails: the simulator executes PTX alone.
+func (d *Driver) LoadMachineCode(name string, _, _ []byte) (gpu.Module, error) {
+	return 0, d.call("load machine code", name, true, func() error {
+		return errors.New("found machine code, expected PTX, which alone the simulator executes")
+	})
+}
+
+// Attributes returns the local memory that the PTX declares. PTX has no registers of a
+// GPU, and nothing spills.
+func (d *Driver) Attributes(f gpu.Function) gpu.Attributes {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if f == 0 || f > gpu.Function(len(d.functions)) {
+		return gpu.Attributes{}
+	}
+	return gpu.Attributes{LocalBytes: d.functions[f-1].LocalBytes()}
 }
 
 // Launch runs a kernel to its end, or makes it part of the graph if s is

@@ -29,6 +29,15 @@ func kernel(d Device, op string, p backend.Param, tokens int) string {
 	return ""
 }
 
+// loaded is what a device has loaded of its kernels, nil where it loads none.
+func loaded(have backend.Capabilities) *backend.Loaded {
+	if have.Loaded == nil {
+		return nil
+	}
+	l := have.Loaded()
+	return &l
+}
+
 // threads is the number of d's threads, 0 where that means nothing.
 func threads(d Device) int {
 	if say := d.Capabilities().Profile; say != nil {

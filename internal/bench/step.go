@@ -86,6 +86,9 @@ type StepResult struct {
 	CopyGB        *float64 `json:"copy_gbytes_per_second"` // of a plain copy
 	FloorFraction *float64 `json:"floor_fraction"`         // the floor's time at that rate over the step's
 
+	// Kernels are those that the step loaded; nil: the device loads none.
+	Kernels *backend.Loaded `json:"kernels,omitempty"`
+
 	// Ops are the times of the operations of one step, with its topology update,
 	// each between two marks of the clock: their sum is somewhat more than a step.
 	Ops []OpTime `json:"operations"`
@@ -131,6 +134,7 @@ func RunStep(ctx context.Context, open func() (backend.Backend, error), s Step, 
 			}
 		}
 		r.SecondsMedian, r.SecondsMin, r.SecondsMax = times.spread()
+		r.Kernels = loaded(b.Capabilities())
 		if p := b.Capabilities().Profile; p != nil {
 			rate, err := p.CopyRate(4 * (64 << 20))
 			if err != nil {

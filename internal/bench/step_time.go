@@ -96,6 +96,9 @@ func (p *Plan) measureStep(ctx context.Context, open device.Opener, s device.Set
 // write writes what was measured.
 func (r MeasuredStep) write(w io.Writer) {
 	fmt.Fprintf(w, "%s: %v; median of %d steps\n", r.Hardware, r.StepCase, r.Repeats)
+	if r.Kernels != nil {
+		fmt.Fprintf(w, "kernels: %v\n", r.Kernels)
+	}
 	fmt.Fprintf(w, "step %s (%s .. %s), %.0f tokens/s, %.1f useful GFLOP/s\n", span(r.SecondsMedian), span(r.SecondsMin), span(r.SecondsMax), r.TokensPerSecond, r.UsefulGFLOPs)
 	if r.FloorFraction != nil {
 		fmt.Fprintf(w, "%s MB to move, %.0f %% of the rate of a plain copy, %.1f GB/s\n", mb(r.BytesFloor), 100**r.FloorFraction, *r.CopyGB)

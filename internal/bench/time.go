@@ -43,6 +43,9 @@ type Result struct {
 	GBPerSecond   float64  `json:"gbytes_per_second"`      // the floor over the time
 	CopyGB        *float64 `json:"copy_gbytes_per_second"` // of a plain copy
 	FloorFraction *float64 `json:"floor_fraction"`         // GBPerSecond / CopyGB
+
+	// Kernels are those that the device has loaded up to here; nil: it loads none.
+	Kernels *backend.Loaded `json:"kernels,omitempty"`
 }
 
 // Dense is the dense product of the same shape in the same run.
@@ -115,6 +118,7 @@ func Run(ctx context.Context, d Device, c Case, o Options) (Result, error) {
 		dense.Speedup = dense.SecondsMedian / r.SecondsMedian
 		r.Dense = dense
 	}
+	r.Kernels = loaded(have)
 	rate := o.CopyRate
 	if have.Profile != nil && rate == 0 {
 		if rate, err = have.Profile.CopyRate(copyBytes(o.CacheBytes)); err != nil {

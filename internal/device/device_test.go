@@ -183,14 +183,14 @@ func TestProbeWithoutCUDA(t *testing.T) {
 	}
 }
 
-// The driver is asked to compile a kernel, and what it says comes back.
-func TestCompileOne(t *testing.T) {
+// The driver is asked to load a kernel, and what it says comes back.
+func TestLoadOne(t *testing.T) {
 	d := simdriver.New(simdriver.Options{Threads: 1})
 	defer d.Close()
-	if err := compileOne(d); err != nil {
+	if err := gpu.LoadOne(d); err != nil {
 		t.Error(err)
 	}
-	if err := compileOne(refusing{d}); !errors.Is(err, errRefused) {
+	if err := gpu.LoadOne(refusing{d}); !errors.Is(err, errRefused) {
 		t.Errorf("found error %v, expected the driver's", err)
 	}
 }

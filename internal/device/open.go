@@ -27,6 +27,9 @@ type Settings struct {
 type Opener struct {
 	// CPUPath is the instruction path of the CPU; the zero value chooses the best.
 	CPUPath cpu.Path
+	// PTX has the GPU's driver compile the kernels' PTX even where the program holds
+	// machine code for the GPU.
+	PTX bool
 	// Simulator makes the driver of device sim; nil: the simulator.
 	Simulator func(simdriver.Options) gpu.Driver
 }
@@ -101,7 +104,7 @@ func (o Opener) CPU(s Settings) (*cpu.Backend, error) {
 
 // GPU opens the first GPU or the simulated one, and returns its driver beside it.
 func (o Opener) GPU(s Settings) (*gpu.Backend, gpu.Driver, error) {
-	var options gpu.Options
+	options := gpu.Options{PTX: o.PTX}
 	switch s.Precision {
 	case "fp32":
 		options.Activation = backend.F32

@@ -41,6 +41,9 @@ func (k *Kernel) ParamSizes() []int {
 // without the gaps that the simulator leaves between them.
 func (k *Kernel) SharedBytes() int { return k.prog.sharedStatic }
 
+// LocalBytes returns the bytes of local memory of a thread, parameters of functions included.
+func (k *Kernel) LocalBytes() int { return k.prog.localSize }
+
 // Kernel returns the kernel called name, or nil.
 func (m *Module) Kernel(name string) *Kernel { return m.kernels[name] }
 

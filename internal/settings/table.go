@@ -254,6 +254,10 @@ var table = []Setting{
 		Help: "instructions of the cpu device: two machines give the same bits on one path only; go is on all " +
 			"(default: the fastest that the machine has)",
 		Commands: Sweep | Device},
+	{Key: "ptx", Field: "PTX", Group: Running, Default: false, Running: true, OmitEmpty: true,
+		Used:     is{"device", []any{"auto", "cuda"}},
+		Help:     "have the GPU's driver compile the kernels even where the program holds machine code for the GPU",
+		Commands: Sweep | Device},
 	{Key: "mpi_library", Field: "MPILibrary", Group: Running, Default: "", Running: true, OmitEmpty: true,
 		Help: "file or name of the MPI library that joins the processes of mpirun or srun; none: each trains alone " +
 			"(default: that of the mpirun in PATH, else the loader's)",

@@ -38,7 +38,10 @@ func (o Options) gradients(w io.Writer, block int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer b.Close()
+	defer func() {
+		o.note(b)
+		b.Close()
+	}()
 	m, err := model.New(b, small.Config, model.Options{MicroBatch: small.Batch.Size, SeqLen: small.SeqLen, MaxMasked: small.MaxMasked, Seed: o.Seed})
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)

@@ -15,7 +15,10 @@ func (o Options) topologies(w io.Writer) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer b.Close()
+	defer func() {
+		o.note(b)
+		b.Close()
+	}()
 	bad, kinds := 0, 0
 	for _, k := range updates() {
 		if can := b.Capabilities().Criteria; can != nil {

@@ -19,6 +19,15 @@ type Options struct {
 	Blocks    []int                           // block sizes, 0 is dense; nil: dense and every one
 	Seed      uint64                          // of weights, batch and topology updates
 	Verbose   bool                            // a line for each tensor
+
+	loaded *backend.Loaded // of all devices so far
+}
+
+// note adds what a device has loaded to what all have.
+func (o Options) note(b backend.Backend) {
+	if loaded := b.Capabilities().Loaded; loaded != nil {
+		o.loaded.Add(loaded())
+	}
 }
 
 // Run verifies a device and writes a line on each comparison to w. It returns an error where
@@ -33,6 +42,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 			return err
 		}
 	}
+	o.loaded = &backend.Loaded{}
 	bad := 0
 	for _, block := range o.Blocks {
 		if ctx.Err() != nil {
@@ -47,6 +57,12 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 	failures, err := o.topologies(w)
 	if err != nil {
 		return err
+	}
+	if len(o.loaded.Kernels) > 0 {
+		fmt.Fprintf(w, "kernels: %v\n", o.loaded)
+	}
+	for _, warning := range o.loaded.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", warning)
 	}
 	if bad += failures; bad > 0 {
 		return fmt.Errorf("verify: found %d differences, expected none", bad)
