@@ -40,7 +40,7 @@ func (s spilling) Capabilities() backend.Capabilities {
 // A warning of the kernels comes once, and stays in the status.
 func TestKernelsAreWarnedOfOnce(t *testing.T) {
 	c := smallRun(smallCorpus(t), filepath.Join(t.TempDir(), "run"))
-	c.MaxSteps, c.LoggingSteps = 4, 1
+	c.MaxSteps, c.LoggingSteps, c.Updates = 4, 1, 2
 	watch := &told{}
 	_, err := train.Run(t.Context(), c, func(device, precision string, threads int) (backend.Backend, error) {
 		b, err := openCPU(device, precision, threads)
