@@ -52,19 +52,20 @@ type device struct {
 	err  error // the first error; it sticks
 	step backend.StepScalars
 
-	live    map[Ptr]allocation
-	taken   int64  // bytes of live
-	peak    int64  // the most that taken ever was
-	mem     int64  // as MemoryBytes counts
-	padding int64  // bytes behind rows, not in mem
-	scratch region // partial sums
-	staging staging
-	stepAt  Ptr // the step's scalars
-	status  deviceStatus
-	checked int // launches before the last look at status
-	topo    topologyManager
-	lists   []*tensorList // of the optimizer
-	laps    laps
+	live      map[Ptr]allocation
+	taken     int64  // bytes of live
+	peak      int64  // the most that taken ever was
+	mem       int64  // as MemoryBytes counts
+	padding   int64  // bytes behind rows, not in mem
+	scratch   region // partial sums
+	staging   staging
+	stepAt    Ptr // the step's scalars
+	status    deviceStatus
+	checked   int // launches before the last look at status
+	topo      topologyManager
+	lists     []*tensorList // of the optimizer
+	copyLists []*copyList
+	laps      laps
 
 	recorded  map[any]*recording
 	recording bool // within Record

@@ -1,6 +1,8 @@
 package gpu
 
 import (
+	"strings"
+
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
@@ -46,3 +48,13 @@ func NewPlanDriver(drv Driver) Driver { return newPlanDriver(drv) }
 // WorkingBytes is the device memory beyond MemoryBytes: working copies of weights,
 // scratch and tables.
 func (b *Backend) WorkingBytes() int64 { return b.device.taken - b.device.mem }
+
+// CopyBytes is the part of it that working copies of weights take.
+func (b *Backend) CopyBytes() (n int64) {
+	for _, a := range b.device.live {
+		if strings.HasSuffix(a.label, copyLabel) {
+			n += a.bytes
+		}
+	}
+	return n
+}

@@ -21,6 +21,7 @@ type (
 	ptrTopologyUpdate Ptr
 	ptrU32            Ptr
 	ptrU64            Ptr
+	ptrWorkingCopy    Ptr
 )
 
 // kernelParams holds the parameters of every kernel, in order.
@@ -97,10 +98,7 @@ var kernelParams = map[string][]kernelParam{
 	"grad_squares":             {{"partial", 8}, {"tensors", 8}, {"chunks", 8}},
 	"join_rows_bf16":           {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"n", 4}, {"h", 4}},
 	"join_rows_f32":            {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"n", 4}, {"h", 4}},
-	"pack_b4":                  {{"weight", 8}, {"columns", 8}, {"counts", 8}, {"values", 8}, {"ptr", 8}, {"slots", 8}, {"inner", 8}, {"groups", 4}, {"down", 4}},
-	"pack_b8":                  {{"weight", 8}, {"columns", 8}, {"counts", 8}, {"values", 8}, {"ptr", 8}, {"slots", 8}, {"inner", 8}, {"groups", 4}, {"down", 4}},
-	"pack_dense":               {{"copy", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"in", 4}, {"out", 4}, {"pitch", 4}},
-	"pack_fragments":           {{"forward", 8}, {"backward", 8}, {"values", 8}, {"block", 4}, {"nnzb", 4}},
+	"pack_copies":              {{"copies", 8}, {"parts", 8}},
 	"scatter_add_bf16":         {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
 	"sdd_b16":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b32":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
@@ -217,10 +215,7 @@ var _ = []any{
 	(*launcher).gradSquares,
 	(*launcher).joinRowsBf16,
 	(*launcher).joinRowsF32,
-	(*launcher).packB4,
-	(*launcher).packB8,
-	(*launcher).packDense,
-	(*launcher).packFragments,
+	(*launcher).packCopies,
 	(*launcher).scatterAddBf16,
 	(*launcher).sddB16,
 	(*launcher).sddB32,
@@ -1104,64 +1099,22 @@ func (a joinRowsArgs) encode() []uint64 {
 	return []uint64{uint64(a.to0), uint64(a.to1), uint64(a.to2), uint64(uint32(a.rows0)), uint64(uint32(a.rows1)), uint64(uint32(a.rows2)), uint64(a.pairs), uint64(a.edges), uint64(uint32(a.n)), uint64(uint32(a.h))}
 }
 
-// packB4Args are the parameters of pack_b4, pack_b8.
-type packB4Args struct {
-	weight            ptrBF16
-	columns, counts   ptrI32
-	values            ptrF32
-	ptr, slots, inner ptrI32
-	groups, down      int32
+// packCopiesArgs are the parameters of pack_copies.
+type packCopiesArgs struct {
+	copies ptrWorkingCopy
+	parts  ptrInt2
 }
 
-func (packB4Args) fits(kernel string) bool {
+func (packCopiesArgs) fits(kernel string) bool {
 	switch kernel {
-	case "pack_b4", "pack_b8":
+	case "pack_copies":
 		return true
 	}
 	return false
 }
 
-func (a packB4Args) encode() []uint64 {
-	return []uint64{uint64(a.weight), uint64(a.columns), uint64(a.counts), uint64(a.values), uint64(a.ptr), uint64(a.slots), uint64(a.inner), uint64(uint32(a.groups)), uint64(uint32(a.down))}
-}
-
-// packDenseArgs are the parameters of pack_dense.
-type packDenseArgs struct {
-	copy                  ptrBF16
-	values                ptrF32
-	rowPtr, rowSlot, cols ptrI32
-	in, out, pitch        int32
-}
-
-func (packDenseArgs) fits(kernel string) bool {
-	switch kernel {
-	case "pack_dense":
-		return true
-	}
-	return false
-}
-
-func (a packDenseArgs) encode() []uint64 {
-	return []uint64{uint64(a.copy), uint64(a.values), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.pitch))}
-}
-
-// packFragmentsArgs are the parameters of pack_fragments.
-type packFragmentsArgs struct {
-	forward, backward ptrBF16
-	values            ptrF32
-	block, nnzb       int32
-}
-
-func (packFragmentsArgs) fits(kernel string) bool {
-	switch kernel {
-	case "pack_fragments":
-		return true
-	}
-	return false
-}
-
-func (a packFragmentsArgs) encode() []uint64 {
-	return []uint64{uint64(a.forward), uint64(a.backward), uint64(a.values), uint64(uint32(a.block)), uint64(uint32(a.nnzb))}
+func (a packCopiesArgs) encode() []uint64 {
+	return []uint64{uint64(a.copies), uint64(a.parts)}
 }
 
 // scatterAddBf16Args are the parameters of scatter_add_bf16.
@@ -1726,7 +1679,7 @@ func (l *launcher) ddsB32(c config, a ddsB16Args) { l.launch("dds_b32", c, a) }
 // ddsB4 launches kernels/dds_b4.cu:
 // Input gradient, blocks of 4, bfloat16: r [T, I] = dy [T, O] W; mode 0: dx = r, 1: dx
 // += r, 2: dx = r gelu'(pre); dx may be pre. weight, columns and counts come from
-// pack_b4 of the column view. Design and launch: gather.cuh, quads.cuh.
+// pack_copies of the column view. Design and launch: gather.cuh, quads.cuh.
 func (l *launcher) ddsB4(c config, a ddsB4Args) { l.launch("dds_b4", c, a) }
 
 // ddsB64 launches kernels/dds_b64.cu:
@@ -1737,20 +1690,20 @@ func (l *launcher) ddsB64(c config, a ddsB16Args) { l.launch("dds_b64", c, a) }
 // ddsB8 launches kernels/dds_b8.cu:
 // Input gradient, blocks of 8, bfloat16: r [T, I] = dy [T, O] W; mode 0: dx = r, 1: dx
 // += r, 2: dx = r gelu'(pre); dx may be pre. weight, columns and counts come from
-// pack_b8 of the column view. Design and launch: gather.cuh, pairs.cuh.
+// pack_copies of the column view. Design and launch: gather.cuh, pairs.cuh.
 func (l *launcher) ddsB8(c config, a ddsB4Args) { l.launch("dds_b8", c, a) }
 
 // ddsDense launches kernels/dds_dense.cu:
 // Input gradient, dense or unstructured weight, bfloat16: r [T, I] = dy [T, O] W; mode
 // 0: dx = r, 1: dx += r, 2: dx = r gelu'(pre); dx may be pre. weight is the copy of
-// pack_dense [O][pitch]; rows of dy are dy_pitch elements apart; values and the column
+// pack_copies [O][pitch]; rows of dy are dy_pitch elements apart; values and the column
 // view only of an unstructured W.
 func (l *launcher) ddsDense(c config, a ddsDenseArgs) { l.launch("dds_dense", c, a) }
 
 // ddsDenseSm90a launches kernels/dds_dense_sm90a.cu:
 // Input gradient, dense or unstructured weight, bfloat16, compute capability 9.0: r [T, I]
 // = dy [T, O] W; mode 0: dx = r, 1: dx += r, 2: dx = r gelu'(pre); dx may be pre. The maps
-// are of dy, in boxes of 64 x 128, and of W's copy of pack_dense, in boxes of 64 x 64; I
+// are of dy, in boxes of 64 x 128, and of W's copy of pack_copies, in boxes of 64 x 64; I
 // is a multiple of 8; dy, dy_pitch, values and the column view only of an unstructured W.
 func (l *launcher) ddsDenseSm90a(c config, a ddsDenseSm90aArgs) { l.launch("dds_dense_sm90a", c, a) }
 
@@ -1829,7 +1782,7 @@ func (l *launcher) dsdB32(c config, a dsdB16Args) { l.launch("dsd_b32", c, a) }
 // dsdB4 launches kernels/dsd_b4.cu:
 // Forward product, blocks of 4, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). weight, columns and counts come
-// from pack_b4 of the row view. Design and launch: gather.cuh, quads.cuh.
+// from pack_copies of the row view. Design and launch: gather.cuh, quads.cuh.
 func (l *launcher) dsdB4(c config, a dsdB4Args) { l.launch("dsd_b4", c, a) }
 
 // dsdB64 launches kernels/dsd_b64.cu:
@@ -1840,13 +1793,13 @@ func (l *launcher) dsdB64(c config, a dsdB16Args) { l.launch("dsd_b64", c, a) }
 // dsdB8 launches kernels/dsd_b8.cu:
 // Forward product, blocks of 8, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). weight, columns and counts come
-// from pack_b8 of the row view. Design and launch: gather.cuh, pairs.cuh.
+// from pack_copies of the row view. Design and launch: gather.cuh, pairs.cuh.
 func (l *launcher) dsdB8(c config, a dsdB4Args) { l.launch("dsd_b8", c, a) }
 
 // dsdDense launches kernels/dsd_dense.cu:
 // Forward product, dense or unstructured weight, bfloat16: y [T, O] = x [T, I] W^T +
 // bias (=); with pre also pre = x W^T + bias and y = gelu(pre). weight is the copy
-// of pack_dense [O][pitch]; rows of y and pre are y_pitch elements apart; values and
+// of pack_copies [O][pitch]; rows of y and pre are y_pitch elements apart; values and
 // the row view only of an unstructured W.
 func (l *launcher) dsdDense(c config, a dsdDenseArgs) { l.launch("dsd_dense", c, a) }
 
@@ -1939,26 +1892,11 @@ func (l *launcher) joinRowsBf16(c config, a joinRowsArgs) { l.launch("join_rows_
 // of the edges. launch: grid (any, lists), block a multiple of 32; see rowsum.cuh.
 func (l *launcher) joinRowsF32(c config, a joinRowsArgs) { l.launch("join_rows_f32", c, a) }
 
-// packB4 launches kernels/pack_b4.cu:
-// Copies a weight with blocks of 4 in the order that dsd_b4 (down = 0, row view)
-// or dds_b4 (down = 1, column view) reads (=). Layout and launch: pack.cuh, quads.cuh.
-func (l *launcher) packB4(c config, a packB4Args) { l.launch("pack_b4", c, a) }
-
-// packB8 launches kernels/pack_b8.cu:
-// Copies a weight with blocks of 8 in the order that dsd_b8 (down = 0, row view)
-// or dds_b8 (down = 1, column view) reads (=). Layout and launch: pack.cuh, pairs.cuh.
-func (l *launcher) packB8(c config, a packB4Args) { l.launch("pack_b8", c, a) }
-
-// packDense launches kernels/pack_dense.cu:
-// Copies a weight to bfloat16 as dsd_dense and dds_dense read it: copy [O][pitch],
-// zeros beyond column I and, of an unstructured weight, where it is inactive (=).
-func (l *launcher) packDense(c config, a packDenseArgs) { l.launch("pack_dense", c, a) }
-
-// packFragments launches kernels/pack_fragments.cu:
-// Makes the bfloat16 copies of block-sparse weights that the products read:
-// forward, of W for dsd, and backward, of W^T for dds, in the order of
-// fragment_index (=). values [nnzb][B][B] float32, both copies as many bfloat16.
-func (l *launcher) packFragments(c config, a packFragmentsArgs) { l.launch("pack_fragments", c, a) }
+// packCopies launches kernels/pack_copies.cu:
+// Makes the working copies of all weights in the table (=): bfloat16, in the orders that
+// products read. Each of the parts is a copy's index and its first unit. Kinds of copies
+// and launch: pack.cuh.
+func (l *launcher) packCopies(c config, a packCopiesArgs) { l.launch("pack_copies", c, a) }
 
 // scatterAddBf16 launches kernels/scatter_add_bf16.cu:
 // Sums of rows by index, bfloat16 into bfloat16: to [rows][h] += from [n][h], row (row, i) of pairs taking row i

@@ -46,3 +46,12 @@ func ownParam(p backend.Param) *param {
 	}
 	return p.(*param)
 }
+
+// ownParams returns the parameters behind list.
+func ownParams(list []backend.Param) []*param {
+	own := make([]*param, len(list))
+	for i, p := range list {
+		own[i] = ownParam(p)
+	}
+	return own
+}

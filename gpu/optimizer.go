@@ -43,10 +43,7 @@ func (t *tensorList) launch() config {
 // list returns the tables of a list of parameters. They are made at the first
 // call with it and stay, as a recorded launch may name them; nil after an error.
 func (c operation) list(params []backend.Param) *tensorList {
-	list := make([]*param, len(params))
-	for i, p := range params {
-		list[i] = ownParam(p)
-	}
+	list := ownParams(params)
 	for _, t := range c.b.lists {
 		if slices.Equal(t.params, list) {
 			return t
@@ -133,7 +130,5 @@ func (b *device) AdamW(params []backend.Param, norm backend.Buffer, cfg backend.
 		args.globalClock = 1
 	}
 	b.k.adamw(t.launch(), args)
-	for _, p := range params {
-		b.follow(ownParam(p))
-	}
+	c.follow(t.params)
 }

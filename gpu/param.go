@@ -82,7 +82,6 @@ func (b *device) NewParam(spec backend.ParamSpec) backend.Param {
 	if p.topo != nil && c.ok() {
 		c.makeCopies(p)
 		b.register(p)
-		b.follow(p)
 	}
 	return p
 }

@@ -78,6 +78,7 @@ func TestSmallBlockTraffic(t *testing.T) {
 	for _, s := range []sparse.Shape{{Out: 256, In: 128, Block: 8}, {Out: 128, In: 256, Block: 8}, {Out: 128, In: 256, Block: 4}, {Out: 256, In: 128, Block: 4}} {
 		r := newHarness(t, simdriver.Options{Multiprocessors: 1})
 		w := r.b.NewParam(backend.ParamSpec{Name: "w", Out: s.Out, In: s.In, Topology: r.topology(s, s.Positions()/2, 1)})
+		r.b.Refresh([]backend.Param{w})
 		x, y := r.activation(r.floats(tokens*s.In)), r.activation(r.floats(tokens*s.Out))
 		for name, run := range map[string]func() int{
 			"dsd": func() int { r.b.DSD(y, nil, x, w, nil, tokens); return 2 * tokens * s.Out },
@@ -180,6 +181,69 @@ func TestCopiesFollowUpdates(t *testing.T) {
 	}
 }
 
+// One launch makes the working copies of all weights, of whatever kind, also after a
+// dense one has got its copy.
+func TestCopiesAreOneLaunch(t *testing.T) {
+	const tokens = 5
+	r := newHarness(t, simdriver.Options{BlockRaces: true})
+	var params []backend.Param
+	var x, y, dx []backend.Buffer
+	for _, block := range []int{0, 1, 4, 8, 16, 32} {
+		size := max(block, 1)
+		spec := backend.ParamSpec{Name: fmt.Sprintf("b%d", block), Out: 9 * size, In: 7 * size}
+		if block > 0 {
+			spec.Topology = r.topology(sparse.Shape{Out: spec.Out, In: spec.In, Block: block}, 13, 1)
+		}
+		p := r.b.NewParam(spec)
+		r.b.WriteFloats(p.Values(), 0, r.floats(p.Values().Len()))
+		params = append(params, p)
+		x, y = append(x, r.activation(r.floats(tokens*spec.In))), append(y, r.activation(r.floats(tokens*spec.Out)))
+		dx = append(dx, r.activation(r.floats(tokens*spec.In)))
+	}
+	products := func() (all []float32) {
+		for i, p := range params {
+			r.b.DSD(y[i], nil, x[i], p, nil, tokens)
+			r.b.DDS(dx[i], y[i], p, tokens, backend.Assign, nil)
+			all = append(append(all, r.read(y[i])...), r.read(dx[i])...)
+		}
+		return all
+	}
+	launches := func(f func()) int64 {
+		t.Helper()
+		r.d.ResetCounters()
+		f()
+		if err := r.b.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		return r.d.Counters()["pack_copies"].Launches
+	}
+	r.b.Refresh(params)
+	before := products() // the dense one has a copy now
+	for range 2 {
+		if n := launches(func() { r.b.Refresh(params) }); n != 1 {
+			t.Errorf("found %d launches of Refresh, expected one", n)
+		}
+		if !slices.Equal(products(), before) {
+			t.Error("Refresh without new values changed products")
+		}
+	}
+	norm := r.b.Alloc("norm", backend.F32, 1)
+	r.b.BeginStep(backend.StepScalars{Step: 3, Train: true, LR: 0.25})
+	if n := launches(func() {
+		r.b.AdamW(params, norm, backend.AdamConfig{Beta1: 0.9, Beta2: 0.999, Eps: 1e-6, WeightDecay: 0.5})
+	}); n != 1 {
+		t.Errorf("found %d launches after AdamW, expected one", n)
+	}
+	if n := launches(func() { r.b.UpdateTopology(params, sparse.Update{Seed: 1, Number: 1, Step: 4, PruneRatio: 0.5}) }); n != 1 {
+		t.Errorf("found %d launches after an update, expected one", n)
+	}
+	after := products()
+	r.b.Refresh(params)
+	if slices.Equal(before, after) || !slices.Equal(products(), after) {
+		t.Error("the copies after AdamW and an update are not those of Refresh")
+	}
+}
+
 // A weight too wide for the kernels that keep rows in shared memory has right
 // products all the same.
 func TestWideSmallBlocks(t *testing.T) {
@@ -221,9 +285,9 @@ func TestWideSmallBlocks(t *testing.T) {
 func TestWorkingCopiesAreCounted(t *testing.T) {
 	r := newHarness(t, simdriver.Options{})
 	taken := func(f func()) int64 {
-		before := r.b.WorkingBytes()
+		before := r.b.CopyBytes()
 		f()
-		return r.b.WorkingBytes() - before
+		return r.b.CopyBytes() - before
 	}
 	var w backend.Param
 	x := r.activation(r.floats(12))

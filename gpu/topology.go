@@ -162,9 +162,11 @@ func (c operation) launchUpdate(list []int32) {
 		tensors: table, list: indices, update: update, reports: reports,
 	})
 	c.b.k.topologyZero(over(elements/4), topologyZeroArgs{tensors: table, list: indices, reports: reports})
+	var params []*param
 	for _, i := range list {
-		c.b.follow(m.params[i])
+		params = append(params, m.params[i])
 	}
+	c.follow(params)
 }
 
 // topologyErrors fails the backend when an update met an error on the device. It

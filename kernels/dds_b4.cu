@@ -1,6 +1,6 @@
 // Input gradient, blocks of 4, bfloat16: r [T, I] = dy [T, O] W; mode 0: dx = r, 1: dx
 // += r, 2: dx = r gelu'(pre); dx may be pre. weight, columns and counts come from
-// pack_b4 of the column view. Design and launch: gather.cuh, quads.cuh.
+// pack_copies of the column view. Design and launch: gather.cuh, quads.cuh.
 #include "finish.cuh"
 #include "quads.cuh"
 

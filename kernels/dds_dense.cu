@@ -1,6 +1,6 @@
 // Input gradient, dense or unstructured weight, bfloat16: r [T, I] = dy [T, O] W; mode
 // 0: dx = r, 1: dx += r, 2: dx = r gelu'(pre); dx may be pre. weight is the copy of
-// pack_dense [O][pitch]; rows of dy are dy_pitch elements apart; values and the column
+// pack_copies [O][pitch]; rows of dy are dy_pitch elements apart; values and the column
 // view only of an unstructured W.
 // launch: grid (ceil(I/128), ceil(T/128)), see dense.cuh.
 #include "dense.cuh"

@@ -1,6 +1,6 @@
 // Input gradient, dense or unstructured weight, bfloat16, compute capability 9.0: r [T, I]
 // = dy [T, O] W; mode 0: dx = r, 1: dx += r, 2: dx = r gelu'(pre); dx may be pre. The maps
-// are of dy, in boxes of 64 x 128, and of W's copy of pack_dense, in boxes of 64 x 64; I
+// are of dy, in boxes of 64 x 128, and of W's copy of pack_copies, in boxes of 64 x 64; I
 // is a multiple of 8; dy, dy_pitch, values and the column view only of an unstructured W.
 // With more than one range of the outputs, of a dense W: partial [range][T][I] (=).
 // launch: grid (2 ceil(T/256) ceil(I/256), ranges), see dense_wgmma.cuh.

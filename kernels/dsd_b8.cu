@@ -1,6 +1,6 @@
 // Forward product, blocks of 8, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). weight, columns and counts come
-// from pack_b8 of the row view. Design and launch: gather.cuh, pairs.cuh.
+// from pack_copies of the row view. Design and launch: gather.cuh, pairs.cuh.
 #include "finish.cuh"
 #include "pairs.cuh"
 

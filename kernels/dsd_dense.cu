@@ -1,6 +1,6 @@
 // Forward product, dense or unstructured weight, bfloat16: y [T, O] = x [T, I] W^T +
 // bias (=); with pre also pre = x W^T + bias and y = gelu(pre). weight is the copy
-// of pack_dense [O][pitch]; rows of y and pre are y_pitch elements apart; values and
+// of pack_copies [O][pitch]; rows of y and pre are y_pitch elements apart; values and
 // the row view only of an unstructured W.
 // launch: grid (ceil(O/128), ceil(T/128)), see dense.cuh.
 #include "dense.cuh"

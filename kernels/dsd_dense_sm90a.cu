@@ -1,6 +1,6 @@
 // Forward product, dense or unstructured weight, bfloat16, compute capability 9.0: y
 // [T, O] = x [T, I] W^T + bias (=); with pre also pre = x W^T + bias and y = gelu(pre).
-// The maps are of x and of W's copy of pack_dense, in boxes of 64 x 128; rows of y and
+// The maps are of x and of W's copy of pack_copies, in boxes of 64 x 128; rows of y and
 // pre are y_pitch elements apart, a multiple of 8; x, values and the row view only of an
 // unstructured W. launch: grid (2 ceil(T/256) ceil(O/256)), see dense_wgmma.cuh.
 #include "dense_wgmma.cuh"

@@ -24,6 +24,9 @@ type ViewCopy struct {
 	Counts  int64 // [groups] int32
 }
 
+// CopyUnits is how many rows, groups or pieces of a copy a thread block makes.
+const CopyUnits = 4
+
 // CopiesOf returns the working copies of a weight with activations of that dtype.
 func CopiesOf(act backend.DType, w Weight) (c Copies) {
 	switch FamilyOf(act, w) {

@@ -72,15 +72,23 @@ func (m Machine) copies(c *Call, w weight) {
 	switch launch.FamilyOf(m.Activation, w.shape()) {
 	case launch.Fragments: // in the order of fragments, of W and of its transpose, by adamw
 		c.write("copies", 2*2*int64(w.n))
-	case launch.Gathered: // pack_b8, pack_b4: one for each view, and the columns
+	case launch.Gathered: // one for each view, and the columns
 		for _, side := range []int{w.out, w.in} {
+			c.copyTables(side / w.block)
 			c.read("copies", f32*int64(w.n)+w.view(side))
 			c.write("copies", 2*int64(w.n)+f32*int64(w.nnz))
 		}
-	default: // pack_dense
+	default: // rows
+		c.copyTables(w.out)
 		c.read("copies", f32*int64(w.n+2*w.nnz))
 		c.write("copies", 2*int64(w.out)*int64(w.in))
 	}
+}
+
+// copyTables is what the thread blocks of pack_copies, of 4 warps, read of its tables
+// for a copy of so many units: 7 sectors a warp, from L1.
+func (c *Call) copyTables(units int) {
+	c.add("tables", Again, 7*32*4*((int64(units)+launch.CopyUnits-1)/launch.CopyUnits))
 }
 
 // UpdateTopology: the values, and for saliency the moments, for the scores; per block its
