@@ -36,6 +36,18 @@ func TestConformance(t *testing.T) {
 		}
 		backendtest.Run(t, little, backendtest.Options{Ops: []string{"Attention", "AttentionGrad", "Kept"}})
 	})
+	// Sums of matrix products that cut bits off, in groups of 4 without extra bits, and approximations
+	// that are off by what PTX allows.
+	t.Run("perturbed", func(t *testing.T) {
+		perturbed := func(t *testing.T) backend.Backend {
+			b, err := gpu.New(simulated(t, simdriver.Options{Perturb: 9}), gpu.Options{Activation: backend.BF16})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		backendtest.Run(t, perturbed, backendtest.Options{Ops: []string{"DSD", "DDS", "SDD", "Attention", "AttentionGrad", "CrossEntropy"}, OneIn: 24})
+	})
 	// A device with few multiprocessors gets its launches cut differently.
 	t.Run("few multiprocessors", func(t *testing.T) {
 		backendtest.Run(t, open(backend.BF16, 3), backendtest.Options{Ops: []string{"DSD", "DDS", "SDD", "SharedInput"}})

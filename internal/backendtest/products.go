@@ -3,6 +3,7 @@ package backendtest
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
@@ -175,7 +176,34 @@ func sddChecks() []check {
 			return run, func(ref *harness) { c.allowGradient(ref, d, w, b, dy, x, bias) }
 		}})
 	}
-	return list
+	return append([]check{smallBesideLarge(64), smallBesideLarge(300)}, list...)
+}
+
+// smallBesideLarge is SDD of one large term and then many small ones, of which arithmetic that
+// cuts off bits, instead of rounding, loses all. (A sum of ranges of tokens loses those of the
+// first range alone.)
+func smallBesideLarge(tokens int) check {
+	c := productCase{in: 64, out: 64, block: 16, nnzb: 16, tokens: tokens}
+	return check{name: fmt.Sprintf("%v/small terms beside a large one", c), prepare: func(d *draws) (script, bounds) {
+		w, b := c.weight(d), d.dense("b", 1, c.out, 1)
+		for i := range w.grad {
+			w.grad[i] = 0
+		}
+		terms := func(n int) []float32 {
+			// The product of two is just below 2^-23, the last place of float32 at 1.
+			v := slices.Repeat([]float32{0x1.6ap-12}, tokens*n)
+			for i := range n {
+				v[i] = 1
+			}
+			return v
+		}
+		dy, x := terms(c.out), terms(c.in)
+		run := func(r *harness) {
+			weight := r.param(w, "grad")
+			r.b.SDD(weight, nil, r.input("dy", dy), r.input("x", x), c.tokens)
+		}
+		return run, func(ref *harness) { c.allowGradient(ref, d, w, b, dy, x, false) }
+	}}
 }
 
 // allowGradient bounds the results of SDD.

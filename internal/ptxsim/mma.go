@@ -24,7 +24,8 @@ type mmaShape struct {
 // Each element of D is C plus the products in ascending k, each sum rounded to
 // float32 and, for half precision, the last one to that; the products of 16-bit
 // numbers and of tf32, whose lowest 13 bits are not read, are exact. The hardware
-// adds groups of products with fewer roundings, in an order that NVIDIA does not publish.
+// adds groups of products with fewer roundings, in an order that NVIDIA does not publish; with
+// Options.Perturb so does the simulator (aligned.go).
 func buildMma(x *building) exec {
 	x.class = Matrix
 	x.need("sync")

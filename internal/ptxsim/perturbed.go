@@ -3,8 +3,9 @@ package ptxsim
 import "math"
 
 // The .approx functions and the sums of matrix products are more exact here than on a GPU, or
-// rounded in another order. With Options.Perturb they are wrong by what PTX allows: a result
-// that depends on more is found by comparing.
+// rounded in another order. With Options.Perturb they are wrong by what PTX allows, and sums of
+// matrix products as tensor cores make them (aligned.go): a result that depends on more is found
+// by comparing.
 
 // approximate is what PTX says of the error of an approximation in float32.
 type approximate struct{ relative, absolute float64 }
@@ -60,7 +61,7 @@ func (x *building) perturbDiv(o floatMods) {
 	}
 }
 
-// perturbMma is a product of which each element adds its terms in an order of its own.
+// perturbMma is a product that adds its terms in an order of its own, as tensor cores do.
 func (x *building) perturbMma(s mmaShape, d, a, b, c []int) {
 	x.other = func(w *warp, _ uint32) {
 		if !w.together() || !w.full() {
@@ -84,7 +85,7 @@ func (x *building) perturbMma(s mmaShape, d, a, b, c []int) {
 				t.b[n][i], t.b[n][k] = t.b[n][k], t.b[n][i]
 			}
 		}
-		t.multiply(w, s, c)
+		t.multiplyAligned(w, s, c, alignmentOf(w.blk.launch.dev.opt.Perturb))
 		for i, r := range d {
 			w.r[r] = t.out[i]
 		}

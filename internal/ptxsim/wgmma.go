@@ -148,6 +148,10 @@ func (x *building) wgmma() exec {
 
 // multiplyAdd sets d to A B or, if negative, its negation, plus d if keep says so.
 func (w *warp) multiplyAdd(t *mmaTiles, k int, d []int, keep, negative bool) {
+	if w.blk.perturbed {
+		w.multiplyAddAligned(t, k, d, keep, negative)
+		return
+	}
 	for i, r := range d {
 		for l := range warpSize {
 			row, col := t.a[l/4+8*(i/2)][:k], t.b[2*(l%4)+i%2][:k]

@@ -39,9 +39,12 @@ setp.eq.u32 %p1, KEEP, 1; wgmma.fence.sync.aligned;
 wgmma.mma_async.sync.aligned.m64n16k16.f32.bf16.bf16 {%r1,%r2,%r3,%r4,%r5,%r6,%r7,%r8}, %d5, %d6, %p1, SIGN, 1, TA, TB;
 wgmma.commit_group.sync.aligned; wgmma.wait_group.sync.aligned 0;
 mad.wide.u32 %d1, %r30, 32, %d0; st.global.v4.u32 [%d1+16384], {%r1,%r2,%r3,%r4}; st.global.v4.u32 [%d1+16400], {%r5,%r6,%r7,%r8};`
-	for _, c := range []struct{ keep, sign, ta, tb int }{{0, 1, 0, 0}, {1, 1, 0, 1}, {1, -1, 1, 0}} {
+	for _, c := range []struct {
+		keep, sign, ta, tb int
+		perturb            uint64
+	}{{0, 1, 0, 0, 0}, {1, 1, 0, 1, 0}, {1, -1, 1, 0, 0}, {1, -1, 1, 0, 9}} {
 		body := strings.NewReplacer("KEEP", fmt.Sprint(c.keep), "SIGN", fmt.Sprint(c.sign), "TA", fmt.Sprint(c.ta), "TB", fmt.Sprint(c.tb)).Replace(load)
-		d := NewDevice(Options{})
+		d := NewDevice(Options{Perturb: c.perturb})
 		image := make([]uint16, 8192+4096)
 		if c.ta == 0 {
 			copy(image, swizzled(64, k, func(i, j int) uint16 { return a[i*k+j] }))
@@ -56,18 +59,27 @@ mad.wide.u32 %d1, %r30, 32, %d0; st.global.v4.u32 [%d1+16384], {%r1,%r2,%r3,%r4}
 		out := upload(t, d, "out", image)
 		mustLaunch(t, d, parseBody(t, body), Dim3{X: 1}, Dim3{X: 128}, 0, Addr(out))
 		got := download[float32](t, d, out+16384, 128*8)
+		differ := 0
 		for i := range 64 {
 			for j := range n {
-				want := float64(c.keep)
+				want, plain := float64(c.keep), float32(c.keep)
 				for l := range k {
-					want += float64(c.sign) * fa[i*k+l] * fb[j*k+l]
+					p := float64(c.sign) * fa[i*k+l] * fb[j*k+l]
+					want += p
+					plain += float32(p)
 				}
 				// row i belongs to warp i/16, there to the lanes 4 (i%8) and on; column j to lane j%8/2
 				thread, reg := i/16*32+i%8*4+j%8/2, j/8*4+i%16/8*2+j%2
 				if g := float64(got[thread*8+reg]); math.Abs(g-want) > 1e-5 {
 					t.Fatalf("%+v: d[%d][%d] = %v, expected %v", c, i, j, g, want)
 				}
+				if got[thread*8+reg] != plain {
+					differ++
+				}
 			}
+		}
+		if (differ > 0) != (c.perturb > 0) {
+			t.Errorf("%+v: %d sums are not those of one addition after the other", c, differ)
 		}
 	}
 }
