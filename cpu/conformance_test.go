@@ -21,17 +21,17 @@ func opener(threads int, path cpu.Path) func(t *testing.T) backend.Backend {
 // Every instruction set passes the suite, on one thread and with the same bits
 // on three.
 func TestConformance(t *testing.T) {
+	var devices []backendtest.Device
 	paths := cpu.Paths()
-	for i, path := range paths {
-		t.Run(path.String(), func(t *testing.T) {
-			if testing.Short() && i < len(paths)-1 {
-				t.Skip("-short: one instruction set is enough to look for races")
-			}
-			o := backendtest.Options{Other: opener(3, path)}
-			if testing.Short() {
-				o.OneIn = 6 // the tasks are the same, only their sizes differ
-			}
-			backendtest.Run(t, opener(1, path), o)
-		})
+	if testing.Short() {
+		paths = paths[len(paths)-1:] // one instruction set is enough to look for races
 	}
+	for _, path := range paths {
+		o := backendtest.Options{Other: opener(3, path)}
+		if testing.Short() {
+			o.OneIn = 6 // the tasks are the same, only their sizes differ
+		}
+		devices = append(devices, backendtest.Device{Name: path.String(), Open: opener(1, path), Options: o})
+	}
+	backendtest.RunAll(t, devices...)
 }

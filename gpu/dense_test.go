@@ -10,19 +10,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"github.com/sparsebert/sparsebert-gpu/gpu/faultdriver"
 	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
-	"github.com/sparsebert/sparsebert-gpu/internal/backendtest"
 )
-
-// TestConformanceOf80: what runs on other kernels before compute capability 9.0.
-func TestConformanceOf80(t *testing.T) {
-	backendtest.Run(t, func(t *testing.T) backend.Backend {
-		b, err := gpu.New(simulated(t, simdriver.Options{Major: 8}), gpu.Options{Activation: backend.BF16})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}, backendtest.Options{Ops: []string{"DSD", "DDS", "SDD", "Rows"}, OneIn: 2})
-}
 
 // TestDenseKernels: dense products are right on each kernel, in any order of warps and thread blocks
 // and without races, and where they have more tiles than the conformance suite: groups of them, and

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -23,25 +25,23 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 )
 
-// everyCall makes TestDriverFaults let every call fail, not a selection.
-const everyCall = "TEST_EVERY_DRIVER_CALL"
+// wholeTests is set where tests that make a selection of many similar cases are to make all of them.
+const wholeTests = "TEST_WHOLE"
 
 // taped is a simulated GPU that can play a run again without computing it. The
 // host learns of the device by CopyOut alone, so what a recorded run read there is
 // all that another run with the same calls needs, and launches need do nothing.
 type taped struct {
 	gpu.Driver
-	tape     *[][]byte // what each CopyOut read
-	play     bool      // else record
-	at       int
-	launched func()
+	tape *[][]byte // what each CopyOut read
+	play bool      // else record
+	at   int
 }
 
 func (d *taped) Launch(s gpu.Stream, f gpu.Function, grid, block gpu.Dim3, shared int, args []uint64) error {
 	if d.play {
 		return nil
 	}
-	d.launched()
 	return d.Driver.Launch(s, f, grid, block, shared, args)
 }
 
@@ -49,7 +49,6 @@ func (d *taped) LaunchGraph(g gpu.Graph, s gpu.Stream) error {
 	if d.play {
 		return nil
 	}
-	d.launched()
 	return d.Driver.LaunchGraph(g, s)
 }
 
@@ -94,7 +93,7 @@ type faultyRuns struct {
 	dir   string
 	tape  [][]byte
 	calls int               // of the whole run
-	busy  map[int]bool      // those of them that are near a launch
+	ends  map[string][2]int // the first and the last of them from each place in the program
 	want  map[string]string // its last checkpoint, by file
 
 	drivers sync.Map // the next driver of a run with so many threads, which tells those at the same time apart
@@ -123,11 +122,10 @@ func (r *faultyRuns) run(dir string, threads, how int, plan faultdriver.Plan, mo
 	x := &faultyRun{dir: filepath.Join(r.dir, dir), end: &leaks{Driver: sim, sim: sim}}
 	var inner gpu.Driver = x.end
 	if how != compute {
-		inner = &taped{Driver: inner, tape: &r.tape, play: how == play, launched: func() {
-			for n := range 10 {
-				r.busy[x.fail.Calls()+n-5] = true
-			}
-		}}
+		inner = &taped{Driver: inner, tape: &r.tape, play: how == play}
+	}
+	if how == record {
+		plan.Counted = r.note
 	}
 	var err error
 	if x.fail, err = faultdriver.New(inner, plan); err != nil {
@@ -148,6 +146,51 @@ func (r *faultyRuns) run(dir string, threads, how int, plan faultdriver.Plan, mo
 	}
 	x.out, x.said = out.String(), said.String()
 	return x
+}
+
+// note enters a call of the driver under the place that it comes from: the method of the
+// driver, what called it and what called that.
+func (r *faultyRuns) note(call int) {
+	var pcs [64]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
+	var place strings.Builder
+	for outside := 0; outside < 3; {
+		f, more := frames.Next()
+		if !strings.Contains(f.Function, "sparsebert-gpu.(*faultyRuns)") {
+			fmt.Fprintf(&place, "%s:%d ", f.Function, f.Line)
+			if !strings.Contains(f.Function, "/faultdriver.") {
+				outside++
+			}
+		}
+		if !more {
+			break
+		}
+	}
+	ends, ok := r.ends[place.String()]
+	if !ok {
+		ends[0] = call
+	}
+	ends[1] = call
+	r.ends[place.String()] = ends
+}
+
+// selection returns the calls that are made to fail: the first and the last one of each place
+// that is not in seen, the first and the last ones of the run, and one in twenty of the others.
+func (r *faultyRuns) selection(seen map[string]bool) []int {
+	chosen := map[int]bool{}
+	for place, ends := range r.ends {
+		if !seen[place] {
+			chosen[ends[0]], chosen[ends[1]] = true, true
+			seen[place] = true
+		}
+	}
+	draw := rand.New(rand.NewPCG(1, 0))
+	for n := 1; n <= r.calls; n++ {
+		if draw.IntN(20) == 0 || n <= 5 || n > r.calls-5 || os.Getenv(wholeTests) != "" {
+			chosen[n] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(chosen))
 }
 
 // checkpoints returns the steps of the run's checkpoints. All that is in their
@@ -189,7 +232,7 @@ func (x *faultyRun) last(t *testing.T) map[string]string {
 // newFaultyRuns records a whole run and plays it.
 func newFaultyRuns(t *testing.T, precision, growth string) *faultyRuns {
 	in := newInputs(t)
-	r := &faultyRuns{t: t, dir: t.TempDir(), busy: map[int]bool{}, args: []string{
+	r := &faultyRuns{t: t, dir: t.TempDir(), ends: map[string][2]int{}, args: []string{
 		"train", "--device", "sim", "--precision", precision, "--quiet",
 		"--corpus", in.file("good.txt", goodText[:40*32]), "--valid", in.file("valid.txt", strings.ReplaceAll(goodText[:2*32], "ran", "sat")), "--vocab-size", "30",
 		"--layers", "1", "--hidden", "32", "--heads", "1", "--ffn", "32", "--block-size", "16", "--sparsity", "0.25", "--prune-ratio", "1", "--growth", growth,
@@ -242,16 +285,17 @@ func (x *faultyRun) closed(most int) error {
 
 // A driver that fails at any one call of a run ends it with one line that names
 // the call, exit code 1, everything given back, and checkpoints that are whole,
-// from which the run goes on to the end of the uninterrupted one. By default all calls near
-// launches are made to fail, the first and the last ones, and a fifth of those that
-// build the model or read it for a checkpoint, which are alike for each tensor.
+// from which the run goes on to the end of the uninterrupted one. By default selection says which
+// calls fail: of those that one place makes for each tensor or step a few are enough.
 func TestDriverFaults(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: the race detector sees the same goroutines in TestTrainOnTheSimulator")
 	}
-	for precision, growth := range map[string]string{"fp32": "gradient", "bf16": "random"} {
-		t.Run(precision, func(t *testing.T) {
-			r := newFaultyRuns(t, precision, growth)
+	seen := map[string]bool{} // places, over both runs
+	for _, c := range []struct{ precision, growth string }{{"fp32", "gradient"}, {"bf16", "random"}} {
+		t.Run(c.precision, func(t *testing.T) {
+			r := newFaultyRuns(t, c.precision, c.growth)
+			selection := r.selection(seen)
 			numbers := make(chan int)
 			var workers sync.WaitGroup
 			for threads := range 4 { // a run waits for the disk most of the time
@@ -263,12 +307,8 @@ func TestDriverFaults(t *testing.T) {
 					}
 				})
 			}
-			played := 0
-			for n := 1; n <= r.calls; n++ {
-				if os.Getenv(everyCall) != "" || r.busy[n] || n <= 50 || n > r.calls-50 || n%5 == 0 {
-					numbers <- n
-					played++
-				}
+			for _, n := range selection {
+				numbers <- n
 			}
 			close(numbers)
 			workers.Wait()
@@ -288,7 +328,7 @@ func TestDriverFaults(t *testing.T) {
 					t.Errorf("call %d: resumed: exit code %d, expected %d and the checkpoint of the uninterrupted run: %s", n, z.code, exit.Done, z.said)
 				}
 			}
-			t.Logf("%d of %d calls failed (%s=1: all), %d also without the tape; %d resumed", played, r.calls, everyCall, computed, resumed)
+			t.Logf("%d of %d calls failed, from %d places (%s=1: all), %d also without the tape; %d resumed", len(selection), r.calls, len(r.ends), wholeTests, computed, resumed)
 		})
 	}
 }

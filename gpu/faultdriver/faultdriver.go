@@ -30,6 +30,8 @@ type Plan struct {
 	Sticky   bool   // every counted call from At on fails, as after a fault of a kernel
 	Releases bool   // Free, FreePinned, FreeGraph and Close count too where Op is ""
 	Err      error  // what the failure wraps; nil for ErrInjected
+
+	Counted func(call int) // is told of each counted call, on its goroutine, before it is made or fails; nil: nobody is
 }
 
 // Driver passes calls on to another driver, but for those that are to fail. A
@@ -106,6 +108,9 @@ func (d *Driver) fail(op, what string) error {
 		return nil
 	}
 	d.calls++
+	if p.Counted != nil {
+		p.Counted(d.calls)
+	}
 	if p.At == 0 || d.calls < p.At || d.calls > p.At && !p.Sticky {
 		return nil
 	}

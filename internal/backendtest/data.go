@@ -4,15 +4,15 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"math/rand/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/philox"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
 // draws is the random data of one check, the same on every run.
 type draws struct {
-	stream philox.Stream
+	stream *rand.Rand
 	column // of the tolerance table
 	next   int
 }
@@ -20,7 +20,7 @@ type draws struct {
 func newDraws(name string, dt backend.DType) *draws {
 	h := fnv.New64a()
 	fmt.Fprint(h, name)
-	return &draws{stream: philox.NewStream(h.Sum64(), philox.TestData, 0, 0), column: columnOf(dt)}
+	return &draws{stream: rand.New(rand.NewPCG(h.Sum64(), 0)), column: columnOf(dt)}
 }
 
 // uniform returns n numbers in [-scale, scale) as float32.

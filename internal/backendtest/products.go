@@ -208,11 +208,12 @@ func smallBesideLarge(tokens int) check {
 
 // allowGradient bounds the results of SDD.
 func (c productCase) allowGradient(ref *harness, d *draws, w, b paramData, dy, x []float32, bias bool) {
+	dyT, xT := sizes(dy, c.tokens, c.out), sizes(x, c.tokens, c.in)
 	ref.allow("w.grad", func(k int) float64 {
 		o, i := w.place(k)
 		size := math.Abs(float64(w.grad[k]))
-		for t := range c.tokens {
-			size += math.Abs(float64(dy[t*c.out+o]) * float64(x[t*c.in+i]))
+		for t, v := range dyT[o*c.tokens:][:c.tokens] {
+			size += v * xT[i*c.tokens+t]
 		}
 		return d.limit("product", c.tokens+1, size)
 	})
@@ -232,9 +233,10 @@ func (c productCase) allowGradient(ref *harness, d *draws, w, b paramData, dy, x
 // sum of the absolute values of its terms and their number. x is [t, from], the
 // result [t, to]; w is the masked dense weight.
 func absProduct(x []float32, w []float64, t, from, to int, transposed bool) (size []float64, terms []int) {
-	size, terms = make([]float64, t*to), make([]int, t*to)
+	xT, sizeT := sizes(x, t, from), make([]float64, to*t)
 	count := make([]int, to)
 	for j := range to {
+		sum := sizeT[j*t:][:t]
 		for i := range from {
 			k := j*from + i
 			if transposed {
@@ -244,15 +246,27 @@ func absProduct(x []float32, w []float64, t, from, to int, transposed bool) (siz
 				continue
 			}
 			count[j]++
-			for row := range t {
-				size[row*to+j] += math.Abs(float64(x[row*from+i]) * w[k])
+			v := math.Abs(w[k])
+			for row, u := range xT[i*t:][:t] {
+				sum[row] += u * v
 			}
 		}
 	}
+	size, terms = make([]float64, t*to), make([]int, t*to)
 	for k := range terms {
-		terms[k] = count[k%to]
+		size[k], terms[k] = sizeT[k%to*t+k/to], count[k%to]
 	}
 	return size, terms
+}
+
+// sizes returns the absolute values of a [rows, columns] matrix, transposed: sums over rows then
+// run along memory.
+func sizes(x []float32, rows, columns int) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i%columns*rows+i/columns] = math.Abs(float64(v))
+	}
+	return out
 }
 
 // geluSlope is the derivative of GELU.

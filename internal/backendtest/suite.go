@@ -36,13 +36,10 @@
 package backendtest
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
-	"github.com/sparsebert/sparsebert-gpu/internal/reference"
 )
 
 // Options adapt the suite to a backend.
@@ -59,55 +56,9 @@ type Options struct {
 	// OneIn, if not 0, is how many of a group's checks there are for each one that runs: for runs
 	// that look for something else than wrong results. The others count as skipped.
 	OneIn int
-}
-
-// Run runs the suite. open returns a new backend with no error on it; it is
-// called once or more per operation, and the suite closes what it opened.
-func Run(t *testing.T, open func(t *testing.T) backend.Backend, o Options) {
-	t.Helper()
-	for _, op := range o.Ops {
-		if !slices.ContainsFunc(groups(), func(g group) bool { return g.op == op }) {
-			t.Errorf("found no checks of %q", op)
-		}
-	}
-	for _, group := range groups() {
-		if o.Ops != nil && !slices.Contains(o.Ops, group.op) {
-			continue
-		}
-		t.Run(group.op, func(t *testing.T) {
-			dev := &lazy{open: func() backend.Backend { return open(t) }}
-			if group.lacks != nil {
-				b, err := dev.get()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if why := group.lacks(b); why != "" {
-					if err := dev.close(); err != nil {
-						t.Error(err)
-					}
-					t.Skip(why)
-				}
-			}
-			other := dev
-			if o.Other != nil {
-				other = &lazy{open: func() backend.Backend { return o.Other(t) }}
-			}
-			for i, c := range group.checks {
-				if o.OneIn > 0 && i%o.OneIn > 0 {
-					continue
-				}
-				if err := c.run(dev, other); err != nil {
-					t.Errorf("%s: %v", c.name, err)
-				}
-			}
-			if err := errors.Join(dev.close(), other.close()); err != nil {
-				t.Errorf("Close: %v", err)
-			}
-			if o.OneIn > 0 {
-				t.Run("rest", func(t *testing.T) { t.Skipf("one check in %d is made", o.OneIn) })
-			}
-		})
-	}
+	// RepeatOneIn, if not 0, is how many checks there are for each one that is run twice: for a
+	// device whose order of work is always the same. It goes with no Other.
+	RepeatOneIn int
 }
 
 // check is one test of one operation. Exactly one of prepare and whole is set.
@@ -173,69 +124,4 @@ func groups() []group {
 		{op: "Values", checks: valueChecks()},
 		{op: "Wrapper", checks: wrapperChecks()},
 	}
-}
-
-// run returns an error that says in what the backend fails the check.
-func (c check) run(dev, other *lazy) error {
-	b, err := dev.get()
-	if err != nil {
-		return err
-	}
-	second, err := other.get()
-	if err != nil {
-		return err
-	}
-	if c.whole != nil {
-		return c.whole(b, second)
-	}
-	s, limit := c.prepare(newDraws(c.name, b.Activation()))
-	want := newHarness(reference.New())
-	if err := want.play(s); err != nil {
-		return fmt.Errorf("the reference backend: %w", err)
-	}
-	if limit != nil {
-		limit(want)
-	}
-	got := newHarness(b)
-	if err := got.play(s); err != nil || got.refused {
-		return err
-	}
-	if err := got.compare(want); err != nil {
-		return err
-	}
-	again := newHarness(second)
-	if err := again.play(s); err != nil {
-		return fmt.Errorf("the other backend: %w", err)
-	}
-	return again.sameBits(got)
-}
-
-// lazy opens a backend when there is none, or when the last one has an error.
-type lazy struct {
-	open func() backend.Backend
-	b    backend.Backend
-}
-
-func (l *lazy) get() (backend.Backend, error) {
-	if l.b != nil && l.b.Sync() != nil {
-		if err := l.close(); err != nil {
-			return nil, fmt.Errorf("closing a backend that has an error: %w", err)
-		}
-	}
-	if l.b == nil {
-		l.b = l.open()
-		if err := l.b.Sync(); err != nil {
-			return nil, fmt.Errorf("a new backend: found the error %q, expected none", err)
-		}
-	}
-	return l.b, nil
-}
-
-func (l *lazy) close() error {
-	if l.b == nil {
-		return nil
-	}
-	b := l.b
-	l.b = nil
-	return b.Close()
 }

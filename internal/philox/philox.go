@@ -45,17 +45,15 @@ const (
 
 // Block returns the ten-round Philox4x32 permutation of ctr under key.
 func Block(ctr [4]uint32, key [2]uint32) [4]uint32 {
+	c0, c1, c2, c3 := ctr[0], ctr[1], ctr[2], ctr[3] // an array would stay in memory
+	k0, k1 := key[0], key[1]
 	for range 10 {
-		p0 := uint64(mul0) * uint64(ctr[0])
-		p1 := uint64(mul1) * uint64(ctr[2])
-		ctr = [4]uint32{
-			uint32(p1>>32) ^ ctr[1] ^ key[0], uint32(p1),
-			uint32(p0>>32) ^ ctr[3] ^ key[1], uint32(p0),
-		}
-		key[0] += weyl0
-		key[1] += weyl1
+		p0, p1 := uint64(mul0)*uint64(c0), uint64(mul1)*uint64(c2)
+		c0, c1, c2, c3 = uint32(p1>>32)^c1^k0, uint32(p1), uint32(p0>>32)^c3^k1, uint32(p0)
+		k0 += weyl0
+		k1 += weyl1
 	}
-	return ctr
+	return [4]uint32{c0, c1, c2, c3}
 }
 
 // At returns the four 32-bit words at counter {a, b, c, p} under seed.

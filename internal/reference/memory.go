@@ -80,6 +80,9 @@ type tile struct {
 	at         int
 }
 
+// of returns row o of the tile in the values, gradients or moments of its weight.
+func (r tile) of(x []float64, o int) []float64 { return x[r.at+o*r.cols:][:r.cols] }
+
 // tiles lists the stored parts of a weight in storage order.
 func (p *param) tiles() iter.Seq[tile] {
 	return func(yield func(tile) bool) {

@@ -21,9 +21,10 @@ func (d *device) DSD(y, pre, x backend.Buffer, w, bias backend.Param, t int) {
 	}
 	for r := range weight.tiles() {
 		for token := range t {
+			y, x := ys[token*outs+r.row:], xs[token*ins+r.col:]
 			for o := range r.rows {
-				for i := range r.cols {
-					ys[token*outs+r.row+o] += xs[token*ins+r.col+i] * weight.val.real[r.at+o*r.cols+i]
+				for i, v := range r.of(weight.val.real, o) {
+					y[o] += x[i] * v
 				}
 			}
 		}
@@ -44,9 +45,10 @@ func (d *device) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend
 	result := make([]float64, t*ins)
 	for r := range weight.tiles() {
 		for token := range t {
+			dx, dy := result[token*ins+r.col:], dys[token*outs+r.row:]
 			for o := range r.rows {
-				for i := range r.cols {
-					result[token*ins+r.col+i] += dys[token*outs+r.row+o] * weight.val.real[r.at+o*r.cols+i]
+				for i, v := range r.of(weight.val.real, o) {
+					dx[i] += dy[o] * v
 				}
 			}
 		}
@@ -69,10 +71,12 @@ func (d *device) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 	outs, ins := weight.spec.Out, weight.spec.In
 	dys, xs, vec := reals(dy), reals(x), gradient(bias)
 	for r := range weight.tiles() {
-		for o := range r.rows {
-			for i := range r.cols {
-				for token := range t {
-					weight.grad.real[r.at+o*r.cols+i] += dys[token*outs+r.row+o] * xs[token*ins+r.col+i]
+		for token := range t {
+			dy, x := dys[token*outs+r.row:], xs[token*ins+r.col:]
+			for o := range r.rows {
+				grad := r.of(weight.grad.real, o)
+				for i := range grad {
+					grad[i] += dy[o] * x[i]
 				}
 			}
 		}
