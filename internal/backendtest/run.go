@@ -93,7 +93,7 @@ func (g group) run(t *testing.T, list []*subject) {
 	}
 	for _, s := range list {
 		if err := errors.Join(s.dev.close(), s.other.close()); err != nil {
-			s.found = append(s.found, fmt.Errorf("Close: %w", err))
+			s.found = append(s.found, fmt.Errorf("closing: %w", err))
 		}
 		if s.Name == "" {
 			s.report(t)
