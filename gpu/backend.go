@@ -58,6 +58,7 @@ type device struct {
 	mem       int64  // as MemoryBytes counts
 	padding   int64  // bytes behind rows, not in mem
 	scratch   region // partial sums
+	weights   region // partial sums of weight gradients, which may run beside those
 	staging   staging
 	stepAt    Ptr // the step's scalars
 	status    deviceStatus
@@ -98,7 +99,7 @@ func New(drv Driver, o Options) (*Backend, error) {
 	d.k.debug, d.k.launched = o.Debug, o.Launched
 	d.k.loading.compile = o.PTX
 	err := d.startStaging()
-	for _, start := range []func() error{d.startStep, d.startTopology} {
+	for _, start := range []func() error{d.startStep, d.startTopology, d.startBranch} {
 		if err == nil {
 			err = start()
 		}

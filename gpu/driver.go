@@ -117,6 +117,9 @@ type Driver interface {
 
 	// NewStream makes another queue of work.
 	NewStream() (Stream, error)
+	// Follow makes what is queued on s from now on wait for what is queued on other
+	// now. Nothing else orders the work of two streams.
+	Follow(s, other Stream) error
 	// Sync waits for the stream's work and returns its error.
 	Sync(s Stream) error
 	NewEvent() (Event, error)
@@ -129,10 +132,12 @@ type Driver interface {
 
 	// BeginCapture makes the following launches, copies within the device and
 	// memsets on s part of a graph instead of running them; EndCapture returns
-	// the graph, which LaunchGraph runs as often as wanted. While capturing, all
-	// other calls but EndCapture and Close are errors (launches, copies within the
-	// device and memsets on other streams run as usual), and after any error
-	// EndCapture fails too.
+	// the graph, which LaunchGraph runs as often as wanted. A stream that follows a
+	// captured one is captured too, as a branch of the graph, until EndCapture; by
+	// then s has to follow it, and it may follow no stream that is not captured. While
+	// capturing, all other calls but EndCapture and Close are errors (launches, copies
+	// within the device and memsets on other streams run as usual), and after any
+	// error EndCapture fails too.
 	BeginCapture(s Stream) error
 	EndCapture(s Stream) (Graph, error)
 	LaunchGraph(g Graph, s Stream) error

@@ -26,19 +26,21 @@ func (b *device) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 	args := gradientArgs{
 		partials: sums, bias: gradOf(v), dy: dys.p, x: xs.p, pitch: dys.rowPitch(out), tokens: int32(t), in: int32(in), out: int32(out),
 	}
-	if plan.TensorMaps {
-		c.gradientByMaps(plan, p, args)
-	} else {
-		b.k.planned(plan.Launch, sddArguments(plan, p, args))
-	}
-	if v != nil && plan.BiasSums.Kernel != "" {
-		b.k.planned(plan.BiasSums, columnSumsF32Args{sums: gradOf(v), x: ptrF32(dys.p), tokens: int32(t), n: int32(out)})
-	}
-	if plan.Splits > 1 {
-		b.k.planned(plan.Reduce, sddReduceArgs{
-			grad: gradOf(p), bias: gradOf(v), partial: sums.grad, partialBias: sums.bias, n: int32(p.grad.n), m: int32(out), splits: int32(plan.Splits),
-		})
-	}
+	b.k.aside([]Ptr{dys.p, xs.p}, func() {
+		if plan.TensorMaps {
+			c.gradientByMaps(plan, p, args)
+		} else {
+			b.k.planned(plan.Launch, sddArguments(plan, p, args))
+		}
+		if v != nil && plan.BiasSums.Kernel != "" {
+			b.k.planned(plan.BiasSums, columnSumsF32Args{sums: gradOf(v), x: ptrF32(dys.p), tokens: int32(t), n: int32(out)})
+		}
+		if plan.Splits > 1 {
+			b.k.planned(plan.Reduce, sddReduceArgs{
+				grad: gradOf(p), bias: gradOf(v), partial: sums.grad, partialBias: sums.bias, n: int32(p.grad.n), m: int32(out), splits: int32(plan.Splits),
+			})
+		}
+	})
 }
 
 // partials reserves the memory of the partial results of p's gradient.
@@ -49,7 +51,7 @@ func (c operation) partials(plan launch.Plan, p *param) partials {
 // partialsOf is partials for n values and so many outputs.
 func (c operation) partialsOf(plan launch.Plan, n, out int) (s partials) {
 	if plan.Splits > 1 {
-		s.grad = ptrF32(c.b.reserve(c.op, &c.b.scratch, "partial sums", 4*int64(plan.Splits)*int64(n+out)))
+		s.grad = ptrF32(c.b.reserve(c.op, &c.b.weights, "partial sums", 4*int64(plan.Splits)*int64(n+out)))
 		s.bias = s.grad + ptrF32(4*plan.Splits*n)
 	}
 	return s

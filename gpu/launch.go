@@ -38,6 +38,7 @@ type launcher struct {
 	queued   int                                               // launches
 	launched func(kernel string, grid, block Dim3, shared int) // nil: nobody is told
 	act      string                                            // the end of the names of kernels for the dtype of activations
+	branch   branch
 }
 
 func newLauncher(drv Driver, stream Stream, act backend.DType) *launcher {
@@ -66,6 +67,9 @@ func (l *launcher) try(kernel string, c config, a arguments) error {
 		return fmt.Errorf("kernel %s: found arguments %T, expected its own", kernel, a)
 	}
 	if err := l.load(kernel); err != nil {
+		return err
+	}
+	if err := l.joined(); err != nil {
 		return err
 	}
 	l.queued++

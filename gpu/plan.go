@@ -20,7 +20,7 @@ func (b *device) DeviceMemory() backend.DeviceMemory {
 	const copies, scratch, update, padding, tables = 0, 1, 2, 3, 4
 	m := backend.DeviceMemory{Bytes: b.taken, Needed: b.needed(), Working: []backend.MemoryPart{
 		copies:  {Name: "weight copies for products"},
-		scratch: {Name: "partial sums", Bytes: b.scratch.n},
+		scratch: {Name: "partial sums", Bytes: b.scratch.n + b.weights.n},
 		update:  {Name: "topology workspace"},
 		padding: {Name: "padding of rows", Bytes: b.padding},
 		tables:  {Name: "tables and scalars"},

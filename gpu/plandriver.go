@@ -95,6 +95,7 @@ func (d *planDriver) Function(Module, string) (Function, error)                {
 func (d *planDriver) Launch(Stream, Function, Dim3, Dim3, int, []uint64) error { return nil }
 func (d *planDriver) EncodeTensorMap(Matrix) (TensorMap, error)                { return TensorMap{}, nil }
 func (d *planDriver) NewStream() (Stream, error)                               { return 1, nil }
+func (d *planDriver) Follow(Stream, Stream) error                              { return nil }
 func (d *planDriver) Sync(Stream) error                                        { return nil }
 func (d *planDriver) NewEvent() (Event, error)                                 { return 1, nil }
 func (d *planDriver) Record(Event, Stream) error                               { return nil }

@@ -152,10 +152,14 @@ func (b *device) DDS(dx, dy backend.Buffer, w backend.Param, t int, mode backend
 		if plan.Splits > 1 {
 			args.partial = ptrF32(b.reserve(c.op, &b.scratch, "partial sums", 4*int64(plan.Splits)*int64(t)*int64(p.spec.In)))
 		}
-		c.backwardByMaps(plan, p, args)
-		return
 	}
-	b.k.planned(plan.Launch, ddsArguments(plan, p, args))
+	b.k.beside(args.dx, func() {
+		if plan.TensorMaps {
+			c.backwardByMaps(plan, p, args)
+		} else {
+			b.k.planned(plan.Launch, ddsArguments(plan, p, args))
+		}
+	})
 }
 
 // backwardArgs are the operands of DDS.

@@ -89,13 +89,15 @@ func (b *device) DDSShared(dx backend.Buffer, dy []backend.Buffer, w []backend.P
 	ptr := each(ps, func(p *param) ptrI32 { return p.topo.colPtr })
 	slot := each(ps, func(p *param) ptrI32 { return p.topo.colSlot })
 	row := each(ps, func(p *param) ptrI32 { return p.topo.rows })
-	b.k.planned(plan.Launch, ddsQkvB16Args{
-		dx: bf16At(dx), dy0: from[0], dy1: from[1], dy2: from[2],
-		weight0: weight[0], weight1: weight[1], weight2: weight[2],
-		colPtr0: ptr[0], colPtr1: ptr[1], colPtr2: ptr[2],
-		colSlot0: slot[0], colSlot1: slot[1], colSlot2: slot[2],
-		rows0: row[0], rows1: row[1], rows2: row[2],
-		tokens: int32(t), in: int32(in), out: int32(out), stages: int32(plan.Stages),
+	b.k.beside(Ptr(bf16At(dx)), func() {
+		b.k.planned(plan.Launch, ddsQkvB16Args{
+			dx: bf16At(dx), dy0: from[0], dy1: from[1], dy2: from[2],
+			weight0: weight[0], weight1: weight[1], weight2: weight[2],
+			colPtr0: ptr[0], colPtr1: ptr[1], colPtr2: ptr[2],
+			colSlot0: slot[0], colSlot1: slot[1], colSlot2: slot[2],
+			rows0: row[0], rows1: row[1], rows2: row[2],
+			tokens: int32(t), in: int32(in), out: int32(out), stages: int32(plan.Stages),
+		})
 	})
 }
 
@@ -121,19 +123,21 @@ func (b *device) SDDShared(w, biases []backend.Param, dy []backend.Buffer, x bac
 	slot := each(ps, func(p *param) ptrI32 { return p.topo.rowSlot })
 	row := each(ps, func(p *param) ptrI32 { return p.topo.rows })
 	col := each(ps, func(p *param) ptrI32 { return p.topo.cols })
-	b.k.planned(plan.Launch, sddQkvB16Args{
-		grad0: grad[0], grad1: grad[1], grad2: grad[2], bias0: bias[0], bias1: bias[1], bias2: bias[2],
-		partial: sums.grad, partialBias: sums.bias, dy0: from[0], dy1: from[1], dy2: from[2], x: bf16At(x),
-		ptr0: ptr[0], ptr1: ptr[1], ptr2: ptr[2], slots0: slot[0], slots1: slot[1], slots2: slot[2],
-		rows0: row[0], rows1: row[1], rows2: row[2], cols0: col[0], cols1: col[1], cols2: col[2],
-		tokens: int32(t), in: int32(d.In), out: int32(d.Out), nnzb: int32(d.nnz), bytes: int32(plan.Shared),
-	})
-	if plan.Splits > 1 {
-		b.k.planned(plan.Reduce, sddQkvReduceArgs{
+	b.k.aside([]Ptr{Ptr(from[0]), Ptr(from[1]), Ptr(from[2]), Ptr(bf16At(x))}, func() {
+		b.k.planned(plan.Launch, sddQkvB16Args{
 			grad0: grad[0], grad1: grad[1], grad2: grad[2], bias0: bias[0], bias1: bias[1], bias2: bias[2],
-			partial: sums.grad, partialBias: sums.bias, n: int32(n), m: int32(d.Out), splits: int32(plan.Splits),
+			partial: sums.grad, partialBias: sums.bias, dy0: from[0], dy1: from[1], dy2: from[2], x: bf16At(x),
+			ptr0: ptr[0], ptr1: ptr[1], ptr2: ptr[2], slots0: slot[0], slots1: slot[1], slots2: slot[2],
+			rows0: row[0], rows1: row[1], rows2: row[2], cols0: col[0], cols1: col[1], cols2: col[2],
+			tokens: int32(t), in: int32(d.In), out: int32(d.Out), nnzb: int32(d.nnz), bytes: int32(plan.Shared),
 		})
-	}
+		if plan.Splits > 1 {
+			b.k.planned(plan.Reduce, sddQkvReduceArgs{
+				grad0: grad[0], grad1: grad[1], grad2: grad[2], bias0: bias[0], bias1: bias[1], bias2: bias[2],
+				partial: sums.grad, partialBias: sums.bias, n: int32(n), m: int32(d.Out), splits: int32(plan.Splits),
+			})
+		}
+	})
 }
 
 // biasAt is the i-th of the biases, nil of none.

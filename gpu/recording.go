@@ -46,7 +46,10 @@ func (b *device) capture(work func()) Graph {
 		b.keep("Record", err)
 		return 0
 	}
+	b.k.branch.allowed = true
 	work()
+	b.join("Record")
+	b.k.branch.allowed, b.k.branch.open = false, false
 	g, err := b.drv.EndCapture(0)
 	if b.ok() { // else that error is the cause of this one
 		b.keep("Record", err)

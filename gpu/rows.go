@@ -118,6 +118,7 @@ func (c operation) sortRows(a sortLists) (s sortedRows) {
 // Zero implements backend.Layers for every dtype.
 func (b *device) Zero(x backend.Buffer, n int) {
 	if buf := own(x); n > 0 {
+		b.join("Zero")
 		b.keep("Zero", b.drv.Memset(0, buf.p, 0, int64(n)*int64(buf.dtype.Size())))
 	}
 }

@@ -18,7 +18,7 @@
 // environment to see which. After such an error every call fails until the
 // process ends: that is how CUDA works.
 //
-// While a stream is captured only Launch, Copy, Memset, EndCapture, Close and the
+// While a stream is captured only Launch, Copy, Memset, Follow, EndCapture, Close and the
 // calls without an error go through; an error of any call spoils the capture, and
 // EndCapture fails. CUDA's own rules are laxer in part and depend on its version.
 //

@@ -42,6 +42,7 @@ type Driver struct {
 	graphs    map[gpu.Graph]execGraph
 	lastGraph gpu.Graph
 	capture   *capture // nil if no stream is captured
+	order     cu.Event // of Follow
 }
 
 var _ gpu.Driver = (*Driver)(nil)
@@ -142,6 +143,15 @@ func (d *Driver) open(index int) error {
 		return own(err)
 	}
 	d.streams = []cu.Stream{s}
+	if d.order, err = cu.MakeEvent(cu.DisableTiming); err != nil {
+		err = own(err)
+		for _, late := range []error{s.Destroy(), d.ctx.Destroy()} {
+			if late != nil {
+				err = fmt.Errorf("%w (and then, on the way back: %w)", err, own(late))
+			}
+		}
+		return err
+	}
 	return nil
 }
 
@@ -273,6 +283,7 @@ func (d *Driver) release() error {
 	for _, g := range d.graphs {
 		note(g.destroy())
 	}
+	note(cu.DestroyEvent(&d.order))
 	for i := range d.events {
 		note(cu.DestroyEvent(&d.events[i]))
 	}

@@ -25,6 +25,25 @@ func (d *Driver) BeginCapture(s gpu.Stream) error {
 	})
 }
 
+// Follow makes what is queued on s from now on wait for what is queued on other now, or
+// for what of it is captured.
+func (d *Driver) Follow(s, other gpu.Stream) error {
+	return d.call("follow stream", "", false, func() error {
+		from, err := d.stream(other)
+		if err != nil {
+			return err
+		}
+		to, err := d.stream(s)
+		if err != nil {
+			return err
+		}
+		if err := d.order.Record(from); err != nil {
+			return own(err)
+		}
+		return own(to.Wait(d.order, 0))
+	})
+}
+
 // EndCapture returns the graph. It fails, and the capture is over, if any call
 // failed since BeginCapture.
 func (d *Driver) EndCapture(s gpu.Stream) (h gpu.Graph, err error) {

@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) gpu.Driver) {
 		{"Capture", capture},
 		{"CaptureOnDefaultStream", captureDefault},
 		{"CaptureOtherStream", captureOther},
+		{"Branches", branches},
 		{"ForbiddenWhileCapturing", forbidden},
 		{"CaptureErrors", captureErrors},
 		{"Concurrent", concurrent},

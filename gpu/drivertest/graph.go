@@ -240,6 +240,7 @@ func closed(b *bench) {
 		"Function":     func() error { _, err := d.Function(r.mod, "axpy"); return err },
 		"Launch":       r.launch,
 		"NewStream":    func() error { _, err := d.NewStream(); return err },
+		"Follow":       func() error { return d.Follow(0, 0) },
 		"Sync":         func() error { return d.Sync(0) },
 		"NewEvent":     func() error { _, err := d.NewEvent(); return err },
 		"Record":       func() error { return d.Record(e, s) },
@@ -253,4 +254,59 @@ func closed(b *bench) {
 	} {
 		b.fails(name+" after Close", call(), "closed")
 	}
+}
+
+// branches captures work of two streams: y += a x on both sides, of which one is copied
+// behind both.
+func branches(b *bench) {
+	s, err := b.d.NewStream()
+	b.must(err)
+	side, err := b.d.NewStream()
+	b.must(err)
+	r := b.recording(s)
+	other := b.upload(s, "the branch's y", fill(graphLength, 1))
+	b.must(b.d.Sync(s))
+	work := func() {
+		b.must(r.launch()) // y = 1 + 3 * 2
+		b.must(b.d.Follow(side, s))
+		args := []uint64{uint64(other), uint64(r.y), f32(2), graphLength}
+		b.must(b.d.Launch(side, r.f, x(graphLength/128), x(128), 0, args)) // 1 + 2 * 7
+		b.must(b.d.Copy(s, r.z, r.y, 4*graphLength))
+		b.must(b.d.Follow(s, side))
+		b.must(b.d.Copy(s, r.v, other, 4*graphLength))
+	}
+	b.must(b.d.BeginCapture(s))
+	work()
+	g, err := b.d.EndCapture(s)
+	b.must(err)
+	r.check("branches captured, not run", 1, 0)
+	b.must(b.d.LaunchGraph(g, s))
+	want(b, s, "branches: the branch's y", other, fill(graphLength, 15))
+	want(b, s, "branches: z", r.z, fill(graphLength, 7))
+	want(b, s, "branches: x", r.v, fill(graphLength, 15))
+	// The streams are as before: the same call by call.
+	b.must(b.d.Sync(s))
+	b.must(b.d.CopyIn(s, r.v, b.encode(fill(graphLength, 2))))
+	b.must(b.d.CopyIn(s, r.y, b.encode(fill(graphLength, 1))))
+	b.must(b.d.CopyIn(s, other, b.encode(fill(graphLength, 1))))
+	work()
+	want(b, s, "call by call: x", r.v, fill(graphLength, 15))
+	b.must(b.d.FreeGraph(g))
+
+	b.must(b.d.BeginCapture(s))
+	b.must(b.d.Follow(side, s))
+	b.must(b.d.Memset(side, r.w, 1, 16))
+	g, err = b.d.EndCapture(s)
+	b.fails("end of a capture whose branch was not followed", err, "end capture")
+	if g != 0 {
+		b.Errorf("a capture whose branch was not followed gave graph %d, expected 0", g)
+	}
+	b.must(b.d.BeginCapture(s))
+	b.fails("a captured stream that follows one that is not", b.d.Follow(s, side), "follow stream")
+	_, err = b.d.EndCapture(s)
+	b.fails("end of a capture after that", err, "end capture")
+	b.must(b.d.Sync(s))
+	b.must(b.d.Sync(side))
+	b.must(b.d.Memset(side, r.w, 9, 16))
+	want(b, side, "the branch's stream after spoiled captures", r.w, []byte{9, 9, 9, 9})
 }

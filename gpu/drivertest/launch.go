@@ -219,6 +219,8 @@ func badHandles(b *bench) {
 	b.fails("device copy on an unknown stream", b.d.Copy(bad, y, y, 1))
 	b.fails("memset on an unknown stream", b.d.Memset(bad, y, 0, 1))
 	b.fails("sync of an unknown stream", b.d.Sync(bad))
+	b.fails("an unknown stream that follows", b.d.Follow(bad, 0))
+	b.fails("a stream that follows an unknown one", b.d.Follow(0, bad))
 	b.fails("record of no event", b.d.Record(0, 0))
 	e, err := b.d.NewEvent()
 	b.must(err)

@@ -55,7 +55,7 @@ var releases = []string{"Free", "FreePinned", "FreeGraph", "Close"}
 
 var ops = append([]string{
 	"Memory", "Alloc", "AllocPinned", "CopyIn", "CopyOut", "Copy", "Memset", "Load", "LoadMachineCode", "Function", "EncodeTensorMap", "Launch",
-	"NewStream", "Sync", "NewEvent", "Record", "Wait", "Elapsed", "BeginCapture", "EndCapture", "LaunchGraph",
+	"NewStream", "Follow", "Sync", "NewEvent", "Record", "Wait", "Elapsed", "BeginCapture", "EndCapture", "LaunchGraph",
 }, releases...)
 
 // Ops returns the names that Plan.Op may have: the methods that return an error.
@@ -278,6 +278,14 @@ func (d *Driver) Record(e gpu.Event, s gpu.Stream) error {
 		return err
 	}
 	return d.inner.Record(e, s)
+}
+
+// Follow implements gpu.Driver.
+func (d *Driver) Follow(s, other gpu.Stream) error {
+	if err := d.fail("Follow", ""); err != nil {
+		return err
+	}
+	return d.inner.Follow(s, other)
 }
 
 // Wait implements gpu.Driver.

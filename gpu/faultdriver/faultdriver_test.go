@@ -92,6 +92,7 @@ func steps(d gpu.Driver) []step {
 		{"Record", func() error { return d.Record(e, s) }},
 		{"Wait", func() error { return d.Wait(e) }},
 		{"Elapsed", func() error { _, err = d.Elapsed(e, e); return err }},
+		{"Follow", func() error { return d.Follow(s, 0) }},
 		{"Sync", func() error { return d.Sync(s) }},
 		{"BeginCapture", func() error { return d.BeginCapture(s) }},
 		{"EndCapture", func() error { g, err = d.EndCapture(s); return err }},

@@ -10,7 +10,11 @@
 // that was changed too soon, and a second copy with the same bytes is an error
 // unless both read them.
 //
-// While a stream is captured only Launch, Copy, Memset, EndCapture, Close and
+// While a stream is captured only Launch, Copy, Memset, Follow, EndCapture, Close and
 // the calls without an error go through; an error of any call spoils the
 // capture, and EndCapture fails. A graph holds arguments and addresses, not contents.
+//
+// The work of a graph with branches is done one after the other: in the order of the calls,
+// or with Options.Seed in a random one that the graph allows. With Options.BlockRaces work of
+// two branches that nothing orders may not touch the same bytes, if one of them writes.
 package simdriver

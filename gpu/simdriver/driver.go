@@ -54,7 +54,8 @@ type Driver struct {
 	lastGraph gpu.Graph
 	capture   *capture // nil if no stream is captured
 	counters  map[string]Counters
-	launches  []Launch // with Options.Latencies
+	launches  []Launch          // with Options.Latencies
+	footprint *ptxsim.Footprint // of the latest work, with Options.BlockRaces
 }
 
 var _ gpu.Driver = (*Driver)(nil)

@@ -159,11 +159,12 @@ func (d *Driver) launch(s gpu.Stream, f gpu.Function, grid, block gpu.Dim3, shar
 		if err := d.check(k, grid, block, shared); err != nil {
 			return fail(err)
 		}
-		return d.submit(s, func() error {
+		return d.submit(s, "kernel "+k.Name(), func() error {
 			c, err := d.dev.Launch(context.Background(), k, ptxsim.Dim3(grid), ptxsim.Dim3(block), shared, values...)
 			if err != nil {
 				return fail(err)
 			}
+			d.footprint = d.dev.Footprint()
 			total := d.counters[k.Name()]
 			total.Launches++
 			accumulate(reflect.ValueOf(&total.Work).Elem(), reflect.ValueOf(Work(c)))

@@ -191,6 +191,10 @@ func (d *Driver) CopyOut(s gpu.Stream, dst []byte, src gpu.Ptr) error {
 func (d *Driver) Copy(s gpu.Stream, dst, src gpu.Ptr, n int64) error {
 	return d.enqueue("copy on device", s, n, func() error {
 		d.noteBytes("copy", n, true)
+		d.touch(func(f *ptxsim.Footprint) {
+			f.Add(ptxsim.Ptr(src), n, false)
+			f.Add(ptxsim.Ptr(dst), n, true)
+		})
 		return d.dev.Copy(ptxsim.Ptr(dst), ptxsim.Ptr(src), int(n))
 	})
 }
@@ -199,8 +203,17 @@ func (d *Driver) Copy(s gpu.Stream, dst, src gpu.Ptr, n int64) error {
 func (d *Driver) Memset(s gpu.Stream, dst gpu.Ptr, v byte, n int64) error {
 	return d.enqueue("set memory", s, n, func() error {
 		d.noteBytes("memset", n, false)
+		d.touch(func(f *ptxsim.Footprint) { f.Add(ptxsim.Ptr(dst), n, true) })
 		return d.dev.Memset(ptxsim.Ptr(dst), v, int(n))
 	})
+}
+
+// touch notes what work of the driver's own touches.
+func (d *Driver) touch(enter func(f *ptxsim.Footprint)) {
+	if d.opt.BlockRaces {
+		d.footprint = &ptxsim.Footprint{}
+		enter(d.footprint)
+	}
 }
 
 // enqueue does work of n bytes now, or makes it part of the graph if s is captured.
@@ -215,7 +228,7 @@ func (d *Driver) enqueue(op string, s gpu.Stream, n int64, work func() error) er
 		if n == 0 {
 			return nil
 		}
-		return d.submit(s, func() error {
+		return d.submit(s, op, func() error {
 			if err := work(); err != nil {
 				return &gpu.Error{Op: op, Err: err}
 			}

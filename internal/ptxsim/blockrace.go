@@ -8,6 +8,7 @@ import "fmt"
 // on one goroutine.
 type blockRaces struct {
 	traces map[uint64]*[traceBytes]trace // by address / traceBytes
+	before Footprint                     // what traces held before they were forgotten
 }
 
 const traceBytes = 1 << 10
@@ -27,6 +28,7 @@ func newBlockRaces() *blockRaces {
 
 // forget is for when a block's time begins anew.
 func (r *blockRaces) forget() {
+	r.before.enter(r.traces)
 	clear(r.traces)
 }
 

@@ -31,6 +31,8 @@ type Device struct {
 	symbols map[*Module]map[*symbol]Ptr
 	timing  *Timing // of the latest launch
 
+	footprint *Footprint // of the latest launch
+
 	memoryMu sync.Mutex
 	memory   []*blockMemory // that no launch uses
 }

@@ -104,6 +104,10 @@ func (d *Device) Launch(ctx context.Context, k *Kernel, grid, block Dim3, shared
 	if d.opt.BlockRaces {
 		workers = 1
 		st.races = newBlockRaces()
+		defer func() {
+			st.races.forget()
+			d.footprint = &st.races.before
+		}()
 	}
 	if st.histories && (d.opt.BlockRaces || d.opt.Seed != 0 || k.prog.ordered) { // all on one goroutine
 		st.objects = map[uint64]*syncObject{}
