@@ -31,7 +31,7 @@ func Product(d Device, act backend.DType, op Op, w Weight, tokens int) (Plan, er
 		}
 		return dense(op, n, tokens), nil
 	case Gathered:
-		if s, ok := inputStationary(d, tokens, k, max(n, 16)); ok {
+		if s, ok := inputStationary(d, tokens, k, max(n, 16), leastGathered); ok {
 			return s.plan(op, Gathered, blocks(op, "", w.Block)), nil
 		}
 	case Fragments:

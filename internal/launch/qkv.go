@@ -32,7 +32,7 @@ func QKV(d Device, act backend.DType, op Op, weights []Weight, tokens int) (p Pl
 	name := op.String() + "_qkv_b" + strconv.Itoa(w.Block)
 	switch op {
 	case DSD:
-		s, fits := inputStationary(d, tokens, w.In, w.Out)
+		s, fits := inputStationary(d, tokens, w.In, w.Out, 16)
 		return s.plan(op, Fragments, name), fits && w.In <= w.Out
 	case DDS:
 		s, fits := outputStationary(d, tokens, Fused*w.Out, w.In, w.Block, Fused*w.NNZB)

@@ -1,5 +1,8 @@
 package launch
 
+// leastGathered is the smallest tile of tokens of kernels/include/gather.cuh.
+const leastGathered = 8
+
 // reservedShared is what the hardware keeps of each thread block's shared memory.
 const reservedShared = 1024
 
@@ -37,7 +40,7 @@ func (s stationaryShape) infix() string {
 // outputs of which nnz blocks are active: what is smaller stays, inputs or sums,
 // or the other where one does not fit.
 func stationary(d Device, t, k, n, block, nnz int) (stationaryShape, bool) {
-	inputs, inputsFit := inputStationary(d, t, k, n)
+	inputs, inputsFit := inputStationary(d, t, k, n, 16)
 	outputs, outputsFit := outputStationary(d, t, k, n, block, nnz)
 	if outputsFit && (k > n || !inputsFit) {
 		return outputs, true
@@ -46,10 +49,10 @@ func stationary(d Device, t, k, n, block, nnz int) (stationaryShape, bool) {
 }
 
 // inputStationary takes the most tokens whose rows fit shared memory, of 64, 32 and
-// 16, two thread blocks to a multiprocessor if that leaves at least 32 (one loads
-// while the other multiplies). When the tokens do not fill the device, the outputs
-// are split.
-func inputStationary(d Device, t, k, n int) (s stationaryShape, ok bool) {
+// 16, or 8 where the kernel's least is that, two thread blocks to a multiprocessor if
+// that leaves at least 32 (one loads while the other multiplies). When the tokens do
+// not fill the device, the outputs are split.
+func inputStationary(d Device, t, k, n, least int) (s stationaryShape, ok bool) {
 	row := 2*k + 16
 	fits := func(tile, blocks int) bool {
 		return tile*row <= d.SharedBytes-reservedShared && blocks*(tile*row+reservedShared) <= d.SharedPerSM
@@ -64,6 +67,8 @@ func inputStationary(d Device, t, k, n int) (s stationaryShape, ok bool) {
 		s.tile, s.block.X = 32, 512
 	case fits(16, 1):
 		s.tile, s.block.X = 16, 512
+	case least <= 8 && fits(8, 1):
+		s.tile, s.block.X = 8, 512
 	default:
 		return s, false
 	}

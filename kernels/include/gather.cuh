@@ -10,7 +10,11 @@
 //
 // What differs between the block sizes is a Gather: pairs.cuh and quads.cuh.
 //
-//   launch: grid (ceil(T/tile), any), block a multiple of 32; tile 64, 32 or 16;
+// A tile of 8 tokens, where 16 do not fit shared memory, is half of the matrix
+// instruction's 16 rows: lanes of the other half read the same, and their sums are
+// dropped.
+//
+//   launch: grid (ceil(T/tile), any), block a multiple of 32; tile 64, 32, 16 or 8;
 //   dynamic shared memory tile (2K + 16) bytes.
 #pragma once
 #include "mma.cuh"
@@ -28,13 +32,13 @@ struct Run {
   int i, start, count;
 };
 
-// gather_tile runs all items with MT tiles of 16 tokens. The weights of a round
-// are under way while those of the one before are used; a round is one step, or
-// two of a small tile, to cover the latency of L2.
-template <template <int> class Gather, int MT, class Finish>
+// gather_tile runs all items with MT tiles of 16 tokens, or one of 8 rows. The weights
+// of a round are under way while those of the one before are used; a round is one
+// step, or two of a small tile, to cover the latency of L2.
+template <template <int, int> class Gather, int MT, int rows, class Finish>
 __device__ inline void gather_tile(const GatherArgs &a, char *shared, int *next, Finish finish) {
   constexpr int round = MT == 4 ? 1 : 2;
-  using G = Gather<round>;
+  using G = Gather<round, rows>;
   int lane = threadIdx.x % 32, groups = a.n / G::block, items = (groups + G::groups - 1) / G::groups;
   G gather(a, shared_address(shared), lane, MT);
   auto claim = [&](Run &r) {
@@ -77,8 +81,8 @@ __device__ inline void gather_tile(const GatherArgs &a, char *shared, int *next,
       constexpr int m = tile.value / 2, row = tile.value % 2;
       float v[4];
       G::template outputs<MT, m, row>(acc, lane, v);
-      int token = blockIdx.x * a.tile + G::template token<MT>(m, row, lane);
-      if (token < a.tokens && n < a.n) finish(token, n, v);
+      int at = G::template token<MT>(m, row, lane), token = blockIdx.x * a.tile + at;
+      if ((rows == 16 || at < rows) && token < a.tokens && n < a.n) finish(token, n, v);
     });
     now = then;
     then = later;
@@ -86,18 +90,22 @@ __device__ inline void gather_tile(const GatherArgs &a, char *shared, int *next,
 }
 
 // gather_product is the whole kernel.
-template <template <int> class Gather, class Finish>
+template <template <int, int> class Gather, class Finish>
 __device__ inline void gather_product(const GatherArgs &a, Finish finish) {
   extern __shared__ __align__(128) char shared[];
   __shared__ int next;
   if (threadIdx.x == 0) next = 0;
-  Gather<1>::load(a, shared);
+  if (a.tile == 8)
+    Gather<1, 8>::load(a, shared);
+  else
+    Gather<1, 16>::load(a, shared);
   copy_commit();
   copy_wait<0>();
   __syncthreads();
   switch (a.tile) {
-  case 64: gather_tile<Gather, 4>(a, shared, &next, finish); break;
-  case 32: gather_tile<Gather, 2>(a, shared, &next, finish); break;
-  default: gather_tile<Gather, 1>(a, shared, &next, finish); break;
+  case 64: gather_tile<Gather, 4, 16>(a, shared, &next, finish); break;
+  case 32: gather_tile<Gather, 2, 16>(a, shared, &next, finish); break;
+  case 16: gather_tile<Gather, 1, 16>(a, shared, &next, finish); break;
+  default: gather_tile<Gather, 1, 8>(a, shared, &next, finish); break;
   }
 }

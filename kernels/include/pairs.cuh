@@ -5,7 +5,7 @@
 #pragma once
 #include "gather.cuh"
 
-template <int round>
+template <int round, int rows>
 struct Pairs {
   static constexpr int block = 8, groups = 2;
 
@@ -33,7 +33,7 @@ struct Pairs {
   __device__ Pairs(const GatherArgs &a, unsigned tile, int lane, int)
       : weight(reinterpret_cast<const uint4 *>(a.weight) + lane), columns(reinterpret_cast<const int2 *>(a.columns) + lane / 16),
         stride(row_bytes(a.k)) {
-    at = tile + lane % 16 * stride;
+    at = tile + lane % rows * stride;
   }
 
   __device__ void fetch(int step) {

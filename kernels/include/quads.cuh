@@ -11,7 +11,8 @@
 // with its column's lower bits. A step has two blocks in even columns (lanes 0
 // and 1 of a quad) and two in odd ones, which sets bit 1 of the class apart. Bit
 // 0 the lanes set apart themselves: lane t reads the two halves of 16 tokens in
-// the order t % 2 and exchanges its registers accordingly.
+// the order t % 2 and exchanges its registers accordingly. A tile of 8 tokens has two
+// classes, which only the second bit of a column and the lanes set apart.
 #pragma once
 #include "gather.cuh"
 
@@ -21,7 +22,7 @@ __device__ inline uint2 shared8(unsigned at) {
   return v;
 }
 
-template <int round>
+template <int round, int rows>
 struct Quads {
   static constexpr int block = 4, groups = 4;
 
@@ -38,7 +39,7 @@ struct Quads {
   __device__ static void load(const GatherArgs &a, char *tile) {
     int lane = threadIdx.x % 32, first = blockIdx.x * a.tile + lane / 4, columns = a.k / 4;
     for (int c = threadIdx.x / 32 * 4 + lane % 4; c < columns; c += blockDim.x / 32 * 4) {
-      int place = lane / 4 ^ c / 2 % 2 * 4 ^ c % 2 * 8;
+      int place = lane / 4 ^ c / 2 % 2 * 4 ^ (rows == 16 ? c % 2 * 8 : 0);
       unsigned to = shared_address(tile) + (c * a.tile + place) * 8;
       const bf16 *from = a.in + (size_t)first * a.k + 4 * c;
       for (int i = 0; i < a.tile / 8; i++, from += 8 * a.k) {
@@ -50,7 +51,8 @@ struct Quads {
 
   __device__ Quads(const GatherArgs &a, unsigned tile, int lane, int MT)
       : weight(reinterpret_cast<const uint2 *>(a.weight) + lane % 16), columns(a.columns + lane % 4), t(lane % 4) {
-    at = tile + lane / 4 % 4 * 8 + t % 2 * 32 + lane / 16 * (MT == 1 ? 64 : 128);
+    at = tile + lane / 4 % 4 * 8 + t % 2 * 32;
+    if (rows == 16) at += lane / 16 * (MT == 1 ? 64 : 128);
   }
 
   __device__ void fetch(int step) {
@@ -66,13 +68,13 @@ struct Quads {
 #pragma unroll
     for (int i = 0; i < round; i++) {
       if (left <= 4 * i) return;
-      unsigned from = (at ^ c[i] % 2 * 64) + c[i] * (128 * MT);
+      unsigned from = rows == 16 ? (at ^ c[i] % 2 * 64) + c[i] * (128 * MT) : at + c[i] * 64;
       bool swap = (t ^ c[i] / 2) % 2;
 #pragma unroll
       for (int m = 0; m < MT; m++) {
         uint2 x = shared8((from ^ m % 2 * 64) + m / 2 * 256), y = shared8((from ^ (m % 2 * 64 + 32)) + m / 2 * 256);
-        unsigned rows[4] = {swap ? y.x : x.x, swap ? x.x : y.x, swap ? y.y : x.y, swap ? x.y : y.y};
-        mma(acc[m], rows, w[i].x, w[i].y);
+        unsigned both[4] = {swap ? y.x : x.x, swap ? x.x : y.x, swap ? y.y : x.y, swap ? x.y : y.y};
+        mma(acc[m], both, w[i].x, w[i].y);
       }
     }
   }
