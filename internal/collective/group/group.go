@@ -42,14 +42,17 @@ const (
 
 // Tags of messages.
 const (
-	tagHead = 1
-	tagBody = 2
+	HeadTag = 1
+	BodyTag = 2
 )
+
+// MaxMessage is the length of the longest message in bytes.
+const MaxMessage = 1 << 20
 
 // piece is how many bytes travel at once: two such pieces are under way to and from each rank.
 // So no count comes near 2^31, and the buffers, which MPI keeps hold of, stay small. Tests set
 // less.
-var piece = 1 << 20
+var piece = MaxMessage
 
 // group is the state of one rank: what is under way to and from each other one.
 type group struct {
@@ -65,6 +68,7 @@ type group struct {
 	patience   time.Duration          // how long the others may take to end after a failure; 0: as long as in an operation
 	noticed    bool                   // the others were told that this rank leaves or has failed
 	slots      []int                  // scratch
+	carriage
 }
 
 // peer is another rank as this one sees it.
@@ -106,7 +110,7 @@ func newGroup(p Port, rank, size int, timeout time.Duration) (*group, error) {
 }
 
 func (g *group) awaitHead(i int) error {
-	return g.port.Receive(i*slotsEach+headIn, i, tagHead, g.peers[i].in)
+	return g.port.Receive(i*slotsEach+headIn, i, HeadTag, g.peers[i].in)
 }
 
 // exchange is one operation, or a half of one: every rank hands send[i] to rank i. h is what its
@@ -120,6 +124,7 @@ func (g *group) exchange(h head, send, recv [][]byte) error {
 	if note := g.note.Load(); note != nil {
 		h.note = *note
 	}
+	h.device = g.board()
 	err := g.begin(h, send, recv)
 	if err == nil {
 		err = g.wait(h)
@@ -147,13 +152,11 @@ func (g *group) begin(h head, send, recv [][]byte) error {
 			own.body = q.send
 			q.sent = len(q.send)
 		}
-		if err := g.port.Send(i*slotsEach+headOut, i, tagHead, own.put(q.head)); err != nil {
+		if err := g.port.Send(i*slotsEach+headOut, i, HeadTag, own.put(q.head)); err != nil {
 			return err
 		}
-		for k := 0; k < 2 && q.sent < len(q.send); k++ {
-			if err := g.sendPiece(i, k); err != nil {
-				return err
-			}
+		if err := g.sendPieces(i); err != nil {
+			return err
 		}
 		if err := g.useHead(h, i); err != nil { // it may have come before
 			return err
@@ -182,6 +185,17 @@ func (g *group) buffer(i, k int) ([]byte, error) {
 	return *b, nil
 }
 
+// sendPieces begins to send the first pieces to rank i.
+func (g *group) sendPieces(i int) error {
+	q := &g.peers[i]
+	for k := 0; k < 2 && q.sent < len(q.send) && !g.held; k++ {
+		if err := g.sendPiece(i, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sendPiece begins the next piece to rank i by its buffer k, 0 or 1.
 func (g *group) sendPiece(i, k int) error {
 	q := &g.peers[i]
@@ -192,7 +206,7 @@ func (g *group) sendPiece(i, k int) error {
 	n := copy(b[:piece], q.send[q.sent:])
 	q.sent += n
 	q.sending++
-	return g.port.Send(i*slotsEach+bodyOut+k, i, tagBody, b[:n])
+	return g.port.Send(i*slotsEach+bodyOut+k, i, BodyTag, b[:n])
 }
 
 // receivePiece begins to wait for the next piece of rank i in its buffer k, 0 or 1.
@@ -204,7 +218,7 @@ func (g *group) receivePiece(i, k int) error {
 	}
 	n := min(piece, len(q.recv)-q.posted)
 	q.posted += n
-	return g.port.Receive(i*slotsEach+bodyIn+k, i, tagBody, b[:n])
+	return g.port.Receive(i*slotsEach+bodyIn+k, i, BodyTag, b[:n])
 }
 
 // useHead takes the head that has come from rank i as that of the operation h.
@@ -236,7 +250,13 @@ func (g *group) useHead(h head, i int) error {
 		found.body = nil
 		return nil
 	}
-	for k := 0; k < 2 && q.posted < len(q.recv); k++ {
+	return g.receivePieces(i)
+}
+
+// receivePieces begins to wait for the first pieces of rank i.
+func (g *group) receivePieces(i int) error {
+	q := &g.peers[i]
+	for k := 0; k < 2 && q.posted < len(q.recv) && !g.held; k++ {
 		if err := g.receivePiece(i, k); err != nil {
 			return err
 		}
@@ -282,6 +302,8 @@ func (g *group) through(h head, i, slot int) error {
 			q.gone = fmt.Errorf("%s %w (last: %s)", g.name(i), collective.ErrClosed, q.last)
 		case failed:
 			q.gone = told{fmt.Sprintf("%s failed in %s", g.name(i), OneLine(string(next.body))), reasons[next.reason]}
+		case lost:
+			q.gone = fmt.Errorf("%s has ended without a word, or its connection has (last: %s)", g.name(i), q.last)
 		default:
 			q.next = &next
 			return g.useHead(h, i)
@@ -333,7 +355,10 @@ func (g *group) wait(h head) error {
 		if err != nil {
 			return err
 		}
-		all := true
+		if err := g.carry(); err != nil {
+			return err
+		}
+		all := !g.held && !g.carrying
 		for i := range g.peers {
 			if i == g.rank || g.peers[i].finished() {
 				continue

@@ -18,7 +18,7 @@ const (
 	headSize = 4096                // of the longest head
 	fixed    = 128                 // of its fixed part
 	inline   = headSize - fixed    // of what may travel in it
-	maxNote  = fixed - 48          // of a note
+	maxNote  = fixed - 64          // of a note
 	magic    = uint32(0x7362_0001) // the first word of a head; its last digits are the format's version
 )
 
@@ -33,6 +33,7 @@ const (
 	barrier
 	left   // no operation: the sender has left the group
 	failed // no operation: an operation of the sender has failed; the text says why
+	lost   // no operation: the connection to the sender has ended without a word
 )
 
 // operations are the kinds that are operations, by name.
@@ -51,6 +52,7 @@ type head struct {
 	seq    uint64 // number of the operation, from 1
 	whole  uint64 // length of the broadcast buffer
 	length uint64 // bytes that follow, in this head or after it
+	device Device // what the sender's carrier moves messages with
 	note   string // what the sender was doing
 	body   []byte // what travels in the head
 }
@@ -66,7 +68,8 @@ func (h *head) put(b []byte) []byte {
 	e.PutUint64(b[16:], h.seq)
 	e.PutUint64(b[24:], h.whole)
 	e.PutUint64(b[32:], h.length)
-	copy(b[48:fixed], h.note)
+	copy(b[48:64], h.device[:])
+	copy(b[64:fixed], h.note)
 	copy(b[fixed:], h.body)
 	return b[:fixed+len(h.body)]
 }
@@ -82,12 +85,23 @@ func parse(b []byte) (head, error) {
 		seq: e.Uint64(b[16:]), whole: e.Uint64(b[24:]), length: e.Uint64(b[32:]),
 	}
 	note, body := int(b[6]), e.Uint32(b[12:])
-	if h.kind > failed || int(h.reason) >= len(reasons) || note > maxNote || body > inline {
+	if h.kind > lost || int(h.reason) >= len(reasons) || note > maxNote || body > inline {
 		return head{}, fmt.Errorf("found a damaged message: kind %d, reason %d, %d and %d bytes of text", h.kind, h.reason, note, body)
 	}
-	h.note = string(b[48 : 48+note])
+	h.device = Device(b[48:64])
+	h.note = string(b[64 : 64+note])
 	h.body = append([]byte(nil), b[fixed:fixed+body]...)
 	return h, nil
+}
+
+// IsFarewell says whether a message of the tag [HeadTag] is the last that its sender has to say.
+func IsFarewell(b []byte) bool { return len(b) >= fixed && kind(b[4]) >= left }
+
+// Lost is the message of the tag [HeadTag] that a port delivers in the place of a rank whose connection
+// has ended without a farewell.
+func Lost() []byte {
+	h := head{kind: lost}
+	return h.put(make([]byte, headSize))
 }
 
 // last words what the sender of h did.

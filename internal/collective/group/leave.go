@@ -15,6 +15,7 @@ const noticeTime = time.Second
 // nobody: whoever failed first does.
 func (g *group) fail(k kind, err error) {
 	g.broken = fmt.Errorf("an earlier operation failed: %w", err)
+	g.drop()
 	g.patience = noticeTime
 	for i := range g.peers {
 		if gone := g.peers[i].gone; errors.Is(gone, collective.ErrClosed) {
@@ -32,6 +33,7 @@ func (g *group) fail(k kind, err error) {
 func (g *group) leave() {
 	if g.broken == nil {
 		g.broken = fmt.Errorf("rank %d %w", g.rank, collective.ErrClosed)
+		g.unload()
 	}
 	if !g.noticed {
 		g.tell(head{kind: left})
@@ -45,7 +47,7 @@ func (g *group) tell(h head) {
 	h.body = h.body[:min(len(h.body), inline)]
 	for i := range g.peers {
 		if i != g.rank {
-			if g.port.Send(i*slotsEach+noticeOut, i, tagHead, h.put(g.peers[i].notice)) != nil {
+			if g.port.Send(i*slotsEach+noticeOut, i, HeadTag, h.put(g.peers[i].notice)) != nil {
 				return
 			}
 		}
@@ -78,6 +80,8 @@ func (g *group) departed(i int) {
 		q.gone = fmt.Errorf("rank %d %w", i, collective.ErrClosed)
 	case h.kind == failed:
 		q.gone = told{text: string(h.body)}
+	case h.kind == lost:
+		q.gone = told{text: "it has ended without a word"}
 	default:
 		if err := g.awaitHead(i); err != nil {
 			q.gone = told{text: err.Error()}

@@ -1,0 +1,166 @@
+// Package spawn starts several processes of this program on this machine, as the ranks of one run, with
+// a connection between each two of them (package sockets).
+package spawn
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/collective/sockets"
+	"github.com/sparsebert/sparsebert-gpu/internal/launcher"
+)
+
+// Processes are those to be started.
+type Processes struct {
+	Number int
+	// Program and Args are the command line of each, Args without the program's name.
+	Program string
+	Args    []string
+	// Stdout is what rank 0 writes to; what the others write there is dropped. Stderr is for all.
+	Stdout, Stderr io.Writer
+	// Patience is how long the others may take to end after one has failed; they are killed then.
+	Patience time.Duration
+}
+
+// forwarded are the signals that are handed on to rank 0, which tells the others.
+var forwarded = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1}
+
+// Run starts the processes, hands on signals, and waits until all have ended. It returns the exit code of
+// rank 0, or where that is 0 the first other one. An error says that a process could not be started, or
+// that a signal killed one before another had failed; the code is 1 then.
+//
+// Each finds its place in RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE, as those of torchrun do, and
+// its connections by [sockets.Inherit]. On Linux the system kills them when this process ends.
+func (p Processes) Run() (code int, err error) {
+	signals := make(chan os.Signal, 8)
+	for _, s := range forwarded {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
+	defer signal.Stop(signals)
+	files, err := sockets.Pairs(p.Number)
+	defer func() {
+		for _, row := range files {
+			for _, f := range row {
+				if f != nil {
+					_ = f.Close()
+				}
+			}
+		}
+	}()
+	if err != nil {
+		return 1, err
+	}
+	children := make([]*exec.Cmd, p.Number)
+	ended := make(chan end)
+	for rank := range children {
+		children[rank] = p.command(rank, files[rank])
+		started := make(chan error)
+		go func() {
+			runtime.LockOSThread() // the end of this thread would be the end of its children
+			err := children[rank].Start()
+			started <- err
+			if err == nil {
+				ended <- end{rank, children[rank].Wait()}
+			}
+		}()
+		if err := <-started; err != nil {
+			for _, c := range children[:rank] {
+				_ = c.Process.Kill()
+				<-ended
+			}
+			return 1, fmt.Errorf("start process %d of %d: %w", rank+1, p.Number, err)
+		}
+		for _, f := range files[rank] {
+			if f != nil {
+				_ = f.Close() // the child has it: others are to see when it ends
+			}
+		}
+	}
+	return p.wait(children, ended, signals)
+}
+
+// end is a process that has ended.
+type end struct {
+	rank int
+	err  error
+}
+
+// wait is the second half of Run.
+func (p Processes) wait(children []*exec.Cmd, ended <-chan end, signals <-chan os.Signal) (code int, err error) {
+	codes := make([]int, len(children))
+	var tooLate <-chan time.Time // runs once one has failed
+	alive := make([]bool, len(children))
+	for i := range alive {
+		alive[i] = true
+	}
+	for left := len(children); left > 0; {
+		select {
+		case s := <-signals:
+			for i, c := range children {
+				if alive[i] { // rank 0, or where that has ended the next
+					_ = c.Process.Signal(s)
+					break
+				}
+			}
+		case <-tooLate:
+			for i, c := range children {
+				if alive[i] {
+					_ = c.Process.Kill()
+				}
+			}
+		case e := <-ended:
+			left--
+			alive[e.rank] = false
+			state := children[e.rank].ProcessState
+			codes[e.rank] = state.ExitCode()
+			if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+				codes[e.rank] = 1
+				if tooLate == nil {
+					err = fmt.Errorf("rank %d (process %d) was killed by the signal %q", e.rank, state.Pid(), status.Signal())
+				}
+			}
+			if codes[e.rank] != 0 && tooLate == nil {
+				tooLate = time.After(p.Patience)
+			}
+		}
+	}
+	for _, c := range codes {
+		if code == 0 {
+			code = c
+		}
+	}
+	return code, err
+}
+
+// command is the process of a rank, whose connections are files.
+func (p Processes) command(rank int, files []*os.File) *exec.Cmd {
+	cmd := exec.Command(p.Program, p.Args...)
+	cmd.Stderr = p.Stderr
+	if rank == 0 {
+		cmd.Stdin, cmd.Stdout = os.Stdin, p.Stdout
+	}
+	const first = 3 // after the standard ones
+	numbers := make([]string, len(files))
+	for i, f := range files {
+		numbers[i] = "0"
+		if f != nil {
+			numbers[i] = fmt.Sprint(first + len(cmd.ExtraFiles))
+			cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+		}
+	}
+	cmd.Env = append(launcher.Outside(os.Environ()),
+		fmt.Sprintf("RANK=%d", rank), fmt.Sprintf("WORLD_SIZE=%d", len(files)),
+		fmt.Sprintf("LOCAL_RANK=%d", rank), fmt.Sprintf("LOCAL_WORLD_SIZE=%d", len(files)),
+		sockets.Variable+"="+strings.Join(numbers, ","))
+	cmd.SysProcAttr = dieWithParent()
+	return cmd
+}
