@@ -24,7 +24,7 @@ int cuDeviceGetAttribute(int *v, int a, int d) {
 }
 int cuDeviceComputeCapability(int *major, int *minor, int d) { int cc = atoi(gpus() + 3 * d); *major = cc / 10; *minor = cc % 10; return 0; }
 int cuDeviceTotalMem_v2(size_t *n, int d) { *n = set("MEMORY", 1L << 40); return 0; }
-int cuCtxCreate_v2(void **c, unsigned f, int d) { *c = c; return set("CONTEXT", 0); }
+int cuDevicePrimaryCtxRetain(void **c, int d) { *c = c; return set("CONTEXT", 0); }
 int cuStreamCreate(void **s, unsigned f) { *s = s; return 0; }
 int cuModuleLoadDataEx(void **m, const char *image, unsigned n, int *o, void **v) {
   *m = m;
@@ -105,7 +105,7 @@ for stub in "${CUDA_HOME:-none}"/lib64/stubs "$(ci/cuda-toolkit.sh)/lib64/stubs"
 done
 [ ! -e "$top/stubs/libcuda.so.1" ] || refused "$top/stubs" -- "of a CUDA toolkit's stubs" 'LD_LIBRARY_PATH'
 mkdir "$top/lacks"
-grep -v cuInit "$fake/wanted" | grep -v cuCtxCreate | sed 's/.*/int &() { return 0; }/' | library "$top/lacks/libcuda.so.1"
+grep -v cuInit "$fake/wanted" | grep -v cuDevicePrimaryCtxRetain | sed 's/.*/int &() { return 0; }/' | library "$top/lacks/libcuda.so.1"
 refused "$top/lacks" LD_BIND_NOW=1 -- 'too old for this program (it lacks cu' 'update the driver'
 refused "$fake" DRIVER=12020 INIT=999 -- 'for CUDA 12.2, expected' 'driver 550 or newer' 'update the driver'
 refused "$fake" INIT=100 -- 'CUDA error 100' 'GPU'

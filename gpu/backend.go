@@ -43,6 +43,9 @@ type Backend struct {
 	device *device
 }
 
+// Driver returns the driver that the backend owns.
+func (b *Backend) Driver() Driver { return b.device.drv }
+
 // device implements the operations.
 type device struct {
 	drv  Driver

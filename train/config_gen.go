@@ -230,6 +230,13 @@ type Config struct {
 	// srun; none: each trains alone (default: that of the mpirun in PATH, else the
 	// loader's).
 	MPILibrary string `yaml:"mpi_library,omitempty" json:",omitempty"`
+	// NCCLLibrary: file or name of the NCCL library that moves data between GPUs; none: it
+	// goes through the host (default on GPUs: the loader's libnccl.so.2; --device sim has
+	// one only where it is named).
+	NCCLLibrary string `yaml:"nccl_library,omitempty" json:",omitempty"`
+	// Processes: start so many processes on this machine that train together, on GPUs one
+	// for each. Values: 1 to 64 (0: 1, or as many as a launcher has started). Default 0.
+	Processes int `yaml:"processes,omitempty" json:",omitempty"`
 	// DDPTimeout: seconds after which a process that does not answer the others ends the
 	// run. Values: 1 to 16777216 (0: 300). Default 0.
 	DDPTimeout int `yaml:"ddp_timeout,omitempty" json:",omitempty"`

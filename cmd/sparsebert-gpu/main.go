@@ -16,7 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/clock"
-	"github.com/sparsebert/sparsebert-gpu/internal/collective/mpi"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective/sockets"
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
@@ -34,12 +34,14 @@ func main() {
 	}
 	stderr := &progress.Screen{File: os.Stderr}
 	ctx, stop := exit.OnSignal(context.Background(), func(signal string) {
-		stderr.Stopping(signal)
+		if !silent.Load() {
+			stderr.Stopping(signal)
+		}
 		tellWaiting(signal, stderr)
 	}, stderr.Lost)
 	defer stop()
 	defer clock.Watch()()
-	mpi.Exit(run(ctx, os.Args, os.Stdout, stderr))
+	leave(run(ctx, os.Args, os.Stdout, stderr))
 }
 
 // run is the program: args[0] is its name. It writes at most one line about an
@@ -123,7 +125,7 @@ func beforeCommand(c *cli.Context) error {
 	if err := notSeveralTimes(c); err != nil {
 		return err
 	}
-	return commandline.NoUnknownVariables(os.Environ(), configVariable)
+	return commandline.NoUnknownVariables(os.Environ(), configVariable, sockets.Variable)
 }
 
 // commandNames lists the commands for an error message.

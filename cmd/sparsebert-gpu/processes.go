@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"runtime"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/collective"
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/group"
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/mpi"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective/sockets"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
 	"github.com/sparsebert/sparsebert-gpu/internal/launcher"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
@@ -85,23 +87,22 @@ var threads int
 // return.
 func join(c *cli.Context, config train.Config, log zerolog.Logger) (*group.Comm, error) {
 	p, err := place()
-	if err != nil || p.Size == 1 || config.MPILibrary == mpi.Alone {
+	if err != nil || p.Size == 1 || config.MPILibrary == mpi.Alone && !sockets.Inherited() {
 		return nil, err
 	}
-	if err := mpi.UseHelper(c.Context, p); err != nil {
-		return nil, once(p, err)
-	}
-	comm, library, err := mpi.Join(mpi.Options{
-		Library: config.MPILibrary, Timeout: time.Duration(cmp.Or(config.DDPTimeout, 300)) * time.Second, Place: p,
-	})
+	comm, by, err := meet(c, config, p)
 	if err != nil {
 		return nil, once(p, err)
 	}
 	if comm.Rank() == 0 {
-		log.Info().Int("processes", comm.Size()).Str("mpi", library).Msg("joined")
-		if unused, of := comm.Unused(); unused > of/2 {
+		log.Info().Int("processes", comm.Size()).Str("by", by).Msg("joined")
+		if unused, of := comm.Unused(); unused > of/2 && byMPI.Load() {
 			log.Warn().Msgf("the launcher leaves %d of the %d cores of this machine to no process; mpirun --bind-to none gives all to all", unused, of)
 		}
+	}
+	if err := useNCCL(comm, config, log); err != nil {
+		_ = comm.Close() // the error is the one to tell
+		return nil, once(p, err)
 	}
 	joined.Store(comm)
 	// Processes that have the same cores share them. What is sent during a backward pass is moved by a
@@ -112,6 +113,49 @@ func join(c *cli.Context, config train.Config, log zerolog.Logger) (*group.Comm,
 	return comm, nil
 }
 
+// byMPI says whether MPI has joined this process to others.
+var byMPI atomic.Bool
+
+// meet joins the processes of a place, and says by what.
+func meet(c *cli.Context, config train.Config, p launcher.Place) (*group.Comm, string, error) {
+	timeout := time.Duration(cmp.Or(config.DDPTimeout, 300)) * time.Second
+	var conns []net.Conn
+	var err error
+	by := "sockets"
+	switch {
+	case sockets.Inherited():
+		silent.Store(p.Rank > 0) // a terminal sends its signals to all
+		conns, err = sockets.Inherit(p.Rank, p.Size)
+	case p.Launcher == launcher.Other && config.MPILibrary == "":
+		var m sockets.Meeting
+		if m, err = sockets.ByEnvironment(os.Getenv, p, timeout); err != nil {
+			return nil, "", err
+		}
+		by = "sockets, met at " + m.Address
+		conns, err = sockets.Meet(c.Context, m)
+	default:
+		if err := mpi.UseHelper(c.Context, p); err != nil {
+			return nil, "", err
+		}
+		byMPI.Store(true)
+		comm, library, err := mpi.Join(mpi.Options{Library: config.MPILibrary, Timeout: timeout, Place: p})
+		return comm, library, err
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	comm, err := sockets.Join(p.Rank, conns, timeout)
+	return comm, by, err
+}
+
+// leave ends the process, after its part in a run of several.
+func leave(code int) {
+	if comm := joined.Load(); comm != nil && !byMPI.Load() {
+		_, _ = comm.Depart() // whatever the others do, this one ends
+	}
+	mpi.Exit(code)
+}
+
 // asGroup is comm for package train: nil without one, and no pointer in the interface.
 func asGroup(comm *group.Comm) model.Communicator {
 	if comm == nil {
@@ -120,11 +164,26 @@ func asGroup(comm *group.Comm) model.Communicator {
 	return comm
 }
 
-// ownCores opens devices with this process's part of the cores.
+// ownCores opens devices with this process's part of the cores. A GPU that NCCL is to use is given to it.
 func ownCores(open train.Opener) train.Opener {
 	return func(device, precision string, n int) (backend.Backend, error) {
-		return open(device, precision, cmp.Or(n, threads))
+		b, err := open(device, precision, cmp.Or(n, threads))
+		if err == nil && byNCCL != nil {
+			if err = byNCCL.take(b); err != nil {
+				_ = b.Close() // the error is the one to tell
+				return nil, err
+			}
+		}
+		return b, err
 	}
+}
+
+// onOwnGPU has devices opened on the GPU of this process among those of the machine.
+func onOwnGPU(devices device.Opener) device.Opener {
+	if p, err := place(); err == nil {
+		devices.Local = max(0, p.Local)
+	}
+	return devices
 }
 
 // withRank is an error told with the rank of the process, where there are several.

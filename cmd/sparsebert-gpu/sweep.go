@@ -85,7 +85,7 @@ func sweepAction(c *cli.Context) error {
 			return err
 		}
 	}
-	devices, err := devices.OnPath(ours.CPUPath)
+	devices, err := onOwnGPU(devices).OnPath(ours.CPUPath)
 	if err != nil && s.Launch == nil {
 		return err
 	}

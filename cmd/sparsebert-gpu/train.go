@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/collective/sockets"
 	"github.com/sparsebert/sparsebert-gpu/internal/cost"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
 	"github.com/sparsebert/sparsebert-gpu/internal/exit"
@@ -66,11 +67,14 @@ func trainAction(c *cli.Context) error {
 
 // trainRun carries out the run of a configuration.
 func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
+	if config.Processes > 1 && !config.DryRun && !sockets.Inherited() {
+		return startProcesses(config.Processes)
+	}
 	if err := device.UseHelper(c.Context, config.Device, func(note string) { log.Warn().Msg(note) }); err != nil {
 		return err
 	}
 	stdout := exit.KeepWriting(c.App.Writer)
-	devices, err := devices.OnPath(config.CPUPath)
+	devices, err := onOwnGPU(devices).OnPath(config.CPUPath)
 	if err != nil {
 		return err
 	}

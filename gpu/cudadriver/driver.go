@@ -15,7 +15,9 @@ import (
 
 // Options choose the GPU.
 type Options struct {
-	Device int // index of the GPU among those that CUDA_VISIBLE_DEVICES leaves, from 0
+	// Device is the index of the GPU among those that CUDA_VISIBLE_DEVICES leaves, from 0. Where that
+	// leaves one only, it is this one: launchers that give each process a GPU of its own do so.
+	Device int
 }
 
 const (
@@ -23,7 +25,7 @@ const (
 	pageBytes     = 2 << 20   // of the GPU's memory
 )
 
-// Driver is one GPU with a context of its own. See the package's comment.
+// Driver is one GPU in its primary context. See the package's comment.
 type Driver struct {
 	describe   string
 	properties gpu.Properties
@@ -31,7 +33,8 @@ type Driver struct {
 
 	mu        sync.Mutex // held for the length of a call
 	closed    bool
-	ctx       cu.CUContext
+	ctx       context
+	uuid      [16]byte
 	memory    ranges
 	pinned    [][]byte
 	modules   []module // a handle is its index + 1, here and below
@@ -97,13 +100,21 @@ func (d *Driver) open(index int) error {
 	if count == 0 {
 		return hinted(noDevice)
 	}
+	if count == 1 {
+		index = 0
+	}
 	if index < 0 || index >= count {
-		return fmt.Errorf("found %d devices, expected an index from 0 to %d", count, count-1)
+		return fmt.Errorf("found %d GPUs, expected more for process %d of this machine, counted from 0: one for each", count, index)
 	}
 	dev, err := cu.GetDevice(index)
 	if err != nil {
 		return own(err)
 	}
+	id, err := dev.UUID()
+	if err != nil {
+		return own(err)
+	}
+	d.uuid = id
 	g, err := identify(dev)
 	if err != nil {
 		return own(err)
@@ -132,13 +143,13 @@ func (d *Driver) open(index int) error {
 	p.MachineCode = true
 	v := cu.Version()
 	d.describe = fmt.Sprintf("%s, compute capability %d.%d, driver for CUDA %d.%d", g.Name, p.Major, p.Minor, v/1000, v%1000/10)
-	if d.ctx, err = dev.MakeContext(cu.SchedAuto); err != nil {
-		return hinted(own(err))
+	if err := d.ctx.retain(dev); err != nil {
+		return hinted(err)
 	}
 	s, err := cu.MakeStream(cu.NonBlocking)
 	if err != nil {
-		if e := d.ctx.Destroy(); e != nil {
-			return fmt.Errorf("%w (and then, on the way back: %w)", own(err), own(e))
+		if e := d.ctx.release(); e != nil {
+			return fmt.Errorf("%w (and then, on the way back: %w)", own(err), e)
 		}
 		return own(err)
 	}
@@ -299,7 +310,7 @@ func (d *Driver) release() error {
 	for _, r := range d.memory {
 		note(cu.MemFree(cu.DevicePtr(r.start)))
 	}
-	note(d.ctx.Destroy())
+	note(d.ctx.release())
 	d.memory, d.pinned, d.modules, d.functions, d.streams, d.events, d.graphs = nil, nil, nil, nil, nil, nil, nil
 	return first
 }

@@ -30,6 +30,13 @@ static CUresult sb_copy_out(void *dst, CUdeviceptr src, size_t n, CUstream strea
   return err != CUDA_SUCCESS ? err : late;
 }
 
+// sb_enter makes the primary context of a device that of the calling thread. It is the one that other
+// libraries use, NCCL among them; retain is 1 the first time.
+static CUresult sb_enter(CUcontext *ctx, CUdevice device, int retain) {
+  CUresult err = retain ? cuDevicePrimaryCtxRetain(ctx, device) : CUDA_SUCCESS;
+  return err != CUDA_SUCCESS ? err : cuCtxSetCurrent(*ctx);
+}
+
 // sb_begin_capture is relaxed: which calls may come during a capture is checked
 // in Go, and the driver may have to load a kernel late.
 static CUresult sb_begin_capture(CUstream stream) {
@@ -103,6 +110,23 @@ var (
 	_ [unsafe.Sizeof(cu.Function{})]struct{} = [unsafe.Sizeof(C.CUfunction(nil))]struct{}{}
 	_ [unsafe.Sizeof(cu.Stream{})]struct{}   = [unsafe.Sizeof(C.CUstream(nil))]struct{}{}
 )
+
+// context is the primary context of a GPU, which this process holds while a driver is open.
+type context struct {
+	device cu.Device
+	ctx    C.CUcontext
+}
+
+// retain holds the primary context and makes it that of the calling thread.
+func (c *context) retain(dev cu.Device) error {
+	c.device = dev
+	return result(C.sb_enter(&c.ctx, C.CUdevice(dev), 1))
+}
+
+// enter makes the context that of the calling thread.
+func (c *context) enter() error { return result(C.sb_enter(&c.ctx, C.CUdevice(c.device), 0)) }
+
+func (c *context) release() error { return own(c.device.ReleasePrimaryCtx()) }
 
 func handle(s cu.Stream) C.CUstream { return *(*C.CUstream)(unsafe.Pointer(&s)) }
 

@@ -39,7 +39,8 @@ type Options struct {
 
 // Driver is a simulated GPU with its memory. See the package's comment.
 type Driver struct {
-	opt Options
+	opt  Options
+	uuid [16]byte
 
 	mu        sync.Mutex
 	dev       *ptxsim.Device // nil once closed
@@ -82,7 +83,8 @@ func New(opt Options) *Driver {
 	opt.Major = cmp.Or(opt.Major, 9)
 	opt.Threads = cmp.Or(max(opt.Threads, 0), runtime.GOMAXPROCS(0))
 	return &Driver{
-		opt: opt,
+		opt:  opt,
+		uuid: newUUID(),
 		dev: ptxsim.NewDevice(ptxsim.Options{
 			MemoryBytes: opt.MemoryBytes, SharedBytes: opt.SharedBytes, Threads: opt.Threads,
 			BlockRaces: opt.BlockRaces, MaxInstructions: opt.MaxInstructions, Seed: opt.Seed, Perturb: opt.Perturb,

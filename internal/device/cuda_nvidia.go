@@ -11,9 +11,9 @@ import (
 // HasCUDA says whether this is the helper binary, the build for NVIDIA GPUs.
 const HasCUDA = true
 
-// openCUDA opens the first GPU that CUDA_VISIBLE_DEVICES leaves.
-func openCUDA() (gpu.Driver, error) {
-	d, err := cudadriver.New(cudadriver.Options{})
+// openCUDA opens the GPU of a number among those that CUDA_VISIBLE_DEVICES leaves.
+func openCUDA(number int) (gpu.Driver, error) {
+	d, err := cudadriver.New(cudadriver.Options{Device: number})
 	if err != nil {
 		return nil, usage.Mark(err)
 	}

@@ -11,6 +11,6 @@ import (
 const HasCUDA = false
 
 // openCUDA fails: UseHelper has handed over before, or said why it could not.
-func openCUDA() (gpu.Driver, error) {
+func openCUDA(number int) (gpu.Driver, error) {
 	return nil, usage.Errorf("found a build without cuda in the place of %s, expected one with the tag nvidia; ci/build-cuda.sh builds both", HelperName)
 }

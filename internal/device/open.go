@@ -30,6 +30,9 @@ type Opener struct {
 	// PTX has the GPU's driver compile the kernels' PTX even where the program holds
 	// machine code for the GPU.
 	PTX bool
+	// Local is the number of the process among those of the run on this machine, from 0. Of several GPUs
+	// each takes the one of its number.
+	Local int
 	// Simulator makes the driver of device sim; nil: the simulator.
 	Simulator func(simdriver.Options) gpu.Driver
 }
@@ -102,7 +105,7 @@ func (o Opener) CPU(s Settings) (*cpu.Backend, error) {
 	return cpu.New(cpu.Options{Threads: s.Threads, Path: o.CPUPath})
 }
 
-// GPU opens the first GPU or the simulated one, and returns its driver beside it.
+// GPU opens the GPU of this process or the simulated one, and returns its driver beside it.
 func (o Opener) GPU(s Settings) (*gpu.Backend, gpu.Driver, error) {
 	options := gpu.Options{PTX: o.PTX}
 	switch s.Precision {
@@ -126,7 +129,7 @@ func (o Opener) GPU(s Settings) (*gpu.Backend, gpu.Driver, error) {
 
 func (o Opener) driver(s Settings) (gpu.Driver, error) {
 	if s.Device != "sim" {
-		return openCUDA()
+		return openCUDA(o.Local)
 	}
 	options := simdriver.Options{Threads: s.Threads}
 	if o.Simulator != nil {

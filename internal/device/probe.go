@@ -12,7 +12,7 @@ import (
 // Probe is the helper's answer to ProbeFlag: it opens the GPU, has it load one kernel, and
 // writes the helper's version and the GPU's name.
 func Probe(w io.Writer) error {
-	d, err := openCUDA()
+	d, err := openCUDA(0)
 	if err != nil {
 		return err
 	}

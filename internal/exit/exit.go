@@ -4,6 +4,7 @@ package exit
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
@@ -24,10 +25,25 @@ const (
 	SIGTERM  = 143
 )
 
+// Ended is the exit code of another process of the program that has done the work, and has told why it
+// is not 0.
+type Ended int
+
+// Error names the code.
+func (e Ended) Error() string { return fmt.Sprintf("ended with exit code %d", int(e)) }
+
+// Saved says whether a program that ends with a code has saved its work, or has finished it.
+func Saved(code int) bool {
+	return code == Done || code == TryAgain || code == SIGHUP || code == SIGINT || code == SIGTERM
+}
+
 // Code is the exit code for an error.
 func Code(err error) int {
 	if err == nil {
 		return Done
+	}
+	if e, ok := errors.AsType[Ended](err); ok {
+		return int(e)
 	}
 	if s, ok := errors.AsType[Signal](err); ok {
 		return s.Code

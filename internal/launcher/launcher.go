@@ -32,8 +32,11 @@ var variables = []variable{
 	{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"},
 	{"MPICH's mpirun", "PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID"},
 	{"srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID"},
-	{"a launcher", "WORLD_SIZE", "RANK", "LOCAL_RANK"},
+	{Other, "WORLD_SIZE", "RANK", "LOCAL_RANK"},
 }
+
+// Other is the launcher of a process that has the variables of torchrun, which many set.
+const Other = "a launcher"
 
 // Find returns the process's place by its environment, which getenv reads. Without a launcher it
 // is rank 0 of 1. An error says which variable is no number of processes.

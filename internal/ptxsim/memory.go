@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync/atomic"
+	"unsafe"
 )
 
 // Addresses. Each global allocation has a slot of 1 TiB of its own, so that a
@@ -153,6 +154,27 @@ func (d *Device) CopyIn(p Ptr, src []byte) error {
 	copy(data, src)
 	fill(state, 1)
 	return nil
+}
+
+// Address is where the n bytes at p are in the memory of this process, for code that is no kernel. They
+// must be written, or count as written from now on where write is true. They stay there until Free.
+func (d *Device) Address(p Ptr, n int, write bool) (uintptr, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n < 1 {
+		return 0, fmt.Errorf("ptxsim: address: found %d bytes, expected at least 1", n)
+	}
+	data, state, bad := d.check(uint64(p), n, write)
+	if bad == nil && !write {
+		data, bad = d.checkWritten(uint64(p), n)
+	}
+	if bad != nil {
+		return 0, fmt.Errorf("ptxsim: address: %w: %s", bad.kind, bad.detail)
+	}
+	if write {
+		fill(state, 1)
+	}
+	return uintptr(unsafe.Pointer(&data[0])), nil
 }
 
 // SetConstant writes src at p in a constant variable (see Symbol), which CopyIn

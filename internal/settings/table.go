@@ -14,6 +14,8 @@ const (
 	MaxAccumulation = 1 << 15
 	// MaxThreads is the largest number of threads that a device may be asked for.
 	MaxThreads = 1 << 12
+	// MaxProcesses is the largest number of processes that the program starts on a machine.
+	MaxProcesses = 64
 )
 
 // Conditions that several settings share.
@@ -262,6 +264,13 @@ var table = []Setting{
 		Help: "file or name of the MPI library that joins the processes of mpirun or srun; none: each trains alone " +
 			"(default: that of the mpirun in PATH, else the loader's)",
 		Commands: Sweep},
+	{Key: "nccl_library", Field: "NCCLLibrary", Group: Running, Default: "", Running: true, OmitEmpty: true,
+		Help: "file or name of the NCCL library that moves data between GPUs; none: it goes through the host " +
+			"(default on GPUs: the loader's libnccl.so.2; --device sim has one only where it is named)",
+		Commands: Sweep},
+	{Key: "processes", Field: "Processes", Group: Running, Default: 0, Running: true, OmitEmpty: true,
+		Range: &Range{Min: 1, Max: MaxProcesses}, Meanings: []Meaning{{0, "1, or as many as a launcher has started"}},
+		Help: "start so many processes on this machine that train together, on GPUs one for each"},
 	{Key: "ddp_timeout", Field: "DDPTimeout", Group: Running, Default: 0, Running: true, OmitEmpty: true,
 		Range: &Range{Min: 1, Max: 1 << 24}, Meanings: []Meaning{{0, "300"}},
 		Help:     "seconds after which a process that does not answer the others ends the run",

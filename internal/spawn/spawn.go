@@ -25,8 +25,10 @@ type Processes struct {
 	Args    []string
 	// Stdout is what rank 0 writes to; what the others write there is dropped. Stderr is for all.
 	Stdout, Stderr io.Writer
-	// Patience is how long the others may take to end after one has failed; they are killed then.
+	// Patience is how long the others may take to end after one has failed; they are killed then. Failed
+	// says whether a process that ends with an exit code has.
 	Patience time.Duration
+	Failed   func(code int) bool
 }
 
 // forwarded are the signals that are handed on to rank 0, which tells the others.
@@ -128,7 +130,7 @@ func (p Processes) wait(children []*exec.Cmd, ended <-chan end, signals <-chan o
 					err = fmt.Errorf("rank %d (process %d) was killed by the signal %q", e.rank, state.Pid(), status.Signal())
 				}
 			}
-			if codes[e.rank] != 0 && tooLate == nil {
+			if p.Failed(codes[e.rank]) && tooLate == nil {
 				tooLate = time.After(p.Patience)
 			}
 		}

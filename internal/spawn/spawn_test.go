@@ -74,6 +74,8 @@ func asRank(what string) (int, error) {
 	return 1, fmt.Errorf("found no case %q", what)
 }
 
+func failed(code int) bool { return code != 0 }
+
 // ranks starts n ranks and returns the exit code, the error, and what was said.
 func ranks(t *testing.T, what string, n int) (code int, out, errs string, err error) {
 	t.Helper()
@@ -89,7 +91,7 @@ func ranks(t *testing.T, what string, n int) (code int, out, errs string, err er
 	}
 	defer file.Close()
 	var said bytes.Buffer
-	code, err = spawn.Processes{Number: n, Program: self, Stdout: &said, Stderr: file, Patience: time.Second}.Run()
+	code, err = spawn.Processes{Number: n, Program: self, Stdout: &said, Stderr: file, Patience: time.Second, Failed: failed}.Run()
 	text, e := os.ReadFile(file.Name())
 	if e != nil {
 		t.Fatal(e)

@@ -1,6 +1,9 @@
 package group
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Carrier moves long messages by another way than the port: by NCCL between GPUs. Heads and short
 // messages keep to the port, so that a carrier is only asked for what both sides have agreed on. All
@@ -105,6 +108,22 @@ func (g *group) carry() error {
 		}
 	}
 	return nil
+}
+
+// hear returns what another rank says of itself, where it does so within a moment after the carrier has
+// failed: that often is why. Else it returns err.
+func (g *group) hear(h head, err error) error {
+	for begin := time.Now(); time.Since(begin) < noticeTime/10; sleep(time.Millisecond) {
+		if _, failed := g.step(h); failed != nil {
+			return err
+		}
+		for i := range g.peers {
+			if gone := g.peers[i].gone; gone != nil {
+				return gone
+			}
+		}
+	}
+	return err
 }
 
 // load gives the long messages to the carrier.

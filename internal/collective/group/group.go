@@ -356,7 +356,7 @@ func (g *group) wait(h head) error {
 			return err
 		}
 		if err := g.carry(); err != nil {
-			return err
+			return g.hear(h, err)
 		}
 		all := !g.held && !g.carrying
 		for i := range g.peers {

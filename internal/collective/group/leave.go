@@ -15,7 +15,7 @@ const noticeTime = time.Second
 // nobody: whoever failed first does.
 func (g *group) fail(k kind, err error) {
 	g.broken = fmt.Errorf("an earlier operation failed: %w", err)
-	g.drop()
+	defer g.drop() // after the others were told, who notice it
 	g.patience = noticeTime
 	for i := range g.peers {
 		if gone := g.peers[i].gone; errors.Is(gone, collective.ErrClosed) {

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/gpu"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective/group"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective/nccl"
+	"github.com/sparsebert/sparsebert-gpu/internal/device"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
+	"github.com/sparsebert/sparsebert-gpu/internal/spawn"
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/train"
+)
+
+// ncclJoin is this process's part in NCCL, once it has a GPU.
+type ncclJoin struct {
+	library *nccl.Library
+	place   nccl.Place
+	comm    *group.Comm
+	log     zerolog.Logger
+	taken   bool
+}
+
+// byNCCL is nil where nothing is moved by NCCL.
+var byNCCL *ncclJoin
+
+// wantsNCCL says whether a run of several processes with this configuration uses NCCL.
+func wantsNCCL(config train.Config) (bool, error) {
+	on := device.Resolve(config.Device)
+	switch {
+	case config.NCCLLibrary == nccl.None || config.NCCLLibrary == "" && on != "cuda":
+		return false, nil
+	case on != "cuda" && on != "sim":
+		return false, usage.Errorf("nccl_library: found %s for device %s, expected none: NCCL moves what is on GPUs", config.NCCLLibrary, on)
+	}
+	return true, nil
+}
+
+// useNCCL has data between GPUs moved by NCCL. Processes that MPI has joined go without where no library
+// is named and some process finds none.
+func useNCCL(comm *group.Comm, config train.Config, log zerolog.Logger) error {
+	wanted, err := wantsNCCL(config)
+	if err != nil || !wanted {
+		return err
+	}
+	library, missing := nccl.Load(config.NCCLLibrary)
+	lacks := []int64{0}
+	if missing != nil {
+		lacks[0] = 1
+	}
+	if missing != nil && (config.NCCLLibrary != "" || !byMPI.Load()) {
+		return missing
+	}
+	if err := collective.SumFew(comm, lacks); err != nil {
+		return err
+	}
+	if lacks[0] > 0 {
+		if comm.Rank() == 0 {
+			log.Warn().Msgf("%d processes find no NCCL: data goes through the host, by MPI (--nccl-library %s says so too)", lacks[0], nccl.None)
+		}
+		return nil
+	}
+	p := nccl.Place{Rank: comm.Rank(), Size: comm.Size()}
+	if p.Rank == 0 {
+		if p.ID, err = library.UniqueID(); err != nil {
+			return err
+		}
+	}
+	if err := comm.Broadcast(0, p.ID[:]); err != nil {
+		return err
+	}
+	byNCCL = &ncclJoin{library: library, place: p, comm: comm, log: log}
+	return nil
+}
+
+// take gives the GPU of a device to NCCL, the first time.
+func (n *ncclJoin) take(b backend.Backend) error {
+	g, ok := b.(*gpu.Backend)
+	if n.taken || !ok {
+		return nil
+	}
+	shared, ok := g.Driver().(gpu.Shared)
+	if !ok {
+		return nil // a driver of a test
+	}
+	n.taken = true
+	carrier, err := n.library.NewCarrier(shared, n.place, n.started)
+	if err != nil {
+		return err
+	}
+	return n.comm.Carry(carrier, shared.UUID())
+}
+
+// started logs the GPUs of all ranks.
+func (n *ncclJoin) started(devices []group.Device) {
+	if n.place.Rank != 0 {
+		return
+	}
+	list := make([]string, len(devices))
+	for i, d := range devices {
+		list[i] = d.String()
+	}
+	n.log.Info().Str("library", n.library.String()).Strs("gpus", list).Msg("data between GPUs goes by NCCL")
+}
+
+// silent says that another process tells of signals.
+var silent atomic.Bool
+
+// patience is how long processes may take to end after one has failed.
+const patience = time.Minute
+
+// startProcesses runs this command line in so many processes, which train together.
+func startProcesses(n int) error {
+	p, err := place()
+	if err != nil {
+		return err
+	}
+	if p.Size > 1 {
+		return once(p, usage.Errorf("processes: found %d, and %s, expected one of them", n, p))
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program's file: %w", err)
+	}
+	silent.Store(true)
+	code, err := spawn.Processes{
+		Number: n, Program: program, Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr,
+		Patience: patience, Failed: func(code int) bool { return !exit.Saved(code) },
+	}.Run()
+	if err == nil && code != exit.Done {
+		err = quietError{exit.Ended(code)}
+	}
+	return err
+}

@@ -1,0 +1,46 @@
+package nccl
+
+import (
+	"fmt"
+
+	"github.com/sparsebert/sparsebert-gpu/gpu"
+)
+
+// None as a library means that nothing is moved by NCCL.
+const None = "none"
+
+// ID is what the ranks of a communicator have in common: NCCL's ncclUniqueId.
+type ID [128]byte
+
+// Place is a rank's among those that share an ID.
+type Place struct {
+	ID         ID
+	Rank, Size int
+}
+
+// Versions of NCCL, as it counts them.
+const (
+	oldest = 2_18_00 // with communicators that do not block; older ones are not tried
+	major  = 10_000
+)
+
+// version writes a number of ncclGetVersion.
+func version(v int) string { return fmt.Sprintf("%d.%d.%d", v/major, v%major/100, v%100) }
+
+// Memory is the part of a driver that a [Carrier] needs.
+type Memory interface {
+	UUID() [16]byte
+	Enter() error
+	Alloc(n int64, label string) (gpu.Ptr, error)
+	Free(p gpu.Ptr) error
+	CopyIn(s gpu.Stream, dst gpu.Ptr, src []byte) error
+	CopyOut(s gpu.Stream, dst []byte, src gpu.Ptr) error
+	NewStream() (gpu.Stream, error)
+	NewEvent() (gpu.Event, error)
+	Record(e gpu.Event, s gpu.Stream) error
+	Address(p gpu.Ptr, n int64, write bool) (uintptr, error)
+	StreamHandle(s gpu.Stream) (uintptr, error)
+	Passed(e gpu.Event) (bool, error)
+}
+
+var _ Memory = gpu.Shared(nil)
