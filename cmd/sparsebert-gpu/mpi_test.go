@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand"
@@ -20,10 +19,6 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/mpi/mpitest"
 )
-
-// sharedRun are the arguments of a run of four replicas that takes a moment.
-const sharedRun = "train --quiet --replicas 4 --gradient-accumulation-steps 8 --batch-size 1 --max-steps 12 --updates 4 " +
-	"--save-steps 6 --layers 2 --hidden 32 --heads 2 --ffn 64 --block-size 4 --sparsity 0.8 --seq-len 32 --eval-batches 1 --final-eval-batches 2 "
 
 // sharedRuns are runs that must have the same bits for every number of processes. In short mode
 // the first of each device is made.
@@ -71,28 +66,6 @@ func trainShared(t *testing.T, launcher string, n int, dir string, args ...strin
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%s -n %d %s: %v: %s", launcher, n, strings.Join(args, " "), err, said)
 	}
-}
-
-// sums has the SHA-256 of all tensors of a run's checkpoints.
-func sums(t *testing.T, dir string) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "checkpoints", "*", "*.safetensors"))
-	if err != nil || len(files) < 2 {
-		t.Fatalf("%s: found %d files of tensors, %v", dir, len(files), err)
-	}
-	var out strings.Builder
-	for _, f := range files {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name, err := filepath.Rel(dir, f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&out, "%x %s\n", sha256.Sum256(text), name)
-	}
-	return out.String()
 }
 
 // Runs of processes that MPI joins leave the bits of a run of one.
