@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the program as several processes with MPI: every operation between them, faults,
-# and training runs that must have the same bits for every number of processes.
+# and training runs that must have the same bits for every number of processes. Beside that,
+# what NCCL moves, by a library that stands in for it and that a C compiler, cc, makes.
 #   mpi.sh        with Debian's Open MPI and MPICH, which it installs where it can; else with
 #                 the mpirun in PATH; else it says so and passes
 #   mpi.sh --all  also Open MPI 5 and MPICH 5 from PyPI, in a cache folder, and the whole
@@ -43,4 +44,4 @@ go vet -tags mpi ./internal/collective/... ./cmd/sparsebert-gpu
 go run "$staticcheck" -tags mpi ./internal/collective/... ./cmd/sparsebert-gpu
 short=(-short)
 if [ "${1:-}" = --all ]; then short=(); fi
-go test -tags mpi -count=1 "${short[@]}" -timeout 50m -run MPI -json ./internal/collective/mpi ./cmd/sparsebert-gpu 2>&1 | go run ./ci/testreport
+go test -tags mpi -count=1 "${short[@]}" -timeout 50m -run 'MPI|NCCL' -json ./internal/collective/mpi ./internal/collective/nccl ./cmd/sparsebert-gpu 2>&1 | go run ./ci/testreport

@@ -38,6 +38,9 @@ func TestNCCLTrainsTheSame(t *testing.T) {
 		want := sums(t, dir)
 		args = append(args, "--quiet=false", "--nccl-library", library)
 		for _, n := range []int{2, 4} {
+			if testing.Short() && n == 2 {
+				continue
+			}
 			dir := filepath.Join(t.TempDir(), "run")
 			code, _, errs := outcome(t, append(args, "--output-dir", dir, "--processes", fmt.Sprint(n))...)
 			if code != 0 || strings.Count(errs, "data between GPUs goes by NCCL") != 1 || strings.Count(errs, `"GPU-`) != n {
@@ -63,7 +66,7 @@ func TestNCCLTrainsTheSame(t *testing.T) {
 // Processes that MPI joins hand NCCL's id over by it.
 func TestMPITrainsByNCCL(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: the matrix of runs is for ci/mpi.sh --all and ci/nccl.sh --all")
+		t.Skip("-short: the matrix of runs is for ci/mpi.sh --all")
 	}
 	library := nccltest.Library(t)
 	args := strings.Fields(simulated)
@@ -84,6 +87,9 @@ func TestMPITrainsByNCCL(t *testing.T) {
 
 // What goes wrong with NCCL is said in one line by each rank that knows, and ends all.
 func TestNCCLTrainFails(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: internal/collective/nccl has these cases without a training run")
+	}
 	library := nccltest.Library(t)
 	for _, c := range []struct {
 		env, args, says string

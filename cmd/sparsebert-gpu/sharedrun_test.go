@@ -36,4 +36,3 @@ func sums(t *testing.T, dir string) string {
 	}
 	return out.String()
 }
-
