@@ -149,3 +149,13 @@ status=0
 on "$fake" LAUNCH=700 -- "$made/$plain" train --device cuda --quiet --output-dir "$top/run" || status=$?
 one 1 'driver code 700' 'CUDA_ERROR_PLAYED'
 [ "$(grep -vc ' WRN ' "$top/said")" = 1 ] || fail "a launch that fails: expected one line beside warnings"
+# Several processes: NCCL is looked for, and each takes a GPU of its own.
+status=0
+if ! ldconfig -p 2>/dev/null | grep -q 'libnccl\.so\.2'; then
+  on "$fake" 'GPUS=80 80' -- "$made/$plain" train --device cuda --processes 2 --quiet --output-dir "$top/two" || status=$?
+  one 2 'nccl_library: libnccl.so.2: ' 'name its file: --nccl-library; none sends through the host'
+fi
+status=0
+on "$fake" 'GPUS=80 80' -- "$made/$plain" train --device cuda --processes 4 --nccl-library none --quiet --output-dir "$top/two" || status=$?
+one 2 'device 2: found 2 GPUs, expected more for process 2 of this machine'
+[ ! -e "$top/two" ] || fail "several processes that cannot begin: expected nothing written"

@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) gpu.Driver) {
 		{"ForbiddenWhileCapturing", forbidden},
 		{"CaptureErrors", captureErrors},
 		{"Concurrent", concurrent},
+		{"Shared", shared},
 		{"Closed", closed},
 	} {
 		t.Run(c.name, func(t *testing.T) {

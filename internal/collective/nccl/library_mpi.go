@@ -50,6 +50,15 @@ const (
 	inProgress = 7
 )
 
+// Versions of NCCL, as it counts them.
+const (
+	oldest = 2_18_00 // with communicators that do not block; older ones are not tried
+	major  = 10_000
+)
+
+// version writes a number of ncclGetVersion.
+func version(v int) string { return fmt.Sprintf("%d.%d.%d", v/major, v%major/100, v%100) }
+
 // soname is the file of NCCL 2 as its programs are linked with it.
 const soname = "libnccl.so.2"
 

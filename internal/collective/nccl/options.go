@@ -1,10 +1,6 @@
 package nccl
 
-import (
-	"fmt"
-
-	"github.com/sparsebert/sparsebert-gpu/gpu"
-)
+import "github.com/sparsebert/sparsebert-gpu/gpu"
 
 // None as a library means that nothing is moved by NCCL.
 const None = "none"
@@ -17,15 +13,6 @@ type Place struct {
 	ID         ID
 	Rank, Size int
 }
-
-// Versions of NCCL, as it counts them.
-const (
-	oldest = 2_18_00 // with communicators that do not block; older ones are not tried
-	major  = 10_000
-)
-
-// version writes a number of ncclGetVersion.
-func version(v int) string { return fmt.Sprintf("%d.%d.%d", v/major, v%major/100, v%100) }
 
 // Memory is the part of a driver that a [Carrier] needs.
 type Memory interface {
