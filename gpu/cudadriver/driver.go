@@ -156,7 +156,7 @@ func (d *Driver) open(index int) error {
 	d.streams = []cu.Stream{s}
 	if d.order, err = cu.MakeEvent(cu.DisableTiming); err != nil {
 		err = own(err)
-		for _, late := range []error{s.Destroy(), d.ctx.Destroy()} {
+		for _, late := range []error{s.Destroy(), d.ctx.release()} {
 			if late != nil {
 				err = fmt.Errorf("%w (and then, on the way back: %w)", err, own(late))
 			}
