@@ -66,7 +66,7 @@ case "${FAULT:-} $1" in
 "slow bench") exec sleep 60 ;;
 *" bench") echo '[]' ;;
 "unverified verify") echo "nothing" ;;
-*" verify") echo "verified: everything agrees" ;;
+*" verify") echo "kernels: 3 loaded in 0.10 s"; echo "verified: everything agrees" ;;
 esac
 FAKE
 player "$top/bin/sparsebert-gpu-cuda" </dev/null
@@ -89,7 +89,7 @@ ran() {
   [ $status = "$1" ] || fail "$2: exit code $status, expected $1"
   out=$(echo "$top"/results/*)
   [[ $out =~ /20[0-9-]*-nvidia-h100-80gb-hbm3$ ]] || fail "$2: results in $out"
-  [ "$(wc -l <"$out/summary.txt")" = 16 ] || fail "$2: $(wc -l <"$out/summary.txt") steps, expected 16"
+  [ "$(wc -l <"$out/summary.txt")" = 18 ] || fail "$2: $(wc -l <"$out/summary.txt") steps, expected 18"
   if [ -n "$real_python" ]; then "$real_python" -m json.tool "$out/summary.json" >/dev/null || fail "$2: summary.json is no JSON"; fi
 }
 # says STEP STATUS WORDS expects a line of the summary.
@@ -110,6 +110,7 @@ mkdir "$top/half"
 cp "$top/bin/sparsebert-gpu" "$top/half"
 bad 1 "found no program $top/half/sparsebert-gpu-cuda" --run "$top/half"
 
+bad 1 "found no $top/none/machine.txt" --estimates "$top/none"
 bad 2 "--only: found no step" --run "$top/bin" --only ""
 bad 2 "--only: found nothing" --run "$top/bin" --only driver,nothing
 bad 2 "--minutes: found 1.5, expected a whole number" --run "$top/bin" --minutes 1.5
@@ -122,7 +123,8 @@ awk '$1 != "together" && !($2 > 0 && $2 < 540) { exit 1 }' "$top/said" || fail "
 
 ran 0 ''
 [ "$(awk '{ print $1 }' "$out/summary.txt")" = "$names" ] || fail "found other steps than --list has: $(cat "$out/summary.txt")"
-for step in $names; do says "$step" passed ''; done
+for step in $names; do says "$step" passed '' && grep -q "^$step: [0-9]* s expected$" "$top/said" || fail "$step: found no expected time"; done
+grep -q '^ptx: .* verify .* --ptx$' "$out/commands.txt" && grep -q '^ncu: .*regex:^(dsd|dds|sdd|attention|adamw) .*--model 1x768x12' "$out/commands.txt" || fail "found other commands: $(cat "$out/commands.txt")"
 grep -q 550.54.15 "$out/machine.txt" && grep -q '"driver": "550.54.15"' "$out/summary.json" && grep -q '^bench: .* bench --device cuda' "$out/commands.txt" &&
   [ -s "$out/bench.json" ] && [ -s "$out/step-b64.json" ] && [ -s "$out/peers-products.json" ] && [ -s "$out/peers-step.json" ] || fail "the results are not whole: $(ls "$out")"
 FAULT='' gpu --run "$top/bin" --out "$top/results" && [ "$(find "$top/results" -mindepth 1 -maxdepth 1 | wc -l)" = 2 ] || fail "a second run at once: no folder of its own"
@@ -137,7 +139,7 @@ fi
 
 ran 1 driver; says driver FAILED 'exit code 1'; says bench passed ''
 ran 1 untested; says backend FAILED 'nothing was tested'; says memcheck FAILED 'nothing was tested'
-ran 1 unverified; says verify-bf16 FAILED 'nothing was tested'
+ran 1 unverified; says verify-bf16 FAILED 'nothing was tested'; says ptx FAILED 'nothing was tested'
 ran 1 train; says train FAILED 'exit code 3: .*NaN'
 ran 1 bench; says bench FAILED 'out of "memory"'
 [ ! -e "$out/bench.json" ] || fail "kept half a bench.json"
@@ -145,7 +147,7 @@ LIMIT=1 ran 1 slow; says bench FAILED 'ran past 1 s'
 ran 0 torch; says peers-products skipped 'found no PyTorch'; says peers-step skipped 'found no PyTorch'
 ran 1 peers; says peers-products FAILED 'out of memory'
 ran 0 refused; says racecheck skipped 'Device not supported'
-ran 0 counters; says ncu skipped 'ERR_NVGPUCTRPERM'
+ran 0 counters; says ncu skipped 'ERR_NVGPUCTRPERM'; says ncu-update skipped 'ERR_NVGPUCTRPERM'
 mv "$top/fake/compute-sanitizer" "$top/fake/ncu" "$top/fake/python3" "$top"
 ran 0 ''; says memcheck skipped 'no compute-sanitizer'; says ncu skipped 'no ncu'; says peers-products skipped 'no python3'
 
@@ -219,11 +221,21 @@ FAKE
 exit "${PIPESTATUS[0]}"
 FAKE
   "$sim/plain" --version >"$sim/version"
-  played=driver,backend,verify-bf16,step-b16,step-b64,bench,train
+  played=driver,backend,verify-bf16,ptx,step-b16,step-b64,bench,train
   env PATH="$top/fake:$PATH" GPU_SMALL=1 GPU_STEP_SECONDS=1200 bash "$script" --run "$sim" --out "$top/played" --only $played >"$top/said" 2>&1 ||
     fail "on the simulator: exit code $?"
   for step in ${played//,/ }; do says_of "$top/played" "$step" passed || fail "on the simulator: $step"; done
   cat "$top"/played/*/summary.txt
+  # The estimates beside times, of which the simulator has none: as if they were of the GPU that nvidia-smi plays.
+  sed -i 's/"device": "sim",/"device": "cuda", "seconds_median": 0.001,/; s/"hardware": "PTX simulator/"hardware": "NVIDIA H100/' "$top"/played/*/bench.json
+  for block in 16 64; do
+    echo "[{\"model\": \"2 layers of 128\", \"sparsity\": 0.5, \"block\": $block, \"sequences\": 2, \"seq_len\": 16, \"precision\": \"bf16\", \"device\": \"cuda\", \"hardware\": \"NVIDIA H100\", \"seconds_median\": 0.001}]" \
+      >"$(echo "$top"/played/*)/step-b$block.json"
+  done
+  env PATH="$top/fake:$PATH" GPU_SMALL=1 GPU_PROGRAM="$sim/plain" bash "$script" --estimates "$(echo "$top"/played/*)" >"$top/said" 2>&1 || fail "--estimates: exit code $?"
+  for file in bench step-b16 step-b64; do
+    grep -q 'estimate / measured' "$(echo "$top"/played/*)/estimate-$file.txt" || fail "--estimates: found no measured time in estimate-$file.txt"
+  done
 else
   echo "gpu.sh: self-test: found no go: the programs were not run on the simulator"
 fi

@@ -6,6 +6,7 @@
 #   gpu.sh --build DIR      builds what --run needs; needs no GPU
 #   gpu.sh --pack FILE      the same as one archive, FILE.tar.xz, to be brought to a GPU machine
 #   gpu.sh --run DIR        runs what was built, a folder or an archive; needs no Go
+#   gpu.sh --estimates DIR  sets the estimates beside the times in a folder of results; needs Go, no GPU, and patience
 #   gpu.sh --list           prints the steps, with the time that each is expected to take
 #   gpu.sh --self-test      proves this script; needs no GPU
 # With --run, or alone:
@@ -65,7 +66,7 @@ quote() { printf '"%s"' "$(tr -d '\000-\037' <<<"$1" | sed 's/[\\"]/\\&/g')"; }
 
 # note STATUS SECONDS WHY adds the step $now to the summary and says it.
 note() {
-  printf '%-15s %-8s %5s s  %s\n' "$now" "$1" "$2" "$3" | tee -a "$out/summary.txt"
+  printf '%-15s %-8s %5s s of %3s  %s\n' "$now" "$1" "$2" "$(expected "$now")" "$3" | tee -a "$out/summary.txt"
   steps+="${steps:+,}
     {\"step\": $(quote "$now"), \"status\": \"$1\", \"seconds\": $2, \"expected_seconds\": $(expected "$now"), \"why\": $(quote "$3"), \"command\": $(quote "${command[*]:-}")}"
   if [ "$1" = FAILED ]; then failed=1; fi
@@ -149,6 +150,7 @@ run() { # DIR
       continue
     fi
     command=() needs=() refusal='' in=$root
+    echo "$now: $(expected "$now") s expected"
     run_step "$now"
   done
   printf '{\n  "gpu": %s,\n  "driver": %s,\n  "date": %s,\n  "program": %s,\n  "steps": [%s\n  ]\n}\n' "$(quote "$name")" "$(quote "$driver")" \
@@ -169,7 +171,7 @@ all=$(printf '%s\n' "${table[@]}" | awk '{ printf "%s%s", sep, $1; sep = "," }')
 todo='' results=bench/results only=$all minutes='' tar=''
 while [ $# -gt 0 ]; do
   case $1 in
-  --build | --pack | --run | --out | --tar)
+  --build | --pack | --run | --estimates | --out | --tar)
     if [ $# -lt 2 ] || [ -z "$2" ]; then code=2 die "$1: found no folder, expected one"; fi
     case $1 in
     --out) results=$2 ;;
@@ -193,12 +195,17 @@ while [ $# -gt 0 ]; do
     exit 0 ;;
   --self-test) exec ci/gpu-test.sh ;;
   --help) help; exit 0 ;;
-  *) code=2 die "found $1, expected --build, --pack, --run, --only, --minutes, --out, --tar, --list, --self-test or --help" ;;
+  *) code=2 die "found $1, expected --build, --pack, --run, --estimates, --only, --minutes, --out, --tar, --list, --self-test or --help" ;;
   esac
 done
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 case $todo in
+--estimates)
+  [ -s "$folder/machine.txt" ] || die "found no $folder/machine.txt, expected a folder of results"
+  ours=${GPU_PROGRAM:-$scratch/sparsebert-gpu} # a test has its own
+  [ -n "${GPU_PROGRAM:-}" ] || CGO_ENABLED=0 go build -o "$ours" ./cmd/sparsebert-gpu
+  estimates "$folder" ;;
 --build) build "$folder" ;;
 --pack) pack "$folder" ;;
 --run)
