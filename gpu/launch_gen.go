@@ -2040,7 +2040,7 @@ func (l *launcher) topologyUpdate(c config, a topologyStatsArgs) { l.launch("top
 // topologyZero launches kernels/topology_zero.cu:
 // After topology_update: values, both moments and both working copies of the
 // newborn blocks, and all growth scores, of the listed tensors = 0. Tensors with a
-// fault stay as they are.
+// fault stay as they are. Of moments, those that are there.
 func (l *launcher) topologyZero(c config, a topologyZeroArgs) { l.launch("topology_zero", c, a) }
 
 // zeroGrad launches kernels/zero_grad.cu:

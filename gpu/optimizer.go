@@ -33,6 +33,8 @@ type tensorList struct {
 	chunks  ptrInt2 // index of the tensor, first element
 	partial ptrF64  // of each chunk, for the norm
 	n       int     // chunks
+	own     ptrInt2 // those with moments, for AdamW: all, or some of them
+	owned   int     // how many
 }
 
 // launch is one thread block for each chunk.
@@ -51,10 +53,10 @@ func (c operation) list(params []backend.Param) *tensorList {
 	}
 	t := &tensorList{params: list}
 	var tensors []deviceTensor
-	var chunks [][2]int32
+	var chunks, own [][2]int32
 	for i, p := range list {
 		d := deviceTensor{
-			values: p.values.p, grad: p.grad.p, m: p.m.p, v: p.v.p, forward: p.forward, backward: p.backward,
+			values: p.values.p, grad: p.grad.p, m: p.moment(p.m), v: p.moment(p.v), forward: p.forward, backward: p.backward,
 			n: int32(p.values.n), shift: int32(bits.Len(chunkElements) - 1),
 		}
 		if p.spec.Decay {
@@ -67,12 +69,20 @@ func (c operation) list(params []backend.Param) *tensorList {
 		}
 		tensors = append(tensors, d)
 		for first := 0; first < p.values.n; first += chunkElements {
-			chunks = append(chunks, [2]int32{int32(i), int32(first)})
+			chunk := [2]int32{int32(i), int32(first)}
+			chunks = append(chunks, chunk)
+			if first >= p.lo && first < p.hi {
+				own = append(own, chunk)
+			}
 		}
 	}
-	t.n = len(chunks)
+	t.n, t.owned = len(chunks), len(own)
 	t.tensors = ptrTensor(c.table(bytesOf(tensors)))
 	t.chunks = ptrInt2(c.table(bytesOf(chunks)))
+	t.own = t.chunks
+	if t.owned < t.n {
+		t.own = ptrInt2(c.table(bytesOf(own)))
+	}
 	bytes := int64(t.n) * int64(unsafe.Sizeof(float64(0)))
 	t.partial = ptrF64(c.b.take(c.op, "partial sums of the norm", bytes))
 	if !c.ok() {
@@ -121,7 +131,7 @@ func (b *device) AdamW(params []backend.Param, norm backend.Buffer, cfg backend.
 		return
 	}
 	args := adamwArgs{
-		tensors: t.tensors, chunks: t.chunks, norm: ptrF32(n.p), step: b.scalars(),
+		tensors: t.tensors, chunks: t.own, norm: ptrF32(n.p), step: b.scalars(),
 		logBeta1: math.Log(float64(cfg.Beta1)), logBeta2: math.Log(float64(cfg.Beta2)), beta1: cfg.Beta1, beta2: cfg.Beta2, eps: cfg.Eps,
 		weightDecay: cfg.WeightDecay, lasso: cfg.GroupLasso * cfg.GroupLassoStd, maxNorm: cfg.MaxGradNorm,
 		sparseRate: cfg.Rate(1, true),
@@ -129,6 +139,8 @@ func (b *device) AdamW(params []backend.Param, norm backend.Buffer, cfg backend.
 	if cfg.GlobalClock {
 		args.globalClock = 1
 	}
-	b.k.adamw(t.launch(), args)
+	if t.owned > 0 {
+		b.k.adamw(config{grid: Dim3{X: t.owned}, block: Dim3{X: chunkThreads}}, args)
+	}
 	c.follow(t.params)
 }

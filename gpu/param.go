@@ -11,7 +11,8 @@ type param struct {
 	owner        *device
 	spec         backend.ParamSpec
 	values, grad *buffer
-	m, v         *buffer
+	m, v         *buffer // of the elements lo to hi-1
+	lo, hi       int
 	topo         *deviceTopology // nil: dense
 	scores       *buffer         // growth scores; nil until asked for
 
@@ -78,6 +79,7 @@ func (b *device) NewParam(spec backend.ParamSpec) backend.Param {
 	if t != nil && c.ok() {
 		p.topo = c.newTopology(spec.Name, t)
 	}
+	p.hi = n
 	p.family = launch.FamilyOf(b.act, p.weight())
 	if p.topo != nil && c.ok() {
 		c.makeCopies(p)

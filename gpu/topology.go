@@ -51,10 +51,11 @@ func (b *device) register(p *param) {
 	t := topologyTensor{
 		rows: Ptr(d.rows), cols: Ptr(d.cols), born: Ptr(d.born), newAt: Ptr(d.newAt), explored: Ptr(d.explored),
 		rowPtr: Ptr(d.rowPtr), rowSlot: Ptr(d.rowSlot), colPtr: Ptr(d.colPtr), colSlot: Ptr(d.colSlot),
-		values: p.values.p, m: p.m.p, v: p.v.p, forward: Ptr(p.forward), backward: Ptr(p.backward),
+		values: p.values.p, forward: Ptr(p.forward), backward: Ptr(p.backward),
 		block: int32(d.Block), blockRows: int32(d.BlockRows()), blockCols: int32(d.BlockCols()), nnzb: int32(d.nnz),
 		tensor: uint32(p.spec.Index),
 	}
+	t.own(p)
 	n := t.scratchArrays(d.Shape, d.nnz, 0)
 	t.scratchArrays(d.Shape, d.nnz, b.take(op, p.spec.Name+" topology scratch", n))
 	d.table = len(m.host)
@@ -83,6 +84,9 @@ func updated(params []backend.Param, u sparse.Update) []int32 {
 		}
 		if u.Growth.Scores() {
 			q.growScores()
+		}
+		if u.Prune.Criterion().Moments && (q.lo > 0 || q.hi < q.values.n) {
+			q.owner.fail("UpdateTopology %s: found moments of a part alone, expected all, which %v reads", q.spec.Name, u.Prune)
 		}
 		list = append(list, int32(q.topo.table))
 	}

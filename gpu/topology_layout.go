@@ -22,6 +22,7 @@ type (
 		groups                            Ptr
 		grown, newborn                    Ptr
 		block, blockRows, blockCols, nnzb int32
+		ownFrom, ownTo                    int32
 		tensor, _                         uint32
 	}
 

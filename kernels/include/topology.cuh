@@ -14,7 +14,9 @@ struct TopologyTensor {
   int *rows, *cols, *born, *new_at; // [nnzb]
   unsigned *explored;               // a bit per position, padded to 64
   int *row_ptr, *row_slot, *col_ptr, *col_slot;
-  float *values, *m, *v;   // [nnzb][B][B]
+  float *values;           // [nnzb][B][B]
+  // Moments, as if there were those of all blocks: there are those of the slots own_from to own_to - 1.
+  float *m, *v;
   bf16 *forward, *backward; // [nnzb][B][B] or 0
   float *scores;           // [positions] or 0
 
@@ -26,6 +28,7 @@ struct TopologyTensor {
   int *grown, *newborn;      // [nnzb] positions to grow, slots of the new blocks; ascending
 
   int block, block_rows, block_cols, nnzb;
+  int own_from, own_to;
   unsigned tensor, reserved; // Philox coordinate c
 };
 
@@ -57,7 +60,7 @@ struct TopologyReport {
   int reserved;
 };
 
-static_assert(sizeof(TopologyTensor) == 184 && sizeof(TopologyUpdate) == 80 && sizeof(TopologyReport) == 104, "as in Go");
+static_assert(sizeof(TopologyTensor) == 192 && sizeof(TopologyUpdate) == 80 && sizeof(TopologyReport) == 104, "as in Go");
 
 // Constants of package sparse.
 enum { SCORE_L1, SCORE_L2, SCORE_LINF, SCORE_SALIENCY };
