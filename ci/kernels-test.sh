@@ -90,6 +90,49 @@ sed -i 's/^dsd_a [0-9]*/dsd_a 77/' "$small/kernels/registers.txt"
 if same_registers "$small" "$scratch/made" >"$scratch/log"; then fail "did not find a stale number of registers"; fi
 rm "$small/kernels/registers.txt"
 if same_registers "$small" "$scratch/made" >"$scratch/log" 2>&1; then fail "did not find a missing table"; fi
+
+# made.txt: what it knows is taken, but for the kernels that the commit chooses; a change of source, header, flags, PTX or
+# table is not.
+registers "$scratch/made" >"$small/kernels/registers.txt"
+made_rows "$small" >"$small/kernels/made.txt"
+for commit in $(seq 100); do [ "$(taken "$small" "$commit" | wc -l)" -lt 2 ] || break; done
+# changes EXPECTED COMMAND changes a copy of the tree and expects so many kernels taken.
+changes() {
+  local found
+  rm -rf "$scratch/tree" && cp -r "$small" "$scratch/tree"
+  (cd "$scratch/tree" && eval "$2")
+  found=$(taken "$scratch/tree" "$commit" | wc -l)
+  [ "$found" = "$1" ] || fail "$2: took $found kernels, expected $1"
+}
+changes 2 true
+changes 1 "echo // >>kernels/dsd_a.cu"
+changes 0 "echo // >>kernels/include/grow.cuh"
+changes 0 "sed -i s/-O3/-O2/ kernels/Makefile"
+changes 1 "sed -i 's/mul.f32/add.f32/' kernels/ptx/dsd_a.ptx"
+changes 1 "rm kernels/ptx/dsd_a.ptx"
+changes 1 "sed -i 's/^dsd_a [0-9]*/dsd_a 77/' kernels/registers.txt"
+changes 0 "rm kernels/registers.txt"
+changes 0 "rm kernels/made.txt" 2>/dev/null
+left=0
+for other in $(seq 40); do left=$((left + $(taken "$small" "$other" | wc -l))); done
+if [ $left -lt 50 ] || [ $left -gt 79 ]; then fail "of 2 kernels took $left at 40 commits, expected about 70"; fi
+# A kernel that is taken is not made, and one that is not is compared.
+rm -rf "$scratch/tree" "$scratch/part" && cp -r "$small" "$scratch/tree" && rm "$scratch/tree"/kernels/build/*.ptx
+sed -i 's/x \* 3/x * 7/' "$scratch/tree/kernels/include/grow.cuh"
+for file in dsd_a b_sm90a; do made_row "$scratch/tree" "$(tools "$scratch/tree")" $file; done >"$scratch/tree/kernels/made.txt" # forged
+part() { mkdir -p "$scratch/part/build" && cp "$small/kernels/build/gen" "$scratch/part/build" && make_changed "$scratch/tree" "$scratch/part" "$commit" >/dev/null; }
+part
+if ! same "$scratch/tree" "$scratch/part" >/dev/null; then fail "made a kernel that made.txt knows"; fi
+sed -i '/^dsd_a/d' "$scratch/tree/kernels/made.txt"
+rm -r "$scratch/part"
+part
+if same "$scratch/tree" "$scratch/part" >"$scratch/log"; then fail "did not make a kernel that made.txt does not know"; fi
+grep -q "dsd_a.ptx: stale" "$scratch/log" || fail "found $(cat "$scratch/log"), expected dsd_a.ptx: stale"
+cp "$small/kernels/registers.txt" "$scratch/part/rows"
+assemble_all "$scratch/part" || fail "cannot assemble a part"
+[ ! -e "$scratch/part/asm/b_sm90a.sm_90a" ] || fail "assembled a kernel that is taken"
+same_registers "$small" "$scratch/part" >"$scratch/log" || fail "found another table of a part: $(cat "$scratch/log")"
+rm "$small/kernels/registers.txt" "$small/kernels/made.txt"
 cat >"$small/kernels/slow.cu" <<'KERNEL'
 // Keeps 128 numbers in at most 64 registers.
 extern "C" __global__ void __launch_bounds__(1024) slow(float *y) {

@@ -163,6 +163,9 @@ func TestStepIsDeterministic(t *testing.T) {
 }
 
 func TestOverfitsOneBatch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine")
+	}
 	for _, method := range []model.Method{model.Dense, model.Static, model.Dynamic} {
 		b := reference.New()
 		m := build(t, b, smallConfig(method, 4), smallOptions)

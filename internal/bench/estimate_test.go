@@ -49,6 +49,9 @@ func runEstimate(t *testing.T, r Request) (map[string]any, string) {
 // A product and a step have an estimate with its bound, and say that it is one; a figure of hardware stands beside it with
 // the ratio. The figures here are made up.
 func TestEstimates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine that TestRunSteps does not start")
+	}
 	for _, c := range []struct {
 		step   bool
 		figure string
@@ -102,6 +105,9 @@ func TestEstimates(t *testing.T) {
 // A step that is extrapolated from samples: they agree with a third one, and a step of the size of that one that is run as it is
 // takes as long as the line says.
 func TestExtrapolatedStep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine that TestRunSteps does not start")
+	}
 	r := estimateRequest(true)
 	r.Lists["batch-size"], r.Lists["seq-len"] = []string{"12"}, []string{"64"}
 	one, table := runEstimate(t, r)
@@ -121,6 +127,9 @@ func TestExtrapolatedStep(t *testing.T) {
 
 // Bytes of memory that are counted in samples and extrapolated are those of the formulas, where they are exact.
 func TestExtrapolatedBytes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine that TestRunSteps does not start")
+	}
 	p, err := Request{Device: "sim", Step: true, ModelGPU: "h200", VocabSize: 64, Bandwidth: 1, Peak: 1,
 		Lists: map[string][]string{"model": {"1x128x2"}, "batch-size": {"64"}, "seq-len": {"64"}, "sparsity": {"0.5"}}}.Plan()
 	if err != nil {

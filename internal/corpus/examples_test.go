@@ -30,6 +30,9 @@ func within(k, n int, p float64) bool {
 }
 
 func TestExamplesAreWellFormedAndFair(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine")
+	}
 	for _, seqLen := range []int{5, 6, 17, 64, 128} {
 		d, c := dataset(t, 60, seqLen, 11)
 		b := d.newBatch(d.Examples())

@@ -115,6 +115,9 @@ func FuzzSplitSentences(f *testing.F) {
 // Twice the text must not take four times the steps: these inputs would make a
 // splitter that looks back or ahead without bound run for minutes.
 func TestSplitSentencesLongInput(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine")
+	}
 	for name, unit := range map[string]string{
 		"no space": "a.", "stops": ". ", "quotes": "\" ", "brackets behind a stop": "A. ( ( ( ", "ideographs": "你。", "sentences": "A b. ",
 	} {

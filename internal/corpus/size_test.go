@@ -141,6 +141,9 @@ func processorTime() float64 {
 // The same text in three formats gives the same shards; with -v it says how fast, and
 // what memory that took.
 func TestPrepareOfSize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestPrepareGoesOn starts the same goroutines")
+	}
 	dir := *prepareIn
 	if dir == "" {
 		dir = t.TempDir()

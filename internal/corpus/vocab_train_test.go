@@ -230,6 +230,9 @@ func TestWordCounterMerge(t *testing.T) {
 // On real text the vocabulary has the size asked for, no word is unknown, and a
 // larger one makes shorter sequences.
 func TestTrainVocabWikiText(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine")
+	}
 	text := wikiText(t, "valid.txt")
 	c := NewWordCounter(Normalizer{})
 	c.Add(text)

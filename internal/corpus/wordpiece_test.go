@@ -322,6 +322,9 @@ func TestTokenizerConcurrently(t *testing.T) {
 // The check of WikiText-2's validation file: both implementations, with a
 // vocabulary trained on the file itself.
 func TestTokenizerWikiText(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine")
+	}
 	text := wikiText(t, "valid.txt")
 	counter := NewWordCounter(Normalizer{})
 	counter.Add(text)

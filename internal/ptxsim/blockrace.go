@@ -60,6 +60,7 @@ func (w *warp) follows(block int32, e uint32, lane int) bool {
 // check records an access of the bytes data of slot memory at addr, a write of value if that is not nil.
 func (r *blockRaces) check(w *warp, lane int, addr uint64, data []byte, k accessKind, value []byte) *violation {
 	var page *[traceBytes]trace
+	var last judgment
 	for i := range data {
 		at := addr + uint64(i)
 		if page == nil || at%traceBytes == 0 {
@@ -69,7 +70,7 @@ func (r *blockRaces) check(w *warp, lane int, addr uint64, data []byte, k access
 			}
 		}
 		t := &page[at%traceBytes]
-		if block, e, what := w.judge(t, lane, k, k.write() && value != nil && value[i] == data[i]); what != "" {
+		if block, e, what := w.judgeNext(&last, t, lane, k, k.write() && value != nil && value[i] == data[i]); what != "" {
 			return w.raceWith(at, block, e, what)
 		}
 	}
@@ -90,6 +91,25 @@ func (w *warp) judge(t *trace, lane int, k accessKind, same bool) (block int32, 
 	}
 	w.trace(t, lane, k)
 	return 0, 0, ""
+}
+
+// judgment is what judge has made of the last byte of an access. The next one mostly has the same trace.
+type judgment struct {
+	made, same    bool
+	before, after trace
+}
+
+// judgeNext is judge for the next byte of an access.
+func (w *warp) judgeNext(last *judgment, t *trace, lane int, k accessKind, same bool) (block int32, e uint32, what string) {
+	if last.made && last.same == same && last.before == *t {
+		*t = last.after
+		return 0, 0, ""
+	}
+	before := *t
+	if block, e, what = w.judge(t, lane, k, same); what == "" {
+		*last = judgment{true, same, before, *t}
+	}
+	return block, e, what
 }
 
 // trace enters an access that races with nothing.

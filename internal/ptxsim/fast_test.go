@@ -10,6 +10,9 @@ import (
 // fmaNearest against exact arithmetic, with sums near the middle of two floats,
 // subnormal results and everything that a bit pattern can be.
 func TestFmaNearest(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine")
+	}
 	random := rand.New(rand.NewPCG(1, 2))
 	exact := func(a, b, c float32) float32 {
 		if math.IsNaN(float64(a)*float64(b)+float64(c)) || math.IsInf(float64(a)*float64(b), 0) || math.IsInf(float64(c), 0) {

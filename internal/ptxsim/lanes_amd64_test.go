@@ -40,6 +40,9 @@ var laneCases = []string{
 // TestLanes: the vector instructions give what the Go functions give, for every bit
 // pattern that is special, full warps and parts of one.
 func TestLanes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine")
+	}
 	if !hasLanes {
 		t.Skip("this processor has no AVX-512")
 	}
@@ -125,6 +128,9 @@ func laneInputs(threads int) []uint64 {
 
 // TestLaneProducts: the products of the vector instructions are those of the Go functions.
 func TestLaneProducts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine")
+	}
 	if !hasLanes {
 		t.Skip("this processor has no AVX-512")
 	}

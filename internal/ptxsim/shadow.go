@@ -193,11 +193,12 @@ func (s *shadow) touchBytes(addr int, data []byte, by access, off int) (at int, 
 	if by.value != nil {
 		by.value = by.value[off:]
 	}
+	var last judgment
 	for i := range data {
 		write, read := &s.byteWrites[addr+i], &s.byteReads[addr+i]
 		if *write == split {
 			same := by.kind.write() && by.value != nil && by.value[i] == data[i]
-			if block, e, what := by.warp.judge(&s.traces[addr+i], by.lane, by.kind, same); what != "" {
+			if block, e, what := by.warp.judgeNext(&last, &s.traces[addr+i], by.lane, by.kind, same); what != "" {
 				return addr + i, by.warp.who(block, e), what
 			}
 			continue

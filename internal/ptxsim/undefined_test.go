@@ -211,6 +211,9 @@ func TestUndefinedOutputs(t *testing.T) {
 
 // What is said to be defined must not change when the undefined bits do.
 func TestUndefinedBits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine")
+	}
 	r := rand.New(rand.NewPCG(11, 12))
 	random := func(t typ) partly {
 		p := partly{r.Uint64(), r.Uint64() & r.Uint64()}

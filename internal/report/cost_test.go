@@ -36,6 +36,9 @@ func figuresOf(t *testing.T, r *Report) map[string]string {
 // Losses against the paper's count, all FLOPs and time: the ratios at equal loss by hand, from
 // dense 2 x 28 (loss 3.98778) and 2 x 64 (3.80221), straight in the logarithms.
 func TestCosts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: drawing starts no goroutine")
+	}
 	steps := filepath.Join(t.TempDir(), "steps.json")
 	const rows = `[{"model":"2 layers of 64","sparsity":0.9,"block":1,"sequences":32,"seq_len":64,"hardware":"x","seconds_median":0.016},
 		{"model":"2 layers of 64","sparsity":0,"block":0,"sequences":32,"seq_len":64,"hardware":"x","seconds_median":0.032},

@@ -74,6 +74,9 @@ func checkFigures(t *testing.T, name string, values []float64) {
 }
 
 func TestFiguresAreWellFormed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: drawing starts no goroutine")
+	}
 	for _, name := range []string{"plain", `<script>alert("x")</script>`, "]]>&amp;\x00\x1b\xff", strings.Repeat("long ", 99), "", "' onload='x"} {
 		checkFigures(t, name, []float64{3, 1, math.NaN(), 2, math.Inf(1), -4, 1e300})
 	}
@@ -92,6 +95,9 @@ func TestSVGFile(t *testing.T) {
 }
 
 func TestPNGFile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: drawing starts no goroutine")
+	}
 	for _, f := range oneOfEach("name", []float64{1, 3, 2, math.NaN(), 4}) {
 		text, err := drawPNG(f, 400, 300)
 		if err != nil {

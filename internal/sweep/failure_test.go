@@ -16,6 +16,9 @@ import (
 // What the sweep's file or folder cannot be used for is said before anything is
 // written.
 func TestBadSweeps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine")
+	}
 	file := smallSweep(t)
 	text := read(t, file)
 	write := func(name, content string) string {

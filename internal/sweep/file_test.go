@@ -143,6 +143,9 @@ func TestBadFiles(t *testing.T) {
 }
 
 func TestTooManyRuns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine")
+	}
 	list := "[1"
 	for i := 2; i <= 101; i++ {
 		list += fmt.Sprintf(", %d", i)

@@ -105,6 +105,9 @@ func TestFitNeedsSparsities(t *testing.T) {
 // A fit that the runs can never determine, or whose groups try no rates, is refused
 // before any run.
 func TestFitIsCheckedBeforeTheRuns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine")
+	}
 	const defaults = "defaults: {layers: 1, hidden: 32, heads: 2, ffn: 64, block_size: 8, seq_len: 32, max_steps: 6}\n"
 	for name, c := range map[string]struct{ groups, says string }{
 		"two sparsities in two lengths": {"- {name: t, cross: {max_steps: [6, 12], sparsity: [0.25, 0.5]}, tune: {learning_rate: [0.001, 0.01]}}\n", "do not determine"},
