@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/philox"
@@ -91,9 +92,9 @@ func demoDocument(seed uint64, i int) Document {
 		if draw.IntN(2) == 0 {
 			one, two = two, one
 		}
-		fill := demoSlots(topic, one, two, &draw)
+		words := demoSlots(topic, one, two, &draw)
 		for _, sentence := range scene {
-			text := fill.Replace(sentence)
+			text := words.fill(sentence)
 			d.Sentences = append(d.Sentences, strings.ToUpper(text[:1])+text[1:])
 		}
 	}
@@ -118,8 +119,32 @@ func demoPerson(t *demoTopic, draw *philox.Stream) person {
 	return p
 }
 
+// slots are names in braces, each followed by its text. A strings.Replacer takes longer to be
+// made for a scene than the scene takes.
+type slots []string
+
+// fill puts the texts where the names are.
+func (s slots) fill(sentence string) string {
+	var out strings.Builder
+	for {
+		at := strings.IndexByte(sentence, '{')
+		end := strings.IndexByte(sentence, '}')
+		if at < 0 || end < at {
+			out.WriteString(sentence)
+			return out.String()
+		}
+		out.WriteString(sentence[:at])
+		name := sentence[at : end+1]
+		if i := slices.Index(s, name); i >= 0 && i%2 == 0 {
+			name = s[i+1]
+		}
+		out.WriteString(name)
+		sentence = sentence[end+1:]
+	}
+}
+
 // demoSlots draws what the slots of a scene's sentences stand for.
-func demoSlots(t *demoTopic, one, two person, draw *philox.Stream) *strings.Replacer {
+func demoSlots(t *demoTopic, one, two person, draw *philox.Stream) slots {
 	things := t.things
 	n := draw.IntN(len(things))
 	m := (n + 1 + draw.IntN(len(things)-1)) % len(things)
@@ -130,11 +155,11 @@ func demoSlots(t *demoTopic, one, two person, draw *philox.Stream) *strings.Repl
 	k, j := 3+draw.IntN(4), 2+draw.IntN(5)
 	day := draw.IntN(len(demoDays))
 	contrast := demoContrasts[draw.IntN(len(demoContrasts))]
-	return strings.NewReplacer(
+	return slots{
 		"{A}", one.name, "{he}", one.he, "{his}", one.his, "{him}", one.him, "{job}", one.job,
-		"{garment}", one.colour+" "+one.garment, "{pet}", one.pet,
+		"{garment}", one.colour + " " + one.garment, "{pet}", one.pet,
 		"{B}", two.name, "{he2}", two.he, "{his2}", two.his, "{him2}", two.him, "{job2}", two.job,
-		"{garment2}", two.colour+" "+two.garment, "{pet2}", two.pet,
+		"{garment2}", two.colour + " " + two.garment, "{pet2}", two.pet,
 		"{thing}", things[n][0], "{things}", things[n][1], "{other}", things[m][0], "{others}", things[m][1],
 		"{place}", t.places[place], "{elsewhere}", t.places[elsewhere],
 		"{good}", t.qualities[good], "{bad}", t.qualities[other], "{did}", pick(t.deeds, draw),
@@ -142,7 +167,7 @@ func demoSlots(t *demoTopic, one, two person, draw *philox.Stream) *strings.Repl
 		"{count}", strings.Join(demoNumbers[1:k+1], ", "),
 		"{day}", demoDays[day], "{tomorrow}", demoDays[(day+1)%len(demoDays)], "{later}", demoDays[(day+2)%len(demoDays)],
 		"{under}", pick(demoSpots, draw), "{hot}", contrast[0], "{cold}", contrast[1],
-	)
+	}
 }
 
 func pick(list []string, draw *philox.Stream) string { return list[draw.IntN(len(list))] }
