@@ -164,7 +164,7 @@ func TestCarrierFaults(t *testing.T) {
 		}, "played"},
 		"is stuck": {func(rank int, h *hand) { h.stuck = rank == 1 }, ""},
 	} {
-		_, aborted, errs := onBelt(t, 2, 300*time.Millisecond, k.set, long)
+		_, aborted, errs := onBelt(t, 2, time.Second, k.set, long)
 		for rank, err := range errs {
 			if rank == 1 && (err == nil || strings.Contains(err.Error(), "\n") || !aborted[rank]) {
 				t.Errorf("%s: rank %d: found %v, aborted %v", name, rank, err, aborted[rank])

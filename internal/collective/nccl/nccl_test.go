@@ -79,7 +79,7 @@ func joinRank(what string) (*group.Comm, *counted, error) {
 	}
 	timeout := 20 * time.Second
 	if what != "suite" {
-		timeout = 2 * time.Second
+		timeout = 4 * time.Second
 	}
 	c, err := sockets.Join(rank, conns, timeout)
 	if err != nil {
@@ -233,7 +233,7 @@ func TestNCCLFaults(t *testing.T) {
 		what, env, says string
 	}{
 		{"one GPU", "", "have the same GPU, GPU-01000000-0000-0000-0000-000000000000, expected one for each"},
-		{"a stuck kernel", "FAKE_NCCL_HANG=1", "timed out after 2s waiting for rank "},
+		{"a stuck kernel", "FAKE_NCCL_HANG=1", "timed out after 4s waiting for rank "},
 		{"kill", "", "has ended without a word, or its connection has (last: broadcast of step 6"},
 		{"another size", "", "NCCL error 5: invalid usage"},
 		{"lengths", "", "NCCL error 4: invalid argument"},
