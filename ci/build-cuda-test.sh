@@ -125,6 +125,7 @@ cp "$made/$helper" "$spoilt/$mpi"
 found 'linked with libcuda.so.1' look_at_mpi "$spoilt"
 (
   cd "$top/context"
+  # shellcheck disable=SC2034 # build-cuda.sh reads it
   cubins=,cubins
   look_at_cubins "$made" || exit 1
   cp kernels/cubin/sm_80.zip kernels/cubin/sm_75.zip
