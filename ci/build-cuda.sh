@@ -3,6 +3,7 @@
 # NVIDIA GPUs and for MPI; and looks at all. Needs Go and g++, no GPU; ci/cuda-toolkit.sh
 # brings the rest where it is not there.
 #   build-cuda.sh DIR          builds DIR/sparsebert-gpu, sparsebert-gpu-cuda and sparsebert-gpu-mpi
+#   build-cuda.sh --cubins     fills kernels/cubin alone, for builds with the tag cubins
 #   build-cuda.sh --self-test  builds from what Dockerfile.cuda copies, checks that
 #                              file, and plays every fault of helper, driver and GPU
 # The helper for NVIDIA GPUs holds the kernels' machine code for compute capability 8.0, 8.6, 8.9
@@ -148,13 +149,17 @@ look_at_both() {
 }
 
 if [ "$*" = --help ]; then help; exit 0; fi
-[ $# = 1 ] && [ -n "$1" ] || code=2 die "found $# words, expected a folder or --self-test"
+[ $# = 1 ] && [ -n "$1" ] || code=2 die "found $# words, expected a folder, --cubins or --self-test"
 for tool in go readelf; do command -v $tool >/dev/null || die "found no $tool, expected Go 1.26 and binutils to build with"; done
 case $1 in
 --self-test)
   # shellcheck source=ci/build-cuda-test.sh
   . ci/build-cuda-test.sh ;;
--*) code=2 die "found $1, expected a folder or --self-test" ;;
+--cubins)
+  assemble_all
+  [ -n "$cubins" ] || die "found no pinned ptxas, expected it to assemble the kernels with"
+  echo "build-cuda.sh: machine code for $targets in kernels/cubin" ;;
+-*) code=2 die "found $1, expected a folder, --cubins or --self-test" ;;
 *)
   mkdir -p "$1"
   out=$(cd "$1" && pwd)

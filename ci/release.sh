@@ -28,6 +28,7 @@ grep -q . "$tools/notes.md" || { echo "release.sh: found no section $number in C
 GOBIN=$tools CGO_ENABLED=0 go install "$goreleaser"
 GOBIN=$tools CGO_ENABLED=0 go install "$cyclonedx"
 ci/licenses.sh dist.licenses/THIRD_PARTY_LICENSES
+ci/build-cuda.sh --cubins
 settings=$(ci/cuda-toolkit.sh --env)
 eval "$settings"
 PATH=$tools:$PATH goreleaser release --clean --parallelism 2 --release-notes "$tools/notes.md" ${1:+--snapshot}
