@@ -17,4 +17,4 @@ if ! command -v gcc >/dev/null; then
 fi
 mapfile -t packages < <(grep -rlE --include='*.go' '(^|[[:space:]])go (func|[a-zA-Z.]+\()|errgroup|\.Go\(' --exclude='*_test.go' . | xargs -n1 dirname | sort -u)
 echo "race: ${packages[*]}"
-CGO_ENABLED=1 go test -timeout 40m -vet=off -short -race -json "${packages[@]}" 2>&1 | go run ./ci/testreport
+CGO_ENABLED=1 go test -p "$(($(nproc) + 1))" -timeout 40m -vet=off -short -race -json "${packages[@]}" 2>&1 | go run ./ci/testreport
