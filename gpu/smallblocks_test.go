@@ -248,7 +248,7 @@ func TestCopiesAreOneLaunch(t *testing.T) {
 // products all the same.
 func TestWideSmallBlocks(t *testing.T) {
 	const tokens = 17
-	for _, s := range []sparse.Shape{{Out: 8, In: 2400, Block: 8}, {Out: 2400, In: 8, Block: 8}, {Out: 8, In: 2400, Block: 4}} {
+	for _, s := range []sparse.Shape{{Out: 8, In: 4800, Block: 8}, {Out: 4800, In: 8, Block: 8}, {Out: 8, In: 4800, Block: 4}} {
 		var want [][]float32
 		for _, shared := range []int{0, 72 << 10} { // the default is enough
 			r := newHarness(t, simdriver.Options{SharedBytes: shared})
