@@ -117,10 +117,9 @@ var kernelParams = map[string][]kernelParam{
 	"tanh_f32":                 {{"y", 8}, {"x", 8}, {"n", 8}},
 	"tanh_grad_bf16":           {{"dx", 8}, {"dy", 8}, {"y", 8}, {"n", 8}},
 	"tanh_grad_f32":            {{"dx", 8}, {"dy", 8}, {"y", 8}, {"n", 8}},
+	"topology_finish":          {{"tensors", 8}, {"list", 8}, {"update", 8}, {"reports", 8}},
 	"topology_norms":           {{"tensors", 8}, {"list", 8}, {"update", 8}},
-	"topology_stats":           {{"tensors", 8}, {"list", 8}, {"update", 8}, {"reports", 8}},
 	"topology_update":          {{"tensors", 8}, {"list", 8}, {"update", 8}, {"reports", 8}},
-	"topology_zero":            {{"tensors", 8}, {"list", 8}, {"reports", 8}},
 	"zero_grad":                {{"tensors", 8}, {"chunks", 8}},
 }
 
@@ -234,10 +233,9 @@ var _ = []any{
 	(*launcher).tanhF32,
 	(*launcher).tanhGradBf16,
 	(*launcher).tanhGradF32,
+	(*launcher).topologyFinish,
 	(*launcher).topologyNorms,
-	(*launcher).topologyStats,
 	(*launcher).topologyUpdate,
-	(*launcher).topologyZero,
 	(*launcher).zeroGrad,
 }
 
@@ -1352,6 +1350,26 @@ func (a tanhGradArgs) encode() []uint64 {
 	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.y), uint64(a.n)}
 }
 
+// topologyFinishArgs are the parameters of topology_finish, topology_update.
+type topologyFinishArgs struct {
+	tensors ptrTopologyTensor
+	list    ptrI32
+	update  ptrTopologyUpdate
+	reports ptrTopologyReport
+}
+
+func (topologyFinishArgs) fits(kernel string) bool {
+	switch kernel {
+	case "topology_finish", "topology_update":
+		return true
+	}
+	return false
+}
+
+func (a topologyFinishArgs) encode() []uint64 {
+	return []uint64{uint64(a.tensors), uint64(a.list), uint64(a.update), uint64(a.reports)}
+}
+
 // topologyNormsArgs are the parameters of topology_norms.
 type topologyNormsArgs struct {
 	tensors ptrTopologyTensor
@@ -1369,45 +1387,6 @@ func (topologyNormsArgs) fits(kernel string) bool {
 
 func (a topologyNormsArgs) encode() []uint64 {
 	return []uint64{uint64(a.tensors), uint64(a.list), uint64(a.update)}
-}
-
-// topologyStatsArgs are the parameters of topology_stats, topology_update.
-type topologyStatsArgs struct {
-	tensors ptrTopologyTensor
-	list    ptrI32
-	update  ptrTopologyUpdate
-	reports ptrTopologyReport
-}
-
-func (topologyStatsArgs) fits(kernel string) bool {
-	switch kernel {
-	case "topology_stats", "topology_update":
-		return true
-	}
-	return false
-}
-
-func (a topologyStatsArgs) encode() []uint64 {
-	return []uint64{uint64(a.tensors), uint64(a.list), uint64(a.update), uint64(a.reports)}
-}
-
-// topologyZeroArgs are the parameters of topology_zero.
-type topologyZeroArgs struct {
-	tensors ptrTopologyTensor
-	list    ptrI32
-	reports ptrTopologyReport
-}
-
-func (topologyZeroArgs) fits(kernel string) bool {
-	switch kernel {
-	case "topology_zero":
-		return true
-	}
-	return false
-}
-
-func (a topologyZeroArgs) encode() []uint64 {
-	return []uint64{uint64(a.tensors), uint64(a.list), uint64(a.reports)}
 }
 
 // zeroGradArgs are the parameters of zero_grad.
@@ -2017,31 +1996,28 @@ func (l *launcher) tanhGradBf16(c config, a tanhGradArgs) { l.launch("tanh_grad_
 // Backward of tanh, float32: dx [n] = dy (1 - y^2) (=), dx may be dy or y.
 func (l *launcher) tanhGradF32(c config, a tanhGradArgs) { l.launch("tanh_grad_f32", c, a) }
 
+// topologyFinish launches kernels/topology_finish.cu:
+// After topology_update: the blocks of the pruned slots of each listed tensor, ascending, get the
+// grown positions: rows, cols, born, new_at (=), and values, both moments and both working
+// copies = 0, of moments those that are there. row_slot and col_slot from the ranks that
+// topology_update left (=); all growth scores = 0. For the report: how the blocks of earlier updates fare, by newborns.go of package
+// sparse, ages, and newborns that were pruned. All sums are of integers, so no order counts.
+func (l *launcher) topologyFinish(c config, a topologyFinishArgs) { l.launch("topology_finish", c, a) }
+
 // topologyNorms launches kernels/topology_norms.cu:
 // Scores of the active blocks of the listed tensors, for pruning: norms [nnzb] (=)
 // the bits of the float32 score << 32 | position, summed in the order of
 // sparse.BlockNorm: lane l of 32 takes elements l, l+32, ..., then lanes fold in
 // halves. L1, sum of squares without fused multiply-add, largest bit pattern, or
-// sum of |w m|; times the factor of the block's age.
+// sum of |w m|; times the factor of the block's age. Besides, what topology_inspect.cuh says:
+// low, keys, positions, inspection (=).
 func (l *launcher) topologyNorms(c config, a topologyNormsArgs) { l.launch("topology_norms", c, a) }
 
-// topologyStats launches kernels/topology_stats.cu:
-// After topology_update: how the blocks of earlier updates fare, for the report of each
-// listed tensor, by newborns.go of package sparse. All sums are of integers, so no order
-// counts. Tensors with a fault stay as they are.
-func (l *launcher) topologyStats(c config, a topologyStatsArgs) { l.launch("topology_stats", c, a) }
-
 // topologyUpdate launches kernels/topology_update.cu:
-// One topology update of each listed tensor by the rules of package sparse, whose
-// results it matches bit for bit: prunes the blocks with the smallest scores (which
-// topology_norms wrote), grows as many, and rebuilds both views.
-func (l *launcher) topologyUpdate(c config, a topologyStatsArgs) { l.launch("topology_update", c, a) }
-
-// topologyZero launches kernels/topology_zero.cu:
-// After topology_update: values, both moments and both working copies of the
-// newborn blocks, and all growth scores, of the listed tensors = 0. Tensors with a
-// fault stay as they are. Of moments, those that are there.
-func (l *launcher) topologyZero(c config, a topologyZeroArgs) { l.launch("topology_zero", c, a) }
+// What a topology update of each listed tensor does, by the rules of package sparse, whose
+// results it matches bit for bit: which blocks are pruned, those with the smallest scores
+// (which topology_norms wrote), which positions grow, and where blocks then stand in both views.
+func (l *launcher) topologyUpdate(c config, a topologyFinishArgs) { l.launch("topology_update", c, a) }
 
 // zeroGrad launches kernels/zero_grad.cu:
 // Gradients of all tensors = 0. launch: grid the number of chunks, block 256; see optimizer.cuh.

@@ -37,7 +37,7 @@ type topologyManager struct {
 // topologySequence names the recorded launches of an update of a list.
 type topologySequence string
 
-var topologyKernels = []string{"topology_norms", "topology_update", "topology_stats", "topology_zero"}
+var topologyKernels = []string{"topology_norms", "topology_update", "topology_finish"}
 
 func (b *device) startTopology() error {
 	b.topo.updateAt = b.take("New", "topology update", updateBytes)
@@ -145,12 +145,13 @@ func (c operation) launchUpdate(list []int32) {
 		return
 	}
 	m := &c.b.topo
-	positions, norms, elements := 0, 0, 0
+	positions, norms, elements, slots := 0, 0, 0, 0
 	for _, i := range list {
 		d := m.params[i].topo
 		positions = max(positions, d.Positions())
 		norms = max(norms, d.nnz*min(d.BlockSize(), 32))
 		elements = max(elements, d.nnz*d.BlockSize())
+		slots = max(slots, d.nnz)
 	}
 	table, indices, update, reports := ptrTopologyTensor(m.table), ptrI32(m.listAt), ptrTopologyUpdate(m.updateAt), ptrTopologyReport(m.reportsAt)
 	// A grid's second size counts tensors; at most 64 blocks share one.
@@ -159,13 +160,9 @@ func (c operation) launchUpdate(list []int32) {
 	}
 	c.b.k.topologyNorms(over(norms), topologyNormsArgs{tensors: table, list: indices, update: update})
 	threads := min(1024, max(128, 1<<bits.Len(uint(positions-1)/8)))
-	c.b.k.topologyUpdate(config{grid: Dim3{X: len(list)}, block: Dim3{X: threads}}, topologyStatsArgs{
-		tensors: table, list: indices, update: update, reports: reports,
-	})
-	c.b.k.topologyStats(config{grid: Dim3{X: len(list)}, block: Dim3{X: threads}}, topologyStatsArgs{
-		tensors: table, list: indices, update: update, reports: reports,
-	})
-	c.b.k.topologyZero(over(elements/4), topologyZeroArgs{tensors: table, list: indices, reports: reports})
+	args := topologyFinishArgs{tensors: table, list: indices, update: update, reports: reports}
+	c.b.k.topologyUpdate(config{grid: Dim3{X: len(list)}, block: Dim3{X: threads}}, args)
+	c.b.k.topologyFinish(over(max(slots, elements/4)), args)
 	var params []*param
 	for _, i := range list {
 		params = append(params, m.params[i])

@@ -19,11 +19,13 @@ type (
 		scores                            Ptr
 		norms                             Ptr
 		state                             Ptr
-		groups                            Ptr
-		grown, newborn                    Ptr
+		groups, colGroups                 Ptr
+		grown, shares, pruned             Ptr
+		low, keys, positions              Ptr
+		inspection                        Ptr
 		block, blockRows, blockCols, nnzb int32
 		ownFrom, ownTo                    int32
-		tensor, _                         uint32
+		tensor, list                      uint32
 	}
 
 	// topologyUpdate is a sparse.Update.
@@ -42,7 +44,7 @@ type (
 		number, score                                                int32
 		pruned, removedNew, returned, explored, emptyRows, emptyCols int32
 		ablated                                                      int32
-		ages                                                         int64
+		ages                                                         uint64
 		newbornNorms                                                 uint64
 		newborn, start, threshold                                    int32
 		survived1, survived2, survived4, survived8, _                int32
@@ -59,13 +61,17 @@ const (
 // beside it, and sets its addresses in t once p is known.
 func (t *topologyTensor) scratchArrays(s sparse.Shape, nnzb int, p Ptr) int64 {
 	groups := (int64(s.Positions()) + 31) / 32
+	// Of the positions in the list only those that can grow are among what it is made for:
+	// twelve standard deviations and some, for up to a half of the positions active.
+	t.list = uint32(min(int64(s.Positions()), 24*int64(math.Sqrt(float64(nnzb)))+128))
 	n := int64(0)
 	for _, a := range []struct {
 		at    *Ptr
 		bytes int64
 	}{
 		{&t.state, 32 * groups}, {&t.norms, 8 * int64(nnzb)}, {&t.groups, 8 * groups},
-		{&t.grown, 4 * int64(nnzb)}, {&t.newborn, 4 * int64(nnzb)},
+		{&t.grown, 4 * int64(nnzb)}, {&t.shares, 4 * int64(nnzb)}, {&t.pruned, 8 * ((int64(nnzb) + 31) / 32)}, {&t.colGroups, 8 * groups}, {&t.low, 4 * groups},
+		{&t.keys, 8 * int64(t.list)}, {&t.positions, 4 * int64(t.list)}, {&t.inspection, 16},
 	} {
 		*a.at = p + Ptr(n)
 		n += (a.bytes + 15) &^ 15 // the kernels read and write 16 bytes at once
@@ -91,7 +97,7 @@ func (r *topologyReport) stats(d *deviceTopology) sparse.Stats {
 	s := sparse.Stats{
 		Pruned: int(r.pruned), RemovedNew: int(r.removedNew), Returned: int(r.returned),
 		Explored: int(r.explored), Positions: d.Positions(), Active: d.nnz,
-		MeanAge:   float64(r.ages) / float64(d.nnz),
+		MeanAge:   float64(int64(r.ages)) / float64(d.nnz),
 		EmptyRows: int(r.emptyRows), EmptyCols: int(r.emptyCols), Ablated: int(r.ablated),
 		StartAlive: int(r.start), Newborn: int(r.newborn), Threshold: math.Float32frombits(uint32(r.threshold)), NewbornNormSum: r.newbornNorms,
 	}

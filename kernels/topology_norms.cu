@@ -2,9 +2,10 @@
 // the bits of the float32 score << 32 | position, summed in the order of
 // sparse.BlockNorm: lane l of 32 takes elements l, l+32, ..., then lanes fold in
 // halves. L1, sum of squares without fused multiply-add, largest bit pattern, or
-// sum of |w m|; times the factor of the block's age.
+// sum of |w m|; times the factor of the block's age. Besides, what topology_inspect.cuh says:
+// low, keys, positions, inspection (=).
 // launch: grid (any, listed tensors), block 256.
-#include "topology.cuh"
+#include "topology_inspect.cuh"
 
 // combine adds or, for LInf, takes the larger of two numbers without sign.
 __device__ inline float combine(float a, float b, int score) {
@@ -42,14 +43,17 @@ __device__ inline void score_all(const TopologyTensor &t, const TopologyUpdate &
       if (u.start_factors) s = __fmul_rn(s, age_factor(u, t, slot));
       unsigned position = t.rows[slot] * cols + t.cols[slot];
       t.norms[slot] = (unsigned long long)__float_as_uint(s) << 32 | position;
+      if (!is_finite(__float_as_uint(s))) note(t, NORM_NOT_FINITE, slot);
     }
   }
 }
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 4)
     topology_norms(const TopologyTensor *tensors, const int *list, const TopologyUpdate *update) {
-  const TopologyTensor &t = tensors[list[blockIdx.y]];
+  __shared__ TopologyTensor t;
+  load_tensor(t, tensors + list[blockIdx.y]);
   const TopologyUpdate u = *update;
+  inspect(t, u);
   if (t.block == 1) {
     score_all<1>(t, u);
   } else if (t.block == 4) {

@@ -112,10 +112,17 @@ struct Threshold {
   unsigned long long key, key_mask;
   unsigned position, position_mask;
 
-  // side is -1, 0 or 1 for an item below, at or above the known digits.
+  // side is -1, 0 or 1 for an item below, at or above the known digits. Of keys that are
+  // not WIDE the upper word is 0.
+  template <bool WIDE>
   __device__ int side(const Item &x) const {
-    unsigned long long k = x.key & key_mask;
-    if (k != key) return k < key ? -1 : 1;
+    if (WIDE) {
+      unsigned long long k = x.key & key_mask;
+      if (k != key) return k < key ? -1 : 1;
+    } else {
+      unsigned k = (unsigned)x.key & (unsigned)key_mask;
+      if (k != (unsigned)key) return k < (unsigned)key ? -1 : 1;
+    }
     unsigned p = x.position & position_mask;
     return p == position ? 0 : p < position ? -1 : 1;
   }
@@ -123,7 +130,9 @@ struct Threshold {
 
 // take_smallest calls items.take for the k smallest of the items that items.get
 // returns for 0 to n-1; there are k at least, and none has a bit above items.top,
-// counted over position (32 bits) and key (64). All threads of the team call it.
+// counted over position (32 bits) and key (64, of which the lower half counts alone where
+// items are not wide). A thread asks for items.batch of them
+// together. All threads of the team call it.
 template <class Team, class Items>
 __device__ void take_smallest(const Team &team, const Items &items, unsigned n, unsigned k) {
   if (k == 0) return;
@@ -135,11 +144,21 @@ __device__ void take_smallest(const Team &team, const Items &items, unsigned n, 
   auto each = [&](auto f) {
     if (listed) {
       for (unsigned i = team.rank(); i < count; i += team.size()) f(Item{pool.keys[i], pool.positions[i]});
-    } else {
-      for (unsigned i = team.rank(); i < n; i += team.size()) {
-        Item x;
-        if (items.get(i, x)) f(x);
+      return;
+    }
+    // A batch of items is asked for before any is looked at.
+    constexpr int batch = Items::batch;
+    for (unsigned base = team.rank(); base < n; base += batch * team.size()) {
+      Item x[batch];
+      bool there[batch];
+#pragma unroll
+      for (int j = 0; j < batch; j++) {
+        unsigned i = base + j * team.size();
+        there[j] = items.get(min(i, n - 1), x[j]) && i < n;
       }
+#pragma unroll
+      for (int j = 0; j < batch; j++)
+        if (there[j]) f(x[j]);
     }
   };
   for (;;) {
@@ -148,7 +167,7 @@ __device__ void take_smallest(const Team &team, const Items &items, unsigned n, 
       if (team.rank() == 0) pool.listed = 0;
       team.sync();
       each([&](const Item &x) {
-        int side = threshold.side(x);
+        int side = threshold.template side<Items::wide>(x);
         if (side < 0) items.take(x);
         if (side != 0) return;
         unsigned i = atomicAdd(&pool.listed, 1);
@@ -166,8 +185,9 @@ __device__ void take_smallest(const Team &team, const Items &items, unsigned n, 
     int low = max(at - Team::bits, at > 32 ? 32 : 0);
     unsigned mask = (1u << (at - low)) - 1;
     each([&](const Item &x) {
-      if (threshold.side(x) != 0) return;
-      unsigned digit = at > 32 ? (unsigned)(x.key >> (low - 32)) & mask : x.position >> low & mask;
+      if (threshold.template side<Items::wide>(x) != 0) return;
+      unsigned upper = Items::wide ? (unsigned)(x.key >> (low - 32)) : (unsigned)x.key >> (low - 32);
+      unsigned digit = (at > 32 ? upper : x.position >> low) & mask;
       atomicAdd(&pool.histogram[digit], 1);
     });
     team.sync();
@@ -185,7 +205,7 @@ __device__ void take_smallest(const Team &team, const Items &items, unsigned n, 
     if (b.count == k || at == 0) break;
   }
   each([&](const Item &x) {
-    if (threshold.side(x) <= 0) items.take(x);
+    if (threshold.template side<Items::wide>(x) <= 0) items.take(x);
   });
   team.sync();
 }

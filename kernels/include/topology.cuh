@@ -1,5 +1,5 @@
-// Topology updates on the device: what the kernels topology_norms, topology_update,
-// topology_stats and topology_zero share. The rules are those of package sparse, bit for bit.
+// Topology updates on the device: what the kernels topology_norms, topology_update
+// and topology_finish share. The rules are those of package sparse, bit for bit.
 #pragma once
 #include <stddef.h>
 
@@ -20,16 +20,23 @@ struct TopologyTensor {
   bf16 *forward, *backward; // [nnzb][B][B] or 0
   float *scores;           // [positions] or 0
 
-  // [nnzb] bits of the score << 32 | position. topology_update sets bit 31 of the pruned
-  // blocks that the update before had grown, for topology_stats.
-  unsigned long long *norms;
+  unsigned long long *norms; // [nnzb] bits of the score << 32 | position
   unsigned char *state;      // Mark bits per position, padded to 32
   uint2 *groups;             // 32 positions: active bits, and active positions before
-  int *grown, *newborn;      // [nnzb] positions to grow, slots of the new blocks; ascending
+  uint2 *col_groups;         // the same of positions column * block_rows + row
+  int *grown;                // [nnzb] positions to grow, ascending
+  int *shares;               // [nnzb] numbers of the groups of topology_rows.cuh
+  uint2 *pruned;             // 32 slots: bits of those to prune, and how many before
+  unsigned *low;             // a bit per position: its key is below those of the list
+  unsigned long long *keys;  // [list] keys of the list
+  unsigned *positions;       // [list] and their positions, in any order
+  // What topology_norms leaves and topology_finish clears: the complement of the first fault
+  // as in Work; positions in the list, or that found no room there.
+  unsigned long long *inspection;
 
   int block, block_rows, block_cols, nnzb;
   int own_from, own_to;
-  unsigned tensor, reserved; // Philox coordinate c
+  unsigned tensor, list; // Philox coordinate c; room of the list
 };
 
 // TopologyUpdate is a sparse.Update.
@@ -47,20 +54,26 @@ struct TopologyUpdate {
 };
 
 // TopologyReport is what an update did to one tensor, or why it did nothing: the
-// first fault stays.
+// first fault stays. topology_finish adds up what it counts.
 struct TopologyReport {
   int fault, index, found, expected; // fault 0: none
   int number, score;                 // of the update
   int pruned, removed_new, returned, explored, empty_rows, empty_cols, ablated;
-  long long ages;
-  // What topology_stats adds.
+  unsigned long long ages;
   unsigned long long newborn_norms; // sum over the newborns, NEWBORN_NORM_UNIT a piece
   int newborn, start, threshold;    // bits of the largest norm that was pruned
   int survived_1, survived_2, survived_4, survived_8; // blocks of the updates so many before
   int reserved;
 };
 
-static_assert(sizeof(TopologyTensor) == 192 && sizeof(TopologyUpdate) == 80 && sizeof(TopologyReport) == 104, "as in Go");
+static_assert(sizeof(TopologyTensor) == 240 && sizeof(TopologyUpdate) == 80 && sizeof(TopologyReport) == 104, "as in Go");
+
+// load_tensor copies a tensor's description to shared memory, where it is a short way off
+// whenever a pointer is needed; it is there for all threads of the block.
+__device__ inline void load_tensor(TopologyTensor &to, const TopologyTensor *from) {
+  for (unsigned i = threadIdx.x; i < sizeof to / 8; i += blockDim.x) ((unsigned long long *)&to)[i] = ((const unsigned long long *)from)[i];
+  __syncthreads();
+}
 
 // Constants of package sparse.
 enum { SCORE_L1, SCORE_L2, SCORE_LINF, SCORE_SALIENCY };
@@ -96,21 +109,33 @@ struct Marks {
   unsigned active, pruned, grown;
 };
 
-// gather returns bit b of each of four bytes.
-__device__ inline unsigned gather(unsigned bytes, int b) { return ((bytes >> b & 0x01010101u) * 0x10204080u) >> 28; }
+// MarkBytes are the marks of 32 positions as they are in memory.
+struct MarkBytes {
+  uint4 lo, hi;
+
+  __device__ MarkBytes(const unsigned char *state, unsigned group) {
+    const uint4 *p = (const uint4 *)(state + group * (size_t)32);
+    lo = p[0], hi = p[1];
+  }
+  // bits gathers bit b of each byte. A product of four bytes makes four bits of a word.
+  __device__ unsigned bits(int b) const {
+    return pack(lo.x, lo.y, b) | pack(lo.z, lo.w, b) << 8 | pack(hi.x, hi.y, b) << 16 | pack(hi.z, hi.w, b) << 24;
+  }
+  static __device__ unsigned pack(unsigned first, unsigned second, int b) {
+    return __dp4a(first >> b & 0x01010101u, 0x08040201u, __dp4a(second >> b & 0x01010101u, 0x80402010u, 0u));
+  }
+  // count is how many bytes have bit 0.
+  __device__ unsigned count() const {
+    const unsigned ones = 0x01010101u; // eight of them side by side in each byte
+    unsigned a = (lo.x & ones) | (lo.y & ones) << 1 | (lo.z & ones) << 2 | (lo.w & ones) << 3;
+    unsigned b = (hi.x & ones) | (hi.y & ones) << 1 | (hi.z & ones) << 2 | (hi.w & ones) << 3;
+    return __popc(a | b << 4);
+  }
+};
 
 __device__ inline Marks marks(const unsigned char *state, unsigned group) {
-  const uint4 *p = (const uint4 *)(state + group * (size_t)32);
-  uint4 lo = p[0], hi = p[1];
-  unsigned bytes[8] = {lo.x, lo.y, lo.z, lo.w, hi.x, hi.y, hi.z, hi.w};
-  Marks m = {0, 0, 0};
-#pragma unroll
-  for (int i = 0; i < 8; i++) {
-    m.active |= gather(bytes[i], 0) << 4 * i;
-    m.pruned |= gather(bytes[i], 1) << 4 * i;
-    m.grown |= gather(bytes[i], 2) << 4 * i;
-  }
-  return m;
+  MarkBytes m(state, group);
+  return {m.bits(0), m.bits(1), m.bits(2)};
 }
 
 // active_before returns the number of active positions below p.
@@ -121,6 +146,17 @@ __device__ inline unsigned active_before(const uint2 *groups, unsigned p) {
 
 // wanted is the number of blocks that the pruning ratio asks for.
 __device__ inline unsigned wanted(const TopologyUpdate &u, unsigned active) { return (unsigned)floor(__dmul_rn(u.ratio, (double)active)); }
+
+// movable is how many of so many active blocks a tensor could prune, which has room for as many.
+__device__ inline unsigned movable(const TopologyUpdate &u, unsigned active, unsigned positions) {
+  return u.regrow ? active : min(active, positions - active);
+}
+
+// draws_all tells whether an update draws a key for all positions of a tensor and takes the
+// smallest of the inactive ones, without regard to rows.
+__device__ inline bool draws_all(const TopologyUpdate &u, const TopologyTensor &t) {
+  return u.growth == GROW_RANDOM && (u.group == 0 || u.group >= t.block_rows);
+}
 
 // protects tells whether an update leaves a block where it is that update new_at made.
 __device__ inline bool protects(const TopologyUpdate &u, int new_at) { return u.protect && new_at > 0 && u.number - new_at <= u.protect; }

@@ -6,21 +6,28 @@
 // Scores are the prune keys of all slots, or of those of some block rows, but of
 // protected blocks.
 struct Scores {
-  const TopologyTensor &t;
-  const TopologyUpdate &u;
+  const unsigned long long *norms;
+  const int *new_at;
+  unsigned char *state;
   const int *slots; // 0: all
-  bool all;         // protected ones too
+  int until;        // blocks of this update and later ones are protected
   Mark mark;        // of those that are taken
   int top = 32 + 31; // scores have no sign bit
+  static constexpr int batch = 4;
+  static constexpr bool wide = false;
 
+  // With all, none is protected.
+  __device__ Scores(const TopologyTensor &t, const TopologyUpdate &u, const int *slots, bool all, Mark mark)
+      : norms(t.norms), new_at(t.new_at), state(t.state), slots(slots), mark(mark),
+        until(all || !u.protect ? 0x7fffffff : max(u.number - u.protect, 1)) {}
   __device__ bool get(unsigned i, Item &x) const {
     unsigned slot = slots ? slots[i] : i;
-    if (!all && protects(u, t.new_at[slot])) return false;
-    unsigned long long key = t.norms[slot];
+    int at = new_at[slot];
+    unsigned long long key = norms[slot];
     x = {key >> 32, (unsigned)key};
-    return true;
+    return at < until;
   }
-  __device__ void take(const Item &x) const { t.state[x.position] |= mark; }
+  __device__ void take(const Item &x) const { state[x.position] |= mark; }
 };
 
 // Candidates are the grow keys of the inactive positions from a first one on.
@@ -31,6 +38,8 @@ struct Candidates {
   unsigned char *state;
   unsigned first;
   int top;
+  static constexpr int batch = 1;
+  static constexpr bool wide = true;
 
   __device__ bool get(unsigned i, Item &x) const {
     x.position = first + i;
@@ -42,19 +51,68 @@ struct Candidates {
   __device__ void take(const Item &x) const { state[x.position] |= GROWN; }
 };
 
-// choose marks the blocks to prune of n slots, and those to grow among positions. Where
-// all go, of a row that is ablated, none is protected.
+// Listed are those of the positions in the list of draw_keys that can grow.
+struct Listed {
+  const unsigned long long *keys;
+  const unsigned *positions;
+  unsigned char *state;
+  bool regrow;
+  int top = 32 + 64;
+  static constexpr int batch = 4;
+  static constexpr bool wide = true;
+
+  __device__ bool get(unsigned i, Item &x) const {
+    x = {keys[i], positions[i]};
+    unsigned char s = state[x.position];
+    return !(s & ACTIVE) | regrow & (s & PRUNED) != 0;
+  }
+  __device__ void take(const Item &x) const { state[x.position] |= GROWN; }
+};
+
+// can_grow are those of 32 positions that can.
+__device__ inline unsigned can_grow(const Marks &m, bool regrow) { return ~m.active | (regrow ? m.pruned : 0); }
+
+// grow_drawn lets positions grow by what draw_keys left: all of its bits that can, and the
+// rest from its list. False where these are not what is needed: then nothing has changed.
+__device__ inline bool grow_drawn(Work &w, const Block &block, unsigned grows) {
+  const TopologyTensor &t = w.t;
+  unsigned listed = (unsigned)t.inspection[1], groups = ((unsigned)t.block_rows * t.block_cols + 31) / 32;
+  bool regrow = w.u.regrow;
+  if (!draws_all(w.u, t) || grows == 0 || listed > t.list) return false;
+  unsigned low = 0, there = 0, all_low, all_there;
+  const unsigned *bits = t.low;
+  Listed list = {t.keys, t.positions, t.state, regrow};
+#pragma unroll 4
+  FOR_THREADS(g, groups) low += __popc(bits[g] & can_grow(marks(list.state, g), regrow));
+#pragma unroll 4
+  FOR_THREADS(i, listed) {
+    Item x;
+    there += list.get(i, x);
+  }
+  block.scan(low, all_low);
+  block.scan(there, all_there);
+  if (all_low > grows || grows - all_low > all_there) return false;
+  take_smallest(block, list, listed, grows - all_low);
+  if (threadIdx.x == 0) w.drawn = true;
+  return true;
+}
+
+// prune marks the blocks to prune of n slots. Where all go, of a row that is ablated, none is protected.
 template <class Team>
-__device__ inline void choose(Work &w, const Team &team, const int *slots, unsigned n, unsigned first, unsigned positions, unsigned prunes,
-                              unsigned grows) {
+__device__ inline void prune(Work &w, const Team &team, const int *slots, unsigned n, unsigned prunes) {
+  take_smallest(team, Scores(w.t, w.u, slots, prunes == n, PRUNED), n, prunes);
+}
+
+// grow marks those to grow among positions.
+template <class Team>
+__device__ inline void grow(Work &w, const Team &team, unsigned first, unsigned positions, unsigned grows) {
   const float *scores = w.u.growth == GROW_GRADIENT ? w.t.scores : 0;
-  take_smallest(team, Scores{w.t, w.u, slots, prunes == n, PRUNED}, n, prunes);
   take_smallest(team, Candidates{w.u, w.t.tensor, scores, w.t.state, first, 32 + (scores ? 32 : 64)}, positions, grows);
 }
 
 // Groups share an update among the groups of block rows that exchange blocks, by rules 3
-// and 7 of package sparse. Two numbers are kept of each group that has a block: in t.grown
-// and in t.newborn, which are free until then, at the entry at which the group's part of
+// and 7 of package sparse. Two numbers are kept of each group that has a block: in t.grown,
+// which is free until then, and in t.shares, at the entry at which the group's part of
 // the row view begins.
 struct Groups {
   Work &w;
@@ -67,7 +125,7 @@ struct Groups {
   __device__ unsigned active(unsigned g) const { return first(g + 1) - first(g); }
   __device__ unsigned positions(unsigned g) const { return (row(g + 1) - row(g)) * w.t.block_cols; }
   __device__ int &prunes(unsigned g) const { return w.t.grown[first(g)]; }
-  __device__ int &grows(unsigned g) const { return w.t.newborn[first(g)]; }
+  __device__ int &grows(unsigned g) const { return w.t.shares[first(g)]; }
   __device__ int &counted(unsigned g) const { return grows(g); } // until it is known what grows
 
   // count sets counted to the number of the group's slots for which holds(slot).
@@ -157,7 +215,7 @@ struct Groups {
   __device__ unsigned room(unsigned row) const { return w.t.block_cols - (w.u.regrow ? 0 : prunes(row)); }
 
   __device__ void ablate(unsigned k) const {
-    take_smallest(block, Scores{w.t, w.u, 0, false, SMALL}, w.t.nnzb, k);
+    take_smallest(block, Scores(w.t, w.u, 0, false, SMALL), w.t.nnzb, k);
     __syncthreads();
     count([&](unsigned slot) { return !(w.t.state[(unsigned)w.t.norms[slot]] & SMALL); });
     // Rows whose rank is below a bound go, the least salient first; ranks are distinct.
