@@ -1,6 +1,8 @@
 package ptxsim
 
 import (
+	"encoding/binary"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -146,28 +148,37 @@ func (x *building) wgmma() exec {
 	}
 }
 
-// multiplyAdd sets d to A B or, if negative, its negation, plus d if keep says so.
+// multiplyAdd sets d, 16 x 8 in four registers, to A B or, if negative, its negation, plus d if keep says so.
+// A lane's four sums go side by side, since each addition waits for the one before it.
 func (w *warp) multiplyAdd(t *mmaTiles, k int, d []int, keep, negative bool) {
 	if w.blk.perturbed {
 		w.multiplyAddAligned(t, k, d, keep, negative)
 		return
 	}
-	for i, r := range d {
-		for l := range warpSize {
-			row, col := t.a[l/4+8*(i/2)][:k], t.b[2*(l%4)+i%2][:k]
-			s := float32(0)
-			if keep {
-				s = fromF32(w.r[r][l])
-			}
-			for j, v := range row {
-				if p := float32(v * col[j]); negative {
-					s -= p
-				} else {
-					s += p
-				}
-			}
-			w.r[r][l] = bits32(s)
+	for l := range warpSize {
+		a0, b0 := t.a[l/4][:k], t.b[2*(l%4)][:k]
+		a1, b1 := t.a[l/4+8][:len(a0)], t.b[2*(l%4)+1][:len(a0)]
+		b0 = b0[:len(a0)]
+		var s00, s01, s10, s11 float32
+		if keep {
+			s00, s01, s10, s11 = fromF32(w.r[d[0]][l]), fromF32(w.r[d[1]][l]), fromF32(w.r[d[2]][l]), fromF32(w.r[d[3]][l])
 		}
+		if negative {
+			for j, v := range a0 {
+				s00 -= float32(v * b0[j])
+				s01 -= float32(v * b1[j])
+				s10 -= float32(a1[j] * b0[j])
+				s11 -= float32(a1[j] * b1[j])
+			}
+		} else {
+			for j, v := range a0 {
+				s00 += float32(v * b0[j])
+				s01 += float32(v * b1[j])
+				s10 += float32(a1[j] * b0[j])
+				s11 += float32(a1[j] * b1[j])
+			}
+		}
+		w.r[d[0]][l], w.r[d[1]][l], w.r[d[2]][l], w.r[d[3]][l] = bits32(s00), bits32(s01), bits32(s10), bits32(s11)
 	}
 }
 
@@ -205,6 +216,12 @@ func (w *warp) elements(s matrixSource, o, k int, to [][16]float32, from *origin
 		}
 		lacks = 0
 		whole := written(state)
+		if whole && s.in.kind == kindBF16 { // most of them
+			for i := range piece {
+				piece[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(data[2*i:])) << 16)
+			}
+			return true
+		}
 		for i := range n {
 			at := i * int(size)
 			if one := state[at : at+int(size)]; !whole && !written(one) && w.undefinedIn(one)&s.care() != 0 {
