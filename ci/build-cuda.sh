@@ -157,6 +157,7 @@ case $1 in
   . ci/build-cuda-test.sh ;;
 --cubins)
   assemble_all
+  # shellcheck disable=SC2031 # the subshell is the self-test's
   [ -n "$cubins" ] || die "found no pinned ptxas, expected it to assemble the kernels with"
   echo "build-cuda.sh: machine code for $targets in kernels/cubin" ;;
 -*) code=2 die "found $1, expected a folder, --cubins or --self-test" ;;

@@ -17,6 +17,7 @@ import (
 var planOnly = map[string]bool{
 	"max_steps": true, "updates": true, "epochs": true, "batch_size": true, "gradient_accumulation_steps": true,
 	"seq_len": true, "vocab_size": true, "warmup_steps": true, "threads": true,
+	"processes": true, // each would be this test's program, with all of its tests
 }
 
 // ends are the values at both ends of a setting's range, just inside where an end is
