@@ -60,6 +60,9 @@ func TestSignatureForms(t *testing.T) {
 // TestSignaturesOfKernels compares with the simulator's reading of every kernel
 // that is committed.
 func TestSignaturesOfKernels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: starts no goroutine")
+	}
 	var files []string
 	err := filepath.WalkDir("../..", func(path string, _ fs.DirEntry, err error) error {
 		if filepath.Ext(path) == ".ptx" {
