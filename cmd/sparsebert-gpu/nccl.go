@@ -119,6 +119,9 @@ const patience = time.Minute
 
 // startProcesses runs this command line in so many processes, which train together.
 func startProcesses(n int) error {
+	if n&(n-1) != 0 {
+		return usage.Errorf("processes: found %d, expected a power of two, as replicas are", n)
+	}
 	p, err := place()
 	if err != nil {
 		return err

@@ -87,6 +87,7 @@ func asTorchrun(t *testing.T, n int, args ...string) []string {
 func TestSpawnedRefuses(t *testing.T) {
 	quick := "train --device cpu --max-steps 3 --quiet "
 	for _, c := range []struct{ variable, args, says string }{
+		{"", "train --quiet --device cuda --processes 2", "device: cuda cannot be used: "},
 		{"", quick + "--processes 3", "processes: found 3, expected a power of two"},
 		{"", quick + "--processes 2 --replicas 1", "replicas: found 1 for 2 processes, expected a multiple of their number"},
 		{"", quick + "--processes 65", "processes: found 65, expected "},

@@ -67,11 +67,18 @@ func trainAction(c *cli.Context) error {
 
 // trainRun carries out the run of a configuration.
 func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
-	if config.Processes > 1 && !config.DryRun && !sockets.Inherited() {
-		return startProcesses(config.Processes)
+	inherited := sockets.Inherited()
+	note := func(said string) {
+		if !inherited { // the process that started this one has said so
+			log.Warn().Msg(said)
+		}
 	}
-	if err := device.UseHelper(c.Context, config.Device, func(note string) { log.Warn().Msg(note) }); err != nil {
-		return err
+	if err := device.UseHelper(c.Context, config.Device, note); err != nil {
+		p, _ := place()
+		return once(p, err)
+	}
+	if config.Processes > 1 && !config.DryRun && !inherited {
+		return startProcesses(config.Processes)
 	}
 	stdout := exit.KeepWriting(c.App.Writer)
 	devices, err := onOwnGPU(devices).OnPath(config.CPUPath)

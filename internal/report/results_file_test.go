@@ -11,9 +11,6 @@ import (
 // A results.jsonl alone makes the picture that its folders would make, and no figure over
 // time.
 func TestResultsFile(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: drawing starts no goroutine")
-	}
 	r, err := Make([]string{"../../bench/results/small-width-64.jsonl"}, "")
 	if err != nil {
 		t.Fatal(err)
