@@ -235,7 +235,8 @@ type Config struct {
 	// one only where it is named).
 	NCCLLibrary string `yaml:"nccl_library,omitempty" json:",omitempty"`
 	// Processes: start so many processes on this machine that train together, on GPUs one
-	// for each. Values: 1 to 64 (0: 1, or as many as a launcher has started). Default 0.
+	// for each. Values: 1 to 64 (0: 1, or as many as a launcher has started or asks for).
+	// Default 0.
 	Processes int `yaml:"processes,omitempty" json:",omitempty"`
 	// DDPTimeout: seconds after which a process that does not answer the others ends the
 	// run. Values: 1 to 16777216 (0: 300). Default 0.

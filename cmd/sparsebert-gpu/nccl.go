@@ -1,11 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"sync/atomic"
-	"time"
-
 	"github.com/rs/zerolog"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
@@ -14,8 +9,6 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/group"
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/nccl"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
-	"github.com/sparsebert/sparsebert-gpu/internal/exit"
-	"github.com/sparsebert/sparsebert-gpu/internal/spawn"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/train"
 )
@@ -109,37 +102,4 @@ func (n *ncclJoin) started(devices []group.Device) {
 		list[i] = d.String()
 	}
 	n.log.Info().Str("library", n.library.String()).Strs("gpus", list).Msg("data between GPUs goes by NCCL")
-}
-
-// silent says that another process tells of signals.
-var silent atomic.Bool
-
-// patience is how long processes may take to end after one has failed.
-const patience = time.Minute
-
-// startProcesses runs this command line in so many processes, which train together.
-func startProcesses(n int) error {
-	if n&(n-1) != 0 {
-		return usage.Errorf("processes: found %d, expected a power of two, as replicas are", n)
-	}
-	p, err := place()
-	if err != nil {
-		return err
-	}
-	if p.Size > 1 {
-		return once(p, usage.Errorf("processes: found %d, and %s, expected one of them", n, p))
-	}
-	program, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program's file: %w", err)
-	}
-	silent.Store(true)
-	code, err := spawn.Processes{
-		Number: n, Program: program, Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr,
-		Patience: patience, Failed: func(code int) bool { return !exit.Saved(code) },
-	}.Run()
-	if err == nil && code != exit.Done {
-		err = quietError{exit.Ended(code)}
-	}
-	return err
 }

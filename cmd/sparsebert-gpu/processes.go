@@ -87,7 +87,7 @@ var threads int
 // return.
 func join(c *cli.Context, config train.Config, log zerolog.Logger) (*group.Comm, error) {
 	p, err := place()
-	if err != nil || p.Size == 1 || config.MPILibrary == mpi.Alone && !sockets.Inherited() {
+	if err != nil || p.Size == 1 || config.MPILibrary == mpi.Alone && !sockets.Started() {
 		return nil, err
 	}
 	comm, by, err := meet(c, config, p)
@@ -121,12 +121,15 @@ func meet(c *cli.Context, config train.Config, p launcher.Place) (*group.Comm, s
 	timeout := time.Duration(cmp.Or(config.DDPTimeout, 300)) * time.Second
 	var conns []net.Conn
 	var err error
-	by := "sockets"
+	by, started := "sockets", sockets.Started()
+	silent.Store(started && p.Local > 0) // a terminal sends its signals to all
 	switch {
 	case sockets.Inherited():
-		silent.Store(p.Rank > 0) // a terminal sends its signals to all
 		conns, err = sockets.Inherit(p.Rank, p.Size)
-	case p.Launcher == launcher.Other && config.MPILibrary == "":
+	case started || p.Launcher == launcher.Other && config.MPILibrary == "":
+		if err := os.Unsetenv(sockets.Variable); err != nil { // what this one starts is none of them
+			return nil, "", err
+		}
 		var m sockets.Meeting
 		if m, err = sockets.ByEnvironment(os.Getenv, p, timeout); err != nil {
 			return nil, "", err

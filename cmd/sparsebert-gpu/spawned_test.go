@@ -41,18 +41,28 @@ func TestSpawnedTrainTheSame(t *testing.T) {
 		}
 	}
 	dir = filepath.Join(t.TempDir(), "run")
-	for rank, said := range asTorchrun(t, 2, append(args, "--output-dir", dir)...) {
-		if said != "" && rank > 0 {
-			t.Errorf("rank %d: said %q, expected nothing", rank, said)
+	for launcher, variables := range map[string]func(rank int, port string) []string{
+		"torchrun": func(rank int, port string) []string {
+			return []string{fmt.Sprint("RANK=", rank), fmt.Sprint("LOCAL_RANK=", rank), "WORLD_SIZE=2", "MASTER_ADDR=localhost", "MASTER_PORT=" + port}
+		},
+		"Kubeflow Trainer, two nodes": func(rank int, port string) []string {
+			return []string{"PET_NNODES=2", "PET_NPROC_PER_NODE=2", fmt.Sprint("PET_NODE_RANK=", rank), "PET_MASTER_ADDR=localhost", "PET_MASTER_PORT=" + port}
+		},
+	} {
+		dir = filepath.Join(t.TempDir(), "run")
+		for rank, said := range byLauncher(t, 2, variables, append(args, "--output-dir", dir)...) {
+			if rank > 0 && said != "" || rank == 0 && strings.Count(said, "results  ") != 1 {
+				t.Errorf("%s: %d said %q, expected one summary of 0", launcher, rank, said)
+			}
 		}
-	}
-	if got := sums(t, dir); got != want {
-		t.Errorf("torchrun's variables: found\n%sexpected\n%s", got, want)
+		if got := sums(t, dir); got != want {
+			t.Errorf("%s: found\n%sexpected\n%s", launcher, got, want)
+		}
 	}
 }
 
-// asTorchrun runs the program as n processes with the variables of torchrun and returns what each said.
-func asTorchrun(t *testing.T, n int, args ...string) []string {
+// byLauncher runs the program n times at once with the variables of a launcher and returns what each said.
+func byLauncher(t *testing.T, n int, variables func(rank int, port string) []string, args ...string) []string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -67,7 +77,7 @@ func asTorchrun(t *testing.T, n int, args ...string) []string {
 	var wait sync.WaitGroup
 	for rank := range n {
 		cmd := ourselves(t, args...)
-		cmd.Env = append(cmd.Env, fmt.Sprintf("RANK=%d", rank), fmt.Sprintf("LOCAL_RANK=%d", rank), fmt.Sprintf("WORLD_SIZE=%d", n), "MASTER_ADDR=localhost", "MASTER_PORT="+port)
+		cmd.Env = append(cmd.Env, variables(rank, port)...)
 		cmd.Stdout, cmd.Stderr = &said[rank], &said[rank]
 		wait.Go(func() {
 			if err := cmd.Run(); err != nil {
@@ -95,12 +105,14 @@ func TestSpawnedRefuses(t *testing.T) {
 		{"", "train --quiet --device sim --processes 2 --nccl-library x.so", "nccl_library: "},
 		{"PMI_SIZE=2", quick + "--processes 2", "processes: found 2, and MPICH's mpirun started 2 processes (PMI_SIZE=2), expected one of them"},
 		{"WORLD_SIZE=2", quick, `a launcher started 2 processes (WORLD_SIZE=2): RANK: found "", expected a number from 0 to 1, as torchrun sets it`},
+		{"PET_NNODES=1:2", quick, `PET_NNODES: found "1:2", expected the number of nodes, or no such variable`},
+		{"PET_NNODES=2", quick, `Kubeflow Trainer (PET_NNODES=2): PET_NODE_RANK: found "", expected a number from 0 to 1`},
+		{"PET_NNODES=3 PET_NODE_RANK=0 PET_MASTER_ADDR=localhost PET_MASTER_PORT=29500", quick, "processes: found 1 on each of 3 nodes, expected a power of two in all"},
+		{"PET_NNODES=1 PET_NPROC_PER_NODE=3", quick, "processes: found 3, expected a power of two"},
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
 		cmd := ourselves(t, append(strings.Fields(c.args), "--output-dir", dir)...)
-		if c.variable != "" {
-			cmd.Env = append(cmd.Env, c.variable)
-		}
+		cmd.Env = append(cmd.Env, strings.Fields(c.variable)...)
 		var said bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &said, &said
 		_ = cmd.Run()

@@ -67,9 +67,9 @@ func trainAction(c *cli.Context) error {
 
 // trainRun carries out the run of a configuration.
 func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
-	inherited := sockets.Inherited()
+	started := sockets.Started()
 	note := func(said string) {
-		if !inherited { // the process that started this one has said so
+		if !started { // the process that started this one has said so
 			log.Warn().Msg(said)
 		}
 	}
@@ -77,8 +77,13 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 		p, _ := place()
 		return once(p, err)
 	}
-	if config.Processes > 1 && !config.DryRun && !inherited {
-		return startProcesses(config.Processes)
+	if !started && !config.DryRun {
+		if n, node, err := toStart(config); err != nil || n*node.Count > 1 {
+			if err == nil {
+				err = startProcesses(n, node)
+			}
+			return err
+		}
 	}
 	stdout := exit.KeepWriting(c.App.Writer)
 	devices, err := onOwnGPU(devices).OnPath(config.CPUPath)

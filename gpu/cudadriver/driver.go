@@ -91,6 +91,12 @@ func (d *Driver) do(f func()) {
 	<-done
 }
 
+// Count returns the number of GPUs that CUDA_VISIBLE_DEVICES leaves.
+func Count() (int, error) {
+	n, err := cu.NumDevices()
+	return n, own(err)
+}
+
 // open makes the context and the default stream.
 func (d *Driver) open(index int) error {
 	count, err := cu.NumDevices()

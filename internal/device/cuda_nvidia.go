@@ -19,3 +19,9 @@ func openCUDA(number int) (gpu.Driver, error) {
 	}
 	return d, nil
 }
+
+// GPUs returns the number of GPUs that the processes of this machine share, 0 in a build without CUDA.
+func GPUs() (int, error) {
+	n, err := cudadriver.Count()
+	return n, usage.Mark(err)
+}

@@ -1,5 +1,6 @@
 // Package launcher tells whether the process is one of several that a launcher started together:
-// mpirun, srun or torchrun. They say so in the environment only.
+// mpirun, srun or torchrun, or on each of several machines what is to start them there ([FindNode]).
+// They say so in the environment only.
 package launcher
 
 import (
@@ -33,6 +34,7 @@ var variables = []variable{
 	{"MPICH's mpirun", "PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID"},
 	{"srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID"},
 	{Other, "WORLD_SIZE", "RANK", "LOCAL_RANK"},
+	{"Kubeflow Trainer", nodesVariable, nodeVariable, ""},
 }
 
 // Other is the launcher of a process that has the variables of torchrun, which many set.
@@ -52,7 +54,11 @@ func Find(getenv func(string) string) (Place, error) {
 		}
 		var err error
 		if p.Size, err = strconv.Atoi(text); err != nil || p.Size < 1 {
-			return Place{}, fmt.Errorf("%s: found %q, expected the number of processes, or no such variable", v.size, text)
+			of := "processes"
+			if v.size == nodesVariable {
+				of = "nodes"
+			}
+			return Place{}, fmt.Errorf("%s: found %q, expected the number of %s, or no such variable", v.size, text, of)
 		}
 		if r, err := strconv.Atoi(getenv(v.rank)); err == nil && r >= 0 && r < p.Size {
 			p.Rank = r
@@ -70,6 +76,7 @@ func Find(getenv func(string) string) (Place, error) {
 func Outside(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
-		return slices.ContainsFunc(variables, func(v variable) bool { return name == v.size || name == v.rank || name == v.local })
+		return slices.Contains(nodeVariables, name) ||
+			slices.ContainsFunc(variables, func(v variable) bool { return name == v.size || name == v.rank || name == v.local })
 	})
 }

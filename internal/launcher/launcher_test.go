@@ -22,6 +22,7 @@ func TestFind(t *testing.T) {
 		{map[string]string{"PMI_SIZE": "2", "PMI_RANK": "0"}, launcher.Place{"MPICH's mpirun", "PMI_SIZE=2", 2, 0, -1}},
 		{map[string]string{"PMI_SIZE": "2", "PMI_RANK": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"}, launcher.Place{"srun", "PMI_SIZE=2", 2, 1, -1}},
 		{map[string]string{"SLURM_STEP_NUM_TASKS": "2"}, launcher.Place{"srun", "SLURM_STEP_NUM_TASKS=2", 2, -1, -1}},
+		{map[string]string{"PET_NNODES": "4", "PET_NODE_RANK": "3", "PET_NPROC_PER_NODE": "8"}, launcher.Place{"Kubeflow Trainer", "PET_NNODES=4", 4, 3, -1}},
 		{map[string]string{"WORLD_SIZE": "2", "RANK": "2"}, launcher.Place{"a launcher", "WORLD_SIZE=2", 2, -1, -1}},
 		// What an allocation says is no step: the batch script itself runs once.
 		{map[string]string{"SLURM_NTASKS": "8", "SLURM_PROCID": "0"}, launcher.Place{Launcher: "no launcher", Size: 1}},
@@ -39,7 +40,7 @@ func TestFind(t *testing.T) {
 }
 
 func TestOutside(t *testing.T) {
-	env := []string{"HOME=/h", "OMPI_COMM_WORLD_SIZE=2", "OMPI_COMM_WORLD_RANK=1", "PMI_SIZE=2", "PMI_RANK=0", "SLURM_STEP_NUM_TASKS=2", "SLURM_PROCID=1", "WORLD_SIZE=2", "RANK=0", "LOCAL_RANK=0", "MPI_LOCALRANKID=1", "PMI_SIZES=3"}
+	env := []string{"HOME=/h", "OMPI_COMM_WORLD_SIZE=2", "OMPI_COMM_WORLD_RANK=1", "PMI_SIZE=2", "PMI_RANK=0", "SLURM_STEP_NUM_TASKS=2", "SLURM_PROCID=1", "WORLD_SIZE=2", "RANK=0", "LOCAL_RANK=0", "MPI_LOCALRANKID=1", "PET_NNODES=2", "PET_NPROC_PER_NODE=1", "PET_MASTER_ADDR=a", "PMI_SIZES=3"}
 	before := slices.Clone(env)
 	if got := launcher.Outside(env); !slices.Equal(got, []string{"HOME=/h", "PMI_SIZES=3"}) || !slices.Equal(env, before) {
 		t.Errorf("found %v of %v", got, env)

@@ -269,7 +269,7 @@ var table = []Setting{
 			"(default on GPUs: the loader's libnccl.so.2; --device sim has one only where it is named)",
 		Commands: Sweep},
 	{Key: "processes", Field: "Processes", Group: Running, Default: 0, Running: true, OmitEmpty: true,
-		Range: &Range{Min: 1, Max: MaxProcesses}, Meanings: []Meaning{{0, "1, or as many as a launcher has started"}},
+		Range: &Range{Min: 1, Max: MaxProcesses}, Meanings: []Meaning{{0, "1, or as many as a launcher has started or asks for"}},
 		Help: "start so many processes on this machine that train together, on GPUs one for each"},
 	{Key: "ddp_timeout", Field: "DDPTimeout", Group: Running, Default: 0, Running: true, OmitEmpty: true,
 		Range: &Range{Min: 1, Max: 1 << 24}, Meanings: []Meaning{{0, "300"}},

@@ -1,5 +1,5 @@
 // Package spawn starts several processes of this program on this machine, as the ranks of one run, with
-// a connection between each two of them (package sockets).
+// a connection between each two of them (package sockets), or as those of one node among several.
 package spawn
 
 import (
@@ -20,6 +20,9 @@ import (
 // Processes are those to be started.
 type Processes struct {
 	Number int
+	// Node is this machine among several, on each of which as many are started; the zero value: the only
+	// one. The processes of several meet at its address.
+	Node launcher.Node
 	// Program and Args are the command line of each, Args without the program's name.
 	Program string
 	Args    []string
@@ -39,7 +42,8 @@ var forwarded = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, sys
 // that a signal killed one before another had failed; the code is 1 then.
 //
 // Each finds its place in RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE, as those of torchrun do, and
-// its connections by [sockets.Inherit]. On Linux the system kills them when this process ends.
+// its connections by [sockets.Inherit], or by [sockets.Meet] where there are several nodes. On Linux the
+// system kills them when this process ends. Ranks are those on this machine here.
 func (p Processes) Run() (code int, err error) {
 	signals := make(chan os.Signal, 8)
 	for _, s := range forwarded {
@@ -48,7 +52,10 @@ func (p Processes) Run() (code int, err error) {
 		}
 	}
 	defer signal.Stop(signals)
-	files, err := sockets.Pairs(p.Number)
+	files := make([][]*os.File, p.Number)
+	if p.Node.Count <= 1 {
+		files, err = sockets.Pairs(p.Number)
+	}
 	defer func() {
 		for _, row := range files {
 			for _, f := range row {
@@ -150,6 +157,21 @@ func (p Processes) command(rank int, files []*os.File) *exec.Cmd {
 	if rank == 0 {
 		cmd.Stdin, cmd.Stdout = os.Stdin, p.Stdout
 	}
+	env := append(launcher.Outside(os.Environ()),
+		fmt.Sprintf("RANK=%d", p.Node.Rank*p.Number+rank), fmt.Sprintf("WORLD_SIZE=%d", max(1, p.Node.Count)*p.Number),
+		fmt.Sprintf("LOCAL_RANK=%d", rank), fmt.Sprintf("LOCAL_WORLD_SIZE=%d", p.Number))
+	if p.Node.Count > 1 {
+		// No torchrun listens there: rank 0 itself does.
+		env = append(env, sockets.AddressVariable+"="+p.Node.Address, sockets.PortVariable+"="+p.Node.Port, sockets.StoreVariable+"=False", sockets.Variable+"="+sockets.None)
+	} else {
+		env = append(env, sockets.Variable+"="+hand(cmd, files))
+	}
+	cmd.Env, cmd.SysProcAttr = env, dieWithParent()
+	return cmd
+}
+
+// hand gives files to a process, and returns their numbers there.
+func hand(cmd *exec.Cmd, files []*os.File) string {
 	const first = 3 // after the standard ones
 	numbers := make([]string, len(files))
 	for i, f := range files {
@@ -159,10 +181,5 @@ func (p Processes) command(rank int, files []*os.File) *exec.Cmd {
 			cmd.ExtraFiles = append(cmd.ExtraFiles, f)
 		}
 	}
-	cmd.Env = append(launcher.Outside(os.Environ()),
-		fmt.Sprintf("RANK=%d", rank), fmt.Sprintf("WORLD_SIZE=%d", len(files)),
-		fmt.Sprintf("LOCAL_RANK=%d", rank), fmt.Sprintf("LOCAL_WORLD_SIZE=%d", len(files)),
-		sockets.Variable+"="+strings.Join(numbers, ","))
-	cmd.SysProcAttr = dieWithParent()
-	return cmd
+	return strings.Join(numbers, ",")
 }

@@ -10,11 +10,18 @@ import (
 )
 
 // Variable is set for processes that another one of this program has started together: it has the file
-// of the connection to each other rank, with commas between them, and 0 for the process itself.
+// of the connection to each other rank, with commas between them, and 0 for the process itself. It is
+// [None] where they are to [Meet] others of other machines.
 const Variable = "SPARSEBERT_SOCKETS"
 
-// Inherited says whether another process of this program has started this one as one of several.
-func Inherited() bool { return os.Getenv(Variable) != "" }
+// None is the Variable of processes without connections.
+const None = "none"
+
+// Started says whether another process of this program has started this one as one of several.
+func Started() bool { return os.Getenv(Variable) != "" }
+
+// Inherited says whether it has connections to the others from there.
+func Inherited() bool { return Started() && os.Getenv(Variable) != None }
 
 // Inherit returns the connections to the other ranks that the process was started with, by rank; that of
 // this one is nil. It is called once.

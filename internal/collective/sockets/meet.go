@@ -31,12 +31,12 @@ type Meeting struct {
 
 // Variables that torchrun sets, beside those of package launcher.
 const (
-	addressVariable = "MASTER_ADDR"
-	portVariable    = "MASTER_PORT"
+	AddressVariable = "MASTER_ADDR"
+	PortVariable    = "MASTER_PORT"
 	runVariable     = "TORCHELASTIC_RUN_ID"
-	// storeVariable is True where torchrun itself listens at MASTER_PORT, for the workers of all machines
+	// StoreVariable is True where torchrun itself listens at MASTER_PORT, for the workers of all machines
 	// (torch/distributed/rendezvous.py, _create_c10d_store). Rank 0 then takes the next port.
-	storeVariable = "TORCHELASTIC_USE_AGENT_STORE"
+	StoreVariable = "TORCHELASTIC_USE_AGENT_STORE"
 )
 
 // ByEnvironment returns the meeting that the variables of torchrun describe, for a process at that place.
@@ -48,15 +48,15 @@ func ByEnvironment(getenv func(string) string, p launcher.Place, timeout time.Du
 	if p.Rank < 0 {
 		return missing("RANK", fmt.Sprintf("a number from 0 to %d", p.Size-1))
 	}
-	host := getenv(addressVariable)
+	host := getenv(AddressVariable)
 	if host == "" || strings.ContainsAny(host, " \t\n/") {
-		return missing(addressVariable, "the host of rank 0")
+		return missing(AddressVariable, "the host of rank 0")
 	}
-	port, err := strconv.Atoi(getenv(portVariable))
+	port, err := strconv.Atoi(getenv(PortVariable))
 	if err != nil || port < 1 || port > 65535 {
-		return missing(portVariable, "a port from 1 to 65535")
+		return missing(PortVariable, "a port from 1 to 65535")
 	}
-	if getenv(storeVariable) == "True" {
+	if getenv(StoreVariable) == "True" {
 		port = port%65535 + 1
 	}
 	return Meeting{Rank: p.Rank, Size: p.Size, Address: net.JoinHostPort(host, strconv.Itoa(port)), Run: getenv(runVariable), Timeout: timeout}, nil
@@ -113,7 +113,7 @@ func (m Meeting) refuses(h hello, seen []net.Conn) string {
 	case h.Port < 1 || h.Port > 65535:
 		return fmt.Sprintf("found port %d, expected 1 to 65535", h.Port)
 	case seen[h.Rank] != nil:
-		return fmt.Sprintf("found rank %d (RANK) a second time, expected each once: another run has the same %s and %s", h.Rank, addressVariable, portVariable)
+		return fmt.Sprintf("found rank %d (RANK) a second time, expected each once: another run has the same %s and %s", h.Rank, AddressVariable, PortVariable)
 	}
 	return ""
 }
@@ -200,7 +200,7 @@ func (m Meeting) host(ctx context.Context) ([]net.Conn, error) {
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return conns, usage.Errorf("found the port in use, expected it free for rank 0: is this another run with the same %s?", portVariable)
+		return conns, usage.Errorf("found the port in use, expected it free for rank 0: is this another run with the same %s?", PortVariable)
 	} else if err != nil {
 		return conns, usage.Mark(err)
 	}
