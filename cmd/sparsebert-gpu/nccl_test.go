@@ -54,7 +54,7 @@ func TestNCCLTrainsTheSame(t *testing.T) {
 			break
 		}
 		dir = filepath.Join(t.TempDir(), "run")
-		if said := asTorchrun(t, 2, append(args, "--output-dir", dir)...); !strings.Contains(said[0], "data between GPUs goes by NCCL") {
+		if said := byLauncher(t, 2, byTorchrun(2), append(args, "--output-dir", dir)...); !strings.Contains(said[0], "data between GPUs goes by NCCL") {
 			t.Errorf("torchrun's variables: said %s", said[0])
 		}
 		if got := sums(t, dir); got != want {

@@ -42,9 +42,7 @@ func TestSpawnedTrainTheSame(t *testing.T) {
 	}
 	dir = filepath.Join(t.TempDir(), "run")
 	for launcher, variables := range map[string]func(rank int, port string) []string{
-		"torchrun": func(rank int, port string) []string {
-			return []string{fmt.Sprint("RANK=", rank), fmt.Sprint("LOCAL_RANK=", rank), "WORLD_SIZE=2", "MASTER_ADDR=localhost", "MASTER_PORT=" + port}
-		},
+		"torchrun": byTorchrun(2),
 		"Kubeflow Trainer, two nodes": func(rank int, port string) []string {
 			return []string{"PET_NNODES=2", "PET_NPROC_PER_NODE=2", fmt.Sprint("PET_NODE_RANK=", rank), "PET_MASTER_ADDR=localhost", "PET_MASTER_PORT=" + port}
 		},
@@ -58,6 +56,13 @@ func TestSpawnedTrainTheSame(t *testing.T) {
 		if got := sums(t, dir); got != want {
 			t.Errorf("%s: found\n%sexpected\n%s", launcher, got, want)
 		}
+	}
+}
+
+// byTorchrun has the variables that torchrun sets for n processes on one machine.
+func byTorchrun(n int) func(rank int, port string) []string {
+	return func(rank int, port string) []string {
+		return []string{fmt.Sprint("RANK=", rank), fmt.Sprint("LOCAL_RANK=", rank), fmt.Sprint("WORLD_SIZE=", n), "MASTER_ADDR=localhost", "MASTER_PORT=" + port}
 	}
 }
 
