@@ -40,14 +40,13 @@ func TestSpawnedTrainTheSame(t *testing.T) {
 			t.Errorf("--processes %d: found %q, expected one summary", n, out)
 		}
 	}
-	dir = filepath.Join(t.TempDir(), "run")
 	for launcher, variables := range map[string]func(rank int, port string) []string{
 		"torchrun": byTorchrun(2),
 		"Kubeflow Trainer, two nodes": func(rank int, port string) []string {
 			return []string{"PET_NNODES=2", "PET_NPROC_PER_NODE=2", fmt.Sprint("PET_NODE_RANK=", rank), "PET_MASTER_ADDR=localhost", "PET_MASTER_PORT=" + port}
 		},
 	} {
-		dir = filepath.Join(t.TempDir(), "run")
+		dir := filepath.Join(t.TempDir(), "run")
 		for rank, said := range byLauncher(t, 2, variables, append(args, "--output-dir", dir)...) {
 			if rank > 0 && said != "" || rank == 0 && strings.Count(said, "results  ") != 1 {
 				t.Errorf("%s: %d said %q, expected one summary of 0", launcher, rank, said)
