@@ -43,7 +43,7 @@ var forwarded = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, sys
 //
 // Each finds its place in RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE, as those of torchrun do, and
 // its connections by [sockets.Inherit], or by [sockets.Meet] where there are several nodes. On Linux the
-// system kills them when this process ends. Ranks are those on this machine here.
+// system kills them when this process ends. Of several nodes rank 0 is here the first on this one.
 func (p Processes) Run() (code int, err error) {
 	signals := make(chan os.Signal, 8)
 	for _, s := range forwarded {
@@ -134,7 +134,7 @@ func (p Processes) wait(children []*exec.Cmd, ended <-chan end, signals <-chan o
 			if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 				codes[e.rank] = 1
 				if tooLate == nil {
-					err = fmt.Errorf("rank %d (process %d) was killed by the signal %q", e.rank, state.Pid(), status.Signal())
+					err = fmt.Errorf("rank %d (process %d) was killed by the signal %q", p.Node.Rank*p.Number+e.rank, state.Pid(), status.Signal())
 				}
 			}
 			if p.Failed(codes[e.rank]) && tooLate == nil {
