@@ -19,6 +19,7 @@ type Capabilities struct {
 	Rows        RowAllocator
 	Restricter  Restricter
 	Sharder     Sharder
+	Packer      Packer
 	Clock       Clock
 	Profile     Profile
 	// Loaded returns what the device has loaded of its kernels so far; nil: it loads none.
@@ -159,6 +160,36 @@ type Sharder interface {
 // blocks of every size, and small enough that the parts of a large parameter are about
 // equal. A device computes the elements between two multiples whatever is beside them.
 const ShardUnit = 1 << 14
+
+// Packer keeps numbers of many buffers one behind the other in a vector, a float32 buffer,
+// and adds vectors on the device: sums over replicas need not go through the host. A list
+// of parts or bounds that was given once is best given again, since its table stays on the
+// device. None of it may be recorded.
+type Packer interface {
+	// Pack sets v[At+i] = X[From+i] for each part and 0 <= i < N, or with add adds it to
+	// what is there, in float32. No two parts overlap in v.
+	Pack(v Buffer, parts []Part, add bool)
+	// Unpack sets X[From+i] = v[At+i] for each part and 0 <= i < N. No two parts overlap
+	// in their buffers.
+	Unpack(v Buffer, parts []Part)
+	// AddVector is dst[to+i] += src[from+i] for 0 <= i < n, in float32. The ranges do not
+	// overlap.
+	AddVector(dst Buffer, to int, src Buffer, from, n int)
+	// SumSquares waits and sets sums[k] to the sum of v[i]^2 for bounds[k] <= i <
+	// bounds[k+1], in float64. There is one bound more than sums, ascending, and at most
+	// ShardUnit elements between two. The order of a sum follows from its length alone.
+	SumSquares(sums []float64, v Buffer, bounds []int) error
+	// Address says where element i of v is in the memory of the device, for libraries
+	// that move it between processes, and the device by its UUID, which is zero where no
+	// library can.
+	Address(v Buffer, i int) (device [16]byte, at uint64)
+}
+
+// Part is the elements [From, From+N) of a float32 buffer, with their place in a vector.
+type Part struct {
+	X           Buffer
+	From, N, At int
+}
 
 // Clock times queued work on the device itself.
 type Clock interface {

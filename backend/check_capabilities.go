@@ -21,6 +21,9 @@ func (c *checked) Capabilities() Capabilities {
 	if have.Sharder != nil {
 		have.Sharder = c
 	}
+	if have.Packer != nil {
+		have.Packer = c
+	}
 	if have.Rows != nil {
 		have.Rows = c
 	}

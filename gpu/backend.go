@@ -69,6 +69,7 @@ type device struct {
 	topo      topologyManager
 	lists     []*tensorList // of the optimizer
 	copyLists []*copyList
+	packing   packing
 	laps      laps
 
 	recorded  map[any]*recording
@@ -127,7 +128,7 @@ func (b *device) Activation() backend.DType { return b.act }
 
 // Capabilities are what this device has besides.
 func (b *device) Capabilities() backend.Capabilities {
-	return backend.Capabilities{Recorder: b, SharedInput: b, Sharder: b, Planner: b, Rows: b, Clock: b, Profile: b, Loaded: b.k.loading.loaded, Peak: peakFLOPs(b.drv.Describe(), b.act), Criteria: criteria, KeepsDropout: b.act == backend.BF16}
+	return backend.Capabilities{Recorder: b, SharedInput: b, Sharder: b, Packer: b, Planner: b, Rows: b, Clock: b, Profile: b, Loaded: b.k.loading.loaded, Peak: peakFLOPs(b.drv.Describe(), b.act), Criteria: criteria, KeepsDropout: b.act == backend.BF16}
 }
 
 // Threads implements backend.Profile; it means nothing here.

@@ -12,7 +12,9 @@ type (
 	ptrF64            Ptr
 	ptrFloat2         Ptr
 	ptrI32            Ptr
+	ptrI64            Ptr
 	ptrInt2           Ptr
+	ptrPackChunk      Ptr
 	ptrRowPair        Ptr
 	ptrStepScalars    Ptr
 	ptrTensor         Ptr
@@ -34,6 +36,7 @@ var kernelParams = map[string][]kernelParam{
 	"add_norm_reduce":          {{"dgamma", 8}, {"dbeta", 8}, {"partial", 8}, {"blocks", 4}, {"h", 4}},
 	"add_rows_bf16":            {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
 	"add_rows_f32":             {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
+	"add_vector":               {{"dst", 8}, {"src", 8}, {"n", 8}},
 	"attention_d128":           {{"ctx", 8}, {"lse", 8}, {"kept", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
 	"attention_d64":            {{"ctx", 8}, {"lse", 8}, {"kept", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"site", 4}},
 	"attention_dkv_d128":       {{"dk", 8}, {"dv", 8}, {"dctx", 8}, {"q", 8}, {"k", 8}, {"v", 8}, {"lse", 8}, {"delta", 8}, {"kept", 8}, {"lengths", 8}, {"status", 8}, {"step", 8}, {"seq", 4}, {"heads", 4}, {"head", 4}, {"scale", 4}, {"rate", 4}, {"stages", 4}},
@@ -50,6 +53,7 @@ var kernelParams = map[string][]kernelParam{
 	"block_grad":               {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"block_grad_plain_bf16":    {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"block_grad_plain_f32":     {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
+	"chunk_squares":            {{"sums", 8}, {"v", 8}, {"bounds", 8}},
 	"column_sums_f32":          {{"sums", 8}, {"x", 8}, {"tokens", 4}, {"n", 4}},
 	"cross_entropy_bf16":       {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"pitch", 4}, {"grad", 4}, {"bad", 8}},
 	"cross_entropy_f32":        {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"pitch", 4}, {"grad", 4}, {"bad", 8}},
@@ -99,6 +103,7 @@ var kernelParams = map[string][]kernelParam{
 	"join_rows_bf16":           {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"n", 4}, {"h", 4}},
 	"join_rows_f32":            {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"n", 4}, {"h", 4}},
 	"pack_copies":              {{"copies", 8}, {"parts", 8}},
+	"pack_parts":               {{"v", 8}, {"chunks", 8}, {"way", 4}},
 	"scatter_add_bf16":         {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
 	"sdd_b16":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b32":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
@@ -150,6 +155,7 @@ var _ = []any{
 	(*launcher).addNormReduce,
 	(*launcher).addRowsBf16,
 	(*launcher).addRowsF32,
+	(*launcher).addVector,
 	(*launcher).attentionD128,
 	(*launcher).attentionD64,
 	(*launcher).attentionDkvD128,
@@ -166,6 +172,7 @@ var _ = []any{
 	(*launcher).blockGrad,
 	(*launcher).blockGradPlainBf16,
 	(*launcher).blockGradPlainF32,
+	(*launcher).chunkSquares,
 	(*launcher).columnSumsF32,
 	(*launcher).crossEntropyBf16,
 	(*launcher).crossEntropyF32,
@@ -215,6 +222,7 @@ var _ = []any{
 	(*launcher).joinRowsBf16,
 	(*launcher).joinRowsF32,
 	(*launcher).packCopies,
+	(*launcher).packParts,
 	(*launcher).scatterAddBf16,
 	(*launcher).sddB16,
 	(*launcher).sddB32,
@@ -354,6 +362,24 @@ func (addRowsArgs) fits(kernel string) bool {
 
 func (a addRowsArgs) encode() []uint64 {
 	return []uint64{uint64(a.to0), uint64(a.to1), uint64(a.to2), uint64(uint32(a.rows0)), uint64(uint32(a.rows1)), uint64(uint32(a.rows2)), uint64(a.pairs), uint64(a.edges), uint64(a.from), uint64(uint32(a.n)), uint64(uint32(a.h))}
+}
+
+// addVectorArgs are the parameters of add_vector.
+type addVectorArgs struct {
+	dst, src ptrF32
+	n        int64
+}
+
+func (addVectorArgs) fits(kernel string) bool {
+	switch kernel {
+	case "add_vector":
+		return true
+	}
+	return false
+}
+
+func (a addVectorArgs) encode() []uint64 {
+	return []uint64{uint64(a.dst), uint64(a.src), uint64(a.n)}
 }
 
 // attentionD128Args are the parameters of attention_d128, attention_d64.
@@ -569,6 +595,25 @@ func (blockGradPlainArgs) fits(kernel string) bool {
 
 func (a blockGradPlainArgs) encode() []uint64 {
 	return []uint64{uint64(a.scores), uint64(a.dy), uint64(a.x), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block))}
+}
+
+// chunkSquaresArgs are the parameters of chunk_squares.
+type chunkSquaresArgs struct {
+	sums   ptrF64
+	v      ptrF32
+	bounds ptrI64
+}
+
+func (chunkSquaresArgs) fits(kernel string) bool {
+	switch kernel {
+	case "chunk_squares":
+		return true
+	}
+	return false
+}
+
+func (a chunkSquaresArgs) encode() []uint64 {
+	return []uint64{uint64(a.sums), uint64(a.v), uint64(a.bounds)}
 }
 
 // columnSumsF32Args are the parameters of column_sums_f32.
@@ -1115,6 +1160,25 @@ func (a packCopiesArgs) encode() []uint64 {
 	return []uint64{uint64(a.copies), uint64(a.parts)}
 }
 
+// packPartsArgs are the parameters of pack_parts.
+type packPartsArgs struct {
+	v      ptrF32
+	chunks ptrPackChunk
+	way    int32
+}
+
+func (packPartsArgs) fits(kernel string) bool {
+	switch kernel {
+	case "pack_parts":
+		return true
+	}
+	return false
+}
+
+func (a packPartsArgs) encode() []uint64 {
+	return []uint64{uint64(a.v), uint64(a.chunks), uint64(uint32(a.way))}
+}
+
 // scatterAddBf16Args are the parameters of scatter_add_bf16.
 type scatterAddBf16Args struct {
 	to0, to1, to2       ptrBF16
@@ -1518,6 +1582,10 @@ func (l *launcher) addRowsBf16(c config, a addRowsArgs) { l.launch("add_rows_bf1
 // element of each list, and each target row in and out once.
 func (l *launcher) addRowsF32(c config, a addRowsArgs) { l.launch("add_rows_f32", c, a) }
 
+// addVector launches kernels/add_vector.cu:
+// dst [n] += src [n], element by element, in float32. The ranges do not overlap.
+func (l *launcher) addVector(c config, a addVectorArgs) { l.launch("add_vector", c, a) }
+
 // attentionD128 launches kernels/attention_d128.cu:
 // Attention on tensor cores, bfloat16, head sizes that are a multiple of 8 up to 128: ctx = dropout(softmax(q k^T
 // scale)) v and lse, the log sum exp of the scaled scores (=). rate and site name the dropout.
@@ -1617,6 +1685,10 @@ func (l *launcher) blockGradPlainBf16(c config, a blockGradPlainArgs) {
 func (l *launcher) blockGradPlainF32(c config, a blockGradPlainArgs) {
 	l.launch("block_grad_plain_f32", c, a)
 }
+
+// chunkSquares launches kernels/chunk_squares.cu:
+// sums [k] = the sum of v[i]^2 for bounds[k] <= i < bounds[k+1], in float64 (=). The order of a sum follows from its length.
+func (l *launcher) chunkSquares(c config, a chunkSquaresArgs) { l.launch("chunk_squares", c, a) }
 
 // columnSumsF32 launches kernels/column_sums_f32.cu:
 // Bias gradient, float32: sums [n] += column sums of x [T, n]. launch: any; see plain.cuh.
@@ -1876,6 +1948,11 @@ func (l *launcher) joinRowsF32(c config, a joinRowsArgs) { l.launch("join_rows_f
 // products read. Each of the parts is a copy's index and its first unit. Kinds of copies
 // and launch: pack.cuh.
 func (l *launcher) packCopies(c config, a packCopiesArgs) { l.launch("pack_copies", c, a) }
+
+// packParts launches kernels/pack_parts.cu:
+// Copies parts of many buffers to the vector v, adds them to it, or copies them back: for a chunk (x, at, n) and 0 <= i < n
+// way 0: v[at+i] = x[i],  way 1: v[at+i] += x[i],  way 2: x[i] = v[at+i].
+func (l *launcher) packParts(c config, a packPartsArgs) { l.launch("pack_parts", c, a) }
 
 // scatterAddBf16 launches kernels/scatter_add_bf16.cu:
 // Sums of rows by index, bfloat16 into bfloat16: to [rows][h] += from [n][h], row (row, i) of pairs taking row i

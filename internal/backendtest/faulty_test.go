@@ -16,7 +16,7 @@ type fault struct {
 }
 
 func faults() []fault {
-	return slices.Concat(productFaults(), sharedFaults(), rowsFaults(), layerFaults(), rowFaults(), attentionFaults(), optimizerFaults(), restrictFaults(), shardFaults(), topologyFaults(), generalFaults())
+	return slices.Concat(productFaults(), sharedFaults(), rowsFaults(), layerFaults(), rowFaults(), attentionFaults(), optimizerFaults(), restrictFaults(), shardFaults(), packFaults(), topologyFaults(), generalFaults())
 }
 
 // notice returns what the suite says to the fault, nil when nothing.

@@ -118,6 +118,7 @@ func groups() []group {
 		{op: "AdamW", checks: adamChecks()},
 		{op: "Restrict", checks: restrictChecks(), lacks: noRestricter},
 		{op: "Shard", checks: shardChecks(), lacks: noSharder},
+		{op: "Packer", checks: packerChecks(), lacks: noPacker},
 		{op: "BlockGradL1", checks: blockGradChecks()},
 		{op: "UpdateTopology", checks: slices.Concat(updateTopologyChecks(), fanInChecks(), newbornChecks())},
 		{op: "NaN", checks: nanChecks()},

@@ -33,6 +33,23 @@ func wrapperChecks() []check {
 				b.Capabilities().Sharder.Shard(b.NewParam(backend.ParamSpec{Name: "w", Out: 2, In: 3}), 2, 7)
 			},
 			func(have backend.Capabilities) bool { return have.Sharder == nil }},
+		{"Packer", "Unpack: x and v (v): found the same buffer twice, expected two",
+			func(b backend.Backend) {
+				v := b.Alloc("v", backend.F32, 8)
+				b.Capabilities().Packer.Unpack(v, []backend.Part{{X: v, N: 4, At: 4}})
+			},
+			func(have backend.Capabilities) bool { return have.Packer == nil }},
+		{"AddVector", "AddVector: v: found elements 0 to 5 added to 4 to 9, expected ranges that do not overlap",
+			func(b backend.Backend) {
+				v := b.Alloc("v", backend.F32, 9)
+				b.Capabilities().Packer.AddVector(v, 4, v, 0, 5)
+			},
+			func(have backend.Capabilities) bool { return have.Packer == nil }},
+		{"SumSquares", "SumSquares: found a sum of 16385 elements, expected at most 16384",
+			func(b backend.Backend) {
+				_ = b.Capabilities().Packer.SumSquares(make([]float64, 1), b.Alloc("v", backend.F32, 20_000), []int{0, 16_385}) // Sync tells
+			},
+			func(have backend.Capabilities) bool { return have.Packer == nil }},
 		{"Rows", "AllocRows y: columns: found 0, expected 1 or more",
 			func(b backend.Backend) { b.Capabilities().Rows.AllocRows("y", b.Activation(), 2, 0) },
 			func(have backend.Capabilities) bool { return have.Rows == nil }},
