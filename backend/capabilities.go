@@ -163,7 +163,7 @@ const ShardUnit = 1 << 14
 
 // Packer keeps numbers of many buffers one behind the other in a vector, a float32 buffer,
 // and adds vectors on the device: sums over replicas need not go through the host. A list
-// of parts or bounds that was given once is best given again, since its table stays on the
+// of parts or spans that was given once is best given again, since its table stays on the
 // device. None of it may be recorded.
 type Packer interface {
 	// Pack sets v[At+i] = X[From+i] for each part and 0 <= i < N, or with add adds it to
@@ -175,14 +175,15 @@ type Packer interface {
 	// AddVector is dst[to+i] += src[from+i] for 0 <= i < n, in float32. The ranges do not
 	// overlap.
 	AddVector(dst Buffer, to int, src Buffer, from, n int)
-	// SumSquares waits and sets sums[k] to the sum of v[i]^2 for bounds[k] <= i <
-	// bounds[k+1], in float64. There is one bound more than sums, ascending, and at most
-	// ShardUnit elements between two. The order of a sum follows from its length alone.
-	SumSquares(sums []float64, v Buffer, bounds []int) error
-	// Address says where element i of v is in the memory of the device, for libraries
-	// that move it between processes, and the device by its UUID, which is zero where no
-	// library can.
-	Address(v Buffer, i int) (device [16]byte, at uint64)
+	// SumSquares waits and sets sums[k] to the sum of v[i]^2 for spans[k][0] <= i <
+	// spans[k][1], in float64. There are as many spans as sums, of at most ShardUnit
+	// elements. The order of a sum follows from its length alone.
+	SumSquares(sums []float64, v Buffer, spans [][2]int) error
+	// UUID is that of the device for libraries that move its memory between processes; zero:
+	// none can.
+	UUID() [16]byte
+	// Address says where element i of v is in the device's memory, for such libraries.
+	Address(v Buffer, i int) uint64
 }
 
 // Part is the elements [From, From+N) of a float32 buffer, with their place in a vector.

@@ -51,33 +51,35 @@ func (c *checked) AddVector(dst Buffer, to int, src Buffer, from, n int) {
 	}
 }
 
-func (c *checked) SumSquares(sums []float64, v Buffer, bounds []int) error {
+func (c *checked) SumSquares(sums []float64, v Buffer, spans [][2]int) error {
 	a := c.begin("SumSquares")
 	a.buffer("v", v, F32, 0)
-	if a.ok && len(bounds) != len(sums)+1 {
-		a.fail("found %d bounds of %d sums, expected one more", len(bounds), len(sums))
+	if a.ok && len(spans) != len(sums) {
+		a.fail("found %d spans of %d sums, expected as many", len(spans), len(sums))
 	}
-	for k := range sums {
+	for _, s := range spans {
 		if !a.ok {
 			break
 		}
-		n := bounds[k+1] - bounds[k]
-		a.vectorRange("v", v, bounds[k], n)
-		if a.ok && n > ShardUnit {
+		n := s[1] - s[0]
+		a.vectorRange("v", v, s[0], n)
+		if n > ShardUnit {
 			a.fail("found a sum of %d elements, expected at most %d", n, ShardUnit)
 		}
 	}
 	if !a.ok {
 		return c.device.Err()
 	}
-	return c.optional.Packer.SumSquares(sums, v, bounds)
+	return c.optional.Packer.SumSquares(sums, v, spans)
 }
 
-func (c *checked) Address(v Buffer, i int) (device [16]byte, at uint64) {
+func (c *checked) UUID() [16]byte { return c.optional.Packer.UUID() }
+
+func (c *checked) Address(v Buffer, i int) uint64 {
 	a := c.begin("Address")
 	a.vectorRange("v", v, i, 0)
 	if !a.ok {
-		return device, 0
+		return 0
 	}
 	return c.optional.Packer.Address(v, i)
 }

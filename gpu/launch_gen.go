@@ -53,7 +53,7 @@ var kernelParams = map[string][]kernelParam{
 	"block_grad":               {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"block_grad_plain_bf16":    {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"block_grad_plain_f32":     {{"scores", 8}, {"dy", 8}, {"x", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
-	"chunk_squares":            {{"sums", 8}, {"v", 8}, {"bounds", 8}},
+	"chunk_squares":            {{"sums", 8}, {"v", 8}, {"spans", 8}},
 	"column_sums_f32":          {{"sums", 8}, {"x", 8}, {"tokens", 4}, {"n", 4}},
 	"cross_entropy_bf16":       {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"pitch", 4}, {"grad", 4}, {"bad", 8}},
 	"cross_entropy_f32":        {{"result", 8}, {"logits", 8}, {"labels", 8}, {"step", 8}, {"loss", 4}, {"rows", 4}, {"c", 4}, {"pitch", 4}, {"grad", 4}, {"bad", 8}},
@@ -599,9 +599,9 @@ func (a blockGradPlainArgs) encode() []uint64 {
 
 // chunkSquaresArgs are the parameters of chunk_squares.
 type chunkSquaresArgs struct {
-	sums   ptrF64
-	v      ptrF32
-	bounds ptrI64
+	sums  ptrF64
+	v     ptrF32
+	spans ptrI64
 }
 
 func (chunkSquaresArgs) fits(kernel string) bool {
@@ -613,7 +613,7 @@ func (chunkSquaresArgs) fits(kernel string) bool {
 }
 
 func (a chunkSquaresArgs) encode() []uint64 {
-	return []uint64{uint64(a.sums), uint64(a.v), uint64(a.bounds)}
+	return []uint64{uint64(a.sums), uint64(a.v), uint64(a.spans)}
 }
 
 // columnSumsF32Args are the parameters of column_sums_f32.
@@ -1687,7 +1687,7 @@ func (l *launcher) blockGradPlainF32(c config, a blockGradPlainArgs) {
 }
 
 // chunkSquares launches kernels/chunk_squares.cu:
-// sums [k] = the sum of v[i]^2 for bounds[k] <= i < bounds[k+1], in float64 (=). The order of a sum follows from its length.
+// sums [k] = the sum of v[i]^2 for spans[k][0] <= i < spans[k][1], in float64 (=). The order of a sum follows from its length.
 func (l *launcher) chunkSquares(c config, a chunkSquaresArgs) { l.launch("chunk_squares", c, a) }
 
 // columnSumsF32 launches kernels/column_sums_f32.cu:

@@ -29,8 +29,8 @@ type packChunk struct {
 
 // packing are the tables of a backend.Packer, which stay.
 type packing struct {
-	parts  []*partList
-	bounds []*boundList
+	parts []*partList
+	spans []*spanList
 }
 
 // partList is a list of parts in device memory, cut into chunks.
@@ -40,11 +40,11 @@ type partList struct {
 	n      int
 }
 
-// boundList is a list of bounds in device memory, with room for the sums.
-type boundList struct {
-	bounds []int
-	table  ptrI64
-	sums   ptrF64
+// spanList is a list of spans in device memory, with room for the sums.
+type spanList struct {
+	spans [][2]int
+	table ptrI64
+	sums  ptrF64
 }
 
 // partList returns the table of parts, made at the first call with them; nil after an error.
@@ -71,19 +71,19 @@ func (c operation) partList(parts []backend.Part) *partList {
 	return l
 }
 
-// boundList is partList for bounds.
-func (c operation) boundList(bounds []int) *boundList {
-	lists := &c.b.packing.bounds
-	if i := slices.IndexFunc(*lists, func(l *boundList) bool { return slices.Equal(l.bounds, bounds) }); i >= 0 {
+// spanList is partList for spans.
+func (c operation) spanList(spans [][2]int) *spanList {
+	lists := &c.b.packing.spans
+	if i := slices.IndexFunc(*lists, func(l *spanList) bool { return slices.Equal(l.spans, spans) }); i >= 0 {
 		return (*lists)[i]
 	}
-	l := &boundList{bounds: slices.Clone(bounds)}
-	table := make([]int64, len(bounds))
-	for i, x := range bounds {
-		table[i] = int64(x)
+	l := &spanList{spans: slices.Clone(spans)}
+	table := make([][2]int64, len(spans))
+	for i, s := range spans {
+		table[i] = [2]int64{int64(s[0]), int64(s[1])}
 	}
 	l.table = ptrI64(c.table(bytesOf(table)))
-	l.sums = ptrF64(c.b.take(c.op, "sums of squares", 8*int64(len(bounds)-1)))
+	l.sums = ptrF64(c.b.take(c.op, "sums of squares", 8*int64(len(spans))))
 	if !c.ok() {
 		return nil
 	}
@@ -123,13 +123,13 @@ func (b *device) AddVector(dst backend.Buffer, to int, src backend.Buffer, from,
 }
 
 // SumSquares implements backend.Packer.
-func (b *device) SumSquares(sums []float64, v backend.Buffer, bounds []int) error {
+func (b *device) SumSquares(sums []float64, v backend.Buffer, spans [][2]int) error {
 	c := b.begin("SumSquares")
 	if !b.outside(c.op) || len(sums) == 0 {
 		return b.Err()
 	}
-	if l := c.boundList(bounds); l != nil {
-		b.k.chunkSquares(config{grid: Dim3{X: len(sums)}, block: Dim3{X: packThreads}}, chunkSquaresArgs{sums: l.sums, v: ptrF32(address(v)), bounds: l.table})
+	if l := c.spanList(spans); l != nil {
+		b.k.chunkSquares(config{grid: Dim3{X: len(sums)}, block: Dim3{X: packThreads}}, chunkSquaresArgs{sums: l.sums, v: ptrF32(address(v)), spans: l.table})
 		if b.ok() {
 			b.keep(c.op, b.drv.CopyOut(0, bytesOf(sums), Ptr(l.sums)))
 		}
@@ -137,10 +137,13 @@ func (b *device) SumSquares(sums []float64, v backend.Buffer, bounds []int) erro
 	return b.Err()
 }
 
-// Address implements backend.Packer.
-func (b *device) Address(v backend.Buffer, i int) (device [16]byte, at uint64) {
-	if s, ok := b.drv.(Shared); ok {
-		device = s.UUID()
+// UUID implements backend.Packer.
+func (b *device) UUID() [16]byte {
+	if s, ok := b.drv.(interface{ UUID() [16]byte }); ok { // a Shared, or the plan of one
+		return s.UUID()
 	}
-	return device, uint64(own(v).at(i))
+	return [16]byte{}
 }
+
+// Address implements backend.Packer.
+func (b *device) Address(v backend.Buffer, i int) uint64 { return uint64(own(v).at(i)) }

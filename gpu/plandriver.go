@@ -10,6 +10,7 @@ import (
 // else. It is used from one goroutine.
 type planDriver struct {
 	name, describe string
+	uuid           [16]byte // of the device; zero: it shares nothing
 	properties     Properties
 	next           Ptr
 	memory         map[Ptr]*planMemory
@@ -30,6 +31,9 @@ func newPlanDriver(drv Driver) *planDriver {
 		next: 1 << 20, memory: map[Ptr]*planMemory{},
 	}
 	p.properties.MachineCode = false // nothing is loaded
+	if s, ok := drv.(Shared); ok {
+		p.uuid = s.UUID()
+	}
 	return p
 }
 
@@ -38,6 +42,7 @@ var errPlanMemory = errors.New("found an address in no allocation of the plan, e
 func (d *planDriver) Name() string           { return d.name }
 func (d *planDriver) Describe() string       { return d.describe }
 func (d *planDriver) Properties() Properties { return d.properties }
+func (d *planDriver) UUID() [16]byte         { return d.uuid }
 
 func (d *planDriver) Alloc(n int64, label string) (Ptr, error) {
 	if n < 1 || d.next > math.MaxInt64-Ptr(n)-512 {
@@ -72,6 +77,10 @@ func (d *planDriver) CopyOut(_ Stream, dst []byte, src Ptr) error {
 	value := byte(0)
 	if m := d.memory[src]; m != nil {
 		value = m.value
+	}
+	if value == 0 {
+		clear(dst) // which is quick
+		return nil
 	}
 	for i := range dst {
 		dst[i] = value

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -210,16 +211,17 @@ func TestPlanIsWhatTrainingTakes(t *testing.T) {
 		growth    sparse.Growth
 		method    model.Method
 		recompute bool
+		replicas  int
 	}{
-		{backend.F32, 4, sparse.GrowRandom, model.Dynamic, false},
-		{backend.BF16, 16, sparse.GrowGradient, model.Dynamic, true},
-		{backend.BF16, 4, sparse.GrowFanIn, model.Dynamic, false},
-		{backend.BF16, 1, sparse.GrowRandom, model.Dynamic, false},
-		{backend.BF16, 0, sparse.GrowRandom, model.Dense, false},
+		{backend.F32, 4, sparse.GrowRandom, model.Dynamic, false, 4},
+		{backend.BF16, 16, sparse.GrowGradient, model.Dynamic, true, 1},
+		{backend.BF16, 4, sparse.GrowFanIn, model.Dynamic, false, 1},
+		{backend.BF16, 1, sparse.GrowRandom, model.Dynamic, false, 1},
+		{backend.BF16, 0, sparse.GrowRandom, model.Dense, false, 1},
 	} {
 		name := fmt.Sprintf("%v, B = %d, %v, %v", x.act, x.block, x.growth, x.method)
 		c, o := stepModel(x.block, x.growth), stepOptions
-		c.Method, o.Recompute = x.method, x.recompute
+		c.Method, o.Recompute, o.Replicas = x.method, x.recompute, x.replicas
 		if x.method == model.Dense {
 			c.BlockSize, c.Sparsity = 0, 0
 		}
@@ -252,7 +254,7 @@ func TestPlanIsWhatTrainingTakes(t *testing.T) {
 			if s == 0 && x.method == model.Dynamic {
 				a.Update = &sparse.Update{Number: 1, PruneRatio: 0.3, Growth: c.Growth}
 			}
-			if _, err := m.Step(a, []model.Batch{stepBatch(3, 1)}); err != nil {
+			if _, err := m.Step(a, slices.Repeat([]model.Batch{stepBatch(3, 1)}, x.replicas)); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 			if _, err := m.Eval(stepBatch(3-s, 1)); err != nil {
@@ -345,7 +347,9 @@ func failingSteps(d gpu.Driver) (err error) {
 			err = late
 		}
 	}()
-	m, err := model.New(b, stepModel(4, sparse.GrowRandom), stepOptions)
+	o := stepOptions
+	o.Replicas = 2
+	m, err := model.New(b, stepModel(4, sparse.GrowRandom), o)
 	if err != nil {
 		return err
 	}
@@ -353,7 +357,7 @@ func failingSteps(d gpu.Driver) (err error) {
 		if s == 2 { // what was recorded is void
 			b.Alloc("late", backend.F32, 8)
 		}
-		if _, err := m.Step(model.StepArgs{Step: int64(s), Adam: stepAdam, Update: &sparse.Update{Number: s + 1}}, []model.Batch{stepBatch(1, 1)}); err != nil {
+		if _, err := m.Step(model.StepArgs{Step: int64(s), Adam: stepAdam, Update: &sparse.Update{Number: s + 1}}, slices.Repeat([]model.Batch{stepBatch(1, 1)}, 2)); err != nil {
 			return err
 		}
 	}

@@ -1,10 +1,10 @@
-// sums [k] = the sum of v[i]^2 for bounds[k] <= i < bounds[k+1], in float64 (=). The order of a sum follows from its length.
+// sums [k] = the sum of v[i]^2 for spans[k][0] <= i < spans[k][1], in float64 (=). The order of a sum follows from its length.
 // launch: grid the number of sums, block 256. Moves 4 bytes an element.
 #include "optimizer.cuh"
 
-extern "C" __global__ void __launch_bounds__(256) chunk_squares(double *sums, const float *v, const long long *bounds) {
-  const float *x = v + bounds[blockIdx.x];
-  int n = (int)(bounds[blockIdx.x + 1] - bounds[blockIdx.x]);
+extern "C" __global__ void __launch_bounds__(256) chunk_squares(double *sums, const float *v, const long long *spans) {
+  const float *x = v + spans[2 * blockIdx.x];
+  int n = (int)(spans[2 * blockIdx.x + 1] - spans[2 * blockIdx.x]);
   double sum = 0;
 #pragma unroll 8
   for (int i = threadIdx.x; i < n; i += 256) {

@@ -111,33 +111,57 @@ func (m *Model) write32(b *bucket, first, last int, of func(backend.Param) backe
 // their norm as the device has it.
 func (m *Model) normOfReplicas() (float64, error) {
 	p := m.replicas
-	sum, err := p.sumSquares()
+	own, putBack := p.squares, m.putBack
+	if m.onDevice != nil {
+		own, putBack = m.onDevice.squares, m.onDevice.putBack
+	}
+	sum, err := p.sumSquares(own)
 	if err != nil {
 		return 0, fmt.Errorf("gathering the gradient norm: %w", err)
 	}
 	norm := float32(math.Sqrt(sum))
 	finite := norm-norm == 0 // else the step looks for the gradient that is not
-	first, last := 0, p.group.Size()
-	if m.sharded && finite && !m.allGrads {
-		first = p.group.Rank()
-		last = first + 1
-	}
-	for i := range p.buckets {
-		b := &p.buckets[i]
-		if last-first == p.group.Size() {
-			if err := p.sum.Gather(b.vector, b.bounds); err != nil {
-				return 0, fmt.Errorf("gathering the gradients: %w", err)
-			}
-		}
-		m.write32(b, first, last, backend.Param.Grad)
+	if err := putBack(!m.sharded || !finite || m.allGrads); err != nil {
+		return 0, err
 	}
 	m.b.WriteFloats(m.act.gradNorm, 0, []float32{norm})
 	return float64(norm), nil
 }
 
-// sumSquares adds the squares of all gradients: each rank those of its own chunks, which
-// all then add in table order.
-func (p *replicas) sumSquares() (float64, error) {
+// putBack puts the sums of the own slices, or of all, in the place of the gradients.
+func (m *Model) putBack(all bool) error {
+	p := m.replicas
+	rank := p.group.Rank()
+	for i := range p.buckets {
+		b := &p.buckets[i]
+		if !all {
+			m.write32(b, rank, rank+1, backend.Param.Grad)
+			continue
+		}
+		if err := p.sum.Gather(b.vector, b.bounds); err != nil {
+			return fmt.Errorf("gathering the gradients: %w", err)
+		}
+		m.write32(b, 0, p.group.Size(), backend.Param.Grad)
+	}
+	return nil
+}
+
+// squares sets sums to those of the chunks of the own slices.
+func (p *replicas) squares(sums []float64) error {
+	rank := p.group.Rank()
+	for i := range p.buckets {
+		b := &p.buckets[i]
+		for c := b.chunkRank[rank]; c < b.chunkRank[rank+1]; c++ {
+			sums[0] = sumSquares(b.vector[b.chunks[c]:b.chunks[c+1]])
+			sums = sums[1:]
+		}
+	}
+	return nil
+}
+
+// sumSquares adds the squares of all gradients: each rank those of its own chunks, by own,
+// which all then add in table order.
+func (p *replicas) sumSquares(own func(sums []float64) error) (float64, error) {
 	w, rank := p.group.Size(), p.group.Rank()
 	squares, bytes := make([][]float64, w), make([][]byte, w)
 	for r := range w {
@@ -148,12 +172,8 @@ func (p *replicas) sumSquares() (float64, error) {
 		squares[r] = make([]float64, n)
 		bytes[r] = collective.Bytes(squares[r])
 	}
-	own := squares[rank][:0]
-	for i := range p.buckets {
-		b := &p.buckets[i]
-		for c := b.chunkRank[rank]; c < b.chunkRank[rank+1]; c++ {
-			own = append(own, sumSquares(b.vector[b.chunks[c]:b.chunks[c+1]]))
-		}
+	if err := own(squares[rank]); err != nil {
+		return 0, err
 	}
 	if w > 1 {
 		if err := p.group.AllGather(bytes[rank], bytes); err != nil {

@@ -7,6 +7,22 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/backend"
 )
 
+// gradientSums adds the gradients of a step over replicas and ranks.
+type gradientSums interface {
+	early(layer int)   // the gradients of a layer are complete in the last backward pass
+	replica(last bool) // a replica is complete
+	end() error        // waits for the sums; may be called twice
+}
+
+// sumGradients begins to add those of a step: on the device where it can, else on the host.
+func (m *Model) sumGradients() gradientSums {
+	if m.onDevice != nil {
+		m.onDevice.begin()
+		return m.onDevice
+	}
+	return m.newExchange()
+}
+
 // exchange adds the gradients of a step over replicas and ranks, bucket by bucket. What
 // the ranks have to send goes on its way while the backward pass goes on with the next
 // bucket, where the device computes in this process's own time; the sums are the same.

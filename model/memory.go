@@ -16,6 +16,10 @@ type Storage struct {
 	// KeepsDropout: what dropout keeps is stored, one bit an element
 	// (backend.Capabilities).
 	KeepsDropout bool
+	// Sums: sums over replicas are kept on the device (backend.Packer), whose UUID Device is;
+	// zero: it has none.
+	Sums   bool
+	Device [16]byte
 }
 
 // StorageOf returns how b keeps a model.
@@ -23,6 +27,9 @@ func StorageOf(b backend.Backend) Storage {
 	s := Storage{Param: backend.F32, Activation: b.Activation(), KeepsDropout: b.Capabilities().KeepsDropout}
 	if s.Activation == backend.F64 {
 		s.Param = backend.F64
+	}
+	if p := b.Capabilities().Packer; p != nil {
+		s.Sums, s.Device = true, p.UUID()
 	}
 	return s
 }
@@ -48,6 +55,13 @@ func memoryParts(c Config, table []Tensor, o Options, s Storage) []MemoryPart {
 		{Name: "adam moments", Bytes: 2 * values / int64(o.shards())},
 		{Name: "topology", Bytes: topology},
 		{Name: "growth scores", Bytes: scores},
+	}
+	if s.Sums && o.Replicas > 1 {
+		parts = append(parts, MemoryPart{Name: "sums over replicas"})
+		newSumVectors(table, o, s, func(_ string, n int) backend.Buffer {
+			parts[len(parts)-1].Bytes += int64(n) * int64(backend.F32.Size())
+			return nil
+		})
 	}
 	line := make(map[string]int, 5)
 	for _, name := range []string{partInputs, partActivations, partHeads, partBackward, partStatistics} {

@@ -33,7 +33,8 @@ type Options struct {
 	// one alone. The process of rank i has the replicas i R/W to (i+1) R/W - 1. Step and
 	// Gradients are then called by all, each with the micro-batches of its own replicas;
 	// their results are those of the whole step, the same in all processes. A model does
-	// not close the group.
+	// not close the group. Where the group moves memory of devices, as one of this program
+	// does by NCCL, sums of gradients and new values do not pass the host.
 	Group Communicator
 	// WholeMoments: every process of the group keeps Adam's moments of all parameters, for
 	// topology updates whose criterion reads them. Else each keeps a part, where the
@@ -78,7 +79,8 @@ type Model struct {
 	net      network
 	act      *activations
 
-	replicas *replicas // nil: one
+	replicas *replicas   // nil: one
+	onDevice *deviceSums // nil: sums over replicas are the host's
 	sharded  bool      // this process has a part of the moments alone
 	// allGrads: the sum of the gradients is wanted on the device whole.
 	allGrads bool
@@ -108,11 +110,12 @@ func newModel(b backend.Backend, c Config, o Options, plan bool) (*Model, error)
 	if err := o.validate(c); err != nil {
 		return nil, err
 	}
+	if plan && o.Group != nil {
+		o.Group = planGroup{o.Group}
+	}
 	m := &Model{b: b, cfg: c, opt: o, table: table, params: make([]backend.Param, len(table))}
-	if !plan { // which is the same with replicas
-		if m.replicas, err = newReplicas(o, table); err != nil {
-			return nil, err
-		}
+	if m.replicas, err = newReplicas(o, table); err != nil {
+		return nil, err
 	}
 	start := topologies{plan: plan}
 	for i, t := range table {
@@ -151,6 +154,7 @@ func newModel(b backend.Backend, c Config, o Options, plan bool) (*Model, error)
 		return b.Alloc(name, dt, n)
 	})
 	m.act.writeConstants(b, o)
+	m.onDevice = m.newDeviceSums()
 	m.pos = make([]int32, o.MicroBatch*o.MaxMasked)
 	m.labels = make([]int32, o.MicroBatch*o.MaxMasked)
 	b.Refresh(m.params)

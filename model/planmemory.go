@@ -2,8 +2,10 @@ package model
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective"
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
@@ -23,8 +25,12 @@ func PlanMemory(b backend.Planner, c Config, o Options) (backend.DeviceMemory, e
 		return none, err
 	}
 	batch := blankBatch(o)
+	micro := []Batch{batch}
+	if m.replicas != nil {
+		micro = slices.Repeat(micro, m.replicas.own)
+	}
 	for _, args := range planSteps(c) {
-		if _, err := m.Step(args, []Batch{batch}); err != nil {
+		if _, err := m.Step(args, micro); err != nil {
 			return none, fmt.Errorf("plan of memory: %w", err)
 		}
 	}
@@ -58,4 +64,29 @@ func blankBatch(o Options) Batch {
 		MaskedPos: unused(o.MicroBatch * o.MaxMasked), MaskedLabels: unused(o.MicroBatch * o.MaxMasked),
 		NSPLabels: unused(o.MicroBatch),
 	}
+}
+
+// planGroup is a rank's place in a group that moves nothing: other ranks need not plan.
+type planGroup struct{ of Communicator }
+
+var _ collective.DeviceCommunicator = planGroup{}
+
+func (g planGroup) Rank() int                            { return g.of.Rank() }
+func (g planGroup) Size() int                            { return g.of.Size() }
+func (g planGroup) AllToAll(_, _ [][]byte) error         { return nil }
+func (g planGroup) AllGather(_ []byte, _ [][]byte) error { return nil }
+func (g planGroup) Broadcast(int, []byte) error          { return nil }
+func (g planGroup) Barrier() error                       { return nil }
+func (g planGroup) Close() error                         { return nil }
+
+// MovesDevice is as in the group that is planned for.
+func (g planGroup) MovesDevice(device [16]byte) bool {
+	d, ok := g.of.(collective.DeviceCommunicator)
+	return ok && d.MovesDevice(device)
+}
+
+func (g planGroup) AllMoveDevices() bool                                 { return true }
+func (g planGroup) AllToAllOnDevice(_, _ []collective.DeviceSlice) error { return nil }
+func (g planGroup) AllGatherOnDevice(collective.DeviceSlice, []collective.DeviceSlice) error {
+	return nil
 }

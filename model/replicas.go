@@ -33,7 +33,8 @@ type Communicator interface {
 }
 
 // replicas are those of this process, where a step's micro-batches are divided among
-// several. Their gradients are added on the host, whatever the device.
+// several. Their gradients are added on the device where it is a backend.Packer, and else
+// on the host.
 type replicas struct {
 	all, own int // in the run, and here
 	first    int // the number of the first one here
@@ -70,8 +71,8 @@ func newReplicas(o Options, table []Tensor) (*replicas, error) {
 	}, nil
 }
 
-// ReplicaBytes is the memory of the host that sums over replicas take, 0 with one: the
-// gradients of a model of configuration c as a float32 vector, log2 of the process's
+// ReplicaBytes is the memory of the host that sums over replicas take on a device that is no
+// backend.Packer, 0 with one: the gradients of a model of configuration c as a float32 vector, log2 of the process's
 // replicas and one of them, and one more where several processes share the replicas.
 // Growth scores take less.
 func ReplicaBytes(c Config, o Options) (int64, error) {
@@ -103,7 +104,8 @@ func ReplicaBytes(c Config, o Options) (int64, error) {
 //	sqrt(sum over chunks of (sum of squares of a chunk)), in float64,
 //
 // with chunks of normChunk consecutive gradients of a parameter, added one after the
-// other in table order.
+// other in table order. The order within a chunk is the device's where it adds, and else
+// that of sumSquares.
 func (m *Model) accumulateReplicas(s backend.StepScalars, micro []Batch, next *Batch) (StepResult, error) {
 	var r StepResult
 	p := m.replicas
@@ -125,7 +127,7 @@ func (m *Model) accumulateReplicas(s backend.StepScalars, micro []Batch, next *B
 	r.Masked, r.Pairs = int(counts[0]), int(counts[1])
 	s.MLMScale, s.NSPScale = reciprocal(r.Masked), reciprocal(r.Pairs)
 
-	x := m.newExchange()
+	x := m.sumGradients()
 	defer x.end()
 	for i := range p.own {
 		for k, batch := range micro[i*each : (i+1)*each] {

@@ -74,6 +74,19 @@ func (m *Model) gatherValues() error {
 	if !m.sharded {
 		return nil
 	}
+	gather := m.gatherByHost
+	if m.onDevice != nil {
+		gather = m.onDevice.gatherValues
+	}
+	if err := gather(); err != nil {
+		return fmt.Errorf("gathering the values: %w", err)
+	}
+	m.b.Refresh(m.params)
+	return nil
+}
+
+// gatherByHost is gatherValues where the device cannot.
+func (m *Model) gatherByHost() error {
 	p := m.replicas
 	w, rank := p.group.Size(), p.group.Rank()
 	for i := range p.buckets {
@@ -82,11 +95,10 @@ func (m *Model) gatherValues() error {
 			return err
 		}
 		if err := p.sum.Gather(b.vector, b.bounds); err != nil {
-			return fmt.Errorf("gathering the values: %w", err)
+			return err
 		}
 		m.write32(b, 0, rank, backend.Param.Values)
 		m.write32(b, rank+1, w, backend.Param.Values)
 	}
-	m.b.Refresh(m.params)
 	return nil
 }

@@ -55,11 +55,11 @@ func (f packFault) AddVector(dst backend.Buffer, to int, src backend.Buffer, fro
 	})
 }
 
-func (f packFault) SumSquares(sums []float64, v backend.Buffer, bounds []int) error {
+func (f packFault) SumSquares(sums []float64, v backend.Buffer, spans [][2]int) error {
 	list := floats(f, v)
 	for k := range sums {
-		part := slices.Clone(list[bounds[k]:max(bounds[k], bounds[k+1]-f.cut)])
-		if f.ordered && k%2 == 0 && bounds[k] > 1 {
+		part := slices.Clone(list[spans[k][0]:max(spans[k][0], spans[k][1]-f.cut)])
+		if f.ordered && k%2 == 0 && spans[k][0] > 1 {
 			slices.Reverse(part)
 		}
 		sums[k] = 0
@@ -70,8 +70,10 @@ func (f packFault) SumSquares(sums []float64, v backend.Buffer, bounds []int) er
 	return f.Sync()
 }
 
-func (f packFault) Address(_ backend.Buffer, i int) (device [16]byte, at uint64) {
-	return device, 4096 + 4*uint64(i) + f.addition*uint64(i)
+func (f packFault) UUID() [16]byte { return [16]byte{} }
+
+func (f packFault) Address(_ backend.Buffer, i int) uint64 {
+	return 4096 + 4*uint64(i) + f.addition*uint64(i)
 }
 
 func packFaults() []fault {

@@ -109,10 +109,9 @@ func packerChecks() []check {
 		{name: "sums of squares", whole: squares},
 		{name: "addresses", whole: func(b, _ backend.Backend) error {
 			c := newPackCase(b, "addresses")
-			first, at := b.Capabilities().Packer.Address(c.v, 0)
-			second, later := b.Capabilities().Packer.Address(c.v, 11)
-			if first != second || at == 0 || later != at+44 {
-				return fmt.Errorf("found %#x of %x and %#x of %x, expected 44 bytes between them", at, first, later, second)
+			p := b.Capabilities().Packer
+			if at, later := p.Address(c.v, 0), p.Address(c.v, 11); at == 0 || later != at+44 || p.UUID() != p.UUID() {
+				return fmt.Errorf("found %#x and %#x, expected 44 bytes between them", at, later)
 			}
 			return b.Sync()
 		}},
@@ -124,13 +123,13 @@ func squares(b, _ backend.Backend) error {
 	list := newDraws("squares", backend.F32).reals(backend.ShardUnit, 1)
 	for _, n := range []int{0, 1, 3, 257, 4097, backend.ShardUnit} {
 		v := b.Alloc("v", backend.F32, 3*n+7)
-		bounds := []int{1, 1 + n, 6 + n, 6 + 2*n}
+		spans := [][2]int{{1, 1 + n}, {1 + n, 4 + n}, {6 + n, 6 + 2*n}}
 		for _, at := range []int{1, 6 + n} {
 			b.WriteFloats(v, at, list[:n])
 		}
-		b.WriteFloats(v, 1+n, []float32{3, -1, 0, 0, 2})
+		b.WriteFloats(v, 1+n, []float32{3, -1, 2, 9, 9})
 		sums := make([]float64, 3)
-		if err := b.Capabilities().Packer.SumSquares(sums, v, bounds); err != nil {
+		if err := b.Capabilities().Packer.SumSquares(sums, v, spans); err != nil {
 			return err
 		}
 		want := 0.0

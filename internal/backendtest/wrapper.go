@@ -47,7 +47,7 @@ func wrapperChecks() []check {
 			func(have backend.Capabilities) bool { return have.Packer == nil }},
 		{"SumSquares", "SumSquares: found a sum of 16385 elements, expected at most 16384",
 			func(b backend.Backend) {
-				_ = b.Capabilities().Packer.SumSquares(make([]float64, 1), b.Alloc("v", backend.F32, 20_000), []int{0, 16_385}) // Sync tells
+				_ = b.Capabilities().Packer.SumSquares(make([]float64, 1), b.Alloc("v", backend.F32, 20_000), [][2]int{{0, 16_385}}) // Sync tells
 			},
 			func(have backend.Capabilities) bool { return have.Packer == nil }},
 		{"Rows", "AllocRows y: columns: found 0, expected 1 or more",

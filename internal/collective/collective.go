@@ -40,12 +40,37 @@ type Communicator interface {
 	Close() error
 }
 
+// DeviceCommunicator is a Communicator that may also move the memory of devices, from one to
+// the other without the host.
+type DeviceCommunicator interface {
+	Communicator
+	// MovesDevice says whether this rank can move memory of the device with this UUID.
+	MovesDevice(device [16]byte) bool
+	// AllMoveDevices says whether every rank could move memory of its device in the latest
+	// operation. All ranks are told the same. The operations below want it.
+	AllMoveDevices() bool
+	// AllToAllOnDevice is AllToAll for memory of the device. Own parts stay where they are.
+	// Work that was queued on the device's first stream comes before it, and what is queued
+	// after it has returned comes after it.
+	AllToAllOnDevice(send, recv []DeviceSlice) error
+	// AllGatherOnDevice is AllGather in the same way.
+	AllGatherOnDevice(send DeviceSlice, recv []DeviceSlice) error
+}
+
+// DeviceSlice is memory of a device: so many bytes at an address, as its driver has it.
+type DeviceSlice struct {
+	Address uint64
+	Bytes   int
+}
+
 // Operations, as errors name them.
 const (
-	OpAllToAll  = "all-to-all"
-	OpAllGather = "all-gather"
-	OpBroadcast = "broadcast"
-	OpBarrier   = "barrier"
+	OpAllToAll          = "all-to-all"
+	OpAllGather         = "all-gather"
+	OpBroadcast         = "broadcast"
+	OpBarrier           = "barrier"
+	OpAllToAllOnDevice  = "all-to-all on devices"
+	OpAllGatherOnDevice = "all-gather on devices"
 )
 
 // ErrTimeout is wrapped by errors of operations that took longer than the timeout.
@@ -74,11 +99,30 @@ func (e *Error) Unwrap() error { return e.Err }
 // CheckCall returns an error that wraps ErrArguments when the slices of a call do not
 // fit a group of size w. recv is nil in a broadcast.
 func CheckCall(rank, w int, send, recv [][]byte) error {
-	if len(send) != w || (recv != nil && len(recv) != w) {
-		return fmt.Errorf("%w: found %d slices to send and %d to receive, expected %d each", ErrArguments, len(send), len(recv), w)
+	if err := checkSlices(w, len(send), len(recv), recv == nil); err != nil || recv == nil {
+		return err
 	}
-	if recv != nil && len(send[rank]) != len(recv[rank]) {
-		return fmt.Errorf("%w: the own part: found %d bytes to send and %d to receive, expected as many", ErrArguments, len(send[rank]), len(recv[rank]))
+	return checkOwn(len(send[rank]), len(recv[rank]))
+}
+
+// CheckDeviceCall is CheckCall for memory of devices.
+func CheckDeviceCall(rank, w int, send, recv []DeviceSlice) error {
+	if err := checkSlices(w, len(send), len(recv), false); err != nil {
+		return err
+	}
+	return checkOwn(send[rank].Bytes, recv[rank].Bytes)
+}
+
+func checkSlices(w, send, recv int, noneReceived bool) error {
+	if send != w || (!noneReceived && recv != w) {
+		return fmt.Errorf("%w: found %d slices to send and %d to receive, expected %d each", ErrArguments, send, recv, w)
+	}
+	return nil
+}
+
+func checkOwn(send, recv int) error {
+	if send != recv {
+		return fmt.Errorf("%w: the own part: found %d bytes to send and %d to receive, expected as many", ErrArguments, send, recv)
 	}
 	return nil
 }

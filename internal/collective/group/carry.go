@@ -3,6 +3,8 @@ package group
 import (
 	"fmt"
 	"time"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/collective"
 )
 
 // Carrier moves long messages by another way than the port: by NCCL between GPUs. Heads and short
@@ -13,14 +15,42 @@ type Carrier interface {
 	// devices has theirs, by rank.
 	Start(devices []Device) error
 	// Begin begins to move send[i] to each rank i, and what rank i has for this one to recv[i]. Empty
-	// ones are none. It may be called before Start is through.
-	Begin(send, recv [][]byte) error
+	// ones are none; all others are of the host, or all of the device. It may be called before Start is
+	// through.
+	Begin(send, recv []Message) error
 	// Done says whether what was begun is through. It does not wait.
 	Done() (bool, error)
 	// Abort ends all that is under way. No other call follows.
 	Abort()
 	// Close ends a carrier by which nothing is under way. No other call follows.
 	Close()
+}
+
+// Message is what a rank has for another one, or the place for it: memory of the host or of the device.
+type Message struct {
+	Host   []byte
+	Device collective.DeviceSlice // of 0 bytes: none
+}
+
+// Len is the number of bytes.
+func (m Message) Len() int { return len(m.Host) + m.Device.Bytes }
+
+// onHost are messages in memory of the host.
+func onHost(list [][]byte) []Message {
+	out := make([]Message, len(list))
+	for i, b := range list {
+		out[i].Host = b
+	}
+	return out
+}
+
+// onDevice are messages in memory of the device.
+func onDevice(list []collective.DeviceSlice) []Message {
+	out := make([]Message, len(list))
+	for i, s := range list {
+		out[i].Device = s
+	}
+	return out
 }
 
 // Device is the UUID of what a carrier moves messages with; zero is none.
@@ -43,11 +73,61 @@ func (c *Comm) Carry(by Carrier, device Device) error {
 	})
 }
 
+// MovesDevice implements [collective.DeviceCommunicator]: a carrier of this device moves its memory.
+func (c *Comm) MovesDevice(device [16]byte) bool {
+	moves := false
+	err := c.Run(Grace, func() error {
+		moves = c.g.carrier != nil && c.g.device == device
+		return nil
+	})
+	return err == nil && moves
+}
+
+// AllMoveDevices implements [collective.DeviceCommunicator].
+func (c *Comm) AllMoveDevices() bool {
+	all := false
+	err := c.Run(Grace, func() error {
+		all = c.g.everywhere
+		return nil
+	})
+	return err == nil && all
+}
+
+// AllToAllOnDevice implements [collective.DeviceCommunicator].
+func (c *Comm) AllToAllOnDevice(send, recv []collective.DeviceSlice) error {
+	return c.onDevice(allToAllOnDevice, send, recv)
+}
+
+// AllGatherOnDevice implements [collective.DeviceCommunicator].
+func (c *Comm) AllGatherOnDevice(send collective.DeviceSlice, recv []collective.DeviceSlice) error {
+	all := make([]collective.DeviceSlice, c.g.size)
+	for i := range all {
+		all[i] = send
+	}
+	return c.onDevice(allGatherOnDevice, all, recv)
+}
+
+// onDevice is an operation on memory of devices.
+func (c *Comm) onDevice(k kind, send, recv []collective.DeviceSlice) error {
+	return c.do(k, func() error {
+		err := collective.CheckDeviceCall(c.g.rank, c.g.size, send, recv)
+		if err == nil && c.g.broken == nil && c.g.carrier == nil {
+			err = fmt.Errorf("%w: found none that moves memory of devices, expected NCCL", collective.ErrArguments)
+		}
+		if err != nil {
+			return c.misuse(k, err)
+		}
+		return c.g.exchange(head{kind: k}, onDevice(send), onDevice(recv))
+	})
+}
+
 // carriage is what a group knows of its carrier.
 type carriage struct {
 	carrier Carrier // nil: none
 	device  Device
 	started bool
+	// everywhere: in the latest operation all ranks had carriers.
+	everywhere bool
 	// Of the present operation:
 	held     bool // long messages wait until all heads have come
 	carrying bool // the carrier has them
@@ -64,7 +144,7 @@ func (g *group) board() Device {
 
 // carry gives long messages to the carrier as soon as all heads have come, or to the port where not all
 // ranks have one. Afterwards it looks whether they are through.
-func (g *group) carry() error {
+func (g *group) carry(h head) error {
 	switch {
 	case g.held:
 		devices := make([]Device, g.size)
@@ -79,7 +159,12 @@ func (g *group) carry() error {
 				return nil
 			}
 			devices[i] = q.expected.device
-			all = all && devices[i] != Device{}
+			if devices[i] == (Device{}) {
+				all = false
+				if h.kind.onDevice() {
+					return fmt.Errorf("%w: %s has nothing that moves memory of devices, expected NCCL", collective.ErrArguments, g.name(i))
+				}
+			}
 		}
 		g.held = false
 		if all {
@@ -104,10 +189,20 @@ func (g *group) carry() error {
 		g.carrying = false
 		for i := range g.peers {
 			q := &g.peers[i]
-			q.sent, q.posted, q.arrived = len(q.send), len(q.recv), len(q.recv)
+			q.sent, q.posted, q.arrived = q.send.Len(), q.recv.Len(), q.recv.Len()
 		}
 	}
 	return nil
+}
+
+// look notes, after an operation, whether all ranks had carriers.
+func (g *group) look(own Device) {
+	g.everywhere = own != Device{}
+	for i := range g.peers {
+		if i != g.rank {
+			g.everywhere = g.everywhere && g.peers[i].expected.device != Device{}
+		}
+	}
 }
 
 // hear returns what another rank says of itself, where it does so within a moment after the carrier has
@@ -137,16 +232,16 @@ func (g *group) load(devices []Device) error {
 		}
 		g.started, g.carrying = true, true
 	}
-	send, recv := make([][]byte, g.size), make([][]byte, g.size)
+	send, recv := make([]Message, g.size), make([]Message, g.size)
 	for i := range g.peers {
 		q := &g.peers[i]
 		if i == g.rank {
 			continue
 		}
-		if q.sent < len(q.send) {
+		if q.sent < q.send.Len() {
 			send[i], g.carrying = q.send, true
 		}
-		if q.arrived < len(q.recv) {
+		if q.arrived < q.recv.Len() {
 			recv[i], g.carrying = q.recv, true
 		}
 	}

@@ -23,7 +23,8 @@ type belt struct {
 type hand struct {
 	b       *belt
 	rank    int
-	recv    [][]byte
+	memory  []byte // of the device: an address is an index
+	recv    []Message
 	late    int // calls of Done until something happens
 	fails   error
 	stuck   bool
@@ -33,20 +34,28 @@ type hand struct {
 
 func (h *hand) Start(devices []Device) error { h.starts++; return nil }
 
-func (h *hand) Begin(send, recv [][]byte) error {
+// bytes are those of a message.
+func (h *hand) bytes(m Message) []byte {
+	if m.Device.Bytes > 0 {
+		return h.memory[m.Device.Address:][:m.Device.Bytes]
+	}
+	return m.Host
+}
+
+func (h *hand) Begin(send, recv []Message) error {
 	if h.fails != nil {
 		return h.fails
 	}
 	h.b.mu.Lock()
 	defer h.b.mu.Unlock()
 	for i, m := range send {
-		if len(m) > 0 {
+		if m.Len() > 0 {
 			key := [2]int{h.rank, i}
-			h.b.cond[key] = append(h.b.cond[key], append([]byte(nil), m...))
+			h.b.cond[key] = append(h.b.cond[key], append([]byte(nil), h.bytes(m)...))
 			h.b.moved++
 		}
 	}
-	h.recv = append([][]byte(nil), recv...)
+	h.recv = append([]Message(nil), recv...)
 	h.late = 3
 	return nil
 }
@@ -58,17 +67,17 @@ func (h *hand) Done() (bool, error) {
 		return false, nil
 	}
 	for i, m := range h.recv {
-		if len(m) == 0 {
+		if m.Len() == 0 {
 			continue
 		}
 		key := [2]int{i, h.rank}
 		if len(h.b.cond[key]) == 0 {
 			return false, nil
 		}
-		if copy(m, h.b.cond[key][0]) != len(h.b.cond[key][0]) {
+		if copy(h.bytes(m), h.b.cond[key][0]) != len(h.b.cond[key][0]) {
 			return false, fmt.Errorf("found a message of another length from rank %d", i)
 		}
-		h.b.cond[key], h.recv[i] = h.b.cond[key][1:], nil
+		h.b.cond[key], h.recv[i] = h.b.cond[key][1:], Message{}
 	}
 	return true, nil
 }
@@ -122,6 +131,79 @@ func TestCarrier(t *testing.T) {
 		}
 		if b.moved == 0 {
 			t.Errorf("%d ranks: the carrier has moved nothing", size)
+		}
+	}
+}
+
+// Memory of devices goes by the carrier alone, however little it is.
+func TestCarrierOfDevices(t *testing.T) {
+	const size, n = 4, 3
+	device := func(rank int) Device { return Device{byte(rank + 1)} }
+	memory := make([][]byte, size)
+	_, _, errs := onBelt(t, size, time.Minute, func(rank int, h *hand) {
+		h.memory = make([]byte, (1+2*size)*n)
+		memory[rank] = h.memory
+	}, func(c *Comm) error {
+		rank := c.Rank()
+		if !c.MovesDevice(device(rank)) || c.MovesDevice(Device{99}) {
+			return errors.New("found that it moves memory of another device, expected of its own")
+		}
+		if err := c.Barrier(); err != nil || !c.AllMoveDevices() {
+			return fmt.Errorf("found that not all ranks move memory of devices: %w", err)
+		}
+		at := func(i int) collective.DeviceSlice {
+			return collective.DeviceSlice{Address: uint64(i * n), Bytes: n}
+		}
+		send, recv, all := make([]collective.DeviceSlice, size), make([]collective.DeviceSlice, size), make([]collective.DeviceSlice, size)
+		for i := range size {
+			send[i], recv[i], all[i] = at(0), at(1+i), at(1+size+i)
+		}
+		memory[rank][0] = byte(10 + rank)
+		if err := c.AllToAllOnDevice(send, recv); err != nil {
+			return err
+		}
+		if err := c.AllGatherOnDevice(at(0), all); err != nil {
+			return err
+		}
+		for i := range 2 * size {
+			want := byte(10 + i%size)
+			if i%size == rank { // the own part stays where it is
+				want = 0
+			}
+			if found := memory[rank][(1+i)*n]; found != want {
+				return fmt.Errorf("message %d: found %d, expected %d", i, found, want)
+			}
+		}
+		if send[1].Bytes++; rank > 0 { // which the others do not expect
+			send[1].Bytes--
+		}
+		if err := c.AllToAllOnDevice(send, recv); !errors.Is(err, collective.ErrArguments) || !strings.Contains(err.Error(), "all-to-all on devices") {
+			return fmt.Errorf("found %v of messages of other lengths", err)
+		}
+		return nil
+	})
+	for rank, err := range errs {
+		if err != nil {
+			t.Errorf("rank %d: %v", rank, err)
+		}
+	}
+	// Where one rank has nothing that moves it, all say so.
+	for rank, err := range onNetwork(t, 2, time.Minute, func(c *Comm, w *wire) error {
+		if w.rank == 1 {
+			if err := c.Carry(&hand{b: &belt{}, rank: 1, aborted: new(bool)}, device(1)); err != nil {
+				return err
+			}
+		}
+		if c.MovesDevice(device(w.rank)) != (w.rank == 1) {
+			return errors.New("found that a rank without a carrier moves memory of devices")
+		}
+		if err := c.Barrier(); err != nil || c.AllMoveDevices() {
+			return fmt.Errorf("found that all ranks move memory of devices, expected one: %w", err)
+		}
+		return c.AllGatherOnDevice(collective.DeviceSlice{}, make([]collective.DeviceSlice, 2))
+	}) {
+		if !errors.Is(err, collective.ErrArguments) || !strings.Contains(err.Error(), "expected NCCL") {
+			t.Errorf("rank %d: found %v, expected that NCCL is missing", rank, err)
 		}
 	}
 }

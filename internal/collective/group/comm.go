@@ -21,7 +21,7 @@ type Comm struct {
 	sharing, beside int
 }
 
-var _ collective.Communicator = (*Comm)(nil)
+var _ collective.DeviceCommunicator = (*Comm)(nil)
 
 // New returns a rank that is not yet one of a group, for Start. engine names what will move the
 // messages, such as MPI. Every operation is bounded by the timeout, above 0.
@@ -102,7 +102,7 @@ func (c *Comm) AllToAll(send, recv [][]byte) error {
 			return c.misuse(allToAll, err)
 		}
 		copy(recv[c.g.rank], send[c.g.rank])
-		return c.g.exchange(head{kind: allToAll}, send, recv)
+		return c.g.exchange(head{kind: allToAll}, onHost(send), onHost(recv))
 	})
 }
 
@@ -117,7 +117,7 @@ func (c *Comm) AllGather(send []byte, recv [][]byte) error {
 			return c.misuse(allGather, err)
 		}
 		copy(recv[c.g.rank], send)
-		return c.g.exchange(head{kind: allGather}, all, recv)
+		return c.g.exchange(head{kind: allGather}, onHost(all), onHost(recv))
 	})
 }
 
@@ -140,7 +140,7 @@ func (c *Comm) Broadcast(root int, buf []byte) error {
 					send[i] = buf
 				}
 			}
-			return g.exchange(h, send, recv)
+			return g.exchange(h, onHost(send), onHost(recv))
 		}
 		slice := func(i int) []byte { return buf[part(len(buf), i, g.size):part(len(buf), i+1, g.size)] }
 		if g.rank != root {
@@ -150,7 +150,7 @@ func (c *Comm) Broadcast(root int, buf []byte) error {
 				send[i] = slice(i)
 			}
 		}
-		if err := g.exchange(h, send, recv); err != nil {
+		if err := g.exchange(h, onHost(send), onHost(recv)); err != nil {
 			return err
 		}
 		for i := range send {
@@ -162,7 +162,7 @@ func (c *Comm) Broadcast(root int, buf []byte) error {
 				recv[i] = nil
 			}
 		}
-		return g.exchange(h, send, recv)
+		return g.exchange(h, onHost(send), onHost(recv))
 	})
 }
 

@@ -80,7 +80,7 @@ type peer struct {
 	gone             error     // it left or failed
 
 	// Of the present operation:
-	send, recv      []byte
+	send, recv      Message
 	expected        *head // nil: has not come
 	headSent        bool
 	sent, sending   int     // bytes begun, pieces under way
@@ -115,7 +115,7 @@ func (g *group) awaitHead(i int) error {
 
 // exchange is one operation, or a half of one: every rank hands send[i] to rank i. h is what its
 // heads say. The own part is the caller's.
-func (g *group) exchange(h head, send, recv [][]byte) error {
+func (g *group) exchange(h head, send, recv []Message) error {
 	if g.broken != nil {
 		return g.broken
 	}
@@ -131,12 +131,14 @@ func (g *group) exchange(h head, send, recv [][]byte) error {
 	}
 	if err != nil {
 		g.fail(h.kind, err)
+		return err
 	}
-	return err
+	g.look(h.device)
+	return nil
 }
 
 // begin sends the heads and the first pieces.
-func (g *group) begin(h head, send, recv [][]byte) error {
+func (g *group) begin(h head, send, recv []Message) error {
 	for i := range g.peers {
 		q := &g.peers[i]
 		if i == g.rank {
@@ -147,10 +149,10 @@ func (g *group) begin(h head, send, recv [][]byte) error {
 		q.sent, q.sending, q.posted, q.arrived = 0, 0, 0, 0
 		q.ready = [2]bool{}
 		own := h
-		own.length = uint64(len(q.send))
-		if len(q.send) <= inline {
-			own.body = q.send
-			q.sent = len(q.send)
+		own.length = uint64(q.send.Len())
+		if len(q.send.Host) <= inline {
+			own.body = q.send.Host
+			q.sent = len(q.send.Host)
 		}
 		if err := g.port.Send(i*slotsEach+headOut, i, HeadTag, own.put(q.head)); err != nil {
 			return err
@@ -165,11 +167,11 @@ func (g *group) begin(h head, send, recv [][]byte) error {
 	return nil
 }
 
-func at(b [][]byte, i int) []byte {
-	if b == nil {
-		return nil
+func at(list []Message, i int) Message {
+	if list == nil {
+		return Message{}
 	}
-	return b[i]
+	return list[i]
 }
 
 // useHead takes the head that has come from rank i as that of the operation h.
@@ -187,16 +189,16 @@ func (g *group) useHead(h head, i int) error {
 		return fmt.Errorf("%w: rank %d called %s, rank %d %s", collective.ErrArguments, g.rank, call(h), i, call(*found))
 	case found.whole != h.whole:
 		return fmt.Errorf("%w: rank %d broadcasts %d bytes, rank %d %d", collective.ErrArguments, g.rank, h.whole, i, found.whole)
-	case found.length != uint64(len(q.recv)):
-		return fmt.Errorf("%w: rank %d sends %d bytes, of which rank %d expects %d", collective.ErrArguments, i, found.length, g.rank, len(q.recv))
-	case found.length <= inline && len(found.body) != len(q.recv):
-		return fmt.Errorf("rank %d: found %d bytes in a message, expected %d", i, len(found.body), len(q.recv))
+	case found.length != uint64(q.recv.Len()):
+		return fmt.Errorf("%w: rank %d sends %d bytes, of which rank %d expects %d", collective.ErrArguments, i, found.length, g.rank, q.recv.Len())
+	case !h.kind.onDevice() && found.length <= inline && len(found.body) != len(q.recv.Host):
+		return fmt.Errorf("rank %d: found %d bytes in a message, expected %d", i, len(found.body), len(q.recv.Host))
 	}
 	if err := g.awaitHead(i); err != nil { // the next one, or that it left
 		return err
 	}
-	if len(q.recv) <= inline {
-		q.arrived = copy(q.recv, found.body)
+	if !h.kind.onDevice() && len(q.recv.Host) <= inline {
+		q.arrived = copy(q.recv.Host, found.body)
 		q.posted = q.arrived
 		found.body = nil
 		return nil
@@ -250,7 +252,7 @@ func (g *group) through(h head, i, slot int) error {
 		}
 	case bodyOut, bodyOut2:
 		q.sending--
-		if q.sent < len(q.send) {
+		if q.sent < q.send.Len() {
 			return g.sendPiece(i, slot-bodyOut)
 		}
 	case bodyIn, bodyIn2:
@@ -262,7 +264,7 @@ func (g *group) through(h head, i, slot int) error {
 
 // finished says whether the operation has no more to do with a rank.
 func (q *peer) finished() bool {
-	return q.headSent && q.expected != nil && q.sent == len(q.send) && q.sending == 0 && q.arrived == len(q.recv)
+	return q.headSent && q.expected != nil && q.sent == q.send.Len() && q.sending == 0 && q.arrived == q.recv.Len()
 }
 
 // wait goes on until every rank has its part and this one has all. It looks again and again, since
@@ -277,7 +279,7 @@ func (g *group) wait(h head) error {
 		if err != nil {
 			return err
 		}
-		if err := g.carry(); err != nil {
+		if err := g.carry(h); err != nil {
 			return g.hear(h, err)
 		}
 		all := !g.held && !g.carrying
@@ -331,7 +333,7 @@ func (g *group) missing() string {
 			out = append(out, fmt.Sprintf("%s (last: %s)", g.name(i), q.last))
 		default:
 			out = append(out, fmt.Sprintf("%s (last: %s, %d of %d bytes received from it, %d of %d sent)",
-				g.name(i), q.last, q.arrived, len(q.recv), max(0, q.sent-q.sending*piece), len(q.send)))
+				g.name(i), q.last, q.arrived, q.recv.Len(), max(0, q.sent-q.sending*piece), q.send.Len()))
 		}
 	}
 	return strings.Join(out, ", ")

@@ -19,7 +19,7 @@ const (
 	fixed    = 128                 // of its fixed part
 	inline   = headSize - fixed    // of what may travel in it
 	maxNote  = fixed - 64          // of a note
-	magic    = uint32(0x7362_0001) // the first word of a head; its last digits are the format's version
+	magic    = uint32(0x7362_0002) // the first word of a head; its last digits are the format's version
 )
 
 // kind is what a head is about.
@@ -31,6 +31,8 @@ const (
 	allGather
 	broadcast
 	barrier
+	allToAllOnDevice
+	allGatherOnDevice
 	left   // no operation: the sender has left the group
 	failed // no operation: an operation of the sender has failed; the text says why
 	lost   // no operation: the connection to the sender has ended without a word
@@ -39,7 +41,11 @@ const (
 // operations are the kinds that are operations, by name.
 var operations = [...]string{
 	allToAll: collective.OpAllToAll, allGather: collective.OpAllGather, broadcast: collective.OpBroadcast, barrier: collective.OpBarrier,
+	allToAllOnDevice: collective.OpAllToAllOnDevice, allGatherOnDevice: collective.OpAllGatherOnDevice,
 }
+
+// onDevice says whether an operation moves memory of devices.
+func (k kind) onDevice() bool { return k == allToAllOnDevice || k == allGatherOnDevice }
 
 // reasons are the kinds of errors that a rank tells others of.
 var reasons = [...]error{nil, collective.ErrTimeout, collective.ErrClosed, collective.ErrArguments}

@@ -16,7 +16,7 @@ func (g *group) buffer(i, k int) ([]byte, error) {
 // sendPieces begins to send the first pieces to rank i.
 func (g *group) sendPieces(i int) error {
 	q := &g.peers[i]
-	for k := 0; k < 2 && q.sent < len(q.send) && !g.held; k++ {
+	for k := 0; k < 2 && q.sent < len(q.send.Host) && !g.held; k++ {
 		if err := g.sendPiece(i, k); err != nil {
 			return err
 		}
@@ -31,7 +31,7 @@ func (g *group) sendPiece(i, k int) error {
 	if err != nil {
 		return err
 	}
-	n := copy(b[:piece], q.send[q.sent:])
+	n := copy(b[:piece], q.send.Host[q.sent:])
 	q.sent += n
 	q.sending++
 	return g.port.Send(i*slotsEach+bodyOut+k, i, BodyTag, b[:n])
@@ -44,7 +44,7 @@ func (g *group) receivePiece(i, k int) error {
 	if err != nil {
 		return err
 	}
-	n := min(piece, len(q.recv)-q.posted)
+	n := min(piece, len(q.recv.Host)-q.posted)
 	q.posted += n
 	return g.port.Receive(i*slotsEach+bodyIn+k, i, BodyTag, b[:n])
 }
@@ -52,7 +52,7 @@ func (g *group) receivePiece(i, k int) error {
 // receivePieces begins to wait for the first pieces of rank i.
 func (g *group) receivePieces(i int) error {
 	q := &g.peers[i]
-	for k := 0; k < 2 && q.posted < len(q.recv) && !g.held; k++ {
+	for k := 0; k < 2 && q.posted < len(q.recv.Host) && !g.held; k++ {
 		if err := g.receivePiece(i, k); err != nil {
 			return err
 		}
@@ -65,11 +65,11 @@ func (g *group) receivePieces(i int) error {
 func (g *group) takePieces(i int) error {
 	q := &g.peers[i]
 	for k := q.arrived / piece % 2; q.ready[k]; k = 1 - k {
-		n := min(piece, len(q.recv)-q.arrived)
-		copy(q.recv[q.arrived:], q.pieces[2+k][:n])
+		n := min(piece, len(q.recv.Host)-q.arrived)
+		copy(q.recv.Host[q.arrived:], q.pieces[2+k][:n])
 		q.arrived += n
 		q.ready[k] = false
-		if q.posted < len(q.recv) {
+		if q.posted < len(q.recv.Host) {
 			if err := g.receivePiece(i, k); err != nil {
 				return err
 			}

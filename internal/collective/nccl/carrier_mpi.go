@@ -16,7 +16,7 @@ var bufferBytes = 32 << 20
 // typeBytes is ncclInt8.
 const typeBytes = 0
 
-// Carrier moves messages of the host by way of the GPU's memory.
+// Carrier moves messages of the GPU from where they are, and those of the host by way of the GPU's memory.
 type Carrier struct {
 	l    *Library
 	m    Memory
@@ -30,8 +30,9 @@ type Carrier struct {
 	event   gpu.Event
 
 	state      state
-	send, recv [][]byte
-	at         int // where the present round begins in each message
+	send, recv []group.Message
+	at         int  // where the present round begins in each message of the host
+	direct     bool // the messages are of the GPU: one round moves them
 }
 
 var _ group.Carrier = (*Carrier)(nil)
@@ -84,8 +85,11 @@ func (c *Carrier) Start(devices []group.Device) error {
 }
 
 // Begin implements [group.Carrier].
-func (c *Carrier) Begin(send, recv [][]byte) error {
-	c.send, c.recv, c.at = send, recv, 0
+func (c *Carrier) Begin(send, recv []group.Message) error {
+	c.send, c.recv, c.at, c.direct = send, recv, 0, false
+	for i := range send {
+		c.direct = c.direct || send[i].Device.Bytes > 0 || recv[i].Device.Bytes > 0
+	}
 	if c.state == starting {
 		return nil // the first round begins when the communicator is there
 	}
@@ -97,14 +101,28 @@ func (c *Carrier) part(b []byte) []byte {
 	return b[min(c.at, len(b)):min(c.at+c.share, len(b))]
 }
 
+// fill brings what the next round moves to its place on the GPU, and says whether there is anything.
+func (c *Carrier) fill() (some bool, err error) {
+	if c.direct {
+		if c.at > 0 {
+			return false, nil
+		}
+		return true, c.m.Follow(c.stream, 0) // which has what is to be sent
+	}
+	for i, m := range c.send {
+		some = some || len(c.part(m.Host)) > 0 || len(c.part(c.recv[i].Host)) > 0
+		if err := c.m.CopyIn(c.stream, c.slot(c.out, i), c.part(m.Host)); err != nil {
+			return some, fmt.Errorf("messages to the GPU: %w", err)
+		}
+	}
+	return some, nil
+}
+
 // round begins the next round, if there is one.
 func (c *Carrier) round() error {
-	some := false
-	for i, b := range c.send {
-		some = some || len(c.part(b)) > 0 || len(c.part(c.recv[i])) > 0
-		if err := c.m.CopyIn(c.stream, c.slot(c.out, i), c.part(b)); err != nil {
-			return fmt.Errorf("messages to the GPU: %w", err)
-		}
+	some, err := c.fill()
+	if err != nil {
+		return err
 	}
 	if !some {
 		c.state, c.send, c.recv = idle, nil, nil
@@ -125,6 +143,14 @@ func (c *Carrier) round() error {
 	return err
 }
 
+// place is what a round moves of a message: where on the GPU it is, and how many bytes.
+func (c *Carrier) place(m group.Message, buffer gpu.Ptr, rank int) (gpu.Ptr, int) {
+	if c.direct {
+		return gpu.Ptr(m.Device.Address), m.Device.Bytes
+	}
+	return c.slot(buffer, rank), len(c.part(m.Host))
+}
+
 // slot is the share of a rank in a buffer.
 func (c *Carrier) slot(buffer gpu.Ptr, rank int) gpu.Ptr { return buffer + gpu.Ptr(rank*c.share) }
 
@@ -134,21 +160,22 @@ func (c *Carrier) calls(stream uintptr) error {
 		for _, way := range []struct {
 			name   string
 			f      uintptr
-			n      int
+			m      group.Message
 			buffer gpu.Ptr
 			write  bool
 		}{
-			{"ncclSend", c.l.send, len(c.part(c.send[i])), c.out, false},
-			{"ncclRecv", c.l.recv, len(c.part(c.recv[i])), c.in, true},
+			{"ncclSend", c.l.send, c.send[i], c.out, false},
+			{"ncclRecv", c.l.recv, c.recv[i], c.in, true},
 		} {
-			if way.n == 0 {
+			p, n := c.place(way.m, way.buffer, i)
+			if n == 0 {
 				continue
 			}
-			at, err := c.m.Address(c.slot(way.buffer, i), int64(way.n), way.write)
+			at, err := c.m.Address(p, int64(n), way.write)
 			if err != nil {
 				return err
 			}
-			if err := c.l.call(way.name, way.f, c.comm, at, uintptr(way.n), typeBytes, uintptr(i), c.comm, stream); err != nil {
+			if err := c.l.call(way.name, way.f, c.comm, at, uintptr(n), typeBytes, uintptr(i), c.comm, stream); err != nil {
 				return fmt.Errorf("rank %d: %w", i, err)
 			}
 		}
@@ -179,8 +206,11 @@ func (c *Carrier) Done() (bool, error) {
 		if err != nil || !passed {
 			return false, err
 		}
-		for i, b := range c.recv {
-			if err := c.m.CopyOut(c.stream, c.part(b), c.slot(c.in, i)); err != nil {
+		for i, m := range c.recv {
+			if c.direct {
+				break // they are where they belong
+			}
+			if err := c.m.CopyOut(c.stream, c.part(m.Host), c.slot(c.in, i)); err != nil {
 				return false, fmt.Errorf("messages from the GPU: %w", err)
 			}
 		}

@@ -2,10 +2,11 @@
 // which is loaded at run time: no cgo and no header is needed to build.
 //
 // NCCL only moves bytes. Its sums depend on the algorithm that it chooses, so it is asked for none: of its
-// functions that do work there are ncclSend and ncclRecv, in groups. What is sent is copied to memory of
-// the GPU before and from it afterwards. Package group says who sends how much to whom by its port, MPI or
-// sockets, and asks a [Carrier] for what both sides have agreed on. So NCCL never waits for a rank that
-// will not come, and every wait has an end.
+// functions that do work there are ncclSend and ncclRecv, in groups. Memory of the GPU is sent from where it
+// is, and received where it belongs. What is the host's is copied to a buffer on the GPU before and from one
+// afterwards. Package group says who sends how much to whom by its port, MPI or sockets, and asks a
+// [Carrier] for what both sides have agreed on. So NCCL never waits for a rank that will not come, and every
+// wait has an end.
 //
 //	Library      NCCL where it is loaded
 //	Carrier      group.Carrier over a communicator of NCCL and a buffer on the GPU

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/gpu/simdriver"
+	"github.com/sparsebert/sparsebert-gpu/internal/collective"
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/collectivetest"
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/group"
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/nccl/nccltest"
@@ -56,26 +57,26 @@ func (c *counted) Start(devices []group.Device) error {
 	return c.Carrier.Start(devices)
 }
 
-func (c *counted) Begin(send, recv [][]byte) error {
-	for _, b := range recv {
-		c.bytes += len(b)
+func (c *counted) Begin(send, recv []group.Message) error {
+	for _, m := range recv {
+		c.bytes += m.Len()
 	}
 	return c.Carrier.Begin(send, recv)
 }
 
-// joinRank joins the ranks and gives them carriers.
-func joinRank(what string) (*group.Comm, *counted, error) {
+// joinRank joins the ranks and gives them carriers over simulated GPUs.
+func joinRank(what string) (*group.Comm, *counted, *copies, error) {
 	rank, err := strconv.Atoi(os.Getenv("RANK"))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	size, err := strconv.Atoi(os.Getenv("WORLD_SIZE"))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	conns, err := sockets.Inherit(rank, size)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	timeout := 20 * time.Second
 	if what != "suite" {
@@ -83,28 +84,29 @@ func joinRank(what string) (*group.Comm, *counted, error) {
 	}
 	c, err := sockets.Join(rank, conns, timeout)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	l, err := Load(os.Getenv(fileVariable))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	p := Place{Rank: rank, Size: size}
 	if rank == 0 {
 		if p.ID, err = l.UniqueID(); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
 	if err := c.Broadcast(0, p.ID[:]); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if what == "another size" && rank == 1 {
 		p.Size++
 	}
 	bufferBytes = 64 << 10 // so that long messages take many rounds
-	var m Memory = simdriver.New(simdriver.Options{Threads: 1})
+	d := &copies{Driver: simdriver.New(simdriver.Options{Threads: 1})}
+	var m Memory = d
 	if what == "one GPU" {
-		m = other{m.(*simdriver.Driver)}
+		m = other{d.Driver}
 	}
 	carrier, err := l.NewCarrier(m, p, func(devices []group.Device) {
 		if rank == 0 {
@@ -112,14 +114,14 @@ func joinRank(what string) (*group.Comm, *counted, error) {
 		}
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	k := &counted{Carrier: carrier}
-	return c, k, c.Carry(k, m.UUID())
+	return c, k, d, c.Carry(k, m.UUID())
 }
 
 func asRank(what string) error {
-	c, k, err := joinRank(what)
+	c, k, d, err := joinRank(what)
 	if err != nil {
 		return err
 	}
@@ -152,22 +154,35 @@ func asRank(what string) error {
 			err = fmt.Errorf("found that others have not left in order")
 		}
 		return err
+	case "model":
+		hash, err := trainModel(c, d, k)
+		if err != nil {
+			return err
+		}
+		if rank == 0 {
+			fmt.Println(hash)
+		}
+		_, err = c.Depart()
+		return err
 	case "kill":
 		c.Note("step 6")
-		if err := c.Broadcast(0, long); err != nil {
+		if err := gather(c, d); err != nil {
 			return err
 		}
 		if rank == 1 {
 			return syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
-		return c.Broadcast(0, long)
+		return gather(c, d)
+	case "a stuck kernel":
+		c.Note("step 6")
+		return gather(c, d)
 	case "lengths": // which group has checked: the library does so again
 		if err := c.Barrier(); err != nil {
 			return err
 		}
 		return c.Run(time.Minute, func() error {
-			send, recv := make([][]byte, size), make([][]byte, size)
-			send[1-rank], recv[1-rank] = make([]byte, 10), make([]byte, 10+rank)
+			send, recv := make([]group.Message, size), make([]group.Message, size)
+			send[1-rank].Host, recv[1-rank].Host = make([]byte, 10), make([]byte, 10+rank)
 			if err := k.Begin(send, recv); err != nil {
 				return err
 			}
@@ -184,6 +199,23 @@ func asRank(what string) error {
 	}
 	c.Note("step 6")
 	return c.Broadcast(0, long)
+}
+
+// gather hands memory of the GPU of each rank to all.
+func gather(c *group.Comm, d *copies) error {
+	const n = 300_000
+	p, err := d.Alloc(int64(n*c.Size()), "slices")
+	if err != nil {
+		return err
+	}
+	if err := d.Memset(0, p, 1, int64(n*c.Size())); err != nil {
+		return err
+	}
+	all := make([]collective.DeviceSlice, c.Size())
+	for i := range all {
+		all[i] = collective.DeviceSlice{Address: uint64(p) + uint64(n*i), Bytes: n}
+	}
+	return c.AllGatherOnDevice(all[c.Rank()], all)
 }
 
 func failed(code int) bool { return code != 0 }
@@ -234,7 +266,7 @@ func TestNCCLFaults(t *testing.T) {
 	}{
 		{"one GPU", "", "have the same GPU, GPU-01000000-0000-0000-0000-000000000000, expected one for each"},
 		{"a stuck kernel", "FAKE_NCCL_HANG=1", "timed out after 4s waiting for rank "},
-		{"kill", "", "has ended without a word, or its connection has (last: broadcast of step 6"},
+		{"kill", "", "has ended without a word, or its connection has (last: all-gather on devices of step 6"},
 		{"another size", "", "NCCL error 5: invalid usage"},
 		{"lengths", "", "NCCL error 4: invalid argument"},
 		{"another NVLS", "NCCL_NVLS_ENABLE=1", "ncclGetUniqueId: NCCL error 5: invalid usage (NCCL_NVLS_ENABLE is not what was expected)"},

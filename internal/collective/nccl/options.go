@@ -23,6 +23,7 @@ type Memory interface {
 	CopyIn(s gpu.Stream, dst gpu.Ptr, src []byte) error
 	CopyOut(s gpu.Stream, dst []byte, src gpu.Ptr) error
 	NewStream() (gpu.Stream, error)
+	Follow(s, other gpu.Stream) error
 	NewEvent() (gpu.Event, error)
 	Record(e gpu.Event, s gpu.Stream) error
 	Address(p gpu.Ptr, n int64, write bool) (uintptr, error)
