@@ -258,4 +258,3 @@ func (d *deviceSums) gatherValues() error {
 	d.packer.Unpack(d.vector(), d.othersValues)
 	return nil
 }
-

@@ -81,7 +81,7 @@ type Model struct {
 
 	replicas *replicas   // nil: one
 	onDevice *deviceSums // nil: sums over replicas are the host's
-	sharded  bool      // this process has a part of the moments alone
+	sharded  bool        // this process has a part of the moments alone
 	// allGrads: the sum of the gradients is wanted on the device whole.
 	allGrads bool
 	// finished is told of each bucket whose gradients are complete; nil: nobody is.
