@@ -51,6 +51,9 @@ type Recorder interface {
 	// contents of buffers. name must be comparable and unlike the names of other
 	// users of the backend, so it is best of a type of the caller's own.
 	Record(name any, work func())
+	// Repeats says whether Record would now repeat an earlier call with this name and do
+	// nothing else.
+	Repeats(name any) bool
 }
 
 // Record runs work as a recorded sequence if b keeps any, else directly.
@@ -184,6 +187,9 @@ type Packer interface {
 	UUID() [16]byte
 	// Address says where element i of v is in the device's memory, for such libraries.
 	Address(v Buffer, i int) uint64
+	// Mark sets mark k, from 0 on, behind the work that is queued now, and returns what
+	// such libraries know it by, which is not 0. It holds until it is set again.
+	Mark(k int) uint64
 }
 
 // Part is the elements [From, From+N) of a float32 buffer, with their place in a vector.

@@ -43,6 +43,14 @@ func (c *checked) Record(name any, work func()) {
 	}
 }
 
+func (c *checked) Repeats(name any) bool {
+	a := c.begin("Repeats")
+	if !reflect.ValueOf(name).Comparable() {
+		a.fail("name: found %T, expected one that is comparable", name)
+	}
+	return a.ok && c.optional.Recorder.Repeats(name)
+}
+
 func (c *checked) AllocRows(name string, dt DType, rows, columns int) Buffer {
 	a := c.begin("AllocRows " + name)
 	a.atLeast("rows", rows, 0)

@@ -83,3 +83,12 @@ func (c *checked) Address(v Buffer, i int) uint64 {
 	}
 	return c.optional.Packer.Address(v, i)
 }
+
+func (c *checked) Mark(k int) uint64 {
+	a := c.begin("Mark")
+	a.atLeast("mark", k, 0)
+	if !a.ok {
+		return 0
+	}
+	return c.optional.Packer.Mark(k)
+}

@@ -31,6 +31,7 @@ type packChunk struct {
 type packing struct {
 	parts []*partList
 	spans []*spanList
+	marks []Stream // each waits for what came before its mark, and for nothing else
 }
 
 // partList is a list of parts in device memory, cut into chunks.
@@ -147,3 +148,18 @@ func (b *device) UUID() [16]byte {
 
 // Address implements backend.Packer.
 func (b *device) Address(v backend.Buffer, i int) uint64 { return uint64(own(v).at(i)) }
+
+// Mark implements backend.Packer. A mark is the stream that waits for it.
+func (b *device) Mark(k int) uint64 {
+	const op = "Mark"
+	for b.outside(op) && len(b.packing.marks) <= k {
+		s, err := b.drv.NewStream()
+		b.keep(op, err)
+		b.packing.marks = append(b.packing.marks, s)
+	}
+	if !b.ok() {
+		return 0
+	}
+	b.keep(op, b.drv.Follow(b.packing.marks[k], 0))
+	return uint64(b.packing.marks[k])
+}

@@ -39,6 +39,12 @@ func (b *device) Record(name any, work func()) {
 	}
 }
 
+// Repeats implements backend.Recorder.
+func (b *device) Repeats(name any) bool {
+	r := b.recorded[name]
+	return r != nil && r.graph != 0 && r.takes == b.takes && !b.direct && b.ok()
+}
+
 // capture makes a graph of what work queues. After an error it is 0, and the
 // stream is not captured any more.
 func (b *device) capture(work func()) Graph {

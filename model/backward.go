@@ -16,16 +16,9 @@ func (m *Model) growthScores(w backend.Param, dy, x backend.Buffer, t int) {
 	}
 }
 
-// encodeGrad queues the backward pass of encoder and embeddings for n
-// sequences. gradY holds the gradient of lastHidden.
-func (m *Model) encodeGrad(n int) {
-	for l := len(m.net.layers) - 1; l >= 0; l-- {
-		if m.opt.Recompute && l < len(m.net.layers)-1 {
-			m.encodeLayer(l, n) // the layer above used its buffers
-		}
-		m.encodeLayerGrad(l, n)
-		m.complete(l)
-	}
+// embedGrad queues the backward pass of the embeddings for n sequences, once gradY is the
+// gradient of the first layer's input.
+func (m *Model) embedGrad(n int) {
 	b, a, t := m.b, m.act, n*m.opt.SeqLen
 	if m.cfg.Dropout > 0 {
 		b.DropoutApply(a.gradY, a.gradY, t*m.cfg.Hidden, m.dropout(siteEmbedding, 0, nil))

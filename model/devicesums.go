@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/internal/collective"
@@ -12,7 +13,7 @@ import (
 // all buckets, one behind the other.
 type sumVectors struct {
 	levels   []backend.Buffer // sums of whole subtrees, the largest first
-	received backend.Buffer   // what other ranks have sent of one bucket; nil: it does not come here
+	received backend.Buffer   // what other ranks send of the own slices; nil: it does not come here
 }
 
 // newSumVectors allocates them by alloc, for a device that stores s.
@@ -30,34 +31,42 @@ func newSumVectors(table []Tensor, o Options, s Storage, alloc func(name string,
 		v.levels = append(v.levels, alloc("sums of gradients", stored))
 	}
 	if g, ok := o.Group.(collective.DeviceCommunicator); ok && w > 1 && g.MovesDevice(s.Device) {
-		most := 0
+		own := 0
 		for _, b := range newBuckets(table, w) {
-			most = max(most, b.bounds[rank+1]-b.bounds[rank])
+			own += b.bounds[rank+1] - b.bounds[rank]
 		}
-		v.received = alloc("gradients of other processes", (w-1)*most)
+		v.received = alloc("gradients of other processes", (w-1)*own)
 	}
 	return v
 }
 
 // deviceSums adds the gradients of a step over replicas and ranks on the device, in the
 // order of the host's sums. Ranks move them from device to device where all can, else by
-// way of the host.
+// way of the host. Where they can, what a bucket has is sent while the device goes on with
+// the backward pass.
 type deviceSums struct {
 	m      *Model
 	packer backend.Packer
 	sumVectors
-	base  []int // where each bucket begins in a vector
-	depth int   // levels that hold sums
-	count int   // replicas that are in them
+	base  []int  // where each bucket begins in a vector
+	free  []int  // where what other ranks send of it begins in received
+	count int    // replicas that are in the levels
+	done  []bool // buckets to which all own replicas are added
 	err   error
 
-	grads, ownGrads         []backend.Part // of all parameters, and of the own slices
-	ownValues, othersValues []backend.Part
-	chunks                  [][2]int // of the own slices
-	between                 collective.DeviceCommunicator
-	begun                   bool      // between is found
-	host                    []float32 // of a bucket on its way
+	grads                             [][]backend.Part // of each bucket
+	ownGrads, ownValues, othersValues []backend.Part
+	chunks                            [][2]int  // of the own slices
+	host                              []float32 // of a bucket on its way
+
+	between collective.DeviceCommunicator // nil: not all ranks can
+	begun   bool                          // between is found
+	queue   chan transfer
+	sent    chan error // the outcome
 }
+
+// transfer is what a rank sends and receives of a bucket.
+type transfer struct{ send, recv []collective.DeviceSlice }
 
 // newDeviceSums returns nil for a model that needs none.
 func (m *Model) newDeviceSums() *deviceSums {
@@ -69,8 +78,9 @@ func (m *Model) newDeviceSums() *deviceSums {
 	d.sumVectors = newSumVectors(m.table, m.opt, StorageOf(m.b), func(name string, n int) backend.Buffer {
 		return m.b.Alloc(name, backend.F32, n)
 	})
-	p, base := m.replicas, 0
+	p, base, free := m.replicas, 0, 0
 	w, rank := p.group.Size(), p.group.Rank()
+	d.grads, d.done = make([][]backend.Part, len(p.buckets)), make([]bool, len(p.buckets))
 	for i := range p.buckets {
 		b := &p.buckets[i]
 		parts := func(list *[]backend.Part, first, last int, of func(backend.Param) backend.Buffer) {
@@ -78,7 +88,7 @@ func (m *Model) newDeviceSums() *deviceSums {
 				*list = append(*list, backend.Part{X: of(m.params[row]), From: lo, N: hi - lo, At: base + at})
 			})
 		}
-		parts(&d.grads, 0, w, backend.Param.Grad)
+		parts(&d.grads[i], 0, w, backend.Param.Grad)
 		parts(&d.ownGrads, rank, rank+1, backend.Param.Grad)
 		parts(&d.ownValues, rank, rank+1, backend.Param.Values)
 		parts(&d.othersValues, 0, rank, backend.Param.Values)
@@ -86,8 +96,9 @@ func (m *Model) newDeviceSums() *deviceSums {
 		for c := b.chunkRank[rank]; c < b.chunkRank[rank+1]; c++ {
 			d.chunks = append(d.chunks, [2]int{base + b.chunks[c], base + b.chunks[c+1]})
 		}
-		d.base = append(d.base, base)
+		d.base, d.free = append(d.base, base), append(d.free, free)
 		base += b.len()
+		free += (w - 1) * (b.bounds[rank+1] - b.bounds[rank])
 	}
 	return d
 }
@@ -95,48 +106,115 @@ func (m *Model) newDeviceSums() *deviceSums {
 // vector is the sum over the own replicas, and then over all.
 func (d *deviceSums) vector() backend.Buffer { return d.levels[0] }
 
-// begin finds out, in the first step, whether all ranks move memory of their devices.
+// begin begins a step. In the first one it finds out whether all ranks move memory of their
+// devices.
 func (d *deviceSums) begin() {
-	d.depth, d.count, d.err = 0, 0, nil
+	d.count, d.err = 0, nil
+	clear(d.done)
 	if g, ok := d.m.replicas.group.(collective.DeviceCommunicator); ok && !d.begun && d.received != nil && g.AllMoveDevices() {
 		d.between = g
 	}
 	d.begun = true
-}
-
-// early does nothing: a device that repeats recordings does not say when a bucket is complete.
-func (d *deviceSums) early(int) {}
-
-// replica adds the gradients of a replica, as collective.Pairing does; after the last one
-// the sums of all ranks are added.
-func (d *deviceSums) replica(last bool) {
-	if d.count%2 == 0 {
-		d.packer.Pack(d.levels[d.depth], d.grads, false)
-		d.depth++
-	} else {
-		d.packer.Pack(d.levels[d.depth-1], d.grads, true)
-	}
-	for i := d.count >> 1; d.count&1 == 1 && i&1 == 1; i >>= 1 {
-		d.depth--
-		d.packer.AddVector(d.levels[d.depth-1], 0, d.levels[d.depth], 0, d.vector().Len())
-	}
-	d.count++
-	if !last || d.m.replicas.group.Size() == 1 {
+	if d.between == nil {
 		return
 	}
-	for i := range d.base {
-		if k := len(d.base) - 1 - i; d.err == nil {
-			if d.err = d.reduceScatter(k); d.err != nil {
-				d.err = fmt.Errorf("sum of gradients: %w", d.err)
+	queue, sent := make(chan transfer, len(d.base)), make(chan error, 1)
+	go func() {
+		var err error
+		for t := range queue {
+			if err == nil {
+				err = d.between.AllToAllOnDevice(t.send, t.recv)
 			}
+		}
+		sent <- err
+	}()
+	d.queue, d.sent = queue, sent
+}
+
+// inPieces says whether the last backward pass of a step is recorded in pieces, one a bucket.
+func (d *deviceSums) inPieces() bool {
+	return d != nil && d.between != nil && d.m.opt.FixedMasked && len(d.m.partials) == 0
+}
+
+// early is told that the gradients of a bucket will be complete when what is queued is done,
+// in the last backward pass of the last replica.
+func (d *deviceSums) early(layer int) {
+	if !d.inPieces() {
+		return
+	}
+	for k := range d.base {
+		if d.m.replicas.buckets[k].layer == layer {
+			d.bucket(k, true)
 		}
 	}
 }
 
-// end returns what went wrong.
-func (d *deviceSums) end() error { return d.err }
+// replica is told that a replica is complete. All ranks come to their buckets in the same
+// order: that of the backward pass.
+func (d *deviceSums) replica(last bool) {
+	for k := range slices.Backward(d.base) {
+		d.bucket(k, last)
+	}
+	d.count++
+}
 
-// slices are those of a bucket, by rank.
+// bucket adds what a replica has in a bucket, as collective.Pairing does; after the last
+// replica the sums of all ranks are on their way.
+func (d *deviceSums) bucket(k int, last bool) {
+	if d.done[k] || d.err != nil {
+		return
+	}
+	at, n := d.base[k], d.m.replicas.buckets[k].len()
+	depth := bits.OnesCount(uint(d.count)) // levels that hold sums
+	if d.count%2 == 0 {
+		d.packer.Pack(d.levels[depth], d.grads[k], false)
+	} else {
+		d.packer.Pack(d.levels[depth-1], d.grads[k], true)
+		for i := d.count >> 1; i&1 == 1; i >>= 1 {
+			depth--
+			d.packer.AddVector(d.levels[depth-1], at, d.levels[depth], at, n)
+		}
+	}
+	if d.done[k] = last; !last || d.m.replicas.group.Size() == 1 {
+		return
+	}
+	if d.between != nil {
+		d.queue <- d.transfer(k, d.packer.Mark(k))
+		return
+	}
+	p, rank := d.m.replicas, d.m.replicas.group.Rank()
+	if err := d.staged(k, rank, rank+1, 0, p.group.Size(), func(v []float32) error {
+		return p.sum.ReduceScatter(v, p.buckets[k].bounds)
+	}); err != nil {
+		d.err = fmt.Errorf("sum of gradients: %w", err)
+	}
+}
+
+// end waits for what is on its way, and adds it. It may be called twice.
+func (d *deviceSums) end() error {
+	if d.queue == nil {
+		return d.err
+	}
+	close(d.queue)
+	d.queue = nil
+	if err := <-d.sent; err != nil {
+		d.err = fmt.Errorf("sum of gradients: %w", err)
+		return d.err
+	}
+	for k := range d.base {
+		if d.done[k] {
+			d.addReceived(k)
+		}
+	}
+	return nil
+}
+
+// slice is n elements of a vector from at on.
+func (d *deviceSums) slice(v backend.Buffer, at, n int) collective.DeviceSlice {
+	return collective.DeviceSlice{Address: d.packer.Address(v, at), Bytes: n * backend.F32.Size()}
+}
+
+// slices are those of a bucket in the vector, by rank.
 func (d *deviceSums) slices(k int) []collective.DeviceSlice {
 	b := &d.m.replicas.buckets[k]
 	out := make([]collective.DeviceSlice, len(b.bounds)-1)
@@ -146,48 +224,55 @@ func (d *deviceSums) slices(k int) []collective.DeviceSlice {
 	return out
 }
 
-// slice is n elements of a vector from at on.
-func (d *deviceSums) slice(v backend.Buffer, at, n int) collective.DeviceSlice {
-	return collective.DeviceSlice{Address: d.packer.Address(v, at), Bytes: n * backend.F32.Size()}
+// place is where an own slice of a bucket is, or another rank's part of it.
+type place struct {
+	v  backend.Buffer
+	at int
 }
 
-// reduceScatter adds the own slice of a bucket over all ranks, in the tree of
-// collective.Summer.
-func (d *deviceSums) reduceScatter(k int) error {
+// places are those of all ranks' parts of the own slice of a bucket, of n elements.
+func (d *deviceSums) places(k int) (list []place, n int) {
 	p := d.m.replicas
-	b := &p.buckets[k]
-	w, rank := p.group.Size(), p.group.Rank()
-	at, n := d.base[k]+b.bounds[rank], b.bounds[rank+1]-b.bounds[rank]
-	if d.between == nil {
-		return d.staged(k, rank, rank+1, 0, w, func(v []float32) error { return p.sum.ReduceScatter(v, b.bounds) })
-	}
-	type place struct {
-		v  backend.Buffer
-		at int
-	}
-	places, recv := make([]place, w), make([]collective.DeviceSlice, w)
-	for i, free := 0, 0; i < w; i++ {
-		places[i] = place{d.vector(), at}
-		if i != rank {
-			places[i] = place{d.received, free}
-			free += n
+	b, rank := &p.buckets[k], p.group.Rank()
+	n = b.bounds[rank+1] - b.bounds[rank]
+	for i, free := 0, d.free[k]; i < p.group.Size(); i++ {
+		if i == rank {
+			list = append(list, place{d.vector(), d.base[k] + b.bounds[rank]})
+			continue
 		}
-		recv[i] = d.slice(places[i].v, places[i].at, n)
+		list = append(list, place{d.received, free})
+		free += n
 	}
-	if err := d.between.AllToAllOnDevice(d.slices(k), recv); err != nil {
-		return err
+	return list, n
+}
+
+// transfer is what is to be moved of a bucket behind a mark.
+func (d *deviceSums) transfer(k int, mark uint64) transfer {
+	t := transfer{send: d.slices(k)}
+	list, n := d.places(k)
+	for _, x := range list {
+		t.recv = append(t.recv, d.slice(x.v, x.at, n))
 	}
-	for step := 1; step < w; step *= 2 {
-		for i := 0; i+step < w; i += 2 * step {
-			to, from := places[i], places[i+step]
+	for i := range list {
+		t.send[i].After, t.recv[i].After = mark, mark
+	}
+	return t
+}
+
+// addReceived adds the parts of all ranks in the own slice of a bucket, in the tree of
+// collective.Summer.
+func (d *deviceSums) addReceived(k int) {
+	list, n := d.places(k)
+	for step := 1; step < len(list); step *= 2 {
+		for i := 0; i+step < len(list); i += 2 * step {
+			to, from := list[i], list[i+step]
 			if from.v == d.vector() { // where the sum belongs; which of two is added to which shows in no bit
 				to, from = from, to
 			}
 			d.packer.AddVector(to.v, to.at, from.v, from.at, n)
-			places[i] = to
+			list[i] = to
 		}
 	}
-	return nil
 }
 
 // gather fills the slices of the other ranks in all buckets of the vector.
@@ -245,7 +330,9 @@ func (d *deviceSums) putBack(all bool) error {
 	if err := d.gather(); err != nil {
 		return fmt.Errorf("gathering the gradients: %w", err)
 	}
-	d.packer.Unpack(d.vector(), d.grads)
+	for _, list := range d.grads {
+		d.packer.Unpack(d.vector(), list)
+	}
 	return nil
 }
 

@@ -27,6 +27,8 @@ func (r *recorder) Record(name any, work func()) {
 	work()
 }
 
+func (r *recorder) Repeats(any) bool { return false }
+
 func newRecorder() *recorder { return &recorder{reference.New(), map[any]int{}} }
 
 // TestSequences: a step is two recorded sequences, and a sequence has a name of

@@ -141,18 +141,21 @@ func (m *Model) accumulateReplicas(s backend.StepScalars, micro []Batch, next *B
 		if i == p.own-1 {
 			m.prefetchNext(next)
 		}
+		x.replica(i == p.own-1)
+		if i == p.own-1 {
+			// Reading waits for the device, during which it may be able to send nothing.
+			if err := x.end(); err != nil {
+				return r, err
+			}
+		}
 		if p.sums[i], err = m.readStats(); err != nil {
 			return r, err
 		}
-		x.replica(i == p.own-1)
 		if m.grow {
 			if err := m.keepScores(); err != nil {
 				return r, err
 			}
 		}
-	}
-	if err := x.end(); err != nil {
-		return r, err
 	}
 	e, err := p.sumLosses()
 	if err != nil {

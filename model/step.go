@@ -156,7 +156,16 @@ func (m *Model) forwardBackward(s backend.StepScalars, batch Batch, first, last 
 	m.b.BeginStep(s)
 	rows := m.upload(batch)
 	q := sequence{what: "gradients", size: batch.Size, rows: rows, first: first, last: last, grow: m.grow}
-	m.record(q, func() { m.gradients(q) })
+	if m.finished != nil && m.onDevice.inPieces() {
+		m.recordPieces(q)
+		return
+	}
+	m.record(q, func() {
+		for _, p := range m.pieces(q) {
+			p.work()
+			m.complete(p.bucket)
+		}
+	})
 }
 
 // setLosses sets the means of what the replicas and micro-batches have summed up.
@@ -165,8 +174,33 @@ func (r *StepResult) setLosses(e EvalSums) {
 	r.NSPLoss, r.NSPAccuracy = mean(e.NSPLossSum, r.Pairs), mean(float64(e.NSPCorrect), r.Pairs)
 }
 
-// gradients queues forward and backward of one micro-batch.
-func (m *Model) gradients(q sequence) {
+// piece is a part of a micro-batch's passes, after which the gradients of a bucket are complete.
+type piece struct {
+	bucket int
+	work   func()
+}
+
+// pieces are the forward and the backward pass of one micro-batch.
+func (m *Model) pieces(q sequence) []piece {
+	list := []piece{{layerHeads, func() { m.passHeads(q) }}}
+	for l := len(m.net.layers) - 1; l >= 0; l-- {
+		list = append(list, piece{l, func() {
+			if m.opt.Recompute && l < len(m.net.layers)-1 {
+				m.encodeLayer(l, q.size) // the layer above used its buffers
+			}
+			m.encodeLayerGrad(l, q.size)
+		}})
+	}
+	return append(list, piece{layerEmbeddings, func() {
+		m.embedGrad(q.size)
+		if q.last && (m.replicas == nil || len(m.partials) > 0) { // with replicas: to clear what is not trained
+			m.b.GradNorm(m.act.gradNorm, m.params)
+		}
+	}})
+}
+
+// passHeads queues the forward pass and the backward pass of the heads.
+func (m *Model) passHeads(q sequence) {
 	if q.first {
 		m.b.ZeroGrad(m.params)
 		m.zeroStats()
@@ -180,10 +214,5 @@ func (m *Model) gradients(q sequence) {
 	m.mlmHeadGrad(q.rows)
 	if !m.cfg.NoNSP {
 		m.nspHeadGrad(q.size)
-	}
-	m.complete(layerHeads)
-	m.encodeGrad(q.size)
-	if q.last && (m.replicas == nil || len(m.partials) > 0) { // with replicas: to clear what is not trained
-		m.b.GradNorm(m.act.gradNorm, m.params)
 	}
 }

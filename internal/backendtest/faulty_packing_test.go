@@ -17,6 +17,7 @@ type packFault struct {
 	cut      int  // elements that are left out of each sum of squares
 	ordered  bool // the order of a sum of squares depends on its place
 	addition uint64
+	marks    int // so many marks that differ; 0: all do
 }
 
 func (f packFault) Capabilities() backend.Capabilities { return backend.Capabilities{Packer: f} }
@@ -76,6 +77,13 @@ func (f packFault) Address(_ backend.Buffer, i int) uint64 {
 	return 4096 + 4*uint64(i) + f.addition*uint64(i)
 }
 
+func (f packFault) Mark(k int) uint64 {
+	if f.marks > 0 {
+		k %= f.marks
+	}
+	return 1 + uint64(k)
+}
+
 func packFaults() []fault {
 	plant := func(name string, f packFault) fault {
 		return fault{"Packer", name, func(b backend.Backend) backend.Backend {
@@ -92,5 +100,6 @@ func packFaults() []fault {
 		plant("the last square is left out", packFault{cut: 1}),
 		plant("the order of a sum follows its place", packFault{ordered: true}),
 		plant("addresses of wide elements", packFault{addition: 4}),
+		plant("one mark", packFault{marks: 1}),
 	}
 }

@@ -113,6 +113,9 @@ func packerChecks() []check {
 			if at, later := p.Address(c.v, 0), p.Address(c.v, 11); at == 0 || later != at+44 || p.UUID() != p.UUID() {
 				return fmt.Errorf("found %#x and %#x, expected 44 bytes between them", at, later)
 			}
+			if first, second := p.Mark(0), p.Mark(1); first == 0 || second == 0 || first == second || p.Mark(0) != first {
+				return fmt.Errorf("found marks %d and %d, expected two", first, second)
+			}
 			return b.Sync()
 		}},
 	}

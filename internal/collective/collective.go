@@ -50,17 +50,18 @@ type DeviceCommunicator interface {
 	// operation. All ranks are told the same. The operations below want it.
 	AllMoveDevices() bool
 	// AllToAllOnDevice is AllToAll for memory of the device. Own parts stay where they are.
-	// Work that was queued on the device's first stream comes before it, and what is queued
-	// after it has returned comes after it.
+	// What is queued on the device after it has returned comes after it.
 	AllToAllOnDevice(send, recv []DeviceSlice) error
 	// AllGatherOnDevice is AllGather in the same way.
 	AllGatherOnDevice(send DeviceSlice, recv []DeviceSlice) error
 }
 
-// DeviceSlice is memory of a device: so many bytes at an address, as its driver has it.
+// DeviceSlice is memory of a device: so many bytes at an address, as its driver has it. It is
+// moved after the work before a mark of the device (backend.Packer); 0: after all that is queued.
 type DeviceSlice struct {
 	Address uint64
 	Bytes   int
+	After   uint64
 }
 
 // Operations, as errors name them.

@@ -145,6 +145,9 @@ func (b *null) GrowScores(w backend.Param) backend.Buffer {
 // Record runs work.
 func (b *null) Record(_ any, work func()) { work() }
 
+// Repeats implements backend.Recorder.
+func (b *null) Repeats(any) bool { return false }
+
 // What follows does nothing.
 
 func (b *null) Restrict(backend.Param, *sparse.Topology) {}

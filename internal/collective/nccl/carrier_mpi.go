@@ -4,6 +4,7 @@ package nccl
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/group"
@@ -107,7 +108,7 @@ func (c *Carrier) fill() (some bool, err error) {
 		if c.at > 0 {
 			return false, nil
 		}
-		return true, c.m.Follow(c.stream, 0) // which has what is to be sent
+		return true, c.follow()
 	}
 	for i, m := range c.send {
 		some = some || len(c.part(m.Host)) > 0 || len(c.part(c.recv[i].Host)) > 0
@@ -116,6 +117,20 @@ func (c *Carrier) fill() (some bool, err error) {
 		}
 	}
 	return some, nil
+}
+
+// follow has messages of the GPU wait for the work on it that they are to come after.
+func (c *Carrier) follow() error {
+	followed := map[uint64]bool{}
+	for _, m := range slices.Concat(c.send, c.recv) {
+		if after := m.Device.After; m.Device.Bytes > 0 && !followed[after] {
+			followed[after] = true
+			if err := c.m.Follow(c.stream, gpu.Stream(after)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // round begins the next round, if there is one.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sparsebert/sparsebert-gpu/backend"
 	"github.com/sparsebert/sparsebert-gpu/gpu"
@@ -19,10 +20,26 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/sparse"
 )
 
-// copies is a driver that notes the longest copy to the host and from it.
+// copies is a driver that notes the longest copy to the host and from it, and can hold a graph back until
+// memory of the GPU is on its way.
 type copies struct {
 	*simdriver.Driver
 	out, in int
+	graphs  int           // launched
+	holds   int           // the number of the graph that waits; 0: none does
+	sending chan struct{} // closed when something is on its way
+	late    bool          // nothing was
+}
+
+func (d *copies) LaunchGraph(g gpu.Graph, s gpu.Stream) error {
+	if d.graphs++; d.graphs == d.holds {
+		select {
+		case <-d.sending:
+		case <-time.After(15 * time.Second):
+			d.late = true
+		}
+	}
+	return d.Driver.LaunchGraph(g, s)
 }
 
 func (d *copies) CopyOut(s gpu.Stream, dst []byte, src gpu.Ptr) error {
@@ -73,7 +90,8 @@ func trainModel(c *group.Comm, d *copies, k *counted) (string, error) {
 		return "", err
 	}
 	w, rank := c.Size(), c.Rank()
-	for step := range 3 {
+	const last = 4 // when all is recorded
+	for step := range last + 1 {
 		var micro []model.Batch
 		for i := range replicas / w {
 			micro = append(micro, modelBatch(o, uint64(100*step+rank*replicas/w+i), config.VocabSize))
@@ -82,7 +100,12 @@ func trainModel(c *group.Comm, d *copies, k *counted) (string, error) {
 		if step == 1 {
 			args.Update = &sparse.Update{Seed: 1, Number: 1, PruneRatio: 0.5}
 		}
-		d.out, d.in = 0, 0
+		d.out, d.in, d.graphs = 0, 0, 0
+		if step == last && w > 1 {
+			// That of the embeddings' gradients, behind those of earlier replicas, of the heads and of the layer.
+			d.holds, d.sending = replicas/w-1+3, make(chan struct{})
+			k.tells.Store(&d.sending)
+		}
 		sent, carried := counter.Sent(), k.bytes
 		if _, err := m.Step(args, micro); err != nil {
 			return "", err
@@ -94,6 +117,8 @@ func trainModel(c *group.Comm, d *copies, k *counted) (string, error) {
 		switch {
 		case d.out > long || step > 0 && d.in > long: // tables come in the first step
 			return "", fmt.Errorf("step %d: found copies of %d bytes to the host and of %d from it, expected at most %d: no gradients", step, d.out, d.in, long)
+		case d.late || step == last && w > 1 && d.graphs != replicas/w+3:
+			return "", fmt.Errorf("step %d: found %d graphs, and gradients late: %v, expected one a bucket and them on their way", step, d.graphs, d.late)
 		case counter.Sent()-sent != want:
 			return "", fmt.Errorf("step %d: found %d bytes sent, expected %d", step, counter.Sent()-sent, want)
 		case w > 1 && k.bytes-carried < 100_000:

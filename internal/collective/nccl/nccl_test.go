@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -50,6 +51,7 @@ func (other) UUID() [16]byte { return [16]byte{1} }
 type counted struct {
 	group.Carrier
 	starts, bytes int
+	tells         atomic.Pointer[chan struct{}] // closed when memory of the GPU is on its way
 }
 
 func (c *counted) Start(devices []group.Device) error {
@@ -58,8 +60,15 @@ func (c *counted) Start(devices []group.Device) error {
 }
 
 func (c *counted) Begin(send, recv []group.Message) error {
+	device := 0
 	for _, m := range recv {
 		c.bytes += m.Len()
+		device += m.Device.Bytes
+	}
+	if device > 0 {
+		if told := c.tells.Swap(nil); told != nil {
+			close(*told)
+		}
 	}
 	return c.Carrier.Begin(send, recv)
 }
