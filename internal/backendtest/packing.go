@@ -110,7 +110,8 @@ func packerChecks() []check {
 		{name: "addresses", whole: func(b, _ backend.Backend) error {
 			c := newPackCase(b, "addresses")
 			p := b.Capabilities().Packer
-			if at, later := p.Address(c.v, 0), p.Address(c.v, 11); at == 0 || later != at+44 || p.UUID() != p.UUID() {
+			device := p.UUID()
+			if at, later := p.Address(c.v, 0), p.Address(c.v, 11); at == 0 || later != at+44 || device != p.UUID() {
 				return fmt.Errorf("found %#x and %#x, expected 44 bytes between them", at, later)
 			}
 			if first, second := p.Mark(0), p.Mark(1); first == 0 || second == 0 || first == second || p.Mark(0) != first {
