@@ -95,7 +95,9 @@ func (c *opened) load(open Opener, change func(*Config)) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.New(b, p.Model, p.optionsOn(b))
+	o := p.optionsOn(b)
+	o.Replicas = 0 // there are no gradients to add up
+	m, err := model.New(b, p.Model, o)
 	if err == nil {
 		err = state.Restore(m, c.found, false)
 	}

@@ -136,8 +136,22 @@ func TestProcessesComputeTheSame(t *testing.T) {
 			if resultAt(t, one.OutputDir, c.MaxSteps).weights == want.weights {
 				t.Error("four replicas leave the weights of one: nothing shows that the order of sums counts")
 			}
+			if a, b := loadedBytes(t, c.OutputDir), loadedBytes(t, one.OutputDir); a != b {
+				t.Errorf("a model to be evaluated takes %d bytes after a run of four replicas, expected %d as after one of one", a, b)
+			}
 		})
 	}
+}
+
+// loadedBytes is the memory of a run's model that is loaded for evaluation.
+func loadedBytes(t *testing.T, dir string) int64 {
+	t.Helper()
+	m, _, err := train.LoadModel(dir, openDevice, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Backend().Close()
+	return m.Backend().MemoryBytes()
 }
 
 // A run that four processes begin goes on with two and ends with one, as if it had never
