@@ -41,8 +41,7 @@ __device__ inline const char *outer_source(const OuterArgs<N> &g, const OuterTab
 // tokens, from where it has come to.
 struct OuterCopy {
   const char *from;
-  unsigned to; // in a stage; -1: it copies nothing
-  int width;   // bytes between its tokens in memory
+  unsigned to; // in a stage, a multiple of 16; below it 1: it is of b; -1: the thread copies nothing
 
   // all: 16 bytes each, of a token. Threads beyond the columns share the tokens, so
   // that all have about as much to do.
@@ -50,40 +49,40 @@ struct OuterCopy {
   __device__ OuterCopy(const OuterArgs<N> &g, OuterTables<B> &t, int all, int stride, int token) : to(~0u) {
     int rows = all <= outer_threads / 4 ? 4 : all <= outer_threads / 2 ? 2 : 1, across = outer_threads / rows;
     int row = (int)threadIdx.x >= across ? threadIdx.x / across : 0, chunk = threadIdx.x - row * across;
-    if (threadIdx.x == 0) t.rows = rows, t.step = rows * stride;
+    if (threadIdx.x == 0) t.rows = rows, t.step = rows * stride, t.width[0] = 2 * g.larger * rows, t.width[1] = 2 * g.smaller * rows;
     if (chunk >= all) return;
+    int width;
     from = outer_source(g, t, chunk, token + row, width);
-    to = row * stride + 16 * chunk;
-    width *= rows;
+    to = row * stride + 16 * chunk + (t.source[chunk] < 0);
   }
 
-  // start starts the copies of 16 tokens into a stage and goes on to the next 16. Of
+  // start starts the copies of 16 D tokens into a stage and goes on to the next. Of
   // the tokens from `left` on there are zeros, and nothing is read.
-  template <int B>
+  template <int D, int B>
   __device__ void start(const OuterTables<B> &t, unsigned stage, int left, int stride, const bf16 *anything) {
     if (to == ~0u) return;
-    int rows = t.rows, step = t.step;
-    stage += to;
-    if (left >= 16) {
-      four(stage, step);
-      if (rows < 4) four(stage, step);
-      if (rows == 1) {
-        four(stage, step);
-        four(stage, step);
-      }
+    unsigned mine = to;
+    asm volatile("" : "+r"(mine)); // its parts made beforehand would take registers
+    int rows = t.rows, step = t.step, width = t.width[mine & 1];
+    stage += mine & ~15u;
+    if (left >= 16 * D) {
+      fours<D>(stage, step, width);
+      if (rows < 4) fours<D>(stage, step, width);
+      if (rows == 1) fours<2 * D>(stage, step, width);
       return;
     }
 #pragma unroll 1
-    for (int r = to / stride; r < 16; r += rows) {
+    for (int r = to / stride; r < 16 * D; r += rows) {
       bool there = r < left;
       copy16(stage, there ? from : reinterpret_cast<const char *>(anything), there ? 16 : 0);
       from += width;
       stage += step;
     }
   }
-  __device__ void four(unsigned &stage, int step) {
+  template <int N>
+  __device__ void fours(unsigned &stage, int step, int width) {
 #pragma unroll
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < 4 * N; k++) {
       copy16(stage, from, 16);
       from += width;
       stage += step;
@@ -92,18 +91,18 @@ struct OuterCopy {
   }
 };
 
-// outer_start starts the copies of 16 tokens, of which `left` are there, into a stage.
-template <int B, int N>
+// outer_start starts the copies of 16 D tokens, of which `left` are there, into a stage.
+template <int D, int B, int N>
 __device__ inline void outer_start(const OuterArgs<N> &g, const OuterTables<B> &t, OuterCopy &copy, unsigned stage, int left, int stride) {
   if (left > 0) {
-    copy.start(t, stage, left, stride, g.b);
+    copy.start<D>(t, stage, left, stride, g.b);
     int all = stride / 16 - 1;
 #pragma unroll 1
     for (int chunk = threadIdx.x + outer_threads; chunk < all; chunk += outer_threads) { // of wide stages
       int width;
       const char *from = outer_source(g, t, chunk, t.end - left, width);
 #pragma unroll 1
-      for (int r = 0; r < 16; r++) copy16(stage + r * stride + 16 * chunk, from + (r < left ? (size_t)r * width : 0), r < left ? 16 : 0);
+      for (int r = 0; r < 16 * D; r++) copy16(stage + r * stride + 16 * chunk, from + (r < left ? (size_t)r * width : 0), r < left ? 16 : 0);
     }
   }
   copy_commit();
@@ -115,35 +114,38 @@ __device__ inline void outer_start(const OuterArgs<N> &g, const OuterTables<B> &
 // Of blocks of 16 four at a time have, as a rule, the columns of a of the first or of
 // the last of them: two fragments serve four blocks. `by_four`, of outer_by_four, says
 // so. Otherwise each block loads its own.
-template <int B>
+template <int D, int B>
 __device__ inline void outer_multiply(const OuterTables<B> &t, unsigned by_four, unsigned stage, int stride, float (&acc)[outer_tiles][2][4]) {
   constexpr int side = B / 16, blocks = outer_tiles / (side * side);
-  int lane = threadIdx.x % 32;
+  int thread = outer_thread(), lane = thread % 32;
   // Matrices by (columns, then tokens) and by (tokens, then columns), as the
   // instruction wants its fragments.
   unsigned a = stage + (lane % 8 + lane / 16 * 8) * stride + lane / 8 % 2 * 16;
   unsigned b = stage + (lane % 16) * stride + lane / 16 * 16;
-  const int2 *place = t.place + threadIdx.x / 32 * blocks;
+  const int2 *place = t.place + thread / 32 * blocks;
   auto twice = [&](float(&c)[2][4], const unsigned(&p)[4], const unsigned(&q)[4]) {
     mma(c[0], p, q[0], q[1]);
     mma(c[1], p, q[2], q[3]);
   };
-  if constexpr (side == 1) {
+  if constexpr (side == 1 && D == 2) {
     if (by_four & outer_all) {
       asm volatile("" : "+r"(by_four)); // predicates made of it before the loop over stages would take registers
       unrolled<blocks / 4>([&](auto four) {
         constexpr int u = four.value * 4;
         int2 ends[2] = {place[u], place[u + 3]};
-        unsigned p[4], other[4], q[4];
-        ldmatrix4_trans(p, a + ends[0].x);
-        ldmatrix4_trans(other, a + ends[1].x);
-        unrolled<4>([&](auto block) {
-          constexpr int k = block.value;
-          if (k > 0)
+        int middle[2] = {place[u + 1].y, place[u + 2].y};
+        unrolled<D>([&](auto half) {
+          unsigned p[4], other[4], q[4], deep = half.value * 16 * stride;
+          ldmatrix4_trans(p, a + deep + ends[0].x);
+          ldmatrix4_trans(other, a + deep + ends[1].x);
+          unrolled<4>([&](auto block) {
+            constexpr int k = block.value;
+            if (k > 0)
 #pragma unroll
-            for (int i = 0; i < 4; i++) p[i] = k == 3 || by_four >> (u + k) & 1 ? other[i] : p[i];
-          ldmatrix4_trans(q, b + (k % 3 ? place[u + k].y : ends[k / 3].y));
-          twice(acc[u + k], p, q);
+              for (int i = 0; i < 4; i++) p[i] = k == 3 || by_four >> (u + k) & 1 ? other[i] : p[i];
+            ldmatrix4_trans(q, b + deep + (k % 3 ? middle[k - 1] : ends[k / 3].y));
+            twice(acc[u + k], p, q);
+          });
         });
       });
       return;
@@ -153,17 +155,19 @@ __device__ inline void outer_multiply(const OuterTables<B> &t, unsigned by_four,
   unrolled<blocks>([&](auto block) {
     constexpr int u = block.value;
     int2 at = place[u];
-    unsigned from_a = a + at.x, from_b = b + at.y;
-    unrolled<side / part>([&](auto half) {
-      constexpr int h = half.value * part;
-      unsigned p[part][4];
-      unrolled<part>([&](auto tile) { ldmatrix4_trans_at<(h + tile.value) * 32>(p[tile.value], from_a); });
-      unrolled<side>([&](auto next) {
-        constexpr int j = next.value;
-        unsigned q[4];
-        ldmatrix4_trans_at<j * 32>(q, from_b);
+    unrolled<D>([&](auto half) {
+      unsigned from_a = a + at.x + half.value * 16 * stride, from_b = b + at.y + half.value * 16 * stride;
+      unrolled<side / part>([&](auto some) {
+        constexpr int h = some.value * part;
+        unsigned p[part][4];
+        unrolled<part>([&](auto tile) { ldmatrix4_trans_at<(h + tile.value) * 32>(p[tile.value], from_a); });
+        unrolled<side>([&](auto next) {
+          constexpr int j = next.value;
+          unsigned q[4];
+          ldmatrix4_trans_at<j * 32>(q, from_b);
 #pragma unroll
-        for (int i = 0; i < part; i++) twice(acc[(u * side + h + i) * side + j], p[i], q);
+          for (int i = 0; i < part; i++) twice(acc[(u * side + h + i) * side + j], p[i], q);
+        });
       });
     });
   });
@@ -201,12 +205,59 @@ __device__ inline void outer_store(const OuterArgs<N> &g, const OuterTables<B> &
 
 // outer_wait waits for the oldest of so many stages under way.
 __device__ inline void outer_wait(int ahead) {
-  if (ahead == 3)
-    copy_wait<2>();
-  else if (ahead == 2)
+  if (ahead == 2)
     copy_wait<1>();
   else
     copy_wait<0>();
+}
+
+// outer_deep multiplies 32 tokens at a time, where two times as many fit: while they are
+// used the others are under way. Fewer waits and tables are read half as often.
+template <int B, int N>
+__device__ inline void outer_deep(const OuterArgs<N> &g, OuterTables<B> &t, OuterCopy &copy, unsigned at, int left, int stride, unsigned blocks,
+                                  float *sums, float (&acc)[outer_tiles][2][4]) {
+  unsigned both = 2 * at + 32 * stride; // the other pair's place is both - at
+  __syncthreads();
+  outer_start<2>(g, t, copy, at, left, stride);
+  asm volatile("" : "+r"(blocks), "+r"(both));
+  for (; left > 0; left -= 32) {
+    copy_wait<0>();
+    __syncthreads();
+    outer_start<2>(g, t, copy, both - at, left - 32, stride);
+    outer_column_sums<2>(at + t.dy_at, stride, t.columns, sums);
+    if (blocks & outer_any) outer_multiply<2, B>(t, blocks, at, stride, acc);
+    at = both - at;
+  }
+}
+
+// outer_shallow multiplies 16 tokens at a time, from a ring of one to three stages of
+// which all but one are under way. A group is committed for every stage, of nothing
+// past the end, so that counting them says which have landed. With one stage nothing is
+// under way while it is used.
+template <int B, int N>
+__device__ inline void outer_shallow(const OuterArgs<N> &g, OuterTables<B> &t, OuterCopy &copy, unsigned ring, int stages, int left, int stride,
+                                     unsigned blocks, float *sums, float (&acc)[outer_tiles][2][4]) {
+  unsigned at = ring;
+  if (threadIdx.x == 0) t.last = ring + (stages - 1) * 16 * stride;
+  __syncthreads();
+  for (int s = 0; s < stages - 1; s++) outer_start<1>(g, t, copy, ring + s * 16 * stride, left - 16 * s, stride);
+  // Registers are short: one has all that is known of the warp's blocks, and the number of stages under way.
+  blocks |= (stages - 1) * outer_ahead;
+  asm volatile("" : "+r"(blocks));
+  for (; left > 0; left -= 16) {
+    int ahead = blocks / outer_ahead;
+    unsigned to = at == ring ? t.last : at - 16 * stride;
+    outer_wait(ahead);
+    __syncthreads();
+    outer_start<1>(g, t, copy, to, left - 16 * ahead, stride);
+    if (ahead == 0) {
+      copy_wait<0>();
+      __syncthreads();
+    }
+    outer_column_sums<1>(at + t.dy_at, stride, t.columns, sums);
+    if (blocks & outer_any) outer_multiply<1, B>(t, blocks, at, stride, acc);
+    at = at == t.last ? ring : at + 16 * stride;
+  }
 }
 
 template <int B, int N>
@@ -239,36 +290,13 @@ __device__ inline void outer_product(const OuterArgs<N> &g) {
 #pragma unroll
     for (int i = 0; i < 8; i++) acc[u][i / 4][i % 4] = 0;
 
-  // The stages are a ring, of which all but one are under way. A group is committed
-  // for every stage, of nothing past the end, so that counting them says which have
-  // landed. With one stage nothing is under way while it is used.
   int left = t.end - t.begin; // tokens to be multiplied
   OuterCopy copy(g, t, stride / 16 - 1, stride, t.begin);
-  unsigned ring = shared_address(shared + head), at = ring;
-  if (threadIdx.x == 0) t.last = ring + (stages - 1) * 16 * stride;
-  __syncthreads();
-  for (int s = 0; s < stages - 1; s++) outer_start(g, t, copy, ring + s * 16 * stride, left - 16 * s, stride);
-  // Registers are short: one has all that is known of the warp's blocks, and the number of stages under way.
-  unsigned blocks = outer_by_four<B>(t) | (stages - 1) * outer_ahead;
-  asm volatile("" : "+r"(blocks));
-  for (; left > 0; left -= 16) {
-    int ahead = blocks / outer_ahead;
-    unsigned to = at == ring ? t.last : at - 16 * stride;
-    outer_wait(ahead);
-    __syncthreads();
-    outer_start(g, t, copy, to, left - 16 * ahead, stride);
-    if (ahead == 0) {
-      copy_wait<0>();
-      __syncthreads();
-    }
-    if (blocks & outer_any) {
-      outer_column_sums(at + t.dy_at, stride, t.columns, sums);
-      outer_multiply<B>(t, blocks, at, stride, acc);
-    } else {
-      outer_column_sums(at + t.dy_at, stride, t.columns, sums);
-    }
-    at = at == t.last ? ring : at + 16 * stride;
-  }
+  unsigned at = shared_address(shared + head), blocks = outer_by_four<B>(t);
+  if (stages == 4)
+    outer_deep<B>(g, t, copy, at, left, stride, blocks, sums, acc);
+  else
+    outer_shallow<B>(g, t, copy, at, stages, left, stride, blocks, sums, acc);
   int mine = threadIdx.x / 32 * t.share;
   outer_store<B>(g, t, mine, min(t.share, t.n - mine), acc);
   if (!g.bias[0]) return;

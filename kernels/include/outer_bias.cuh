@@ -28,21 +28,26 @@ __device__ inline void outer_bias_share(const OuterArgs<N> &g, OuterTables<B> &t
   }
 }
 
-// outer_column_sums adds 16 tokens of `columns` columns of a stage, a multiple of 16,
+// outer_column_sums adds 16 D tokens of `columns` columns of a stage, a multiple of 16,
 // to sums: products with ones, a warp 32 columns at a time. sums has room for a
 // multiple of 32.
+template <int D>
 __device__ inline void outer_column_sums(unsigned stage, int stride, int columns, float *sums) {
   constexpr unsigned ones = 0x3f803f80;
-  int lane = threadIdx.x % 32;
+  int thread = outer_thread(), lane = thread % 32;
   unsigned from = stage + (lane % 8 + lane / 16 * 8) * stride + lane / 8 % 2 * 16;
 #pragma unroll 1
-  for (int c = threadIdx.x / 32 * 32; c < columns; c += outer_threads) {
+  for (int c = thread / 32 * 32; c < columns; c += outer_threads) {
     unsigned p[4], q[4];
     float lo[4] = {}, hi[4] = {};
-    ldmatrix4_trans(p, from + 2 * c);
-    ldmatrix4_trans(q, from + 2 * (c + 16 < columns ? c + 16 : c)); // the same again has a place, too
-    mma(lo, p, ones, ones);
-    mma(hi, q, ones, ones);
+    unsigned of_lo = from + 2 * c, of_hi = from + 2 * (c + 16 < columns ? c + 16 : c); // the same again has a place, too
+#pragma unroll
+    for (int d = 0; d < D; d++) {
+      ldmatrix4_trans(p, of_lo + d * 16 * stride);
+      ldmatrix4_trans(q, of_hi + d * 16 * stride);
+      mma(lo, p, ones, ones);
+      mma(hi, q, ones, ones);
+    }
     // All four lanes of a row have its sum: each takes one of four rows.
     float both[2] = {lane % 2 ? lo[2] : lo[0], lane % 2 ? hi[2] : hi[0]};
     sums[c + lane % 4 / 2 * 16 + lane % 2 * 8 + lane / 4] += lane % 4 / 2 ? both[1] : both[0];

@@ -38,6 +38,14 @@ struct OuterArgs {
 // outer_source_shift: the upper bits of a source of a say of which weight.
 constexpr int outer_source_shift = 28;
 
+// outer_thread is threadIdx.x as the compiler has not known it before: what is made of it
+// once and kept would take registers.
+__device__ inline int outer_thread() {
+  int v;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(v));
+  return v;
+}
+
 template <int B>
 struct OuterTables {
   static constexpr int most = outer_warps * outer_tiles / ((B / 16) * (B / 16));
@@ -56,9 +64,9 @@ struct OuterTables {
   // blocks and how many a warp has, and of the bias (outer_bias.cuh) the ranks of the
   // block columns that are summed from the stages, where they begin there, in bytes,
   // how many columns these are, and block rows; of the copies (OuterCopy) how many
-  // threads share the tokens of a column, and the bytes between a thread's tokens; and
-  // where the last stage is.
-  int begin, end, n, share, bias_from, bias_to, dy_at, columns, row_from, row_to, rows, step;
+  // threads share the tokens of a column, and the bytes between a thread's tokens, in a
+  // stage and in a and b; and where the last stage is.
+  int begin, end, n, share, bias_from, bias_to, dy_at, columns, row_from, row_to, rows, step, width[2];
   unsigned last;
   unsigned mark[words];
   int before[words + 1], warps[outer_warps];
@@ -169,7 +177,7 @@ __device__ inline void outer_index(const OuterArgs<N> &g, OuterTables<B> &t, int
   __syncthreads();
 }
 
-constexpr unsigned outer_all = 1 << 16, outer_any = 1 << 17, outer_ahead = 1 << 18;
+constexpr unsigned outer_all = 1 << 16, outer_any = 1 << 17, outer_ahead = 1 << 18, outer_second = 1 << 20;
 
 // outer_by_four says of which of a warp's blocks of 16 the columns of a are those of
 // the last of its four, and not of the first, a bit each; outer_all whether there are
