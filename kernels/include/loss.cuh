@@ -45,6 +45,33 @@ __device__ inline Softmax join(Softmax s) {
   return all;
 }
 
+// Exponential makes exp(v - shift): of bfloat16 by one multiply-add and ex2, which is good
+// to some 2^-18 where logits are below 100.
+template <class T>
+struct Exponential {
+  float shift;
+  __device__ explicit Exponential(float shift) : shift(shift) {}
+  __device__ float operator()(float v) const { return expf(v - shift); }
+};
+template <>
+struct Exponential<bf16> {
+  static constexpr float log2e = 1.44269504f;
+  float down;
+  __device__ explicit Exponential(float shift) : down(-log2e * shift) {}
+  __device__ float operator()(float v) const {
+    float e;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(e) : "f"(fmaf(v, log2e, down)));
+    return e;
+  }
+};
+
+// larger is the larger of two, or NaN where one is.
+__device__ inline float larger(float a, float b) {
+  float v;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(v) : "f"(a), "f"(b));
+  return v;
+}
+
 // softmax reads a row. A NaN makes the sum NaN and beats the label.
 template <class T>
 __device__ inline Softmax softmax(const T *row, int c, int label, float at) {
@@ -54,17 +81,18 @@ __device__ inline Softmax softmax(const T *row, int c, int label, float at) {
     load_n(v, row + i);
     top = v[0];
 #pragma unroll
-    for (int j = 1; j < w.value; j++) top = fmaxf(top, v[j]);
+    for (int j = 1; j < w.value; j++) top = larger(top, v[j]);
+    s.beaten |= !(top <= at);
+    if (top == at && i < label)
+#pragma unroll
+      for (int j = 0; j < w.value; j++) s.beaten |= v[j] == at && i + j < label;
     if (top > s.top) {
       s.sum *= expf(s.top - top);
       s.top = top;
     }
-    float shift = s.top == -INFINITY ? 0 : s.top; // -Inf adds 0
+    Exponential<T> part(s.top == -INFINITY ? 0 : s.top); // -Inf adds 0
 #pragma unroll
-    for (int j = 0; j < w.value; j++) {
-      s.sum += expf(v[j] - shift);
-      s.beaten |= !(v[j] < at || v[j] == at && i + j >= label);
-    }
+    for (int j = 0; j < w.value; j++) s.sum += part(v[j]);
   });
   return join(s);
 }
@@ -92,11 +120,15 @@ __device__ inline void cross_entropy(float2 *result, T *logits, const int *label
     if (threadIdx.x == 0) result[r] = make_float2(logf(s.sum) + (s.top - at), s.beaten ? 0.0f : 1.0f);
     if (!grad) continue;
     float factor = scale / s.sum;
+    Exponential<T> part(s.top);
     for_row(row, c, [=](int i, auto w) {
       float v[w.value];
       load_n(v, row + i);
 #pragma unroll
-      for (int j = 0; j < w.value; j++) v[j] = expf(v[j] - s.top) * factor - (i + j == label ? scale : 0.0f);
+      for (int j = 0; j < w.value; j++) v[j] = part(v[j]) * factor;
+      if (i <= label && label < i + w.value)
+#pragma unroll
+        for (int j = 0; j < w.value; j++) v[j] -= i + j == label ? scale : 0.0f;
       store_n(row + i, v);
     });
   }

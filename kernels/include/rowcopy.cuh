@@ -30,7 +30,8 @@ __device__ inline void gather(T *dst, const T *src, const int *index, int n, int
     gather_w<8>(dst, src, index, n, h, rows, bad);
 }
 
-// embed: z = word[ids] + pos[t mod seq] + typ[segments].
+// embed: z = word[ids] + pos[t mod seq] + typ[segments]. A lane has 4 columns, so that a
+// warp's loads of float32 are whole sectors next to each other.
 struct Tables {
   const float *word, *pos, *typ;
   int words, types; // rows
@@ -64,8 +65,8 @@ __device__ inline void embed_w(T *z, const int *ids, const int *segments, const 
 template <class T>
 __device__ inline void embed(T *z, const int *ids, const int *segments, const Tables &from, int tokens, int seq, int h,
                              unsigned long long *bad_id, unsigned long long *bad_segment) {
-  if (h % 8)
+  if (h % 4)
     embed_w<1>(z, ids, segments, from, tokens, seq, h, bad_id, bad_segment);
   else
-    embed_w<8>(z, ids, segments, from, tokens, seq, h, bad_id, bad_segment);
+    embed_w<4>(z, ids, segments, from, tokens, seq, h, bad_id, bad_segment);
 }

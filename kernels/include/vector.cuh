@@ -1,5 +1,6 @@
 // W elements at a time, as float32 in registers: 8 where the address is a
-// multiple of 16 bytes, which makes accesses of 16 bytes, or 1.
+// multiple of 16 bytes, which makes accesses of 16 bytes, 4 where it is one of four
+// elements, or 1.
 #pragma once
 #include "numbers.cuh"
 
@@ -15,6 +16,13 @@ __device__ inline void load_n(float (&v)[8], const bf16 *p) {
   v[4] = low(a.z), v[5] = high(a.z), v[6] = low(a.w), v[7] = high(a.w);
 }
 
+__device__ inline void load_n(float (&v)[4], const float *p) {
+  float4 a = *reinterpret_cast<const float4 *>(p);
+  v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w;
+}
+
+__device__ inline void store_n(float *p, const float (&v)[4]) { *reinterpret_cast<float4 *>(p) = make_float4(v[0], v[1], v[2], v[3]); }
+__device__ inline void store_n(bf16 *p, const float (&v)[4]) { *reinterpret_cast<uint2 *>(p) = make_uint2(pack(v[0], v[1]), pack(v[2], v[3])); }
 __device__ inline void store_n(float *p, const float (&v)[1]) { *p = v[0]; }
 __device__ inline void store_n(bf16 *p, const float (&v)[1]) { store(p, v[0]); }
 __device__ inline void store_n(float *p, const float (&v)[8]) {
