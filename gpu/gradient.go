@@ -37,7 +37,8 @@ func (b *device) SDD(w, bias backend.Param, dy, x backend.Buffer, t int) {
 		}
 		if plan.Splits > 1 {
 			b.k.planned(plan.Reduce, sddReduceArgs{
-				grad: gradOf(p), bias: gradOf(v), partial: sums.grad, partialBias: sums.bias, n: int32(p.grad.n), m: int32(out), splits: int32(plan.Splits),
+				grad: gradOf(p), bias: gradOf(v), partial: sums.grad, partialBias: sums.bias, n: int32(p.grad.n), m: int32(out),
+				splits: int32(plan.Partials()), biasSplits: int32(plan.Splits),
 			})
 		}
 	})
@@ -51,8 +52,8 @@ func (c operation) partials(plan launch.Plan, p *param) partials {
 // partialsOf is partials for n values and so many outputs.
 func (c operation) partialsOf(plan launch.Plan, n, out int) (s partials) {
 	if plan.Splits > 1 {
-		s.grad = ptrF32(c.b.reserve(c.op, &c.b.weights, "partial sums", 4*int64(plan.Splits)*int64(n+out)))
-		s.bias = s.grad + ptrF32(4*plan.Splits*n)
+		s.grad = ptrF32(c.b.reserve(c.op, &c.b.weights, "partial sums", 4*(int64(plan.Partials())*int64(n)+int64(plan.Splits)*int64(out))))
+		s.bias = s.grad + ptrF32(4*plan.Partials()*n)
 	}
 	return s
 }

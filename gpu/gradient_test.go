@@ -25,6 +25,7 @@ func (r *harness) digits(n int) []float32 {
 // columns, and that most block rows have none; whatever the shared memory, the ranges of tokens and the
 // order in which the simulator takes blocks and warps.
 func TestGradientOfScatteredBlocks(t *testing.T) {
+	ran := map[string]bool{}
 	for _, c := range []struct {
 		shape       sparse.Shape
 		nnzb        int
@@ -39,6 +40,12 @@ func TestGradientOfScatteredBlocks(t *testing.T) {
 		{sparse.Shape{Out: 40 * 32, In: 41 * 32, Block: 32}, 48, 70, 1, 0, false},
 		{sparse.Shape{Out: 20 * 64, In: 12 * 64, Block: 64}, 24, 130, 5, 0, true},
 		{sparse.Shape{Out: 12 * 64, In: 20 * 64, Block: 64}, 24, 130, 5, 0, true},
+		{sparse.Shape{Out: 12 * 64, In: 20 * 64, Block: 64}, 24, 130, 5, 99 << 10, true},
+		// Ranges of tokens in pairs: of ten the last has no token.
+		{sparse.Shape{Out: 20 * 16, In: 12 * 16, Block: 16}, 70, 700, 10, 0, true},
+		{sparse.Shape{Out: 12 * 16, In: 40 * 16, Block: 16}, 200, 373, 14, 0, true},
+		{sparse.Shape{Out: 9 * 32, In: 6 * 32, Block: 32}, 20, 250, 4, 0, true},
+		{sparse.Shape{Out: 5 * 64, In: 6 * 64, Block: 64}, 10, 250, 4, 0, true},
 		{sparse.Shape{Out: 2100 * 16, In: 2 * 16, Block: 16}, 20, 17, 1, 0, false}, // more block rows than one bitmap has
 		{sparse.Shape{Out: 2 * 16, In: 2100 * 16, Block: 16}, 20, 17, 1, 0, false},
 		// Of blocks of 8 one stage, two, three and four.
@@ -57,6 +64,9 @@ func TestGradientOfScatteredBlocks(t *testing.T) {
 			r.b.WriteFloats(w.Grad(), 0, before)
 			r.b.SDD(w, bias, r.activation(dy), r.activation(x), c.tokens)
 			grad, sums, B := r.read(w.Grad()), r.read(bias.Grad()), c.shape.Block
+			for name := range r.d.Counters() {
+				ran[name] = true
+			}
 			for k, got := range grad {
 				slot, i, j := k/(B*B), k/B%B, k%B
 				want, row, col := before[k], int(topo.Rows[slot])*B+i, int(topo.Cols[slot])*B+j
@@ -77,6 +87,11 @@ func TestGradientOfScatteredBlocks(t *testing.T) {
 				}
 			}
 		})
+	}
+	for _, name := range []string{"sdd_b16", "sdd_b32", "sdd_b64", "sdd_b16_sm90a", "sdd_b32_sm90a", "sdd_b64_sm90a", "sdd_b8"} {
+		if !ran[name] {
+			t.Errorf("found no launch of %s, expected some", name)
+		}
 	}
 }
 

@@ -106,17 +106,23 @@ var kernelParams = map[string][]kernelParam{
 	"pack_parts":               {{"v", 8}, {"chunks", 8}, {"way", 4}},
 	"scatter_add_bf16":         {{"to0", 8}, {"to1", 8}, {"to2", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"pairs", 8}, {"edges", 8}, {"from", 8}, {"n", 4}, {"h", 4}},
 	"sdd_b16":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_b16_sm90a":            {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b32":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_b32_sm90a":            {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b64":                  {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
+	"sdd_b64_sm90a":            {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"a", 8}, {"b", 8}, {"ptr", 8}, {"slots", 8}, {"atA", 8}, {"atB", 8}, {"tokens", 4}, {"larger", 4}, {"smaller", 4}, {"nnzb", 4}, {"bytes", 4}, {"swapped", 1}},
 	"sdd_b8":                   {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"ptr", 8}, {"slots", 8}, {"inner", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"byColumns", 4}, {"bytes", 4}},
 	"sdd_dense":                {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"dy", 8}, {"x", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"size", 4}, {"dyPitch", 4}},
 	"sdd_dense_sm90a":          {{"dyMap", 128}, {"xMap", 128}, {"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"size", 4}},
 	"sdd_plain_f32":            {{"grad", 8}, {"dy", 8}, {"x", 8}, {"rows", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}, {"count", 8}},
 	"sdd_qkv_b16":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
+	"sdd_qkv_b16_sm90a":        {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
 	"sdd_qkv_b32":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
+	"sdd_qkv_b32_sm90a":        {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
 	"sdd_qkv_b64":              {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
-	"sdd_qkv_reduce":           {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"n", 4}, {"m", 4}, {"splits", 4}},
-	"sdd_reduce":               {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"n", 4}, {"m", 4}, {"splits", 4}},
+	"sdd_qkv_b64_sm90a":        {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"x", 8}, {"ptr0", 8}, {"ptr1", 8}, {"ptr2", 8}, {"slots0", 8}, {"slots1", 8}, {"slots2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"nnzb", 4}, {"bytes", 4}},
+	"sdd_qkv_reduce":           {{"grad0", 8}, {"grad1", 8}, {"grad2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"partial", 8}, {"partialBias", 8}, {"n", 4}, {"m", 4}, {"splits", 4}, {"biasSplits", 4}},
+	"sdd_reduce":               {{"grad", 8}, {"bias", 8}, {"partial", 8}, {"partialBias", 8}, {"n", 4}, {"m", 4}, {"splits", 4}, {"biasSplits", 4}},
 	"sort_rows":                {{"pairs", 8}, {"index", 8}, {"segments", 8}, {"rows0", 4}, {"rows1", 4}, {"rows2", 4}, {"n", 4}, {"seq", 4}, {"skip", 4}, {"badIndex", 8}, {"badSegment", 8}},
 	"tanh_bf16":                {{"y", 8}, {"x", 8}, {"n", 8}},
 	"tanh_f32":                 {{"y", 8}, {"x", 8}, {"n", 8}},
@@ -225,15 +231,21 @@ var _ = []any{
 	(*launcher).packParts,
 	(*launcher).scatterAddBf16,
 	(*launcher).sddB16,
+	(*launcher).sddB16Sm90a,
 	(*launcher).sddB32,
+	(*launcher).sddB32Sm90a,
 	(*launcher).sddB64,
+	(*launcher).sddB64Sm90a,
 	(*launcher).sddB8,
 	(*launcher).sddDense,
 	(*launcher).sddDenseSm90a,
 	(*launcher).sddPlainF32,
 	(*launcher).sddQkvB16,
+	(*launcher).sddQkvB16Sm90a,
 	(*launcher).sddQkvB32,
+	(*launcher).sddQkvB32Sm90a,
 	(*launcher).sddQkvB64,
+	(*launcher).sddQkvB64Sm90a,
 	(*launcher).sddQkvReduce,
 	(*launcher).sddReduce,
 	(*launcher).sortRows,
@@ -1201,7 +1213,7 @@ func (a scatterAddBf16Args) encode() []uint64 {
 	return []uint64{uint64(a.to0), uint64(a.to1), uint64(a.to2), uint64(uint32(a.rows0)), uint64(uint32(a.rows1)), uint64(uint32(a.rows2)), uint64(a.pairs), uint64(a.edges), uint64(a.from), uint64(uint32(a.n)), uint64(uint32(a.h))}
 }
 
-// sddB16Args are the parameters of sdd_b16, sdd_b32, sdd_b64.
+// sddB16Args are the parameters of sdd_b16, sdd_b16_sm90a, sdd_b32, sdd_b32_sm90a, sdd_b64, sdd_b64_sm90a.
 type sddB16Args struct {
 	grad, bias, partial, partialBias     ptrF32
 	a, b                                 ptrBF16
@@ -1212,7 +1224,7 @@ type sddB16Args struct {
 
 func (sddB16Args) fits(kernel string) bool {
 	switch kernel {
-	case "sdd_b16", "sdd_b32", "sdd_b64":
+	case "sdd_b16", "sdd_b16_sm90a", "sdd_b32", "sdd_b32_sm90a", "sdd_b64", "sdd_b64_sm90a":
 		return true
 	}
 	return false
@@ -1302,7 +1314,7 @@ func (a sddPlainF32Args) encode() []uint64 {
 	return []uint64{uint64(a.grad), uint64(a.dy), uint64(a.x), uint64(a.rows), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block)), uint64(a.count)}
 }
 
-// sddQkvB16Args are the parameters of sdd_qkv_b16, sdd_qkv_b32, sdd_qkv_b64.
+// sddQkvB16Args are the parameters of sdd_qkv_b16, sdd_qkv_b16_sm90a, sdd_qkv_b32, sdd_qkv_b32_sm90a, sdd_qkv_b64, sdd_qkv_b64_sm90a.
 type sddQkvB16Args struct {
 	grad0, grad1, grad2, bias0, bias1, bias2, partial, partialBias                     ptrF32
 	dy0, dy1, dy2, x                                                                   ptrBF16
@@ -1312,7 +1324,7 @@ type sddQkvB16Args struct {
 
 func (sddQkvB16Args) fits(kernel string) bool {
 	switch kernel {
-	case "sdd_qkv_b16", "sdd_qkv_b32", "sdd_qkv_b64":
+	case "sdd_qkv_b16", "sdd_qkv_b16_sm90a", "sdd_qkv_b32", "sdd_qkv_b32_sm90a", "sdd_qkv_b64", "sdd_qkv_b64_sm90a":
 		return true
 	}
 	return false
@@ -1325,7 +1337,7 @@ func (a sddQkvB16Args) encode() []uint64 {
 // sddQkvReduceArgs are the parameters of sdd_qkv_reduce.
 type sddQkvReduceArgs struct {
 	grad0, grad1, grad2, bias0, bias1, bias2, partial, partialBias ptrF32
-	n, m, splits                                                   int32
+	n, m, splits, biasSplits                                       int32
 }
 
 func (sddQkvReduceArgs) fits(kernel string) bool {
@@ -1337,13 +1349,13 @@ func (sddQkvReduceArgs) fits(kernel string) bool {
 }
 
 func (a sddQkvReduceArgs) encode() []uint64 {
-	return []uint64{uint64(a.grad0), uint64(a.grad1), uint64(a.grad2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(a.partial), uint64(a.partialBias), uint64(uint32(a.n)), uint64(uint32(a.m)), uint64(uint32(a.splits))}
+	return []uint64{uint64(a.grad0), uint64(a.grad1), uint64(a.grad2), uint64(a.bias0), uint64(a.bias1), uint64(a.bias2), uint64(a.partial), uint64(a.partialBias), uint64(uint32(a.n)), uint64(uint32(a.m)), uint64(uint32(a.splits)), uint64(uint32(a.biasSplits))}
 }
 
 // sddReduceArgs are the parameters of sdd_reduce.
 type sddReduceArgs struct {
 	grad, bias, partial, partialBias ptrF32
-	n, m, splits                     int32
+	n, m, splits, biasSplits         int32
 }
 
 func (sddReduceArgs) fits(kernel string) bool {
@@ -1355,7 +1367,7 @@ func (sddReduceArgs) fits(kernel string) bool {
 }
 
 func (a sddReduceArgs) encode() []uint64 {
-	return []uint64{uint64(a.grad), uint64(a.bias), uint64(a.partial), uint64(a.partialBias), uint64(uint32(a.n)), uint64(uint32(a.m)), uint64(uint32(a.splits))}
+	return []uint64{uint64(a.grad), uint64(a.bias), uint64(a.partial), uint64(a.partialBias), uint64(uint32(a.n)), uint64(uint32(a.m)), uint64(uint32(a.splits)), uint64(uint32(a.biasSplits))}
 }
 
 // sortRowsArgs are the parameters of sort_rows.
@@ -1967,6 +1979,13 @@ func (l *launcher) scatterAddBf16(c config, a scatterAddBf16Args) { l.launch("sc
 // a, the other b; swapped says that a is x. Design and launch: outer.cuh.
 func (l *launcher) sddB16(c config, a sddB16Args) { l.launch("sdd_b16", c, a) }
 
+// sddB16Sm90a launches kernels/sdd_b16_sm90a.cu:
+// Weight gradient, blocks of 16, bfloat16: grad [nnzb][16][16] += dy^T x on the active blocks, bias
+// [O] += column sums of dy, in gridDim.y ranges of tokens, an even number, on compute capability 9.0:
+// partial of each two ranges and partial_bias of each (=). bias null: not wanted. The larger of dy and x is
+// a, the other b; swapped says that a is x. Design and launch: outer.cuh.
+func (l *launcher) sddB16Sm90a(c config, a sddB16Args) { l.launch("sdd_b16_sm90a", c, a) }
+
 // sddB32 launches kernels/sdd_b32.cu:
 // Weight gradient, blocks of 32, bfloat16: grad [nnzb][32][32] += dy^T x on the active blocks, bias
 // [O] += column sums of dy; or, with gridDim.y ranges of tokens, partial and
@@ -1974,12 +1993,26 @@ func (l *launcher) sddB16(c config, a sddB16Args) { l.launch("sdd_b16", c, a) }
 // a, the other b; swapped says that a is x. Design and launch: outer.cuh.
 func (l *launcher) sddB32(c config, a sddB16Args) { l.launch("sdd_b32", c, a) }
 
+// sddB32Sm90a launches kernels/sdd_b32_sm90a.cu:
+// Weight gradient, blocks of 32, bfloat16: grad [nnzb][32][32] += dy^T x on the active blocks, bias
+// [O] += column sums of dy, in gridDim.y ranges of tokens, an even number, on compute capability 9.0:
+// partial of each two ranges and partial_bias of each (=). bias null: not wanted. The larger of dy and x is
+// a, the other b; swapped says that a is x. Design and launch: outer.cuh.
+func (l *launcher) sddB32Sm90a(c config, a sddB16Args) { l.launch("sdd_b32_sm90a", c, a) }
+
 // sddB64 launches kernels/sdd_b64.cu:
 // Weight gradient, blocks of 64, bfloat16: grad [nnzb][64][64] += dy^T x on the active blocks, bias
 // [O] += column sums of dy; or, with gridDim.y ranges of tokens, partial and
 // partial_bias of each range (=). bias null: not wanted. The larger of dy and x is
 // a, the other b; swapped says that a is x. Design and launch: outer.cuh.
 func (l *launcher) sddB64(c config, a sddB16Args) { l.launch("sdd_b64", c, a) }
+
+// sddB64Sm90a launches kernels/sdd_b64_sm90a.cu:
+// Weight gradient, blocks of 64, bfloat16: grad [nnzb][64][64] += dy^T x on the active blocks, bias
+// [O] += column sums of dy, in gridDim.y ranges of tokens, an even number, on compute capability 9.0:
+// partial of each two ranges and partial_bias of each (=). bias null: not wanted. The larger of dy and x is
+// a, the other b; swapped says that a is x. Design and launch: outer.cuh.
+func (l *launcher) sddB64Sm90a(c config, a sddB16Args) { l.launch("sdd_b64_sm90a", c, a) }
 
 // sddB8 launches kernels/sdd_b8.cu:
 // Weight gradient, blocks of 8, bfloat16: grad [nnzb][8][8] += dy^T x on the active
@@ -2021,6 +2054,14 @@ func (l *launcher) sddPlainF32(c config, a sddPlainF32Args) { l.launch("sdd_plai
 // active blocks of the three follow each other. Design and launch: outer.cuh.
 func (l *launcher) sddQkvB16(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b16", c, a) }
 
+// sddQkvB16Sm90a launches kernels/sdd_qkv_b16_sm90a.cu:
+// Weight gradients of three weights with one input, blocks of 16, bfloat16: gradi [nnzb][16][16] += dyi^T x
+// on the active blocks and biasi [O] += column sums of dyi, i = 0, 1, 2, on compute capability 9.0, in
+// gridDim.y ranges of tokens, an even number: partial [two ranges][3 nnzb 16 16] and partial_bias [range][3 O] (=). The
+// biases are all null or none. ptr, slots: the row views; x is no larger than dyi. The
+// active blocks of the three follow each other. Design and launch: outer.cuh.
+func (l *launcher) sddQkvB16Sm90a(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b16_sm90a", c, a) }
+
 // sddQkvB32 launches kernels/sdd_qkv_b32.cu:
 // Weight gradients of three weights with one input, blocks of 32, bfloat16: gradi [nnzb][32][32] += dyi^T x
 // on the active blocks and biasi [O] += column sums of dyi, i = 0, 1, 2; or, with
@@ -2028,6 +2069,14 @@ func (l *launcher) sddQkvB16(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b16"
 // biases are all null or none. ptr, slots: the row views; x is no larger than dyi. The
 // active blocks of the three follow each other. Design and launch: outer.cuh.
 func (l *launcher) sddQkvB32(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b32", c, a) }
+
+// sddQkvB32Sm90a launches kernels/sdd_qkv_b32_sm90a.cu:
+// Weight gradients of three weights with one input, blocks of 32, bfloat16: gradi [nnzb][32][32] += dyi^T x
+// on the active blocks and biasi [O] += column sums of dyi, i = 0, 1, 2, on compute capability 9.0, in
+// gridDim.y ranges of tokens, an even number: partial [two ranges][3 nnzb 32 32] and partial_bias [range][3 O] (=). The
+// biases are all null or none. ptr, slots: the row views; x is no larger than dyi. The
+// active blocks of the three follow each other. Design and launch: outer.cuh.
+func (l *launcher) sddQkvB32Sm90a(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b32_sm90a", c, a) }
 
 // sddQkvB64 launches kernels/sdd_qkv_b64.cu:
 // Weight gradients of three weights with one input, blocks of 64, bfloat16: gradi [nnzb][64][64] += dyi^T x
@@ -2037,16 +2086,25 @@ func (l *launcher) sddQkvB32(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b32"
 // active blocks of the three follow each other. Design and launch: outer.cuh.
 func (l *launcher) sddQkvB64(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b64", c, a) }
 
+// sddQkvB64Sm90a launches kernels/sdd_qkv_b64_sm90a.cu:
+// Weight gradients of three weights with one input, blocks of 64, bfloat16: gradi [nnzb][64][64] += dyi^T x
+// on the active blocks and biasi [O] += column sums of dyi, i = 0, 1, 2, on compute capability 9.0, in
+// gridDim.y ranges of tokens, an even number: partial [two ranges][3 nnzb 64 64] and partial_bias [range][3 O] (=). The
+// biases are all null or none. ptr, slots: the row views; x is no larger than dyi. The
+// active blocks of the three follow each other. Design and launch: outer.cuh.
+func (l *launcher) sddQkvB64Sm90a(c config, a sddQkvB16Args) { l.launch("sdd_qkv_b64_sm90a", c, a) }
+
 // sddQkvReduce launches kernels/sdd_qkv_reduce.cu:
 // Adds up what sdd_qkv_b* left, of three weights and their biases at once: gradi [n]
-// += sum over range of partial [range][3 n], and with biases (else all null) biasi
-// [m] += sum over range of partial_bias [range][3 m], in the order of the ranges.
+// += sum over range of partial [range][3 n], of so many splits, and with biases (else all
+// null) biasi [m] += sum over range of partial_bias [range][3 m], of bias_splits, in the
+// order of the ranges.
 func (l *launcher) sddQkvReduce(c config, a sddQkvReduceArgs) { l.launch("sdd_qkv_reduce", c, a) }
 
 // sddReduce launches kernels/sdd_reduce.cu:
 // Adds up the partial sums of the ranges of tokens of a weight gradient, in their
-// order: grad [n] += sum over range of partial [range][n], and with bias (else null)
-// bias [m] += sum over range of partial_bias [range][m].
+// order: grad [n] += sum over range of partial [range][n], of so many splits, and with
+// bias (else null) bias [m] += sum over range of partial_bias [range][m], of bias_splits.
 func (l *launcher) sddReduce(c config, a sddReduceArgs) { l.launch("sdd_reduce", c, a) }
 
 // sortRows launches kernels/sort_rows.cu:

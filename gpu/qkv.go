@@ -134,7 +134,8 @@ func (b *device) SDDShared(w, biases []backend.Param, dy []backend.Buffer, x bac
 		if plan.Splits > 1 {
 			b.k.planned(plan.Reduce, sddQkvReduceArgs{
 				grad0: grad[0], grad1: grad[1], grad2: grad[2], bias0: bias[0], bias1: bias[1], bias2: bias[2],
-				partial: sums.grad, partialBias: sums.bias, n: int32(n), m: int32(d.Out), splits: int32(plan.Splits),
+				partial: sums.grad, partialBias: sums.bias, n: int32(n), m: int32(d.Out),
+				splits: int32(plan.Partials()), biasSplits: int32(plan.Splits),
 			})
 		}
 	})

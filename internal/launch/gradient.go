@@ -7,8 +7,9 @@ const (
 	outerThreads = 384
 	outerTiles   = 192 // tiles of 16 x 16 of a thread block
 	outerStages  = 4
-	outerStatic  = 8 << 10 // shared memory of the tables, at most
-	mostPairs    = 336     // pairs of blocks of 8 of a thread block
+	outerStatic  = 8 << 10  // shared memory of the tables, at most
+	mostPairs    = 336      // pairs of blocks of 8 of a thread block
+	outerGiven   = 96 << 10 // shared memory in which a cluster's thread blocks give each other half of their sums
 )
 
 // gradient is Product for SDD.
@@ -36,8 +37,8 @@ func gradient(d Device, family Family, w Weight, t int) Plan {
 		return denseGradient(d, w, t).reduced(d, w)
 	}
 	p := Plan{
-		Launch: Launch{blocks(SDD, "", w.Block), s.grid(), Dim3{X: outerThreads}, s.shared}, Family: family,
-		Swapped: w.xLarger(), Splits: s.splits, Reads: s.reads(w),
+		Launch: Launch{s.kernel(blocks(SDD, "", w.Block)), s.grid(), Dim3{X: outerThreads}, s.shared}, Family: family,
+		Swapped: w.xLarger(), Splits: s.splits, Pairs: s.pairs, Reads: s.reads(w),
 	}
 	return p.reduced(d, w)
 }
@@ -64,6 +65,28 @@ type outerShape struct {
 	groups int // thread blocks along the active blocks
 	splits int // ranges of tokens
 	shared int
+	pairs  bool // a cluster of two thread blocks has two ranges
+}
+
+// kernel is the name of a kernel, or of its variant for pairs.
+func (s outerShape) kernel(name string) string {
+	if s.pairs {
+		return name + "_sm90a"
+	}
+	return name
+}
+
+// paired lets neighboring ranges add up their sums on chip where the GPU has clusters, there are
+// two ranges or more, and what they give each other has room beside so many bytes.
+func (s outerShape) paired(d Device, t, sums int) outerShape {
+	whole := d
+	whole.Ranges = 0
+	n := splits(whole, s.groups, t) / 2 * 2
+	if !d.Wgmma || n < 2 || sums+outerGiven > d.SharedBytes-outerStatic {
+		return s
+	}
+	s.pairs, s.splits, s.shared = true, max(2, d.limited(n, d.Ranges)/2*2), max(s.shared, sums+outerGiven)
+	return s
 }
 
 func (s outerShape) grid() Dim3 { return Dim3{X: s.groups, Y: s.splits} }
@@ -88,7 +111,7 @@ func outer(d Device, t int, w Weight, weights int) outerShape {
 		rows, cols := min(per, weights*w.Out/w.Block), min(per, w.In/w.Block)
 		stage, sums := 16*((rows+cols)*2*w.Block+16), columnSums(max(rows, cols), w.Block)
 		if stage+sums <= room || per <= 1 {
-			return outerShape{groups, splits(d, groups, t), min(sums+outerStages*stage, room)}
+			return outerShape{groups: groups, splits: splits(d, groups, t), shared: min(sums+outerStages*stage, room)}.paired(d, t, sums)
 		}
 	}
 }
@@ -105,7 +128,7 @@ func outerPairs(d Device, t int, w Weight) (s outerShape, ok bool) {
 	if sums+stage > room || (groups-1)*per >= pairs {
 		return s, false
 	}
-	return outerShape{groups, splits(d, groups, t), min(sums+outerStages*stage, room)}, true
+	return outerShape{groups: groups, splits: splits(d, groups, t), shared: min(sums+outerStages*stage, room)}, true
 }
 
 // splits is as many ranges of at least 64 tokens as fill the device beside so many

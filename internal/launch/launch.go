@@ -141,11 +141,20 @@ type Plan struct {
 	TensorMaps       bool // of the dense kernels, one that takes tensor maps: dense_wgmma.cuh
 	Tile             int  // tokens of a thread block, for kernels that take them
 	Swapped          bool // of SDD on active blocks: x is the larger operand, and blocks are taken in the order of the column view
+	Pairs            bool // of SDD: clusters of two ranges of tokens leave one partial result of the gradient, though two of the bias
 	Splits           int  // ranges of the contraction (split-K), each of which leaves a partial result when there are several; of SDD, and of DDS with tensor maps
 	Reads            Reads
 
 	BiasSums Launch // of SDD: the bias gradient, where the product's kernel does not make it
 	Reduce   Launch // adds up the partial results, where there are several ranges
+}
+
+// Partials is the number of partial results of the product or gradient, where there are several ranges.
+func (p Plan) Partials() int {
+	if p.Pairs {
+		return p.Splits / 2
+	}
+	return p.Splits
 }
 
 // Grid returns a grid for n threads in blocks of size, of at most most blocks.

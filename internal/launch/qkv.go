@@ -43,7 +43,8 @@ func QKV(d Device, act backend.DType, op Op, weights []Weight, tokens int) (p Pl
 	}
 	s := outer(d, tokens, w, Fused)
 	p = Plan{
-		Launch: Launch{name, s.grid(), Dim3{X: outerThreads}, s.shared}, Family: Fragments, Splits: s.splits, Reads: s.reads(w),
+		Launch: Launch{s.kernel(name), s.grid(), Dim3{X: outerThreads}, s.shared}, Family: Fragments,
+		Splits: s.splits, Pairs: s.pairs, Reads: s.reads(w),
 	}
 	if p.Splits > 1 {
 		p.Reduce = reduction(d, "sdd_qkv_reduce", w, Fused)

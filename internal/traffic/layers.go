@@ -18,8 +18,8 @@ func (m Machine) embed(word, pos, typ backend.Param, t, seq int) Call {
 		rows int
 	}{{"word", min(t, word.Spec().Out)}, {"position", min(t, seq)}, {"type", min(t, typ.Spec().Out)}} {
 		row := f32 * int64(h)
-		c.rows(p.name, row*int64(p.rows), 1)
-		c.add(p.name, Again, 2*row*int64(t-p.rows))
+		c.read(p.name, row*int64(p.rows))
+		c.add(p.name, Again, row*int64(t-p.rows))
 	}
 	c.write("z", m.act(t*h))
 	return c

@@ -152,9 +152,10 @@ func (m Machine) sdd(dy backend.Buffer, w, b backend.Param, t int) Call {
 	plan := m.plan(launch.SDD, v, t)
 	c.reads("dy", m.act(t*v.out), plan.Reads.Y)
 	c.reads("x", m.act(t*v.in), plan.Reads.X)
-	n := int64(v.n)
+	n, partials := int64(v.n), int64(v.n)*int64(plan.Partials())
 	if b != nil {
 		n += int64(v.out)
+		partials += int64(v.out) * int64(plan.Splits)
 		if m.Activation != backend.BF16 { // its own kernel
 			c.read("dy", m.act(t*v.out))
 		}
@@ -165,7 +166,7 @@ func (m Machine) sdd(dy backend.Buffer, w, b backend.Param, t int) Call {
 		c.read("view", f32*int64(3*v.nnz))
 	}
 	if plan.Splits > 1 {
-		c.scratch("partial", f32*n*int64(plan.Splits))
+		c.scratch("partial", f32*partials)
 	}
 	return c
 }

@@ -66,8 +66,9 @@ func (m Machine) sddShared(w, b []backend.Param, t int) Call {
 			one.drop("dy")
 			one.drop("partial")
 			one.reads("dy", m.act(t*weightOf(w[i]).out), plan.Reads.Y)
-			if n := one.Operand("grad", Write); plan.Splits > 1 {
-				one.scratch("partial", n*int64(plan.Splits))
+			if v := weightOf(w[i]); plan.Splits > 1 {
+				bias := one.Operand("grad", Write) - f32*int64(v.n)
+				one.scratch("partial", f32*int64(v.n)*int64(plan.Partials())+bias*int64(plan.Splits))
 			}
 		}
 		c.Operands = append(c.Operands, one.Operands...)

@@ -71,7 +71,7 @@ func boundsOf(c traffic.Call, block int) bounds {
 	case "UpdateTopology":
 		b.loads, b.stores, b.why = [2]float64{0.9, 4}, [2]float64{0.9, 1.6}, "keys and states are read once for each digit of the search for the smallest: they stay in L2"
 	case "SDD":
-		b.loads, b.why = [2]float64{0.88, 1.1}, "thread blocks read the columns that their active blocks need, which is not known from the shape"
+		b.loads, b.why = [2]float64{0.86, 1.1}, "thread blocks read the columns that their active blocks need, which is not known from the shape"
 	case "DSD", "DDS":
 		if block == 8 {
 			b.loads, b.why = [2]float64{1, 1.35}, "pairs are filled up with zeros, and steps of four; few blocks a group here"

@@ -45,6 +45,18 @@ __device__ inline int cluster_rank() {
   asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
   return rank;
 }
+// cluster_address is where the same place is in the thread block `rank`; store_cluster4
+// stores four floats there, `offset` bytes on.
+__device__ inline unsigned cluster_address(unsigned at, int rank) {
+  unsigned there;
+  asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(there) : "r"(at), "r"(rank));
+  return there;
+}
+template <int offset>
+__device__ inline void store_cluster4(unsigned at, const float (&v)[4]) {
+  asm volatile("st.shared::cluster.v4.f32 [%0+%5], {%1, %2, %3, %4};" ::"r"(at), "f"(v[0]), "f"(v[1]), "f"(v[2]), "f"(v[3]), "n"(offset) : "memory");
+}
+
 __device__ inline void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
 __device__ inline void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
 

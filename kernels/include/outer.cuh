@@ -21,11 +21,16 @@
 //
 // Several alike weights with one x are one list of active blocks (OuterArgs).
 //
-//   launch: grid (ceil(nnzb/blocks), ranges) where each thread block takes
+//   launch: grid (ceil(nnzb/blocks), ranges), an even number of them with PAIRS, where each thread block takes
 //   ceil(nnzb/gridDim.x) <= 192/(B/16)^2 blocks; 384 threads; `bytes` of dynamic
 //   shared memory: the more, the more stages, the least is one stage of the
 //   worst case (internal/launch/gradient.go has the arithmetic).
+//
+// On compute capability 9.0 a cluster of two thread blocks has two neighboring ranges of
+// the same active blocks. Each gives the other half of its sums, so that a pair leaves one
+// partial result: PAIRS. Bias sums stay one a range.
 #pragma once
+#include "hopper.cuh"
 #include "outer_bias.cuh"
 
 // outer_source is where 16 bytes of a token come from, and the bytes of a token there.
@@ -173,24 +178,25 @@ __device__ inline void outer_multiply(const OuterTables<B> &t, unsigned by_four,
   });
 }
 
-// outer_store writes or adds a warp's sums.
-template <int B, int N>
-__device__ inline void outer_store(const OuterArgs<N> &g, const OuterTables<B> &t, int mine, int n, float (&acc)[outer_tiles][2][4]) {
+// outer_store writes or adds a warp's sums of the tiles FROM to FROM + TILES - 1: as
+// partial result number `range`.
+template <int FROM, int TILES, int B, int N>
+__device__ inline void outer_store(const OuterArgs<N> &g, const OuterTables<B> &t, int range, int mine, int n, float (&acc)[outer_tiles][2][4]) {
   constexpr int side = B / 16;
   bool add = gridDim.y == 1;
-  float *to = g.partial + (size_t)blockIdx.y * (N * g.nnzb) * (B * B);
+  float *to = g.partial + (size_t)range * (N * g.nnzb) * (B * B);
   int lane = threadIdx.x % 32;
   // Element (i, j) of a tile is column i of a and j of b: row-major in grad or, swapped, its transpose.
   int step_i = g.swapped ? 1 : B, step_j = g.swapped ? B : 1;
-  unrolled<outer_tiles>([&](auto tile) {
-    constexpr int u = tile.value / (side * side), i = tile.value / side % side, j = tile.value % side;
+  unrolled<TILES>([&](auto number) {
+    constexpr int tile = FROM + number.value, u = tile / (side * side), i = tile / side % side, j = tile % side;
     if (u >= n) return;
     int slot = t.slot[mine + u], w = N > 1 ? slot / g.nnzb : 0;
     float *block = (add ? g.grad[w] + (size_t)(slot - w * g.nnzb) * (B * B) : to + (size_t)slot * (B * B)) + (16 * i + lane / 4) * step_i + (16 * j + lane % 4 * 2) * step_j;
 #pragma unroll
     for (int q = 0; q < 4; q++) {
       float *p = block + q / 2 * 8 * step_i + q % 2 * 8 * step_j;
-      float2 v = make_float2(acc[tile.value][q % 2][q / 2 * 2], acc[tile.value][q % 2][q / 2 * 2 + 1]);
+      float2 v = make_float2(acc[tile][q % 2][q / 2 * 2], acc[tile][q % 2][q / 2 * 2 + 1]);
       // Either way 8 or 4 lanes fill a sector of 32 bytes with one instruction.
       if (g.swapped) {
         p[0] = add ? p[0] + v.x : v.x;
@@ -200,6 +206,33 @@ __device__ inline void outer_store(const OuterArgs<N> &g, const OuterTables<B> &
         *reinterpret_cast<float2 *>(p) = make_float2(old.x + v.x, old.y + v.y);
       }
     }
+  });
+}
+
+// outer_exchange gives the other thread block of the cluster the sums of its half of the
+// tiles, and adds what that one gives to those from FROM on. buffer is
+// outer_exchanged bytes of shared memory, which no copy is under way to.
+constexpr int outer_exchanged = outer_threads * outer_tiles / 2 * 32;
+template <int FROM>
+__device__ inline void outer_exchange(unsigned buffer, float (&acc)[outer_tiles][2][4]) {
+  constexpr int half = outer_tiles / 2, give = half - FROM;
+  unsigned mine = buffer + threadIdx.x / 32 * (half * 1024) + threadIdx.x % 32 * 16, there = cluster_address(mine, FROM == 0);
+  cluster_arrive(); // the other one may still multiply what is in its buffer
+  cluster_wait();
+  unrolled<2 * half>([&](auto piece) {
+    constexpr int i = piece.value;
+    store_cluster4<512 * i>(there, acc[give + i / 2][i % 2]);
+  });
+  cluster_arrive();
+  cluster_wait();
+  unrolled<2 * half>([&](auto piece) {
+    constexpr int i = piece.value;
+    uint4 v = load_shared4<512 * i>(mine);
+    float(&sum)[4] = acc[FROM + i / 2][i % 2];
+    sum[0] += __uint_as_float(v.x);
+    sum[1] += __uint_as_float(v.y);
+    sum[2] += __uint_as_float(v.z);
+    sum[3] += __uint_as_float(v.w);
   });
 }
 
@@ -260,7 +293,7 @@ __device__ inline void outer_shallow(const OuterArgs<N> &g, OuterTables<B> &t, O
   }
 }
 
-template <int B, int N>
+template <int B, bool PAIRS = false, int N>
 __device__ inline void outer_product(const OuterArgs<N> &g) {
   extern __shared__ __align__(16) char shared[];
   __shared__ OuterTables<B> t;
@@ -297,8 +330,16 @@ __device__ inline void outer_product(const OuterArgs<N> &g) {
     outer_deep<B>(g, t, copy, at, left, stride, blocks, sums, acc);
   else
     outer_shallow<B>(g, t, copy, at, stages, left, stride, blocks, sums, acc);
-  int mine = threadIdx.x / 32 * t.share;
-  outer_store<B>(g, t, mine, min(t.share, t.n - mine), acc);
+  int mine = threadIdx.x / 32 * t.share, n = min(t.share, t.n - mine);
+  if constexpr (!PAIRS) {
+    outer_store<0, outer_tiles>(g, t, blockIdx.y, mine, n, acc);
+  } else if (blockIdx.y % 2 == 0) { // its rank in the cluster
+    outer_exchange<0>(shared_address(shared + head), acc);
+    outer_store<0, outer_tiles / 2>(g, t, blockIdx.y / 2, mine, n, acc);
+  } else {
+    outer_exchange<outer_tiles / 2>(shared_address(shared + head), acc);
+    outer_store<outer_tiles / 2, outer_tiles / 2>(g, t, blockIdx.y / 2, mine, n, acc);
+  }
   if (!g.bias[0]) return;
   __syncthreads();
   outer_bias<B>(g, t, sums, reinterpret_cast<float *>(shared + head));

@@ -46,14 +46,15 @@ __device__ inline int reduce_part(float *const (&to)[N], const float *all, int n
   return units;
 }
 
-// reduce_gradients does both parts of a weight gradient; bias may be null.
+// reduce_gradients does both parts of a weight gradient, of which bias was left in
+// bias_splits ranges; bias may be null.
 template <int N>
 __device__ inline void reduce_gradients(float *const (&grad)[N], float *const (&bias)[N], const float *partial, const float *partial_bias, int n, int m,
-                                        int splits) {
+                                        int splits, int bias_splits) {
   int i = blockIdx.x * blockDim.x + threadIdx.x, step = gridDim.x * blockDim.x;
   for (;; i += step) {
     int units = reduce_part<N>(grad, partial, n, splits, i), beyond = units;
-    if (bias[0]) beyond += reduce_part<N>(bias, partial_bias, m, splits, i - units);
+    if (bias[0]) beyond += reduce_part<N>(bias, partial_bias, m, bias_splits, i - units);
     if (i >= beyond) return;
   }
 }
