@@ -152,6 +152,26 @@ __device__ inline void add_to(D *to, const float (&v)[W]) {
   store_n(to, old);
 }
 
+// Target is what a target row had, which is asked for with the row's first element, long
+// before the sum is complete, where that takes few registers (bfloat16). In float32 it is
+// read at the end.
+template <class D, int W>
+struct Target {
+  static constexpr bool early = sizeof(D) == 2 && W == 8;
+  Raw<D, W> old;
+  __device__ void finish(D *to, const float (&sum)[W]) const {
+    if constexpr (early) {
+      float v[W];
+      old.get(v);
+#pragma unroll
+      for (int i = 0; i < W; i++) v[i] += sum[i];
+      store_n(to, v);
+    } else {
+      add_to(to, sum);
+    }
+  }
+};
+
 // FOR_SLABS gives each warp of the grid, in turn, a chunk and a slab of 32 W columns.
 #define FOR_SLABS(s, item, slabs) \
   for (int slabs = ((s).h + 32 * W - 1) / (32 * W), item = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; item < (s).chunks() * slabs; \
@@ -171,6 +191,8 @@ __device__ inline void add_rows_w(const Sums<D> &s, const T *from) {
     int row = __shfl_sync(~0u, lower.row, 0);
     bool head = before == row;
     float sum[W] = {};
+    Target<D, W> target, next[Target<D, W>::early ? depth : 1];
+    if (target.early && row < skipped && c < s.h) target.old.load(to + (size_t)row * s.h + c);
     for (int base = 0; base < last - first; base += depth) {
       Raw<T, W> raw[depth];
       int rows[depth];
@@ -178,7 +200,10 @@ __device__ inline void add_rows_w(const Sums<D> &s, const T *from) {
       for (int d = 0; d < depth; d++) {
         rows[d] = __shfl_sync(~0u, base < 32 ? lower.row : upper.row, base % 32 + d);
         int i = __shfl_sync(~0u, base < 32 ? lower.from : upper.from, base % 32 + d);
-        if (first + base + d < last && rows[d] < skipped && c < s.h) raw[d].load(from + (size_t)i * s.h + c);
+        if (first + base + d < last && rows[d] < skipped && c < s.h) {
+          raw[d].load(from + (size_t)i * s.h + c);
+          if (target.early && rows[d] != (d ? rows[d - 1] : row)) next[d].old.load(to + (size_t)rows[d] * s.h + c);
+        }
       }
 #pragma unroll
       for (int d = 0; d < depth; d++) {
@@ -188,10 +213,11 @@ __device__ inline void add_rows_w(const Sums<D> &s, const T *from) {
             if (head)
               store_n(s.edge(chunk, 0) + c, sum);
             else
-              add_to(to + (size_t)row * s.h + c, sum);
+              target.finish(to + (size_t)row * s.h + c, sum);
           }
           head = false;
           row = rows[d];
+          if (target.early) target = next[d];
 #pragma unroll
           for (int i = 0; i < W; i++) sum[i] = 0;
         }
@@ -208,7 +234,7 @@ __device__ inline void add_rows_w(const Sums<D> &s, const T *from) {
     if (head || tail)
       store_n(s.edge(chunk, !head) + c, sum);
     else
-      add_to(to + (size_t)row * s.h + c, sum);
+      target.finish(to + (size_t)row * s.h + c, sum);
   }
 }
 
