@@ -94,9 +94,9 @@ func TestSharedKernels(t *testing.T) {
 		uneven         bool
 		want           map[string][]string
 	}{
-		{"three", 3, 16, false, map[string][]string{"dsd": {"dsd_qkv_b16"}, "dds": {"dds_qkv_b16"}, "sdd": {"sdd_qkv_b16", "sdd_qkv_reduce"}}},
-		{"two", 2, 16, false, map[string][]string{"dsd": {"dsd_b16"}, "dds": {"dds_b16"}, "sdd": {"sdd_b16", "sdd_reduce"}}},
-		{"uneven", 3, 32, true, map[string][]string{"dsd": {"dsd_b32"}, "dds": {"dds_b32"}, "sdd": {"sdd_b32", "sdd_reduce"}}},
+		{"three", 3, 16, false, map[string][]string{"dsd": {"dsd_qkv_b16"}, "dds": {"dds_qkv_b16"}, "sdd": {"sdd_qkv_b16_sm90a", "sdd_qkv_reduce"}}},
+		{"two", 2, 16, false, map[string][]string{"dsd": {"dsd_b16"}, "dds": {"dds_b16"}, "sdd": {"sdd_b16_sm90a", "sdd_reduce"}}},
+		{"uneven", 3, 32, true, map[string][]string{"dsd": {"dsd_b32"}, "dds": {"dds_b32"}, "sdd": {"sdd_b32_sm90a", "sdd_reduce"}}},
 		{"blocks of 8", 3, 8, false, map[string][]string{"dsd": {"dsd_b8"}, "dds": {"dds_b8"}, "sdd": {"sdd_b8", "sdd_reduce"}}},
 		{"dense", 3, 0, false, map[string][]string{"dsd": {"dsd_dense_sm90a"}, "dds": {"dds_dense_sm90a"}, "sdd": {"sdd_dense_sm90a"}}},
 	} {
