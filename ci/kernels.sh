@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 . ci/versions.sh
 . ci/packages.sh
 must_not_spill='dsd_*|dds_*|sdd_*' # what a training step spends its time in
-targets='sm_80 sm_90a'
+targets='sm_80 sm_86 sm_90a'
 jobs=$(nproc)
 
 die() { echo "kernels.sh: $*" >&2; exit 1; }

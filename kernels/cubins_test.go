@@ -62,7 +62,7 @@ func TestCubin(t *testing.T) {
 
 // TestFigures: a row has local memory where there is some.
 func TestFigures(t *testing.T) {
-	const table = "# made\na 10 20\nb 30 40 8 16\nc_sm90a - 50\nd 1 2 x\n"
+	const table = "# made\na 10 15 20\nb 30 35 40 8 12 16\nc_sm90a - - 50\nd 1 2 3 x\n"
 	for _, c := range []struct {
 		name                   string
 		major                  int
