@@ -63,35 +63,75 @@ func TestGradientOfScatteredBlocks(t *testing.T) {
 			before := r.digits(w.Grad().Len())
 			r.b.WriteFloats(w.Grad(), 0, before)
 			r.b.SDD(w, bias, r.activation(dy), r.activation(x), c.tokens)
-			grad, sums, B := r.read(w.Grad()), r.read(bias.Grad()), c.shape.Block
 			for name := range r.d.Counters() {
 				ran[name] = true
 			}
-			for k, got := range grad {
-				slot, i, j := k/(B*B), k/B%B, k%B
-				want, row, col := before[k], int(topo.Rows[slot])*B+i, int(topo.Cols[slot])*B+j
-				for n := range c.tokens {
-					want += dy[n*c.shape.Out+row] * x[n*c.shape.In+col]
-				}
-				if got != want {
-					t.Fatalf("gradient of block %d, element (%d, %d): found %v, expected %v", slot, i, j, got, want)
-				}
-			}
-			for o, got := range sums {
-				want := float32(0)
-				for n := range c.tokens {
-					want += dy[n*c.shape.Out+o]
-				}
-				if got != want {
-					t.Fatalf("bias gradient of output %d: found %v, expected %v", o, got, want)
-				}
-			}
+			gradientByHand(t, topo, before, r.read(w.Grad()), r.read(bias.Grad()), dy, x)
 		})
 	}
 	for _, name := range []string{"sdd_b16", "sdd_b32", "sdd_b64", "sdd_b16_sm90a", "sdd_b32_sm90a", "sdd_b64_sm90a", "sdd_b8"} {
 		if !ran[name] {
 			t.Errorf("found no launch of %s, expected some", name)
 		}
+	}
+}
+
+// gradientByHand compares the gradient of a weight, which is added to before, and that of its bias with
+// sums of whole numbers.
+func gradientByHand(t *testing.T, topo *sparse.Topology, before, grad, sums, dy, x []float32) {
+	t.Helper()
+	B, tokens := topo.Block, len(dy)/topo.Out
+	for k, got := range grad {
+		slot, i, j := k/(B*B), k/B%B, k%B
+		want, row, col := before[k], int(topo.Rows[slot])*B+i, int(topo.Cols[slot])*B+j
+		for n := range tokens {
+			want += dy[n*topo.Out+row] * x[n*topo.In+col]
+		}
+		if got != want {
+			t.Fatalf("gradient of block %d, element (%d, %d): found %v, expected %v", slot, i, j, got, want)
+		}
+	}
+	for o, got := range sums {
+		want := float32(0)
+		for n := range tokens {
+			want += dy[n*topo.Out+o]
+		}
+		if got != want {
+			t.Fatalf("bias gradient of output %d: found %v, expected %v", o, got, want)
+		}
+	}
+}
+
+// TestGradientsOfThreeWeights is TestGradientOfScatteredBlocks for three weights with one input, whose
+// ranges of tokens are taken in pairs.
+func TestGradientsOfThreeWeights(t *testing.T) {
+	for _, c := range []struct{ block, nnzb, tokens, sms int }{{16, 60, 230, 10}, {32, 16, 130, 6}, {64, 5, 97, 8}} {
+		t.Run(fmt.Sprint("B=", c.block), func(t *testing.T) {
+			r := newHarness(t, simdriver.Options{Multiprocessors: c.sms, BlockRaces: true, Seed: 7})
+			shape := sparse.Shape{Out: 9 * c.block, In: 7 * c.block, Block: c.block}
+			var topos []*sparse.Topology
+			var w, bias []backend.Param
+			var before, dy [][]float32
+			var outputs []backend.Buffer
+			for i := range 3 {
+				topo := r.topology(shape, c.nnzb, uint64(3+i))
+				topos = append(topos, topo)
+				w = append(w, r.b.NewParam(backend.ParamSpec{Name: "w", Out: shape.Out, In: shape.In, Topology: topo}))
+				bias = append(bias, r.b.NewParam(backend.ParamSpec{Name: "bias", Out: 1, In: shape.Out}))
+				before, dy = append(before, r.digits(w[i].Grad().Len())), append(dy, r.digits(c.tokens*shape.Out))
+				r.b.WriteFloats(w[i].Grad(), 0, before[i])
+				outputs = append(outputs, r.activation(dy[i]))
+			}
+			x := r.digits(c.tokens * shape.In)
+			input := r.activation(x)
+			r.b.Capabilities().SharedInput.SDDShared(w, bias, outputs, input, c.tokens)
+			for i := range w {
+				gradientByHand(t, topos[i], before[i], r.read(w[i].Grad()), r.read(bias[i].Grad()), dy[i], x)
+			}
+			if name := fmt.Sprintf("sdd_qkv_b%d_sm90a", c.block); r.d.Counters()[name].Launches == 0 {
+				t.Errorf("found no launch of %s, expected one", name)
+			}
+		})
 	}
 }
 
