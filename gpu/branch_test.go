@@ -56,7 +56,7 @@ func TestBranches(t *testing.T) {
 // TestBranchWaits: an input gradient that would overwrite what the weight gradient reads, and
 // anything else that comes next, waits for the branch; two that need not are beside it.
 func TestBranchWaits(t *testing.T) {
-	const tokens, in, out = 2048, 32, 48
+	const tokens, in, out = 512, 32, 48
 	for _, c := range []struct {
 		name string
 		next func(b *gpu.Backend, w backend.Param, dx, x, dy backend.Buffer)
