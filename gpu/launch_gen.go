@@ -66,13 +66,19 @@ var kernelParams = map[string][]kernelParam{
 	"dds_dense":                {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"pre", 8}, {"mode", 4}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}, {"dyPitch", 4}},
 	"dds_dense_sm90a":          {{"dyMap", 128}, {"weightMap", 128}, {"dx", 8}, {"dy", 8}, {"pre", 8}, {"mode", 4}, {"partial", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"dyPitch", 4}},
 	"dds_os_b16":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dds_os_b16_sm90a":         {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dds_os_b32":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dds_os_b32_sm90a":         {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dds_os_b64":               {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dds_os_b64_sm90a":         {{"dx", 8}, {"dy", 8}, {"weight", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dds_plain_bf16":           {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"dds_plain_f32":            {{"dx", 8}, {"dy", 8}, {"values", 8}, {"colPtr", 8}, {"colSlot", 8}, {"rows", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"dds_qkv_b16":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dds_qkv_b16_sm90a":        {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dds_qkv_b32":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dds_qkv_b32_sm90a":        {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dds_qkv_b64":              {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dds_qkv_b64_sm90a":        {{"dx", 8}, {"dy0", 8}, {"dy1", 8}, {"dy2", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"colPtr0", 8}, {"colPtr1", 8}, {"colPtr2", 8}, {"colSlot0", 8}, {"colSlot1", 8}, {"colSlot2", 8}, {"rows0", 8}, {"rows1", 8}, {"rows2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dds_reduce":               {{"dx", 8}, {"partial", 8}, {"pre", 8}, {"mode", 4}, {"tokens", 4}, {"in", 4}, {"splits", 4}},
 	"dropout_apply_bf16":       {{"y", 8}, {"x", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"n", 8}},
 	"dropout_apply_f32":        {{"y", 8}, {"x", 8}, {"step", 8}, {"rate", 4}, {"site", 4}, {"n", 8}},
@@ -85,8 +91,11 @@ var kernelParams = map[string][]kernelParam{
 	"dsd_dense":                {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"bias", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"pitch", 4}, {"yPitch", 4}},
 	"dsd_dense_sm90a":          {{"xMap", 128}, {"weightMap", 128}, {"y", 8}, {"pre", 8}, {"x", 8}, {"bias", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"yPitch", 4}},
 	"dsd_os_b16":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dsd_os_b16_sm90a":         {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dsd_os_b32":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dsd_os_b32_sm90a":         {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dsd_os_b64":               {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
+	"dsd_os_b64_sm90a":         {{"y", 8}, {"pre", 8}, {"x", 8}, {"weight", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"stages", 4}},
 	"dsd_plain_bf16":           {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"dsd_plain_f32":            {{"y", 8}, {"pre", 8}, {"x", 8}, {"values", 8}, {"rowPtr", 8}, {"rowSlot", 8}, {"cols", 8}, {"bias", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"block", 4}},
 	"dsd_qkv_b16":              {{"y0", 8}, {"y1", 8}, {"y2", 8}, {"x", 8}, {"weight0", 8}, {"weight1", 8}, {"weight2", 8}, {"rowPtr0", 8}, {"rowPtr1", 8}, {"rowPtr2", 8}, {"rowSlot0", 8}, {"rowSlot1", 8}, {"rowSlot2", 8}, {"cols0", 8}, {"cols1", 8}, {"cols2", 8}, {"bias0", 8}, {"bias1", 8}, {"bias2", 8}, {"tokens", 4}, {"in", 4}, {"out", 4}, {"tile", 4}},
@@ -191,13 +200,19 @@ var _ = []any{
 	(*launcher).ddsDense,
 	(*launcher).ddsDenseSm90a,
 	(*launcher).ddsOsB16,
+	(*launcher).ddsOsB16Sm90a,
 	(*launcher).ddsOsB32,
+	(*launcher).ddsOsB32Sm90a,
 	(*launcher).ddsOsB64,
+	(*launcher).ddsOsB64Sm90a,
 	(*launcher).ddsPlainBf16,
 	(*launcher).ddsPlainF32,
 	(*launcher).ddsQkvB16,
+	(*launcher).ddsQkvB16Sm90a,
 	(*launcher).ddsQkvB32,
+	(*launcher).ddsQkvB32Sm90a,
 	(*launcher).ddsQkvB64,
+	(*launcher).ddsQkvB64Sm90a,
 	(*launcher).ddsReduce,
 	(*launcher).dropoutApplyBf16,
 	(*launcher).dropoutApplyF32,
@@ -210,8 +225,11 @@ var _ = []any{
 	(*launcher).dsdDense,
 	(*launcher).dsdDenseSm90a,
 	(*launcher).dsdOsB16,
+	(*launcher).dsdOsB16Sm90a,
 	(*launcher).dsdOsB32,
+	(*launcher).dsdOsB32Sm90a,
 	(*launcher).dsdOsB64,
+	(*launcher).dsdOsB64Sm90a,
 	(*launcher).dsdPlainBf16,
 	(*launcher).dsdPlainF32,
 	(*launcher).dsdQkvB16,
@@ -771,7 +789,7 @@ func (a ddsDenseSm90aArgs) encode() []uint64 {
 	return []uint64{a.dyMap[0], a.dyMap[1], a.dyMap[2], a.dyMap[3], a.dyMap[4], a.dyMap[5], a.dyMap[6], a.dyMap[7], a.dyMap[8], a.dyMap[9], a.dyMap[10], a.dyMap[11], a.dyMap[12], a.dyMap[13], a.dyMap[14], a.dyMap[15], a.weightMap[0], a.weightMap[1], a.weightMap[2], a.weightMap[3], a.weightMap[4], a.weightMap[5], a.weightMap[6], a.weightMap[7], a.weightMap[8], a.weightMap[9], a.weightMap[10], a.weightMap[11], a.weightMap[12], a.weightMap[13], a.weightMap[14], a.weightMap[15], uint64(a.dx), uint64(a.dy), uint64(a.pre), uint64(uint32(a.mode)), uint64(a.partial), uint64(a.values), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.dyPitch))}
 }
 
-// ddsOsB16Args are the parameters of dds_os_b16, dds_os_b32, dds_os_b64.
+// ddsOsB16Args are the parameters of dds_os_b16, dds_os_b16_sm90a, dds_os_b32, dds_os_b32_sm90a, dds_os_b64, dds_os_b64_sm90a.
 type ddsOsB16Args struct {
 	dx, dy, weight                ptrBF16
 	colPtr, colSlot, rows         ptrI32
@@ -781,7 +799,7 @@ type ddsOsB16Args struct {
 
 func (ddsOsB16Args) fits(kernel string) bool {
 	switch kernel {
-	case "dds_os_b16", "dds_os_b32", "dds_os_b64":
+	case "dds_os_b16", "dds_os_b16_sm90a", "dds_os_b32", "dds_os_b32_sm90a", "dds_os_b64", "dds_os_b64_sm90a":
 		return true
 	}
 	return false
@@ -812,7 +830,7 @@ func (a ddsPlainArgs) encode() []uint64 {
 	return []uint64{uint64(a.dx), uint64(a.dy), uint64(a.values), uint64(a.colPtr), uint64(a.colSlot), uint64(a.rows), uint64(a.pre), uint64(uint32(a.mode)), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.block))}
 }
 
-// ddsQkvB16Args are the parameters of dds_qkv_b16, dds_qkv_b32, dds_qkv_b64.
+// ddsQkvB16Args are the parameters of dds_qkv_b16, dds_qkv_b16_sm90a, dds_qkv_b32, dds_qkv_b32_sm90a, dds_qkv_b64, dds_qkv_b64_sm90a.
 type ddsQkvB16Args struct {
 	dx, dy0, dy1, dy2, weight0, weight1, weight2                                 ptrBF16
 	colPtr0, colPtr1, colPtr2, colSlot0, colSlot1, colSlot2, rows0, rows1, rows2 ptrI32
@@ -821,7 +839,7 @@ type ddsQkvB16Args struct {
 
 func (ddsQkvB16Args) fits(kernel string) bool {
 	switch kernel {
-	case "dds_qkv_b16", "dds_qkv_b32", "dds_qkv_b64":
+	case "dds_qkv_b16", "dds_qkv_b16_sm90a", "dds_qkv_b32", "dds_qkv_b32_sm90a", "dds_qkv_b64", "dds_qkv_b64_sm90a":
 		return true
 	}
 	return false
@@ -975,7 +993,7 @@ func (a dsdDenseSm90aArgs) encode() []uint64 {
 	return []uint64{a.xMap[0], a.xMap[1], a.xMap[2], a.xMap[3], a.xMap[4], a.xMap[5], a.xMap[6], a.xMap[7], a.xMap[8], a.xMap[9], a.xMap[10], a.xMap[11], a.xMap[12], a.xMap[13], a.xMap[14], a.xMap[15], a.weightMap[0], a.weightMap[1], a.weightMap[2], a.weightMap[3], a.weightMap[4], a.weightMap[5], a.weightMap[6], a.weightMap[7], a.weightMap[8], a.weightMap[9], a.weightMap[10], a.weightMap[11], a.weightMap[12], a.weightMap[13], a.weightMap[14], a.weightMap[15], uint64(a.y), uint64(a.pre), uint64(a.x), uint64(a.bias), uint64(a.values), uint64(a.rowPtr), uint64(a.rowSlot), uint64(a.cols), uint64(uint32(a.tokens)), uint64(uint32(a.in)), uint64(uint32(a.out)), uint64(uint32(a.yPitch))}
 }
 
-// dsdOsB16Args are the parameters of dsd_os_b16, dsd_os_b32, dsd_os_b64.
+// dsdOsB16Args are the parameters of dsd_os_b16, dsd_os_b16_sm90a, dsd_os_b32, dsd_os_b32_sm90a, dsd_os_b64, dsd_os_b64_sm90a.
 type dsdOsB16Args struct {
 	y, pre, x, weight       ptrBF16
 	rowPtr, rowSlot, cols   ptrI32
@@ -985,7 +1003,7 @@ type dsdOsB16Args struct {
 
 func (dsdOsB16Args) fits(kernel string) bool {
 	switch kernel {
-	case "dsd_os_b16", "dsd_os_b32", "dsd_os_b64":
+	case "dsd_os_b16", "dsd_os_b16_sm90a", "dsd_os_b32", "dsd_os_b32_sm90a", "dsd_os_b64", "dsd_os_b64_sm90a":
 		return true
 	}
 	return false
@@ -1775,15 +1793,33 @@ func (l *launcher) ddsDenseSm90a(c config, a ddsDenseSm90aArgs) { l.launch("dds_
 // 2: dx = r gelu'(pre), dx may be pre. Design and launch: output_stationary.cuh.
 func (l *launcher) ddsOsB16(c config, a ddsOsB16Args) { l.launch("dds_os_b16", c, a) }
 
+// ddsOsB16Sm90a launches kernels/dds_os_b16_sm90a.cu:
+// Input gradient, blocks of 16, contraction larger than the outputs, bfloat16, on compute capability
+// 9.0: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r, 2: dx = r gelu'(pre), dx may be pre. stages
+// is 3. Design and launch: output_clusters.cuh.
+func (l *launcher) ddsOsB16Sm90a(c config, a ddsOsB16Args) { l.launch("dds_os_b16_sm90a", c, a) }
+
 // ddsOsB32 launches kernels/dds_os_b32.cu:
 // Input gradient, blocks of 32, contraction larger than the outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
 // 2: dx = r gelu'(pre), dx may be pre. Design and launch: output_stationary.cuh.
 func (l *launcher) ddsOsB32(c config, a ddsOsB16Args) { l.launch("dds_os_b32", c, a) }
 
+// ddsOsB32Sm90a launches kernels/dds_os_b32_sm90a.cu:
+// Input gradient, blocks of 32, contraction larger than the outputs, bfloat16, on compute capability
+// 9.0: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r, 2: dx = r gelu'(pre), dx may be pre. stages
+// is 3. Design and launch: output_clusters.cuh.
+func (l *launcher) ddsOsB32Sm90a(c config, a ddsOsB16Args) { l.launch("dds_os_b32_sm90a", c, a) }
+
 // ddsOsB64 launches kernels/dds_os_b64.cu:
 // Input gradient, blocks of 64, contraction larger than the outputs, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r,
 // 2: dx = r gelu'(pre), dx may be pre. Design and launch: output_stationary.cuh.
 func (l *launcher) ddsOsB64(c config, a ddsOsB16Args) { l.launch("dds_os_b64", c, a) }
+
+// ddsOsB64Sm90a launches kernels/dds_os_b64_sm90a.cu:
+// Input gradient, blocks of 64, contraction larger than the outputs, bfloat16, on compute capability
+// 9.0: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r, 2: dx = r gelu'(pre), dx may be pre. stages
+// is 3. Design and launch: output_clusters.cuh.
+func (l *launcher) ddsOsB64Sm90a(c config, a ddsOsB16Args) { l.launch("dds_os_b64_sm90a", c, a) }
 
 // ddsPlainBf16 launches kernels/dds_plain_bf16.cu:
 // Input gradient of any weight, bfloat16: r = dy [T, O] W; mode 0: dx [T, I] = r, 1: dx += r, 2: dx = r
@@ -1800,15 +1836,30 @@ func (l *launcher) ddsPlainF32(c config, a ddsPlainArgs) { l.launch("dds_plain_f
 // of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: output_stationary.cuh.
 func (l *launcher) ddsQkvB16(c config, a ddsQkvB16Args) { l.launch("dds_qkv_b16", c, a) }
 
+// ddsQkvB16Sm90a launches kernels/dds_qkv_b16_sm90a.cu:
+// Input gradient of three weights with one input, blocks of 16, bfloat16, on compute capability 9.0: dx
+// [T, I] += sum over i = 0, 1, 2 of dyi [T, O] Wi. dx is read and written once, and rounded once.
+func (l *launcher) ddsQkvB16Sm90a(c config, a ddsQkvB16Args) { l.launch("dds_qkv_b16_sm90a", c, a) }
+
 // ddsQkvB32 launches kernels/dds_qkv_b32.cu:
 // Input gradient of three weights with one input, blocks of 32, bfloat16: dx [T, I] += sum over i = 0, 1, 2
 // of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: output_stationary.cuh.
 func (l *launcher) ddsQkvB32(c config, a ddsQkvB16Args) { l.launch("dds_qkv_b32", c, a) }
 
+// ddsQkvB32Sm90a launches kernels/dds_qkv_b32_sm90a.cu:
+// Input gradient of three weights with one input, blocks of 32, bfloat16, on compute capability 9.0: dx
+// [T, I] += sum over i = 0, 1, 2 of dyi [T, O] Wi. dx is read and written once, and rounded once.
+func (l *launcher) ddsQkvB32Sm90a(c config, a ddsQkvB16Args) { l.launch("dds_qkv_b32_sm90a", c, a) }
+
 // ddsQkvB64 launches kernels/dds_qkv_b64.cu:
 // Input gradient of three weights with one input, blocks of 64, bfloat16: dx [T, I] += sum over i = 0, 1, 2
 // of dyi [T, O] Wi. dx is read and written once, and rounded once. Design and launch: output_stationary.cuh.
 func (l *launcher) ddsQkvB64(c config, a ddsQkvB16Args) { l.launch("dds_qkv_b64", c, a) }
+
+// ddsQkvB64Sm90a launches kernels/dds_qkv_b64_sm90a.cu:
+// Input gradient of three weights with one input, blocks of 64, bfloat16, on compute capability 9.0: dx
+// [T, I] += sum over i = 0, 1, 2 of dyi [T, O] Wi. dx is read and written once, and rounded once.
+func (l *launcher) ddsQkvB64Sm90a(c config, a ddsQkvB16Args) { l.launch("dds_qkv_b64_sm90a", c, a) }
 
 // ddsReduce launches kernels/dds_reduce.cu:
 // Adds up the partial sums of the ranges of outputs of an input gradient, in their order,
@@ -1876,15 +1927,33 @@ func (l *launcher) dsdDenseSm90a(c config, a dsdDenseSm90aArgs) { l.launch("dsd_
 // pre also pre = x W^T + bias and y = gelu(pre). Design and launch: output_stationary.cuh.
 func (l *launcher) dsdOsB16(c config, a dsdOsB16Args) { l.launch("dsd_os_b16", c, a) }
 
+// dsdOsB16Sm90a launches kernels/dsd_os_b16_sm90a.cu:
+// Forward product, blocks of 16, contraction larger than the outputs, bfloat16, on compute capability
+// 9.0: y [T, O] = x [T, I] W^T + bias (=); with pre also pre = x W^T + bias and y = gelu(pre). stages
+// is 3. Design and launch: output_clusters.cuh.
+func (l *launcher) dsdOsB16Sm90a(c config, a dsdOsB16Args) { l.launch("dsd_os_b16_sm90a", c, a) }
+
 // dsdOsB32 launches kernels/dsd_os_b32.cu:
 // Forward product, blocks of 32, contraction larger than the outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). Design and launch: output_stationary.cuh.
 func (l *launcher) dsdOsB32(c config, a dsdOsB16Args) { l.launch("dsd_os_b32", c, a) }
 
+// dsdOsB32Sm90a launches kernels/dsd_os_b32_sm90a.cu:
+// Forward product, blocks of 32, contraction larger than the outputs, bfloat16, on compute capability
+// 9.0: y [T, O] = x [T, I] W^T + bias (=); with pre also pre = x W^T + bias and y = gelu(pre). stages
+// is 3. Design and launch: output_clusters.cuh.
+func (l *launcher) dsdOsB32Sm90a(c config, a dsdOsB16Args) { l.launch("dsd_os_b32_sm90a", c, a) }
+
 // dsdOsB64 launches kernels/dsd_os_b64.cu:
 // Forward product, blocks of 64, contraction larger than the outputs, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with
 // pre also pre = x W^T + bias and y = gelu(pre). Design and launch: output_stationary.cuh.
 func (l *launcher) dsdOsB64(c config, a dsdOsB16Args) { l.launch("dsd_os_b64", c, a) }
+
+// dsdOsB64Sm90a launches kernels/dsd_os_b64_sm90a.cu:
+// Forward product, blocks of 64, contraction larger than the outputs, bfloat16, on compute capability
+// 9.0: y [T, O] = x [T, I] W^T + bias (=); with pre also pre = x W^T + bias and y = gelu(pre). stages
+// is 3. Design and launch: output_clusters.cuh.
+func (l *launcher) dsdOsB64Sm90a(c config, a dsdOsB16Args) { l.launch("dsd_os_b64_sm90a", c, a) }
 
 // dsdPlainBf16 launches kernels/dsd_plain_bf16.cu:
 // Forward product of any weight, bfloat16: y [T, O] = x [T, I] W^T + bias (=); with pre also pre = x

@@ -13,14 +13,18 @@ type stationaryShape struct {
 	grid, block  Dim3
 	tile, shared int
 	outputs      bool
-	stages       int // with outputs
+	stages       int  // with outputs
+	pairs        bool // with outputs: a cluster of two thread blocks shares the weights, as in output_clusters.cuh
 }
 
 // plan is the shape as a plan for a kernel.
 func (s stationaryShape) plan(op Op, f Family, kernel string) Plan {
 	p := Plan{
 		Launch: Launch{kernel, s.grid, s.block, s.shared}, Family: f, OutputStationary: s.outputs, Tile: s.tile, Stages: s.stages,
-		Reads: Reads{X: s.grid.Y, W: s.grid.X},
+		Pairs: s.pairs, Reads: Reads{X: s.grid.Y, W: s.grid.X},
+	}
+	if s.pairs {
+		p.Kernel, p.Reads.W = kernel+"_sm90a", s.grid.X/2
 	}
 	if op == DDS {
 		p.Reads.X, p.Reads.Y = 0, s.grid.Y
@@ -88,6 +92,7 @@ const (
 	outputWarps   = 12
 	outputStage   = outputTile * (2*outputColumns + 16) // bytes
 	outputColumns = 256
+	pairRing      = 8192 // bytes of a warp's weights in output_clusters.cuh
 )
 
 // outputAhead is how many blocks' weights a warp has in its ring.
@@ -104,7 +109,8 @@ func outputAhead(block, stages int) int {
 // outputStationary takes 64 tokens, and of the outputs as many as twelve warps hold,
 // or fewer when the tokens do not fill the device or the lists of active blocks, at
 // their longest, do not fit. Before there are fewer, two stages with short rings must
-// do in the place of three with long ones.
+// do in the place of three with long ones. With three, and more tokens than one tile,
+// two tiles share the weights where the GPU has clusters.
 func outputStationary(d Device, t, k, n, block, nnz int) (s stationaryShape, ok bool) {
 	s.outputs = true
 	tiles, all := ceil(d.tokens(t), outputTile), ceil(n, outputTile)
@@ -113,11 +119,21 @@ func outputStationary(d Device, t, k, n, block, nnz int) (s stationaryShape, ok 
 		warps := ceil(all, parts)
 		// A block is in the lists of block/16 warps.
 		list := min(nnz, ceil(warps*outputTile, block)*(k/block)) * (block / 16)
-		for s.stages = 3; s.stages >= 2; s.stages-- {
-			s.shared = s.stages*outputStage + warps*outputAhead(block, s.stages)*(32*block+8) + 8*list
+		for _, c := range []struct {
+			stages, ahead int
+			pairs         bool
+		}{{3, pairRing / (32 * block), true}, {3, outputAhead(block, 3), false}, {2, outputAhead(block, 2), false}} {
+			if c.pairs && (!d.Wgmma || tiles < 2) {
+				continue
+			}
+			s.stages, s.pairs = c.stages, c.pairs
+			s.shared = s.stages*outputStage + warps*c.ahead*(32*block+8) + 8*list
 			if s.shared <= d.SharedBytes-reservedShared {
 				s.block = Dim3{X: 32 * warps}
 				s.grid = Dim3{X: ceil(t, outputTile), Y: ceil(all, warps)}
+				if s.pairs {
+					s.grid.X = ceil(s.grid.X, 2) * 2
+				}
 				return s, true
 			}
 		}

@@ -142,6 +142,98 @@ __device__ inline void output_load(const StationaryArgs &a, const bf16 *in, unsi
     for (int i = 0; i < 6; i++, row += step, to += below, from += next) copy_row(to, row < rows ? from : (const char *)in, row, rows);
 }
 
+// OutputList is where a warp's list is, and how many active blocks it has.
+struct OutputList {
+  unsigned at;
+  int count;
+};
+
+// output_lists makes a warp's list in the space behind `lists`. used is 0 in shared memory when the
+// thread block next meets, which it does here. unit(p) says which 16 outputs part p has; `ahead`
+// entries without a block follow the last.
+template <int B, int S, class Source, class Unit>
+__device__ __forceinline__ OutputList output_lists(Source source, unsigned lists, int *used, int ahead, Unit unit) {
+  const StationaryArgs a = source(0);
+  int lane = threadIdx.x % 32, each = (a.k + output_columns - 1) / output_columns;
+  OutputGroups groups[S];
+  int count = 0;
+#pragma unroll
+  for (int i = 0; i < S; i++)
+#pragma unroll
+    for (int p = 0; p < output_parts; p++) {
+      int group = min(unit(p), a.n / 16 - 1) / (B / 16);
+      groups[i].next[p] = __ldg(source(i).ptr + group);
+      groups[i].end[p] = __ldg(source(i).ptr + group + 1);
+    }
+#pragma unroll
+  for (int i = 0; i < S; i++)
+#pragma unroll
+    for (int p = 0; p < output_parts; p++) {
+      if (16 * unit(p) >= a.n) groups[i].end[p] = groups[i].next[p];
+      count += groups[i].end[p] - groups[i].next[p];
+      groups[i].load_slot(source(i), p);
+    }
+#pragma unroll
+  for (int i = 0; i < S; i++)
+#pragma unroll
+    for (int p = 0; p < output_parts; p++) groups[i].load_inner(source(i), p);
+  __syncthreads();
+  int first = 0;
+  if (lane == 0) first = atomicAdd(used, count + ahead);
+  unsigned at = lists + 8 * __shfl_sync(~0u, first, 0);
+  int made = 0;
+#pragma unroll
+  for (int i = 0; i < S; i++) made = output_list<B>(source(i), at, made, groups[i], unit, i, i * each * output_columns);
+  store_entry(lane < ahead, at + 8 * (made + lane), 0, output_none);
+  __syncwarp();
+  return {at, made};
+}
+
+// OutputStep is one active block: what is known before it is decided which sums it is for.
+template <int B, int early>
+struct OutputStep {
+  uint4 w;
+  unsigned x[4][4];
+
+  // load begins with the weights at `weights` and the inputs at `from`, as far as there are registers.
+  __device__ __forceinline__ void load(unsigned weights, unsigned from) {
+    w = load_shared4(weights);
+    unrolled<early>([&](auto m) { ldmatrix4_at<m.value * 16 * output_stride>(x[m.value], from); });
+  }
+
+  // multiply adds the products to the sums of a part.
+  __device__ __forceinline__ void multiply(WarpSums<4> (&acc)[output_parts], int part, unsigned weights, unsigned from) {
+    chosen<output_parts>(part, [&](auto which) {
+      unrolled<B / 16>([&](auto j) {
+        if (j.value > 0) w = load_shared4<j.value * 512>(weights);
+        unrolled<4>([&](auto m) {
+          if (j.value > 0 || m.value >= early) ldmatrix4_at<32 * j.value + m.value * 16 * output_stride>(x[m.value], from);
+        });
+#pragma unroll
+        for (int m = 0; m < 4; m++) {
+          mma(acc[which.value][m][0], x[m], w.x, w.y);
+          mma(acc[which.value][m][1], x[m], w.z, w.w);
+        }
+      });
+    });
+  }
+};
+
+// output_finish hands a warp's sums to finish. What it makes of its number is made anew, so that nothing of
+// it takes registers till here.
+template <class Finish>
+__device__ __forceinline__ void output_finish(const WarpSums<4> (&acc)[output_parts], const StationaryArgs &a, Finish finish, int warps) {
+  int thread = thread_number(), token = blockIdx.x * output_tile + thread % 32 / 4;
+  auto first_output = [&](int p) { return 16 * ((blockIdx.y * output_parts + p) * warps + thread / 32); };
+  auto outputs = [&](int p) { return first_output(p) + thread % 4 * 4; };
+  auto needs = finish.template before<4>(token, a.tokens, outputs(0), first_output(0) < a.n);
+  unrolled<output_parts>([&](auto part) {
+    constexpr int p = part.value;
+    bool more = p + 1 < output_parts && first_output(p + 1) < a.n;
+    if (first_output(p) < a.n) finish.template after<4>(needs, acc[p], token, a.tokens, outputs(p), finish, outputs(p + 1), more);
+  });
+}
+
 // output_tiles is output_stationary_sum with a number of stages that is known.
 template <int B, int S, int stages, class Source, class Finish>
 __device__ inline void output_tiles(Source source, Finish finish) {
@@ -164,38 +256,7 @@ __device__ inline void output_tiles(Source source, Finish finish) {
 
   // Part p has the outputs 16 unit(p) and the next.
   auto unit = [&](int p) { return (blockIdx.y * output_parts + p) * warps + warp; };
-  OutputGroups groups[S];
-  int count = 0;
-#pragma unroll
-  for (int i = 0; i < S; i++)
-#pragma unroll
-    for (int p = 0; p < output_parts; p++) {
-      int group = min(unit(p), a.n / 16 - 1) / steps;
-      groups[i].next[p] = __ldg(source(i).ptr + group);
-      groups[i].end[p] = __ldg(source(i).ptr + group + 1);
-    }
-#pragma unroll
-  for (int i = 0; i < S; i++)
-#pragma unroll
-    for (int p = 0; p < output_parts; p++) {
-      if (16 * unit(p) >= a.n) groups[i].end[p] = groups[i].next[p];
-      count += groups[i].end[p] - groups[i].next[p];
-      groups[i].load_slot(source(i), p);
-    }
-#pragma unroll
-  for (int i = 0; i < S; i++)
-#pragma unroll
-    for (int p = 0; p < output_parts; p++) groups[i].load_inner(source(i), p);
-  __syncthreads();
-  unsigned at = ring + stages * output_stage + warps * ahead * piece; // of the next block in the list
-  int first = 0;
-  if (lane == 0) first = atomicAdd(&used, count + ahead);
-  at += 8 * __shfl_sync(~0u, first, 0);
-  int made = 0;
-#pragma unroll
-  for (int i = 0; i < S; i++) made = output_list<B>(source(i), at, made, groups[i], unit, i, i * each * output_columns);
-  store_entry(lane < ahead, at + 8 * (made + lane), 0, output_none);
-  __syncwarp();
+  unsigned at = output_lists<B, S>(source, ring + stages * output_stage + warps * ahead * piece, &used, ahead, unit).at; // of the next block in the list
 
   // The weights of block i of the list go to piece i % ahead of the warp's ring: the lane's part of them.
   unsigned mine = pinned(ring + stages * output_stage + warp * ahead * piece + lane * 16), place = 0;
@@ -236,43 +297,21 @@ __device__ inline void output_tiles(Source source, Finish finish) {
     if (entry >= stop) copy_commit();
     while (entry < stop) {
       copy_wait<ahead - 2>();
-      uint4 w = load_shared4(mine + place);
-      unsigned x[4][4];
       constexpr int early = stages == 2 ? 2 : B == 16 ? 4 : 3; // before it is known which sums they are for, as far as there are registers
-      unrolled<early>([&](auto m) { ldmatrix4_at<m.value * 16 * output_stride>(x[m.value], from); });
+      OutputStep<B, early> step;
+      step.load(mine + place, from);
       fetch(following, mine + (place == 0 ? ahead * piece : place) - piece);
       copy_commit();
       following = load_shared2<8 * ahead>(at);
       int later = load_shared1<20>(at);
-      chosen<output_parts>(entry & 3, [&](auto which) {
-        unrolled<steps>([&](auto j) {
-          if (j.value > 0) w = load_shared4<j.value * 512>(mine + place);
-          unrolled<4>([&](auto m) {
-            if (j.value > 0 || m.value >= early) ldmatrix4_at<32 * j.value + m.value * 16 * output_stride>(x[m.value], from);
-          });
-#pragma unroll
-          for (int m = 0; m < 4; m++) {
-            mma(acc[which.value][m][0], x[m], w.x, w.y);
-            mma(acc[which.value][m][1], x[m], w.z, w.w);
-          }
-        });
-      });
+      step.multiply(acc, entry & 3, mine + place, from);
       at += 8;
       place = place == (ahead - 1) * piece ? 0 : place + piece;
       entry = next_entry, next_entry = later;
       from = stage + (entry >> 2);
     }
   }
-  // Asked for again, so that nothing of it takes registers till here.
-  int thread = thread_number(), token = blockIdx.x * output_tile + thread % 32 / 4;
-  auto first_output = [&](int p) { return 16 * ((blockIdx.y * output_parts + p) * warps + thread / 32); };
-  auto outputs = [&](int p) { return first_output(p) + thread % 4 * 4; };
-  auto needs = finish.template before<4>(token, a.tokens, outputs(0), first_output(0) < a.n);
-  unrolled<output_parts>([&](auto part) {
-    constexpr int p = part.value;
-    bool more = p + 1 < output_parts && first_output(p + 1) < a.n;
-    if (first_output(p) < a.n) finish.template after<4>(needs, acc[p], token, a.tokens, outputs(p), finish, outputs(p + 1), more);
-  });
+  output_finish(acc, a, finish, warps);
 }
 
 // output_stationary_sum is the whole kernel, for the sum of S products of equal shapes.
