@@ -145,14 +145,19 @@ func checkCover(t *testing.T, what string, p launch.Plan, tokens, outputs int) {
 		}
 		return
 	}
-	tile := p.Tile
+	tile, readers := p.Tile, p.Grid.X
+	if p.Pairs { // thread blocks of a cluster share the weights
+		readers = p.Grid.X / 2
+	}
 	if p.OutputStationary {
-		tile = 64
+		if tile = 64; p.Pairs {
+			tile, p.Grid.X = 128, readers
+		}
 		if p.Grid.Y*p.Block.X/32*64 < outputs {
 			t.Errorf("%s: found %d x %d warps for %d outputs", what, p.Grid.Y, p.Block.X/32, outputs)
 		}
 	}
-	if tile*p.Grid.X < tokens || tile*(p.Grid.X-1) >= tokens || inputs != p.Grid.Y || p.Reads.W != p.Grid.X {
+	if tile*p.Grid.X < tokens || tile*(p.Grid.X-1) >= tokens || inputs != p.Grid.Y || p.Reads.W != readers {
 		t.Errorf("%s: found grid %v, tiles of %d and reads %+v for %d tokens", what, p.Grid, tile, p.Reads, tokens)
 	}
 }
