@@ -50,26 +50,22 @@ func (x *building) buildBulk() exec {
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m)
 			c := bulkCopy{a.space, w.r[a.base][l] + a.off, b.space, w.r[b.base][l] + b.off, int(w.r[size][l])}
+			var ok bool
 			if args == 3 {
-				if !w.bulkCopy(l, c) {
-					return
-				}
-				continue
+				ok = w.bulkCopy(l, c)
+			} else if done := w.r[bar.base][l] + bar.off; many {
+				ok = w.eachRank(l, w.r[ranks][l], func(at func(addr uint64) uint64) bool {
+					to := c
+					to.dst = at(c.dst)
+					return w.bulkCopy(l, to) && w.completed(l, spaceCluster, at(done), c.n)
+				})
+			} else {
+				ok = w.bulkCopy(l, c) && w.completed(l, bar.space, done, c.n)
 			}
-			done := w.r[bar.base][l] + bar.off
-			if !many {
-				if !w.bulkCopy(l, c) || !w.completed(l, bar.space, done, c.n) {
-					return
-				}
-				continue
-			}
-			if !w.eachRank(l, w.r[ranks][l], func(at func(addr uint64) uint64) bool {
-				to := c
-				to.dst = at(c.dst)
-				return w.bulkCopy(l, to) && w.completed(l, spaceCluster, at(done), c.n)
-			}) {
+			if !ok {
 				return
 			}
+			w.countBulk(c)
 		}
 	}
 }
@@ -140,17 +136,21 @@ func (w *warp) bulkCopy(lane int, c bulkCopy) bool {
 			w.blk.shared.writtenAsync((dst+i)&(1<<rankShift-1), 16)
 		}
 	}
-	switch {
-	case c.from == spaceGlobal:
-		w.touch(src, n, false)
-		w.count.GlobalLoadBytes += int64(n)
-		w.count.GlobalLoadSectors += int64(n+31) / 32
-	case c.to == spaceGlobal:
-		w.touch(dst, n, true)
-		w.count.GlobalStoreBytes += int64(n)
-		w.count.GlobalStoreSectors += int64(n+31) / 32
-	}
 	return true
+}
+
+// countBulk counts what a copy asks of global memory: once, for however many blocks it is.
+func (w *warp) countBulk(c bulkCopy) {
+	switch n := int64(c.n); {
+	case c.from == spaceGlobal:
+		w.touch(c.src, c.n, false)
+		w.count.GlobalLoadBytes += n
+		w.count.GlobalLoadSectors += (n + 31) / 32
+	case c.to == spaceGlobal:
+		w.touch(c.dst, c.n, true)
+		w.count.GlobalStoreBytes += n
+		w.count.GlobalStoreSectors += (n + 31) / 32
+	}
 }
 
 // asyncArrive: cp.async.mbarrier.arrive{.noinc} [a]: the thread's copies so far arrive. They

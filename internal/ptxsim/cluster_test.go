@@ -98,3 +98,17 @@ func TestClusterLaunch(t *testing.T) {
 		t.Errorf("3 blocks in clusters of 2: %v", err)
 	}
 }
+
+// Global memory is asked once for what comes to several blocks.
+func TestMulticastCounters(t *testing.T) {
+	d := NewDevice(Options{})
+	out := reserve(t, d, "out", 256)
+	k := clusterKernel(t, strings.Replace(multicast, "MASK", "3", 1)+clusterSync)
+	got, err := d.Launch(t.Context(), k, Dim3{X: 4}, Dim3{X: 64}, 0, Addr(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.GlobalLoadBytes != 2*256 || got.GlobalLoadSectors != 2*256/32 {
+		t.Errorf("found %d bytes in %d sectors for a copy in each of two clusters, expected %d in %d", got.GlobalLoadBytes, got.GlobalLoadSectors, 2*256, 2*256/32)
+	}
+}

@@ -262,8 +262,12 @@ mov.u32 %r6, %cluster_ctarank; setp.ne.u32 %p3, %r6, 1; @%p3 bra W; mov.u16 %h0,
 		t.Fatal(err)
 	}
 	k := tensorKernel(t, 2, ".reqnctapercluster 2", body)
-	if _, err := d.Launch(t.Context(), k, Dim3{X: 2}, Dim3{X: 32}, 0, raw, Addr(out), U32(512), U32(16), U32(4), U32(0), U32(0), U32(0)); err != nil {
+	counted, err := d.Launch(t.Context(), k, Dim3{X: 2}, Dim3{X: 32}, 0, raw, Addr(out), U32(512), U32(16), U32(4), U32(0), U32(0), U32(0))
+	if err != nil {
 		t.Fatal(err)
+	}
+	if counted.GlobalLoadBytes != 512 { // once for both
+		t.Errorf("found %d bytes loaded, expected 512", counted.GlobalLoadBytes)
 	}
 	got, want := make([]byte, 1024), make([]byte, 1024)
 	c.each(func(shared, global int, _ bool) {
