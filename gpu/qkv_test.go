@@ -94,7 +94,7 @@ func TestSharedKernels(t *testing.T) {
 		uneven         bool
 		want           map[string][]string
 	}{
-		{"three", 3, 16, false, map[string][]string{"dsd": {"dsd_qkv_b16"}, "dds": {"dds_qkv_b16"}, "sdd": {"sdd_qkv_b16_sm90a", "sdd_qkv_reduce"}}},
+		{"three", 3, 16, false, map[string][]string{"dsd": {"dsd_qkv_b16"}, "dds": {"dds_qkv_b16_sm90a"}, "sdd": {"sdd_qkv_b16_sm90a", "sdd_qkv_reduce"}}},
 		{"two", 2, 16, false, map[string][]string{"dsd": {"dsd_b16"}, "dds": {"dds_b16"}, "sdd": {"sdd_b16_sm90a", "sdd_reduce"}}},
 		{"uneven", 3, 32, true, map[string][]string{"dsd": {"dsd_b32"}, "dds": {"dds_b32"}, "sdd": {"sdd_b32_sm90a", "sdd_reduce"}}},
 		{"blocks of 8", 3, 8, false, map[string][]string{"dsd": {"dsd_b8"}, "dds": {"dds_b8"}, "sdd": {"sdd_b8", "sdd_reduce"}}},
@@ -121,9 +121,9 @@ func TestSharedTraffic(t *testing.T) {
 		sms            int // nothing is split
 		floor, rereads int64
 	}{
-		// Weights once for each of the 8 tiles of tokens.
+		// Weights once for each of the 8 tiles of tokens, or 4 pairs of tiles.
 		"dsd": {tokens / 64, 4*tensor + 3*2*values, 3 * 7 * 2 * values},
-		"dds": {tokens / 64, 5*tensor + 3*2*values, 3 * 7 * 2 * values},
+		"dds": {tokens / 64, 5*tensor + 3*2*values, 3 * 3 * 2 * values},
 		// x by all thread blocks along the active blocks of the three.
 		"sdd": {groups, 4*tensor + 3*8*values, (groups - 1) * tensor},
 	} {

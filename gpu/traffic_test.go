@@ -61,6 +61,9 @@ func measure(t *testing.T, op string, shape sparse.Shape, tokens, sms int) traff
 	activations, values := int64(2*tokens*(shape.In+shape.Out)), int64(nnz*shape.BlockSize())
 	var r traffic
 	tiles := int64(tokens / 64)
+	if op == "dsd" && shape.In > shape.Out || op == "dds" && shape.Out > shape.In {
+		tiles /= 2 // two of them share the weights
+	}
 	switch op {
 	case "dsd":
 		b.DSD(y, nil, x, w, nil, tokens)
