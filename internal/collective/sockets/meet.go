@@ -7,7 +7,9 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"math"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -49,7 +51,10 @@ func ByEnvironment(getenv func(string) string, p launcher.Place, timeout time.Du
 		return missing("RANK", fmt.Sprintf("a number from 0 to %d", p.Size-1))
 	}
 	host := getenv(AddressVariable)
-	if host == "" || strings.ContainsAny(host, " \t\n/") {
+	if inner, ok := strings.CutPrefix(host, "["); ok { // an address of IPv6, as in a URL
+		host = strings.TrimSuffix(inner, "]")
+	}
+	if host == "" || strings.ContainsAny(host, " \t\n/[]") {
 		return missing(AddressVariable, "the host of rank 0")
 	}
 	port, err := strconv.Atoi(getenv(PortVariable))
@@ -62,11 +67,11 @@ func ByEnvironment(getenv func(string) string, p launcher.Place, timeout time.Du
 	return Meeting{Rank: p.Rank, Size: p.Size, Address: net.JoinHostPort(host, strconv.Itoa(port)), Run: getenv(runVariable), Timeout: timeout}, nil
 }
 
-// Times of the meeting.
-const (
-	answerTime = 10 * time.Second       // in which whoever connects says who it is
-	again      = 100 * time.Millisecond // between two tries to reach rank 0
-)
+// answerTime is in which whoever connects says who it is. Tests set less.
+var answerTime = 10 * time.Second
+
+// again is between two tries to reach rank 0.
+const again = 100 * time.Millisecond
 
 // hello is what a process says to rank 0.
 type hello struct {
@@ -82,7 +87,7 @@ type hello struct {
 type welcome struct {
 	Refused   string   `json:"refused,omitempty"`
 	Token     string   `json:"token,omitempty"`     // which the ranks show each other
-	Addresses []string `json:"addresses,omitempty"` // where each rank listens
+	Addresses []string `json:"addresses,omitempty"` // where each rank listens; without a host: at that of rank 0
 }
 
 // greeting is what a rank says to another than 0.
@@ -177,7 +182,7 @@ func guests[T any](ctx context.Context, l net.Listener) <-chan guest[T] {
 			}
 			go func() {
 				g := guest[T]{conn: c}
-				if until(ctx, c, answerTime) != nil || get(c, &g.said) != nil {
+				if until(ctx, c, answerTime) != nil || get(c, &g.said) != nil || until(ctx, c, forever) != nil {
 					_ = c.Close() // whoever knocks and says nothing
 					return
 				}
@@ -195,7 +200,7 @@ func (m Meeting) host(ctx context.Context) ([]net.Conn, error) {
 	if err != nil {
 		return conns, err
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !m.oneMachine() {
 		host = "" // the name may be that of an address which this machine does not have
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
@@ -215,6 +220,11 @@ func (m Meeting) host(ctx context.Context) ([]net.Conn, error) {
 			if g.err != nil {
 				return conns, g.err
 			}
+			if r := g.said.Rank; r > 0 && r < m.Size && conns[r] != nil && hasEnded(conns[r]) {
+				_ = conns[r].Close() // it was started again
+				conns[r] = nil
+				missing++
+			}
 			if why := m.refuses(g.said, conns); why != "" {
 				refused = fmt.Sprintf("; the last that was refused came from %s: %s", g.conn.RemoteAddr(), why)
 				_ = put(g.conn, welcome{Refused: why})
@@ -224,6 +234,9 @@ func (m Meeting) host(ctx context.Context) ([]net.Conn, error) {
 			there, _, err := net.SplitHostPort(g.conn.RemoteAddr().String())
 			if err != nil {
 				return conns, err
+			}
+			if isLoopback(there) {
+				there = "" // where others reach this machine they know themselves
 			}
 			conns[g.said.Rank], addresses[g.said.Rank] = g.conn, net.JoinHostPort(there, strconv.Itoa(g.said.Port))
 			missing--
@@ -238,6 +251,28 @@ func (m Meeting) host(ctx context.Context) ([]net.Conn, error) {
 		}
 	}
 	return conns, nil
+}
+
+// oneMachine says whether the address of rank 0 is one that no other machine can reach.
+func (m Meeting) oneMachine() bool {
+	host, _, err := net.SplitHostPort(m.Address)
+	return err == nil && (host == "localhost" || isLoopback(host))
+}
+
+// isLoopback says whether a host is an address by which a machine reaches itself alone.
+func isLoopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+// hasEnded says whether the other end of a connection on which nothing is to come is no more.
+func hasEnded(c net.Conn) bool {
+	deadline := time.Now().Add(10 * time.Millisecond)
+	if c.SetReadDeadline(deadline) != nil {
+		return true
+	}
+	_, err := c.Read(make([]byte, 1))
+	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // ranks names those that have not come.
@@ -283,6 +318,9 @@ func (m Meeting) visit(ctx context.Context) ([]net.Conn, error) {
 	if err != nil {
 		return conns, err
 	}
+	if isLoopback(here) && !m.oneMachine() {
+		here = "" // this is the machine of rank 0, which has other addresses for other machines
+	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(here, "0"))
 	if err != nil {
 		return conns, err
@@ -305,11 +343,12 @@ func (m Meeting) visit(ctx context.Context) ([]net.Conn, error) {
 		return conns, fmt.Errorf("found an answer with %d addresses, expected %d", len(w.Addresses), m.Size)
 	}
 	for i := 1; i < m.Rank; i++ {
-		if conns[i], err = dial(ctx, w.Addresses[i]); err == nil {
+		at := fromRank0(w.Addresses[i], c)
+		if conns[i], err = dial(ctx, at); err == nil {
 			err = put(conns[i], greeting{w.Token, m.Rank})
 		}
 		if err != nil {
-			return conns, fmt.Errorf("reach rank %d at %s: %w", i, line(w.Addresses[i]), err)
+			return conns, fmt.Errorf("reach rank %d at %s: %w", i, line(at), err)
 		}
 	}
 	for missing := m.Size - 1 - m.Rank; missing > 0; {
@@ -331,6 +370,18 @@ func (m Meeting) visit(ctx context.Context) ([]net.Conn, error) {
 	}
 	return conns, nil
 }
+
+// fromRank0 is an address of a welcome as the process has it that is joined to rank 0 by c.
+func fromRank0(address string, c net.Conn) string {
+	port, ok := strings.CutPrefix(address, ":")
+	if host, _, err := net.SplitHostPort(c.RemoteAddr().String()); ok && err == nil {
+		return net.JoinHostPort(host, port)
+	}
+	return address
+}
+
+// forever is no limit besides that of a context.
+const forever = time.Duration(math.MaxInt64)
 
 // until bounds what is done with a connection by the context, and by limit.
 func until(ctx context.Context, c net.Conn, limit time.Duration) error {

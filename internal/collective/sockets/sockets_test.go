@@ -147,7 +147,12 @@ func TestByEnvironment(t *testing.T) {
 	if m, err := ByEnvironment(getenv, place, time.Second); err != nil || m.Address != "n1:29501" {
 		t.Errorf("torchrun listens itself: found %+v, %v, expected the next port", m, err)
 	}
+	env["MASTER_ADDR"] = "[fd00::1]"
+	if m, err := ByEnvironment(getenv, place, time.Second); err != nil || m.Address != "[fd00::1]:29501" {
+		t.Errorf("an address of IPv6 as in a URL: found %+v, %v", m, err)
+	}
 	for _, c := range []struct{ name, value, says string }{
+		{"MASTER_ADDR", "[n1]:29500", `MASTER_ADDR: found "[n1]:29500", expected the host of rank 0`},
 		{"MASTER_ADDR", "", `a launcher started 4 processes (WORLD_SIZE=4): MASTER_ADDR: found "", expected the host of rank 0`},
 		{"MASTER_PORT", "", `MASTER_PORT: found "", expected a port from 1 to 65535`},
 		{"MASTER_PORT", "70000", `MASTER_PORT: found "70000"`},
