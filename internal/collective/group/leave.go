@@ -112,6 +112,14 @@ func (c *Comm) Depart() (inOrder bool, err error) {
 // awaitAll waits until every other rank has left or failed, at most so long, and says whether all
 // have left in order.
 func (g *group) awaitAll(limit time.Duration) bool {
+	for i := range g.peers {
+		if q := &g.peers[i]; q.next != nil && q.gone == nil { // of an operation that this rank does not come to
+			q.next = nil
+			if err := g.awaitHead(i); err != nil {
+				q.gone = told{text: err.Error()}
+			}
+		}
+	}
 	for begin := time.Now(); ; time.Sleep(time.Millisecond) {
 		gone, inOrder := 1, true
 		for i := range g.peers {
