@@ -181,10 +181,15 @@ func ownCores(open train.Opener) train.Opener {
 	}
 }
 
-// onOwnGPU has devices opened on the GPU of this process among those of the machine.
+// onOwnGPU has devices opened on the GPU of this process among those of the machine: of the number that
+// the launcher says, and else of that which the processes have found among themselves.
 func onOwnGPU(devices device.Opener) device.Opener {
-	if p, err := place(); err == nil {
-		devices.Local = max(0, p.Local)
+	devices.Local = func() int {
+		p, err := place()
+		if comm := joined.Load(); comm != nil && (err != nil || p.Local < 0) {
+			return comm.Local()
+		}
+		return max(0, p.Local)
 	}
 	return devices
 }

@@ -58,10 +58,12 @@ func TestSpawnedTrainTheSame(t *testing.T) {
 	}
 }
 
-// byTorchrun has the variables that torchrun sets for n processes on one machine.
+// byTorchrun has the variables that torchrun sets for n processes on one machine, in a shell that srun
+// has started.
 func byTorchrun(n int) func(rank int, port string) []string {
 	return func(rank int, port string) []string {
-		return []string{fmt.Sprint("RANK=", rank), fmt.Sprint("LOCAL_RANK=", rank), fmt.Sprint("WORLD_SIZE=", n), "MASTER_ADDR=localhost", "MASTER_PORT=" + port}
+		return []string{fmt.Sprint("RANK=", rank), fmt.Sprint("LOCAL_RANK=", rank), fmt.Sprint("WORLD_SIZE=", n), "MASTER_ADDR=localhost", "MASTER_PORT=" + port,
+			"TORCHELASTIC_RUN_ID=none", "SLURM_STEP_NUM_TASKS=1", "SLURM_PROCID=0", "SLURM_LOCALID=0"}
 	}
 }
 

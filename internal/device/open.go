@@ -30,9 +30,9 @@ type Opener struct {
 	// PTX has the GPU's driver compile the kernels' PTX even where the program holds
 	// machine code for the GPU.
 	PTX bool
-	// Local is the number of the process among those of the run on this machine, from 0. Of several GPUs
-	// each takes the one of its number.
-	Local int
+	// Local is the number of the process among those of the run on this machine, from 0; nil: 0. Of
+	// several GPUs each takes the one of its number. It is asked when a GPU is opened.
+	Local func() int
 	// Simulator makes the driver of device sim; nil: the simulator.
 	Simulator func(simdriver.Options) gpu.Driver
 }
@@ -129,7 +129,11 @@ func (o Opener) GPU(s Settings) (*gpu.Backend, gpu.Driver, error) {
 
 func (o Opener) driver(s Settings) (gpu.Driver, error) {
 	if s.Device != "sim" {
-		return openCUDA(o.Local)
+		local := 0
+		if o.Local != nil {
+			local = o.Local()
+		}
+		return openCUDA(local)
 	}
 	options := simdriver.Options{Threads: s.Threads}
 	if o.Simulator != nil {

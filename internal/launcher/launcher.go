@@ -31,26 +31,49 @@ type variable struct{ launcher, size, rank, local string }
 // processes. What is started last comes first here.
 var variables = []variable{
 	{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"},
-	{"MPICH's mpirun", "PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID"},
-	{"srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID"},
-	{Other, "WORLD_SIZE", "RANK", "LOCAL_RANK"},
+	{"MPICH's mpirun", pmiSize, "PMI_RANK", "MPI_LOCALRANKID"},
+	{"srun", slurmSize, "SLURM_PROCID", slurmLocal},
+	{Other, otherSize, otherRank, "LOCAL_RANK"},
 	{"Kubeflow Trainer", nodesVariable, nodeVariable, ""},
 }
 
 // Other is the launcher of a process that has the variables of torchrun, which many set.
 const Other = "a launcher"
 
+// Variables of a launcher that starts processes of its own below another one.
+const (
+	pmiSize               = "PMI_SIZE"
+	slurmSize, slurmLocal = "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"
+	otherSize, otherRank  = "WORLD_SIZE", "RANK"
+	torchrunVariable      = "TORCHELASTIC_RUN_ID"
+)
+
+// byOther says whether the variables of torchrun are of what has started this process last: torchrun
+// itself, whatever has started that, or something that sets all of them below srun.
+func byOther(getenv func(string) string, srun bool) bool {
+	needed := []string{otherSize, otherRank, torchrunVariable}
+	if srun {
+		needed = []string{otherSize, otherRank, "MASTER_ADDR", "MASTER_PORT"}
+	}
+	return !slices.ContainsFunc(needed, func(name string) bool { return getenv(name) == "" })
+}
+
 // Find returns the process's place by its environment, which getenv reads. Without a launcher it
 // is rank 0 of 1. An error says which variable is no number of processes.
 func Find(getenv func(string) string) (Place, error) {
 	for _, v := range variables {
 		text := getenv(v.size)
-		if text == "" {
+		// srun --mpi=pmi2 sets the variables of MPICH too.
+		srun := v.size == slurmSize || v.size == pmiSize && getenv(slurmSize) == text
+		if text == "" || v.size != otherSize && (byOther(getenv, false) || srun && byOther(getenv, true)) {
 			continue
 		}
 		p := Place{Launcher: v.launcher, Variable: v.size + "=" + text, Rank: -1, Local: -1}
-		if v.size == "PMI_SIZE" && getenv("SLURM_STEP_NUM_TASKS") == text { // srun --mpi=pmi2 sets both
+		if srun {
 			p.Launcher = "srun"
+			if getenv(v.local) == "" {
+				v.local = slurmLocal
+			}
 		}
 		var err error
 		if p.Size, err = strconv.Atoi(text); err != nil || p.Size < 1 {

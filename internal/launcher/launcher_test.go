@@ -24,6 +24,22 @@ func TestFind(t *testing.T) {
 		{map[string]string{"SLURM_STEP_NUM_TASKS": "2"}, launcher.Place{"srun", "SLURM_STEP_NUM_TASKS=2", 2, -1, -1}},
 		{map[string]string{"PET_NNODES": "4", "PET_NODE_RANK": "3", "PET_NPROC_PER_NODE": "8"}, launcher.Place{"Kubeflow Trainer", "PET_NNODES=4", 4, 3, -1}},
 		{map[string]string{"WORLD_SIZE": "2", "RANK": "2"}, launcher.Place{"a launcher", "WORLD_SIZE=2", 2, -1, -1}},
+		{map[string]string{"PMI_SIZE": "2", "PMI_RANK": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_LOCALID": "1"}, launcher.Place{"srun", "PMI_SIZE=2", 2, 1, 1}},
+		// torchrun, which srun has started on each of two machines, or in a shell of its own.
+		{map[string]string{"WORLD_SIZE": "16", "RANK": "9", "LOCAL_RANK": "1", "TORCHELASTIC_RUN_ID": "a", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1", "SLURM_LOCALID": "0"},
+			launcher.Place{"a launcher", "WORLD_SIZE=16", 16, 9, 1}},
+		{map[string]string{"WORLD_SIZE": "8", "RANK": "3", "LOCAL_RANK": "3", "TORCHELASTIC_RUN_ID": "a", "SLURM_STEP_NUM_TASKS": "1", "PMI_SIZE": "1", "PMI_RANK": "0"},
+			launcher.Place{"a launcher", "WORLD_SIZE=8", 8, 3, 3}},
+		{map[string]string{"WORLD_SIZE": "8", "RANK": "3", "TORCHELASTIC_RUN_ID": "a", "OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0"},
+			launcher.Place{"a launcher", "WORLD_SIZE=8", 8, 3, -1}},
+		// What a script below srun sets: all of it, or too little to meet by.
+		{map[string]string{"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "n1", "MASTER_PORT": "29500", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"},
+			launcher.Place{"a launcher", "WORLD_SIZE=2", 2, 1, 0}},
+		{map[string]string{"WORLD_SIZE": "2", "MASTER_ADDR": "n1", "MASTER_PORT": "29500", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"},
+			launcher.Place{"srun", "SLURM_STEP_NUM_TASKS=2", 2, 1, -1}},
+		// An mpirun in a pod whose own variables are of what started the pod.
+		{map[string]string{"WORLD_SIZE": "1", "RANK": "0", "MASTER_ADDR": "n1", "MASTER_PORT": "29500", "PMI_SIZE": "8", "PMI_RANK": "5"},
+			launcher.Place{"MPICH's mpirun", "PMI_SIZE=8", 8, 5, -1}},
 		// What an allocation says is no step: the batch script itself runs once.
 		{map[string]string{"SLURM_NTASKS": "8", "SLURM_PROCID": "0"}, launcher.Place{Launcher: "no launcher", Size: 1}},
 	} {

@@ -19,6 +19,7 @@ type Comm struct {
 	left   bool
 	// sharing is the number of ranks that have the same cores as this one, beside those on the same host.
 	sharing, beside int
+	local           int // ranks below this one on the same host
 }
 
 var _ collective.DeviceCommunicator = (*Comm)(nil)
@@ -61,6 +62,9 @@ func (c *Comm) Size() int { return c.g.size }
 // Sharing is the number of ranks, this one too, that run on this one's cores: on the same host, where
 // the launcher has given none of them cores of its own.
 func (c *Comm) Sharing() int { return max(1, c.sharing) }
+
+// Local is the number of this rank among those on the same host, from 0.
+func (c *Comm) Local() int { return c.local }
 
 // Unused returns how many cores of this host the launcher has left to no rank, of how many that it
 // has: 0 where that is not known. A launcher that binds each process to a core leaves most.

@@ -26,12 +26,15 @@ func (c *Comm) Introduce() error {
 	if err := c.AllGather(own, recv); err != nil {
 		return err
 	}
-	for _, b := range recv {
+	for i, b := range recv {
 		if bytes.Equal(b[long:], own[long:]) {
 			c.sharing++
 		}
 		if there, _, _ := strings.Cut(string(b[long:]), ", cores "); there == here {
 			c.beside++
+			if i < c.Rank() {
+				c.local++
+			}
 		}
 	}
 	return c.Run(Grace, func() error {

@@ -59,6 +59,9 @@ func TestSuite(t *testing.T) {
 			if err := collectivetest.Run(c); err != nil {
 				return err
 			}
+			if c.Local() != c.Rank() {
+				return fmt.Errorf("found number %d on this host, expected that of rank %d", c.Local(), c.Rank())
+			}
 			if inOrder, err := c.Depart(); err != nil || !inOrder {
 				return fmt.Errorf("departed: in order %v, %w", inOrder, err)
 			}
