@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -25,9 +26,10 @@ import (
 // a run is resumed. The observers of the others are told warnings only. A context that
 // ends in any process, or its Config.MaxTime, ends the run in all, after one checkpoint.
 //
-// An error of a process before the first step is returned by all, with its rank. Later
-// ones are noticed by the others when the caller closes the group, which it does as soon
-// as RunGroup has returned an error, or at the latest by the group's timeout.
+// An error of a process before the first step is returned by all, with its rank; where its
+// context has ended then, the others return ErrStopped, with nothing done. Later ones are
+// noticed by the others when the caller closes the group, which it does as soon as RunGroup
+// has returned an error, or at the latest by the group's timeout.
 func RunGroup(ctx context.Context, with model.Communicator, c Config, open Opener, watch Observer) (*Summary, error) {
 	if with == nil || with.Size() == 1 {
 		return Run(ctx, c, open, watch)
@@ -98,23 +100,20 @@ func (r *runner) shared(c Config) (Config, error) {
 	return c, nil
 }
 
-// agree returns err, or the error of the first process that has one: nil where none has.
+// agree returns err, or the error of the first process that has one: nil where none has. An outOfStep is
+// told to nobody.
 func (r *runner) agree(err error) error {
 	if r.group == nil {
 		return err
+	}
+	if _, ok := errors.AsType[outOfStep](err); ok {
+		return fmt.Errorf("rank %d: %w", r.group.Rank(), err)
 	}
 	mine := ""
 	if err != nil {
 		mine = err.Error()
 	}
-	const failed, wrong = 1, 2
-	note := []int64{0, int64(len(mine))}
-	if err != nil {
-		note[0] = failed
-		if IsUsage(err) {
-			note[0] = wrong
-		}
-	}
+	note := []int64{r.kindOf(err), int64(len(mine))}
 	notes, failure := collective.GatherFew(r.group, note)
 	if err != nil && failure != nil { // which may follow from err
 		return fmt.Errorf("rank %d: %w", r.group.Rank(), err)
@@ -134,15 +133,43 @@ func (r *runner) agree(err error) error {
 		return failure
 	}
 	for i, n := range notes {
-		switch n[0] {
-		case failed:
-			return fmt.Errorf("rank %d: %s", i, texts[i])
-		case wrong:
-			return usage.Errorf("rank %d: %s", i, texts[i])
+		if n[0] > 0 && n[0] <= int64(len(kinds)) {
+			return toldError{fmt.Sprintf("rank %d: %s", i, texts[i]), kinds[n[0]-1]}
 		}
 	}
 	return nil
 }
+
+// kinds are those of errors of which processes tell each other, beside the text; the first is any other.
+var kinds = []error{nil, ErrUsage, ErrStopped, ErrCorrupt, ErrNewer, ErrNoCheckpoint, ErrUnreadable, ErrInUse}
+
+// kindOf is the number of an error's kind, from 1; 0 of none. One that the end of the context has caused
+// counts as ErrStopped.
+func (r *runner) kindOf(err error) int64 {
+	switch {
+	case err == nil:
+		return 0
+	case IsUsage(err):
+		err = ErrUsage
+	case r.cause != nil && r.cause() != nil && errors.Is(err, r.cause()):
+		err = ErrStopped
+	}
+	for i, kind := range kinds {
+		if kind != nil && errors.Is(err, kind) {
+			return int64(i + 1)
+		}
+	}
+	return 1
+}
+
+// toldError is an error of another process.
+type toldError struct {
+	text string
+	kind error // nil: none of kinds
+}
+
+func (e toldError) Error() string { return e.text }
+func (e toldError) Unwrap() error { return e.kind }
 
 // stopping returns why the run is to stop, nil where it is not: some process was told to.
 func (r *runner) stopping(ctx context.Context) (why error, err error) {

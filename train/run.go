@@ -27,6 +27,7 @@ type runner struct {
 	watch  Observer
 	disk   checkpoint.FS       // where checkpoints go; tests let it fail
 	group  *collective.Counter // nil: the run is this process's alone
+	cause  func() error        // why the run's context has ended; nil where it has not
 	ends   []func()            // what is to be done at the end, the last first
 
 	done    int64 // finished steps
@@ -77,6 +78,7 @@ func (r *runner) run(ctx context.Context, c Config, open Opener) (*Summary, erro
 		return nil, r.agree(err)
 	}
 	defer cancel()
+	r.cause = func() error { return context.Cause(ctx) }
 	prepare, enter := r.prepareStart, r.enterNew
 	if c.Resume {
 		prepare, enter = r.prepareResume, r.enterAgain

@@ -61,12 +61,21 @@ func (r *runner) saveLast() error {
 	return nil
 }
 
+// outOfStep is an error after which a process does not come to the operation that the others wait in: it
+// leaves them, instead of telling them by another one.
+type outOfStep struct{ error }
+
+func (e outOfStep) Unwrap() error { return e.error }
+
 // sendMoments takes part in a checkpoint that rank 0 writes.
 func (r *runner) sendMoments() error {
 	if !r.model.Sharded() {
 		return nil
 	}
-	return wrap(fmt.Sprintf("sending moments for the checkpoint of step %d", r.done), state.Send(r.model))
+	if err := state.Send(r.model); err != nil {
+		return outOfStep{fmt.Errorf("sending moments for the checkpoint of step %d: %w", r.done, err)}
+	}
+	return nil
 }
 
 // saved tells of a checkpoint and accounts for the time since before.
@@ -76,14 +85,24 @@ func (r *runner) saved(path string, before time.Time) {
 	r.cost.SaveSeconds += clock.Since(before).Seconds()
 }
 
-// saveTo writes a checkpoint into a folder of checkpoints.
+// saveTo writes a checkpoint into a folder of checkpoints. Whatever fails, it takes from the other
+// processes what they have to send.
 func (r *runner) saveTo(dir string) (string, error) {
-	if err := r.log.Sync(); err != nil {
-		return "", err
-	}
 	source := state.Model(r.model)
 	files, err := state.Files(r.model.Table(), source)
 	if err != nil {
+		return "", outOfStep{err}
+	}
+	path, err := r.saveFiles(dir, files)
+	if err != nil && source.Finish(files) != nil { // err is what to tell
+		err = outOfStep{err}
+	}
+	return path, err
+}
+
+// saveFiles writes the files of a checkpoint.
+func (r *runner) saveFiles(dir string, files map[string]*checkpoint.File) (string, error) {
+	if err := r.log.Sync(); err != nil {
 		return "", err
 	}
 	hash, err := r.plan.Config.Hash()
@@ -95,12 +114,7 @@ func (r *runner) saveTo(dir string) (string, error) {
 		Normalizer: r.plan.data.vocab.Normalizer(), Text: &r.plan.Text.Fingerprint, Window: r.window, Summary: r.summary,
 		Made: r.made, Seen: r.seen, Grown: r.grown, Origin: r.plan.Origin,
 	}
-	path, err := checkpoint.SaveOn(r.disk, dir, r.done, files, s, hash)
-	if err != nil {
-		_ = source.Finish(files) // err is what to tell
-		return "", err
-	}
-	return path, nil
+	return checkpoint.SaveOn(r.disk, dir, r.done, files, s, hash)
 }
 
 // checkpoints is the folder of the run's checkpoints.

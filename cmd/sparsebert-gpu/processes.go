@@ -21,6 +21,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/mpi"
 	"github.com/sparsebert/sparsebert-gpu/internal/collective/sockets"
 	"github.com/sparsebert/sparsebert-gpu/internal/device"
+	"github.com/sparsebert/sparsebert-gpu/internal/exit"
 	"github.com/sparsebert/sparsebert-gpu/internal/launcher"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
@@ -229,7 +230,7 @@ func trainBeside(c *cli.Context, comm *group.Comm, config train.Config, open tra
 	_, err := train.RunGroup(c.Context, comm, config, ownCores(open), watch)
 	leaveOnFailure(comm, err)
 	watch.Close()
-	if errors.Is(err, train.ErrStopped) || usage.Is(err) || train.IsUsage(err) {
+	if code := exit.Code(err); code == exit.Usage || exit.Saved(code) {
 		return quietError{err} // all have it, and rank 0 tells it
 	}
 	return err

@@ -132,7 +132,7 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 		if watch.Dir() == "" && device.IsOutOfMemory(err) {
 			return usage.Mark(err) // before the first step: nothing was written
 		}
-		if errors.Is(err, train.ErrStopped) {
+		if errors.Is(err, train.ErrStopped) && watch.Dir() != "" {
 			log.Info().Str("resume", "sparsebert-gpu train --resume --output-dir "+watch.Dir()).Msg("stopped")
 		}
 		return err

@@ -176,7 +176,7 @@ func (g *group) missing(r *round) string {
 // exchange moves the bytes of a round in which all ranks are.
 func (r *round) exchange() error {
 	for i, c := range r.calls {
-		if c.op != r.op || c.root != r.calls[0].root {
+		if c.op != r.calls[0].op || c.root != r.calls[0].root {
 			return fmt.Errorf("%w: rank %d called %s with root %d, rank 0 %s with root %d", ErrArguments, i, c.op, c.root, r.calls[0].op, r.calls[0].root)
 		}
 	}
