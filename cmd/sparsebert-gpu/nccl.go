@@ -38,26 +38,31 @@ func wantsNCCL(config train.Config) (bool, error) {
 }
 
 // useNCCL has data between GPUs moved by NCCL. Processes that MPI has joined go without where no library
-// is named and some process finds none.
+// is named and some process finds none. So do all where some do not want it, on a machine without a GPU:
+// what is different there is told before the first step.
 func useNCCL(comm *group.Comm, config train.Config, log zerolog.Logger) error {
 	wanted, err := wantsNCCL(config)
-	if err != nil || !wanted {
+	if err != nil {
 		return err
 	}
-	library, missing := nccl.Load(config.NCCLLibrary)
-	lacks := []int64{0}
-	if missing != nil {
-		lacks[0] = 1
+	var library *nccl.Library
+	wants, lacks := int64(0), int64(0)
+	if wanted {
+		wants = 1
+		if library, err = nccl.Load(config.NCCLLibrary); err != nil {
+			lacks = 1
+			if config.NCCLLibrary != "" || !byMPI.Load() {
+				return err
+			}
+		}
 	}
-	if missing != nil && (config.NCCLLibrary != "" || !byMPI.Load()) {
-		return missing
-	}
-	if err := collective.SumFew(comm, lacks); err != nil {
+	all := []int64{wants, lacks}
+	if err := collective.SumFew(comm, all); err != nil {
 		return err
 	}
-	if lacks[0] > 0 {
-		if comm.Rank() == 0 {
-			log.Warn().Msgf("%d processes find no NCCL: data goes through the host, by MPI (--nccl-library %s says so too)", lacks[0], nccl.None)
+	if wants, lacks = all[0], all[1]; wants < int64(comm.Size()) || lacks > 0 {
+		if comm.Rank() == 0 && lacks > 0 {
+			log.Warn().Msgf("%d processes find no NCCL: data goes through the host, by MPI (--nccl-library %s says so too)", lacks, nccl.None)
 		}
 		return nil
 	}

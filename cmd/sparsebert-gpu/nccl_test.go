@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -83,6 +84,25 @@ func TestMPITrainsByNCCL(t *testing.T) {
 			t.Errorf("%s: found\n%sexpected\n%s", l, got, want)
 		}
 	}
+}
+
+// A process on another device than the others, as where a machine shows no GPU, is told so.
+func TestNCCLNotEverywhere(t *testing.T) {
+	library := nccltest.Library(t)
+	on := [][]string{{"--device", "sim", "--nccl-library", library}, {"--device", "cpu"}}
+	port := freePort(t)
+	var wait sync.WaitGroup
+	for rank := range 2 {
+		cmd := ourselves(t, append(strings.Fields(simulated+"--output-dir "+filepath.Join(t.TempDir(), "run")), on[rank]...)...)
+		cmd.Env = append(cmd.Env, byTorchrun(2)(rank, port)...)
+		wait.Go(func() {
+			said, err := cmd.CombinedOutput()
+			if code := cmd.ProcessState.ExitCode(); code != 2 || rank == 0 && !strings.Contains(string(said), `rank 1: device: found "cpu", expected "sim" as rank 0 has`) {
+				t.Errorf("rank %d: %v, said %s", rank, err, said)
+			}
+		})
+	}
+	wait.Wait()
 }
 
 // What goes wrong with NCCL is said in one line by each rank that knows, and ends all.

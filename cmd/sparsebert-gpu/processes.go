@@ -230,7 +230,7 @@ func trainBeside(c *cli.Context, comm *group.Comm, config train.Config, open tra
 	_, err := train.RunGroup(c.Context, comm, config, ownCores(open), watch)
 	leaveOnFailure(comm, err)
 	watch.Close()
-	if code := exit.Code(err); code == exit.Usage || exit.Saved(code) {
+	if code := exit.Code(err); err != nil && (code == exit.Usage || exit.Saved(code)) {
 		return quietError{err} // all have it, and rank 0 tells it
 	}
 	return err

@@ -67,18 +67,25 @@ func byTorchrun(n int) func(rank int, port string) []string {
 	}
 }
 
-// byLauncher runs the program n times at once with the variables of a launcher and returns what each said.
-func byLauncher(t *testing.T, n int, variables func(rank int, port string) []string, args ...string) []string {
+// freePort is a port that nothing listens at.
+func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer l.Close()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close()
+	return port
+}
+
+// byLauncher runs the program n times at once with the variables of a launcher and returns what each said.
+func byLauncher(t *testing.T, n int, variables func(rank int, port string) []string, args ...string) []string {
+	t.Helper()
+	port := freePort(t)
 	said := make([]bytes.Buffer, n)
 	var wait sync.WaitGroup
 	for rank := range n {
