@@ -31,10 +31,18 @@ func toStart(config train.Config) (n int, node launcher.Node, err error) {
 	if err != nil {
 		return 0, node, usage.Mark(err)
 	}
-	if n = cmp.Or(config.Processes, 1); !found || config.MPILibrary == mpi.Alone {
+	p, err := place()
+	if err != nil {
+		return 0, node, err
+	}
+	asked := config.Processes
+	if (p.Size > 1 || found) && !settings.IsGiven(&config, "processes") {
+		asked = 0 // a launcher says it; what the run to be resumed was begun with is nothing to it
+	}
+	if n = cmp.Or(asked, 1); !found || config.MPILibrary == mpi.Alone {
 		return n, launcher.Node{Count: 1}, nil
 	}
-	if config.Processes == 0 {
+	if asked == 0 {
 		n = node.Each
 	}
 	if n == 0 && device.Resolve(config.Device) == "cuda" {

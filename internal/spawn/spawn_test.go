@@ -65,6 +65,11 @@ func asRank(what string) (int, error) {
 			return 1, syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
 		return 0, c.Barrier()
+	case "linger":
+		if rank == 0 {
+			return 0, nil
+		}
+		time.Sleep(time.Hour)
 	case "hang":
 		if rank == 1 {
 			return 7, nil
@@ -120,6 +125,14 @@ func TestRankDies(t *testing.T) {
 // Those that do not end after another has failed are killed.
 func TestRankHangs(t *testing.T) {
 	if code, _, errs, err := ranks(t, "hang", 2); code != 1 || err != nil {
+		t.Errorf("exit code %d, %v, %q", code, err, errs)
+	}
+}
+
+// One that goes on after the run has ended in order is killed too. The exit code is that of rank 0.
+func TestRankLingers(t *testing.T) {
+	code, _, errs, err := ranks(t, "linger", 2)
+	if code != 0 || err != nil || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, "rank 1 (process ") || !strings.Contains(errs, ") has not ended 1s after rank 0: killed") {
 		t.Errorf("exit code %d, %v, %q", code, err, errs)
 	}
 }
