@@ -28,8 +28,8 @@ type Processes struct {
 	Args    []string
 	// Stdout is what rank 0 writes to; what the others write there is dropped. Stderr is for all.
 	Stdout, Stderr io.Writer
-	// Patience is how long the others may take to end after one has failed; they are killed then. Failed
-	// says whether a process that ends with an exit code has.
+	// Patience is how long the others may take to end after one has failed, or rank 0 has ended; they are
+	// killed then. Failed says whether a process that ends with an exit code has.
 	Patience time.Duration
 	Failed   func(code int) bool
 }
@@ -106,7 +106,8 @@ type end struct {
 // wait is the second half of Run.
 func (p Processes) wait(children []*exec.Cmd, ended <-chan end, signals <-chan os.Signal) (code int, err error) {
 	codes := make([]int, len(children))
-	var tooLate <-chan time.Time // runs once one has failed
+	var tooLate <-chan time.Time // runs once one has failed, or rank 0 has ended
+	failed, killed := false, false
 	alive := make([]bool, len(children))
 	for i := range alive {
 		alive[i] = true
@@ -122,22 +123,31 @@ func (p Processes) wait(children []*exec.Cmd, ended <-chan end, signals <-chan o
 			}
 		case <-tooLate:
 			for i, c := range children {
-				if alive[i] {
-					_ = c.Process.Kill()
+				if !alive[i] {
+					continue
 				}
+				if !failed { // what is wrong with it is nothing that others have told
+					fmt.Fprintf(p.Stderr, "sparsebert-gpu: rank %d (process %d) has not ended %v after rank 0: killed\n", p.rank(i), c.Process.Pid, p.Patience)
+				}
+				_ = c.Process.Kill()
 			}
+			killed = !failed
 		case e := <-ended:
 			left--
 			alive[e.rank] = false
 			state := children[e.rank].ProcessState
+			if killed { // rank 0 has ended in order
+				continue
+			}
 			codes[e.rank] = state.ExitCode()
 			if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 				codes[e.rank] = 1
-				if tooLate == nil {
-					err = fmt.Errorf("rank %d (process %d) was killed by the signal %q", p.Node.Rank*p.Number+e.rank, state.Pid(), status.Signal())
+				if !failed {
+					err = fmt.Errorf("rank %d (process %d) was killed by the signal %q", p.rank(e.rank), state.Pid(), status.Signal())
 				}
 			}
-			if p.Failed(codes[e.rank]) && tooLate == nil {
+			failed = failed || p.Failed(codes[e.rank])
+			if tooLate == nil && (failed || e.rank == 0) {
 				tooLate = time.After(p.Patience)
 			}
 		}
@@ -150,6 +160,9 @@ func (p Processes) wait(children []*exec.Cmd, ended <-chan end, signals <-chan o
 	return code, err
 }
 
+// rank is that of a process here among those of all nodes.
+func (p Processes) rank(here int) int { return p.Node.Rank*p.Number + here }
+
 // command is the process of a rank, whose connections are files.
 func (p Processes) command(rank int, files []*os.File) *exec.Cmd {
 	cmd := exec.Command(p.Program, p.Args...)
@@ -158,7 +171,7 @@ func (p Processes) command(rank int, files []*os.File) *exec.Cmd {
 		cmd.Stdin, cmd.Stdout = os.Stdin, p.Stdout
 	}
 	env := append(launcher.Outside(os.Environ()),
-		fmt.Sprintf("RANK=%d", p.Node.Rank*p.Number+rank), fmt.Sprintf("WORLD_SIZE=%d", max(1, p.Node.Count)*p.Number),
+		fmt.Sprintf("RANK=%d", p.rank(rank)), fmt.Sprintf("WORLD_SIZE=%d", max(1, p.Node.Count)*p.Number),
 		fmt.Sprintf("LOCAL_RANK=%d", rank), fmt.Sprintf("LOCAL_WORLD_SIZE=%d", p.Number))
 	if p.Node.Count > 1 {
 		// No torchrun listens there: rank 0 itself does.
