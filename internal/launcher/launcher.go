@@ -49,13 +49,18 @@ const (
 )
 
 // byOther says whether the variables of torchrun are of what has started this process last: torchrun
-// itself, whatever has started that, or something that sets all of them below srun.
+// itself, whatever has started that; or below srun something that sets all of them, for as many processes
+// as srun has started at least. What says 1 is of a shell that has them for programs that run alone.
 func byOther(getenv func(string) string, srun bool) bool {
-	needed := []string{otherSize, otherRank, torchrunVariable}
-	if srun {
-		needed = []string{otherSize, otherRank, "MASTER_ADDR", "MASTER_PORT"}
+	set := func(names ...string) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return getenv(name) == "" })
 	}
-	return !slices.ContainsFunc(needed, func(name string) bool { return getenv(name) == "" })
+	if !set(otherSize, otherRank) {
+		return false
+	}
+	size, errSize := strconv.Atoi(getenv(otherSize))
+	tasks, errTasks := strconv.Atoi(getenv(slurmSize))
+	return set(torchrunVariable) || srun && set("MASTER_ADDR", "MASTER_PORT") && errSize == nil && errTasks == nil && size >= max(2, tasks)
 }
 
 // Find returns the process's place by its environment, which getenv reads. Without a launcher it

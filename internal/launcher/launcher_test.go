@@ -37,6 +37,10 @@ func TestFind(t *testing.T) {
 			launcher.Place{"a launcher", "WORLD_SIZE=2", 2, 1, 0}},
 		{map[string]string{"WORLD_SIZE": "2", "MASTER_ADDR": "n1", "MASTER_PORT": "29500", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"},
 			launcher.Place{"srun", "SLURM_STEP_NUM_TASKS=2", 2, 1, -1}},
+		{map[string]string{"WORLD_SIZE": "1", "RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500", "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"},
+			launcher.Place{"srun", "SLURM_STEP_NUM_TASKS=4", 4, 3, -1}},
+		{map[string]string{"WORLD_SIZE": "8", "RANK": "3", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500", "SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"},
+			launcher.Place{"a launcher", "WORLD_SIZE=8", 8, 3, -1}},
 		// An mpirun in a pod whose own variables are of what started the pod.
 		{map[string]string{"WORLD_SIZE": "1", "RANK": "0", "MASTER_ADDR": "n1", "MASTER_PORT": "29500", "PMI_SIZE": "8", "PMI_RANK": "5"},
 			launcher.Place{"MPICH's mpirun", "PMI_SIZE=8", 8, 5, -1}},
