@@ -27,8 +27,16 @@ type Dry struct {
 
 // DryRun makes every check that Run makes before its first step, and writes
 // nothing. A device without the memory is no error of its own: see Dry.Device. With
-// open nil the device, and what depends on it, is not looked at.
+// open nil the device, and what depends on it, is not looked at. Where c.Processes is
+// above 1 it is that of a run which so many processes share, see RunGroup.
 func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
+	if c.Processes > 1 {
+		var err error
+		if c, err = sharedBy(c, c.Processes); err != nil {
+			return nil, err
+		}
+		c.Processes = 0 // those of several machines may be more than one may have
+	}
 	if c.OutputDir == "" {
 		c.OutputDir = defaultOutputDir(c, time.Now())
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
@@ -91,6 +92,9 @@ func (f *Filler) Close() error { return f.model.Backend().Close() }
 // segment. A text without [MASK], or with more tokens than the model has positions that
 // were trained, is ErrUsage.
 func (f *Filler) Fill(text string, top int) ([]Filled, error) {
+	if !utf8.ValidString(text) {
+		return nil, usage.Errorf("found invalid UTF-8 in %.40q, expected a text in UTF-8", text)
+	}
 	ids := append(f.tokenizer.Append([]int32{f.vocab.Cls()}, text), f.vocab.Sep())
 	s := f.model.Options().SeqLen
 	if len(ids) > s {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/internal/version"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train/internal/folder"
@@ -91,7 +92,11 @@ func environment(device string) Environment {
 // ReadRunConfig reads the resolved configuration of a run folder.
 func ReadRunConfig(dir string) (Config, error) {
 	c := DefaultConfig()
-	err := ReadConfigFile(filepath.Join(dir, ConfigName), &c)
+	path := filepath.Join(dir, ConfigName)
+	err := ReadConfigFile(path, &c)
+	if info, gone := os.Stat(path); err == nil && gone == nil && info.Size() == 0 {
+		err = usage.Errorf("%s: found an empty file, expected the configuration that the run wrote", path)
+	}
 	c.resolveEvalBatches()    // which old files may not have
 	c.Given, c.pin = nil, nil // the file has every setting, whoever gave it
 	return c, err

@@ -84,7 +84,11 @@ func (r *runner) shared(c Config) (Config, error) {
 	if r.group == nil {
 		return c, nil
 	}
-	w := r.group.Size()
+	return sharedBy(c, r.group.Size())
+}
+
+// sharedBy is shared for w processes.
+func sharedBy(c Config, w int) (Config, error) {
 	if bits.OnesCount(uint(w)) != 1 {
 		return c, usage.Errorf("processes: found %d, expected a power of two, as replicas are", w)
 	}

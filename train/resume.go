@@ -9,6 +9,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
+	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
 	"github.com/sparsebert/sparsebert-gpu/model"
@@ -69,6 +70,9 @@ func (r *runner) prepareResume(ctx context.Context, c Config, open Opener) error
 // enterAgain takes what is to be done again out of the run's files.
 func (r *runner) enterAgain() error {
 	if err := r.cutLog(); err != nil {
+		if errors.Is(err, metrics.ErrMalformed) {
+			err = usage.Mark(err) // nothing was changed
+		}
 		return err
 	}
 	if err := history.Cut(r.folder.Path(TopologyFolder), r.done); err != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
+	"github.com/sparsebert/sparsebert-gpu/internal/corpus"
 	"github.com/sparsebert/sparsebert-gpu/internal/evaluate"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
@@ -42,6 +43,9 @@ func evalAction(c *cli.Context) error {
 	}
 	if err := commandline.RequireRange(c, 0, settings.MaxThreads, "threads"); err != nil {
 		return err
+	}
+	if _, err := corpus.ParseFormat(c.String("corpus-format")); err != nil {
+		return err // also where no --corpus has a use for it
 	}
 	if err := useHelper(c, c.String("device")); err != nil {
 		return err

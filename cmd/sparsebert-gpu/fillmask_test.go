@@ -153,6 +153,7 @@ func TestFillMask(t *testing.T) {
 		"expected at most 32": {"--checkpoint", run, strings.Repeat("word ", 40) + "[MASK]"},
 		"--top: found 0":      {"--checkpoint", run, "--top", "0", "[MASK]"},
 		"no --checkpoint":     {"[MASK]"},
+		"invalid UTF-8 in":    {"--checkpoint", run, "caf\xe9 [MASK]"},
 		"nor is it":           {"--checkpoint", in.folder("empty"), "[MASK]"},
 	} {
 		if code, _, errs := invoke(append([]string{"fill-mask", "--device", "cpu"}, args...)...); code != exit.Usage || !strings.Contains(errs, says) {

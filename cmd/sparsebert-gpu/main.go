@@ -47,9 +47,13 @@ func main() {
 // run is the program: args[0] is its name. It writes at most one line about an
 // error, to stderr, and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	app := newApp(stdout, stderr)
+	output := exit.NewOutput(stdout)
+	app := newApp(output, stderr)
 	args = commandline.RepeatLists(app, commandline.FoldUnderscores(args))
 	err := app.RunContext(ctx, commandline.FlagsFirst(app, args))
+	if err == nil {
+		err = output.Err()
+	}
 	if err == nil {
 		return exit.Done
 	}

@@ -50,9 +50,12 @@ func prepareAction(c *cli.Context) error {
 	}
 	stdout := exit.KeepWriting(c.App.Writer)
 	log := progress.NewLog(c.App.ErrWriter, c.Bool("quiet"), false)
+	sizes := vocabSizes()
 	size := c.Int("vocab-size")
 	if c.String("vocab") != "" && !c.IsSet("vocab-size") {
 		size = 0 // whatever the given vocabulary has
+	} else if err := commandline.RequireRange(c, int(sizes.Min), int(sizes.Max), "vocab-size"); err != nil {
+		return err
 	}
 	var text corpus.Normalizer
 	if c.Bool("cased") {
@@ -63,6 +66,9 @@ func prepareAction(c *cli.Context) error {
 		return err
 	}
 	if vocab != nil {
+		if n := vocab.Size(); size == 0 && float64(n) < sizes.Min {
+			return usage.Errorf("vocab: found %s with %d tokens, expected at least %g, which a model has", c.String("vocab"), n, sizes.Min)
+		}
 		text = vocab.Normalizer()
 	}
 	format, err := corpus.ParseFormat(c.String("corpus-format"))
@@ -91,6 +97,12 @@ func prepareAction(c *cli.Context) error {
 	_, err = fmt.Fprintf(stdout, "%d documents, %d sentences, %d tokens in %d shards; vocabulary %d; unigram entropy %.3f nats a token; %s\n",
 		result.Documents, result.Sentences, result.Tokens, result.Shards, result.VocabSize, result.UnigramEntropy, c.String("out"))
 	return err
+}
+
+// vocabSizes are those that a run can have.
+func vocabSizes() settings.Range {
+	s, _ := settings.Find("vocab_size")
+	return *s.Range
 }
 
 // prepareVocab reads the vocabulary that is given, nil where none is; text is its normalizer if it

@@ -19,8 +19,8 @@ func reportCommand() *cli.Command {
 		Name:      "report",
 		Usage:     "make one self-contained HTML page of run and sweep folders, with plots",
 		ArgsUsage: "RUN...",
-		Description: "A RUN is a run folder, finished or not, or a sweep folder. The page needs no network. Each figure is\n" +
-			"written as SVG and PNG too, to the folder FILE-figures unless --figures says otherwise.",
+		Description: "A RUN is a run folder, finished or not, a sweep folder, or a sweep's results.jsonl. The page needs no\n" +
+			"network. Each figure is written as SVG and PNG too, to the folder FILE-figures unless --figures says otherwise.",
 		Flags:  reportFlags(),
 		Action: reportAction,
 	}

@@ -53,9 +53,24 @@ func toStart(config train.Config) (n int, node launcher.Node, err error) {
 	return max(1, n), node, nil // on the CPU one has all cores
 }
 
-// startProcesses runs this command line in so many processes, which train together, those of other
-// nodes too.
-func startProcesses(n int, node launcher.Node) error {
+// sharing returns how many processes are to share a run in all, as a dry run counts.
+func sharing(config train.Config) (int, error) {
+	n, node, err := toStart(config)
+	if err != nil {
+		return 0, err
+	}
+	if n*node.Count > 1 {
+		return n * node.Count, checkProcesses(n, node)
+	}
+	p, err := place()
+	if err != nil || config.MPILibrary == mpi.Alone {
+		return 1, err
+	}
+	return p.Size, nil
+}
+
+// checkProcesses says whether n processes on each machine can train together.
+func checkProcesses(n int, node launcher.Node) error {
 	switch all := n * node.Count; {
 	case n > settings.MaxProcesses:
 		return usage.Errorf("processes: found %d, expected at most %d on a machine", n, settings.MaxProcesses)
@@ -70,6 +85,15 @@ func startProcesses(n int, node launcher.Node) error {
 	}
 	if p.Size > 1 && node.Count == 1 {
 		return once(p, usage.Errorf("processes: found %d, and %s, expected one of them", n, p))
+	}
+	return nil
+}
+
+// startProcesses runs this command line in so many processes, which train together, those of other
+// nodes too.
+func startProcesses(n int, node launcher.Node) error {
+	if err := checkProcesses(n, node); err != nil {
+		return err
 	}
 	program, err := os.Executable()
 	if err != nil {

@@ -95,6 +95,9 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 		if p, err := place(); err != nil || p.Rank > 0 {
 			return err // one process of several tells what a run would take
 		}
+		if config.Processes, err = sharing(config); err != nil {
+			return err
+		}
 		dry, err := train.DryRun(c.Context, config, devices.Open)
 		if err != nil {
 			return err
@@ -146,7 +149,7 @@ func printSummary(w io.Writer, s *train.Summary, noNSP bool) {
 	fmt.Fprintf(w, "\nmasked tokens   loss %.3f on the training text (at first %.3f), %.3f on the validation text\n", s.Train.MLMLoss, s.FirstLoss, s.Eval.MLMLoss)
 	fmt.Fprintf(w, "                perplexity %.1f, accuracy %.1f %%; knowing only word frequencies would give a loss of %.3f\n", s.Eval.Perplexity(), 100*s.Eval.MLMAccuracy, s.UnigramEntropy)
 	if train.OnPlateau(s.Eval.MLMLoss, s.UnigramEntropy) {
-		fmt.Fprintf(w, "                too short to compare: within %g of that loss methods differ by noise; train longer, or at a higher rate\n", train.PlateauMargin)
+		fmt.Fprintf(w, "                too short to compare: within %g of that loss, or above it, methods differ by noise; train longer, or at a higher rate\n", train.PlateauMargin)
 	}
 	if !noNSP {
 		fmt.Fprintf(w, "next sentence   loss %.3f, accuracy %.1f %% on the validation text\n", s.Eval.NSPLoss, 100*s.Eval.NSPAccuracy)

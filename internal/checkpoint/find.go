@@ -124,7 +124,34 @@ func Resolve(path string) (*Checkpoint, []Skipped, error) {
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	return Latest(path)
+	found, skipped, err := Latest(path)
+	if errors.Is(err, ErrNone) && len(skipped) == 0 {
+		if instead := insteadOfSteps(path); instead != "" {
+			return nil, nil, fmt.Errorf("%s: %w: %s", path, ErrNone, instead)
+		}
+	}
+	return found, skipped, err
+}
+
+// insteadOfSteps says what a folder without checkpoints is, and what to name in its place; "" where
+// that is not known.
+func insteadOfSteps(path string) string {
+	if info, err := os.Stat(filepath.Join(path, "config.json")); err == nil && !info.IsDir() {
+		return "found a Hugging Face folder, expected a step-N folder, a checkpoints folder or a run folder: `import` makes one of it"
+	}
+	for _, in := range []string{path, filepath.Join(path, "runs")} { // a folder of runs, or of a sweep
+		entries, err := os.ReadDir(in)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			run := filepath.Join(in, e.Name())
+			if info, err := os.Stat(filepath.Join(run, FolderName)); err == nil && info.IsDir() {
+				return "found a folder of runs, expected one of them, such as " + run
+			}
+		}
+	}
+	return ""
 }
 
 // Prune removes old checkpoints from dir until keep are left, keep >= 1. The

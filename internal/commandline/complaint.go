@@ -83,6 +83,8 @@ func valueKind(name string, flags []cli.Flag) string {
 			if w, ok := f.Value.(interface{ Expected() string }); ok {
 				return w.Expected()
 			}
+		case *listFlag:
+			return f.Value.(*list).Expected()
 		case *cli.BoolFlag:
 			return "true or false"
 		}

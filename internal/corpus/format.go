@@ -38,7 +38,10 @@ func ParseFormat(name string) (Format, error) {
 	if name == "" {
 		return f, nil
 	}
-	return f, formats.Unmarshal(&f, []byte(name))
+	if err := formats.Unmarshal(&f, []byte(name)); err != nil {
+		return Auto, badDataBecause("corpus_format", fmt.Sprintf("%.80q", name), "one of "+strings.Join(FormatNames(), ", "), err)
+	}
+	return f, nil
 }
 
 // Reading says how text is read.

@@ -50,16 +50,24 @@ func Uint(text string) (uint64, error) {
 }
 
 // Float reads a number such as 0.1, .5, 1e-4 or 010.5, which is 10.5. Infinity and NaN
-// are none; a number beyond float64 is ErrRange.
+// are none; a number beyond float64, or so small that it would be read as 0, is ErrRange.
 func Float(text string) (float64, error) {
 	if !broken.MatchString(text) {
 		return 0, fmt.Errorf("%w: %.80q", ErrSyntax, text)
 	}
 	v, err := strconv.ParseFloat(digits(text), 64)
-	if err != nil {
+	if err != nil || v == 0 && strings.ContainsAny(mantissa(text), "123456789") {
 		return 0, fmt.Errorf("%w: %.80q", ErrRange, text)
 	}
 	return v, nil
+}
+
+// mantissa is a number without its exponent.
+func mantissa(text string) string {
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		return text[:i]
+	}
+	return text
 }
 
 // digits drops underscores.

@@ -19,7 +19,7 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("%q: found %d and error %v, expected %d", text, got, err, want)
 		}
 	}
-	for text, want := range map[string]float64{"010": 10, "010.5": 10.5, ".5": 0.5, "5.": 5, "-1e-4": -1e-4, "1E3": 1000, "1_000.5": 1000.5} {
+	for text, want := range map[string]float64{"010": 10, "010.5": 10.5, ".5": 0.5, "5.": 5, "-1e-4": -1e-4, "1E3": 1000, "1_000.5": 1000.5, "0e-400": 0, "1e-320": 1e-320} {
 		if got, err := Float(text); err != nil || got != want {
 			t.Errorf("%q: found %v and error %v, expected %v", text, got, err, want)
 		}
@@ -34,7 +34,7 @@ func TestNumbers(t *testing.T) {
 			}
 		}
 	}
-	for _, err := range []error{second(Int("9223372036854775808")), second(Uint("-1")), second(Uint("18446744073709551616")), second(Float("1e999"))} {
+	for _, err := range []error{second(Int("9223372036854775808")), second(Uint("-1")), second(Uint("18446744073709551616")), second(Float("1e999")), second(Float("-0.1e-400"))} {
 		if !errors.Is(err, ErrRange) {
 			t.Errorf("found error %v, expected one of the range", err)
 		}

@@ -2,7 +2,6 @@ package exit
 
 import (
 	"context"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -65,21 +64,4 @@ func OnSignal(parent context.Context, notify, lost func(signal string)) (ctx con
 		signal.Stop(signals)
 		cancel(nil)
 	}
-}
-
-// KeepWriting lets the program live when nobody reads its output any more, or there is no room for
-// it, and returns a writer on w whose writes never fail. It is for commands whose work is worth
-// more than their words.
-func KeepWriting(w io.Writer) io.Writer {
-	ignorePipe()
-	return unfailing{w}
-}
-
-// unfailing is a writer that drops what cannot be written.
-type unfailing struct{ to io.Writer }
-
-// Write implements io.Writer.
-func (u unfailing) Write(p []byte) (int, error) {
-	_, _ = u.to.Write(p)
-	return len(p), nil
 }

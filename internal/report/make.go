@@ -2,6 +2,7 @@ package report
 
 import (
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -56,7 +57,31 @@ func CheckOut(path string) error {
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return usage.Errorf("out: found no folder %s, expected one for the file", filepath.Dir(path))
 	}
-	return nil
+	return checkWritable("out", filepath.Dir(path))
+}
+
+// checkWritable says whether a file can be made in the folder dir, or in the nearest one above it
+// that exists. flag names what asks for it.
+func checkWritable(flag, dir string) error {
+	for above := filepath.Dir(dir); above != dir; above = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		dir = above
+	}
+	f, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return usage.Errorf("%s: found %s not writable (%w), expected a writable folder", flag, dir, reason(err))
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// reason is what the system says, without the name of a file that is not the user's.
+func reason(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // CheckFigures says whether a folder for the figures can be made or used.
@@ -64,7 +89,7 @@ func CheckFigures(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
 		return usage.Errorf("figures: found %s to be a file, expected a folder", path)
 	}
-	return nil
+	return checkWritable("figures", path)
 }
 
 // Listen opens the address on which a page is served. An error is one of package usage.

@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,7 +49,10 @@ func writeFigure(f figure, path string, w, h float64) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(writeFile(path+".svg", []byte(svg)), writeFile(path+".png", png))
+	if err := writeFile(path+".svg", []byte(svg)); err != nil {
+		return err
+	}
+	return writeFile(path+".png", png)
 }
 
 func writeFile(path string, content []byte) error {

@@ -284,6 +284,7 @@ func (r *reader) axis(p strictyaml.Pair) (axis, error) {
 	if len(list) == 0 {
 		return a, r.y.Errorf(p.Line, "%s: found an empty list, expected values", p.Key)
 	}
+	seen := make(map[string]bool, len(list)) // a list may have as many values as a sweep has runs
 	for _, p := range list {
 		g, err := r.setting(p)
 		if err != nil {
@@ -292,11 +293,11 @@ func (r *reader) axis(p strictyaml.Pair) (axis, error) {
 		if p.IsList() {
 			return a, r.y.Errorf(p.Line, "%s: found a list of lists, expected a setting that has one value", p.Key)
 		}
-		for _, before := range a.values {
-			if valueText(before) == valueText(g) {
-				return a, r.y.Errorf(p.Line, "%s: found %s again, expected each value once", p.Key, valueText(g))
-			}
+		text := valueText(g)
+		if seen[text] {
+			return a, r.y.Errorf(p.Line, "%s: found %s again, expected each value once", p.Key, text)
 		}
+		seen[text] = true
 		a.values = append(a.values, g)
 	}
 	return a, nil

@@ -241,3 +241,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A long list costs no more for each of its values than a short one: a sweep may have 10,000 runs.
+func TestLongListIsRead(t *testing.T) {
+	read := func(n int) float64 {
+		var seeds strings.Builder
+		for i := range n {
+			fmt.Fprintf(&seeds, "%d, ", i+1)
+		}
+		text := []byte("groups:\n- name: a\n  cross: {seed: [" + strings.TrimSuffix(seeds.String(), ", ") + "]}\n")
+		return testing.AllocsPerRun(1, func() {
+			if _, err := Parse("f", "/folder", text); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if short, long := read(20), read(400); !(long < 2*20*short) {
+		t.Errorf("found %.0f allocations for 20 values and %.0f for 400, expected about 20 times as many", short, long)
+	}
+}

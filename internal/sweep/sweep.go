@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,8 +38,8 @@ type Observer interface {
 type Sweep struct {
 	File  *File
 	Runs  []*Run
-	Out   string
-	Jobs  int // runs at a time; at least 1
+	Out   string // "": nothing is read of it; for Check and Progress alone
+	Jobs  int    // runs at a time; at least 1
 	Open  train.Opener
 	Watch Observer
 	// Shard is this process's part, where several are at the sweep.
@@ -61,11 +62,15 @@ type Sweep struct {
 	told     bool  // the other processes of With know what to do
 }
 
+// noFolder stands for the folder of a sweep that was given none. Nothing is there: the working folder
+// may be that of another sweep.
+const noFolder = ".no-sweep"
+
 // runFolder is the folder of a run.
-func (s *Sweep) runFolder(r *Run) string { return filepath.Join(s.Out, RunsName, r.Name) }
+func (s *Sweep) runFolder(r *Run) string { return s.path(filepath.Join(RunsName, r.Name)) }
 
 // path is a file of the sweep.
-func (s *Sweep) path(name string) string { return filepath.Join(s.Out, name) }
+func (s *Sweep) path(name string) string { return filepath.Join(cmp.Or(s.Out, noFolder), name) }
 
 // settings is a run's configuration as train takes it, were it to begin.
 func (s *Sweep) settings(r *Run) train.Config {
