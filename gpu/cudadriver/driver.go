@@ -106,7 +106,7 @@ func (d *Driver) open(index int) error {
 	if count == 0 {
 		return hinted(noDevice)
 	}
-	if count == 1 {
+	if count == 1 && index > 0 {
 		index = 0
 	}
 	if index < 0 || index >= count {

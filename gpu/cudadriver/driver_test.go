@@ -33,15 +33,25 @@ func TestConformance(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
+	count, err := Count()
+	if err != nil || count < 1 {
+		t.Fatalf("%d GPUs (error %v), expected some", count, err)
+	}
 	for _, index := range []int{-1, 1 << 20} {
 		d, err := New(Options{Device: index})
+		if index > 0 && count == 1 { // it is the only one's
+			if err != nil || d.Close() != nil {
+				t.Errorf("device %d of one GPU: error %v, expected none", index, err)
+			}
+			continue
+		}
 		if _, ok := errors.AsType[*gpu.Error](err); !ok || d != nil {
 			t.Errorf("device %d: driver %v, error %v, expected a *gpu.Error", index, d, err)
 		}
 	}
 	d := open(t)
 	defer d.Close()
-	_, err := d.Alloc(1<<60, "too much")
+	_, err = d.Alloc(1<<60, "too much")
 	e, ok := errors.AsType[*gpu.Error](err)
 	if !ok || e.Code != 2 || !errors.Is(err, Result(2)) || !strings.Contains(err.Error(), "CUDA_ERROR_OUT_OF_MEMORY") {
 		t.Errorf("error %v, expected code 2, CUDA_ERROR_OUT_OF_MEMORY", err)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"time"
-	"unsafe"
 
 	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"gorgonia.org/cu"
@@ -88,6 +87,9 @@ func (d *Driver) Function(m gpu.Module, name string) (h gpu.Function, err error)
 		if !found {
 			return errors.New("not in the module")
 		}
+		if len(params) > maxParams {
+			return fmt.Errorf("%d parameters, expected at most %d", len(params), maxParams)
+		}
 		fn, err := mod.mod.Function(name)
 		if err != nil {
 			return own(err)
@@ -140,14 +142,7 @@ func (d *Driver) launch(s gpu.Stream, f *function, grid, block gpu.Dim3, shared 
 	if err != nil {
 		return err
 	}
-	pointers := make([]unsafe.Pointer, len(f.params))
-	words := 0
-	for i, n := range f.params {
-		if words < len(args) {
-			pointers[i] = unsafe.Pointer(&args[words])
-		}
-		words += (n + 7) / 8
-	}
+	first, words := firstWords(f.params)
 	if len(args) != words {
 		return fmt.Errorf("%d words of arguments, expected %d", len(args), words)
 	}
@@ -163,7 +158,7 @@ func (d *Driver) launch(s gpu.Stream, f *function, grid, block gpu.Dim3, shared 
 		}
 		f.shared = shared
 	}
-	return own(f.fn.Launch(grid.X, max(grid.Y, 1), max(grid.Z, 1), block.X, max(block.Y, 1), max(block.Z, 1), shared, st, pointers))
+	return launchKernel(f.fn, grid, block, shared, st, args, first)
 }
 
 // checkSizes compares with the limits of every GPU since compute capability 3.0.

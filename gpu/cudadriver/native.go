@@ -37,6 +37,17 @@ static CUresult sb_enter(CUcontext *ctx, CUdevice device, int retain) {
   return err != CUDA_SUCCESS ? err : cuCtxSetCurrent(*ctx);
 }
 
+enum { sb_max_params = 64 };
+
+// sb_launch launches a kernel whose n arguments begin at the words first[0], first[1] and so on. sizes
+// are those of grid and block. Package cu's own launch takes the first eight bytes of each argument
+// alone; a tensor map has 128.
+static CUresult sb_launch(CUfunction f, const unsigned int *sizes, unsigned int shared, CUstream stream, uint64_t *words, const int *first, int n) {
+  void *params[sb_max_params];
+  for (int i = 0; i < n; i++) params[i] = words + first[i];
+  return cuLaunchKernel(f, sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], shared, stream, params, NULL);
+}
+
 // sb_begin_capture is relaxed: which calls may come during a capture is checked
 // in Go, and the driver may have to load a kernel late.
 static CUresult sb_begin_capture(CUstream stream) {
@@ -191,6 +202,28 @@ func allowDynamicShared(f cu.Function, n int) error {
 		return err
 	}
 	return result(C.cuFuncSetAttribute(fn, C.CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT, C.CU_SHAREDMEM_CARVEOUT_MAX_SHARED))
+}
+
+// maxParams is how many parameters a kernel may have.
+const maxParams = C.sb_max_params
+
+// launchKernel queues a kernel. first says at which of the words each argument begins.
+func launchKernel(f cu.Function, grid, block gpu.Dim3, shared int, s cu.Stream, words []uint64, first []C.int) error {
+	sizes := [...]C.uint{
+		C.uint(grid.X), C.uint(max(grid.Y, 1)), C.uint(max(grid.Z, 1)), C.uint(block.X), C.uint(max(block.Y, 1)), C.uint(max(block.Z, 1)),
+	}
+	fn := *(*C.CUfunction)(unsafe.Pointer(&f))
+	return result(C.sb_launch(fn, &sizes[0], C.uint(shared), handle(s), (*C.uint64_t)(unsafe.SliceData(words)), unsafe.SliceData(first), C.int(len(first))))
+}
+
+// firstWords returns at which word each of the arguments begins that have so many bytes, and how many
+// words all of them are.
+func firstWords(sizes []int) (first []C.int, words int) {
+	for _, n := range sizes {
+		first = append(first, C.int(words))
+		words += (n + 7) / 8
+	}
+	return first, words
 }
 
 const sharedPerBlockOptin = cu.DeviceAttribute(C.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)
