@@ -195,3 +195,29 @@ func (d *Driver) check(k *ptxsim.Kernel, grid, block gpu.Dim3, shared int) error
 	}
 	return nil
 }
+
+// ParamSizes returns the bytes of a kernel's parameters, as its PTX declares them; none of a handle that is none.
+func (d *Driver) ParamSizes(f gpu.Function) []int {
+	if k := d.kernel(f); k != nil {
+		return k.ParamSizes()
+	}
+	return nil
+}
+
+// StaticShared returns the bytes of a kernel's static shared memory; 0 of a handle that is none.
+func (d *Driver) StaticShared(f gpu.Function) int {
+	if k := d.kernel(f); k != nil {
+		return k.SharedBytes()
+	}
+	return 0
+}
+
+// kernel returns a function, or nil.
+func (d *Driver) kernel(f gpu.Function) *ptxsim.Kernel {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if f == 0 || f > gpu.Function(len(d.functions)) {
+		return nil
+	}
+	return d.functions[f-1]
+}
