@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154,SC2015 # settings come from the script that reads this; fail exits
 # build-cuda.sh --self-test, which reads this file: checks Dockerfile.cuda, builds
 # from what it copies, plants faults in the results, and runs the real programs on
-# a driver played by a small library.
+# a driver played by a small library, and on one whose GPU is the simulator.
 top=$(mktemp -d)
 trap 'rm -rf "$top"' EXIT
 fail() {
@@ -137,4 +137,6 @@ found 'exit code 1' look_at_both "$spoilt"
 
 # shellcheck source=ci/fake-cuda.sh
 . ci/fake-cuda.sh
+# shellcheck source=ci/sim-cuda-test.sh
+. ci/sim-cuda-test.sh
 echo "build-cuda.sh: self-test passed"

@@ -6,10 +6,11 @@
 #   gpu.sh --build DIR      builds what --run needs; needs no GPU
 #   gpu.sh --pack FILE      the same as one archive, FILE.tar.xz, to be brought to a GPU machine
 #   gpu.sh --run DIR        runs what was built, a folder or an archive; needs no Go
+#   gpu.sh --rehearse DIR   runs what was built on a simulated GPU, in small; needs Go, gcc and minutes, no GPU
 #   gpu.sh --estimates DIR  sets the estimates beside the times in a folder of results; needs Go, no GPU, and patience
 #   gpu.sh --list           prints the steps, with the time that each is expected to take
 #   gpu.sh --self-test      proves this script; needs no GPU
-# With --run, or alone:
+# With --run or --rehearse, or alone:
 #     --only STEP,...       runs these steps alone
 #     --minutes N           begins no step that is expected to end later; names those left out
 #     --out DIR             where the folder of results is made (default: bench/results)
@@ -171,7 +172,7 @@ all=$(printf '%s\n' "${table[@]}" | awk '{ printf "%s%s", sep, $1; sep = "," }')
 todo='' results=bench/results only=$all minutes='' tar=''
 while [ $# -gt 0 ]; do
   case $1 in
-  --build | --pack | --run | --estimates | --out | --tar)
+  --build | --pack | --run | --rehearse | --estimates | --out | --tar)
     if [ $# -lt 2 ] || [ -z "$2" ]; then code=2 die "$1: found no folder, expected one"; fi
     case $1 in
     --out) results=$2 ;;
@@ -195,7 +196,7 @@ while [ $# -gt 0 ]; do
     exit 0 ;;
   --self-test) exec ci/gpu-test.sh ;;
   --help) help; exit 0 ;;
-  *) code=2 die "found $1, expected --build, --pack, --run, --estimates, --only, --minutes, --out, --tar, --list, --self-test or --help" ;;
+  *) code=2 die "found $1, expected --build, --pack, --run, --rehearse, --estimates, --only, --minutes, --out, --tar, --list, --self-test or --help" ;;
   esac
 done
 scratch=$(mktemp -d)
@@ -209,6 +210,12 @@ case $todo in
 --build) build "$folder" ;;
 --pack) pack "$folder" ;;
 --run)
+  find_gpu
+  run "$folder" ;;
+--rehearse)
+  [ -d "$folder" ] || die "found no folder $folder, expected what --build made"
+  ci/sim-cuda.sh "$scratch/sim" "$folder"/{sparsebert-gpu-cuda,gpu.test,cudadriver.test} || exit 1
+  export PATH=$scratch/sim:$PATH LD_LIBRARY_PATH=$scratch/sim GPU_SMALL=1
   find_gpu
   run "$folder" ;;
 *)

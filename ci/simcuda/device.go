@@ -55,9 +55,10 @@ var names = map[C.int][2]string{
 // machine is the GPU and its primary context.
 type machine struct {
 	sync.Mutex
-	driver  *simdriver.Driver // nil while nobody holds the context
-	holders int
-	broken  bool // by a kernel's fault, for good
+	driver    *simdriver.Driver // nil while nobody holds the context
+	holders   int
+	broken    bool // by a kernel's fault, for good
+	capturing bool // a stream
 
 	streams   map[uintptr]gpu.Stream
 	events    map[uintptr]*event

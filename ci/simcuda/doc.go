@@ -11,7 +11,7 @@
 // words. Environment: SIMCUDA_MAJOR, the major compute capability (default 9); SIMCUDA_MEMORY, the GPU's
 // bytes (default 4 GiB).
 //
-// Ci/sim-cuda.sh builds it: go build -tags nvidia -buildmode=c-shared.
+// Script ci/sim-cuda.sh builds it. Two Go runtimes in one process are not supported by Go; on Linux they work.
 package main
 
 func main() {}

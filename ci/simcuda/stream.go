@@ -19,12 +19,6 @@ type event struct {
 	recorded bool
 }
 
-// capturing is the stream whose capture has begun.
-var capturing struct {
-	on     bool
-	stream gpu.Stream
-}
-
 // onStream is use with a stream.
 func onStream(h unsafe.Pointer, f func(d *simdriver.Driver, s gpu.Stream) error) C.int {
 	return use(func(d *simdriver.Driver) error {
@@ -116,7 +110,7 @@ func cuEventRecord(h, on unsafe.Pointer) C.int {
 			return coded(invalidHandle)
 		}
 		e.stream, e.recorded = s, true
-		if capturing.on {
+		if device.capturing {
 			return nil
 		}
 		return d.Record(e.at, s)
@@ -168,7 +162,7 @@ func cuEventElapsedTime(to *C.float, from, until unsafe.Pointer) C.int {
 //export cuStreamBeginCapture_v2
 func cuStreamBeginCapture_v2(h unsafe.Pointer, _ C.int) C.int {
 	return onStream(h, func(d *simdriver.Driver, s gpu.Stream) error {
-		capturing.on, capturing.stream = true, s
+		device.capturing = true
 		return d.BeginCapture(s)
 	})
 }
@@ -176,7 +170,7 @@ func cuStreamBeginCapture_v2(h unsafe.Pointer, _ C.int) C.int {
 //export cuStreamEndCapture
 func cuStreamEndCapture(h unsafe.Pointer, to *unsafe.Pointer) C.int {
 	return onStream(h, func(d *simdriver.Driver, s gpu.Stream) error {
-		capturing.on = false
+		device.capturing = false
 		g, err := d.EndCapture(s)
 		if err != nil {
 			return err
