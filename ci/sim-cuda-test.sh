@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # settings come from the script that reads this
+# shellcheck shell=bash disable=SC2154,SC2015 # settings come from the script that reads this; fail exits
 # Part of build-cuda.sh --self-test, which reads this file: the programs of $made on a driver whose GPU is
 # the simulator. What lies between program and driver must not change a bit.
 sim=$top/sim
