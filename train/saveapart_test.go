@@ -50,9 +50,8 @@ func onlyStep2(t *testing.T, c train.Config) {
 // mute is a device that no moment can be read from after some steps.
 type mute struct {
 	backend.Backend
-	steps   int
-	moments map[backend.Buffer]bool
-	params  []backend.Param
+	steps  int
+	params []backend.Param
 }
 
 func (m *mute) NewParam(spec backend.ParamSpec) backend.Param {
