@@ -22,7 +22,8 @@ type Carrier interface {
 	Done() (bool, error)
 	// Abort ends all that is under way. No other call follows.
 	Abort()
-	// Close ends a carrier by which nothing is under way. No other call follows.
+	// Close ends a carrier by which nothing is under way. It may wait until all ranks of the machine have
+	// called it. No other call follows.
 	Close()
 }
 

@@ -17,6 +17,8 @@ type belt struct {
 	mu    sync.Mutex
 	cond  map[[2]int][][]byte // by sender and receiver
 	moved int
+	// together has all ranks close their parts before any is through; nil: each does at once.
+	together *sync.WaitGroup
 }
 
 // hand is one rank's part in a belt.
@@ -83,7 +85,14 @@ func (h *hand) Done() (bool, error) {
 }
 
 func (h *hand) Abort() { *h.aborted = true }
-func (h *hand) Close() {}
+
+// Close waits for all of a belt that is closed together, as ncclCommDestroy may for those of a machine.
+func (h *hand) Close() {
+	if h.b.together != nil {
+		h.b.together.Done()
+		h.b.together.Wait()
+	}
+}
 
 // onBelt runs f on each rank with a carrier; set may change it.
 func onBelt(t *testing.T, size int, timeout time.Duration, set func(rank int, h *hand), f func(c *Comm) error) (*belt, []bool, []error) {
@@ -267,6 +276,47 @@ func TestCarrierFaults(t *testing.T) {
 	}) {
 		if err == nil || !strings.Contains(err.Error(), "rank 0 and rank 1 have the same GPU, GPU-07000000-0000-0000-0000-000000000000") {
 			t.Errorf("rank %d: found %v, expected that two ranks have one GPU", rank, err)
+		}
+	}
+}
+
+// A rank that ends early tells the others, who do not end their carriers with it; those that end together
+// do.
+func TestCarriersEndTogether(t *testing.T) {
+	const timeout = 30 * time.Second
+	for _, early := range []bool{true, false} {
+		together := &sync.WaitGroup{}
+		together.Add(2)
+		begin := time.Now()
+		_, aborted, errs := onBelt(t, 2, timeout, func(_ int, h *hand) { h.b.together = together }, func(c *Comm) error {
+			if err := c.Broadcast(0, make([]byte, 3*inline)); err != nil {
+				return err
+			}
+			switch {
+			case early && c.Rank() == 0:
+				if err := c.Close(); err != nil {
+					return err
+				}
+			case early:
+				if err := c.Barrier(); !errors.Is(err, collective.ErrClosed) {
+					return fmt.Errorf("found %v, expected that rank 0 has left", err)
+				}
+			case c.Rank() == 0:
+				time.Sleep(100 * time.Millisecond) // the report is written
+			}
+			inOrder, err := c.Depart()
+			if err == nil && !inOrder {
+				err = errors.New("found that not all have left in order")
+			}
+			return err
+		})
+		for rank, err := range errs {
+			if err != nil || aborted[rank] != early {
+				t.Errorf("early %v: rank %d: %v, aborted %v", early, rank, err, aborted[rank])
+			}
+		}
+		if took := time.Since(begin); took > Grace {
+			t.Errorf("early %v: found %v until all have ended", early, took)
 		}
 	}
 }

@@ -220,7 +220,8 @@ func (c *Comm) Run(limit time.Duration, f func() error) error {
 	}
 }
 
-// Close implements [collective.Communicator]. It tells the others and does not wait for them.
+// Close implements [collective.Communicator]. It tells the others and does not wait for them. A carrier
+// ends with the process, or by [Comm.Depart].
 func (c *Comm) Close() error {
 	if c.left || c.stuck.Load() {
 		return nil

@@ -33,7 +33,6 @@ func (g *group) fail(k kind, err error) {
 func (g *group) leave() {
 	if g.broken == nil {
 		g.broken = fmt.Errorf("rank %d %w", g.rank, collective.ErrClosed)
-		g.unload()
 	}
 	if !g.noticed {
 		g.tell(head{kind: left})
@@ -92,7 +91,10 @@ func (g *group) departed(i int) {
 // Depart leaves the group at the end of the process, waits until all others have left, at most for the
 // timeout, and says whether all have left in order. Where they have not it gives them a moment in which
 // they can say what they know. An error: the port answers no more.
+//
+// The carrier ends last: in order where all come to this together, which some carriers wait for.
 func (c *Comm) Depart() (inOrder bool, err error) {
+	early := c.left
 	_ = c.Close()
 	begin := time.Now()
 	err = c.Run(c.g.timeout+Grace, func() error {
@@ -103,6 +105,15 @@ func (c *Comm) Depart() (inOrder bool, err error) {
 		inOrder = c.g.awaitAll(limit)
 		return nil
 	})
+	if err == nil {
+		err = c.Run(Grace, func() error {
+			if inOrder && !early {
+				c.g.unload()
+			}
+			c.g.drop() // where it is still there
+			return nil
+		})
+	}
 	if err == nil && !inOrder {
 		time.Sleep(time.Until(begin.Add(c.g.patience)))
 	}
