@@ -7,7 +7,8 @@ type Shared interface {
 	// UUID is that of the GPU, which no other one has.
 	UUID() [16]byte
 	// Enter makes the GPU the one of the calling OS thread, for the calls of the library. The caller has
-	// locked its goroutine to the thread.
+	// locked its goroutine to the thread. What the library has made on the GPU outlives Close: it may be
+	// ended later.
 	Enter() error
 	// Address is where the library finds the n bytes at p, which lie in one allocation. It may write to
 	// them where write is true; they count as written then.

@@ -31,9 +31,9 @@ static CUresult sb_copy_out(void *dst, CUdeviceptr src, size_t n, CUstream strea
 }
 
 // sb_enter makes the primary context of a device that of the calling thread. It is the one that other
-// libraries use, NCCL among them; retain is 1 the first time.
-static CUresult sb_enter(CUcontext *ctx, CUdevice device, int retain) {
-  CUresult err = retain ? cuDevicePrimaryCtxRetain(ctx, device) : CUDA_SUCCESS;
+// libraries use, NCCL among them.
+static CUresult sb_enter(CUcontext *ctx, CUdevice device) {
+  CUresult err = cuDevicePrimaryCtxRetain(ctx, device);
   return err != CUDA_SUCCESS ? err : cuCtxSetCurrent(*ctx);
 }
 
@@ -131,11 +131,11 @@ type context struct {
 // retain holds the primary context and makes it that of the calling thread.
 func (c *context) retain(dev cu.Device) error {
 	c.device = dev
-	return result(C.sb_enter(&c.ctx, C.CUdevice(dev), 1))
+	return result(C.sb_enter(&c.ctx, C.CUdevice(dev)))
 }
 
-// enter makes the context that of the calling thread.
-func (c *context) enter() error { return result(C.sb_enter(&c.ctx, C.CUdevice(c.device), 0)) }
+// keep is retain once more, for as long as the process lives.
+func (c *context) keep() error { return result(C.sb_enter(&c.ctx, C.CUdevice(c.device))) }
 
 func (c *context) release() error { return own(c.device.ReleasePrimaryCtx()) }
 

@@ -15,14 +15,14 @@ var _ gpu.Shared = (*Driver)(nil)
 // UUID is that of the GPU.
 func (d *Driver) UUID() [16]byte { return d.uuid }
 
-// Enter makes the GPU's primary context that of the calling thread.
+// Enter makes the GPU's primary context that of the calling thread, and keeps it after Close.
 func (d *Driver) Enter() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
 		return wrap("enter", "", errClosed)
 	}
-	if err := d.ctx.enter(); err != nil {
+	if err := d.ctx.keep(); err != nil {
 		return wrap("enter", "", err)
 	}
 	return nil
