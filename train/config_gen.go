@@ -66,8 +66,8 @@ type Config struct {
 	// TextField: field of JSON lines, or column of Parquet, that holds the text (default:
 	// text).
 	TextField string `yaml:"text_field,omitempty" json:",omitempty"`
-	// Vocab: vocab.txt or tokenizer.json to use (default: the shards' own, or one trained
-	// on the text).
+	// Vocab: vocab.txt or tokenizer.json to use (default: that of the shards or of
+	// init-from, or one trained on the text).
 	Vocab string `yaml:"vocab"`
 	// Cased: vocab, or the vocabulary to train, is for text as it stands, with capital
 	// letters and accents (default: lower case without accents; shards and init-from have

@@ -61,7 +61,7 @@ func trainCounted(ctx context.Context, counted []wordCount, n Normalizer, size i
 			return v.WithNormalizer(n), nil
 		case all:
 			return nil, badData("vocabulary", fmt.Sprintf("size %d", size),
-				fmt.Sprintf("from %d to %d, the most that this text gives", least, made))
+				fmt.Sprintf("at most %d, which is all that this text gives: a smaller vocab_size, or more text", made))
 		default:
 			limit += size - made
 		}

@@ -78,8 +78,8 @@ func TestTrainVocabByHand(t *testing.T) {
 		t.Errorf("got %q, want %q", v.tokens, want)
 	}
 	for size, wanted := range map[int]string{
-		math.MaxInt: fmt.Sprintf("vocabulary: found size %d, expected from 6 to 14, the most that this text gives", math.MaxInt),
-		15:          "vocabulary: found size 15, expected from 6 to 14, the most that this text gives",
+		math.MaxInt: fmt.Sprintf("vocabulary: found size %d, expected at most 14, which is all that this text gives: a smaller vocab_size, or more text", math.MaxInt),
+		15:          "vocabulary: found size 15, expected at most 14, which is all that this text gives: a smaller vocab_size, or more text",
 		5:           "vocabulary: found size 5, expected at least 6: the special tokens and one character",
 		-1:          "vocabulary: found size -1, expected at least 6: the special tokens and one character",
 	} {

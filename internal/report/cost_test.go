@@ -78,12 +78,30 @@ func TestCosts(t *testing.T) {
 	}
 }
 
+// Runs whose steps were not timed are named, and only they.
+func TestRunsWithoutStepTimes(t *testing.T) {
+	steps := filepath.Join(t.TempDir(), "steps.json")
+	const sparse, dense = `{"model":"2 layers of 64","sparsity":0.9,"block":1,"sequences":32,"seq_len":64,"seconds_median":0.016}`,
+		`{"model":"2 layers of 64","sparsity":0,"block":0,"sequences":32,"seq_len":64,"seconds_median":0.032}`
+	if err := os.WriteFile(steps, []byte("["+sparse+","+dense+"]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Make([]string{width64}, steps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := r.Warnings(); len(w) != 1 || !strings.Contains(w[0], "found no step of dense28-seed1, dense28-seed2, dense28-seed3 (") {
+		t.Errorf("found the warnings %q, expected one of the three runs of 28", w)
+	}
+}
+
 func TestStepTimesErrors(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "steps.json")
 	for text, want := range map[string]string{
 		"":                                   "expected what bench --step --json prints",
 		"[]":                                 "found no step",
 		"[{}":                                "expected what bench --step --json prints",
+		`[{"op":"dsd","seconds_median":1}]`:  "row 1: found no model, expected a step",
 		`[{"model":"a","seconds_median":0}]`: "row 1: found seconds_median 0",
 		`[{"model":"a","seconds_median":1,"hardware":"x"},{"model":"a","seconds_median":1,"hardware":"y"}]`: `row 2: found hardware "y" beside "x"`,
 	} {

@@ -68,6 +68,7 @@ func New(d *Data) (*Report, error) {
 	costs := []cost{paperFLOPs, allFLOPs}
 	if d.steps != nil {
 		costs = append(costs, d.steps.cost())
+		d.Warnings = append(d.Warnings, d.steps.lacking(d.Runs)...)
 	}
 	for _, by := range costs {
 		if c := costChart(d.Runs, colors, by); c != nil {

@@ -12,6 +12,7 @@ import (
 
 // stepTimes are the results of bench --step --json: seconds of a step by what it is.
 type stepTimes struct {
+	path     string
 	seconds  map[stepKind]float64
 	hardware string
 }
@@ -43,8 +44,11 @@ func readStepTimes(path string) (*stepTimes, error) {
 	if err := json.Unmarshal(text, &rows); err != nil {
 		return nil, dataErrorf("%s: found %v, expected what bench --step --json prints", path, err)
 	}
-	t := &stepTimes{seconds: map[stepKind]float64{}}
+	t := &stepTimes{path: path, seconds: map[stepKind]float64{}}
 	for i, row := range rows {
+		if row.Model == "" {
+			return nil, dataErrorf("%s: row %d: found no model, expected a step, which bench --step --json prints", path, i+1)
+		}
 		if !(row.Median > 0) {
 			return nil, dataErrorf("%s: row %d: found seconds_median %v, expected a measured time", path, i+1, row.Median)
 		}
@@ -58,6 +62,21 @@ func readStepTimes(path string) (*stepTimes, error) {
 		return nil, dataErrorf("%s: found no step, expected what bench --step --json prints", path)
 	}
 	return t, nil
+}
+
+// lacking says which runs have no time, so that the figure is without them.
+func (t *stepTimes) lacking(runs []*Run) []string {
+	of := t.cost().of
+	var names []string
+	for _, r := range runs {
+		if r.ended() && !r.Candidate() && !(of(r) > 0) {
+			names = append(names, r.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: found no step of %s (the same layers, hidden size, sparsity, block size, sequences and length): not in the figure of losses against time", t.path, few(names))}
 }
 
 // cost is the time of a run's steps on an idle machine, without evaluations and checkpoints.

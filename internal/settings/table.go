@@ -88,7 +88,7 @@ var table = []Setting{
 		Help:     "field of JSON lines, or column of Parquet, that holds the text (default: " + corpus.DefaultTextField + ")",
 		Commands: SweepFile | Sweep},
 	{Key: "vocab", Field: "Vocab", Group: Data, Default: "", Path: true,
-		Help:     "vocab.txt or tokenizer.json to use (default: the shards' own, or one trained on the text)",
+		Help:     "vocab.txt or tokenizer.json to use (default: that of the shards or of init-from, or one trained on the text)",
 		Commands: SweepFile | Sweep | Import},
 	{Key: "cased", Field: "Cased", Group: Data, Default: false, OmitEmpty: true,
 		Help: "vocab, or the vocabulary to train, is for text as it stands, with capital letters and accents " +
