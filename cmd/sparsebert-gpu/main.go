@@ -126,6 +126,9 @@ func beforeCommand(c *cli.Context) error {
 	if err := commandline.NoStrayArguments(c); err != nil {
 		return err
 	}
+	if err := commandline.NoEmptyTexts(c, []string{"config", "continue-from", "resume"}, []string{runFlag, "launcher"}); err != nil {
+		return err
+	}
 	if err := notSeveralTimes(c); err != nil {
 		return err
 	}

@@ -141,6 +141,27 @@ func TestDryRunOfProcesses(t *testing.T) {
 	}
 }
 
+// What a shell makes of a variable that is not set is no value, unless it takes one back.
+func TestEmptyTexts(t *testing.T) {
+	in := newInputs(t)
+	for flag, args := range map[string][]string{
+		"--init-from":  quick("@", "--dry-run"),
+		"--output-dir": quick("@", "--dry-run"),
+		"--config":     quick("@", "--dry-run"),
+		"--max-time":   quick("@", "--dry-run"),
+		"--vocab":      {"prepare", "--corpus", in.file("good.txt", goodText), "--out", "@", "--vocab-size", "30"},
+		"--png":        {"inspect", "--checkpoint", "@"},
+	} {
+		badInput{args: append(args, flag, ""), says: []string{flag + ": found an empty text, expected a value"}}.check(t)
+	}
+	file := in.file("c.yaml", "vocab: none.txt\n")
+	done(t, quick(in.none("run"), "--dry-run", "--config", file, "--vocab", "")...)
+	t.Setenv("SPARSEBERT_INIT_FROM", "none")
+	done(t, quick(in.none("run"), "--dry-run", "--init-from", "")...)
+	t.Setenv("SPARSEBERT_INIT_FROM", "")
+	done(t, quick(in.none("run"), "--dry-run")...)
+}
+
 // Values that no setting can have are named by the flag that was given.
 func TestFlagsThatMeanNothing(t *testing.T) {
 	in := newInputs(t)

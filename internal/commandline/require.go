@@ -1,6 +1,9 @@
 package commandline
 
 import (
+	"os"
+	"slices"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
@@ -24,6 +27,35 @@ func Require(c *cli.Context, names ...string) error {
 		}
 		if given, ok := c.Value(name).(string); ok && given == "" {
 			return usage.Errorf("%s: no path given for --%s", c.Command.Name, name)
+		}
+	}
+	return nil
+}
+
+// NoEmptyTexts rejects a flag that is given with an empty text, which is what a shell makes of a
+// variable that is not set: --init-from "$WEIGHTS" would begin at random, --max-time "$LIMIT" go on
+// for good. Where one of the flags over is given, of a file or a run with values of its own, or the
+// environment has one, an empty text takes it back. The command has words of its own for the flags own.
+func NoEmptyTexts(c *cli.Context, over, own []string) error {
+	for _, name := range over {
+		switch v := c.Value(name).(type) {
+		case bool:
+			if v {
+				return nil
+			}
+		case string:
+			if v != "" {
+				return nil
+			}
+		}
+	}
+	for _, f := range c.Command.Flags {
+		f, ok := f.(*cli.StringFlag)
+		if !ok || !c.IsSet(f.Name) || c.String(f.Name) != "" || slices.Contains(own, f.Name) {
+			continue
+		}
+		if !slices.ContainsFunc(f.EnvVars, func(name string) bool { _, there := os.LookupEnv(name); return there }) {
+			return usage.Errorf("%s: --%s: found an empty text, expected a value, or no such flag", c.Command.Name, f.Name)
 		}
 	}
 	return nil
