@@ -40,6 +40,9 @@ func toStart(config train.Config) (n int, node launcher.Node, err error) {
 		asked = 0 // a launcher says it; what the run to be resumed was begun with is nothing to it
 	}
 	if n = cmp.Or(asked, 1); !found || config.MPILibrary == mpi.Alone {
+		if n > 1 && p.Size > 1 {
+			return 0, node, once(p, usage.Errorf("processes: found %d, and %s, expected one of them", n, p))
+		}
 		return n, launcher.Node{Count: 1}, nil
 	}
 	if asked == 0 {
@@ -78,13 +81,6 @@ func checkProcesses(n int, node launcher.Node) error {
 		return usage.Errorf("processes: found %d on each of %d nodes, expected a power of two in all, as replicas are", n, node.Count)
 	case bits.OnesCount(uint(all)) != 1:
 		return usage.Errorf("processes: found %d, expected a power of two, as replicas are", n)
-	}
-	p, err := place()
-	if err != nil {
-		return err
-	}
-	if p.Size > 1 && node.Count == 1 {
-		return once(p, usage.Errorf("processes: found %d, and %s, expected one of them", n, p))
 	}
 	return nil
 }

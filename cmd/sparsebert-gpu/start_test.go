@@ -21,10 +21,11 @@ func TestToStart(t *testing.T) {
 		{"", false, 4, one},
 		{"", true, 4, one},
 		{"PMI_SIZE=2", false, 1, one},
-		{"PMI_SIZE=2", true, 4, one}, // and is refused
+		{"PMI_SIZE=2", true, 0, one}, // refused
 		{"WORLD_SIZE=2 RANK=0", false, 1, one},
 		{"PET_NNODES=1 PET_NPROC_PER_NODE=8", false, 8, launcher.Node{Count: 1, Each: 8}},
 		{"PET_NNODES=1 PET_NPROC_PER_NODE=8", true, 4, launcher.Node{Count: 1, Each: 8}},
+		{"PET_NNODES=1 PET_NPROC_PER_NODE=8 PET_MASTER_ADDR=a WORLD_SIZE=8 RANK=0", false, 8, launcher.Node{Count: 1, Each: 8}},
 	} {
 		t.Run(c.env, func(t *testing.T) {
 			for pair := range strings.FieldsSeq(c.env) {
@@ -36,7 +37,7 @@ func TestToStart(t *testing.T) {
 			if c.given {
 				config.Given = []string{"processes"}
 			}
-			if n, node, err := toStart(config); err != nil || n != c.n || node != c.node {
+			if n, node, err := toStart(config); (err != nil) != (c.n == 0) || n != c.n || err == nil && node != c.node {
 				t.Errorf("given %v: found %d, %+v, %v, expected %d, %+v", c.given, n, node, err, c.n, c.node)
 			}
 		})

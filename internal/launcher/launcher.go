@@ -33,9 +33,12 @@ var variables = []variable{
 	{"Open MPI's mpirun", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"},
 	{"MPICH's mpirun", pmiSize, "PMI_RANK", "MPI_LOCALRANKID"},
 	{"srun", slurmSize, "SLURM_PROCID", slurmLocal},
-	{Other, otherSize, otherRank, "LOCAL_RANK"},
-	{"Kubeflow Trainer", nodesVariable, nodeVariable, ""},
+	{Other, otherSize, otherRank, otherLocal},
+	nodes,
 }
+
+// nodes is what starts one process on each of several machines.
+var nodes = variable{"Kubeflow Trainer", nodesVariable, nodeVariable, ""}
 
 // Other is the launcher of a process that has the variables of torchrun, which many set.
 const Other = "a launcher"
@@ -45,6 +48,7 @@ const (
 	pmiSize               = "PMI_SIZE"
 	slurmSize, slurmLocal = "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"
 	otherSize, otherRank  = "WORLD_SIZE", "RANK"
+	otherLocal            = "LOCAL_RANK"
 	torchrunVariable      = "TORCHELASTIC_RUN_ID"
 )
 
@@ -68,35 +72,41 @@ func byOther(getenv func(string) string, srun bool) bool {
 func Find(getenv func(string) string) (Place, error) {
 	for _, v := range variables {
 		text := getenv(v.size)
-		// srun --mpi=pmi2 sets the variables of MPICH too.
+		// Where srun has --mpi=pmi2 it sets the variables of MPICH too.
 		srun := v.size == slurmSize || v.size == pmiSize && getenv(slurmSize) == text
 		if text == "" || v.size != otherSize && (byOther(getenv, false) || srun && byOther(getenv, true)) {
 			continue
 		}
-		p := Place{Launcher: v.launcher, Variable: v.size + "=" + text, Rank: -1, Local: -1}
 		if srun {
-			p.Launcher = "srun"
+			v.launcher = "srun"
 			if getenv(v.local) == "" {
 				v.local = slurmLocal
 			}
 		}
-		var err error
-		if p.Size, err = strconv.Atoi(text); err != nil || p.Size < 1 {
-			of := "processes"
-			if v.size == nodesVariable {
-				of = "nodes"
-			}
-			return Place{}, fmt.Errorf("%s: found %q, expected the number of %s, or no such variable", v.size, text, of)
-		}
-		if r, err := strconv.Atoi(getenv(v.rank)); err == nil && r >= 0 && r < p.Size {
-			p.Rank = r
-		}
-		if r, err := strconv.Atoi(getenv(v.local)); err == nil && r >= 0 && r < p.Size {
-			p.Local = r
-		}
-		return p, nil
+		return v.place(getenv)
 	}
 	return Place{Launcher: "no launcher", Size: 1}, nil
+}
+
+// place is the one that a launcher's variables say.
+func (v variable) place(getenv func(string) string) (Place, error) {
+	text := getenv(v.size)
+	p := Place{Launcher: v.launcher, Variable: v.size + "=" + text, Rank: -1, Local: -1}
+	var err error
+	if p.Size, err = strconv.Atoi(text); err != nil || p.Size < 1 {
+		of := "processes"
+		if v.size == nodesVariable {
+			of = "nodes"
+		}
+		return Place{}, fmt.Errorf("%s: found %q, expected the number of %s, or no such variable", v.size, text, of)
+	}
+	if r, err := strconv.Atoi(getenv(v.rank)); err == nil && r >= 0 && r < p.Size {
+		p.Rank = r
+	}
+	if r, err := strconv.Atoi(getenv(v.local)); err == nil && r >= 0 && r < p.Size {
+		p.Local = r
+	}
+	return p, nil
 }
 
 // Outside is an environment without what launchers say of this process: for a program that it starts

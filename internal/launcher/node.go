@@ -32,12 +32,16 @@ func FindNode(getenv func(string) string) (Node, bool, error) {
 	if getenv(nodesVariable) == "" {
 		return Node{}, false, nil
 	}
+	// A PyTorchJob says with torchrun's variables which of its pods this is. A process that torchrun has
+	// started has a local rank too.
+	_, err := strconv.Atoi(getenv(nodesVariable))
+	pod := err == nil && getenv(eachVariable) != "" && getenv(addressVariable) != "" && getenv(otherLocal) == "" && getenv(torchrunVariable) == ""
 	for _, v := range variables {
-		if v.size != nodesVariable && getenv(v.size) != "" {
+		if v != nodes && getenv(v.size) != "" && !(pod && v.size == otherSize) {
 			return Node{}, false, nil
 		}
 	}
-	p, err := Find(getenv)
+	p, err := nodes.place(getenv)
 	if err != nil {
 		return Node{}, false, err
 	}

@@ -35,7 +35,13 @@ func TestFindNode(t *testing.T) {
 		{two + " PET_NPROC_PER_NODE=8", eight, true},
 		{two + " PET_NPROC_PER_NODE=gpu", there, true},
 		// What torchrun has started there, or mpirun: one of the processes themselves.
-		{two + " WORLD_SIZE=16 RANK=9", launcher.Node{}, false},
+		{two + " WORLD_SIZE=16 RANK=9 LOCAL_RANK=1", launcher.Node{}, false},
+		{two + " WORLD_SIZE=16 RANK=9 TORCHELASTIC_RUN_ID=a", launcher.Node{}, false},
+		{two + " WORLD_SIZE=2 RANK=1", launcher.Node{}, false},
+		{"PET_NNODES=1:4 PET_NPROC_PER_NODE=8 WORLD_SIZE=2 RANK=1", launcher.Node{}, false},
+		// A PyTorchJob of Kubeflow's older operator says beside it which of its pods this is.
+		{two + " PET_NPROC_PER_NODE=8 WORLD_SIZE=2 RANK=1 MASTER_ADDR=a MASTER_PORT=1", eight, true},
+		{"PET_NNODES=1 PET_NPROC_PER_NODE=auto PET_NODE_RANK=0 PET_MASTER_ADDR=a WORLD_SIZE=1 RANK=0 MASTER_ADDR=a MASTER_PORT=1", launcher.Node{Count: 1}, true},
 		{two + " OMPI_COMM_WORLD_SIZE=2", launcher.Node{}, false},
 	} {
 		got, found, err := launcher.FindNode(environment(c.env))
