@@ -149,7 +149,7 @@ func TestLoadMixesTextAndShards(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = Load(t.Context(), LoadOptions{Paths: []string{out}, Vocab: other})
-	if !errors.Is(err, ErrBadData) || !strings.Contains(err.Error(), "expected the one of 6 tokens") {
+	if !errors.Is(err, ErrBadData) || !strings.Contains(err.Error(), "expected the one of 6 tokens") || !strings.Contains(err.Error(), "give that to prepare (--vocab)") {
 		t.Errorf("shards of another vocabulary: error %v", err)
 	}
 }

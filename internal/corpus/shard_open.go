@@ -35,7 +35,7 @@ func (s *Store) addShards(ctx context.Context, folder string, v *Vocab, threads 
 	}
 	if x.VocabSHA256 != v.SHA256() {
 		return badData(filepath.Join(folder, indexFile), fmt.Sprintf("a vocabulary of %d tokens with SHA-256 %.16s...", x.VocabSize, x.VocabSHA256),
-			fmt.Sprintf("the one of %d tokens with SHA-256 %.16s...", v.Size(), v.SHA256()))
+			fmt.Sprintf("the one of %d tokens with SHA-256 %.16s...: give that to prepare (--vocab), or the text itself", v.Size(), v.SHA256()))
 	}
 	if x.normalizer() != v.Normalizer() {
 		return badData(filepath.Join(folder, indexFile), "tokens of text that is "+x.normalizer().String(), v.Normalizer().String()+", as the vocabulary's is")
