@@ -202,3 +202,16 @@ func TestSweepOfDamagedRuns(t *testing.T) {
 		t.Errorf("exit code %d, %s; expected 2 and the damaged checkpoint of g-static", code, errs)
 	}
 }
+
+// The file that docs/sweeps.md shows is one that can be carried out.
+func TestSweepOfThePage(t *testing.T) {
+	_, rest, found := strings.Cut(string(read(t, "..", "..", "docs", "sweeps.md")), "```yaml\n")
+	text, _, closed := strings.Cut(rest, "```")
+	if !found || !closed {
+		t.Fatal("found no block of YAML in the page")
+	}
+	file := newInputs(t).file("page.yaml", text)
+	if code, out, errs := invoke("sweep", file, "--dry-run"); code != exit.Done || !strings.Contains(out, "36 runs") {
+		t.Errorf("found exit code %d, %s%s, expected the account of 36 runs", code, out, errs)
+	}
+}
