@@ -7,6 +7,8 @@ package main
 #include <stdlib.h>
 #include <string.h>
 typedef const char *text;
+extern void simcuda_set_current(void *context);
+extern int simcuda_has_current(void);
 */
 import "C"
 
@@ -86,14 +88,14 @@ func options() simdriver.Options {
 // idle is a driver that no context has, to be asked about the GPU.
 var idle = sync.OnceValue(func() *simdriver.Driver { return simdriver.New(options()) })
 
-// use calls f with the driver of the context, and makes a result of its error.
+// use calls f with the driver of the calling thread's context, and makes a result of its error.
 func use(f func(d *simdriver.Driver) error) C.int {
 	device.Lock()
 	defer device.Unlock()
 	switch {
 	case device.broken:
 		return launchFailed
-	case device.driver == nil:
+	case device.driver == nil || C.simcuda_has_current() == 0:
 		return invalidContext
 	}
 	return code(f(device.driver))
@@ -221,7 +223,10 @@ func cuDevicePrimaryCtxRelease_v2(_ C.int) C.int {
 }
 
 //export cuCtxSetCurrent
-func cuCtxSetCurrent(_ unsafe.Pointer) C.int { return success }
+func cuCtxSetCurrent(ctx unsafe.Pointer) C.int {
+	C.simcuda_set_current(ctx)
+	return success
+}
 
 //export cuGetErrorName
 func cuGetErrorName(result C.int, to *C.text) C.int { return word(result, 0, to) }

@@ -1,5 +1,0 @@
-//go:build nvidia
-
-#include "_cgo_export.h"
-
-void *simcuda_encode(void) { return (void *)cuTensorMapEncodeTiled; }
