@@ -85,7 +85,7 @@ func loadData(ctx context.Context, c Config, vocab *corpus.Vocab, demo uint64, p
 		if len(paths) == 0 {
 			continue
 		}
-		if err := corpus.CheckPaths(paths); err != nil {
+		if err := corpus.CheckPaths(ctx, paths); err != nil {
 			return nil, err
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -55,17 +56,39 @@ func fillMaskAction(c *cli.Context) error {
 	next := oneByOne(c.Args().Slice())
 	line := 0
 	if !c.Args().Present() {
-		next = lines(c.App.Reader, &line)
+		next = untilStopped(c.Context, lines(c.App.Reader, &line))
 	}
 	err := evaluate.Fill(c.App.Writer, evaluate.Filling{
 		Checkpoint: c.String("checkpoint"), Top: c.Int("top"), JSON: c.Bool("json"),
 		Device: c.String("device"), Precision: c.String("precision"), Threads: c.Int("threads"), Open: devices.Open,
 		Warn: func(text string) { log.Warn().Msg(text) },
 	}, next)
-	if err != nil && line > 0 {
+	if err != nil && c.Context.Err() == nil && line > 0 {
 		err = fmt.Errorf("standard input:%d: %w", line, err)
 	}
 	return err
+}
+
+// untilStopped is next until ctx ends, also while it waits for somebody to type.
+func untilStopped(ctx context.Context, next func() (string, bool, error)) func() (string, bool, error) {
+	type line struct {
+		text string
+		ok   bool
+		err  error
+	}
+	return func() (string, bool, error) {
+		read := make(chan line, 1)
+		go func() {
+			text, ok, err := next()
+			read <- line{text, ok, err}
+		}()
+		select {
+		case l := <-read:
+			return l.text, l.ok, l.err
+		case <-ctx.Done():
+			return "", false, context.Cause(ctx)
+		}
+	}
 }
 
 // oneByOne returns one text after the other.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -175,5 +176,20 @@ func TestFillMaskLines(t *testing.T) {
 	}
 	if err == nil || !strings.HasPrefix(err.Error(), "standard input:4: found no [MASK]") || exit.Code(err) != exit.Usage {
 		t.Errorf("found error %v, expected one that names line 4", err)
+	}
+}
+
+// Ctrl-C ends the command while it waits for somebody to type.
+func TestFillMaskStopsWaiting(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	typed, stopped := make(chan string, 1), errors.New("stopped")
+	next := untilStopped(ctx, func() (string, bool, error) { return <-typed, true, nil })
+	typed <- "a [MASK]"
+	if text, ok, err := next(); text != "a [MASK]" || !ok || err != nil {
+		t.Errorf("found %q, %v, %v, expected what was typed", text, ok, err)
+	}
+	cancel(stopped)
+	if _, ok, err := next(); ok || !errors.Is(err, stopped) {
+		t.Errorf("found %v, %v, expected that it was stopped", ok, err)
 	}
 }

@@ -123,6 +123,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 
 // beforeCommand makes the checks that every command begins with.
 func beforeCommand(c *cli.Context) error {
+	if s, ok := c.App.ErrWriter.(*progress.Screen); ok && c.Command.Name != "train" && c.Command.Name != "sweep" {
+		s.SetEnds("stopping; once more, after two seconds, to exit at once") // there is no step to finish
+	}
 	if err := commandline.NoStrayArguments(c); err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ type Document struct {
 // at its start), not UTF-8, truncated or corrupt, and a document of more than 128
 // MiB. Documents before the fault have been yielded by then.
 func ReadFile(ctx context.Context, path string, reading Reading, yield func(Document) error) error {
-	in, err := newInput(path)
+	in, err := newInput(ctx, path)
 	if err != nil {
 		return err
 	}

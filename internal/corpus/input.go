@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"context"
 	"io"
 	"io/fs"
 	"os"
@@ -23,8 +24,8 @@ type input struct {
 
 // newInput looks at the file at path. What is no file or empty is a DataError, and
 // what comes through a pipe is spooled.
-func newInput(path string) (*input, error) {
-	if s, ok, err := spooled(path); ok || err != nil {
+func newInput(ctx context.Context, path string) (*input, error) {
+	if s, ok, err := spooled(ctx, path); ok || err != nil {
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,7 +32,7 @@ type inputs struct {
 // empty file that is itself a path, a folder without text, and what is neither file
 // nor folder. A symbolic link to a folder is one of the last, unless it is itself a
 // path: links inside a folder could lead round in a circle.
-func listInputs(paths []string) (*inputs, error) {
+func listInputs(ctx context.Context, paths []string) (*inputs, error) {
 	if len(paths) == 0 {
 		return nil, badData("corpus", "no path", "a file or folder of text")
 	}
@@ -41,7 +42,7 @@ func listInputs(paths []string) (*inputs, error) {
 	}
 	list := &inputs{}
 	for _, path := range paths {
-		if err := list.add(path); err != nil {
+		if err := list.add(ctx, path); err != nil {
 			return nil, err
 		}
 	}
@@ -62,7 +63,7 @@ func (l *inputs) describe(r *Report) {
 }
 
 // add lists one path.
-func (l *inputs) add(path string) error {
+func (l *inputs) add(ctx context.Context, path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		if kind := ownFolder(path); kind != "" {
 			return badData(path, kind, "text")
@@ -82,7 +83,7 @@ func (l *inputs) add(path string) error {
 	} else if err != nil && path != standardInput {
 		return unreadable(path, err, "a file or folder of text")
 	}
-	in, err := newInput(path)
+	in, err := newInput(ctx, path)
 	if err != nil {
 		return err
 	}

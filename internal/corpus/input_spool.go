@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,8 +33,8 @@ var spools struct {
 
 // spooled returns what came through the pipe at path, - for standard input. ok is
 // false where there is none. It is a DataError if nothing came, or more than maxSpool
-// bytes.
-func spooled(path string) (s *spool, ok bool, err error) {
+// bytes, and ctx's cause once ctx is done.
+func spooled(ctx context.Context, path string) (s *spool, ok bool, err error) {
 	name := path
 	if path == standardInput {
 		name = "standard input"
@@ -45,15 +46,17 @@ func spooled(path string) (s *spool, ok bool, err error) {
 	if s, ok := spools.byPath[path]; ok {
 		return s, true, nil
 	}
-	source := os.Stdin
-	if path != standardInput {
-		if source, err = os.Open(path); err != nil {
-			return nil, true, unreadable(path, err, textFile)
+	if s, err = fillUntil(ctx, func() (*spool, error) {
+		source := os.Stdin
+		if path != standardInput {
+			var err error
+			if source, err = os.Open(path); err != nil { // it waits for who writes
+				return nil, unreadable(path, err, textFile)
+			}
+			defer source.Close()
 		}
-		defer source.Close()
-	}
-	s, err = fill(name, source, maxSpool)
-	if err != nil {
+		return fill(name, source, maxSpool)
+	}); err != nil {
 		return nil, true, err
 	}
 	if spools.byPath == nil {
@@ -61,6 +64,26 @@ func spooled(path string) (s *spool, ok bool, err error) {
 	}
 	spools.byPath[path] = s
 	return s, true, nil
+}
+
+// fillUntil calls fill and returns what it does, or ctx's cause once ctx is done: a pipe may wait for
+// good. fill then goes on by itself until the process ends.
+func fillUntil(ctx context.Context, fill func() (*spool, error)) (*spool, error) {
+	type result struct {
+		s   *spool
+		err error
+	}
+	filled := make(chan result, 1)
+	go func() {
+		s, err := fill()
+		filled <- result{s, err}
+	}()
+	select {
+	case r := <-filled:
+		return r.s, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // fill copies at most limit bytes to a temporary file, which has no name where the

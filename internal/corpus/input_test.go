@@ -1,20 +1,23 @@
 package corpus
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // listedBelow returns what listInputs lists, relative to root.
 func listedBelow(t *testing.T, root string, paths ...string) (*inputs, []string) {
 	t.Helper()
-	list, err := listInputs(paths)
+	list, err := listInputs(t.Context(), paths)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +97,7 @@ func TestLists(t *testing.T) {
 		"lists": `lists:1: found "@some", expected the path of a file or folder`,
 		"none":  "none: found nothing there, expected a list of paths",
 	} {
-		if _, err := listInputs([]string{list(name)}); !errors.Is(err, ErrBadData) || !strings.Contains(err.Error(), want) {
+		if _, err := listInputs(t.Context(), []string{list(name)}); !errors.Is(err, ErrBadData) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: found error %v, expected %s", name, err, want)
 		}
 	}
@@ -149,7 +152,7 @@ func (*brokenReader) Read([]byte) (int, error) { return 0, os.ErrClosed }
 // Documents are numbered through all files, and reading may begin at any of them.
 func TestReadingBeginsAnywhere(t *testing.T) {
 	root := fileSystem(t, map[string]string{"a": "A one.\n\nA two.\n\nA three.", "b": "B one.", "c": `{"text": "C one."}` + "\n" + `{"text": "C two."}`})
-	list, err := listInputs([]string{root})
+	list, err := listInputs(t.Context(), []string{root})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,5 +196,26 @@ func TestReportWarns(t *testing.T) {
 	good := Report{Parts: []FormatReport{{Format: Prose, Files: 1, Documents: 500, Sentences: 5000, Sample: "A."}}}
 	if got := good.Warnings(); len(got) > 0 {
 		t.Errorf("found %q of good text", got)
+	}
+}
+
+// A pipe through which nothing comes ends with the context.
+func TestPipeThatWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := exec.Command("mkfifo", path).Run(); err != nil {
+		t.Skipf("mkfifo: %v", err)
+	}
+	stopped := errors.New("stopped")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(10*time.Millisecond, func() { cancel(stopped) })
+	if _, err := listInputs(ctx, []string{path}); !errors.Is(err, stopped) {
+		t.Errorf("found error %v, expected that it was stopped", err)
+	}
+	w, err := os.OpenFile(path, os.O_WRONLY, 0) // lets go what waits to open the other end
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
 	}
 }

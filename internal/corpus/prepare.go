@@ -71,7 +71,7 @@ func Prepare(ctx context.Context, o PrepareOptions) (PrepareResult, error) {
 			return PrepareResult{}, badData(path, "token shards", "text")
 		}
 	}
-	text, err := listInputs(o.Corpus)
+	text, err := listInputs(ctx, o.Corpus)
 	if err != nil {
 		return PrepareResult{}, err
 	}

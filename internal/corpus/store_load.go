@@ -37,7 +37,7 @@ func Load(ctx context.Context, o LoadOptions) (*Store, *Vocab, error) {
 		return nil, nil, badData("corpus", "no path", "a file or folder of text, or a folder of token shards")
 	}
 	v := o.Vocab
-	groups, err := groupPaths(o.Paths)
+	groups, err := groupPaths(ctx, o.Paths)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -87,9 +87,10 @@ func loading(name string, err error) error {
 }
 
 // CheckPaths makes those checks of Load on paths that need no reading: that each
-// is there, not empty, and a file or a folder with files or shards in it.
-func CheckPaths(paths []string) error {
-	_, err := groupPaths(paths)
+// is there, not empty, and a file or a folder with files or shards in it. A pipe is read to its end, or
+// until ctx ends.
+func CheckPaths(ctx context.Context, paths []string) error {
+	_, err := groupPaths(ctx, paths)
 	return err
 }
 
@@ -101,7 +102,7 @@ type group struct {
 
 // groupPaths sorts paths into shards and text, keeping their order. Text alone
 // makes a single group.
-func groupPaths(paths []string) ([]group, error) {
+func groupPaths(ctx context.Context, paths []string) ([]group, error) {
 	paths, err := expandLists(paths)
 	if err != nil {
 		return nil, err
@@ -115,7 +116,7 @@ func groupPaths(paths []string) ([]group, error) {
 		if n := len(groups); n == 0 || groups[n-1].shards != "" {
 			groups = append(groups, group{text: &inputs{}})
 		}
-		if err := groups[len(groups)-1].text.add(path); err != nil {
+		if err := groups[len(groups)-1].text.add(ctx, path); err != nil {
 			return nil, err
 		}
 	}

@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -57,7 +58,7 @@ func zstandard(t testing.TB, text string) string {
 
 // listPaths returns the paths of what listInputs lists.
 func listPaths(paths []string) (files []string, err error) {
-	list, err := listInputs(paths)
+	list, err := listInputs(context.Background(), paths)
 	if err != nil {
 		return nil, err
 	}

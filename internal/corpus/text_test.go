@@ -244,7 +244,7 @@ func FuzzReadDocuments(f *testing.F) {
 // order: listInputs says which they are, ReadFile what a document is. It stops at
 // the first error, yield's own included, and returns it unchanged.
 func readDocuments(ctx context.Context, paths []string, yield func(Document) error) error {
-	list, err := listInputs(paths)
+	list, err := listInputs(ctx, paths)
 	if err != nil {
 		return err
 	}
