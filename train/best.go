@@ -50,6 +50,14 @@ func (p *progressMade) judge(step int64, loss float64) bool {
 	return true
 }
 
+// resumed takes note of the early_stop that the run had and that it has now. Where less patience is
+// left than was used up, the next evaluation decides: it is that of the last step then.
+func (p *progressMade) resumed(was, is int) {
+	if ended := was > 0 && p.Since >= was; is > 0 && !ended {
+		p.Since = min(p.Since, is-1)
+	}
+}
+
 // stoppedEarly says why the run ends before its last step; "" where it does not.
 func (r *runner) stoppedEarly() string {
 	if n := r.plan.Config.EarlyStop; n > 0 && r.made.Since >= n && r.done < r.plan.Config.MaxSteps {
@@ -80,7 +88,8 @@ func (r *runner) replaceBest() error {
 	if err := r.reportAt(StateRunning, "", r.status.Step); err != nil { // from here a run is not resumed
 		return err
 	}
-	if err := checkpoint.Prune(r.disk, r.folder.Path(BestFolder), 1); err != nil {
+	// Not the oldest ones: a process that was killed may have left that of a step to be done again.
+	if err := checkpoint.KeepStep(r.disk, r.folder.Path(BestFolder), r.done); err != nil {
 		return fmt.Errorf("remove the best checkpoint before: %w", err)
 	}
 	r.saved(path, before)

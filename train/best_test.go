@@ -135,6 +135,61 @@ func TestEarlyStop(t *testing.T) {
 	}
 }
 
+// A run that is resumed with less patience than it has used up ends at its next evaluation, as
+// every early stop with one of the last step.
+func TestLessPatience(t *testing.T) {
+	c := risingRun(smallCorpus(t), filepath.Join(t.TempDir(), "run"))
+	c.EarlyStop, c.SaveSteps = 100, 100
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := train.Run(ctx, c, openCPU, &observer{cancel: cancel, stopAfter: 25}); !errors.Is(err, train.ErrStopped) {
+		t.Fatalf("found %v, expected the run to stop", err)
+	}
+	c.Resume, c.EarlyStop = true, 2
+	seen := &observer{}
+	summary, err := train.Run(t.Context(), c, openCPU, seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	final, err := train.Evaluate(t.Context(), c.OutputDir, train.EvalOptions{Batches: c.FinalBatches}, openCPU)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if summary.Steps != 27 || len(seen.evals) != 1 || summary.Reason == "" || summary.Eval != final.Metrics {
+		t.Errorf("found %d steps, %d evaluations and %+v (%q), expected an end at step 27 with %+v", summary.Steps, len(seen.evals), summary.Eval, summary.Reason, final.Metrics)
+	}
+}
+
+// What an earlier process saved as the best of steps that are done again does not take the place
+// of a better one.
+func TestBestOfStepsDoneAgain(t *testing.T) {
+	text := smallCorpus(t)
+	c := risingRun(text, filepath.Join(t.TempDir(), "run"))
+	c.SaveBest = true
+	other := risingRun(text, filepath.Join(t.TempDir(), "other"))
+	for run, stop := range map[*train.Config]int64{&c: 10, &other: 15} {
+		ctx, cancel := context.WithCancel(t.Context())
+		if _, err := train.Run(ctx, *run, openCPU, &observer{cancel: cancel, stopAfter: stop}); !errors.Is(err, train.ErrStopped) {
+			t.Fatalf("found %v, expected the run to stop", err)
+		}
+	}
+	best := filepath.Join(c.OutputDir, train.BestFolder)
+	if err := os.CopyFS(filepath.Join(best, "step-15"), os.DirFS(filepath.Join(other.OutputDir, "checkpoints", "step-15"))); err != nil {
+		t.Fatal(err)
+	}
+	c.Resume = true
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := train.Run(ctx, c, openCPU, &observer{cancel: cancel, stopAfter: 13}); !errors.Is(err, train.ErrStopped) {
+		t.Fatalf("found %v, expected the run to stop", err)
+	}
+	s := status(t, c.OutputDir, train.StateStopped, 13)
+	if s.Best == nil || s.Best.Step != 12 {
+		t.Fatalf("found the best %+v, expected that of step 12, so that the test tests", s.Best)
+	}
+	if kept, err := filepath.Glob(filepath.Join(best, "*")); err != nil || len(kept) != 1 || filepath.Base(kept[0]) != "step-12" {
+		t.Errorf("found %v, expected step-12 alone", kept)
+	}
+}
+
 // Without evaluations there is no best one.
 func TestBestNeedsEvaluations(t *testing.T) {
 	for key, set := range map[string]func(*train.Config){

@@ -194,8 +194,8 @@ type Config struct {
 	// 0.000000000000000000000000000001 to 1 (0: 0.000001). Default 0.
 	AdamEpsilon float64 `yaml:"adam_epsilon,omitempty" json:",omitempty"`
 	// NewbornClock: what Adam's bias correction of a newborn block counts: the steps since
-	// its birth, or all steps of the run, by which its first steps are smaller. Values:
-	// one of own, global. Default own.
+	// its birth, or all steps of the run, by which its first steps are larger. Values: one
+	// of own, global. Default own.
 	NewbornClock model.Clock `yaml:"newborn_clock,omitempty" json:",omitempty"`
 	// WeightDecay: decoupled weight decay (not on biases and LayerNorm). Values: 0 to
 	// 1000. Default 0.01.

@@ -257,7 +257,13 @@ func TestEpochsWithUpdatesAndWarmup(t *testing.T) {
 	if p.Config.MaxSteps != want || len(p.UpdateAt) != 39 {
 		t.Errorf("found %d steps and %d updates, expected %d and 39", p.Config.MaxSteps, len(p.UpdateAt), want)
 	}
+	many := c
+	many.Epochs = 100 // more steps than a run may have, were the text as large as any
+	if p, err = NewPlan(t.Context(), many, nil); err != nil || p.Config.MaxSteps < 99*want {
+		t.Errorf("100 epochs: found the error %v, expected about %d steps", err, 100*want)
+	}
 	for _, bad := range []func(*Config){
+		func(c *Config) { c.Epochs, c.BatchSize = 1e6, 1 },
 		func(c *Config) { c.Updates = 1 << 20 },
 		func(c *Config) { c.WarmupSteps = 1 << 20 },
 	} {

@@ -206,3 +206,25 @@ func TestContinueFromRefuses(t *testing.T) {
 		}
 	}
 }
+
+// The model card of a continued run counts the steps before as they were.
+func TestCardOfContinuedRun(t *testing.T) {
+	c := smallRun(smallCorpus(t), filepath.Join(t.TempDir(), "run"))
+	c.Method, c.EvalSteps = model.Dense, 0
+	trained2(t, c, 20)
+	next := continued(t, c.OutputDir)
+	next.Method, next.Updates = model.Dynamic, 2
+	next.Device = "cpu"
+	summary, err := train.Run(t.Context(), next, openCPU, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "hf")
+	if _, err := train.Export(t.Context(), next.OutputDir, out, train.FormatHF, "test"); err != nil {
+		t.Fatal(err)
+	}
+	card, err := os.ReadFile(filepath.Join(out, "README.md"))
+	if want := fmt.Sprintf("forward and backward | %.4g |", summary.FLOPs); err != nil || !strings.Contains(string(card), want) {
+		t.Errorf("found the card %s (%v), expected %q in it", card, err, want)
+	}
+}

@@ -60,7 +60,7 @@ func (w *Weights) facts() (huggingface.Facts, error) {
 	if c.InitFrom != "" {
 		f.Start = filepath.Base(c.InitFrom)
 	}
-	p := Plan{Config: c, Model: w.Model}
+	p := Plan{Config: c, Model: w.Model, Origin: w.saved.Origin}
 	if err := errors.Join(p.resolvePhases(), p.countFLOPs()); err != nil {
 		return f, err
 	}

@@ -207,7 +207,11 @@ func (p *Plan) resolve(vocabSize, examples int) error {
 	if c.Epochs > 0 {
 		perStep := float64(c.BatchSize * c.Accumulation)
 		c.MaxSteps = max(1, int64(math.Round(c.Epochs*float64(examples)/perStep)))
-		if s, _ := settings.Find("max_steps"); float64(c.MaxSteps) > s.Range.Max {
+		s, _ := settings.Find("max_steps")
+		if examples == unknownExamples {
+			c.MaxSteps = min(c.MaxSteps, int64(s.Range.Max))
+		}
+		if float64(c.MaxSteps) > s.Range.Max {
 			return usage.Errorf("epochs: found %s, which are %d steps of %.0f examples, expected at most %.0f steps", settings.Number(c.Epochs), c.MaxSteps, perStep, s.Range.Max)
 		}
 	}

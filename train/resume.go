@@ -55,6 +55,7 @@ func (r *runner) prepareResume(ctx context.Context, c Config, open Opener) error
 		}
 		r.done, r.window, r.summary = from.found.Step, from.saved.Window, from.saved.Summary
 		r.made, r.seen, r.grown = from.saved.Made, from.saved.Seen, from.saved.Grown
+		r.made.resumed(from.saved.Config.EarlyStop, r.plan.Config.EarlyStop)
 	} else if err := r.goOn(initial); err != nil {
 		return err
 	}

@@ -145,6 +145,10 @@ func (r *runner) enterNew() error {
 	if err := r.openFolder(r.dir); err != nil {
 		return err
 	}
+	// Until now another process may have begun a run there, and have ended.
+	if err := folder.Check(r.dir, false); err != nil {
+		return err
+	}
 	device := r.model.Backend().Describe()
 	if err := r.describe(device); err != nil {
 		return err
@@ -206,7 +210,7 @@ func (r *runner) openLogs() error {
 		return err
 	}
 	first := int64(0)
-	if r.done > 0 {
+	if r.done > 0 || r.plan.Config.Resume {
 		first = r.done + 1
 	}
 	if r.board, err = metrics.NewEvents(r.folder.Dir, first, time.Now); err != nil {

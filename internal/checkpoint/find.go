@@ -154,6 +154,29 @@ func insteadOfSteps(path string) string {
 	return ""
 }
 
+// KeepStep removes all checkpoints from dir but that of step. Where that is not good, all stay.
+func KeepStep(fsys FS, dir string, step int64) error {
+	all, err := list(dir)
+	if err != nil {
+		return fmt.Errorf("pruning checkpoints: %w", err)
+	}
+	if len(all) < 2 {
+		return nil
+	}
+	if _, err := Load(filepath.Join(dir, stepName(step))); err != nil {
+		return fmt.Errorf("pruning checkpoints: %w", err)
+	}
+	for _, c := range all {
+		if c.step == step {
+			continue
+		}
+		if err := discard(fsys, c.path); err != nil {
+			return fmt.Errorf("pruning checkpoints: %w", err)
+		}
+	}
+	return nil
+}
+
 // Prune removes old checkpoints from dir until keep are left, keep >= 1. The
 // newest good one always stays, even where keep or more damaged ones are newer;
 // where none is good, all stay.

@@ -150,6 +150,27 @@ func TestPrune(t *testing.T) {
 	}
 }
 
+func TestKeepStep(t *testing.T) {
+	dir := t.TempDir()
+	for step := range int64(3) {
+		save(t, dir, step+8)
+	}
+	if err := checkpoint.KeepStep(checkpoint.OS{}, dir, 9); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := names(t, dir), []string{"step-9"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	save(t, dir, 10)
+	spoil(t, dir, "step-10", "trainer.json")
+	if err := checkpoint.KeepStep(checkpoint.OS{}, dir, 10); !errors.Is(err, checkpoint.ErrCorrupt) {
+		t.Errorf("a damaged one to keep: got %v, want ErrCorrupt", err)
+	}
+	if got, want := names(t, dir), []string{"step-10", "step-9"}; !slices.Equal(got, want) {
+		t.Errorf("a damaged one to keep: got %v, want %v", got, want)
+	}
+}
+
 func TestCleanup(t *testing.T) {
 	dir := t.TempDir()
 	save(t, dir, 1)

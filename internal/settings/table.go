@@ -225,7 +225,7 @@ var table = []Setting{
 		Help:     "added to the root of Adam's second moment", Commands: SweepFile, RunName: "eps"},
 	{Key: "newborn_clock", Field: "NewbornClock", Group: Optim, Default: model.OwnClock, OmitEmpty: true, Used: dynamic,
 		Help: "what Adam's bias correction of a newborn block counts: the steps since its birth, or all steps of the run, " +
-			"by which its first steps are smaller",
+			"by which its first steps are larger",
 		Commands: SweepFile, RunName: "clock-"},
 	{Key: "weight_decay", Field: "WeightDecay", Aliases: []string{"wd"}, Group: Optim, Default: 0.01,
 		Range: &Range{Min: 0, Max: 1e3}, Help: "decoupled weight decay (not on biases and LayerNorm)",
