@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -176,5 +177,19 @@ func TestFlagsThatMeanNothing(t *testing.T) {
 		{"next to nothing", quick("@", "--learning-rate", "1e-400"), []string{"--learning-rate: found \"1e-400\", expected a number"}},
 	} {
 		t.Run(b.name, func(t *testing.T) { b.check(t) })
+	}
+}
+
+// A vocabulary may come through a pipe, which can be read once.
+func TestVocabularyThroughAPipe(t *testing.T) {
+	in := newInputs(t)
+	text, pipe := in.file("good.txt", goodText), in.none("pipe")
+	if err := exec.Command("mkfifo", pipe).Run(); err != nil {
+		t.Skipf("mkfifo: %v", err)
+	}
+	vocab := goodVocab + "cat\ndog\nran\nsat\naway\n.\n##a\n##b\n##c\n##d\n"
+	go func() { _ = os.WriteFile(pipe, []byte(vocab), 0) }() // what is missing is found below
+	if out := done(t, "prepare", "--corpus", text, "--vocab", pipe, "--quiet", "--out", in.none("shards")); !strings.Contains(out, "vocabulary 16;") {
+		t.Errorf("found %s, expected the 16 tokens of the pipe", out)
 	}
 }

@@ -3,6 +3,7 @@ package huggingface
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -61,17 +62,16 @@ func LoadVocab(path string) (v *corpus.Vocab, own bool, err error) {
 		v, err = corpus.LoadVocab(path) // which says so in its own words
 		return v, false, err
 	}
-	head := bytes.TrimSpace(f.Head)
-	if err := f.Close(); err != nil {
-		return nil, false, err
-	}
-	if !bytes.HasPrefix(head, []byte("{")) {
-		v, err = corpus.LoadVocab(path)
+	defer f.Close() // it is read once: it may be a pipe
+	if !bytes.HasPrefix(bytes.TrimSpace(f.Head), []byte("{")) {
+		v, err = corpus.ParseVocab(path, f)
 		return v, false, err
 	}
-	text, err := readFile(path)
-	if err != nil {
-		return nil, false, err
+	text, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
+	if err != nil || len(text) > maxJSON {
+		if text, err = readFile(path); err != nil { // which says so in its own words
+			return nil, false, err
+		}
 	}
 	t, err := ParseTokenizer(path, text)
 	if err != nil {

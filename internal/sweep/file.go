@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/sparsebert/sparsebert-gpu/internal/settings"
 	"github.com/sparsebert/sparsebert-gpu/internal/strictyaml"
@@ -37,6 +38,7 @@ type axis struct {
 	key    string
 	line   int
 	values []settings.Given
+	named  map[string]int // how many values have a name in names of runs, in small letters
 }
 
 // tune says how a group's learning rate is chosen.
@@ -271,7 +273,7 @@ func (r *reader) cross(p strictyaml.Pair) ([]axis, error) {
 
 // axis reads a setting with a list of values.
 func (r *reader) axis(p strictyaml.Pair) (axis, error) {
-	a := axis{key: p.Key, line: p.Line}
+	a := axis{key: p.Key, line: p.Line, named: map[string]int{}}
 	if !p.IsList() { // say first if there is no such key at all
 		if _, err := r.setting(p); err != nil {
 			return a, err
@@ -298,6 +300,7 @@ func (r *reader) axis(p strictyaml.Pair) (axis, error) {
 			return a, r.y.Errorf(p.Line, "%s: found %s again, expected each value once", p.Key, text)
 		}
 		seen[text] = true
+		a.named[strings.ToLower(strings.Map(plain, text))]++
 		a.values = append(a.values, g)
 	}
 	return a, nil

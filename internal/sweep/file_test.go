@@ -251,8 +251,12 @@ func TestLongListIsRead(t *testing.T) {
 		}
 		text := []byte("groups:\n- name: a\n  cross: {seed: [" + strings.TrimSuffix(seeds.String(), ", ") + "]}\n")
 		return testing.AllocsPerRun(1, func() {
-			if _, err := Parse("f", "/folder", text); err != nil {
+			f, err := Parse("f", "/folder", text)
+			if err != nil {
 				t.Fatal(err)
+			}
+			if runs, err := f.Runs(nil); err != nil || len(runs) != n {
+				t.Fatalf("found %d runs and error %v, expected %d", len(runs), err, n)
 			}
 		})
 	}

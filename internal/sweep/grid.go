@@ -173,10 +173,8 @@ func nameOf(lists []axis, picked []settings.Given) string {
 func (a axis) nameOf(value settings.Given) string {
 	text := valueText(value)
 	name := strings.Map(plain, text)
-	for _, other := range a.values {
-		if o := valueText(other); o != text && strings.EqualFold(strings.Map(plain, o), name) {
-			return fmt.Sprintf("%s_%.4x", name, sha256.Sum256([]byte(text)))
-		}
+	if a.named[strings.ToLower(name)] > 1 {
+		return fmt.Sprintf("%s_%.4x", name, sha256.Sum256([]byte(text)))
 	}
 	return name
 }
