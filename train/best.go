@@ -89,9 +89,7 @@ func (r *runner) replaceBest() error {
 		return err
 	}
 	// Not the oldest ones: a process that was killed may have left that of a step to be done again.
-	if err := checkpoint.KeepStep(r.disk, r.folder.Path(BestFolder), r.done); err != nil {
-		return fmt.Errorf("remove the best checkpoint before: %w", err)
-	}
+	r.removed(checkpoint.KeepStep(r.disk, r.folder.Path(BestFolder), r.done))
 	r.saved(path, before)
 	return nil
 }

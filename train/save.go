@@ -53,12 +53,17 @@ func (r *runner) saveLast() error {
 		return err
 	}
 	if keep := r.plan.Config.SaveTotalLimit; keep > 0 {
-		if err := checkpoint.Prune(r.disk, r.checkpoints(), keep); err != nil {
-			return fmt.Errorf("remove old checkpoints: %w", err)
-		}
+		r.removed(checkpoint.Prune(r.disk, r.checkpoints(), keep))
 	}
 	r.saved(path, before)
 	return nil
+}
+
+// removed says that old checkpoints stay, if they do. That ends no run: the new one is safe.
+func (r *runner) removed(err error) {
+	if err != nil {
+		r.watch.Warned(fmt.Sprintf("an old checkpoint cannot be removed and takes its space: %v", err))
+	}
 }
 
 // outOfStep is an error after which a process does not come to the operation that the others wait in: it

@@ -155,6 +155,7 @@ func insteadOfSteps(path string) string {
 }
 
 // KeepStep removes all checkpoints from dir but that of step. Where that is not good, all stay.
+// One that cannot be removed is an error, and does not keep the others from being removed.
 func KeepStep(fsys FS, dir string, step int64) error {
 	all, err := list(dir)
 	if err != nil {
@@ -166,20 +167,22 @@ func KeepStep(fsys FS, dir string, step int64) error {
 	if _, err := Load(filepath.Join(dir, stepName(step))); err != nil {
 		return fmt.Errorf("pruning checkpoints: %w", err)
 	}
-	for _, c := range all {
-		if c.step == step {
-			continue
-		}
-		if err := discard(fsys, c.path); err != nil {
-			return fmt.Errorf("pruning checkpoints: %w", err)
+	return discardAll(fsys, slices.DeleteFunc(all, func(c candidate) bool { return c.step == step }))
+}
+
+// discardAll removes checkpoints, the last first, and returns the first error.
+func discardAll(fsys FS, old []candidate) (err error) {
+	for _, c := range slices.Backward(old) {
+		if failed := discard(fsys, c.path); failed != nil && err == nil {
+			err = fmt.Errorf("pruning checkpoints: %w", failed)
 		}
 	}
-	return nil
+	return err
 }
 
 // Prune removes old checkpoints from dir until keep are left, keep >= 1. The
 // newest good one always stays, even where keep or more damaged ones are newer;
-// where none is good, all stay.
+// where none is good, all stay. One that cannot be removed is an error, as in [KeepStep].
 func Prune(fsys FS, dir string, keep int) error {
 	if keep < 1 {
 		return fmt.Errorf("pruning checkpoints: found a limit of %d, expected 1 or more", keep)
@@ -198,13 +201,6 @@ func Prune(fsys FS, dir string, keep int) error {
 	if good < 0 {
 		return nil // some may be mendable, and none is worth its space more than another
 	}
-	for i := len(all) - 1; i >= keep; i-- {
-		if i == good {
-			continue
-		}
-		if err := discard(fsys, all[i].path); err != nil {
-			return fmt.Errorf("pruning checkpoints: %w", err)
-		}
-	}
-	return nil
+	stays := all[good]
+	return discardAll(fsys, slices.DeleteFunc(all[keep:], func(c candidate) bool { return c == stays }))
 }

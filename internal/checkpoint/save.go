@@ -61,9 +61,7 @@ func SaveOn(fsys FS, dir string, step int64, files map[string]*File, state any, 
 	if err := makeDir(fsys, dir); err != nil {
 		return "", err
 	}
-	if err := cleanup(fsys, dir); err != nil {
-		return "", err
-	}
+	_ = cleanup(fsys, dir) // what stays takes space, and spoils no checkpoint
 
 	final := filepath.Join(dir, stepName(step))
 	tmp := filepath.Join(dir, fmt.Sprintf("%sstep-%d-%d", tmpPrefix, step, os.Getpid()))
@@ -203,7 +201,7 @@ func discard(fsys FS, path string) error {
 // cleanup removes from dir what killed runs left: half written folders, and
 // replaced checkpoints whose replacement is in place. A replaced checkpoint
 // without one gets its name back. A missing dir is no error.
-func cleanup(fsys FS, dir string) error {
+func cleanup(fsys FS, dir string) (failed error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -223,9 +221,9 @@ func cleanup(fsys FS, dir string) error {
 				err = discard(fsys, path)
 			}
 		}
-		if err != nil {
-			return fmt.Errorf("clearing what a killed run left: %w", err)
+		if err != nil && failed == nil {
+			failed = fmt.Errorf("clearing what a killed run left: %w", err)
 		}
 	}
-	return nil
+	return failed
 }
