@@ -84,6 +84,7 @@ type Driver interface {
 	// Alloc returns the address of n bytes, aligned to 256; their content is
 	// undefined. label names the memory in errors. n is at least 1.
 	Alloc(n int64, label string) (Ptr, error)
+	// Free gives it back, once the work that is queued is done.
 	Free(p Ptr) error
 	// Memory returns the free and the total bytes of the device.
 	Memory() (free, total int64, err error)

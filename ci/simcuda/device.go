@@ -68,6 +68,7 @@ type machine struct {
 	functions map[uintptr]*function
 	graphs    map[uintptr]gpu.Graph // captured, and executable: the same here
 	pinned    map[uintptr][]byte
+	queued    map[gpu.Stream]bool // streams that were given work since they were last waited for
 }
 
 var device machine
@@ -199,6 +200,7 @@ func cuDevicePrimaryCtxRetain(ctx *unsafe.Pointer, _ C.int) C.int {
 		device.driver = simdriver.New(options())
 		device.streams, device.events, device.modules = map[uintptr]gpu.Stream{0: 0}, map[uintptr]*event{}, map[uintptr]gpu.Module{}
 		device.functions, device.graphs, device.pinned = map[uintptr]*function{}, map[uintptr]gpu.Graph{}, map[uintptr][]byte{}
+		device.queued = map[gpu.Stream]bool{}
 	}
 	put(ctx, handle())
 	return success

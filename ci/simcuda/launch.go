@@ -161,6 +161,7 @@ func cuLaunchKernel(h unsafe.Pointer, gx, gy, gz, bx, by, bz, shared C.uint, on 
 		for i, n := range d.ParamSizes(k.kernel) {
 			args = append(args, C.GoBytes(*(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(params), 8*i)), C.int(n)))
 		}
+		device.queued[s] = true
 		grid, block := gpu.Dim3{X: int(gx), Y: int(gy), Z: int(gz)}, gpu.Dim3{X: int(bx), Y: int(by), Z: int(bz)}
 		return faulty(d.LaunchBytes(s, k.kernel, grid, block, int(shared), args))
 	})

@@ -8,6 +8,7 @@ package main
 import "C"
 
 import (
+	"errors"
 	"unsafe"
 
 	"github.com/sparsebert/sparsebert-gpu/gpu"
@@ -26,9 +27,16 @@ func cuMemAlloc_v2(p *C.ulonglong, n C.size_t) C.int {
 	})
 }
 
+// CUDA's documentation says that cuMemFree may wait for the work that is queued, not that it does.
+//
 //export cuMemFree_v2
 func cuMemFree_v2(p C.ulonglong) C.int {
-	return use(func(d *simdriver.Driver) error { return d.Free(gpu.Ptr(p)) })
+	return use(func(d *simdriver.Driver) error {
+		if len(device.queued) > 0 {
+			return errors.New("cuMemFree: found work that was queued and not waited for, expected none: it may use the memory")
+		}
+		return d.Free(gpu.Ptr(p))
+	})
 }
 
 //export cuMemGetInfo_v2
@@ -70,28 +78,28 @@ func cuMemFreeHost(p unsafe.Pointer) C.int {
 
 //export cuMemcpyHtoDAsync_v2
 func cuMemcpyHtoDAsync_v2(dst C.ulonglong, src unsafe.Pointer, n C.size_t, s unsafe.Pointer) C.int {
-	return onStream(s, func(d *simdriver.Driver, s gpu.Stream) error {
+	return queue(s, func(d *simdriver.Driver, s gpu.Stream) error {
 		return d.CopyIn(s, gpu.Ptr(dst), unsafe.Slice((*byte)(src), n))
 	})
 }
 
 //export cuMemcpyDtoHAsync_v2
 func cuMemcpyDtoHAsync_v2(dst unsafe.Pointer, src C.ulonglong, n C.size_t, s unsafe.Pointer) C.int {
-	return onStream(s, func(d *simdriver.Driver, s gpu.Stream) error {
+	return queue(s, func(d *simdriver.Driver, s gpu.Stream) error {
 		return d.CopyOut(s, unsafe.Slice((*byte)(dst), n), gpu.Ptr(src))
 	})
 }
 
 //export cuMemcpyDtoDAsync_v2
 func cuMemcpyDtoDAsync_v2(dst, src C.ulonglong, n C.size_t, s unsafe.Pointer) C.int {
-	return onStream(s, func(d *simdriver.Driver, s gpu.Stream) error {
+	return queue(s, func(d *simdriver.Driver, s gpu.Stream) error {
 		return d.Copy(s, gpu.Ptr(dst), gpu.Ptr(src), int64(n))
 	})
 }
 
 //export cuMemsetD8Async
 func cuMemsetD8Async(dst C.ulonglong, v C.uchar, n C.size_t, s unsafe.Pointer) C.int {
-	return onStream(s, func(d *simdriver.Driver, s gpu.Stream) error {
+	return queue(s, func(d *simdriver.Driver, s gpu.Stream) error {
 		return d.Memset(s, gpu.Ptr(dst), byte(v), int64(n))
 	})
 }

@@ -30,6 +30,14 @@ func onStream(h unsafe.Pointer, f func(d *simdriver.Driver, s gpu.Stream) error)
 	})
 }
 
+// queue is onStream for a call that gives the stream work.
+func queue(h unsafe.Pointer, f func(d *simdriver.Driver, s gpu.Stream) error) C.int {
+	return onStream(h, func(d *simdriver.Driver, s gpu.Stream) error {
+		device.queued[s] = true
+		return f(d, s)
+	})
+}
+
 //export cuStreamCreate
 func cuStreamCreate(to *unsafe.Pointer, _ C.uint) C.int {
 	return use(func(d *simdriver.Driver) error {
@@ -54,7 +62,10 @@ func cuStreamDestroy_v2(h unsafe.Pointer) C.int {
 
 //export cuStreamSynchronize
 func cuStreamSynchronize(h unsafe.Pointer) C.int {
-	return onStream(h, func(d *simdriver.Driver, s gpu.Stream) error { return d.Sync(s) })
+	return onStream(h, func(d *simdriver.Driver, s gpu.Stream) error {
+		delete(device.queued, s)
+		return d.Sync(s)
+	})
 }
 
 //export cuCtxSynchronize
@@ -65,6 +76,7 @@ func cuCtxSynchronize() C.int {
 				return err
 			}
 		}
+		clear(device.queued)
 		return nil
 	})
 }
@@ -230,6 +242,7 @@ func cuGraphLaunch(h, on unsafe.Pointer) C.int {
 		if !found {
 			return coded(invalidHandle)
 		}
+		device.queued[s] = true
 		return faulty(d.LaunchGraph(g, s))
 	})
 }

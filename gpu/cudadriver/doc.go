@@ -24,19 +24,19 @@
 //
 // # What is used of gorgonia.org/cu, and what is not
 //
-// cu v0.9.6 does devices, the context, memory, memsets, copies within the device,
-// modules' functions, launches, streams and events. Done here instead:
+// cu v0.9.6 does devices, memory, memsets, copies within the device, modules'
+// functions, streams and events. Done here instead:
 //
 //   - loading modules: cu.LoadDataEx hides a Go pointer in a uintptr to pass C a
 //     log buffer, against cgo's rules, and does not keep the buffer alive;
 //   - copies to and from the host: cu returns before an asynchronous copy is
 //     done, when C must no longer hold a Go pointer; here copy and wait are one call;
-//   - pinned memory, function attributes, capture and graphs of it, names of
+//   - launches: cu.Function.Launch passes 8 bytes of each argument, however long it
+//     is, and trusts their number, which is compared here with the kernel's signature;
+//   - pinned memory, setting function attributes, capture and graphs of it, names of
 //     errors: cu lacks them.
 //
 // Of no use to us: cu.Ctx keeps its errors in a field that the next call
 // overwrites and panics if the context cannot be made; the BatchedContext returns
-// errors late. cu.Function.Launch reads 8 bytes of each argument, which is why
-// gpu.Driver's are 8 bytes, and trusts their number, which is why it is compared
-// here with the kernel's signature.
+// errors late.
 package cudadriver

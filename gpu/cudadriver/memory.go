@@ -68,12 +68,16 @@ func (d *Driver) Alloc(n int64, label string) (p gpu.Ptr, err error) {
 	return p, err
 }
 
-// Free gives back what Alloc returned, once the work that is queued is done.
+// Free gives back what Alloc returned, once the work that is queued is done, on all streams: of
+// cuMemFree CUDA's documentation says only that it may wait for it.
 func (d *Driver) Free(p gpu.Ptr) error {
 	return d.call("free", "", true, func() error {
 		i, found := d.memory.search(p)
 		if !found {
 			return fmt.Errorf("%#x: no allocation begins here", uint64(p))
+		}
+		if err := cu.Synchronize(); err != nil {
+			return own(err)
 		}
 		if err := cu.MemFree(cu.DevicePtr(p)); err != nil {
 			return own(err)

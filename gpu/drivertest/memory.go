@@ -54,6 +54,15 @@ func allocFree(b *bench) {
 		b.fails("allocate an impossible size", err, "allocate", "odd size")
 	}
 	b.must(b.d.Free(b.alloc(16, "after errors")))
+
+	// Work on another stream still reads what is freed.
+	const n = 1 << 16
+	s, err := b.d.NewStream()
+	b.must(err)
+	y, v := b.upload(s, "y", fill(n, 1)), b.upload(s, "x", fill(n, 2))
+	b.must(b.d.Launch(s, b.function("axpy"), x(n/256), x(256), 0, []uint64{uint64(y), uint64(v), f32(3), n}))
+	b.must(b.d.Free(v))
+	want(b, s, "work whose operand was freed behind it", y, fill(n, 7))
 }
 
 func copies(b *bench) {
