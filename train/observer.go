@@ -31,7 +31,7 @@ type Observer interface {
 	// Saved comes after every checkpoint, with its folder.
 	Saved(path string)
 	// Warned comes with what the user should know: of the run's start before Started, of the
-	// device's kernels once they are loaded.
+	// device's kernels once they are loaded, of old checkpoints that cannot be removed.
 	Warned(text string)
 	// Skipped reports a checkpoint that is newer than the one resumed from but
 	// damaged.
