@@ -39,10 +39,12 @@ __device__ inline void pair_expect(int lane, unsigned full, int bytes) {
                "@p mbarrier.arrive.expect_tx.shared::cta.b64 _, [%1], %2;}" ::"r"(lane), "r"(full), "r"(min(bytes, pair_batch)) : "memory");
 }
 
-// pair_leave tells both thread blocks, from lanes 0 and 1, that the warp is done with a batch.
+// pair_leave tells both thread blocks, from lanes 0 and 1, that the warp is done with a batch. It has
+// multiplied what it read of it. Release in the scope of the cluster would be a MEMBAR.ALL.GPU in the
+// machine code, which waits for all that the warp has asked of memory.
 __device__ inline void pair_leave(int lane, unsigned full) {
   asm volatile("{.reg .pred p; .reg .b32 there; setp.lt.s32 p, %0, 2; @p mapa.shared::cluster.u32 there, %1, %0; "
-               "@p mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there+%2];}" ::"r"(lane), "r"(full), "n"(pair_empty) : "memory");
+               "@p mbarrier.arrive.shared::cluster.b64 _, [there+%2];}" ::"r"(lane), "r"(full), "n"(pair_empty) : "memory");
 }
 
 // pair_wait waits until a batch has come, and until a place is free.
