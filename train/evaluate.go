@@ -155,19 +155,19 @@ func sumParts(group model.Communicator, parts []model.EvalSums) (model.EvalSums,
 
 // evaluate measures the validation set, as much of it as the configuration says; last:
 // after the last step. Where the best evaluation counts, the last step is measured as the
-// others are, too, and an early stop as the last step is. A signal does not cut it short,
-// since the checkpoint that follows must hold a finished step with all of its records.
+// others are, too, and an early stop as the last step is. A signal cuts short what is behind
+// the last step alone: any other checkpoint must hold a finished step with all of its records.
 func (r *runner) evaluate(ctx context.Context, last bool) error {
 	before, c := clock.Now(), &r.plan.Config
-	measure := func(batches int) (metrics.Eval, error) {
-		return evaluate(context.WithoutCancel(ctx), r.model, r.plan.data.valid, batches)
+	measure := func(ctx context.Context, batches int) (metrics.Eval, error) {
+		return evaluate(ctx, r.model, r.plan.data.valid, batches)
 	}
 	var rec metrics.Eval
 	var err error
 	r.better = false
 	measured := !last || c.watchesBest()
 	if measured {
-		if rec, err = measure(c.EvalBatches); err != nil {
+		if rec, err = measure(context.WithoutCancel(ctx), c.EvalBatches); err != nil {
 			return err
 		}
 	}
@@ -176,7 +176,7 @@ func (r *runner) evaluate(ctx context.Context, last bool) error {
 		last = last || r.stoppedEarly() != ""
 	}
 	if last && !(measured && c.FinalBatches == c.EvalBatches) {
-		if rec, err = measure(c.FinalBatches); err != nil {
+		if rec, err = measure(r.lastly(ctx), c.FinalBatches); err != nil {
 			return err
 		}
 	}

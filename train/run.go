@@ -241,6 +241,9 @@ func (r *runner) loop(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.lacksLast() {
+		return r.makeLast(ctx)
+	}
 	for r.done < c.MaxSteps && r.stoppedEarly() == "" {
 		r.note()
 		if err := r.step(batches); err != nil {
@@ -255,7 +258,7 @@ func (r *runner) loop(ctx context.Context) error {
 		}
 		if evaluating {
 			if err := r.evaluate(ctx, last); err != nil {
-				return err
+				return r.withoutLast(ctx, err)
 			}
 			if r.stoppedEarly() != "" {
 				last = true
@@ -266,7 +269,7 @@ func (r *runner) loop(ctx context.Context) error {
 		}
 		if last {
 			if err := r.evaluateTest(ctx); err != nil {
-				return err
+				return r.withoutLast(ctx, err)
 			}
 		}
 		if logging || evaluating {

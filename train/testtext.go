@@ -14,13 +14,13 @@ func (c Config) withoutTest() Config {
 }
 
 // evaluateTest measures the test text after the last step, as much of it as of the
-// validation text then: the one time that it is looked at. As with other evaluations a signal does not cut it short.
+// validation text then: the one time that it is looked at.
 func (r *runner) evaluateTest(ctx context.Context) error {
 	if r.plan.data.test == nil {
 		return nil
 	}
 	before := clock.Now()
-	found, err := evaluate(context.WithoutCancel(ctx), r.model, r.plan.data.test, r.plan.Config.FinalBatches)
+	found, err := evaluate(r.lastly(ctx), r.model, r.plan.data.test, r.plan.Config.FinalBatches)
 	if err != nil {
 		return wrap("measure the test text", err)
 	}
