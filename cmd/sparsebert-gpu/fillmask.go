@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/await"
 	"github.com/sparsebert/sparsebert-gpu/internal/commandline"
 	"github.com/sparsebert/sparsebert-gpu/internal/evaluate"
 	"github.com/sparsebert/sparsebert-gpu/internal/progress"
@@ -74,20 +75,13 @@ func untilStopped(ctx context.Context, next func() (string, bool, error)) func()
 	type line struct {
 		text string
 		ok   bool
-		err  error
 	}
 	return func() (string, bool, error) {
-		read := make(chan line, 1)
-		go func() {
+		l, err := await.Call(ctx, func() (line, error) {
 			text, ok, err := next()
-			read <- line{text, ok, err}
-		}()
-		select {
-		case l := <-read:
-			return l.text, l.ok, l.err
-		case <-ctx.Done():
-			return "", false, context.Cause(ctx)
-		}
+			return line{text, ok}, err
+		})
+		return l.text, l.ok, err
 	}
 }
 

@@ -179,7 +179,7 @@ func TestSignalToJobs(t *testing.T) {
 			if err := cmd.Process.Signal(sent); err != nil {
 				t.Fatal(err)
 			}
-			code := await(t, cmd)
+			code := waitUntil(t, cmd)
 			if code != want || len(linesOf(calls)) != 2 {
 				t.Errorf("%s, %v: exit code %d, calls %q, expected %d and two: %s", how, sent, code, linesOf(calls), want, errs)
 			}
@@ -238,8 +238,8 @@ func TestKilledBesideJobs(t *testing.T) {
 	}
 }
 
-// await waits for the end of a process, and returns its exit code.
-func await(t *testing.T, cmd *exec.Cmd) int {
+// waitUntil waits for the end of a process, and returns its exit code.
+func waitUntil(t *testing.T, cmd *exec.Cmd) int {
 	t.Helper()
 	late := time.AfterFunc(5*time.Minute, func() { _ = cmd.Process.Kill() })
 	defer late.Stop()

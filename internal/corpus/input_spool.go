@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/await"
 )
 
 // standardInput is the path that stands for it.
@@ -46,7 +48,7 @@ func spooled(ctx context.Context, path string) (s *spool, ok bool, err error) {
 	if s, ok := spools.byPath[path]; ok {
 		return s, true, nil
 	}
-	if s, err = fillUntil(ctx, func() (*spool, error) {
+	if s, err = await.Call(ctx, func() (*spool, error) {
 		source := os.Stdin
 		if path != standardInput {
 			var err error
@@ -64,26 +66,6 @@ func spooled(ctx context.Context, path string) (s *spool, ok bool, err error) {
 	}
 	spools.byPath[path] = s
 	return s, true, nil
-}
-
-// fillUntil calls fill and returns what it does, or ctx's cause once ctx is done: a pipe may wait for
-// good. fill then goes on by itself until the process ends.
-func fillUntil(ctx context.Context, fill func() (*spool, error)) (*spool, error) {
-	type result struct {
-		s   *spool
-		err error
-	}
-	filled := make(chan result, 1)
-	go func() {
-		s, err := fill()
-		filled <- result{s, err}
-	}()
-	select {
-	case r := <-filled:
-		return r.s, r.err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
 }
 
 // fill copies at most limit bytes to a temporary file, which has no name where the
