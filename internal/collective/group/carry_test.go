@@ -288,7 +288,11 @@ func TestCarriersEndTogether(t *testing.T) {
 		together := &sync.WaitGroup{}
 		together.Add(2)
 		begin := time.Now()
-		_, aborted, errs := onBelt(t, 2, timeout, func(_ int, h *hand) { h.b.together = together }, func(c *Comm) error {
+		_, aborted, errs := onBelt(t, 2, timeout, func(rank int, h *hand) {
+			if rank == 0 { // the belt is of both; they meet before they use it
+				h.b.together = together
+			}
+		}, func(c *Comm) error {
 			if err := c.Broadcast(0, make([]byte, 3*inline)); err != nil {
 				return err
 			}
