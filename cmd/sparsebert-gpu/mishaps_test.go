@@ -173,7 +173,7 @@ func TestFlagsThatMeanNothing(t *testing.T) {
 		{"format, prepare", []string{"prepare", "--corpus", text, "--out", "@", "--corpus-format", "csv"}, []string{"sparsebert-gpu: corpus_format: found \"csv\", expected one of auto,"}},
 		{"format, eval", []string{"eval", "--checkpoint", "none", "--corpus-format", "csv"}, []string{"sparsebert-gpu: corpus_format: found \"csv\", expected one of auto,"}},
 		{"no list", []string{"verify", "--block-size", "16,32"}, []string{"--block-size: found \"16,32\", expected a whole number"}},
-		{"epochs", []string{"train", "--epochs", "1000000", "--output-dir", "@"}, []string{"epochs: found 1000000, which are ", "expected at most 2147483648 steps"}},
+		{"epochs", []string{"train", "--epochs", "1000000", "--batch-size", "1", "--output-dir", "@"}, []string{"epochs: found 1000000, which are ", "expected at most 2147483648 steps"}},
 		{"next to nothing", quick("@", "--learning-rate", "1e-400"), []string{"--learning-rate: found \"1e-400\", expected a number"}},
 	} {
 		t.Run(b.name, func(t *testing.T) { b.check(t) })

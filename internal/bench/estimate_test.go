@@ -109,7 +109,7 @@ func TestExtrapolatedStep(t *testing.T) {
 		t.Skip("-short: starts no goroutine that TestRunSteps does not start")
 	}
 	r := estimateRequest(true)
-	r.Lists["batch-size"], r.Lists["seq-len"] = []string{"12"}, []string{"64"}
+	r.Lists["batch-size"], r.Lists["seq-len"] = []string{"12"}, []string{"128"}
 	one, table := runEstimate(t, r)
 	check, _ := one["check"].(map[string]any)
 	if e, ok := check["error"].(float64); !ok || !(math.Abs(e) < 0.1) || check["sequences"] != 6.0 || !strings.Contains(table, "extrapolated from 1 and 4 sequences") {
