@@ -109,7 +109,7 @@ func TestExtrapolatedStep(t *testing.T) {
 		t.Skip("-short: starts no goroutine that TestRunSteps does not start")
 	}
 	r := estimateRequest(true)
-	r.Lists["batch-size"], r.Lists["seq-len"] = []string{"12"}, []string{"128"}
+	r.Lists["batch-size"], r.Lists["seq-len"] = []string{"12"}, []string{"64"}
 	one, table := runEstimate(t, r)
 	check, _ := one["check"].(map[string]any)
 	if e, ok := check["error"].(float64); !ok || !(math.Abs(e) < 0.1) || check["sequences"] != 6.0 || !strings.Contains(table, "extrapolated from 1 and 4 sequences") {
@@ -131,7 +131,7 @@ func TestExtrapolatedBytes(t *testing.T) {
 		t.Skip("-short: starts no goroutine that TestRunSteps does not start")
 	}
 	p, err := Request{Device: "sim", Step: true, ModelGPU: "h200", VocabSize: 64, Bandwidth: 1, Peak: 1,
-		Lists: map[string][]string{"model": {"1x128x2"}, "batch-size": {"64"}, "seq-len": {"64"}, "sparsity": {"0.5"}}}.Plan()
+		Lists: map[string][]string{"model": {"1x128x2"}, "batch-size": {"32"}, "seq-len": {"128"}, "sparsity": {"0.5"}}}.Plan()
 	if err != nil {
 		t.Fatal(err)
 	}

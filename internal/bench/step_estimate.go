@@ -52,19 +52,15 @@ type Check struct {
 	WorstError float64 `json:"worst_error"`
 }
 
-// The samples: sequences of sampleTokens or more, and the most ranges into which tokens are split.
+// The samples: sequences, and the most ranges into which tokens are split.
 var stepSamples = [3][2]int{{1, 2}, {4, 4}, {6, 3}}
-
-// sampleTokens fill the thread blocks of every kernel: two tiles of 64, which a cluster shares.
-const sampleTokens = 128
 
 // constantOps do not depend on the number of sequences: the first sample is enough.
 var constantOps = []string{"AdamW", "ZeroGrad", "GradNorm", "UpdateTopology"}
 
 // estimateStep estimates a step on g. It runs one layer of the model on the simulator, with one, four and six
 // sequences and the launch decisions of the whole step, lays a straight line through the counts of the
-// first two, and checks it with the third. Of sequences shorter than sampleTokens it takes as many as have
-// as many tokens. A step that is no larger than the third sample is run as it is, one layer of it.
+// first two, and checks it with the third. A step of six sequences or fewer is run as it is, one layer of it.
 func estimateStep(ctx context.Context, g estimate.GPU, s device.Settings, step Step, figures measured) (EstimatedStep, error) {
 	r := EstimatedStep{StepCase: stepCaseOf(s, step), Version: estimate.Version, GPU: g.Label, Ops: []OperationEstimate{}, Update: []OperationEstimate{}}
 	run := stepRunner{g, s}
@@ -72,11 +68,8 @@ func estimateStep(ctx context.Context, g estimate.GPU, s device.Settings, step S
 	if err != nil {
 		return r, err
 	}
-	sizes := slices.Clone(stepSamples[:])
-	for i := range sizes {
-		sizes[i][0] *= (sampleTokens + step.Options.SeqLen - 1) / step.Options.SeqLen
-	}
-	if full := step.Options.MicroBatch; full <= sizes[2][0] {
+	sizes := stepSamples[:]
+	if full := step.Options.MicroBatch; full <= stepSamples[2][0] {
 		sizes = [][2]int{{full, 0}}
 	}
 	var samples []*sample
