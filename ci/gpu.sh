@@ -13,7 +13,7 @@
 # With --run or --rehearse, or alone:
 #     --only STEP,...       runs these steps alone
 #     --minutes N           begins no step that is expected to end later; names those left out
-#     --out DIR             where the folder of results is made (default: bench/results)
+#     --out DIR             where the folder of results is made (default: bench/results; --rehearse DIR: DIR/rehearsal)
 #     --tar DIR             brings the results as one archive in DIR instead
 # Exit code 1: a step failed, or there is no GPU; 2: wrong options.
 set -euo pipefail
@@ -169,7 +169,7 @@ run() { # DIR
 }
 
 all=$(printf '%s\n' "${table[@]}" | awk '{ printf "%s%s", sep, $1; sep = "," }')
-todo='' results=bench/results only=$all minutes='' tar=''
+todo='' results='' only=$all minutes='' tar=''
 while [ $# -gt 0 ]; do
   case $1 in
   --build | --pack | --run | --rehearse | --estimates | --out | --tar)
@@ -199,6 +199,8 @@ while [ $# -gt 0 ]; do
   *) code=2 die "found $1, expected --build, --pack, --run, --rehearse, --estimates, --only, --minutes, --out, --tar, --list, --self-test or --help" ;;
   esac
 done
+if [ "$todo" = --rehearse ]; then results=${results:-$folder/rehearsal}; fi
+results=${results:-bench/results}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 case $todo in
