@@ -10,6 +10,7 @@ import (
 	"github.com/sparsebert/sparsebert-gpu/internal/metrics"
 	"github.com/sparsebert/sparsebert-gpu/internal/ownhost"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/internal/writable"
 )
 
 // FileName is the report that train leaves in its run folder.
@@ -69,19 +70,10 @@ func checkWritable(flag, dir string) error {
 		}
 		dir = above
 	}
-	f, err := os.CreateTemp(dir, ".writable-*")
-	if err != nil {
-		return usage.Errorf("%s: found %s not writable (%w), expected a writable folder", flag, dir, reason(err))
+	if err := writable.Check(dir); err != nil {
+		return usage.Errorf("%s: found %s not writable (%w), expected a writable folder", flag, dir, err)
 	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
-}
-
-// reason is what the system says, without the name of a file that is not the user's.
-func reason(err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err
-	}
-	return err
+	return nil
 }
 
 // CheckFigures says whether a folder for the figures can be made or used.

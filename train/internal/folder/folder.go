@@ -14,6 +14,7 @@ import (
 
 	"github.com/sparsebert/sparsebert-gpu/internal/checkpoint"
 	"github.com/sparsebert/sparsebert-gpu/internal/usage"
+	"github.com/sparsebert/sparsebert-gpu/internal/writable"
 )
 
 // The files of a run folder beside metrics.jsonl and the TensorBoard events.
@@ -29,10 +30,10 @@ const (
 // (resume false) or go on there (true).
 func Check(dir string, resume bool) error {
 	entries, err := os.ReadDir(dir)
-	// A run that was killed before it wrote anything leaves its lock only, or what
-	// renameio had of the first file.
+	// A run that was killed before it wrote anything leaves its lock only, the file by
+	// which it saw that it may write, or what renameio had of the first file.
 	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool {
-		return e.Name() == checkpoint.LockName || strings.HasPrefix(e.Name(), "."+ConfigName)
+		return e.Name() == checkpoint.LockName || strings.HasPrefix(e.Name(), "."+ConfigName) || writable.IsLeft(e.Name())
 	})
 	switch {
 	case os.IsNotExist(err) && resume:
@@ -63,21 +64,14 @@ func ExistingParent(dir string) string {
 	}
 }
 
-// checkWritable tries a file of no name. Permission bits alone do not tell: the
-// file system may be read-only, and root is above them.
+// checkWritable says whether a run may write in a folder.
 func checkWritable(dir string) error {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
 		return usage.Errorf("output_dir: found %s to be a file, expected a folder", dir)
 	}
-	f, err := os.CreateTemp(dir, ".writable-*")
-	if err != nil {
-		return usage.Errorf("output_dir: found %s not writable (%v), expected a writable folder", dir, err)
-	}
-	name := f.Name()
-	f.Close()
-	if err := os.Remove(name); err != nil {
-		return usage.Errorf("output_dir: %v", err)
+	if err := writable.Check(dir); err != nil {
+		return usage.Errorf("output_dir: found %s not writable (%w), expected a writable folder", dir, err)
 	}
 	return nil
 }

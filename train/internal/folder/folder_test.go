@@ -38,7 +38,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"a new folder", gone, false, ""},
 		{"an empty folder", filled(t), false, ""},
-		{"what a run killed at once leaves", filled(t, checkpoint.LockName, ".config.yaml123"), false, ""},
+		{"what a run killed at once leaves", filled(t, checkpoint.LockName, ".config.yaml123", ".writable-123"), false, ""},
 		{"somebody's files", filled(t, "thesis.tex"), false, "not empty (thesis.tex, ...), expected an empty or new folder, or --resume"},
 		{"a run", filled(t, folder.ConfigName), false, "not empty"},
 		{"a file", file, false, "expected a folder"},
