@@ -90,7 +90,7 @@ func (f *Filler) Close() error { return f.model.Backend().Close() }
 // Fill returns the top likeliest tokens for each [MASK] of a text, in the order of the
 // text, the likeliest first; of equal ones the one with the smaller id. The text is one
 // segment. A text without [MASK], or with more tokens than the model has positions that
-// were trained, is ErrUsage.
+// were trained, is ErrUsage. Scores that are not finite are model.ErrNotFinite.
 func (f *Filler) Fill(text string, top int) ([]Filled, error) {
 	if !utf8.ValidString(text) {
 		return nil, usage.Errorf("found invalid UTF-8 in %.40q, expected a text in UTF-8", text)
@@ -117,7 +117,11 @@ func (f *Filler) Fill(text string, top int) ([]Filled, error) {
 		}
 		for i, at := range some {
 			v := f.vocab.Size()
-			out = append(out, Filled{int(at), f.likeliest(logits[i*v:(i+1)*v], top)})
+			tokens, err := f.likeliest(logits[i*v:(i+1)*v], top)
+			if err != nil {
+				return nil, fmt.Errorf("predict the [MASK] at position %d: %w", at, err)
+			}
+			out = append(out, Filled{int(at), tokens})
 		}
 	}
 	return out, nil
@@ -138,8 +142,12 @@ func (f *Filler) batch(ids, masks []int32) model.Batch {
 	return b
 }
 
-// likeliest returns the tokens of the largest logits with the softmax of these.
-func (f *Filler) likeliest(logits []float64, top int) []Likely {
+// likeliest returns the tokens of the largest logits with the softmax of these. Logits
+// that are not finite, of weights that are very large, are model.ErrNotFinite.
+func (f *Filler) likeliest(logits []float64, top int) ([]Likely, error) {
+	if i := slices.IndexFunc(logits, func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) }); i >= 0 {
+		return nil, fmt.Errorf("logit of token %d: %w: found %v", i, model.ErrNotFinite, logits[i])
+	}
 	most, sum := slices.Max(logits), 0.0
 	order := make([]int32, len(logits))
 	for i, x := range logits {
@@ -152,7 +160,7 @@ func (f *Filler) likeliest(logits []float64, top int) []Likely {
 		id := order[i]
 		out[i] = Likely{f.vocab.Token(id), id, math.Exp(logits[id]-most) / sum}
 	}
-	return out
+	return out, nil
 }
 
 // trainedPositions returns how many positions of the weights were trained: those of the

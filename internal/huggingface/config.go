@@ -52,6 +52,7 @@ const (
 const (
 	layerNormEps     = 1e-12
 	initializerRange = 0.02
+	dropout          = 0.1 // where config.json does not say
 	activation       = "gelu"
 	positionType     = "absolute"
 	preTraining      = "BertForPreTraining"
@@ -103,7 +104,7 @@ func ParseConfig(file string, text []byte) (model.Config, error) {
 	if err := checkKind(o, isSparse); err != nil {
 		return model.Config{}, err
 	}
-	c := model.Config{Method: model.Dense}
+	c := model.Config{Method: model.Dense, Dropout: dropout}
 	for _, n := range []struct {
 		key   string
 		value *int

@@ -2,6 +2,7 @@ package huggingface
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -233,6 +234,68 @@ func TestContradiction(t *testing.T) {
 	defer s.Close()
 	if s.Vocab.Normalizer() != corpus.CasedNormalizer() || len(s.Notes) != 1 || !strings.Contains(s.Notes[0], "cased") {
 		t.Errorf("found text that is %s and notes %q, expected the cased one and a note", s.Vocab.Normalizer(), s.Notes)
+	}
+}
+
+// A class that takes tokenizer.json as it is does not look at what else is said.
+func TestClassOfTokenizerFile(t *testing.T) {
+	for _, class := range []string{"PreTrainedTokenizerFast", "TokenizersBackend"} {
+		dir := written(t, model.Dense, FormatHF)
+		edit(t, dir, tokenizerConfigFile, map[string]any{"do_lower_case": false, "tokenizer_class": class})
+		s, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if n := s.Vocab.Normalizer(); n != (corpus.Normalizer{}) || len(s.Notes) > 0 {
+			t.Errorf("%s: found text that is %s and notes %q, expected tokenizer.json's and none", class, n, s.Notes)
+		}
+	}
+}
+
+// A folder whose text another tokenizer splits has a vocab.txt that would give other ids:
+// it is refused, whichever file names the tokenizer.
+func TestOtherTokenizers(t *testing.T) {
+	for name, c := range map[string]struct {
+		config, tokenizerConfig map[string]any
+		want                    string // "": it is read
+	}{
+		"in config.json": {config: map[string]any{"tokenizer_class": "BertJapaneseTokenizer"}, tokenizerConfig: map[string]any{"tokenizer_class": nil},
+			want: `config.json: tokenizer_class: found "\"BertJapaneseTokenizer\"", expected BertTokenizer`},
+		"in config.json, no tokenizer_config.json": {config: map[string]any{"tokenizer_class": "HerbertTokenizerFast"},
+			want: "config.json: tokenizer_class: found"},
+		"overruled": {config: map[string]any{"tokenizer_class": "BertJapaneseTokenizer"}},
+		"words of MeCab": {tokenizerConfig: map[string]any{"tokenizer_class": nil, "word_tokenizer_type": "mecab"},
+			want: `tokenizer_config.json: word_tokenizer_type: found "\"mecab\"", expected "basic"`},
+		"characters": {tokenizerConfig: map[string]any{"subword_tokenizer_type": "character"},
+			want: `tokenizer_config.json: subword_tokenizer_type: found "\"character\"", expected "wordpiece"`},
+		"the same by other words": {tokenizerConfig: map[string]any{"tokenizer_class": nil, "word_tokenizer_type": "basic", "subword_tokenizer_type": "wordpiece"}},
+	} {
+		dir := written(t, model.Dense, FormatHF)
+		os.Remove(filepath.Join(dir, tokenizerFile))
+		edit(t, dir, configFile, c.config)
+		edit(t, dir, tokenizerConfigFile, c.tokenizerConfig)
+		if strings.Contains(name, "no tokenizer_config.json") {
+			os.Remove(filepath.Join(dir, tokenizerConfigFile))
+		}
+		s, err := Open(dir)
+		switch {
+		case err == nil:
+			s.Close()
+			if c.want != "" {
+				t.Errorf("%s: read, expected an error with %s", name, c.want)
+			}
+		case c.want == "" || !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), c.want):
+			t.Errorf("%s: found %v, expected %q", name, err, c.want)
+		}
+	}
+}
+
+// A key that config.json leaves out has the value of transformers' BertConfig.
+func TestKeysLeftOut(t *testing.T) {
+	c, err := ParseConfig(configFile, []byte(`{`+hubSizes+`}`))
+	if err != nil || c.Dropout != 0.1 {
+		t.Errorf("found dropout %v and error %v, expected 0.1", c.Dropout, err)
 	}
 }
 

@@ -47,21 +47,56 @@ func readKeys(o object, lower, ideographs string) (k normalizerKeys, err error) 
 }
 
 // tokenizerClasses are those that do what BertTokenizer does, or leave it to
-// tokenizer.json.
-var tokenizerClasses = []string{tokenizerClass, "DistilBertTokenizer", "ElectraTokenizer", "PreTrainedTokenizer", "TokenizersBackend"}
+// tokenizer.json, as those of ofFile do.
+var (
+	tokenizerClasses = []string{tokenizerClass, "DistilBertTokenizer", "ElectraTokenizer", "PreTrainedTokenizer", "TokenizersBackend"}
+	ofFile           = tokenizerClasses[3:]
+)
+
+// tokenizerWords are what tokenizer_config.json says.
+type tokenizerWords struct {
+	normalizerKeys
+	class string // without "Fast"; "": it names none
+}
 
 // parseTokenizerConfig reads the text of a tokenizer_config.json.
-func parseTokenizerConfig(file string, text []byte) (normalizerKeys, error) {
+func parseTokenizerConfig(file string, text []byte) (w tokenizerWords, err error) {
 	o, err := parseObject(file, text)
 	if err != nil {
-		return normalizerKeys{}, err
+		return w, err
 	}
-	class := tokenizerClass
-	if err := o.get("tokenizer_class", &class, "the name of a class"); err != nil {
-		return normalizerKeys{}, err
+	if w.class, err = classOf(o); err != nil {
+		return w, err
 	}
-	if !slices.Contains(tokenizerClasses, strings.TrimSuffix(class, "Fast")) {
-		return normalizerKeys{}, o.fail("tokenizer_class", tokenizerClass+" (no other tokenizer can be read)")
+	// BertJapaneseTokenizer's keys: vocab.txt is a WordPiece's there too, but of words that
+	// another splitter makes.
+	for _, key := range []struct{ name, want string }{{"word_tokenizer_type", "basic"}, {"subword_tokenizer_type", "wordpiece"}} {
+		kind := key.want
+		if err := o.get(key.name, &kind, quote(key.want)); err != nil {
+			return w, err
+		}
+		if kind != key.want {
+			return w, o.fail(key.name, quote(key.want)+" (no other tokenizer can be read)")
+		}
 	}
-	return readKeys(o, "do_lower_case", "tokenize_chinese_chars")
+	w.normalizerKeys, err = readKeys(o, "do_lower_case", "tokenize_chinese_chars")
+	return w, err
+}
+
+// classOf returns the tokenizer's class that a file names, without "Fast", "" where it
+// names none. One that splits text in another way is a FormatError.
+func classOf(o object) (string, error) {
+	const key = "tokenizer_class"
+	if !o.has(key) {
+		return "", nil
+	}
+	var class string
+	if err := o.get(key, &class, "the name of a class"); err != nil {
+		return "", err
+	}
+	class = strings.TrimSuffix(class, "Fast")
+	if !slices.Contains(tokenizerClasses, class) {
+		return "", o.fail(key, tokenizerClass+" (no other tokenizer can be read)")
+	}
+	return class, nil
 }

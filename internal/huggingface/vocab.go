@@ -16,13 +16,26 @@ import (
 // and refuses a tokenizer that does other than this program's. notes say what differs
 // and is no reason to refuse it.
 func readVocab(dir string) (v *corpus.Vocab, notes []string, err error) {
-	var said normalizerKeys
+	var said tokenizerWords
 	err = ifThere(dir, tokenizerConfigFile, func(path string, text []byte) error {
 		said, err = parseTokenizerConfig(path, text)
 		return err
 	})
 	if err != nil {
 		return nil, nil, err
+	}
+	if said.class == "" { // then config.json may name it
+		err = ifThere(dir, configFile, func(path string, text []byte) error {
+			o, err := parseObject(path, text)
+			if err != nil {
+				return err
+			}
+			said.class, err = classOf(o)
+			return err
+		})
+		if err != nil {
+			return nil, nil, err
+		}
 	}
 	var fast *Tokenizer
 	err = ifThere(dir, tokenizerFile, func(path string, text []byte) error {
@@ -42,6 +55,9 @@ func readVocab(dir string) (v *corpus.Vocab, notes []string, err error) {
 		return v.WithNormalizer(said.over(normalizerKeys{})), nil, nil
 	case v != nil && !sameTokens(v, fast.Vocab):
 		return nil, nil, &FormatError{filepath.Join(dir, vocabFile), "", "other tokens than " + tokenizerFile, "the same"}
+	}
+	if slices.Contains(ofFile, said.class) {
+		said.normalizerKeys = normalizerKeys{} // which such a class leaves alone
 	}
 	v = fast.Vocab.WithNormalizer(said.over(fast.keys))
 	if n := fast.Vocab.Normalizer(); v.Normalizer() != n {
