@@ -133,7 +133,10 @@ func (p *headerParser) object(where string, each func(key string)) {
 	p.token(where)
 }
 
-// integers reads an array of whole numbers in 0 .. 2^63-1.
+// maxRank is the most extents of a shape; what writes these files has at most 64.
+const maxRank = 64
+
+// integers reads an array of at most maxRank whole numbers in 0 .. 2^63-1.
 func (p *headerParser) integers(where, field string) []int64 {
 	var list []int64
 	if !p.open(where, '[', field+" as an array") {
@@ -147,7 +150,10 @@ func (p *headerParser) integers(where, field string) []int64 {
 			p.fail(where, field+" with "+describe(t), "whole numbers from 0 to 2^63-1")
 			return nil
 		}
-		list = append(list, v)
+		if list = append(list, v); len(list) > maxRank {
+			p.fail(where, fmt.Sprintf("%s of more than %d numbers", field, maxRank), "fewer")
+			return nil
+		}
 	}
 	p.token(where)
 	return list

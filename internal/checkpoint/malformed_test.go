@@ -59,6 +59,7 @@ var malformed = []struct {
 	{"exponent shape", `{"a":{"dtype":"U8","shape":[1e0],"data_offsets":[0,1]}}`, 1, `tensor "a": found shape with number "1e0", expected whole numbers from 0 to 2^63-1`},
 	{"text in shape", `{"a":{"dtype":"U8","shape":["1"],"data_offsets":[0,1]}}`, 1, `tensor "a": found shape with string "1", expected whole numbers from 0 to 2^63-1`},
 	{"nested shape", `{"a":{"dtype":"U8","shape":[[1]],"data_offsets":[0,1]}}`, 1, `tensor "a": found shape with an array, expected whole numbers from 0 to 2^63-1`},
+	{"long shape", `{"a":{"dtype":"U8","shape":[` + strings.Repeat("1,", 64) + `1],"data_offsets":[0,1]}}`, 1, `tensor "a": found shape of more than 64 numbers, expected fewer`},
 	{"shape no array", `{"a":{"dtype":"U8","shape":1,"data_offsets":[0,1]}}`, 1, `tensor "a": found number "1", expected shape as an array`},
 	{"extent over 63 bits", `{"a":{"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,1]}}`, 1,
 		`tensor "a": found shape with number "9223372036854775808", expected whole numbers from 0 to 2^63-1`},
@@ -99,6 +100,7 @@ func TestMalformedHeaders(t *testing.T) {
 func TestUnusualHeadersAreRead(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"no tensor":        file(`{}`, 0),
+		"64 extents":       file(`{"a":{"dtype":"U8","shape":[`+strings.Repeat("1,", 63)+`3],"data_offsets":[0,3]}}`, 3),
 		"no header pad":    file(`{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}`, 3),
 		"padded":           file(`{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}     `, 3),
 		"spaces within":    file("{ \"a\" :\n{\"shape\":[3], \"data_offsets\":[0,3],\"dtype\":\"U8\"} }", 3),

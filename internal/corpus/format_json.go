@@ -83,13 +83,18 @@ func fieldsOf(object string) (names []string, err error) {
 	return names, nil
 }
 
+// How many names are listed, and how many bytes of each suffice for what is shown.
+const (
+	mostListed = 10
+	mostShown  = 160 // of 40 characters
+)
+
 // listed quotes names, the first few of many.
 func listed(names []string) string {
-	const most = 10
 	var out []string
 	for i, name := range names {
-		if i == most {
-			out = append(out, fmt.Sprintf("%d more", len(names)-most))
+		if i == mostListed {
+			out = append(out, fmt.Sprintf("%d more", len(names)-mostListed))
 			break
 		}
 		out = append(out, fmt.Sprintf("%.40q", name))

@@ -15,8 +15,10 @@ import (
 // Bounds of a Parquet file. Files of those who write no bombs are far below them.
 const (
 	maxFooter    = 64 << 20  // bytes
-	maxPage      = 128 << 20 // bytes, packed or not
-	maxHeader    = 1 << 20   // bytes, of a page's header
+	maxPage      = 1 << 30   // bytes, packed or not: writers may put a thousand books into one
+	maxValues    = 1 << 27   // in a page
+	maxWindow    = 128 << 20 // bytes, of Zstandard
+	maxHeader    = 16 << 20  // bytes, of a page's header, which may repeat a text for its statistics
 	maxColumns   = 100_000
 	maxRowGroups = 1 << 20
 	maxNesting   = 64
@@ -132,12 +134,17 @@ func findColumn(nodes []schemaNode, name string) (parquetColumn, error) {
 	case !w.hit && len(w.texts) == 0:
 		return w.found, errors.New("a table without a column of text")
 	case !w.hit:
-		return w.found, fmt.Errorf("no column %q but, of text, %s", name, listed(w.texts))
+		more := ""
+		if w.more > 0 {
+			more = fmt.Sprintf(", %d more", w.more)
+		}
+		return w.found, fmt.Errorf("no column %q but, of text, %s%s", name, listed(w.texts), more)
 	}
 	return w.found, nil
 }
 
-// schemaWalk goes over a schema's tree.
+// schemaWalk goes over a schema's tree. What it keeps is small, whatever the tree: a name
+// may be long, and stand above any number of others.
 type schemaWalk struct {
 	nodes []schemaNode
 	want  string
@@ -146,7 +153,8 @@ type schemaWalk struct {
 	hit   bool
 	found parquetColumn
 	wrong string   // what else the wanted column has
-	texts []string // columns that could be read
+	texts []string // the first columns that could be read
+	more  int      // those behind them
 }
 
 func (w *schemaWalk) walk(above []string, level int, repeated bool) error {
@@ -159,13 +167,13 @@ func (w *schemaWalk) walk(above []string, level int, repeated bool) error {
 	n := w.nodes[w.at]
 	w.at++
 	path := append(above[:len(above):len(above)], n.name)
-	name := strings.Join(path, ".")
+	wanted := isPath(path, w.want)
 	if n.repetition == parquetOptional {
 		level++
 	}
 	repeated = repeated || n.repetition == parquetRepeated
 	if n.children > 0 {
-		if name == w.want {
+		if wanted {
 			w.wrong = "lists or structures"
 		}
 		for range n.children {
@@ -176,10 +184,13 @@ func (w *schemaWalk) walk(above []string, level int, repeated bool) error {
 		return nil
 	}
 	fits := n.kind == parquetByteArray && !repeated
-	if fits {
-		w.texts = append(w.texts, name)
+	switch {
+	case fits && len(w.texts) < mostListed:
+		w.texts = append(w.texts, shortPath(path))
+	case fits:
+		w.more++
 	}
-	if name == w.want {
+	if wanted {
 		w.hit, w.found = fits, parquetColumn{number: w.leafs, maxLevel: level}
 		if !fits {
 			w.wrong = "no text"
@@ -187,6 +198,38 @@ func (w *schemaWalk) walk(above []string, level int, repeated bool) error {
 	}
 	w.leafs++
 	return nil
+}
+
+// isPath reports whether name is a path's parts with dots between them.
+func isPath(path []string, name string) bool {
+	for i, part := range path {
+		if i > 0 {
+			if name == "" || name[0] != '.' {
+				return false
+			}
+			name = name[1:]
+		}
+		rest, ok := strings.CutPrefix(name, part)
+		if !ok {
+			return false
+		}
+		name = rest
+	}
+	return name == ""
+}
+
+// shortPath returns a path's parts with dots between them, or as much as is shown.
+func shortPath(path []string) string {
+	name := ""
+	for i, part := range path {
+		if i > 0 {
+			name += "."
+		}
+		if name += part[:min(len(part), mostShown)]; len(name) > mostShown {
+			break
+		}
+	}
+	return name
 }
 
 // readChunks returns the parts of a column in all row groups.

@@ -64,10 +64,16 @@ func readHeader(data []byte) (h pageHeader, length int, err error) {
 	if t.err != nil {
 		return h, 0, t.err
 	}
-	for _, n := range []int64{h.unpacked, h.packed, h.values, h.repetition, h.presence} {
+	for _, n := range []int64{h.unpacked, h.packed, h.repetition, h.presence} {
 		if n < 0 || n > maxPage {
-			return h, 0, fmt.Errorf("a page whose header says %d, expected 0 to %d", n, int64(maxPage))
+			return h, 0, fmt.Errorf("a page whose header says %d bytes, expected 0 to %d", n, int64(maxPage))
 		}
+	}
+	if h.values < 0 || h.values > maxValues {
+		return h, 0, fmt.Errorf("a page whose header says %d values, expected 0 to %d", h.values, int64(maxValues))
+	}
+	if h.unpacked > expansionPage && h.unpacked/mostPacked > h.packed {
+		return h, 0, fmt.Errorf("a page whose header says %d bytes of %d packed ones: it is a bomb", h.unpacked, h.packed)
 	}
 	return h, t.at, nil
 }
@@ -126,7 +132,11 @@ type unpacker struct {
 
 // unpack returns body unpacked, which must be size bytes; no more memory than that is
 // filled, whatever body says. The result is valid until the next call, and may be body.
+// Nothing may be packed as nothing: Spark writes so where a page has levels alone.
 func (u *unpacker) unpack(body []byte, size int64) (out []byte, err error) {
+	if size == 0 && len(body) == 0 {
+		return body, nil
+	}
 	if u.codec == codecNone {
 		if int64(len(body)) != size {
 			return nil, fmt.Errorf("a page of %d bytes, whose header says %d", len(body), size)
@@ -181,7 +191,7 @@ func (u *unpacker) gunzip(buf, body []byte) (n int, err error) {
 
 func (u *unpacker) unzstd(buf, body []byte) (n int, err error) {
 	if u.zstd == nil {
-		u.zstd, err = zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxPage))
+		u.zstd, err = zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 	} else {
 		err = u.zstd.Reset(bytes.NewReader(body))
 	}

@@ -247,7 +247,7 @@ func TestParquetBombs(t *testing.T) {
 		t.Errorf("found %d, %v", v, err)
 	}
 	header := "\x15\x00\x15\xfe\xff\xff\xff\x0f\x15\x02\x00"
-	if _, _, err := readHeader([]byte(header)); err == nil || !strings.Contains(err.Error(), "expected 0 to 134217728") {
+	if _, _, err := readHeader([]byte(header)); err == nil || !strings.Contains(err.Error(), "bytes, expected 0 to 1073741824") {
 		t.Errorf("a page of two GiB: error %v", err)
 	}
 	type dictionaryRow struct {

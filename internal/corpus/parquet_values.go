@@ -138,8 +138,12 @@ func dictionaryTexts(data []byte, dictionary *textDictionary, n int64, yield fun
 	return nil
 }
 
+// maxPacked is the most numbers of a packed list: 128 MiB of memory.
+const maxPacked = 1 << 24
+
 // deltas reads DELTA_BINARY_PACKED numbers: blocks of differences, packed in parts
-// with as many bits as each needs. It returns at most n of them and what follows.
+// with as many bits as each needs. It returns at most n of them and what follows. A few
+// bytes may stand for any number, so that of a page has a bound of its own.
 func deltas(data []byte, n int64) (out []int64, rest []byte, err error) {
 	t := &thrift{data: data} // its variable-length numbers are the same
 	block, parts, count, value := t.unsigned(), t.unsigned(), t.unsigned(), t.signed()
@@ -148,6 +152,9 @@ func deltas(data []byte, n int64) (out []int64, rest []byte, err error) {
 	}
 	if block == 0 || block > 1<<20 || parts == 0 || parts > block || block%parts != 0 || block/parts%8 != 0 || count > uint64(n) {
 		return nil, nil, errors.New("a packed list with an impossible head")
+	}
+	if count > maxPacked {
+		return nil, nil, fmt.Errorf("a packed list of %d, more than %d", count, maxPacked)
 	}
 	per := block / parts
 	for uint64(len(out)) < count {

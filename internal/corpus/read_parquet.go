@@ -1,7 +1,6 @@
 package corpus
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -28,10 +27,14 @@ type parquetReader struct {
 }
 
 // A few bytes of a file may stand for any amount of text, by a dictionary. More than
-// maxExpansion times its size is refused, from expansionFloor bytes of text on.
+// maxExpansion times its size is refused, from expansionFloor bytes of text on. A page
+// of more than expansionPage bytes may have mostPacked times its packed size: it is
+// unpacked as a whole.
 const (
 	maxExpansion   = 1000
 	expansionFloor = 1 << 30
+	mostPacked     = 100
+	expansionPage  = 128 << 20
 )
 
 // readParquet hands each value of a column to docs as a document. Null is none. The
@@ -114,6 +117,7 @@ func (p *parquetReader) chunk(ctx context.Context, c *parquetChunk) error {
 			if dictionary, err = readDictionary(u, &h, body); err != nil {
 				return p.corrupt(err)
 			}
+			p.body, u.buf = nil, nil // one of them is the dictionary's now
 		case dataPage, dataPage2:
 			if seen += h.values; seen > c.values {
 				return p.corrupt(fmt.Errorf("more than the %d values of the row group", c.values))
@@ -146,7 +150,8 @@ func (p *parquetReader) header(at, end int64) (h pageHeader, length int, err err
 	}
 }
 
-// readDictionary returns the texts of a dictionary page, in memory of their own.
+// readDictionary returns the texts of a dictionary page, which keep body or what the
+// unpacker made of it.
 func readDictionary(u *unpacker, h *pageHeader, body []byte) (*textDictionary, error) {
 	if h.encoding != encodingPlain && h.encoding != encodingPlainDictionary {
 		return nil, fmt.Errorf("a dictionary in encoding %d", h.encoding)
@@ -155,7 +160,7 @@ func readDictionary(u *unpacker, h *pageHeader, body []byte) (*textDictionary, e
 	if err != nil {
 		return nil, err
 	}
-	return newTextDictionary(bytes.Clone(data), h.values)
+	return newTextDictionary(data, h.values)
 }
 
 // page hands on the texts of a data page.
@@ -197,14 +202,15 @@ func (p *parquetReader) page(u *unpacker, h *pageHeader, body []byte, dictionary
 		p.row++
 		return stop
 	}
-	switch h.encoding {
-	case encodingPlain:
+	switch {
+	case there == 0: // whatever would be said of none
+	case h.encoding == encodingPlain:
 		err = plainTexts(data, there, yield)
-	case encodingPlainDictionary, encodingDictionary:
+	case h.encoding == encodingPlainDictionary, h.encoding == encodingDictionary:
 		err = dictionaryTexts(data, dictionary, there, yield)
-	case encodingDeltaLength:
+	case h.encoding == encodingDeltaLength:
 		err = deltaLengthTexts(data, there, yield)
-	case encodingDeltaText:
+	case h.encoding == encodingDeltaText:
 		err = deltaTexts(data, there, yield)
 	default:
 		err = fmt.Errorf("text in the unknown encoding %d", h.encoding)
