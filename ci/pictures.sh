@@ -10,31 +10,35 @@ one_of --write --self-test -- "$@"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# A line each: rows under bench/results, figure of the report, picture under docs/results, step times where it needs some.
+# A line each: rows under bench/results, joined by commas, figure of the report, picture under docs/results, step times
+# where it needs some.
 pictures() {
-  cat <<'P'
-small-width-64.jsonl pareto width-64
-small-width-64.jsonl pareto-narrow width-64-narrow
-small-width-64.jsonl pareto-all width-64-all
+  local rows=small-width-64-seeds.jsonl,small-width-64-dense.jsonl
+  cat <<P
+$rows pareto width-64
+$rows pareto-narrow width-64-narrow
+$rows pareto-all width-64-all
 width-64-dynamic-seed1 topology-course width-64-topology
-small-width-64.jsonl pareto-time width-64-time small-width-64-steps.json
+$rows pareto-time width-64-time small-width-64-steps.json
 P
 }
 
 CGO_ENABLED=0 go build -o "$scratch/sparsebert-gpu" ./cmd/sparsebert-gpu
 
-# make ROWS FIGURE FILE [TIMES] draws one picture.
+# make FOLDER ROWS FIGURE FILE [TIMES] draws one picture from rows and times in a folder.
 make() {
+  local rows
+  IFS=, read -ra rows <<<"$2"
   rm -rf "$scratch/figures"
-  "$scratch/sparsebert-gpu" report "$1" ${4:+--step-times "$4"} --out "$scratch/page.html" --figures "$scratch/figures" >/dev/null
-  cp "$scratch/figures/$2.svg" "$3"
+  "$scratch/sparsebert-gpu" report "${rows[@]/#/$1/}" ${5:+--step-times "$1/$5"} --out "$scratch/page.html" --figures "$scratch/figures" >/dev/null
+  cp "$scratch/figures/$3.svg" "$4"
 }
 
 # same RESULTS DOCS compares the pictures in one folder with what the rows in another make.
 same() {
   local ok=0 rows figure picture times
   while read -r rows figure picture times; do
-    make "$1/$rows" "$figure" "$scratch/made.svg" "${times:+$1/$times}"
+    make "$1" "$rows" "$figure" "$scratch/made.svg" "$times"
     if ! cmp -s "$scratch/made.svg" "$2/$picture.svg"; then
       echo "pictures.sh: $2/$picture.svg: found another picture than $rows makes; run ci/pictures.sh --write" >&2
       ok=1
@@ -46,11 +50,11 @@ same() {
 case "${1:-}" in
 --write)
   while read -r rows figure picture times; do
-    make "bench/results/$rows" "$figure" "docs/results/$picture.svg" "${times:+bench/results/$times}"
+    make bench/results "$rows" "$figure" "docs/results/$picture.svg" "$times"
   done < <(pictures) ;;
 --self-test)
   cp -r bench/results "$scratch/results"
-  sed -i '0,/"mlm_loss":3/s//"mlm_loss":4/' "$scratch/results/small-width-64.jsonl"
+  sed -i '0,/"mlm_loss":3/s//"mlm_loss":4/' "$scratch/results/small-width-64-seeds.jsonl"
   if same "$scratch/results" docs/results 2>/dev/null; then echo "pictures.sh: did not find another result" >&2; exit 1; fi
   cp -r docs/results "$scratch/docs"
   sed -i s/circle/square/ "$scratch/docs/width-64.svg"
