@@ -90,7 +90,7 @@ func cardsOf(r *Run) []card {
 	if flops := r.FLOPsAt(r.Steps()); flops > 0 {
 		note := "by the paper's count"
 		if l := r.Estimate; l != nil && c.Method != model.Dense {
-			note += fmt.Sprintf("; the dense model: %.1f× as many", l.DenseNonEmbeddingFLOPs*r.sequencesPerStep()*float64(r.Steps())/flops)
+			note += fmt.Sprintf("; the dense model: %.1f× as many", (r.origin().DenseFLOPs+l.DenseNonEmbeddingFLOPs*r.sequencesPerStep()*float64(r.Steps()-r.origin().Step))/flops)
 		}
 		if asked := r.AskedFLOPsAt(r.Steps()); finite(asked) && metric(asked) != metric(flops) {
 			note += fmt.Sprintf("; %s at the density asked for, which whole blocks do not have", metric(asked))

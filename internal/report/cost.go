@@ -37,13 +37,17 @@ func (r *Run) executedFLOPsAt(step int64) float64 {
 	switch {
 	case r.resultAlone && r.result.ExecutedFLOPs > 0:
 		return r.result.ExecutedFLOPs
-	case r.Estimate == nil:
+	case r.Estimate == nil, r.resultAlone && (r.Config.ContinueFrom != "" || r.Estimate.GrowthFLOPs > 0):
+		return math.NaN() // a line of results has no updates, and no origin
+	}
+	o := r.origin()
+	if o.Step > 0 && o.ExecutedFLOPs == 0 || step < o.Step {
 		return math.NaN()
 	}
-	return r.sequencesPerStep() * (r.Estimate.ExecutedFLOPs*float64(step) + r.growthFLOPsAt(step))
+	return o.ExecutedFLOPs + r.sequencesPerStep()*r.Estimate.ExecutedFLOPs*float64(step-o.Step) + r.growthFLOPsAt(step) - o.GrowthFLOPs
 }
 
-// growthFLOPsAt are those of a sequence for the dense gradients of growth.
+// growthFLOPsAt are those for the dense gradients of growth.
 func (r *Run) growthFLOPsAt(step int64) float64 {
 	updates := 0
 	for i := range r.Topology {
@@ -51,7 +55,7 @@ func (r *Run) growthFLOPsAt(step int64) float64 {
 			updates++
 		}
 	}
-	return r.Estimate.GrowthFLOPs * float64(updates)
+	return r.origin().GrowthFLOPs + r.sequencesPerStep()*r.Estimate.GrowthFLOPs*float64(updates)
 }
 
 // width is the size of a group's model in two numbers, as 2 x 64, or its name.

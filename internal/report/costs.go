@@ -86,7 +86,7 @@ func (r *Run) timeParts() []TimePart {
 		}
 	}
 	steps, extra := c.StepSeconds, 0.
-	if plain := float64(c.Step) - updates; plain > 0 && updates > 0 {
+	if plain := float64(c.Step-r.origin().Step) - updates; plain > 0 && updates > 0 {
 		extra = max(0, c.UpdateSeconds-updates*c.StepSeconds/plain)
 	}
 	steps += c.UpdateSeconds - extra
@@ -131,5 +131,5 @@ func (r *Run) executedRate() float64 {
 		return 0
 	}
 	// A resumed run has steps in its folder that this account does not have.
-	return r.Estimate.ExecutedFLOPs * r.sequencesPerStep() * float64(r.Cost.Step) / parts[0].Seconds
+	return r.Estimate.ExecutedFLOPs * r.sequencesPerStep() * float64(r.Cost.Step-r.origin().Step) / parts[0].Seconds
 }

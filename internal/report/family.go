@@ -11,12 +11,12 @@ import (
 // family is the dense models of several sizes: FLOPs ascending, loss descending.
 type family []point
 
-// denseFamily is the family of one series of dense groups. It leaves out the sizes that a
-// cheaper one equals or beats.
-func denseFamily(all []*group, series string) family {
+// denseFamily is the family of the dense groups of one series whose losses compare with a run's.
+// It leaves out the sizes that a cheaper one equals or beats.
+func denseFamily(all []*group, series string, with *Run) family {
 	var f family
 	for _, g := range all {
-		if g.method == model.Dense && g.series == series && g.loss > 0 {
+		if g.method == model.Dense && g.series == series && g.loss > 0 && alike(g.runs[0], with) {
 			f = append(f, point{g.flops, g.loss})
 		}
 	}
@@ -60,17 +60,20 @@ func (f family) flopsFor(loss float64) float64 {
 	return math.NaN()
 }
 
-// named is a family with the name of its series.
+// named is a family with the name of its series and one of its runs, by which one sees with
+// what it compares.
 type named struct {
 	series string
+	of     *Run
 	family
 }
 
-// denseFamilies are the families of all series of dense groups, in their order.
+// denseFamilies are the families of all series of dense groups, in their order. Groups of one
+// series whose losses do not compare are of several.
 func denseFamilies(all []*group) (out []named) {
 	for _, g := range all {
-		if g.method == model.Dense && !slices.ContainsFunc(out, func(n named) bool { return n.series == g.series }) {
-			out = append(out, named{g.series, denseFamily(all, g.series)})
+		if g.method == model.Dense && !slices.ContainsFunc(out, func(n named) bool { return n.series == g.series && alike(n.of, g.runs[0]) }) {
+			out = append(out, named{g.series, g.runs[0], denseFamily(all, g.series, g.runs[0])})
 		}
 	}
 	return out
@@ -92,7 +95,7 @@ type Comparison struct {
 	Ratio       *float64 `json:"flops_ratio_at_equal_loss"` // DenseFLOPs / FLOPs
 }
 
-// comparisons sets each sparse group beside each family.
+// comparisons sets each sparse group beside each family with which it compares.
 func comparisons(all []*group, families []named) []Comparison {
 	var out []Comparison
 	for _, g := range all {
@@ -100,6 +103,9 @@ func comparisons(all []*group, families []named) []Comparison {
 			continue
 		}
 		for _, f := range families {
+			if !alike(g.runs[0], f.of) {
+				continue
+			}
 			c := Comparison{Series: g.series, Dense: f.series, FLOPs: g.flops, Loss: g.loss, LowestLoss: g.lo, HighestLoss: g.hi, Deviation: known(g.sd),
 				DenseLoss: known(f.lossAt(g.flops)), DenseFLOPs: known(f.flopsFor(g.loss)), Ratio: known(f.flopsFor(g.loss) / g.flops)}
 			for _, r := range g.runs {

@@ -57,7 +57,8 @@ func finalText(runs []*Run) string {
 }
 
 // groups puts the runs that were trained to their end together, by series, then by
-// FLOPs. Those that only tried a learning rate for others do not count.
+// FLOPs. Those that only tried a learning rate for others do not count, and of several
+// runs of one seed the first alone: a copy is no further sample.
 func groups(runs []*Run) []*group {
 	byKey := map[string]*group{}
 	var all []*group
@@ -65,21 +66,21 @@ func groups(runs []*Run) []*group {
 		if !r.ended() || r.Candidate() || !(r.FLOPsAt(r.Final().Step) > 0) {
 			continue
 		}
-		c := r.Config
-		c.Seed, c.LoggingSteps, c.EvalSteps, c.EvalBatches = 0, 1, 0, 0 // see harmless
-		key, err := r.key(c)
+		key, err := r.seedless()
 		if err != nil {
 			key = r.Dir // alone
 		}
 		g := byKey[key]
 		if g == nil {
-			g = &group{series: seriesOf(r), method: c.Method}
+			g = &group{series: seriesOf(r), method: r.Config.Method}
 			byKey[key] = g
 			all = append(all, g)
 		}
 		g.runs = append(g.runs, r)
 	}
 	for _, g := range all {
+		slices.SortStableFunc(g.runs, func(a, b *Run) int { return cmp.Compare(a.Config.Seed, b.Config.Seed) })
+		g.runs = slices.CompactFunc(g.runs, func(a, b *Run) bool { return a.Config.Seed == b.Config.Seed }) // see repeated
 		g.sum()
 	}
 	slices.SortStableFunc(all, func(a, b *group) int {
@@ -88,9 +89,54 @@ func groups(runs []*Run) []*group {
 	return all
 }
 
+// seedless is the key of a run's group: that of its configuration without what is harmless.
+func (r *Run) seedless() (string, error) {
+	c := r.Config
+	c.Seed, c.LoggingSteps, c.EvalSteps, c.EvalBatches = 0, 1, 0, 0
+	return r.key(c)
+}
+
+// repeated warns of finished runs of one configuration and seed, of which groups takes the first.
+func repeated(runs []*Run) []string {
+	first, names := map[string]*Run{}, []string{}
+	for _, r := range runs {
+		if !r.ended() || r.Candidate() {
+			continue
+		}
+		key, err := r.seedless()
+		if err != nil {
+			continue
+		}
+		key += fmt.Sprint(" ", r.Config.Seed)
+		if was := first[key]; was != nil {
+			names = append(names, fmt.Sprintf("%s as %s", r.Name, was.Name))
+			continue
+		}
+		first[key] = r
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("runs of one configuration and seed: %s; each seed counts once, by the first", few(names))}
+}
+
+// mean is the mean of a number of the group's runs, NaN where one is not known. Of equal numbers
+// it is that number.
+func (g *group) mean(of func(*Run) float64) float64 {
+	first := of(g.runs[0])
+	rest := 0.
+	for _, r := range g.runs[1:] {
+		v := of(r)
+		if !(v > 0) {
+			return math.NaN()
+		}
+		rest += v - first
+	}
+	return first + rest/float64(len(g.runs))
+}
+
 // sum works out mean and spread.
 func (g *group) sum() {
-	slices.SortStableFunc(g.runs, func(a, b *Run) int { return cmp.Compare(a.Config.Seed, b.Config.Seed) })
 	g.flops, g.loss, g.lo, g.hi = 0, 0, math.Inf(1), math.Inf(-1)
 	for _, r := range g.runs {
 		loss := r.loss()

@@ -30,7 +30,7 @@ type Data struct {
 func Load(paths []string) (*Data, error) {
 	d := &Data{}
 	var dirs []string
-	results := map[string]sweep.Result{} // by run folder
+	results := said{map[string]sweep.Result{}, map[string]map[string]sweep.Result{}}
 	for _, path := range paths {
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 			alone, err := loadResults(path)
@@ -57,8 +57,8 @@ func Load(paths []string) (*Data, error) {
 		}
 	}
 	for _, r := range runs {
-		if said, ok := results[r.Dir]; ok {
-			r.result = &said
+		if result, ok := results.of[place(r.Dir)]; ok {
+			r.result = &result
 			d.check(r)
 		}
 	}
@@ -68,7 +68,7 @@ func Load(paths []string) (*Data, error) {
 }
 
 // find returns the run folders that path means.
-func (d *Data) find(path string, results map[string]sweep.Result) ([]string, error) {
+func (d *Data) find(path string, results said) ([]string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -79,13 +79,14 @@ func (d *Data) find(path string, results map[string]sweep.Result) ([]string, err
 		return nil, dataErrorf("%s: found a file, expected a run folder or a sweep folder", path)
 	}
 	if isRun(path) {
+		results.tried(path)
 		return []string{filepath.Clean(path)}, nil
 	}
 	entries, err := os.ReadDir(filepath.Join(path, sweep.RunsName))
 	if err != nil {
 		return nil, dataErrorf("%s: found neither config.yaml nor a folder %s, expected a run folder or a sweep folder", path, sweep.RunsName)
 	}
-	said, err := readResults(path)
+	all, err := readResults(path)
 	if err != nil {
 		return nil, err
 	}
@@ -96,12 +97,12 @@ func (d *Data) find(path string, results map[string]sweep.Result) ([]string, err
 			continue // not begun yet, or no run at all
 		}
 		dirs = append(dirs, dir)
-		if r, ok := said[e.Name()]; ok {
-			results[dir] = r
-			delete(said, e.Name())
+		if r, ok := all[e.Name()]; ok {
+			results.of[place(dir)] = r
+			delete(all, e.Name())
 		}
 	}
-	for name := range said {
+	for name := range all {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("%s: found a result of run %q without its folder", filepath.Join(path, sweep.ResultsName), name))
 	}
 	slices.Sort(d.Warnings)
@@ -117,10 +118,55 @@ func isRun(dir string) bool {
 	return err == nil
 }
 
+// place is the one name of a folder, through symbolic links.
+func place(dir string) string {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return dir
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		return real
+	}
+	return abs
+}
+
+// said is what sweeps say of runs.
+type said struct {
+	of     map[string]sweep.Result            // by run folder, as place has it
+	sweeps map[string]map[string]sweep.Result // results that were read for runs given by themselves, by sweep folder
+}
+
+// tried notes of a run folder that was given by itself whether it tried a learning rate for
+// others of its sweep: alone it does not tell. Where it is in no sweep it did not.
+func (s said) tried(path string) {
+	dir := place(path)
+	above := filepath.Dir(filepath.Dir(dir))
+	if filepath.Base(filepath.Dir(dir)) != sweep.RunsName {
+		return
+	}
+	all, known := s.sweeps[above]
+	if !known {
+		all, _ = readResults(above) // what is there need not be a sweep's
+		s.sweeps[above] = all
+	}
+	if _, known := s.of[dir]; known {
+		return
+	}
+	if r := all[filepath.Base(dir)]; r.Role == sweep.RoleCandidate {
+		s.of[dir] = r
+	}
+}
+
 // loadRuns reads run folders, several at a time, each once.
 func loadRuns(dirs []string) ([]*Run, error) {
 	slices.Sort(dirs)
-	dirs = slices.Compact(dirs)
+	seen := map[string]bool{}
+	dirs = slices.DeleteFunc(dirs, func(dir string) bool {
+		at := place(dir)
+		again := seen[at]
+		seen[at] = true
+		return again
+	})
 	runs, errs := make([]*Run, len(dirs)), make([]error, len(dirs))
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	var group sync.WaitGroup

@@ -64,6 +64,7 @@ func New(d *Data) (*Report, error) {
 	r := &Report{data: d}
 	nameSeries(d.Runs)
 	r.text = finalText(d.Runs)
+	d.Warnings = append(d.Warnings, repeated(d.Runs)...)
 	_, colors := seriesColors(d.Runs)
 	costs := []cost{paperFLOPs, allFLOPs}
 	if d.steps != nil {

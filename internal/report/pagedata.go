@@ -63,7 +63,7 @@ func dataOf(r *Run) runData {
 	d.FLOPs, d.AskedFLOPs = known(r.FLOPsAt(r.Steps())), known(r.AskedFLOPsAt(r.Steps()))
 	d.Executed = known(r.executedFLOPsAt(r.Steps()))
 	if r.Estimate != nil && r.Estimate.GrowthFLOPs > 0 {
-		d.Growth = known(r.sequencesPerStep() * r.growthFLOPsAt(r.Steps()))
+		d.Growth = known(r.growthFLOPsAt(r.Steps()))
 	}
 	if r.Unigram > 0 {
 		d.Unigram = &r.Unigram

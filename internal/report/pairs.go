@@ -26,8 +26,8 @@ type Pair struct {
 	SignP *float64 `json:"sign_test_p"`
 	TP    *float64 `json:"t_test_p"`
 	// GapShare is the share of the gap from B, static, to the dense model of equal size that A,
-	// dynamic, wins back, by the means over all seeds; nil for other pairs, and where the dense
-	// model is no better than the static one.
+	// dynamic, wins back, by the means over all seeds; nil for other pairs, where the dense model
+	// is no better than the static one, and where dense models of several recipes have that size.
 	GapShare *float64 `json:"share_of_gap_to_dense"`
 }
 
@@ -41,7 +41,7 @@ func pairs(all []*group) []Pair {
 	for i, a := range all {
 		for _, b := range all[i+1:] {
 			equal := equalIn(a, b)
-			if equal == "" || a.series == b.series || incomparable(a.runs[0], b.runs[0]) != "" {
+			if equal == "" || a.series == b.series || !alike(a.runs[0], b.runs[0]) {
 				continue
 			}
 			if p, ok := pairOf(a, b); ok {
@@ -139,20 +139,25 @@ func tTest(differences []float64) float64 {
 	return 2 * distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.CDF(-math.Abs(t))
 }
 
-// gapShare is Pair.GapShare: (static - dynamic) / (static - dense), of the first dense series
-// that has the size.
+// gapShare is Pair.GapShare: (static - dynamic) / (static - dense), of the one dense group that
+// has the size.
 func gapShare(a, b *group, all []*group) *float64 {
 	x, y := &a.runs[0].Config, &b.runs[0].Config
 	if a.method != model.Dynamic || b.method != model.Static || !sameSize(x, y) || x.Sparsity != y.Sparsity || x.BlockSize != y.BlockSize {
 		return nil
 	}
+	var dense *group
 	for _, d := range all {
-		if d.method == model.Dense && sameSize(x, &d.runs[0].Config) && incomparable(a.runs[0], d.runs[0]) == "" {
-			if gap := b.loss - d.loss; gap > 0 {
-				return known((b.loss - a.loss) / gap)
-			}
+		if d.method != model.Dense || !sameSize(x, &d.runs[0].Config) || !alike(a.runs[0], d.runs[0]) {
+			continue
+		}
+		if dense != nil {
 			return nil
 		}
+		dense = d
 	}
-	return nil
+	if dense == nil || !(b.loss > dense.loss) {
+		return nil
+	}
+	return known((b.loss - a.loss) / (b.loss - dense.loss))
 }

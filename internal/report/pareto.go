@@ -23,7 +23,7 @@ func costChart(runs []*Run, colors map[string]ink, by cost) *chart {
 	all := groups(runs)
 	n := 0
 	for _, g := range all {
-		g.flops = by.of(g.runs[0])
+		g.flops = g.mean(by.of)
 		if g.flops > 0 {
 			n += len(g.runs)
 		}
@@ -36,9 +36,11 @@ func costChart(runs []*Run, colors map[string]ink, by cost) *chart {
 	c := &chart{
 		about: about{name: by.name, title: by.title, wide: true, w: 820, h: 460, caption: "Final loss on the " + text + " text over " + by.caption + " " +
 			"Each sign is the mean over the seeds of one configuration, its bar their range; a line joins the sizes of a series."},
-		x:      by.axis,
-		y:      axis{label: text + " MLM loss, nats per masked token"},
-		levels: unigramLevels(runs),
+		x: by.axis,
+		y: axis{label: text + " MLM loss, nats per masked token"},
+	}
+	if text == "validation" { // whose entropy it is
+		c.levels = unigramLevels(runs)
 	}
 	var lines []curve
 	for _, g := range all {
@@ -156,7 +158,7 @@ func (g *group) word(all []*group, families []named) string {
 	if len(all) <= many {
 		parts = append(parts, g.method.String())
 	}
-	if len(families) == 1 {
+	if len(families) == 1 && alike(g.runs[0], families[0].of) {
 		if ratio := families[0].flopsFor(g.loss) / g.flops; finite(ratio) {
 			parts = append(parts, formatRatio(ratio))
 		}

@@ -41,14 +41,14 @@ func readResults(dir string) (map[string]sweep.Result, error) {
 	return parseResults(path, text)
 }
 
-// parseResults reads results.jsonl. A last line without its end, as a sweep that
-// is cut leaves it, is passed over; keys that this program does not know too.
+// parseResults reads results.jsonl. A last line that is cut is passed over, one that only
+// lacks its newline is not; keys that this program does not know are passed over too.
 func parseResults(path string, text []byte) (map[string]sweep.Result, error) {
 	all := map[string]sweep.Result{}
 	for number := 1; len(text) > 0; number++ {
 		line, rest, whole := bytes.Cut(text, []byte("\n"))
 		text = rest
-		if !whole {
+		if !whole && !json.Valid(line) {
 			break
 		}
 		if len(bytes.TrimSpace(line)) == 0 {

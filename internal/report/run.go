@@ -67,6 +67,9 @@ func loadRun(dir string) (*Run, error) {
 	case err != nil:
 		return nil, dataErrorf("%v", err)
 	}
+	if r.Standing, err = train.ReadStatus(dir); err != nil {
+		return nil, dataErrorf("%v", err)
+	}
 	r.take(records)
 	text, err := train.ReadTextFile(dir)
 	if err != nil {
@@ -78,9 +81,6 @@ func loadRun(dir string) (*Run, error) {
 		if text.UnigramEntropy != nil {
 			r.Unigram = *text.UnigramEntropy
 		}
-	}
-	if r.Standing, err = train.ReadStatus(dir); err != nil {
-		return nil, dataErrorf("%v", err)
 	}
 	if l, err := train.EstimateRunCost(r.Config); err == nil {
 		r.Estimate = &l
@@ -100,7 +100,7 @@ func (r *Run) take(records []metrics.Record) {
 	// then make it; trains and evals from there on are not settled.
 	var base, now float64
 	settledTrain, settledEval := 0, 0
-	lastStep := int64(0)
+	lastStep := r.origin().Step
 	for _, rec := range records {
 		switch rec := rec.(type) {
 		case *metrics.Train:
@@ -160,6 +160,15 @@ func (r *Run) addCost(c *metrics.Cost) {
 	r.Cost.DeviceBytes = max(r.Cost.DeviceBytes, c.DeviceBytes)
 }
 
+// origin is what had come before the run's own first step: nothing, unless it goes on with
+// another.
+func (r *Run) origin() train.Origin {
+	if r.Standing == nil || r.Standing.Continues == nil {
+		return train.Origin{}
+	}
+	return *r.Standing.Continues
+}
+
 // sequencesPerStep is the examples of an optimizer step.
 func (r *Run) sequencesPerStep() float64 {
 	return float64(r.Config.BatchSize) * float64(r.Config.Accumulation)
@@ -207,17 +216,18 @@ func (r *Run) FLOPsAt(step int64) float64 {
 	case found:
 		return r.Train[after].Record.FLOPs
 	case after < len(r.Train): // steps of method partial do not cost the same all
-		var a metrics.Train
+		a := metrics.Train{Step: r.origin().Step, FLOPs: r.origin().FLOPs}
 		if after > 0 {
 			a = r.Train[after-1].Record
 		}
 		b := r.Train[after].Record
 		return a.FLOPs + (b.FLOPs-a.FLOPs)*float64(step-a.Step)/float64(b.Step-a.Step)
-	case after > 0 && r.Train[after-1].Record.Step > 0:
-		last := r.Train[after-1].Record
-		return last.FLOPs / float64(last.Step) * float64(step)
+	case after > 0 && r.Train[after-1].Record.Step > r.origin().Step:
+		last, o := r.Train[after-1].Record, r.origin()
+		return o.FLOPs + (last.FLOPs-o.FLOPs)/float64(last.Step-o.Step)*float64(step-o.Step)
 	case r.Estimate != nil && r.Config.Method != model.Partial:
-		return r.Estimate.NonEmbeddingFLOPs * r.sequencesPerStep() * float64(step)
+		o := r.origin()
+		return o.FLOPs + r.Estimate.NonEmbeddingFLOPs*r.sequencesPerStep()*float64(step-o.Step)
 	}
 	return math.NaN()
 }
@@ -229,7 +239,7 @@ func (r *Run) AskedFLOPsAt(step int64) float64 {
 	if e == nil || !r.Config.Method.BlockSparse() || e.AskedNonEmbeddingFLOPs == e.NonEmbeddingFLOPs {
 		return math.NaN()
 	}
-	return e.AskedNonEmbeddingFLOPs * r.sequencesPerStep() * float64(step)
+	return r.origin().AskedFLOPs + e.AskedNonEmbeddingFLOPs*r.sequencesPerStep()*float64(step-r.origin().Step)
 }
 
 // Seconds is the time that the run took, as far as it is recorded.

@@ -87,7 +87,7 @@ func (t *stepTimes) cost() cost {
 		axis:    axis{label: "training time, minutes", log: true, format: plain},
 		of: func(r *Run) float64 {
 			m, o, err := train.Shape(r.Config)
-			if err != nil {
+			if err != nil || r.Config.Method == model.Partial { // whose weights are dense: bench has no such step
 				return math.NaN()
 			}
 			kind := stepKind{fmt.Sprintf("%d layers of %d", m.Layers, m.Hidden), r.Config.Sparsity, r.Config.BlockSize, o.MicroBatch, o.SeqLen}

@@ -9,13 +9,16 @@ import (
 
 // key tells runs apart by what determines their numbers; c is the run's
 // configuration without what may differ. The text counts by its fingerprint where
-// there is one: a path does not tell what was there.
+// there is one: a path does not tell what was there. Which text is the test is no part of
+// it: nothing is trained or chosen by that.
 func (r *Run) key(c train.Config) (string, error) {
 	text := ""
+	c.Test = nil
 	if r.Text != nil {
 		c.Corpus, c.Valid, c.Vocab = nil, nil, ""
-		c.Test = nil
-		text = fmt.Sprint(*r.Text)
+		of := *r.Text
+		of.Test = ""
+		text = fmt.Sprint(of)
 	}
 	hash, err := c.Hash()
 	return hash + text, err
@@ -38,7 +41,7 @@ func (d *Data) compare() {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("%s is of an older version and has no fingerprint of its text: whether the runs read the same one is not known", d.Runs[i].Name))
 	}
 	for _, r := range d.Runs[1:] {
-		if known(first) && known(r) && first.Text.Train != r.Text.Train {
+		if otherTraining(first, r) {
 			d.Warnings = append(d.Warnings, fmt.Sprintf("%s and %s differ in training text", first.Name, r.Name))
 			break
 		}
@@ -53,6 +56,10 @@ func incomparable(a, b *Run) string {
 	switch {
 	case x.SeqLen != y.SeqLen || x.MLMProbability != y.MLMProbability:
 		return text
+	case x.NoNSP != y.NoNSP:
+		return "no_nsp, and so in what the held-out text is cut into"
+	case x.FinalBatches >= 0 && y.FinalBatches >= 0 && x.FinalBatches*x.BatchSize != y.FinalBatches*y.BatchSize:
+		return "how much of the held-out text is measured (final_eval_batches, batch_size)"
 	case a.Text != nil && b.Text != nil && a.Text.Vocab != b.Text.Vocab:
 		return "vocabulary"
 	case a.Text != nil && b.Text != nil && a.Text.Valid != b.Text.Valid:
@@ -68,3 +75,12 @@ func incomparable(a, b *Run) string {
 	}
 	return ""
 }
+
+// otherTraining tells whether two runs are known to have read different training texts.
+func otherTraining(a, b *Run) bool {
+	return a.Text != nil && b.Text != nil && a.Text.Train != b.Text.Train
+}
+
+// alike tells whether a difference between the losses of two runs is one between their models:
+// both have read one training text, and are measured on one held-out text in one way.
+func alike(a, b *Run) bool { return incomparable(a, b) == "" && !otherTraining(a, b) }
