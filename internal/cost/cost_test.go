@@ -83,3 +83,22 @@ func TestWriteDry(t *testing.T) {
 		}
 	}
 }
+
+// Where the updates end before the run does, what is between two of them is no equal part of it.
+func TestTokensOfAnUpdateWindow(t *testing.T) {
+	c := train.DefaultConfig()
+	c.Layers, c.Hidden, c.Heads, c.FFN, c.BlockSize, c.SeqLen, c.BatchSize, c.MaxSteps, c.Updates = 1, 32, 2, 64, 8, 32, 4, 24, 3
+	c.UpdateStart, c.UpdateEnd = 0.25, 0.75 // 12 steps: updates after 10 and 14
+	c.OutputDir = filepath.Join(t.TempDir(), "run")
+	d, err := train.DryRun(t.Context(), c, device.Opener{}.Open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := cost.WriteDry(&out, d); err != nil {
+		t.Fatal(err)
+	}
+	if want := "     3072 tokens, 512 between two topology updates; "; !strings.Contains(out.String(), want) {
+		t.Errorf("found %s, expected %q in it", out.String(), want)
+	}
+}

@@ -55,7 +55,12 @@ func writeTokens(w io.Writer, d *train.Dry) {
 	c := d.Plan.Config
 	tokens := float64(c.BatchSize*c.Accumulation) * float64(c.MaxSteps) * float64(c.SeqLen)
 	fmt.Fprintf(w, "     %.4g tokens", tokens)
-	if phases := len(d.Plan.UpdateAt) + 1; phases > 1 {
+	whole := c.UpdateStart == 0 && (c.UpdateEnd == 0 || c.UpdateEnd == 1) // 0 stands for 1
+	switch at := d.Plan.UpdateAt; {
+	case len(at) > 1 && !whole:
+		fmt.Fprintf(w, ", %.4g between two topology updates", tokens/float64(c.MaxSteps)*float64(at[len(at)-1]-at[0])/float64(len(at)-1))
+	case len(at) > 0 && whole:
+		phases := len(at) + 1
 		fmt.Fprintf(w, ", %.4g in each of %d phases", tokens/float64(phases), phases)
 	}
 	if weights := d.Estimate.EncoderActive; weights > 0 {

@@ -72,19 +72,25 @@
   const live = () => document.getElementById("live");
   if (live()) {
     let seen = null;
+    const get = async (path) => {
+      const answer = await fetch(path, { cache: "no-store" });
+      const text = await answer.text();
+      if (!answer.ok) throw new Error(text.trim());
+      return text;
+    };
     const ask = async () => {
       try {
-        const version = await (await fetch("version", { cache: "no-store" })).text();
+        const version = await get("version");
         if (seen !== null && version !== seen) {
-          const page = new DOMParser().parseFromString(await (await fetch("./", { cache: "no-store" })).text(), "text/html");
+          const page = new DOMParser().parseFromString(await get("./"), "text/html");
           document.querySelector("main").replaceWith(page.querySelector("main"));
         }
         seen = version;
         live().classList.remove("lost");
         live().textContent = "live";
-      } catch {
+      } catch (e) { // fetch throws a TypeError where nobody answers
         live().classList.add("lost");
-        live().textContent = "the server has gone";
+        live().textContent = e instanceof TypeError ? "the server has gone" : e.message;
       }
     };
     ask();

@@ -146,7 +146,7 @@ func (s *Sweep) reload() error {
 			s.Watch.Finished(r, *result, s.launched[r])
 		}
 		if was == nil || was.Status == Failed {
-			result.Group = r.Group
+			result.Group, result.Role = r.Group, r.role()
 			s.results[r.Name] = result
 		}
 	}

@@ -203,7 +203,7 @@ func (s *Sweep) checkRuns(config func(*Run) (train.Config, error)) (map[*Run]tra
 		}
 		configs[r] = c
 		if found := s.results[r.Name]; found != nil && found.Status != Failed && c.Resume {
-			found.Group = r.Group // its runs may have been of another one before
+			found.Group, found.Role = r.Group, r.role() // it may have been another's before
 			kept[r.Name] = found
 		}
 		return nil
@@ -214,9 +214,6 @@ func (s *Sweep) checkRuns(config func(*Run) (train.Config, error)) (map[*Run]tra
 		}
 		if err := check(r); err != nil {
 			return nil, err
-		}
-		if found := kept[r.Name]; found != nil && r.candidate {
-			found.Role = RoleCandidate
 		}
 	}
 	all := s.results

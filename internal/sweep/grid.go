@@ -27,6 +27,14 @@ type Run struct {
 // Candidate tells whether the run tries a learning rate for others.
 func (r *Run) Candidate() bool { return r.candidate }
 
+// role is what a result of the run says of it.
+func (r *Run) role() string {
+	if r.candidate {
+		return RoleCandidate
+	}
+	return RoleRun
+}
+
 // Waits tells whether the run's learning rate is chosen by other runs.
 func (r *Run) Waits() bool { return r.choice != nil && !r.candidate }
 

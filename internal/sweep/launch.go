@@ -104,10 +104,7 @@ func (s *Sweep) judge(ctx context.Context, r *Run, job ended) error {
 	case !job.began:
 		return ofRun(r, fmt.Errorf("launched by %q, its job ended before it began: %s", s.Launch.text, said))
 	}
-	result := &Result{Name: r.Name, Group: r.Group, Role: RoleRun, Status: Failed, Error: "the job ended without a result: " + oneLine(errors.New(said))}
-	if r.candidate {
-		result.Role = RoleCandidate
-	}
+	result := &Result{Name: r.Name, Group: r.Group, Role: r.role(), Status: Failed, Error: "the job ended without a result: " + oneLine(errors.New(said))}
 	config, err := settings.Encode(&r.Config)
 	if err != nil {
 		return ofRun(r, err)

@@ -88,7 +88,7 @@ func readResults(path string) (map[string]*Result, error) {
 	out := map[string]*Result{}
 	err := readLines(path, func(n int, line []byte) error {
 		r := &Result{}
-		if err := json.Unmarshal(line, r); err != nil || r.Name == "" || len(r.Config) == 0 {
+		if err := json.Unmarshal(line, r); err != nil || r.Name == "" || len(r.Config) == 0 || r.Status == Done && r.MLMLoss == nil {
 			return usage.Errorf("%s:%d: found %.60q, expected the result of a run; remove the file, and the sweep makes it again from its runs", path, n, line)
 		}
 		out[r.Name] = r

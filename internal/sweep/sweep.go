@@ -236,10 +236,7 @@ func (s *Sweep) make(ctx context.Context, r *Run, watch *runWatch) (*Result, Tim
 		summary, err = s.train(ctx, c, watch)
 	}
 	timing.From, timing.To, timing.Seconds = watch.from, watch.done, clock.Since(began).Seconds()
-	result := &Result{Name: r.Name, Group: r.Group, Role: RoleRun, Steps: watch.done}
-	if r.candidate {
-		result.Role = RoleCandidate
-	}
+	result := &Result{Name: r.Name, Group: r.Group, Role: r.role(), Steps: watch.done}
 	switch {
 	case err == nil:
 		result.Status, result.Steps = Done, summary.Steps
