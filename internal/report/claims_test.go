@@ -260,3 +260,14 @@ func TestStepTimesOfPartialAreNotKnown(t *testing.T) {
 		t.Errorf("found %v minutes by the time of a sparse step", got)
 	}
 }
+
+// A seed that diverged is in no mean, which would flatter the others: the page names it.
+func TestDivergedSeedsAreNamed(t *testing.T) {
+	a, b, c := finished(model.Dynamic, 64, 0.006, 1, 1e12, 3.8), finished(model.Dynamic, 64, 0.006, 2, 1e12, 3.9), finished(model.Dynamic, 64, 0.006, 3, 1e12, 9)
+	c.Name, c.Standing = "third", &train.Status{State: train.StateDiverged}
+	r := reportOn(t, a, b, c)
+	const want = "In none for want of a final loss: third (diverged)."
+	if page := string(pageOf(t, r)); !strings.Contains(page, want) || len(r.groups[0].runs) != 2 {
+		t.Errorf("expected %q in the page, and two seeds in the mean", want)
+	}
+}

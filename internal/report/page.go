@@ -110,6 +110,7 @@ type view struct {
 	Shared   []figureView
 	Text     string // of the final figures
 	Series   []seriesView
+	NoLoss   string // names the runs that diverged or failed, which are in no mean
 	Pairs    []pairView
 	Compare  []Comparison
 	Columns  []string // settings in which the runs differ
@@ -162,6 +163,7 @@ func (r *Report) HTML(out io.Writer, watch bool) error {
 	}
 	v.Cards, v.Warnings = r.cards(), append(slices.Clone(v.Warnings), r.tooShort()...)
 	v.Series, v.Pairs, v.Text = r.seriesRows(), r.pairRows(), r.text
+	v.NoLoss = brokenText(slices.DeleteFunc(slices.Clone(r.data.Runs), func(run *Run) bool { return !run.broken() || run.Candidate() }))
 	var err error
 	if v.Shared, err = drawAll(r.shared); err != nil {
 		return err
