@@ -1,5 +1,7 @@
 package sweep
 
+import "fmt"
+
 // best returns the candidate of the choice with the smallest final validation MLM
 // loss, the smaller learning rate of equals; nil while a candidate is not
 // finished or has failed, and when all diverged.
@@ -39,6 +41,28 @@ func (s *Sweep) choose() []*Run {
 		}
 	}
 	return chosen
+}
+
+// edge says where the best candidate has the smallest or largest rate of those tried: the best of
+// all rates may lie beyond. "" elsewhere, and where only one was tried.
+func (c *choice) edge() string {
+	smaller, larger := 0, 0
+	for _, r := range c.candidates {
+		switch rate := r.Config.LearningRate; {
+		case rate < c.best.Config.LearningRate:
+			smaller++
+		case rate > c.best.Config.LearningRate:
+			larger++
+		}
+	}
+	end, beyond := "smallest", "smaller"
+	switch {
+	case smaller+larger == 0 || smaller > 0 && larger > 0:
+		return ""
+	case smaller > 0:
+		end, beyond = "largest", "larger"
+	}
+	return fmt.Sprintf("tune: group %s: the best rate, %v of %s, is the %s of the %d tried; a %s one may be better: widen the list", c.best.Group, c.best.Config.LearningRate, c.best.Name, end, smaller+larger+1, beyond)
 }
 
 // ready tells whether a run's configuration is complete.

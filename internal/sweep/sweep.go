@@ -146,6 +146,9 @@ func (s *Sweep) begin() (leave func() error, err error) {
 func (s *Sweep) settle() {
 	for _, best := range s.choose() {
 		s.Watch.Chose(best, *s.results[best.Name])
+		if edge := best.choice.edge(); edge != "" {
+			s.Watch.Warned(edge)
+		}
 	}
 }
 
