@@ -20,6 +20,9 @@ type measuredRow struct {
 	Model     string `json:"model"` // of steps
 	Sequences int    `json:"sequences"`
 	SeqLen    int    `json:"seq_len"`
+	Heads     int    `json:"heads"` // these three are 0 in records of older versions
+	FFN       int    `json:"ffn"`
+	VocabSize int    `json:"vocab_size"`
 }
 
 // measured are figures of hardware beside which estimates are printed.
@@ -75,7 +78,8 @@ func (m measured) product(c Case, precision, label string, estimated float64) *C
 func (m measured) step(s StepCase, label string, estimated float64) *Compared {
 	for i := range m {
 		r := &m[i]
-		if r.Model == s.Model && r.Model != "" && r.Block == s.Block && r.Sparsity == s.Sparsity && r.Sequences == s.Sequences && r.SeqLen == s.SeqLen &&
+		sizes := r.Heads == 0 || r.Heads == s.Heads && r.FFN == s.FFN && r.VocabSize == s.VocabSize
+		if sizes && r.Model == s.Model && r.Model != "" && r.Block == s.Block && r.Sparsity == s.Sparsity && r.Sequences == s.Sequences && r.SeqLen == s.SeqLen &&
 			r.Precision == s.Precision && r.of(label) {
 			return compare(estimated, r.Seconds, r.Hardware)
 		}

@@ -9,6 +9,9 @@ import (
 // StepCase says what a step is, for records.
 type StepCase struct {
 	Model     string  `json:"model"` // layers x hidden
+	Heads     int     `json:"heads"`
+	FFN       int     `json:"ffn"`
+	VocabSize int     `json:"vocab_size"`
 	Sparsity  float64 `json:"sparsity"`
 	Block     int     `json:"block"` // 0: dense
 	Sequences int     `json:"sequences"`
@@ -22,7 +25,7 @@ type StepCase struct {
 func stepCaseOf(s device.Settings, step Step) StepCase {
 	c, o := step.Config, step.Options
 	r := StepCase{
-		Model: fmt.Sprintf("%d layers of %d", c.Layers, c.Hidden), Sparsity: 1 - c.Density(), Block: c.BlockSize, Sequences: o.MicroBatch, SeqLen: o.SeqLen,
+		Model: fmt.Sprintf("%d layers of %d", c.Layers, c.Hidden), Heads: c.Heads, FFN: c.FFN, VocabSize: c.VocabSize, Sparsity: 1 - c.Density(), Block: c.BlockSize, Sequences: o.MicroBatch, SeqLen: o.SeqLen,
 		Tokens: step.Tokens(), Masked: o.MicroBatch * o.MaxMasked, Device: s.Device, Precision: s.Precision,
 	}
 	if r.Sparsity == 0 {

@@ -255,9 +255,39 @@ func TestStepTimesOfPartialAreNotKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	times := &stepTimes{seconds: map[stepKind]float64{{fmt.Sprintf("%d layers of %d", m.Layers, m.Hidden), r.Config.Sparsity, r.Config.BlockSize, o.MicroBatch, o.SeqLen}: 1}}
+	times := &stepTimes{seconds: map[stepKind]float64{{fmt.Sprintf("%d layers of %d", m.Layers, m.Hidden), stepSizes{}, r.Config.Sparsity, r.Config.BlockSize, o.MicroBatch, o.SeqLen}: 1}}
 	if got := times.cost().of(r); got > 0 {
 		t.Errorf("found %v minutes by the time of a sparse step", got)
+	}
+}
+
+// A time is of a step of the same heads, feed-forward size and vocabulary, where its record has them.
+func TestStepTimesAreOfTheSameSizes(t *testing.T) {
+	r := finished(model.Dynamic, 64, 0.006, 1, 1e12, 3.8)
+	m, o, err := train.Shape(r.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for record, known := range map[string]bool{
+		`"heads": %d, "ffn": %d, "vocab_size": %d, `:      true,
+		`"heads": %d, "ffn": %d, "vocab_size": 1%d, `:     false,
+		`"heads": 1%d, "ffn": %d, "vocab_size": %d, `:     false,
+		`"heads": %d, "ffn": 1%d, "vocab_size": %d, `:     false,
+		`"older": "%[1]d", "than": "%[2]d %[3]d sizes", `: true,
+	} {
+		path := filepath.Join(t.TempDir(), "steps.json")
+		row := fmt.Sprintf("[{"+record, m.Heads, m.FFN, m.VocabSize) + fmt.Sprintf(`"model": "%d layers of %d", "sparsity": %v, "block": %d, "sequences": %d, "seq_len": %d, "hardware": "cpu", "seconds_median": 1}]`,
+			m.Layers, m.Hidden, r.Config.Sparsity, r.Config.BlockSize, o.MicroBatch, o.SeqLen)
+		if err := os.WriteFile(path, []byte(row), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		times, err := readStepTimes(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := times.cost().of(r); got > 0 != known {
+			t.Errorf("%s: found %v minutes", row, got)
+		}
 	}
 }
 

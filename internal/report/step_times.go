@@ -20,10 +20,18 @@ type stepTimes struct {
 // stepKind is what the time of a micro-batch depends on, as bench --step has it.
 type stepKind struct {
 	model     string
+	sizes     stepSizes
 	sparsity  float64
 	block     int // 0: dense
 	sequences int
 	seqLen    int
+}
+
+// stepSizes are the sizes that records of older versions lack: zeros there, for any.
+type stepSizes struct {
+	Heads     int `json:"heads"`
+	FFN       int `json:"ffn"`
+	VocabSize int `json:"vocab_size"`
 }
 
 // readStepTimes reads a file of bench --step --json.
@@ -33,6 +41,7 @@ func readStepTimes(path string) (*stepTimes, error) {
 		return nil, dataErrorf("%s: found %v, expected a readable file", path, err)
 	}
 	var rows []struct {
+		stepSizes
 		Model     string  `json:"model"`
 		Sparsity  float64 `json:"sparsity"`
 		Block     int     `json:"block"`
@@ -56,7 +65,7 @@ func readStepTimes(path string) (*stepTimes, error) {
 			return nil, dataErrorf("%s: row %d: found hardware %q beside %q, expected one", path, i+1, row.Hardware, t.hardware)
 		}
 		t.hardware = row.Hardware
-		t.seconds[stepKind{row.Model, row.Sparsity, row.Block, row.Sequences, row.SeqLen}] = row.Median
+		t.seconds[stepKind{row.Model, row.stepSizes, row.Sparsity, row.Block, row.Sequences, row.SeqLen}] = row.Median
 	}
 	if len(rows) == 0 {
 		return nil, dataErrorf("%s: found no step, expected what bench --step --json prints", path)
@@ -76,7 +85,7 @@ func (t *stepTimes) lacking(runs []*Run) []string {
 	if len(names) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: found no step of %s (the same layers, hidden size, sparsity, block size, sequences and length): not in the figure of losses against time", t.path, few(names))}
+	return []string{fmt.Sprintf("%s: found no step of %s (the same layers, sizes, sparsity, block size, sequences and length): not in the figure of losses against time", t.path, few(names))}
 }
 
 // cost is the time of a run's steps on an idle machine, without evaluations and checkpoints.
@@ -90,9 +99,13 @@ func (t *stepTimes) cost() cost {
 			if err != nil || r.Config.Method == model.Partial { // whose weights are dense: bench has no such step
 				return math.NaN()
 			}
-			kind := stepKind{fmt.Sprintf("%d layers of %d", m.Layers, m.Hidden), r.Config.Sparsity, r.Config.BlockSize, o.MicroBatch, o.SeqLen}
+			sizes := stepSizes{Heads: m.Heads, FFN: m.FFN, VocabSize: m.VocabSize}
+			kind := stepKind{fmt.Sprintf("%d layers of %d", m.Layers, m.Hidden), sizes, r.Config.Sparsity, r.Config.BlockSize, o.MicroBatch, o.SeqLen}
 			if r.Config.Method == model.Dense {
 				kind.sparsity, kind.block = 0, 0
+			}
+			if _, known := t.seconds[kind]; !known {
+				kind.sizes = stepSizes{}
 			}
 			return t.seconds[kind] * float64(r.Config.Accumulation) * float64(r.Final().Step) / 60
 		},
