@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sparsebert/sparsebert-gpu/internal/writable"
 	"github.com/sparsebert/sparsebert-gpu/model"
 	"github.com/sparsebert/sparsebert-gpu/train/internal/folder"
 	"github.com/sparsebert/sparsebert-gpu/train/internal/host"
@@ -65,7 +66,7 @@ func DryRun(ctx context.Context, c Config, open Opener) (*Dry, error) {
 	if _, err := from.sameText(p); err != nil {
 		return nil, err
 	}
-	d := &Dry{Plan: p, Dir: c.OutputDir, FreeBytes: host.FreeBytes(folder.ExistingParent(c.OutputDir))}
+	d := &Dry{Plan: p, Dir: c.OutputDir, FreeBytes: host.FreeBytes(writable.Nearest(c.OutputDir))}
 	if err := d.account(open); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/sparsebert/sparsebert-gpu/internal/writable"
 )
 
 // Error says why a folder cannot be made where the user wants it. Nothing has
@@ -139,26 +141,17 @@ func resolve(path string) (out, near string) {
 		path = target
 	}
 	out = filepath.Clean(path)
-	near = filepath.Dir(out)
-	for {
-		if _, err := os.Stat(near); err == nil || near == filepath.Dir(near) {
-			return out, near
-		}
-		near = filepath.Dir(near)
-	}
+	return out, writable.Nearest(filepath.Dir(out))
 }
 
-// checkWritable makes and removes the folder that Write begins with.
+// checkWritable says whether Write can begin.
 func checkWritable(path string) error {
 	_, near := resolve(path)
-	temporary, err := os.MkdirTemp(near, temporaryName)
-	if err == nil {
-		err = os.Remove(temporary)
-	}
+	err := writable.Check(near)
 	if err == nil {
 		return nil
 	}
-	return &Error{near, fmt.Sprintf("a folder that cannot be written to (%v)", systemError(err)), "a writable one for " + path, err}
+	return &Error{near, fmt.Sprintf("a folder that cannot be written to (%v)", err), "a writable one for " + path, err}
 }
 
 // systemError returns what the system said, without the path.

@@ -2,7 +2,6 @@ package report
 
 import (
 	"errors"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -64,12 +63,7 @@ func CheckOut(path string) error {
 // checkWritable says whether a file can be made in the folder dir, or in the nearest one above it
 // that exists. flag names what asks for it.
 func checkWritable(flag, dir string) error {
-	for above := filepath.Dir(dir); above != dir; above = filepath.Dir(dir) {
-		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		dir = above
-	}
+	dir = writable.Nearest(dir)
 	if err := writable.Check(dir); err != nil {
 		return usage.Errorf("%s: found %s not writable (%w), expected a writable folder", flag, dir, err)
 	}

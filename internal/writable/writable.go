@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // prefix is how the names of the files begin.
@@ -20,6 +22,20 @@ func Check(dir string) error {
 		return reason(err)
 	}
 	return errors.Join(reason(f.Close()), reason(os.Remove(f.Name())))
+}
+
+// Nearest returns path where it exists, else the nearest folder above it that does: where path would
+// be made. A file in the way, or a folder that may not be looked into, counts as existing.
+func Nearest(path string) string {
+	path = filepath.Clean(path)
+	for {
+		_, err := os.Stat(path)
+		above := filepath.Dir(path)
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) || above == path {
+			return path
+		}
+		path = above
+	}
 }
 
 // IsLeft says whether name, without its folder, is that of a file of [Check]: one that a killed

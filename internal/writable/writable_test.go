@@ -26,6 +26,27 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestNearest(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		dir:                               dir,
+		filepath.Join(dir, "a"):           dir,
+		filepath.Join(dir, "a", "b", "c"): dir,
+		dir + "/a/../b/":                  dir,
+		filepath.Join(file, "a", "b"):     file, // no folder can be made there
+		"/no-such-folder/run":             "/",
+		"no-such-folder":                  ".",
+	} {
+		if got := writable.Nearest(path); got != want {
+			t.Errorf("%s: found %s, expected %s", path, got, want)
+		}
+	}
+}
+
 // What other processes see of a check is known by its name.
 func TestIsLeft(t *testing.T) {
 	dir := t.TempDir()

@@ -39,7 +39,7 @@ func Check(dir string, resume bool) error {
 	case os.IsNotExist(err) && resume:
 		return usage.Errorf("output_dir: found no folder %s, expected the run to resume", dir)
 	case os.IsNotExist(err):
-		return checkWritable(ExistingParent(dir))
+		return checkWritable(writable.Nearest(dir))
 	case err != nil:
 		return usage.Errorf("output_dir: found %v, expected a folder", err)
 	case !resume && len(entries) > 0:
@@ -51,17 +51,6 @@ func Check(dir string, resume bool) error {
 		}
 	}
 	return checkWritable(dir)
-}
-
-// ExistingParent returns the nearest folder above dir that exists.
-func ExistingParent(dir string) string {
-	dir = filepath.Dir(filepath.Clean(dir))
-	for {
-		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
-			return dir
-		}
-		dir = filepath.Dir(dir)
-	}
 }
 
 // checkWritable says whether a run may write in a folder.

@@ -75,18 +75,6 @@ func names(t *testing.T, dir string) string {
 	return strings.Join(list, " ")
 }
 
-func TestExistingParent(t *testing.T) {
-	dir := t.TempDir()
-	for _, below := range []string{"a", "a/b/c", "./a/../b"} {
-		if got := folder.ExistingParent(filepath.Join(dir, below)); got != dir {
-			t.Errorf("%s: found %s, expected %s", below, got, dir)
-		}
-	}
-	if got := folder.ExistingParent("/no-such-folder/run"); got != "/" {
-		t.Errorf("found %s, expected the root", got)
-	}
-}
-
 // One process at a time has a folder, and who only asks leaves no lock.
 func TestLock(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "run")
