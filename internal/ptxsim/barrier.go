@@ -121,7 +121,10 @@ func buildFence(x *building) exec {
 		x.need("release")
 		x.need("cluster")
 		x.nargs(0, 0)
-		return func(w *warp, _ uint32) { w.fence(false) }
+		return func(w *warp, _ uint32) {
+			w.showBarriers()
+			w.fence(false)
+		}
 	}
 	if x.in.op == "fence" {
 		x.opt("sc", "acq_rel")

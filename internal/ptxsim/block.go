@@ -16,7 +16,8 @@ type blockRun struct {
 	cluster   *cluster
 	rank      int                // in its cluster
 	over      bool               // has ended
-	told      map[uint64]history // by mbarrier: what comes before the arrivals of other blocks
+	mbarriers map[uint64]*phases // by address
+	landed    uint32             // when a copy last came to shared memory, in its time
 	warps     []*warp
 	shared    *shared
 	memory    *blockMemory
@@ -140,7 +141,8 @@ func (b *blockRun) tid(i int) Dim3 { return b.launch.block.at(i) }
 func (b *blockRun) start(i int) {
 	ctaid := b.launch.grid.at(i)
 	b.ctaid, b.index, b.over = ctaid, i, false
-	clear(b.told)
+	clear(b.mbarriers)
+	b.landed = 0
 	b.shared.uncross()
 	copy(b.shared.state, b.shared.initial)
 	b.barriers = [16]barrier{}
@@ -222,6 +224,9 @@ func (b *blockRun) ended() error {
 			w.failAt(r.pc, r.thread, ErrDivergent, "%d threads arrived at barrier %d, expected %d", r.arrived, i, r.expected)
 			return w.fault
 		}
+	}
+	if err := b.underWay(); err != nil {
+		return err
 	}
 	return b.leave()
 }

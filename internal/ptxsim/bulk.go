@@ -3,9 +3,8 @@ package ptxsim
 import "math/bits"
 
 // buildBulk: cp.async.bulk between global and shared memory, to an mbarrier that counts
-// the bytes or in a group. The bytes are copied when the copy is issued, as if by the
-// thread that issues it: other threads that touch them before the mbarrier's phase has
-// ended race with it.
+// the bytes or in a group. The bytes are copied when the copy is issued; in shared memory they are
+// out of reach until a wait for the mbarrier's phase.
 func (x *building) buildBulk() exec {
 	switch x.opt("commit_group", "wait_group") {
 	case "commit_group":
@@ -57,10 +56,10 @@ func (x *building) buildBulk() exec {
 				ok = w.eachRank(l, w.r[ranks][l], func(at func(addr uint64) uint64) bool {
 					to := c
 					to.dst = at(c.dst)
-					return w.bulkCopy(l, to) && w.completed(l, spaceCluster, at(done), c.n)
+					return w.bulkCopy(l, to) && w.completed(l, spaceCluster, at(done), to.dst, c.n)
 				})
 			} else {
-				ok = w.bulkCopy(l, c) && w.completed(l, bar.space, done, c.n)
+				ok = w.bulkCopy(l, c) && w.completed(l, bar.space, done, c.dst, c.n)
 			}
 			if !ok {
 				return
@@ -70,9 +69,12 @@ func (x *building) buildBulk() exec {
 	}
 }
 
-// completed tells the mbarrier at addr that n bytes have come.
-func (w *warp) completed(lane int, sp space, addr uint64, n int) bool {
-	_, ok := w.mbarrier(lane, sp, addr, func(s *mbarrierState) { s.tx -= int64(n) })
+// completed tells the mbarrier at addr that n bytes have come to dst.
+func (w *warp) completed(lane int, sp space, addr, dst uint64, n int) bool {
+	if !w.counted(lane, sp, addr, dst, n, true) {
+		return false
+	}
+	_, ok := w.mbarrier(lane, sp, addr, false, func(s *mbarrierState) { s.tx -= int64(n) })
 	return ok
 }
 
@@ -132,9 +134,6 @@ func (w *warp) bulkCopy(lane int, c bulkCopy) bool {
 		}
 		copy(out, data)
 		w.copyStates(lane, state, defined, at == spaceGlobal, came, dst+i)
-		if at == spaceShared {
-			w.blk.shared.writtenAsync((dst+i)&(1<<rankShift-1), 16)
-		}
 	}
 	return true
 }
@@ -154,7 +153,7 @@ func (w *warp) countBulk(c bulkCopy) {
 }
 
 // asyncArrive: cp.async.mbarrier.arrive{.noinc} [a]: the thread's copies so far arrive. They
-// are complete at once here.
+// are complete at once here, and out of reach until a wait for the mbarrier's phase.
 func (x *building) asyncArrive() exec {
 	x.need("arrive")
 	noinc := x.has("noinc")
@@ -163,10 +162,22 @@ func (x *building) asyncArrive() exec {
 	x.nargs(1, 1)
 	at := x.place(0, sp)
 	return func(w *warp, m uint32) {
+		var landed []asyncCopy
+		for _, c := range w.async.pending {
+			if m>>c.lane&1 != 0 {
+				landed = append(landed, c)
+			}
+		}
 		w.landCopies(m, 0, true)
+		for _, c := range landed {
+			l := int(c.lane)
+			if !w.counted(l, spaceShared, (w.r[at.base][l]+at.off)&^windowMask, c.dst&^windowMask, int(c.n), false) {
+				return
+			}
+		}
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m)
-			if _, ok := w.mbarrier(l, at.space, w.r[at.base][l]+at.off, func(s *mbarrierState) {
+			if _, ok := w.mbarrier(l, at.space, w.r[at.base][l]+at.off, true, func(s *mbarrierState) {
 				if noinc {
 					s.pending--
 				}

@@ -38,7 +38,7 @@ func (x *building) buildTensor() exec {
 				return
 			}
 			put := func(sp space, dst, bar uint64) bool {
-				return w.writeBox(l, t, box, states, sp, dst) && w.completed(l, sp, bar, len(box))
+				return w.writeBox(l, t, box, states, sp, dst) && w.completed(l, sp, bar, dst, len(box))
 			}
 			a, done := w.r[dst.base][l]+dst.off, w.r[bar.base][l]+bar.off
 			if !many && !put(dst.space, a, done) || many && !w.eachRank(l, w.r[ranks][l], func(at func(uint64) uint64) bool {
@@ -157,15 +157,12 @@ func (w *warp) writeBox(lane int, t *TensorMap, box, states []byte, sp space, ds
 	}
 	for i := 0; i < len(box); i += 16 {
 		addr := t.Swizzle.swizzled(dst + uint64(i))
-		data, state, at := w.accessValue(lane, sp, addr, 16, plainWrite, box[i:i+16])
+		data, state, _ := w.accessValue(lane, sp, addr, 16, plainWrite, box[i:i+16])
 		if data == nil {
 			return false
 		}
 		copy(data, box[i:])
 		w.copyStates(lane, state, states[i:i+16], false, origin{}, addr)
-		if at == spaceShared {
-			w.blk.shared.writtenAsync(addr&(1<<rankShift-1), 16)
-		}
 	}
 	return true
 }

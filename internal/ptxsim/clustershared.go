@@ -111,26 +111,6 @@ func (b *blockRun) leave() error {
 	return nil
 }
 
-// tell notes what comes before an arrival of another block at the mbarrier at addr; hear lets the block know of
-// it when the phase has ended.
-func (b *blockRun) tell(addr uint64, h history) {
-	if b.told == nil {
-		b.told = map[uint64]history{}
-	}
-	b.told[addr] = b.told[addr].joined(h)
-}
-
-func (b *blockRun) hear(addr uint64) {
-	h := b.told[addr]
-	if h == nil {
-		return
-	}
-	for _, w := range b.warps {
-		w.learn(h, false)
-	}
-	delete(b.told, addr)
-}
-
 // buildMapa: d = the address in the shared memory of the block of rank b that a is in that of the block.
 func buildMapa(x *building) exec {
 	x.class = Integer

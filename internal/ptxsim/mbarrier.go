@@ -6,9 +6,7 @@ import "math/bits"
 // from the lowest: arrivals that are missing in this phase, arrivals of each phase (20
 // bits each), bytes that asynchronous copies have yet to bring (22 bits, which may pass
 // through negative numbers), and at the top the parity of the phase.
-//
-// When a phase ends all that the block did so far is in order, as at a barrier of the whole
-// block: that can hide a race between threads that do not take part, and never invents one.
+// What they order is in phases.go.
 const (
 	mbarrierCount = 1<<20 - 1
 	mbarrierTx    = 1<<22 - 1
@@ -32,29 +30,33 @@ func (s mbarrierState) pack() uint64 {
 	return uint64(s.pending) | uint64(s.expected)<<20 | uint64(s.tx)&mbarrierTx<<40 | s.phase<<63
 }
 
-// mbarrier changes the mbarrier at addr for one lane and returns what it was before.
-func (w *warp) mbarrier(lane int, sp space, addr uint64, f func(s *mbarrierState)) (before uint64, ok bool) {
-	valid, ended := true, false
+// mbarrier changes the mbarrier at addr for one lane, as an arrival or not, and returns what it was before.
+func (w *warp) mbarrier(lane int, sp space, addr uint64, arrives bool, f func(s *mbarrierState)) (before uint64, ok bool) {
+	valid, ended, tx := true, false, int64(0)
 	target, at := w.blockOf(sp, addr)
 	before, ok = w.atomic(lane, sp, addr, b64, true, func(old uint64) uint64 {
 		s := unpackMbarrier(old)
 		valid = s.expected > 0
 		f(&s)
-		if target != w.blk {
-			target.tell(at, w.snapshot())
+		p := target.phasesOf(at)
+		if arrives {
+			p.arrive(w, target)
 		}
 		if s.pending == 0 && s.tx == 0 {
 			s.pending, s.phase = s.expected, s.phase^1
-			target.hear(at)
-			target.orderAll()
+			p.end()
 			ended = true
 		}
 		valid = valid && s.pending >= 0
+		tx = s.tx
 		return s.pack()
 	})
 	w.timePhase(target, at, ended)
 	if ok && !valid {
 		w.fail(lane, ErrDivergent, "the mbarrier at %#x is not initialized or has more arrivals in a phase than it expects", addr)
+	} else if ok && (tx > mbarrierCount || tx < -mbarrierCount) {
+		w.fail(lane, ErrDivergent, "the mbarrier at %#x waits for %d bytes, expected -%d to %d", addr, tx, mbarrierCount, mbarrierCount)
+		return before, false
 	}
 	return before, ok && valid
 }
@@ -83,7 +85,7 @@ func buildMbarrier(x *building) exec {
 		return func(w *warp, m uint32) {
 			for ; m != 0; m &= m - 1 {
 				l := bits.TrailingZeros32(m)
-				if _, ok := w.mbarrier(l, at.space, w.r[at.base][l]+at.off, func(s *mbarrierState) { s.tx += int64(w.r[n][l]) }); !ok {
+				if _, ok := w.mbarrier(l, at.space, w.r[at.base][l]+at.off, false, func(s *mbarrierState) { s.tx += int64(w.r[n][l]) }); !ok {
 					return
 				}
 			}
@@ -116,6 +118,8 @@ func (x *building) mbarrierSet(at place, value func(w *warp, lane int) uint64) e
 			}
 			store(data, 8, v)
 			markWritten(state)
+			b, addr := w.blockOf(at.space, w.r[at.base][l]+at.off)
+			b.initialized(addr)
 		}
 	}
 }
@@ -143,7 +147,7 @@ func (x *building) mbarrierArrive(sp space, drop bool) exec {
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m)
 			v := int64(w.r[count][l])
-			before, ok := w.mbarrier(l, at.space, w.r[at.base][l]+at.off, func(s *mbarrierState) {
+			before, ok := w.mbarrier(l, at.space, w.r[at.base][l]+at.off, true, func(s *mbarrierState) {
 				if expect {
 					s.tx += v
 					v = 1
@@ -183,7 +187,7 @@ func (x *building) mbarrierWait(sp space) exec {
 	}
 	state := x.src(2, t)
 	return func(w *warp, m uint32) {
-		done := uint32(0)
+		done, seen := uint32(0), uint64(0)
 		for left := m; left != 0; left &= left - 1 {
 			l := bits.TrailingZeros32(left)
 			data, _, _ := w.access(l, at.space, w.r[at.base][l]+at.off, 8, strongRead)
@@ -193,6 +197,10 @@ func (x *building) mbarrierWait(sp space) exec {
 			if load(data, 8)>>63 != w.r[state][l]>>shift&1 {
 				done |= 1 << l
 				w.timeWaited(w.r[at.base][l] + at.off)
+				if _, addr := w.blockOf(at.space, w.r[at.base][l]+at.off); addr != seen {
+					w.hasSeen(addr)
+					seen = addr
+				}
 			}
 		}
 		w.setPredicate(p, m, done)

@@ -10,7 +10,7 @@ const withBarrier = ".shared .align 16 .b8 buf[256]; .shared .align 8 .b64 bar; 
 
 // Threads meet at an mbarrier, through which copies in bulk tell that they are complete.
 func TestMbarrier(t *testing.T) {
-	const init = withBarrier + "@%p7 mbarrier.init.shared.b64 [bar], 64; bar.sync 0; "
+	const init = withBarrier + "@%p7 mbarrier.init.shared.b64 [bar], 64; fence.mbarrier_init.release.cluster; bar.sync 0; "
 	const wait = " W: mbarrier.try_wait.shared.b64 %p1, [bar], %d2; @!%p1 bra W; "
 	for name, c := range map[string]struct {
 		body string
@@ -26,7 +26,7 @@ B: mbarrier.test_wait.parity.shared.b64 %p1, [bar], 1; @!%p1 bra B;`},
 		"several arrivals of one thread": {body: init + "mov.u64 %d2, 0; @%p7 mbarrier.arrive.shared.b64 %d2, [bar], 64; A: mbarrier.test_wait.parity.shared.b64 %p1, [bar], 0; @!%p1 bra A;"},
 		"bulk copy": {body: init + `@!%p7 bra N; st.global.v4.u32 [%d0], {5, 6, 7, 8}; cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r29], [%d0], 16, [bar];
 mbarrier.arrive.expect_tx.shared.b64 %d2, [bar], 16; bra.uni M; N: mbarrier.arrive.shared.b64 %d2, [bar]; M:` + wait + "ld.shared.u32 %r2, [buf+8]; setp.ne.u32 %p2, %r2, 7; @%p2 trap;"},
-		"copy that nobody waits for": {init + "st.shared.u32 [%r28], 0; bar.sync 0; @%p7 st.global.v4.u32 [%d0], {5, 6, 7, 8}; @%p7 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r29], [%d0], 16, [bar]; ld.shared.u32 %r2, [buf+8];", ErrRace, "buf+"},
+		"copy that nobody waits for": {init + "st.shared.u32 [%r28], 0; bar.sync 0; @%p7 st.global.v4.u32 [%d0], {5, 6, 7, 8}; @%p7 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r29], [%d0], 16, [bar]; ld.shared.u32 %r2, [buf+8];", ErrUninitialized, "buf+8 (size 256) is under way"},
 		"copy back": {body: init + `st.shared.u32 [%r28], %r30; bar.sync 0; fence.proxy.async.shared::cta; @!%p7 bra E; cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r29], 32;
 cp.async.bulk.commit_group; cp.async.bulk.wait_group.read 0; ld.global.u32 %r2, [%d0+28]; setp.ne.u32 %p2, %r2, 7; @%p2 trap; E:`},
 		"small copies arrive": {body: init + "st.global.u32 [%d0], 9; mbarrier.arrive.shared.b64 %d2, [bar]; " +

@@ -78,6 +78,7 @@ func (b *blockRun) forget() {
 	clear(b.launch.objects)
 	clear(b.cluster.objects)
 	for _, o := range b.cluster.blocks {
+		o.forgetPhases()
 		clear(o.shared.traces)
 	}
 }
@@ -132,6 +133,9 @@ func (b *blockRun) meet(r *barrier) {
 		least := s.time - 1
 		for i := range b.warps {
 			least = min(least, w.order.known[i])
+		}
+		if copies := w.order.known[asyncWriter]; copies < b.landed {
+			least = min(least, copies)
 		}
 		w.order.limit = (least + 1) << entryStamp
 	}

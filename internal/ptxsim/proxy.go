@@ -12,20 +12,8 @@ const byAsync = 1 << (entryKind + 1)
 func (w *warp) fenceProxy() {
 	w.proxied = w.order.known
 	w.proxied[w.id] = w.order.now
+	w.showBarriers()
 	w.blk.release(w)
-}
-
-// writtenAsync marks n bytes of shared memory from addr on, which a bulk copy has written.
-func (s *shadow) writtenAsync(addr uint64, n int) {
-	for word := addr / 4; word < (addr+uint64(n))/4; word++ {
-		if s.writes[word] != split {
-			s.writes[word] |= byAsync
-			continue
-		}
-		for i := range 4 {
-			s.byteWrites[4*word+uint64(i)] |= byAsync
-		}
-	}
 }
 
 // readsAsync judges a read of the word at addr of shared memory by the asynchronous proxy.
@@ -40,9 +28,9 @@ func (w *warp) readsAsync(lane int, addr uint64) bool {
 	}
 	by := int(e>>entryWarp) & 31
 	t := entryTime(e)
-	if e&byAsync != 0 || by >= len(w.blk.warps) || t < w.blk.began || t <= w.proxied[by] || t <= w.blk.warps[by].proxied[by] {
+	if e&byAsync != 0 || t < w.blk.began || t <= w.proxied[by] || by < len(w.blk.warps) && t <= w.blk.warps[by].proxied[by] {
 		return true
 	}
-	w.fail(lane, ErrRace, "an asynchronous read of shared memory at %s, which thread %d wrote, without a fence.proxy.async between", describe(s.vars, addr), e&entryThread)
+	w.fail(lane, ErrRace, "an asynchronous read of shared memory at %s, which %s wrote, without a fence.proxy.async between", describe(s.vars, addr), w.writer(e))
 	return false
 }

@@ -105,7 +105,7 @@ func (w *warp) before(e uint32, lane int) bool {
 // conflict names the earlier access with which an access races, if any.
 func (w *warp) conflict(write, read uint32, lane int, k accessKind) (other, what string) {
 	if write >= w.order.limit && !(k.strong() && write&strongly != 0) && !w.before(write&^kindMask, lane) {
-		return fmt.Sprintf("thread %d", write&entryThread), "wrote"
+		return w.writer(write), "wrote"
 	}
 	if !k.write() || w.before(read, lane) {
 		return "", ""
@@ -117,6 +117,14 @@ func (w *warp) conflict(write, read uint32, lane int, k accessKind) (other, what
 		return fmt.Sprintf("several threads of warp %d", read&entryThread>>entryWarp), "read"
 	}
 	return fmt.Sprintf("thread %d", read&entryThread), "read"
+}
+
+// writer names who made an entry of a write.
+func (w *warp) writer(e uint32) string {
+	if by := int(e>>entryWarp) & 31; by >= len(w.blk.warps) {
+		return "an asynchronous copy"
+	}
+	return fmt.Sprintf("thread %d", e&entryThread)
 }
 
 // record enters an access that races with nothing.

@@ -26,7 +26,7 @@ func sharedGap(at, size int) int {
 const (
 	stateWritten = 1 << iota // has a value
 	stateValid               // belongs to a variable
-	statePending             // a cp.async has not been waited for
+	statePending             // a cp.async or bulk copy has not been waited for
 	statePartial             // not written, but some of its bits are defined: see partialBytes
 )
 
