@@ -66,11 +66,12 @@ func TestCluster(t *testing.T) {
 			"A: ld.acquire.cluster.shared.u32 %r2, [%r24]; setp.eq.u32 %p1, %r2, 0; @%p1 bra A;" + read + right + clusterSync, nil, ""},
 		"relaxed flag": {"@%p7 st.shared.u32 [%r24], 0;" + own + clusterSync + "st.shared.u32 [%r28], %r27; bar.sync 0; @%p7 st.relaxed.cluster.shared::cluster.u32 [%r23], 1;" +
 			"A: ld.acquire.cluster.shared.u32 %r2, [%r24]; setp.eq.u32 %p1, %r2, 0; @%p1 bra A;" + read + right + clusterSync, ErrRace, "buf+"},
-		"multicast":               {strings.Replace(multicast, "MASK", "3", 1) + "ld.shared.u32 %r1, [buf+252]; setp.ne.u32 %p2, %r1, 9; @%p2 trap;" + clusterSync, nil, ""},
-		"multicast to one":        {strings.Replace(multicast, "MASK", "1", 1) + clusterSync, ErrDeadlock, "goes on"},
-		"multicast to nobody":     {strings.Replace(multicast, "MASK", "4", 1) + clusterSync, ErrOutOfBounds, "multicast"},
-		"coordinates":             {"mov.u32 %r1, %clusterid.x; mov.u32 %r2, %ctaid.x; shr.u32 %r2, %r2, 1; setp.ne.u32 %p1, %r1, %r2; @%p1 trap; mov.u32 %r1, %nclusterid.x; setp.ne.u32 %p1, %r1, 2; @%p1 trap; mov.u32 %r1, %cluster_nctarank; setp.ne.u32 %p1, %r1, 2; @%p1 trap; mov.u32 %r1, %cluster_ctaid.x; setp.ne.u32 %p1, %r1, %r27; @%p1 trap;", nil, ""},
-		"two rounds of a barrier": {own + clusterSync + clusterSync + clusterSync + read + right + clusterSync, nil, ""},
+		"multicast":                 {strings.Replace(multicast, "MASK", "3", 1) + "ld.shared.u32 %r1, [buf+252]; setp.ne.u32 %p2, %r1, 9; @%p2 trap;" + clusterSync, nil, ""},
+		"multicast without a fence": {strings.NewReplacer("MASK", "3", "fence.mbarrier_init.release.cluster;", "").Replace(multicast) + clusterSync, ErrRace, "without a fence.mbarrier_init"},
+		"multicast to one":          {strings.Replace(multicast, "MASK", "1", 1) + clusterSync, ErrDeadlock, "goes on"},
+		"multicast to nobody":       {strings.Replace(multicast, "MASK", "4", 1) + clusterSync, ErrOutOfBounds, "multicast"},
+		"coordinates":               {"mov.u32 %r1, %clusterid.x; mov.u32 %r2, %ctaid.x; shr.u32 %r2, %r2, 1; setp.ne.u32 %p1, %r1, %r2; @%p1 trap; mov.u32 %r1, %nclusterid.x; setp.ne.u32 %p1, %r1, 2; @%p1 trap; mov.u32 %r1, %cluster_nctarank; setp.ne.u32 %p1, %r1, 2; @%p1 trap; mov.u32 %r1, %cluster_ctaid.x; setp.ne.u32 %p1, %r1, %r27; @%p1 trap;", nil, ""},
+		"two rounds of a barrier":   {own + clusterSync + clusterSync + clusterSync + read + right + clusterSync, nil, ""},
 	} {
 		k := clusterKernel(t, c.body)
 		for _, seed := range []uint64{0, 1, 2} {

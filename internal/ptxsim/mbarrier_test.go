@@ -10,7 +10,7 @@ const withBarrier = ".shared .align 16 .b8 buf[256]; .shared .align 8 .b64 bar; 
 
 // Threads meet at an mbarrier, through which copies in bulk tell that they are complete.
 func TestMbarrier(t *testing.T) {
-	const init = withBarrier + "@%p7 mbarrier.init.shared.b64 [bar], 64; fence.mbarrier_init.release.cluster; bar.sync 0; "
+	const init = withBarrier + "@%p7 mbarrier.init.shared.b64 [bar], 64; bar.sync 0; "
 	const wait = " W: mbarrier.try_wait.shared.b64 %p1, [bar], %d2; @!%p1 bra W; "
 	for name, c := range map[string]struct {
 		body string

@@ -15,7 +15,7 @@ type phases struct {
 	open, ended         times    // in the block: what comes before the arrivals of the present phase, and of all before it
 	openPast, endedPast history  // and in other blocks
 	under, came         []target // of the copies that the present phase counts, and of those of earlier phases for which nobody has waited
-	visible             bool     // to copies: behind a fence
+	visible             bool     // to copies of other blocks: behind a fence
 }
 
 // target is the shared memory to which a copy is under way.
@@ -113,8 +113,8 @@ func (w *warp) counted(lane int, sp space, addr, dst uint64, n int, bulk bool) b
 		return false
 	}
 	p := b.phasesOf(at)
-	if bulk && !p.visible {
-		w.fail(lane, ErrRace, "a bulk copy with the mbarrier at %s, which was initialized without a fence.mbarrier_init or fence.proxy.async since", describe(b.shared.vars, at))
+	if b != w.blk && !p.visible {
+		w.fail(lane, ErrRace, "a bulk copy with the mbarrier at %s of block %v, which was initialized without a fence.mbarrier_init or fence.proxy.async since", describe(b.shared.vars, at), b.ctaid)
 		return false
 	}
 	if n > 0 {

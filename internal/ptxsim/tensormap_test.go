@@ -29,7 +29,7 @@ func tensorKernel(t testing.TB, rank int, head, body string) *Kernel {
 .reg .b32 %r<40>; .reg .b64 %d<8>; .reg .pred %p<8>; .reg .b16 %h<4>;
 ld.param.u64 %d0, [out]; ld.param.u32 %r2, [n]; ` + loads.String() + `
 mov.u64 %d1, map; cvta.param.u64 %d1, %d1; mov.u32 %r1, box; mov.u32 %r0, %tid.x; setp.eq.u32 %p0, %r0, 0;
-@%p0 mbarrier.init.shared.b64 [bar], 1; fence.mbarrier_init.release.cluster; bar.sync 0;
+@%p0 mbarrier.init.shared.b64 [bar], 1; bar.sync 0;
 ` + strings.ReplaceAll(strings.ReplaceAll(body, "DIM", fmt.Sprintf("%dd", rank)), "AT", "{"+at.String()[2:]+"}") + `
 ret; }`
 	m, err := Parse("tensor", text)

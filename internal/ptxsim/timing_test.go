@@ -158,7 +158,7 @@ func TestTimeChangesNothing(t *testing.T) {
 
 // A wait at an mbarrier lasts until the copy in bulk that it counts has come: the latency of memory more than without one.
 func TestMbarrierTime(t *testing.T) {
-	const init = withBarrier + "@%p7 st.global.v4.u32 [%d0], {5, 6, 7, 8}; @%p7 mbarrier.init.shared.b64 [bar], 64; fence.mbarrier_init.release.cluster; bar.sync 0; "
+	const init = withBarrier + "@%p7 st.global.v4.u32 [%d0], {5, 6, 7, 8}; @%p7 mbarrier.init.shared.b64 [bar], 64; bar.sync 0; "
 	const wait = " W: mbarrier.try_wait.shared.b64 %p1, [bar], %d2; @!%p1 bra W; add.s32 %r2, %r30, 1;"
 	without := timedLaunch(t, parseBody(t, init+"mbarrier.arrive.shared.b64 %d2, [bar];"+wait), Dim3{X: 1}, Dim3{X: 64}, nil)
 	with := timedLaunch(t, parseBody(t, init+`@!%p7 bra N; cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r29], [%d0], 16, [bar];
