@@ -40,7 +40,7 @@ func (o *gradOp) largerPanels(ws *workspace, a *operand, col, cols, t0, n int) [
 	l := &ws.larger
 	g := group{t0, col / l.columns * l.columns}
 	if l.held != g {
-		o.hold(l, a, g, n)
+		o.hold(ws, a, g, n)
 	}
 	if l.next != noGroup {
 		o.share(l, a, col-g.col, cols)
@@ -49,7 +49,8 @@ func (o *gradOp) largerPanels(ws *workspace, a *operand, col, cols, t0, n int) [
 }
 
 // hold makes g the group that is held.
-func (o *gradOp) hold(l *largerOperand, a *operand, g group, n int) {
+func (o *gradOp) hold(ws *workspace, a *operand, g group, n int) {
+	l := &ws.larger
 	l.settle()
 	if l.held.token != g.token {
 		l.prefetched = 0
@@ -58,10 +59,10 @@ func (o *gradOp) hold(l *largerOperand, a *operand, g group, n int) {
 		l.packing = o.packingTo(l, a, n/o.tokensOfLine())
 		l.packing.Finish(o.b.k, o.width)
 		l.packed, l.nextPacked = l.nextPacked, l.packed
-		o.packTail(l.packed, a, g.col, l.columns, g.token, n)
+		o.packTail(ws, l.packed, a, g.col, l.columns, g.token, n)
 	} else {
 		l.packed = grow(l.packed, o.packedSize(l.columns, n))
-		o.packColumns(l.packed, a, g.col, min(l.columns, a.n-g.col), g.token, n)
+		o.packColumns(ws, l.packed, a, g.col, min(l.columns, a.n-g.col), g.token, n)
 	}
 	l.held, l.next, l.done, l.packing = g, noGroup, 0, kernel.Packing{}
 	if o.layout == interleaved {

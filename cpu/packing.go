@@ -17,7 +17,7 @@ func (o *gradOp) tokens(t0 int) int { return max(0, min(o.chunk, o.t-t0)) }
 func (o *gradOp) packSmaller(ws *workspace, t0, n int) {
 	_, smaller := o.operands()
 	ws.panel = grow(ws.panel, o.packedSize(smaller.n, n))
-	o.packColumns(ws.panel, smaller, 0, smaller.n, t0, n)
+	o.packColumns(ws, ws.panel, smaller, 0, smaller.n, t0, n)
 }
 
 // stride is the number of tokens to which n are padded.
@@ -46,36 +46,37 @@ func (o *gradOp) panels(columns []float32, col, n int) []float32 {
 }
 
 // packColumns packs columns from col on of n tokens.
-func (o *gradOp) packColumns(dst []float32, a *operand, col, cols, t0, n int) {
+func (o *gradOp) packColumns(ws *workspace, dst []float32, a *operand, col, cols, t0, n int) {
 	if o.layout == byColumn {
 		o.transposeColumns(dst, a, col, cols, t0, n)
 		return
 	}
 	o.b.k.PackInterleaved(dst, o.panelSize(n), a.all[t0*a.n+col:], a.n, n/o.tokensOfLine(), cols/kernel.PanelWidth, o.width)
-	o.packTail(dst, a, col, cols, t0, n)
+	o.packTail(ws, dst, a, col, cols, t0, n)
 }
 
 // packTail packs what PackInterleaved leaves: the columns of less than 16, the tokens of less
 // than a line, and zeros for those that do not exist.
-func (o *gradOp) packTail(dst []float32, a *operand, col, cols, t0, n int) {
+func (o *gradOp) packTail(ws *workspace, dst []float32, a *operand, col, cols, t0, n int) {
 	m, size := o.tokensOfLine(), o.panelSize(n)
-	fill := func(r, c int) {
-		for ; c < chunks(cols, kernel.PanelWidth)*kernel.PanelWidth; c++ {
+	whole := n / m * m
+	if c := cols / kernel.PanelWidth * kernel.PanelWidth; c < cols {
+		// A copy with zeros behind, which is packed as all others are.
+		ws.padded = grow(ws.padded, whole*kernel.PanelWidth)
+		clear(ws.padded)
+		for r := range whole {
+			copy(ws.padded[r*kernel.PanelWidth:], a.all[(t0+r)*a.n+col+c:][:cols-c])
+		}
+		o.b.k.PackInterleaved(dst[c/o.width*size:], size, ws.padded, kernel.PanelWidth, whole/m, 1, o.width)
+	}
+	for r := whole; r < stride(n); r++ {
+		for c := range chunks(cols, kernel.PanelWidth) * kernel.PanelWidth {
 			v := float32(0)
 			if r < n && c < cols {
 				v = a.all[(t0+r)*a.n+col+c]
 			}
 			dst[c/o.width*size+r/m*kernel.PanelWidth+c%o.width*m+r%m] = v
 		}
-	}
-	whole := n / m * m
-	if c := cols / kernel.PanelWidth * kernel.PanelWidth; c < cols {
-		for r := range whole {
-			fill(r, c)
-		}
-	}
-	for r := whole; r < stride(n); r++ {
-		fill(r, 0)
 	}
 }
 

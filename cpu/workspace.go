@@ -20,6 +20,7 @@ type workspace struct {
 	gradBlocks kernel.GradBlocks
 	gradTiles  kernel.GradTiles
 	each       []int32                                        // 0, 1, 2, ...
+	padded     []float32                                      // columns of less than a micro-panel, with zeros behind
 	edge       [kernel.PanelWidth * kernel.PanelWidth]float32 // a tile that reaches over the edge
 
 	row     []float32  // a row of logits, or of a dense gradient
