@@ -119,6 +119,9 @@ func TestReportOfEveryMethod(t *testing.T) {
 		if code, _, errs := invoke("report", dir, "--out", out, "--no-figures"); code != exit.Done {
 			t.Errorf("%s, damaged checkpoint: exit code %d: %s", method, code, errs)
 		}
+		if page, err := os.ReadFile(out); err != nil || !strings.Contains(string(page), "No snapshot of the topology: ") {
+			t.Errorf("%s, damaged checkpoint: found none named in the page (%v)", method, err)
+		}
 	}
 }
 

@@ -27,12 +27,16 @@ var (
 
 // look reads the run's newest good checkpoint.
 func (d *detail) look() {
+	if d.run.resultAlone {
+		d.note = "Its result alone was read, without its folder: no snapshot of the topology."
+		return
+	}
 	in, err := train.Inspect(d.run.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, checkpoint.ErrNone):
 		d.note = "There is no checkpoint yet: no snapshot of the topology."
 	case err != nil:
-		d.note = fmt.Sprintf("The checkpoint cannot be read: %v", err)
+		d.note = fmt.Sprintf("No snapshot of the topology: %v.", err)
 	default:
 		d.inspect = in
 	}

@@ -34,6 +34,10 @@ func TestResultsFile(t *testing.T) {
 			t.Errorf("found no %q in the picture", loss)
 		}
 	}
+	page := string(pageOf(t, r))
+	if !strings.Contains(page, "Its result alone was read") || strings.Contains(page, "not a directory") {
+		t.Error("expected the page to say that there are no folders, and not that they cannot be read")
+	}
 }
 
 func TestResultsFileErrors(t *testing.T) {
