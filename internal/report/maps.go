@@ -32,8 +32,9 @@ func (d *detail) look() {
 		return
 	}
 	in, err := train.Inspect(d.run.Dir)
+	damaged := errors.Is(err, checkpoint.ErrCorrupt) || errors.Is(err, checkpoint.ErrNewer) || errors.Is(err, checkpoint.ErrUnreadable)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, checkpoint.ErrNone):
+	case !damaged && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, checkpoint.ErrNone)):
 		d.note = "There is no checkpoint yet: no snapshot of the topology."
 	case err != nil:
 		d.note = fmt.Sprintf("No snapshot of the topology: %v.", err)
