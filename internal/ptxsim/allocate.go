@@ -19,6 +19,7 @@ type flow struct {
 	keeps      bool   // some threads may skip it, whose registers stay
 
 	copies             bool  // the only use to the only definition
+	lasts              bool  // goes on behind the instruction: its registers share no places
 	predUses, predDefs []int // predicates, the guard among the uses
 	rule               *undefinedRule
 }
@@ -172,6 +173,12 @@ func stretches(code []flow, regs int) (entry set, live []stretch) {
 		}
 		for _, r := range code[at].uses {
 			extend(r, at)
+		}
+		if code[at].lasts {
+			for _, r := range slices.Concat(code[at].defs, code[at].uses) {
+				extend(r, 0)
+				extend(r, len(code)-1)
+			}
 		}
 	}
 	if len(blocks) == 0 {

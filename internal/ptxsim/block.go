@@ -1,6 +1,7 @@
 package ptxsim
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -225,7 +226,7 @@ func (b *blockRun) ended() error {
 			return w.fault
 		}
 	}
-	if err := b.underWay(); err != nil {
+	if err := cmp.Or(b.underWay(), b.warpgroups()); err != nil {
 		return err
 	}
 	return b.leave()

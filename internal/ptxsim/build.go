@@ -20,7 +20,8 @@ type building struct {
 	after    exec // second part, for calls
 	exited   bool // see op
 	flow     flow
-	predUses []int // predicates that it reads, and writes
+	product  *productRegisters // of a wgmma
+	predUses []int             // predicates that it reads, and writes
 	predDefs []int
 	last     [4]int    // destination and operands of the usual shapes
 	compared *lanesOp  // by compare, without the predicate; nil: not on whole registers

@@ -308,7 +308,7 @@ func (d *decoder) function(f *function, kernel bool) {
 		if d.last {
 			x.flow.rule = x.undefinedRule()
 		}
-		d.emitCost(op{exec: exec, other: x.other, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), lanes: x.lanes, exited: x.exited}, x.flow, costOf(&in, x))
+		d.emitCost(op{exec: exec, other: x.other, guard: guard, neg: in.neg, class: x.class, line: in.line, text: in.text(), lanes: x.lanes, exited: x.exited, product: x.product}, x.flow, costOf(&in, x))
 		if x.after != nil {
 			d.emit(op{exec: x.after, guard: -1, class: x.class, line: in.line, text: in.text()}, flow{falls: true})
 		}

@@ -17,6 +17,9 @@ type op struct {
 	straight *straight // that begins here; nil: none
 
 	unwritten *unwrittenUse // nil: it uses no such places
+
+	product  *productRegisters // of a wgmma
+	products *productUse       // of another instruction; nil: it touches none
 }
 
 // Predicates that every program has.
@@ -51,6 +54,7 @@ type program struct {
 	localVars    []variable
 	localSize    int  // bytes per thread
 	ordered      bool // blocks must run one after another
+	products     bool // has wgmma
 	cooperative  bool // the grid has a workspace
 }
 

@@ -33,7 +33,7 @@ func fine(state []byte, n int, write bool) bool {
 func (w *warp) enterReads(writes, reads []uint32, me uint32) bool {
 	limit := w.order.limit
 	for i, e := range writes {
-		if e >= limit && (e^me)&entryThread != 0 || e == split {
+		if e >= limit && (e^me)&entryThread != 0 && w.order.known[e>>entryWarp&31] < entryTime(e) || e == split {
 			return false
 		}
 		r := reads[i]

@@ -10,6 +10,7 @@ type straight struct {
 	counts []classCount
 
 	unwritten *unwrittenUse // nil: it uses no such places
+	products  *productUse   // nil: it touches no registers of wgmma
 }
 
 // classCount says how many of the instructions are of a class.
@@ -37,6 +38,7 @@ func (p *program) straighten(flows []flow, entries map[*function]int) {
 		if end > i+1 {
 			p.code[i].straight = newStraight(p.code[i:end])
 			p.code[i].straight.unwritten = unwrittenOf(p.code[i:end])
+			p.code[i].straight.products = productsOf(p.code[i:end])
 		}
 		i = max(end, i+1)
 	}
@@ -72,5 +74,6 @@ func (w *warp) follow(s *straight) {
 
 // finish does what needs the whole code.
 func (p *program) finish(d *decoder) {
+	p.findProducts(d.flows)
 	p.straighten(d.flows, d.entries)
 }

@@ -64,6 +64,7 @@ type warp struct {
 	polls       bool    // its last turn ended so
 	carry       uint32  // condition code flag of each lane
 	async       asyncCopies
+	products    *products // nil: the program has none
 	steps       int64
 	fault       *Fault
 	timer       *warpTimer // nil without Options.Latencies
@@ -119,6 +120,7 @@ func (w *warp) reset(ctaid Dim3) {
 	w.spins, w.yielded, w.steps = false, false, 0
 	w.past, w.heard, w.fenced, w.proxied = nil, nil, nil, times{}
 	w.async = asyncCopies{pending: w.async.pending[:0]}
+	w.resetProducts()
 	w.forgetUndefined()
 	w.forgetWritten()
 	if w.timer != nil {
@@ -144,7 +146,10 @@ func (w *warp) run(budget int) {
 		}
 		o := &code[w.pc]
 		if s := o.straight; s != nil && w.timer == nil && !w.blk.perturbed && budget >= s.n && w.pc+s.n <= w.nextPC && w.undef == nil &&
-			(s.unwritten == nil || !s.unwritten.touch.meets(&w.open) || w.written(s.unwritten)) {
+			(s.unwritten == nil || !s.unwritten.touch.meets(&w.open) || w.written(s.unwritten)) && (s.products == nil || len(w.products.groups) == 0) {
+			if s.products != nil {
+				w.touchProducts(s.products)
+			}
 			w.follow(s)
 			w.steps += int64(s.n - 1)
 			budget -= s.n - 1
@@ -167,6 +172,9 @@ func (w *warp) run(budget int) {
 				}
 				continue
 			}
+		}
+		if o.products != nil && !w.touchProducts(o.products) {
+			return
 		}
 		w.count.Warp[o.class]++
 		w.count.Thread[o.class] += lanes(m)

@@ -12,25 +12,14 @@ import (
 // registers or shared memory, B k x n from shared memory.
 //
 // Each of the four warps computes its 16 rows when it issues the instruction, which is as
-// early as the hardware may; that the operands are changed before the wait is not found.
+// early as the hardware may; products.go finds what touches the operands before the wait.
 // The sums are those of mma: ascending k, each rounded to float32.
 func buildWgmma(x *building) exec {
 	x.class = Matrix
-	switch x.need("mma_async", "fence", "commit_group", "wait_group") {
-	case "mma_async":
-		return x.wgmma()
-	case "wait_group":
-		x.nargs(1, 1)
-	default:
-		x.nargs(0, 0)
+	if what := x.need("mma_async", "fence", "commit_group", "wait_group"); what != "mma_async" {
+		return x.wgmmaRest(what)
 	}
-	x.need("sync")
-	x.need("aligned")
-	return func(w *warp, _ uint32) {
-		if w.together() {
-			w.full()
-		}
-	}
+	return x.wgmma()
 }
 
 // matrixSource is an operand of wgmma in shared memory.
@@ -117,9 +106,15 @@ func (x *building) wgmma() exec {
 			w.dependsOn(bad, "whether the instruction adds", u.predFrom[p])
 		}
 	}
+	on := &productRegisters{d, fromA}
+	x.product, x.flow.lasts = on, true
 	negative := (literal(4) < 0) != (literal(5) < 0)
 	return func(w *warp, _ uint32) {
-		if !w.together() || !w.full() {
+		if !w.together() || !w.full() || !w.issueProduct(on) {
+			return
+		}
+		if !w.same(b.desc, w.r[b.desc][0]) || fromA == nil && !w.same(a.desc, w.r[a.desc][0]) {
+			w.fail(0, ErrDivergent, "the lanes have different descriptors of a factor")
 			return
 		}
 		var t mmaTiles
@@ -199,6 +194,11 @@ func (w *warp) elements(s matrixSource, o, k int, to [][16]float32, from *origin
 		w.fail(0, ErrMisaligned, "a transposed operand of wgmma without swizzle is not supported")
 		return
 	}
+	// Patterns of the swizzle begin at multiples of 8 rows; a descriptor that begins within one says where.
+	if rows := width/16 - 1; start>>7&rows != 0 || desc>>49&7 != 0 {
+		w.fail(0, ErrMisaligned, "a factor of wgmma at shared address %#x with base offset %d, expected a multiple of %d but for parts of a row, and 0", start, desc>>49&7, 8*width)
+		return
+	}
 	n := int(16 / size)
 	var piece [8]float32
 	var lacks uint32 // elements of piece that are not written
@@ -209,6 +209,7 @@ func (w *warp) elements(s matrixSource, o, k int, to [][16]float32, from *origin
 		if data == nil {
 			return false
 		}
+		w.products.reading(addr)
 		for word := uint64(0); word < 16; word += 4 {
 			if !w.readsAsync(0, addr+word) {
 				return false
