@@ -34,8 +34,8 @@ func parse(name string, ptx []byte) (*ptxsim.Module, error) {
 	return once.(func() (*ptxsim.Module, error))()
 }
 
-// Load reads PTX text; name stands for it in errors. A kernel with more static
-// shared memory than CUDA promises, 48 KiB, is an error.
+// Load reads PTX text; name stands for it in errors. A target that the device does not run is
+// an error, and so is a kernel with more static shared memory than CUDA promises, 48 KiB.
 func (d *Driver) Load(name string, ptx []byte) (h gpu.Module, err error) {
 	err = d.call("load module", name, true, func() error {
 		if !bytes.Contains(ptx, []byte(".version")) {
@@ -44,6 +44,9 @@ func (d *Driver) Load(name string, ptx []byte) (h gpu.Module, err error) {
 		m, err := parse(name, ptx)
 		if err != nil {
 			return err
+		}
+		if !m.Target().RunsOn(d.opt.Major, 0) {
+			return fmt.Errorf("%w: found .target %v, expected one for a GPU of compute capability %d.0", ptxsim.ErrLoad, m.Target(), d.opt.Major)
 		}
 		if slices.Contains(d.modules, m) {
 			// Its variables have memory here already; a second load gets its own.

@@ -284,6 +284,9 @@ func (d *decoder) function(f *function, kernel bool) {
 		if reason := leftOut(&in); reason != "" {
 			d.fail(in.line, "instruction %s: %s", in.text(), reason)
 		}
+		if need := in.needs(); !d.mod.target.has(need) {
+			d.fail(in.line, "instruction %s needs .target %v, found %v", in.text(), need, d.mod.target)
+		}
 		build, ok := builders[in.op]
 		if !ok {
 			d.fail(in.line, "instruction %s is not supported", in.text())

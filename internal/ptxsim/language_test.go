@@ -31,7 +31,7 @@ func TestLanguage(t *testing.T) {
 			t.Errorf("%s: found %d, expected %d", name, got, c.want)
 		}
 	}
-	m, err := Parse("links.ptx", `.version 8.4 .target sm_80 .address_size 64
+	m, err := Parse("links.ptx", `.version 8.4 .target sm_90 .address_size 64
 .global .align 4 .u32 g[3] = {10, 20, 30};
 .const .align 4 .u32 c = 40;
 .global .align 8 .u64 p[3] = {generic(g)+4, 0, g};

@@ -11,6 +11,7 @@ import (
 // may launch its kernels.
 type Module struct {
 	name    string
+	target  Target
 	kernels map[string]*Kernel
 	funcs   map[string]*function
 	globals []*symbol // .global and .const variables in order of declaration
@@ -88,6 +89,9 @@ func Parse(name, text string) (*Module, error) {
 	}
 	if err := decodeModule(m); err != nil {
 		return nil, err
+	}
+	if m.target.Arch == 0 {
+		return nil, loadError(name, 1, "found no .target directive, expected one")
 	}
 	return m, nil
 }
@@ -199,10 +203,7 @@ func (p *parser) module() {
 		case ".version":
 			p.next()
 		case ".target":
-			p.word("a target")
-			for p.accept(",") {
-				p.word("a target")
-			}
+			p.target(t.line)
 		case ".address_size":
 			if n := p.integer("an address size", 32, 64); n != 64 {
 				p.fail(t.line, "address size %d, expected 64", n)

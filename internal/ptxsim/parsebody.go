@@ -88,6 +88,7 @@ func (p *parser) attributes(fn *function) {
 			p.pos++
 			p.integer("a number", 1, 1<<16)
 		case ".reqnctapercluster":
+			p.clusterDirective(t)
 			p.pos++
 			n := []int{p.integer("a cluster size", 1, 1<<16)}
 			for p.accept(",") {
@@ -95,9 +96,11 @@ func (p *parser) attributes(fn *function) {
 			}
 			fn.cluster = n
 		case ".maxclusterrank":
+			p.clusterDirective(t)
 			p.pos++
 			p.integer("a number", 1, 1<<16)
 		case ".explicitcluster":
+			p.clusterDirective(t)
 			p.pos++
 			fn.explicitCluster = true
 		case ".noreturn":

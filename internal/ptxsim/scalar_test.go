@@ -10,7 +10,7 @@ import (
 // of 16, 32, 64 bits and predicates %p; %d0 is out.
 func kernelText(body string) string {
 	return `.version 8.4
-.target sm_80
+.target sm_90a
 .address_size 64
 .visible .entry main(.param .u64 out)
 {
