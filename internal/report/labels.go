@@ -43,7 +43,7 @@ func (o *obstacles) room(at point, text string, style textStyle, f frame) (point
 	half, high := textWidth(text, style)/2, style.size
 	var best box
 	least := -1.
-	for _, d := range []point{{0, 17}, {0, -17}, {1, 0}, {-1, 0}, {0.9, 13}, {-0.9, 13}, {0.9, -13}, {-0.9, -13}, {0, 30}, {0, -30}} {
+	for _, d := range []point{{0, 17}, {0, -17}, {1, 0}, {-1, 0}, {0.9, 13}, {-0.9, 13}, {0.9, -13}, {-0.9, -13}, {0, 30}, {0, -30}, {0.9, 26}, {0.9, -26}, {-0.9, 26}, {-0.9, -26}} {
 		x, y := at.x+d.x*(half+11), at.y+d.y
 		b := box{x - half, y - high/2, x + half, y + high/2}
 		if b.x0 < f.left || b.x1 > f.right+4 || b.y0 < f.top-4 || b.y1 > f.bottom-1 {
