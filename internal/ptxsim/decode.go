@@ -164,13 +164,13 @@ const localSpan = 1 << 21
 // layout gives every shared, local and parameter variable its address.
 func (d *decoder) layout(order []*function, kernel bool) {
 	p := d.prog
-	at, dynAlign := sharedBase, 128
+	at, dynAlign := sharedBase, 1
 	shared := func(y *symbol) {
 		if y.extern {
 			dynAlign = max(dynAlign, y.align)
 			return
 		}
-		at = alignUp(at, max(y.align, 128))
+		at = sharedPlace(at, y.align)
 		d.addr[y] = uint64(at)
 		p.sharedVars = append(p.sharedVars, variable{name: y.name, off: at, size: y.size})
 		p.sharedStatic = alignUp(p.sharedStatic, y.align) + y.size
@@ -231,7 +231,7 @@ func (d *decoder) layout(order []*function, kernel bool) {
 	if p.localSize > 1<<20 || len(p.localVars) > 1000 || at > 1<<30 {
 		d.fail(order[len(order)-1].line, "variables of %s are too large: %d bytes local, %d bytes shared", p.kernel, p.localSize, p.sharedStatic)
 	}
-	p.dynamicAt = alignUp(at, dynAlign)
+	p.dynamicAt = sharedPlace(at, dynAlign)
 	for _, y := range modShared {
 		if y.extern {
 			d.addr[y] = uint64(p.dynamicAt)

@@ -34,6 +34,7 @@ func TestPlantedFaults(t *testing.T) {
 		{"shared past the variable", 1, shared + "\nst.shared.u32 [%d6+256], 0;", ErrOutOfBounds, 10, 0, "buf+256"},
 		{"shared before the variable", 1, shared + "\nst.shared.u32 [%d6+-4], 0;", ErrOutOfBounds, 10, 0, "before every variable"},
 		{"shared unwritten", 1, shared + "\nld.shared.u32 %r1, [%d6];\nst.global.u32 [%d0], %r1;", ErrUninitialized, 11, 0, "buf+0 (size 256), which nothing wrote, loaded in line 10"},
+		{"shared that is aligned by chance", 1, ".shared .align 8 .b8 buf8[64];\nst.shared.v4.u32 [buf8], {%r1, %r1, %r1, %r1};", ErrMisaligned, 10, 0, "16 bytes at shared address"},
 		{"shared misaligned", 1, shared + "\nst.shared.u64 [%d6+4], %d0;", ErrMisaligned, 10, 0, "8 bytes"},
 		{"shared address as global", 1, shared + "\nst.global.u32 [%d6], 0;", ErrOutOfBounds, 10, 0, "in no allocation"},
 		{"global address as shared", 1, "st.shared.u32 [%d0], 0;", ErrOutOfBounds, 9, 0, ""},

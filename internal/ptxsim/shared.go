@@ -6,12 +6,20 @@ import (
 )
 
 // Shared memory begins at 1 KiB, as on the hardware, and each variable is
-// followed by a gap that belongs to none. Gaps and variables are multiples of
-// 128 bytes, so that banks are the ones of a layout without gaps.
+// followed by a gap that belongs to none.
 const (
 	sharedBase  = 1024
 	sharedGuard = 128
 )
+
+// sharedPlace returns where from at on a variable lies that is declared with an alignment: at an address that
+// has this alignment and no larger one, up to 128, since ptxas promises no more.
+func sharedPlace(at, align int) int {
+	if at = alignUp(at, max(align, 128)); align < 128 {
+		at += align
+	}
+	return at
+}
 
 // sharedGap is the gap behind a variable of so many bytes at an address: as long as the variable, so that
 // an index twice too large is found, as far as there is room below what descriptors of wgmma reach.

@@ -47,7 +47,8 @@ __device__ inline void add_norms(const NormArgs &a, const float *tile, float *su
 template <class T>
 __device__ inline void block_grad_plain(const NormArgs &a, const T *dy, const T *x) {
   constexpr int depth = 16; // tokens at a time
-  __shared__ float rows[depth][norm_side], cols[depth][norm_side], tile[norm_side * norm_stride], sums[norm_side * 4];
+  __shared__ __align__(16) float rows[depth][norm_side], cols[depth][norm_side]; // read four at a time
+  __shared__ float tile[norm_side * norm_stride], sums[norm_side * 4];
   int first_row = blockIdx.y * norm_side, first_col = blockIdx.x * norm_side, r = threadIdx.x / 16 * 4, c = threadIdx.x % 16 * 4;
   float acc[4][4] = {};
   for (int token = 0; token < a.tokens; token += depth) {
