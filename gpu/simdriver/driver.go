@@ -18,6 +18,7 @@ const (
 	sharedBytes     = 227 << 10 // of a block that opts in; 1 KiB of each multiprocessor is the system's
 	sharedPerSM     = 228 << 10
 	staticBytes     = 48 << 10 // of a kernel's static variables, as CUDA documents; ptxas takes more
+	portableCluster = 8        // blocks of a cluster that needs no attribute of the kernel
 	memoryBytes     = 4 << 30
 )
 

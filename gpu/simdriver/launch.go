@@ -184,6 +184,9 @@ func (d *Driver) check(k *ptxsim.Kernel, grid, block gpu.Dim3, shared int) error
 	if static := k.SharedBytes(); shared < 0 || shared > d.opt.SharedBytes-static {
 		return fmt.Errorf("%w: %d static and %d dynamic bytes of shared memory, expected at most %d", ptxsim.ErrLaunch, static, shared, d.opt.SharedBytes)
 	}
+	if n := k.ClusterBlocks(); n > portableCluster {
+		return fmt.Errorf("%w: clusters of %d blocks, expected at most %d: no driver here asks for more", ptxsim.ErrLaunch, n, portableCluster)
+	}
 	for _, v := range []struct {
 		what    string
 		d       gpu.Dim3

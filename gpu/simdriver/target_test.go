@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sparsebert/sparsebert-gpu/gpu"
 	"github.com/sparsebert/sparsebert-gpu/internal/ptxsim"
 )
 
@@ -19,6 +20,18 @@ func TestTargetOfDevice(t *testing.T) {
 		_, err := New(Options{Major: c.major}).Load("k", fmt.Appendf(nil, ".version 8.4\n.target %s\n.address_size 64\n.visible .entry k() { ret; }", c.target))
 		if c.runs && err != nil || !c.runs && (!errors.Is(err, ptxsim.ErrLoad) || !strings.Contains(err.Error(), ".target "+c.target)) {
 			t.Errorf("%s on compute capability %d.0: found %v, expected that it runs: %v", c.target, c.major, err, c.runs)
+		}
+	}
+}
+
+// Clusters of more than 8 blocks need an attribute of the kernel, which no driver sets.
+func TestLargeClusters(t *testing.T) {
+	for _, blocks := range []int{8, 16} {
+		d := New(Options{})
+		m := must[gpu.Module](t)(d.Load("k", fmt.Appendf(nil, ".version 8.4\n.target sm_90\n.address_size 64\n.visible .entry k() .reqnctapercluster %d, 1, 1 { ret; }", blocks)))
+		err := d.Launch(0, must[gpu.Function](t)(d.Function(m, "k")), gpu.Dim3{X: 16}, gpu.Dim3{X: 32}, 0, nil)
+		if blocks > 8 && (!errors.Is(err, ptxsim.ErrLaunch) || !strings.Contains(err.Error(), "clusters of 16 blocks")) || blocks <= 8 && err != nil {
+			t.Errorf("clusters of %d blocks: found %v", blocks, err)
 		}
 	}
 }

@@ -205,6 +205,7 @@ func (x *building) vector(i, n int) []operand {
 }
 
 func buildLd(x *building) exec {
+	constant := slices.Contains(x.in.mods, "nc")
 	sp, t, n, k, order := x.memory()
 	x.nargs(2, 2)
 	at := x.place(1, sp)
@@ -246,7 +247,9 @@ func buildLd(x *building) exec {
 			data, _ := v.bytes(addr, n*size, false)
 			if data == nil {
 				var state []byte
-				if data, state, sp = w.accessValue(l, at.space, addr, n*size, k, nil); data == nil {
+				w.constant = constant
+				data, state, sp = w.accessValue(l, at.space, addr, n*size, k, nil)
+				if w.constant = false; data == nil {
 					return
 				}
 				if !written(state) {

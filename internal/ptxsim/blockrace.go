@@ -81,6 +81,8 @@ func (r *blockRaces) check(w *warp, lane int, addr uint64, data []byte, k access
 // empty where it races with what entry e of a block stands for.
 func (w *warp) judge(t *trace, lane int, k accessKind, same bool) (block int32, e uint32, what string) {
 	switch {
+	case w.constant && t.writeBlock != 0:
+		return t.writeBlock, t.write &^ kindMask, "wrote"
 	case t.writeBlock != 0 && !(k.strong() && t.write&strongly != 0) && !(t.swapped && !k.write()) && !w.follows(t.writeBlock, t.write&^kindMask, lane):
 		if same {
 			return 0, 0, ""
@@ -133,6 +135,9 @@ func (w *warp) trace(t *trace, lane int, k accessKind) {
 
 func (w *warp) raceWith(addr uint64, block int32, e uint32, what string) *violation {
 	a, off := w.blk.launch.dev.find(addr)
+	if w.constant {
+		return &violation{ErrRace, fmt.Sprintf("ld.global.nc of global memory at %s+%d, which %s %s in this launch: caches may hold what was there before", a.label, off, w.who(block, e), what)}
+	}
 	return &violation{ErrRace, fmt.Sprintf("global memory at %s+%d, which %s %s, with nothing that orders them", a.label, off, w.who(block, e), what)}
 }
 

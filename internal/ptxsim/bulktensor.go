@@ -98,8 +98,12 @@ func (w *warp) tensor(lane int, p tensorPlace) (t *TensorMap, at []int64, ok boo
 	}
 	var raw [TensorMapBytes]byte
 	for i := uint64(0); i < TensorMapBytes; i += 16 {
-		data, _, _ := w.access(lane, spaceGeneric, addr+i, 16, plainRead)
+		data, _, in := w.access(lane, spaceGeneric, addr+i, 16, plainRead)
 		if data == nil {
+			return nil, nil, false
+		}
+		if in != spaceParam && in != spaceGlobal && in != spaceConst {
+			w.fail(lane, ErrOutOfBounds, "a tensor map in %v memory, expected parameters of the kernel (__grid_constant__), constant or global memory", in)
 			return nil, nil, false
 		}
 		copy(raw[i:], data)

@@ -231,7 +231,9 @@ func (d *decoder) layout(order []*function, kernel bool) {
 	if p.localSize > 1<<20 || len(p.localVars) > 1000 || at > 1<<30 {
 		d.fail(order[len(order)-1].line, "variables of %s are too large: %d bytes local, %d bytes shared", p.kernel, p.localSize, p.sharedStatic)
 	}
-	p.dynamicAt = sharedPlace(at, dynAlign)
+	if p.dynamicAt = alignUp(at, dynAlign); len(p.sharedVars) > 0 {
+		p.dynamicAt = sharedPlace(at, dynAlign)
+	}
 	for _, y := range modShared {
 		if y.extern {
 			d.addr[y] = uint64(p.dynamicAt)

@@ -39,6 +39,9 @@ func TestGlobalOrder(t *testing.T) {
 		{"no barrier", 1, 64, "st.global.u32 [%d1], %r30; xor.b32 %r1, %r30, 33; mul.wide.u32 %d2, %r1, 4; add.s64 %d2, %d2, %d0; ld.global.u32 %r2, [%d2];", true},
 		{"lanes without bar.warp.sync", 1, 32, "st.global.u32 [%d1], %r30; xor.b32 %r1, %r30, 1; mul.wide.u32 %d2, %r1, 4; add.s64 %d2, %d2, %d0; ld.global.u32 %r2, [%d2];", true},
 		{"lanes with bar.warp.sync", 1, 32, "st.global.u32 [%d1], %r30; bar.warp.sync -1; xor.b32 %r1, %r30, 1; mul.wide.u32 %d2, %r1, 4; add.s64 %d2, %d2, %d0; ld.global.u32 %r2, [%d2];", false},
+		{"ld.global.nc of what the thread has written", 1, 1, "st.global.u32 [%d0], 7; ld.global.nc.u32 %r1, [%d0];", true},
+		{"ld.global.nc of what came before a barrier", 1, 64, "st.global.u32 [%d1], %r30; bar.sync 0; xor.b32 %r1, %r30, 33; mul.wide.u32 %d2, %r1, 4; add.s64 %d2, %d2, %d0; ld.global.nc.u32 %r2, [%d2];", true},
+		{"ld.global.nc of what is not written", 2, 64, "st.global.u32 [%d1], 7; ld.global.nc.u32 %r1, [%d1+256];", false},
 		{"writes of one value", 2, 64, "st.global.u32 [%d0], 7;", false},
 		{"writes of other values", 1, 2, "st.global.u32 [%d0], %r30;", true},
 		// Thread 0 of the last block to come acquires for all of its block.

@@ -42,6 +42,9 @@ func (k *Kernel) ParamSizes() []int {
 // without the gaps that the simulator leaves between them.
 func (k *Kernel) SharedBytes() int { return k.prog.sharedStatic }
 
+// ClusterBlocks returns the blocks of a cluster, 1 without a cluster directive.
+func (k *Kernel) ClusterBlocks() int { return max(1, product(k.fn.cluster)) }
+
 // LocalBytes returns the bytes of local memory of a thread, parameters of functions included.
 func (k *Kernel) LocalBytes() int { return k.prog.localSize }
 

@@ -11,10 +11,10 @@ import "math"
 type approximate struct{ relative, absolute float64 }
 
 // approximateErrors are those of the .approx functions and of div.full, without the half unit in the last
-// place of the rounding here. Of sin and cos that of small arguments is taken.
+// place of the rounding here. Of sin and cos that of arguments up to 2 pi is taken.
 var approximateErrors = map[string]approximate{
 	"rcp": {relative: 0x1p-24}, "sqrt": {relative: 0x1p-24}, "rsqrt": {relative: 0x1p-24}, "ex2": {relative: 0x1.8p-23}, "lg2": {absolute: 0x1p-22},
-	"sin": {absolute: 0x1p-22}, "cos": {absolute: 0x1p-22}, "tanh": {relative: 0x1.8p-12}, "div": {relative: 0x1.8p-23},
+	"sin": {absolute: 0x1.4p-21}, "cos": {absolute: 0x1.4p-21}, "tanh": {relative: 0x1.ffep-12}, "div": {relative: 0x1.8p-23},
 }
 
 // wrong returns v with some error, which at, bits of the operands, and the seed choose. Powers

@@ -13,7 +13,8 @@ const (
 )
 
 // sharedPlace returns where from at on a variable lies that is declared with an alignment: at an address that
-// has this alignment and no larger one, up to 128, since ptxas promises no more.
+// has this alignment and no larger one, up to 128, since ptxas promises no more. Dynamic shared memory alone is at the
+// beginning, which compilers count on being a multiple of 1024.
 func sharedPlace(at, align int) int {
 	if at = alignUp(at, max(align, 128)); align < 128 {
 		at += align

@@ -209,6 +209,7 @@ func TestTensorFaults(t *testing.T) {
 		"misaligned box":       {strings.ReplaceAll(loadTensor, "[box]", "[box+16]"), ErrMisaligned, "multiple of 128"},
 		"misaligned map":       {strings.ReplaceAll(loadTensor, "[%d1,", "[%d1+16,"), ErrMisaligned, "multiple of 64"},
 		"coordinates missing":  {strings.ReplaceAll(strings.ReplaceAll(loadTensor, "DIM", "1d"), "AT", "{%r10}"), ErrOutOfBounds, "1 coordinates"},
+		"map in local memory":  {".local .align 64 .b8 l[128]; .reg .b64 %n; mov.u32 %r20, 0; mov.u64 %n, l; cvta.local.u64 %n, %n; Z: st.u64 [%n], 0; add.u64 %n, %n, 8; add.u32 %r20, %r20, 1; setp.lt.u32 %p3, %r20, 16; @%p3 bra Z; add.u64 %n, %n, -128; " + strings.ReplaceAll(loadTensor, "[%d1,", "[%n,"), ErrOutOfBounds, "a tensor map in local memory"},
 		"not a map":            {strings.ReplaceAll(loadTensor, "[%d1,", "[%d0,"), ErrOutOfBounds, "not a tensor map"},
 		"too few bytes":        {strings.ReplaceAll(loadTensor, "%r2", "16") + waitTensor, ErrDeadlock, "goes on"},
 		"map in shared memory": {"@%p0 tensormap.replace.tile.rank.shared::cta.b1024.b32 [box+128], 1; ld.shared.u8 %r5, [box+156];", ErrRace, "box+156"},

@@ -60,6 +60,7 @@ type warp struct {
 	proxied     times   // which writes to shared memory its last fence.proxy.async covers
 	spins       bool    // has used up its turn while some lanes waited for theirs
 	swaps       bool    // executes a compare and swap
+	constant    bool    // executes a load of what the kernel does not write (.nc)
 	yielded     bool    // gives the other warps a turn
 	polls       bool    // its last turn ended so
 	carry       uint32  // condition code flag of each lane
