@@ -226,7 +226,7 @@ func (b *blockRun) ended() error {
 			return w.fault
 		}
 	}
-	if err := cmp.Or(b.underWay(), b.warpgroups()); err != nil {
+	if err := cmp.Or(b.underWay(), b.warpgroups(), b.stillReading()); err != nil {
 		return err
 	}
 	return b.leave()

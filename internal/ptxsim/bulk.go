@@ -6,14 +6,8 @@ import "math/bits"
 // the bytes or in a group. The bytes are copied when the copy is issued; in shared memory they are
 // out of reach until a wait for the mbarrier's phase.
 func (x *building) buildBulk() exec {
-	switch x.opt("commit_group", "wait_group") {
-	case "commit_group":
-		x.nargs(0, 0)
-		return func(*warp, uint32) {}
-	case "wait_group":
-		x.has("read")
-		x.nargs(1, 1)
-		return func(*warp, uint32) {}
+	if what := x.opt("commit_group", "wait_group"); what != "" {
+		return x.bulkGroup(what)
 	}
 	if x.has("tensor") {
 		return x.buildTensor()
@@ -126,6 +120,9 @@ func (w *warp) bulkCopy(lane int, c bulkCopy) bool {
 			if !w.readsAsync(lane, (src+i+k)&(1<<rankShift-1)) {
 				return false
 			}
+		}
+		if at == spaceShared && c.to == spaceGlobal {
+			w.stores.reading(w, lane, (src+i)&(1<<rankShift-1))
 		}
 		came := origin{pc: w.pc - 1, space: at, addr: src + i}
 		out, state, at := w.accessValue(lane, c.to, dst+i, 16, plainWrite, data)

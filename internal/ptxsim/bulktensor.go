@@ -193,6 +193,7 @@ func (w *warp) writeTensor(lane int, t *TensorMap, at []int64, src uint64) bool 
 					return false
 				}
 			}
+			w.stores.reading(w, lane, addr)
 			copy(buf[k:], data)
 			copy(states[k:], state)
 		}

@@ -183,42 +183,41 @@ func (w *warp) waitProducts(keep int) {
 				p.factors[r]--
 			}
 		}
-		if !w.readAgain(g) {
-			return
+		for i, set := range g.read {
+			for ; set != 0; set &= set - 1 {
+				if !w.readAgain(uint64(i)<<10+uint64(bits.TrailingZeros64(set))<<4, 0, g.since, "a wgmma") {
+					return
+				}
+			}
 		}
 		p.spare = append(p.spare, g)
 	}
 	p.groups = append(p.groups[:0], p.groups[done:]...)
 }
 
-// readAgain enters what a group has read as read at the present time.
-func (w *warp) readAgain(g *productGroup) bool {
+// readAgain enters 16 bytes of shared memory, which something that began at the warp's time since has read, as
+// read at the present time.
+func (w *warp) readAgain(addr uint64, lane int, since uint32, what string) bool {
 	s := w.blk.shared
-	me := w.order.now<<entryStamp | uint32(w.id<<entryWarp)
-	for i, set := range g.read {
-		for ; set != 0; set &= set - 1 {
-			addr := uint64(i)<<10 + uint64(bits.TrailingZeros64(set))<<4
-			if s.state[addr]&statePending != 0 {
-				w.fail(0, ErrRace, "a copy is under way to shared memory at %s, which a wgmma still reads up to here", describe(s.vars, addr))
+	if s.state[addr]&statePending != 0 {
+		w.fail(lane, ErrRace, "a copy is under way to shared memory at %s, which %s still reads up to here", describe(s.vars, addr), what)
+		return false
+	}
+	for word := addr / 4; word < addr/4+4; word++ {
+		e := s.writes[word]
+		if e == split {
+			if _, _, bad := s.check(4*word, 4, access{kind: plainRead, warp: w, lane: lane}); bad != nil {
+				w.fail(lane, bad.kind, "%s still reads up to here: %s", what, bad.detail)
 				return false
 			}
-			for word := addr / 4; word < addr/4+4; word++ {
-				e := s.writes[word]
-				if e == split {
-					if _, _, bad := s.check(4*word, 4, access{kind: plainRead, warp: w}); bad != nil {
-						w.fail(0, bad.kind, "a wgmma still reads up to here: %s", bad.detail)
-						return false
-					}
-					continue
-				}
-				by, t := int(e>>entryWarp)&31, entryTime(e)
-				if t >= w.blk.began && (by == w.id && t >= g.since && e&byAsync == 0 || e >= w.order.limit && by != w.id && w.order.known[by] < t) {
-					w.fail(0, ErrRace, "shared memory at %s, which a wgmma still reads up to here and %s wrote meanwhile", describe(s.vars, 4*word), w.writer(e))
-					return false
-				}
-				s.reads[word] = me
-			}
+			continue
 		}
+		by, t := int(e>>entryWarp)&31, entryTime(e)
+		if t >= w.blk.began && (by == w.id && t >= since && e&byAsync == 0 || e >= w.order.limit && by != w.id && w.order.known[by] < t) {
+			w.fail(lane, ErrRace, "shared memory at %s, which %s still reads up to here and %s wrote meanwhile", describe(s.vars, 4*word), what, w.writer(e))
+			return false
+		}
+		s.reads[word] = w.order.now<<entryStamp | uint32(w.id<<entryWarp|lane)
 	}
 	return true
 }

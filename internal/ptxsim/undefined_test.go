@@ -102,7 +102,7 @@ func TestUndefinedUnused(t *testing.T) {
 		"a carry of what is defined":      undefinedWord + "add.cc.u32 %r3, %r1, 5; addc.u32 %r3, %r1, 0; add.cc.u32 %r3, %r30, 5; addc.u32 %r2, %r30, 0; " + storeWord,
 		"a register on another path":      "@%p6 bra A; mov.u32 %r1, 5; A: @%p7 st.global.u32 [%d1], %r1; setp.eq.u32 %p1, %r1, 5; and.pred %p1, %p1, %p7; @%p1 trap;",
 		"registers that nothing writes":   "mov.b64 %d3, {%r30,%r20}; cvt.u32.u64 %r2, %d3; selp.b32 %r2, %r2, %r21, %p6; " + storeWord,
-		"bulk copy":                       "setp.eq.u32 %p1, %r30, 0; @%p1 cp.async.bulk.global.shared::cta.bulk_group [%d0+256], [%r29], 64;",
+		"bulk copy":                       "setp.eq.u32 %p1, %r30, 0; @%p1 cp.async.bulk.global.shared::cta.bulk_group [%d0+256], [%r29], 64; cp.async.bulk.commit_group; cp.async.bulk.wait_group.read 0;",
 		"a function":                      ".param .b32 q; st.param.u16 [q], 7; ld.param.u32 %r1, [q]; cvt.u16.u32 %h1, %r1; st.global.u16 [%d1], %h1;",
 	} {
 		if _, _, err := runUndefined(t, body); err != nil {
@@ -147,7 +147,7 @@ func TestUndefinedUses(t *testing.T) {
 		"address of a field of bits":   {"ld.shared.u32 %r1, [%r29]; bfi.b32 %r1, %r30, %r1, 3, 9; st.shared.u32 [%r29], %r1; ld.shared.u32 %r2, [%r29]; bfe.u32 %r2, %r2, 3, 10; mul.wide.u32 %d3, %r2, 4; add.s64 %d3, %d3, %d0;\nst.global.u32 [%d3], 1;", "an address depends on shared memory at buf+0"},
 		"output through cp.async":      {"cp.async.ca.shared.global [%r29], [%d2], 4; cp.async.wait_all; ld.shared.u32 %r2, [%r29];\n" + storeWord, "buf+0"},
 		"output through local memory":  {undefinedWord + "st.local.u32 [loc+4], %r1; ld.local.v2.u32 {%r3,%r2}, [loc];\n" + storeWord, "loc+0"},
-		"output by a bulk copy":        {"setp.eq.u32 %p1, %r30, 0;\n@%p1 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r29], 64;", "a value for global memory depends on shared memory at buf+0"},
+		"output by a bulk copy":        {"setp.eq.u32 %p1, %r30, 0;\n@%p1 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r29], 64; cp.async.bulk.commit_group; cp.async.bulk.wait_group.read 0;", "a value for global memory depends on shared memory at buf+0"},
 		"atomic":                       {undefinedWord + "\natom.global.add.u32 %r2, [%d0], %r1;", "an operand that decides what the instruction does depends on byte " + loaded},
 		"reduction in shared memory":   {undefinedWord + "st.shared.u32 [%r29], 0;\nred.shared.add.u32 [%r29], %r1;", "an operand that decides what the instruction does depends on byte " + loaded},
 		"compare and swap":             {undefinedWord + "st.shared.u32 [%r29], 0;\natom.shared.cas.b32 %r2, [%r29], %r1, 1;", "an operand that decides what the instruction does depends on byte " + loaded},

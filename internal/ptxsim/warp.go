@@ -66,6 +66,7 @@ type warp struct {
 	carry       uint32  // condition code flag of each lane
 	async       asyncCopies
 	products    *products // nil: the program has none
+	stores      bulkStores
 	steps       int64
 	fault       *Fault
 	timer       *warpTimer // nil without Options.Latencies
@@ -122,6 +123,7 @@ func (w *warp) reset(ctaid Dim3) {
 	w.past, w.heard, w.fenced, w.proxied = nil, nil, nil, times{}
 	w.async = asyncCopies{pending: w.async.pending[:0]}
 	w.resetProducts()
+	w.stores = bulkStores{under: w.stores.under[:0]}
 	w.forgetUndefined()
 	w.forgetWritten()
 	if w.timer != nil {
