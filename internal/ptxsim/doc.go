@@ -21,7 +21,7 @@
 // arrivals and multicast. Cache hints have no effect.
 // Left out on purpose and refused by name are fp8, integer and float64 matrix
 // products, wmma, video instructions, indirect calls, recursion and printf. Anything
-// else is an error of Parse.
+// else is an error of Parse, and so is what the .target does not have (target.go).
 //
 // # Execution
 //
@@ -47,8 +47,10 @@
 // release, and no barrier orders them: one at which both their warps were, or a bar.warp.sync
 // for two threads of a warp. Volatile accesses of shared memory count as plain ones. The
 // target of a cp.async is out of reach from its issue to its thread's wait, and for other
-// threads to the barrier after that; its source must stay as it is until the wait. What wgmma
-// and bulk copies read of shared memory must have a fence.proxy.async behind the write.
+// threads to the barrier after that; its source must stay as it is until the wait. That of a bulk copy is
+// out of reach until a warp has seen the mbarrier's phase end, which orders the arrivals before that warp alone
+// (phases.go). What wgmma and bulk copies read of shared memory must have a fence.proxy.async behind the
+// write, and stay until the wait for their group, as registers of wgmma must (products.go, bulkstores.go).
 // The same holds for shared memory of other blocks of the cluster, where barrier.cluster and
 // mbarriers order, and release and acquire; a block must be known to have begun before another touches its shared
 // memory, and must know of the last access before it ends. A
