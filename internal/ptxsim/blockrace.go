@@ -49,12 +49,7 @@ func (w *warp) follows(block int32, e uint32, lane int) bool {
 	if e&kindMask != byBlock {
 		return t[e>>entryWarp&31] >= entryTime(e)
 	}
-	for _, known := range t {
-		if known >= entryTime(e) {
-			return true
-		}
-	}
-	return false
+	return allKnown(e, t, -1)
 }
 
 // check records an access of the bytes data of slot memory at addr, a write of value if that is not nil.

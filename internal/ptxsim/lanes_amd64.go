@@ -61,6 +61,7 @@ type sharedView struct {
 	writes, reads *uint32
 	bytes         uint64
 	limit, me     uint32
+	reader        uint32 // see readerOf
 }
 
 //go:noescape
@@ -84,7 +85,7 @@ func gatherHalves(p *byte, s *[warpSize]uint64)
 // view returns the shared memory for accesses of the warp from a lane on.
 func (w *warp) view(lane int) sharedView {
 	s := w.blk.shared
-	return sharedView{&s.data[0], &s.state[0], &s.writes[0], &s.reads[0], uint64(len(s.data)), w.order.limit, w.order.now<<entryStamp | uint32(w.id<<entryWarp|lane)}
+	return sharedView{&s.data[0], &s.state[0], &s.writes[0], &s.reads[0], uint64(len(s.data)), w.order.limit, w.order.now<<entryStamp | uint32(w.id<<entryWarp|lane), readerOf(w.id)}
 }
 
 // matrix loads the matrix of which lane is the first row's; false where it takes the long way.

@@ -41,6 +41,7 @@ func (w *warp) enterReads(writes, reads []uint32, me uint32) bool {
 		case r < limit || (r^me)&(entryThread|kindMask) == 0:
 			reads[i] = me
 		case r&kindMask == byBlock:
+			reads[i] |= readerOf(int(me>>entryWarp) & 31)
 		case (r^me)&(31<<entryWarp) != 0:
 			w.record(nil, &reads[i], int(me&31), plainRead)
 		case w.order.known[w.id] < entryTime(r):

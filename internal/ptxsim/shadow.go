@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // The shadow of shared memory tells who touched each word last and when. Time is a
@@ -39,7 +40,7 @@ const (
 const (
 	byThread = iota << entryKind
 	byWarp   // read by several threads of the warp
-	byBlock  // read by several warps; the stamp is that of the first
+	byBlock  // read by several warps; the stamp is that of the first, and lane and warp are readers
 	kindMask = 3 << entryKind
 
 	strongly = 1 << entryKind // of a write
@@ -90,16 +91,32 @@ func (w *warp) before(e uint32, lane int) bool {
 	t, warp := entryTime(e), int(e>>entryWarp)&31
 	switch e & kindMask {
 	case byBlock:
-		for i, known := range w.order.known {
-			if i != w.id && known >= t {
-				return true // one of those that may have read; the others perhaps not
-			}
-		}
-		return false
+		return allKnown(e, (*times)(&w.order.known), w.id)
 	case byWarp:
 		return w.order.known[warp] >= t
 	}
 	return w.order.known[warp] >= t || e&entryThread == uint32(w.id<<entryWarp|lane)
+}
+
+// readers is how many warps the entry of a read by several can tell apart: more share their bits.
+const readers = entryKind
+
+// readerOf is the bit of a warp in such an entry.
+func readerOf(warp int) uint32 { return 1 << (warp % readers) }
+
+// allKnown says whether the reads that entry e, byBlock, stands for come up to its stamp before something: of warps
+// that share a bit one is enough, and itself a warp knows.
+func allKnown(e uint32, known *times, self int) bool {
+	for left := e & (1<<readers - 1); left != 0; left &= left - 1 {
+		found := false
+		for i := bits.TrailingZeros32(left); i < warpSize; i += readers {
+			found = found || i == self || known[i] >= entryTime(e)
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
 }
 
 // conflict names the earlier access with which an access races, if any.
@@ -139,6 +156,7 @@ func (w *warp) record(write, read *uint32, lane int, k accessKind) {
 	case old&kindMask == byThread && old&entryThread == me&entryThread, old < w.order.limit:
 		*read = me
 	case old&kindMask == byBlock:
+		*read |= readerOf(w.id)
 	case int(old>>entryWarp)&31 == w.id:
 		if w.order.known[w.id] < entryTime(old) {
 			me |= byWarp
@@ -147,7 +165,7 @@ func (w *warp) record(write, read *uint32, lane int, k accessKind) {
 	case w.before(old, lane):
 		*read = me
 	default:
-		*read = min(old, me)>>entryStamp<<entryStamp | byBlock
+		*read = min(old, me)>>entryStamp<<entryStamp | byBlock | readerOf(int(old>>entryWarp)&31) | readerOf(w.id)
 	}
 }
 

@@ -187,6 +187,8 @@ func (w *warp) readSpan(s *span, m uint32, n int, k accessKind) bool {
 		for i, r := range reads {
 			if r < w.order.limit || r&kindMask != byBlock {
 				reads[i] = me | byWarp
+			} else {
+				reads[i] |= readerOf(w.id)
 			}
 		}
 		return true
@@ -213,6 +215,8 @@ func (w *warp) readSpan(s *span, m uint32, n int, k accessKind) bool {
 		for j := range n / 4 {
 			if r := reads[i+j]; r < w.order.limit {
 				reads[i+j] = mine
+			} else if r&kindMask == byBlock {
+				reads[i+j] |= readerOf(w.id)
 			}
 		}
 	}

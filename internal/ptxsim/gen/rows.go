@@ -29,6 +29,8 @@ func rows(s *bytes.Buffer) {
 		line("VPBROADCASTD AX, X19")
 		line("MOVL $0x03030303, AX")
 		line("VPBROADCASTD AX, X20")
+		line("MOVL 48(SI), AX") // what makes the warp one of the readers by block
+		line("VPBROADCASTD AX, X25")
 	}
 	// check jumps to a label unless a read of the 16 bytes at DX, entry CX, is in order, and enters it.
 	check := func(no string) {
@@ -54,6 +56,7 @@ func rows(s *bytes.Buffer) {
 		line("KMOVW K1, AX")
 		line("TESTL $15, AX")
 		line("JNZ  %s", no)
+		line("VPORD X25, X22, K5, X22")
 		line("VMOVDQA32 X23, K3, X22")
 		line("VMOVDQU32 X22, (R11)(DX*1)")
 	}
