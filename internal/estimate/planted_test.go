@@ -24,7 +24,7 @@ var planted = map[string]string{
 	"copy": `mov.u32 %r2, %ctaid.x; mov.u32 %r3, %ntid.x; mad.lo.u32 %r4, %r2, %r3, %r30; mad.wide.u32 %d1, %r4, 16, %d0; cvt.u64.u32 %d2, %r1; add.u64 %d2, %d1, %d2;
 		ld.global.v4.u32 {%r5, %r6, %r7, %r8}, [%d1]; st.global.v4.u32 [%d2], {%r5, %r6, %r7, %r8};`,
 	// Eight products that do not need each other, n times.
-	"mma": zeros(32) + "L: " + products(8) + ` sub.u32 %r1, %r1, 1; setp.ne.u32 %p1, %r1, 0; @%p1 bra L; setp.ne.u32 %p2, %r30, 0; @!%p2 st.global.u32 [%d0], %a0;`,
+	"mma": zeros(32) + "L: " + products(8) + ` sub.u32 %r1, %r1, 1; setp.ne.u32 %p1, %r1, 0; @%p1 bra L; setp.ne.u32 %p2, %r30, 0; @!%p2 st.global.b32 [%d0], %a0;`,
 	// All lanes read one bank.
 	"conflicts": `.shared .align 16 .b8 b[4096]; mov.u32 %r2, b; and.b32 %r3, %r30, 31; mad.lo.u32 %r2, %r3, 128, %r2; st.shared.u32 [%r2], 0; bar.sync 0;
 		L: ld.shared.u32 %r4, [%r2]; sub.u32 %r1, %r1, 1; setp.ne.u32 %p1, %r1, 0; @%p1 bra L; setp.ne.u32 %p2, %r30, 0; @!%p2 st.global.u32 [%d0], %r4;`,

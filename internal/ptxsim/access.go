@@ -123,7 +123,7 @@ func (x *building) placeOf(o operand, i int, sp space) place {
 	switch {
 	case o.sym == nil:
 		return place{sp, x.constant(0), o.imm}
-	case o.sym.space == spaceReg && (o.sym.typ.kind == kindPred || o.sym.typ.bits < 32):
+	case o.sym.space == spaceReg && (o.sym.typ.kind == kindPred || o.sym.typ.bits < 32 || !o.sym.typ.integer()):
 		x.bad("register %s cannot hold an address", o.sym.name)
 	case o.sym.space == spaceReg:
 		r := x.use(o.sym)

@@ -96,6 +96,8 @@ func (x *building) dstOperand(o operand, t typ, wider bool) int {
 		x.bad("a destination is not a register")
 	case o.sym.typ.bits != t.bits && !(wider && o.sym.typ.bits > t.bits):
 		x.bad("register %s has %d bits, expected %d", o.sym.name, o.sym.typ.bits, t.bits)
+	case t.excludes(o.sym.typ):
+		x.bad("register %s has type %v, expected %v", o.sym.name, o.sym.typ, t)
 	}
 	r := x.reg(o.sym)
 	x.flow.defs, x.defMasks = append(x.flow.defs, r), append(x.defMasks, o.sym.typ.mask())
@@ -133,6 +135,9 @@ func (x *building) sourceRegister(o operand, t typ, wider bool) int {
 	case opReg:
 		if b := o.sym.typ.bits; o.sym.typ.kind == kindPred || b != t.bits && !(wider && b > t.bits) {
 			x.bad("register %s has type %v, expected %d bits", o.sym.name, o.sym.typ, t.bits)
+		}
+		if t.excludes(o.sym.typ) {
+			x.bad("register %s has type %v, expected %v", o.sym.name, o.sym.typ, t)
 		}
 		return x.use(o.sym)
 	case opInt, opFloat, opBits32, opBits64:

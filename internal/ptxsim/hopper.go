@@ -2,7 +2,8 @@ package ptxsim
 
 import "math/bits"
 
-// buildElect: elect.sync d|p, membermask: the lowest lane of the mask is chosen.
+// buildElect: elect.sync d|p, membermask: the lowest lane of the mask is chosen, with Options.Seed one that depends on
+// seed and mask: PTX leaves it open, but that it is the same for one mask.
 func buildElect(x *building) exec {
 	x.class = WarpWide
 	x.need("sync")
@@ -15,7 +16,13 @@ func buildElect(x *building) exec {
 	mask := x.src(1, b32)
 	return func(w *warp, _ uint32) {
 		w.members(mask, func(m uint32) {
-			l := bits.TrailingZeros32(m)
+			others := m
+			if seed := w.blk.launch.dev.opt.Seed; seed != 0 {
+				for range mix(seed^uint64(m)) % uint64(bits.OnesCount32(m)) {
+					others &= others - 1
+				}
+			}
+			l := bits.TrailingZeros32(others)
 			w.setLanes(d, m, uint64(l))
 			w.setPredicate(p, m, 1<<l)
 		})

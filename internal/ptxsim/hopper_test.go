@@ -45,3 +45,22 @@ func TestElectAndStmatrix(t *testing.T) {
 		}
 	}
 }
+
+// Which lane is elected is open, but the same each time for one mask.
+func TestElectBySeed(t *testing.T) {
+	const body = "mov.u32 %r30, %tid.x; elect.sync %r1|%p1, -1; elect.sync %r2|%p2, -1; setp.ne.u32 %p3, %r1, %r2; @%p3 trap; @%p1 st.global.u32 [%d0], %r30; @%p2 st.global.u32 [%d0+4], %r1;"
+	chosen := map[uint32]bool{}
+	for seed := range uint64(8) {
+		d := NewDevice(Options{Seed: seed})
+		out := reserve(t, d, "out", 8)
+		mustLaunch(t, d, parseBody(t, body), Dim3{X: 1}, Dim3{X: 32}, 0, Addr(out))
+		got := download[uint32](t, d, out, 2)
+		if got[0] != got[1] || got[0] >= 32 || seed == 0 && got[0] != 0 {
+			t.Errorf("seed %d: lane %d says that it is elected, and the others hear of %d", seed, got[0], got[1])
+		}
+		chosen[got[0]] = true
+	}
+	if len(chosen) < 3 {
+		t.Errorf("found lanes %v elected with 8 seeds, expected more of them", chosen)
+	}
+}

@@ -81,3 +81,23 @@ func TestTargetRunsOn(t *testing.T) {
 		t.Errorf("found %q, expected %q", got, want)
 	}
 }
+
+// Integers and floating-point numbers are in registers of their kind, or in untyped ones, as ptxas has it.
+func TestRegisterTypes(t *testing.T) {
+	for body, right := range map[string]bool{
+		"add.s32 %u1, %s1, %u2;": true, "add.u32 %b1, %u1, %b2;": true, "add.f32 %b1, %f1, %b2;": true, "and.b32 %f1, %f2, %u1;": true,
+		"mov.b32 %f1, %u1;": true, "mov.f32 %b1, %f1;": true, "st.global.b32 [%d0], %f1;": true, "selp.b32 %f1, %f2, %f3, 1;": true, "shl.b32 %f1, %f2, 3;": true,
+		"shfl.sync.bfly.b32 %f1, %f2, 1, 31, -1;": true,
+		"add.s32 %f1, %u1, %u2;":                  false, "add.s32 %u1, %u2, %f1;": false, "add.f32 %u1, %f1, %f2;": false, "mov.u32 %f1, %u1;": false, "mov.f32 %u1, %f1;": false,
+		"ld.global.u32 %f1, [%d0];": false, "ld.global.f32 %u1, [%d0];": false, "ld.global.u8 %f1, [%d0];": false, "ld.global.b32 %u1, [%e1];": false,
+		"st.global.u32 [%d0], %f1;": false, "st.global.f32 [%d0], %s1;": false, "selp.u32 %f1, %f2, %f3, 1;": false, "setp.lt.s32 %p1, %f1, %f2;": false,
+		"cvt.rn.f32.s32 %u1, %s1;": false, "cvt.rn.f32.s32 %f1, %f2;": false, "shl.b32 %u1, %u2, %f3;": false, "atom.global.add.f32 %u1, [%d0], %f1;": false,
+		"mad.wide.s32 %e1, %s1, %s2, %d0;": false,
+	} {
+		const registers = ".reg .b32 %b<4>; .reg .u32 %u<4>; .reg .s32 %s<4>; .reg .f32 %f<4>; .reg .f64 %e<4>; "
+		_, err := Parse("t", kernelText(registers+body))
+		if right && err != nil || !right && !errors.Is(err, ErrLoad) {
+			t.Errorf("%s: found %v, expected that it is right: %v", body, err, right)
+		}
+	}
+}

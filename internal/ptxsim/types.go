@@ -26,6 +26,13 @@ func (t typ) mask() uint64   { return ^uint64(0) >> (64 - t.bits) }
 func (t typ) is32() bool     { return t.bits == 32 }
 func (t typ) String() string { return typeNames[t] }
 
+// excludes says that an operand of type t may be no register of type r: one of them is an integer, the other one
+// a floating-point number (PTX, "Operand Type Checking").
+func (t typ) excludes(r typ) bool {
+	number := func(t typ) bool { return t.kind == kindUint || t.kind == kindInt }
+	return number(t) && !r.integer() || number(r) && !t.integer()
+}
+
 var types = map[string]typ{
 	"b8": {kindBits, 8}, "b16": {kindBits, 16}, "b32": {kindBits, 32}, "b64": {kindBits, 64},
 	"u8": {kindUint, 8}, "u16": {kindUint, 16}, "u32": {kindUint, 32}, "u64": {kindUint, 64},
