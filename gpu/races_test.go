@@ -12,15 +12,20 @@ import (
 
 // TestRaces: no thread of attention, the optimizer and the products of three weights
 // touches what another one writes, without something that orders them. With bfloat16 all
-// kinds of their kernels run.
+// kinds of their kernels run. Of the other operations it is a sample.
 func TestRaces(t *testing.T) {
-	backendtest.Run(t, func(t *testing.T) backend.Backend {
-		b, err := gpu.New(simdriver.New(simdriver.Options{BlockRaces: true}), gpu.Options{Activation: backend.BF16})
-		if err != nil {
-			t.Fatal(err)
+	open := func(act backend.DType) func(t *testing.T) backend.Backend {
+		return func(t *testing.T) backend.Backend {
+			b, err := gpu.New(simdriver.New(simdriver.Options{BlockRaces: true}), gpu.Options{Activation: act})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
 		}
-		return b
-	}, backendtest.Options{Ops: []string{"SharedInput", "Attention", "AttentionGrad", "ZeroGrad", "GradNorm", "AdamW"}})
+	}
+	backendtest.Run(t, open(backend.BF16), backendtest.Options{Ops: []string{"SharedInput", "Attention", "AttentionGrad", "ZeroGrad", "GradNorm", "AdamW"}})
+	t.Run("all operations", func(t *testing.T) { backendtest.Run(t, open(backend.BF16), backendtest.Options{OneIn: 60}) })
+	t.Run("all operations in float32", func(t *testing.T) { backendtest.Run(t, open(backend.F32), backendtest.Options{OneIn: 60}) })
 }
 
 // TestOrder: no bit of a result depends on the order in which blocks and warps have their turns.
