@@ -125,6 +125,8 @@ func (x *building) placeOf(o operand, i int, sp space) place {
 		return place{sp, x.constant(0), o.imm}
 	case o.sym.space == spaceReg && (o.sym.typ.kind == kindPred || o.sym.typ.bits < 32 || !o.sym.typ.integer()):
 		x.bad("register %s cannot hold an address", o.sym.name)
+	case o.sym.space == spaceReg && sp == spaceGeneric && o.sym.typ.bits < 64:
+		x.bad("register %s has 32 bits, expected 64 of a generic address", o.sym.name)
 	case o.sym.space == spaceReg:
 		r := x.use(o.sym)
 		x.addresses = append(x.addresses, r)
@@ -161,7 +163,7 @@ func (x *building) policy(n int) []operand {
 // memory reads the modifiers that ld and st share: the space, the hints, the
 // number of elements, the kind of access that a load is, and the type.
 func (x *building) memory() (sp space, t typ, n int, k accessKind, order ordering) {
-	t = x.typ(func(t typ) bool { return t.kind != kindPred && t.bits >= 8 && t.kind != kindHalf2 })
+	t = x.typ(func(t typ) bool { return t.bits >= 8 && (t.integer() || isFloating(t)) })
 	n = 1
 	switch x.opt("v2", "v4") {
 	case "v2":
@@ -177,6 +179,9 @@ func (x *building) memory() (sp space, t typ, n int, k accessKind, order orderin
 		k = volatileRead
 	case strong:
 		k = strongRead
+	}
+	if scoped := slices.ContainsFunc(x.mods, func(m string) bool { return m == "cta" || m == "cluster" || m == "gpu" || m == "sys" }); scoped != (k == strongRead) {
+		x.bad("an order needs a scope, and a scope an order")
 	}
 	order = x.ordering()
 	sp = spaces[x.opt("global", "shared", "shared::cta", "shared::cluster", "local", "const", "param")]
@@ -310,6 +315,9 @@ func (d *decoder) returnsToCaller() bool {
 }
 
 func buildSt(x *building) exec {
+	if slices.Contains(x.in.mods, "nc") {
+		x.bad("modifier .nc is one of loads")
+	}
 	sp, t, n, k, order := x.memory()
 	x.nargs(2, 2)
 	at := x.place(0, sp)

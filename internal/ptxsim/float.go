@@ -125,6 +125,9 @@ func buildFloatFma(x *building, t typ) exec {
 		return buildHalfFma(x, t)
 	}
 	o := x.floatMods(t, "rn", "rz", "rm", "rp")
+	if o.mode == "" {
+		x.bad("expected a modifier of rounding")
+	}
 	if t == f64 {
 		e := x.op3(t, func(a, b, c uint64) uint64 { return bits64(fma64(fromF64(a), fromF64(b), fromF64(c), o.mode)) })
 		if o.plain() {
@@ -146,6 +149,9 @@ func (x *building) exactMods(t typ, modes ...string) floatMods {
 	o := x.floatMods(t, modes...)
 	if o.mode == "" {
 		x.bad("expected one of the modifiers %v", modes)
+	}
+	if o.sat {
+		x.bad("modifier .sat is not one of division and roots")
 	}
 	if o.mode == "approx" || o.mode == "full" {
 		o.mode = "rn"

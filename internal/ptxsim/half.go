@@ -1,6 +1,9 @@
 package ptxsim
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Arithmetic of f16 and bf16, alone and in pairs. It is done in float64 and rounded
 // once to the narrow type.
@@ -88,6 +91,9 @@ func buildHalf2(x *building, t typ, op float2) exec {
 }
 
 func buildHalfFma(x *building, t typ) exec {
+	if !slices.Contains(x.mods, "rn") {
+		x.bad("expected modifier .rn")
+	}
 	o := x.halfMods(t)
 	return x.op3(t, func(a, b, c uint64) uint64 {
 		return eachHalf(t, func(n int) uint64 {

@@ -101,3 +101,27 @@ func TestRegisterTypes(t *testing.T) {
 		}
 	}
 }
+
+// What ptxas refuses of modifiers and types is refused.
+func TestModifiersOfPtxas(t *testing.T) {
+	for body, says := range map[string]string{
+		"fma.f32 %f1, %f2, %f3, %f1;":            "rounding",
+		"mad.f32 %f1, %f2, %f3, %f1;":            "rounding",
+		"fma.f16 %h1, %h2, %h3, %h1;":            ".rn",
+		"div.rn.sat.f32 %f1, %f2, %f3;":          ".sat",
+		"rcp.approx.sat.f32 %f1, %f2;":           ".sat",
+		"ld.global.f16 %h1, [%d0];":              "type .f16",
+		"st.global.bf16 [%d0], %h1;":             "type .bf16",
+		"ld.acquire.global.u32 %r1, [%d0];":      "scope",
+		"st.relaxed.global.u32 [%d0], %r1;":      "scope",
+		"ld.gpu.global.u32 %r1, [%d0];":          "scope",
+		"ld.volatile.cta.global.u32 %r1, [%d0];": "scope",
+		"st.global.nc.u32 [%d0], %r1;":           ".nc",
+		"ld.u32 %r1, [%r2];":                     "64 of a generic address",
+		"wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.f16 {%f0, %f1, %f2, %f3}, %d5, %d6, 1, 1, 1, 0, 0;": "different types",
+	} {
+		if _, err := Parse("t", kernelText(".reg .f32 %f<4>; "+body)); !errors.Is(err, ErrLoad) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: found %v, expected %s", body, err, says)
+		}
+	}
+}

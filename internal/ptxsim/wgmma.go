@@ -66,7 +66,9 @@ func (x *building) wgmma() exec {
 	case "f16":
 		in = types["f16"]
 	}
-	x.opt("bf16", "f16", "tf32")
+	if second := x.opt("bf16", "f16", "tf32"); types[second] != in && second != "tf32" || second == "tf32" && in != f32 {
+		x.bad("the factors have different types")
+	}
 	if (in == f32) != (k == 8) {
 		x.bad("k %d does not belong to the type", k)
 	}
