@@ -211,6 +211,9 @@ func (x *building) vector(i, n int) []operand {
 
 func buildLd(x *building) exec {
 	constant := slices.Contains(x.in.mods, "nc")
+	if constant && (!slices.Contains(x.in.mods, "global") || slices.Contains(x.in.mods, "volatile")) {
+		x.bad("modifier .nc is one of weak loads of global memory")
+	}
 	sp, t, n, k, order := x.memory()
 	x.nargs(2, 2)
 	at := x.place(1, sp)

@@ -141,6 +141,9 @@ func (x *building) sourceRegister(o operand, t typ, wider bool) int {
 		}
 		return x.use(o.sym)
 	case opInt, opFloat, opBits32, opBits64:
+		if whole := o.kind == opInt; whole && isFloating(t) || !whole && (t.kind == kindUint || t.kind == kindInt) {
+			x.bad("a literal is an integer where the type is %v, or the other way round", t)
+		}
 		v, err := o.bits(t)
 		if err != nil {
 			x.bad("%v", err)

@@ -132,7 +132,7 @@ func TestFloatAtomics(t *testing.T) {
 		"f16":         {"cvt.rn.f16.u32 %h2, %r1; atom.global.add.noftz.f16 %h3, [%d0], %h2;", 0x5FC0},
 		"f16x2":       {"cvt.rn.f16.u32 %h2, %r1; mov.b32 %r2, {%h2, %h2}; red.global.add.noftz.f16x2 [%d0], %r2;", 0x5FC05FC0},
 		"bf16":        {"mov.b16 %h2, 0x3F80; atom.global.add.noftz.bf16 %h3, [%d0], %h2;", 0x4200},
-		"vector":      {"mov.u32 %r2, 0f3F800000; mov.u32 %r3, 0f40000000; red.global.add.v2.f32 [%d0], {%r2, %r3};", 0x42800000_42000000},
+		"vector":      {"mov.b32 %r2, 0f3F800000; mov.b32 %r3, 0f40000000; red.global.add.v2.f32 [%d0], {%r2, %r3};", 0x42800000_42000000},
 		"cas 16 bits": {"cvt.u16.u32 %h2, %r1; add.u16 %h3, %h2, 1; atom.global.cas.b16 %h1, [%d0], %h2, %h3;", 32},
 	} {
 		d := NewDevice(Options{})

@@ -117,7 +117,9 @@ func TestModifiersOfPtxas(t *testing.T) {
 		"ld.gpu.global.u32 %r1, [%d0];":          "scope",
 		"ld.volatile.cta.global.u32 %r1, [%d0];": "scope",
 		"st.global.nc.u32 [%d0], %r1;":           ".nc",
-		"ld.u32 %r1, [%r2];":                     "64 of a generic address",
+		"add.f32 %f1, %f2, 1;":                   "a literal", "mov.u32 %r1, 0f3F800000;": "a literal", "st.global.v2.f32 [%d0], {1, 2};": "a literal",
+		"ld.shared.nc.u32 %r1, [%r2];": ".nc", "ld.global.nc.volatile.u32 %r1, [%d0];": ".nc",
+		"ld.u32 %r1, [%r2];": "64 of a generic address",
 		"wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.f16 {%f0, %f1, %f2, %f3}, %d5, %d6, 1, 1, 1, 0, 0;": "different types",
 	} {
 		if _, err := Parse("t", kernelText(".reg .f32 %f<4>; "+body)); !errors.Is(err, ErrLoad) || !strings.Contains(err.Error(), says) {

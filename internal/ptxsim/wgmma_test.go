@@ -34,7 +34,7 @@ ld.global.u32 %r28, [%d1+8192]; mov.u32 %r27, mb; mad.lo.u32 %r27, %r29, 4, %r27
 add.u32 %r29, %r29, 128; setp.lt.u32 %p1, %r29, 2048; @%p1 bra L; bar.sync 0; fence.proxy.async.shared::cta;
 mov.u32 %r27, ma; bfe.u32 %r27, %r27, 4, 14; cvt.u64.u32 %d5, %r27; or.b64 %d5, %d5, 0x4000004000010000;
 mov.u32 %r27, mb; bfe.u32 %r27, %r27, 4, 14; cvt.u64.u32 %d6, %r27; or.b64 %d6, %d6, 0x4000004000010000;
-mov.u32 %r1, 0f3F800000; mov.u32 %r2, %r1; mov.u32 %r3, %r1; mov.u32 %r4, %r1; mov.u32 %r5, %r1; mov.u32 %r6, %r1; mov.u32 %r7, %r1; mov.u32 %r8, %r1;
+mov.b32 %r1, 0f3F800000; mov.u32 %r2, %r1; mov.u32 %r3, %r1; mov.u32 %r4, %r1; mov.u32 %r5, %r1; mov.u32 %r6, %r1; mov.u32 %r7, %r1; mov.u32 %r8, %r1;
 setp.eq.u32 %p1, KEEP, 1; wgmma.fence.sync.aligned;
 wgmma.mma_async.sync.aligned.m64n16k16.f32.bf16.bf16 {%r1,%r2,%r3,%r4,%r5,%r6,%r7,%r8}, %d5, %d6, %p1, SIGN, 1, TA, TB;
 wgmma.commit_group.sync.aligned; wgmma.wait_group.sync.aligned 0;
