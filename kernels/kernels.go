@@ -13,19 +13,27 @@ import (
 	"embed"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 //go:embed ptx
 var files embed.FS
 
+// read has the texts that were asked for: package embed makes a copy for each reader.
+var read sync.Map
+
 // PTX returns the PTX text of the module that holds the kernel of that name
-// alone.
+// alone. It may be called at the same time.
 func PTX(name string) (string, error) {
+	if text, ok := read.Load(name); ok {
+		return text.(string), nil
+	}
 	text, err := files.ReadFile("ptx/" + name + ".ptx")
 	if err != nil {
 		return "", fmt.Errorf("kernels: found no kernel %q", name)
 	}
-	return string(text), nil
+	kept, _ := read.LoadOrStore(name, string(text))
+	return kept.(string), nil
 }
 
 // Names returns the names of all kernels, sorted.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/rs/zerolog"
@@ -125,8 +126,7 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 	end()
 	watch.Close()
 	if watch.Dir() != "" {
-		// The model goes first: the collector would let the report's memory come on top of it.
-		debug.FreeOSMemory()
+		freeLargeHeap()
 		if err := report.Leave(watch.Dir()); err != nil { // the run is not worth less without it
 			log.Warn().Err(err).Msg("the run has no report")
 		}
@@ -142,6 +142,16 @@ func trainRun(c *cli.Context, config train.Config, log zerolog.Logger) error {
 	}
 	printSummary(stdout, summary, config.NoNSP)
 	return nil
+}
+
+// freeLargeHeap gives back the memory of a large model before the report is made: the collector would
+// let the report's come on top of it. That takes longer than a small run.
+func freeLargeHeap() {
+	const large = 512 << 20
+	var m runtime.MemStats
+	if runtime.ReadMemStats(&m); m.HeapAlloc >= large {
+		debug.FreeOSMemory()
+	}
 }
 
 // printSummary writes the closing lines of a finished run.
