@@ -13,7 +13,7 @@ trap 'rm -rf "$scratch"' EXIT
 # A line each: rows under bench/results, joined by commas, figure of the report, picture under docs/results, step times
 # where it needs some.
 pictures() {
-  local rows=small-width-64-seeds.jsonl,small-width-64-dense.jsonl
+  local rows=small-width-64-seeds.jsonl,small-width-64-dense.jsonl,small-width-64-dense32.jsonl
   cat <<P
 $rows pareto width-64
 $rows pareto-narrow width-64-narrow
