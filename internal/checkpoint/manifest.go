@@ -47,7 +47,8 @@ type manifest struct {
 	State        json.RawMessage `json:"state"`
 }
 
-// encode returns the bytes of trainer.json; equal manifests give equal bytes.
+// encode returns the bytes of trainer.json; equal manifests give equal bytes. What
+// readManifest would refuse for its size is an error.
 func (m *manifest) encode() ([]byte, error) {
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -57,7 +58,10 @@ func (m *manifest) encode() ([]byte, error) {
 	sum := sha256.Sum256(covered)
 	out := append(covered, sealOpen...)
 	out = hex.AppendEncode(out, sum[:])
-	return append(out, sealClose...), nil
+	if out = append(out, sealClose...); len(out) > maxManifestBytes {
+		return nil, fmt.Errorf("%s: found a state that makes it %d bytes, expected at most %d, which can be read again", ManifestName, len(out), maxManifestBytes)
+	}
+	return out, nil
 }
 
 // decodeManifest checks and parses the bytes of a trainer.json.
