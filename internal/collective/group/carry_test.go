@@ -149,11 +149,15 @@ func TestCarrierOfDevices(t *testing.T) {
 	const size, n = 4, 3
 	device := func(rank int) Device { return Device{byte(rank + 1)} }
 	memory := make([][]byte, size)
+	var right sync.WaitGroup // a rank that fails is heard of by those that are still at the operation before
+	right.Add(size)
 	_, _, errs := onBelt(t, size, time.Minute, func(rank int, h *hand) {
 		h.memory = make([]byte, (1+2*size)*n)
 		memory[rank] = h.memory
 	}, func(c *Comm) error {
 		rank := c.Rank()
+		arrive := sync.OnceFunc(right.Done)
+		defer arrive()
 		if !c.MovesDevice(device(rank)) || c.MovesDevice(Device{99}) {
 			return errors.New("found that it moves memory of another device, expected of its own")
 		}
@@ -183,6 +187,8 @@ func TestCarrierOfDevices(t *testing.T) {
 				return fmt.Errorf("message %d: found %d, expected %d", i, found, want)
 			}
 		}
+		arrive()
+		right.Wait()
 		if send[1].Bytes++; rank > 0 { // which the others do not expect
 			send[1].Bytes--
 		}
