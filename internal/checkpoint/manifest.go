@@ -120,6 +120,9 @@ func decodeManifest(file string, text []byte) (*manifest, error) {
 
 // readManifest reads trainer.json at path.
 func readManifest(path string) (*manifest, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // to open a pipe would wait for a writer
+		return nil, fmt.Errorf("opening a checkpoint: %s: found %v, expected a regular file", path, info.Mode().Type())
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening a checkpoint: %w", err)

@@ -31,14 +31,15 @@ type Reader struct {
 // Open opens a file and checks its header as [NewReader] does.
 // The caller closes the Reader.
 func Open(path string, limits Limits) (*Reader, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() { // to open a pipe would wait for a writer
+		return nil, corrupt(path, "file", info.Mode().Type().String(), "a regular file")
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening a tensor file: %w", err)
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = corrupt(path, "file", info.Mode().Type().String(), "a regular file")
-	}
+	info, err = f.Stat()
 	var r *Reader
 	if err == nil {
 		r, err = NewReader(f, info.Size(), path, limits)

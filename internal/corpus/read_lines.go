@@ -55,6 +55,10 @@ func (l *lineReader) sniff() ([]byte, error) {
 	if at := bytes.IndexByte(head, 0); at >= 0 {
 		return nil, l.binary(1+bytes.Count(head[:at], []byte{'\n'}), l.offset+int64(at), "binary data (a NUL)")
 	}
+	// One line that ends of CR alone divide would be one document of one sentence.
+	if at := bytes.IndexByte(sample, '\r'); at >= 0 && at < len(sample)-1 && bytes.IndexByte(sample, '\n') < 0 {
+		return nil, &DataError{Path: l.name, Line: 1, Offset: l.offset + int64(at), Found: "line ends of CR alone", Expected: "LF or CRLF"}
+	}
 	controls, first := 0, 0
 	for i, b := range head {
 		if b < ' ' && (b < '\t' || b > '\r') && b != 0x1b || b == 0x7f {

@@ -126,6 +126,7 @@ func TestTextErrors(t *testing.T) {
 		"no letter":      {"...\n", "f: found no sentence, expected text"},
 		"NUL":            {"one\ntw\x00o\n", "f:2: found binary data (a NUL) at byte 6, expected UTF-8 text"},
 		"late NUL":       {strings.Repeat("a line\n", 2000) + "\x00", "f:2001: found binary data (a NUL) at byte 14000, expected UTF-8 text"},
+		"CR alone":       {"one two.\rthree four.\r\rfive.\r", "f:1: found line ends of CR alone at byte 8, expected LF or CRLF"},
 		"controls":       {"ok\n" + noise.String(), "f:2: found binary data (130 control bytes among the first 1003) at byte 3, expected UTF-8 text"},
 		"UTF-16":         {"\xff\xfea\x00", "f: found text in UTF-16, expected a text file: convert it (iconv -f UTF-16 -t UTF-8)"},
 		"big UTF-16":     {"\xfe\xff\x00a", "f: found text in UTF-16, expected a text file: convert it (iconv -f UTF-16 -t UTF-8)"},
