@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 
@@ -162,12 +163,14 @@ func checkSamples(g estimate.GPU, samples []*sample) (*Check, error) {
 		}
 		byOp[kindOf(call.Call)] = p
 	}
-	for _, p := range byOp {
-		c.Estimated += p.found
-		c.Counted += p.own
+	names := slices.Sorted(maps.Keys(byOp)) // the order of a sum decides its last digit
+	for _, name := range names {
+		c.Estimated += byOp[name].found
+		c.Counted += byOp[name].own
 	}
 	c.Error = c.Estimated/c.Counted - 1
-	for name, p := range byOp {
+	for _, name := range names {
+		p := byOp[name]
 		if e := p.found/p.own - 1; p.own >= c.Counted/20 && (math.Abs(e) > math.Abs(c.WorstError) || c.WorstOp == "") {
 			c.WorstOp, c.WorstError = name, e
 		}
