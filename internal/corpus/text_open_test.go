@@ -135,7 +135,7 @@ func TestFileErrors(t *testing.T) {
 		"cut.gz":      "found truncated gzip data, expected a whole gzip stream",
 		"head.gz":     "found truncated gzip data, expected a whole gzip stream",
 		"sum.gz":      "found corrupt gzip data (gzip: invalid checksum), expected a whole gzip stream",
-		"junk.gz":     "found corrupt gzip data (gzip: invalid header), expected a whole gzip stream",
+		"junk.gz":     "found corrupt gzip data (other data behind its end), expected a whole gzip stream",
 		"blank.gz":    "found no sentence, expected text",
 		"cut.zst":     "found truncated Zstandard data, expected a whole Zstandard stream",
 		"head.zst":    "found truncated Zstandard data, expected a whole Zstandard stream",

@@ -109,6 +109,9 @@ func (g *gzipMembers) Read(p []byte) (int, error) {
 	}
 }
 
+// errBehind is what follows a compressed stream and is none.
+var errBehind = errors.New("other data behind its end")
+
 // next opens the next member, or returns io.EOF.
 func (g *gzipMembers) next() error {
 	for {
@@ -124,7 +127,7 @@ func (g *gzipMembers) next() error {
 		return err
 	}
 	if head, err := g.raw.Peek(2); err == nil && string(head) != "\x1f\x8b" {
-		return gzip.ErrHeader
+		return errBehind
 	}
 	if err := g.z.Reset(g.raw); err != nil {
 		return err
@@ -162,6 +165,9 @@ func corrupt(name string, format Format, err error) error {
 		e.Expected = "a smaller one: decompress it first (zstd -d --long=31, xz -d), or compress it again"
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		e.Found = fmt.Sprintf("truncated %s", format)
+		if format == XZ { // whose reader takes a few bytes behind the end for the head of a cut stream
+			e.Found += ", or other data behind its end"
+		}
 	}
 	return e
 }
